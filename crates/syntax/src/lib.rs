@@ -1,1 +1,15 @@
-//! 
+//! Mimar's text: lexed, parsed without losing a byte, formatted, and its faults explained.
+//!
+//! ```text
+//! text ── parse ──► Parse { text, tokens, nodes, diagnostics } ── tree() ──► ast::Root, typed views
+//!                     └── format ──► String
+//! ```
+
+pub mod ast;
+pub mod diagnostic;
+pub mod kind;
+pub mod tree;
+
+pub use diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity};
+pub use kind::{NodeKind, TokenKind};
+pub use tree::{FileId, Node, Parse, Span};
