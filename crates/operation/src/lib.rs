@@ -1,1 +1,50 @@
-//! 
+//! The waist's vocabulary: what a store is asked to do, in the words of tables, binds and predicates.
+//!
+//! Every front door ends in an [`Operation`] and every store executes one. Policies are already part of it, so a
+//! store cannot forget them. The crate knows neither the model nor a database; it holds data, the one meaning of
+//! an expression ([`evaluate`]), and the buffer that SQL is written into ([`Sql`]).
+
+mod evaluate;
+mod expression;
+mod fault;
+mod ident;
+mod json;
+mod number;
+mod read;
+mod scalar;
+mod sql;
+mod table;
+mod value;
+mod write;
+
+pub use evaluate::{EvaluationFault, Scope, evaluate, truth};
+pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
+pub use fault::{Fault, FaultCode, Violation};
+pub use ident::Ident;
+pub use json::{Tree, parse_json};
+pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};
+pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
+pub use scalar::{Scalar, TextFault};
+pub use sql::{Dialect, Sql};
+pub use table::{Column, ForeignKey, OnDelete, Table, TableId, Unique};
+pub use value::Value;
+pub use write::{
+    Check, Computed, Create, Delete, Edit, Flow, Guard, PartChange, PartRow, PartTarget,
+    Permission, ReferenceRule, SetColumn, Target, Write,
+};
+
+/// What a store executes: one read, or one write that is atomic by itself.
+///
+/// The template (`Arc`) is compiled once and shared; the binds are this caller's values.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// Answer rows as JSON.
+    Read {
+        /// The compiled statement.
+        read: std::sync::Arc<Read>,
+        /// Values for the statement's [`Expression::Bind`] positions.
+        binds: Vec<Value>,
+    },
+    /// Change one aggregate, then answer with it.
+    Write(Box<Write>),
+}
