@@ -1,1 +1,37 @@
-//! 
+//! The architecture, resolved and type-checked: ids and tables, no strings to look up.
+//!
+//! [`check`] turns parsed files into a [`Model`] and everything that is wrong with them. A fault poisons what it
+//! touches ([`Type::Unknown`]) and stops nothing, so that every fault of a model is reported at once.
+
+mod architecture;
+mod behaviour;
+mod check;
+mod codes;
+mod data;
+mod expression;
+mod id;
+mod ty;
+
+pub use architecture::{
+    App, Auth, Criterion, Decision, Deprecation, Environment, External, ExternalOperation, Load,
+    LoadEntry, Oidc, Role, Service, SignIn, Surface, Token,
+};
+pub use behaviour::{
+    Command, ErrorType, Event, Job, Limit, Parameter, Query, Slo, SortKey, Subscription, Webhook,
+    Workflow,
+};
+pub use check::{check, deferred};
+pub use codes::CODES;
+pub use data::{
+    Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Index,
+    OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
+};
+pub use expression::{BinaryOperator, Expression, ExpressionKind, Function};
+pub use id::{
+    CommandId, EntityId, EnumId, ErrorId, EventId, ExternalId, FieldId, QueryId, RecordId, RoleId,
+    ServiceId,
+};
+pub use model_root::{Model, Valid};
+pub use ty::{Bounds, Currency, Type};
+
+mod model_root;

@@ -1,0 +1,199 @@
+//! What the system does: queries, commands, events, and what follows from them.
+
+use syntax::Span;
+
+use crate::{
+    CommandId, Deprecation, EntityId, EventId, Expression, FieldId, Policy, RoleId, ServiceId, Type,
+};
+
+/// A named access pattern.
+#[derive(Debug, Clone)]
+pub struct Query {
+    /// `snake_case` name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Where the name stands.
+    pub span: Span,
+    /// Its service.
+    pub service: ServiceId,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// What it answers.
+    pub entity: EntityId,
+    /// Which rows. A comparison with an optional parameter that is left out drops out of it.
+    pub filter: Option<Expression>,
+    /// In which order; the key is appended by who compiles it.
+    pub sort: Vec<SortKey>,
+    /// Rows of a page unless the caller says otherwise.
+    pub page: u32,
+    /// The most rows of a page.
+    pub page_maximum: u32,
+    /// Who may ask (the entity's row policies apply besides). Conditions speak of parameters and the caller.
+    pub policies: Vec<Policy>,
+    /// `deprecated`
+    pub deprecation: Option<Deprecation>,
+}
+
+/// A parameter.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Its type.
+    pub ty: Type,
+    /// Whether it may be left out.
+    pub optional: bool,
+}
+
+/// One term of a sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SortKey {
+    /// The field.
+    pub field: FieldId,
+    /// Whether it descends.
+    pub descending: bool,
+}
+
+/// A transaction.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// `snake_case` name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Where the name stands.
+    pub span: Span,
+    /// Its service.
+    pub service: ServiceId,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// What it answers, if anything; optional or not.
+    pub answer: Option<(Type, bool)>,
+    /// Who may call it.
+    pub policies: Vec<Policy>,
+    /// Whether its body is registered as code.
+    pub by_code: bool,
+    /// `deprecated`
+    pub deprecation: Option<Deprecation>,
+}
+
+/// A fact that is published.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// `UpperCamel` name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Where the name stands.
+    pub span: Span,
+    /// Its service.
+    pub service: ServiceId,
+    /// The field by which its order is kept.
+    pub by: Option<FieldId>,
+    /// Its members.
+    pub fields: Vec<FieldId>,
+}
+
+/// A problem with a status and a message.
+#[derive(Debug, Clone)]
+pub struct ErrorType {
+    /// `UpperCamel` name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Where the name stands.
+    pub span: Span,
+    /// HTTP status, 400 to 599.
+    pub status: u16,
+    /// What is said, with `{field}` in it.
+    pub message: String,
+    /// Its members.
+    pub fields: Vec<FieldId>,
+}
+
+/// `on EVENT run COMMAND(…)`
+#[derive(Debug, Clone)]
+pub struct Subscription {
+    /// What is heard.
+    pub event: EventId,
+    /// What is done.
+    pub command: CommandId,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// `webhook`
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its name.
+    pub name: String,
+    /// Where the name stands.
+    pub span: Span,
+    /// What it sends.
+    pub events: Vec<EventId>,
+}
+
+/// `workflow`
+#[derive(Debug, Clone)]
+pub struct Workflow {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Where the name stands.
+    pub span: Span,
+    /// What starts it.
+    pub on: Option<EventId>,
+    /// Names of its steps.
+    pub steps: Vec<String>,
+}
+
+/// `job`
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Where the name stands.
+    pub span: Span,
+}
+
+/// `limit NAME 10 per 1m by caller`
+#[derive(Debug, Clone)]
+pub struct Limit {
+    /// What is limited.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// How many.
+    pub count: i64,
+    /// In how many microseconds.
+    pub period: i64,
+}
+
+/// `slo NAME 99.9% under 200ms`
+#[derive(Debug, Clone)]
+pub struct Slo {
+    /// What it promises.
+    pub name: String,
+    /// Where it stands.
+    pub span: Span,
+    /// Share of requests, in percent.
+    pub percent: f64,
+    /// Within how many microseconds, if it says so.
+    pub under: Option<i64>,
+}
+
+impl Policy {
+    /// Whether callers with these roles are meant.
+    pub fn grants(&self, roles: &[RoleId]) -> bool {
+        self.grantees.iter().any(|grantee| match grantee {
+            crate::Grantee::Anyone => true,
+            crate::Grantee::Role(role) => roles.contains(role),
+        })
+    }
+}
