@@ -1,1 +1,22 @@
-//! 
+//! The model in executable form: an [`Intent`] (what a caller asks, in the words of the model) becomes an
+//! operation (what a store does, in the words of tables), with the policy already in it.
+//!
+//! [`compile`] runs once for each model; [`Plan::lower`] runs for each request and keeps what it compiled.
+
+mod body;
+mod caller;
+mod condition;
+mod cursor;
+mod intent;
+mod lower;
+mod page;
+mod plan;
+mod policy;
+mod shape;
+mod write;
+
+pub use caller::{Caller, Roles};
+pub use cursor::CursorKey;
+pub use intent::{Filter, FilterOperator, Intent, List, Shape, Source};
+pub use lower::{Lowered, Reply};
+pub use plan::{Plan, compile};
