@@ -23,6 +23,7 @@ pub use environment::*;
 pub use expression::*;
 pub use item::*;
 pub use literal::*;
+pub(crate) use literal::{SIZES, duration_unit, escape, integer, split_number};
 pub use member::*;
 pub use operations::*;
 pub use type_expr::*;

@@ -8,8 +8,13 @@
 pub mod ast;
 pub mod diagnostic;
 pub mod kind;
+mod lexer;
+mod nearest;
+mod parser;
 pub mod tree;
 
 pub use diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity};
 pub use kind::{NodeKind, TokenKind};
+pub use nearest::nearest;
+pub use parser::parse;
 pub use tree::{FileId, Node, Parse, Span};

@@ -1,0 +1,356 @@
+//! Where to go on after a fault.
+
+use super::Parser;
+use crate::diagnostic::Diagnostic;
+use crate::kind::{NodeKind, TokenKind};
+use crate::nearest::nearest;
+
+impl Parser<'_> {
+    /// Whether an item starts here: its keyword opens a line and what follows fits it.
+    pub(super) fn at_item(&self) -> bool {
+        self.starts_line() && self.is_item_head()
+    }
+
+    /// Whether the words here are the head of an item.
+    pub(super) fn is_item_head(&self) -> bool {
+        let next = self.nth(1);
+        let is_named = next.kind == TokenKind::Word && !next.starts_line;
+        match self.word() {
+            "app" | "service" | "entity" | "record" | "enum" | "error" | "query" | "command"
+            | "event" | "webhook" | "workflow" | "job" | "limit" | "slo" | "external" | "load"
+            | "environment" => is_named,
+            "on" => is_named && self.word_at(1) != "delete",
+            "auth" => next.kind == TokenKind::LeftBrace,
+            "decision" => next.kind == TokenKind::String,
+            _ => false,
+        }
+    }
+
+    /// Whether something new clearly starts here, so that nothing before it may take it as its own.
+    pub(super) fn at_boundary(&self) -> bool {
+        if !self.starts_line() || !self.at(TokenKind::Word) {
+            return false;
+        }
+        if self.is_item_head() {
+            return true;
+        }
+        let next = self.nth(1);
+        if matches!(next.kind, TokenKind::Colon) {
+            return true;
+        }
+        is_opening_word(self.word())
+            && (next.starts_line
+                || matches!(
+                    next.kind,
+                    TokenKind::Word
+                        | TokenKind::LeftParen
+                        | TokenKind::LeftBrace
+                        | TokenKind::String
+                        | TokenKind::Dot
+                        | TokenKind::Integer
+                        | TokenKind::Duration
+                        | TokenKind::Percent
+                ))
+    }
+
+    /// Skips what is left of the line, in an error node; stops before braces that close and before anything new.
+    pub(super) fn skip_line(&mut self) {
+        let started = self.start(NodeKind::Error);
+        let mut is_first = true;
+        loop {
+            match self.kind() {
+                TokenKind::End | TokenKind::RightBrace => break,
+                _ if !is_first && self.starts_line() => break,
+                TokenKind::LeftBrace => {
+                    self.bump();
+                    self.deeper(Self::anything_in_braces);
+                }
+                _ => self.bump(),
+            }
+            is_first = false;
+        }
+        self.finish(started);
+    }
+
+    /// Skips to a closing bracket of this line, if there is one.
+    pub(super) fn skip_to_close(&mut self, close: TokenKind) {
+        let mut ahead = 0;
+        loop {
+            let token = self.nth(ahead);
+            if token.kind == close {
+                break;
+            }
+            let is_end = matches!(
+                token.kind,
+                TokenKind::End | TokenKind::RightBrace | TokenKind::LeftBrace | TokenKind::Colon
+            );
+            if is_end || token.starts_line {
+                return;
+            }
+            ahead += 1;
+        }
+        if ahead == 0 {
+            return;
+        }
+        let (here, found) = (self.here(), self.found());
+        self.report(
+            Diagnostic::error("E0110", here, format!("unexpected {found}"))
+                .text("this does not fit here"),
+        );
+        let started = self.start(NodeKind::Error);
+        self.position += ahead;
+        self.finish(started);
+    }
+
+    pub(super) fn brace_on_this_line(&self) -> bool {
+        let mut ahead = 0;
+        loop {
+            let token = self.nth(ahead);
+            match token.kind {
+                _ if token.starts_line => return false,
+                TokenKind::LeftBrace => return true,
+                TokenKind::End | TokenKind::RightBrace => return false,
+                _ => ahead += 1,
+            }
+        }
+    }
+
+    /// Skips to the end of the bracket around, without recursion, however deep it nests.
+    pub(super) fn skip_nested(&mut self) {
+        let started = self.start(NodeKind::Error);
+        let mut open = 0_u32;
+        loop {
+            match self.kind() {
+                TokenKind::End => break,
+                TokenKind::LeftBrace | TokenKind::LeftParen | TokenKind::LeftBracket => open += 1,
+                TokenKind::RightBrace | TokenKind::RightParen | TokenKind::RightBracket => {
+                    if open == 0 {
+                        break;
+                    }
+                    open -= 1;
+                }
+                _ if self.at_item() => break,
+                _ => {}
+            }
+            self.bump();
+        }
+        self.finish(started);
+    }
+
+    /// Reports a word that opens nothing here. Answers the word that was probably meant.
+    pub(super) fn unknown_member(
+        &mut self,
+        owner: &str,
+        words: &[&'static str],
+    ) -> Option<&'static str> {
+        let (here, found) = (self.here(), self.found());
+        let list: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+        let list = list.join(", ");
+        let mut diagnostic =
+            Diagnostic::error("E0111", here, format!("{found} does not belong in {owner}"))
+                .text("not known here")
+                .help(format!("{owner} may hold {list}"));
+        let meant = match self.word() {
+            "" => None,
+            word => nearest(word, words.iter().copied())
+                .and_then(|near| words.iter().copied().find(|candidate| *candidate == near)),
+        };
+        if let Some(meant) = meant {
+            diagnostic = diagnostic.suggest(format!("write `{meant}`"), here, meant);
+        }
+        self.report(diagnostic);
+        if meant.is_none() {
+            self.anything();
+        }
+        meant
+    }
+
+    /// Parses whatever stands here, by its first words, in an error node: it is in the wrong place, which has been
+    /// reported, but its own faults count. Takes at least one token, unless at a closing brace or the end.
+    pub(super) fn anything(&mut self) {
+        if self.depth >= super::DEEPEST {
+            return self.too_deep();
+        }
+        self.depth += 1;
+        let started = self.start(NodeKind::Error);
+        let before = self.position;
+        self.known_thing();
+        if self.position == before {
+            self.unknown_thing();
+        }
+        self.finish(started);
+        self.depth -= 1;
+    }
+
+    fn known_thing(&mut self) {
+        let word = self.word();
+        let next = self.nth(1).kind;
+        match word {
+            "" => {}
+            _ if next == TokenKind::Colon => self.field(),
+            _ if self.is_item_head() => self.item(word),
+            "allow" if matches!(self.word_at(1), "read" | "create" | "update" | "delete") => {
+                self.allow();
+            }
+            "allow" => self.admit(),
+            "delete" | "update" if next == TokenKind::String => self.external_operation(),
+            "key" | "index" | "unique" | "check" | "flow" | "audit" | "privacy" | "deprecated" => {
+                self.entity_member(word);
+            }
+            "cache" if next == TokenKind::Duration => self.entity_member(word),
+            "let" | "require" | "for" | "if" | "create" | "update" | "delete" | "emit" | "run"
+            | "call" | "return" => self.statement(word),
+            "where" | "sort" | "page" => self.query_member(word),
+            "step" | "give" | "retry" => self.workflow_member(word),
+            "undo" => self.undo(),
+            "sends" | "sign" => self.webhook_member(word),
+            "url" | "bearer" | "timeout" | "breaker" | "bulkhead" | "slo" | "get" | "post"
+            | "put" | "patch" => self.external_member(word),
+            "store" | "cache" | "broker" | "cloud" | "budget" | "deploy" => {
+                self.environment_member(word);
+            }
+            "replicas" | "backup" | "recover" => self.store_option(word),
+            "criteria" | "option" | "chosen" => self.decision_member(word),
+            "version" | "roles" | "surface" => self.app_member(word),
+            "users" | "password" | "oidc" | "token" | "limit" => self.auth_member(word),
+            "issuer" | "client" | "audience" => self.claim(word),
+            "grows" => self.load_member(),
+            _ if matches!(next, TokenKind::Rate | TokenKind::Integer) => self.load_member(),
+            _ => {}
+        }
+    }
+
+    /// Skips the rest of the line, or up to the next thing that is known; looks into braces.
+    fn unknown_thing(&mut self) {
+        let mut is_first = true;
+        loop {
+            match self.kind() {
+                TokenKind::End | TokenKind::RightBrace => break,
+                _ if !is_first && self.starts_line() => break,
+                TokenKind::LeftBrace => {
+                    self.bump();
+                    self.anything_in_braces();
+                }
+                _ => self.bump(),
+            }
+            is_first = false;
+        }
+    }
+
+    /// What stands up to the closing brace, which is taken.
+    fn anything_in_braces(&mut self) {
+        loop {
+            match self.kind() {
+                TokenKind::End => return,
+                TokenKind::RightBrace => return self.bump(),
+                _ if self.at_item() => return,
+                _ => {
+                    let before = self.position;
+                    self.anything();
+                    if self.position == before {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Documentation that stands where nothing follows that it could describe.
+    pub(super) fn check_documentation(&mut self) {
+        for index in 0..self.tokens.len() {
+            if self.tokens[index].kind != TokenKind::DocComment {
+                continue;
+            }
+            let next = self.tokens[index..].iter().find(|token| !token.kind.is_trivia());
+            let is_lost = next.is_none_or(|token| {
+                matches!(
+                    token.kind,
+                    TokenKind::End
+                        | TokenKind::RightBrace
+                        | TokenKind::RightParen
+                        | TokenKind::RightBracket
+                )
+            });
+            let start = self.tokens[index].start;
+            let line = self.text[..start as usize].rfind('\n').map_or(0, |at| at + 1);
+            let is_behind = !self.text[line..start as usize].trim().is_empty();
+            if !is_lost && !is_behind {
+                continue;
+            }
+            let end = self.tokens[index + 1].start;
+            let span = crate::tree::Span::new(self.file, start, end);
+            let slashes = crate::tree::Span { end: start + 3, ..span };
+            let message = if is_lost {
+                "this documentation belongs to nothing"
+            } else {
+                "documentation stands before what it describes"
+            };
+            self.diagnostics.push(
+                Diagnostic::warning("E0115", span, message)
+                    .note("`///` describes what follows it, and goes to OpenAPI, SQL comments and the design document")
+                    .suggest("make it a plain comment", slashes, "//"),
+            );
+        }
+    }
+}
+
+/// Words that open a member or a statement, wherever.
+fn is_opening_word(word: &str) -> bool {
+    matches!(
+        word,
+        "key"
+            | "index"
+            | "unique"
+            | "check"
+            | "flow"
+            | "allow"
+            | "cache"
+            | "audit"
+            | "privacy"
+            | "deprecated"
+            | "let"
+            | "require"
+            | "for"
+            | "create"
+            | "update"
+            | "delete"
+            | "emit"
+            | "run"
+            | "call"
+            | "return"
+            | "where"
+            | "sort"
+            | "page"
+            | "step"
+            | "undo"
+            | "retry"
+            | "give"
+            | "sends"
+            | "sign"
+            | "url"
+            | "bearer"
+            | "timeout"
+            | "breaker"
+            | "bulkhead"
+            | "slo"
+            | "get"
+            | "post"
+            | "put"
+            | "patch"
+            | "store"
+            | "broker"
+            | "cloud"
+            | "budget"
+            | "deploy"
+            | "criteria"
+            | "option"
+            | "chosen"
+            | "version"
+            | "roles"
+            | "surface"
+            | "users"
+            | "oidc"
+            | "limit"
+            | "grows"
+    )
+}

@@ -1,0 +1,162 @@
+//! Events, reactions, webhooks, workflows, jobs.
+
+use super::Parser;
+use crate::kind::{NodeKind, TokenKind};
+
+impl Parser<'_> {
+    pub(super) fn event(&mut self) {
+        let item = self.start(NodeKind::Event);
+        self.bump();
+        self.name("the name of the event");
+        if self.at_word("by") {
+            self.bump();
+            self.reference("the field that keeps events in order");
+        }
+        self.fields("an event");
+        self.finish(item);
+    }
+
+    pub(super) fn on(&mut self) {
+        let item = self.start(NodeKind::On);
+        self.bump();
+        self.path("an event");
+        self.run_clause();
+        self.finish(item);
+    }
+
+    /// `run command(…)`
+    fn run_clause(&mut self) {
+        if self.at_word("run") {
+            self.run();
+        } else if self.at(TokenKind::Word) && !self.at_boundary() && !self.starts_line() {
+            self.expect_word("run");
+            if self.at(TokenKind::Word) && !self.starts_line() {
+                let run = self.start(NodeKind::Run);
+                self.path("a command");
+                self.arguments();
+                self.finish(run);
+            }
+        } else {
+            self.missing("E0105", "`run` and a command");
+        }
+    }
+
+    pub(super) fn webhook(&mut self) {
+        let item = self.start(NodeKind::Webhook);
+        self.bump();
+        self.name("the name of the webhook");
+        self.braces("a webhook", |parser| parser.webhook_member(parser.word()));
+        self.finish(item);
+    }
+
+    pub(super) fn webhook_member(&mut self, word: &str) {
+        match word {
+            "sends" => {
+                let member = self.start(NodeKind::WebhookSends);
+                self.bump();
+                self.comma_list(|parser| parser.path("an event"));
+                self.finish(member);
+            }
+            "sign" => {
+                let member = self.start(NodeKind::WebhookSign);
+                self.bump();
+                self.reference("`standard`");
+                self.finish(member);
+            }
+            "retry" => {
+                let member = self.start(NodeKind::WebhookRetry);
+                self.bump();
+                self.expect_word("for");
+                self.literal(TokenKind::Duration, "a duration");
+                self.finish(member);
+            }
+            _ => {
+                let words = ["sends", "sign", "retry"];
+                if let Some(meant) = self.unknown_member("a webhook", &words) {
+                    self.webhook_member(meant);
+                }
+            }
+        }
+    }
+
+    pub(super) fn workflow(&mut self) {
+        let item = self.start(NodeKind::Workflow);
+        self.bump();
+        self.name("the name of the workflow");
+        self.parameters();
+        if self.at_word("on") && !self.starts_line() {
+            self.bump();
+            self.path("an event");
+        }
+        self.braces("a workflow", |parser| parser.workflow_member(parser.word()));
+        self.finish(item);
+    }
+
+    pub(super) fn workflow_member(&mut self, word: &str) {
+        match word {
+            "step" => {
+                let member = self.start(NodeKind::Step);
+                self.bump();
+                self.name("the name of the step");
+                self.braces("a step", |parser| match parser.word() {
+                    "undo" => parser.undo(),
+                    word => parser.statement_or_report(word, "a step"),
+                });
+                self.finish(member);
+            }
+            "retry" => self.retry(),
+            "give" => {
+                let member = self.start(NodeKind::GiveUp);
+                self.bump();
+                self.expect_word("up");
+                self.expect_word("after");
+                self.literal(TokenKind::Duration, "a duration");
+                if self.eat(TokenKind::Comma) || self.at_word("then") {
+                    self.expect_word("then");
+                    self.run_clause();
+                }
+                self.finish(member);
+            }
+            _ => {
+                let words = ["step", "retry", "give"];
+                if let Some(meant) = self.unknown_member("a workflow", &words) {
+                    self.workflow_member(meant);
+                }
+            }
+        }
+    }
+
+    pub(super) fn undo(&mut self) {
+        let undo = self.start(NodeKind::Undo);
+        self.bump();
+        if self.at(TokenKind::LeftBrace) {
+            self.block("an undo");
+        } else {
+            self.statement_or_report(self.word(), "an undo");
+        }
+        self.finish(undo);
+    }
+
+    /// `retry 8 times from 200ms to 1m`
+    pub(super) fn retry(&mut self) {
+        let member = self.start(NodeKind::Retry);
+        self.bump();
+        self.literal(TokenKind::Integer, "how many times");
+        self.expect_word("times");
+        self.expect_word("from");
+        self.literal(TokenKind::Duration, "the first pause, a duration");
+        self.expect_word("to");
+        self.literal(TokenKind::Duration, "the longest pause, a duration");
+        self.finish(member);
+    }
+
+    pub(super) fn job(&mut self) {
+        let item = self.start(NodeKind::Job);
+        self.bump();
+        self.name("the name of the job");
+        self.expect_word("every");
+        self.literal(TokenKind::Duration, "a duration");
+        self.braces("a job", |parser| parser.statement_or_report(parser.word(), "a job"));
+        self.finish(item);
+    }
+}
