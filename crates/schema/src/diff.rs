@@ -1,0 +1,472 @@
+//! The way from the tables that are there to the ones that are wanted.
+
+use std::collections::HashSet;
+
+use operation::{Dialect, Ident, Scalar, Sql, Table, Value};
+
+use crate::existing::{Existing, ExistingColumn, Renames, same_statement, table_of_index};
+use crate::{ColumnOrigin, Fill, Meaning, Origin, Schema, ddl};
+
+/// What has to happen to a database.
+///
+/// The statements belong into one transaction with foreign keys off (`PRAGMA foreign_keys = OFF` before it begins),
+/// as SQLite's own procedure for changing tables demands (lang_altertable.html, §7); `PRAGMA foreign_key_check`
+/// tells whether the outcome is whole.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Change {
+    /// In order; empty when nothing differs.
+    pub statements: Vec<String>,
+    /// Whether every stored value stays: there are no [`Change::losses`].
+    pub lossless: bool,
+    /// What would be lost, and what stands in the way, where the table named has rows.
+    pub losses: Vec<Loss>,
+    /// What changes, one short sentence each, for people.
+    pub summary: Vec<String>,
+    /// Stored names of tables whose computed columns have to be computed anew.
+    pub recompute: Vec<String>,
+}
+
+/// Something of a table with rows that would not survive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// The table as it is called now; without rows nothing is lost.
+    pub table: String,
+    /// The column as it is called now: where it is null in every row nothing is lost. `None`: any row counts.
+    pub column: Option<String>,
+    /// Whether the change fails on such rows even when told to lose them: a new required field with no default.
+    pub blocks: bool,
+    /// A sentence for people, with what to do.
+    pub sentence: String,
+}
+
+impl Change {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+}
+
+/// The way from the definitions in `existing` (name and SQL of each table and index that SQLite lists) to the wanted
+/// tables. Tables that were not made by [`ddl`] are left alone.
+///
+/// Renames are known by `was`; what can be added in place is added in place; every other difference rebuilds the
+/// table and copies what both have.
+pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
+    let mut before: Vec<Existing> =
+        existing.iter().filter_map(|(_, sql)| Existing::parse(sql)).collect();
+    let mut change = Change::default();
+    let renames = renames(&before, wanted, &mut change);
+    let originals = std::mem::take(&mut before);
+    let mut after: Vec<(Existing, &Existing)> =
+        originals.iter().map(|table| (table.renamed(&renames), table)).collect();
+
+    let mut rebuilt: HashSet<String> = HashSet::new();
+    let mut body: Vec<String> = Vec::new();
+    for table in &wanted.tables {
+        let name = table.name.as_str();
+        let found = after.iter().position(|(old, _)| old.name.eq_ignore_ascii_case(name));
+        let Some(found) = found else {
+            body.push(ddl::table(wanted, table, &table.name));
+            change.summary.push(format!("new table `{name}`"));
+            continue;
+        };
+        let (old, original) = after.swap_remove(found);
+        if alter(wanted, table, &old, original, &mut body, &mut change) {
+            rebuilt.insert(name.to_owned());
+        }
+    }
+    for (gone, original) in &after {
+        body.push(drop_table(&gone.name));
+        rebuilt.insert(gone.name.clone());
+        change.summary.push(format!("table `{}` is gone", original.name));
+        change.losses.push(Loss {
+            table: original.name.clone(),
+            column: None,
+            blocks: false,
+            sentence: format!(
+                "no entity is stored in `{0}` any more, and its rows would be dropped; if the entity was renamed, \
+                 write `was` and its old name after the new one",
+                original.name
+            ),
+        });
+    }
+
+    // Indexes go first, so that renames need not carry them along, and come last.
+    let touched: HashSet<&str> =
+        renames.tables.keys().map(String::as_str).collect::<HashSet<&str>>();
+    let indexes = ddl::indexes(wanted);
+    let mut standing: HashSet<&str> = HashSet::new();
+    let mut drops = Vec::new();
+    for (name, sql) in existing {
+        let Some(on) = table_of_index(sql) else { continue };
+        if !originals.iter().any(|table| table.name == on) {
+            continue;
+        }
+        let now = renames.tables.get(&on).unwrap_or(&on);
+        let kept = indexes.iter().find(|index| index.name.as_str() == name);
+        match kept {
+            Some(index)
+                if same_statement(&index.sql, sql)
+                    && !touched.contains(on.as_str())
+                    && !rebuilt.contains(now) =>
+            {
+                standing.insert(index.name.as_str());
+            }
+            _ => {
+                drops.push(drop_index(name));
+                if kept.is_none() && !rebuilt.contains(now) {
+                    change.summary.push(format!("index `{name}` is gone"));
+                }
+            }
+        }
+    }
+    for index in &indexes {
+        if !standing.contains(index.name.as_str()) {
+            body.push(index.sql.clone());
+            let table = index.table.as_str();
+            let fresh = !existing.iter().any(|(name, _)| name == index.name.as_str());
+            if fresh && originals.iter().any(|old| old.name == table) {
+                change.summary.push(format!("new index `{}`", index.name));
+            }
+        }
+    }
+
+    let renaming = std::mem::take(&mut change.statements);
+    change.statements = drops;
+    change.statements.extend(renaming);
+    change.statements.extend(body);
+    change.lossless = change.losses.is_empty();
+    change
+}
+
+/// Finds what was renamed; the statements that rename it are put into the change.
+fn renames(before: &[Existing], wanted: &Schema, change: &mut Change) -> Renames {
+    let mut renames = Renames::default();
+    let is_wanted = |name: &str| {
+        wanted.tables.iter().any(|table| table.name.as_str().eq_ignore_ascii_case(name))
+    };
+    let find = |name: &str| before.iter().find(|table| table.name.eq_ignore_ascii_case(name));
+    for (table, origin) in wanted.tables.iter().zip(&wanted.origins) {
+        let mut old = find(table.name.as_str());
+        if old.is_none() {
+            let was = origin
+                .was
+                .iter()
+                .filter(|was| !is_wanted(was.as_str()))
+                .find_map(|was| find(was.as_str()));
+            let Some(found) = was.filter(|found| !renames.tables.contains_key(&found.name)) else {
+                continue;
+            };
+            let mut sql = Sql::new(Dialect::Sqlite);
+            sql.push("ALTER TABLE ").ident(&Ident::fit(&found.name));
+            sql.push(" RENAME TO ").ident(&table.name);
+            change.statements.push(sql.finish());
+            change.summary.push(format!("table `{}` is now `{}`", found.name, table.name));
+            renames.tables.insert(found.name.clone(), table.name.as_str().to_owned());
+            old = Some(found);
+        }
+        let Some(old) = old else { continue };
+        for (column, origin) in table.columns.iter().zip(&origin.columns) {
+            let name = column.name.as_str();
+            let Some(was) = &origin.was else { continue };
+            let free = !table.columns.iter().any(|other| other.name == *was);
+            if old.column(name).is_some() || old.column(was.as_str()).is_none() || !free {
+                continue;
+            }
+            let mut sql = Sql::new(Dialect::Sqlite);
+            sql.push("ALTER TABLE ").ident(&table.name);
+            sql.push(" RENAME COLUMN ").ident(was).push(" TO ").ident(&column.name);
+            change.statements.push(sql.finish());
+            change.summary.push(format!("`{}.{was}` is now `{name}`", table.name));
+            renames
+                .columns
+                .insert((table.name.as_str().to_owned(), was.as_str().to_owned()), name.to_owned());
+        }
+    }
+    renames
+}
+
+/// Brings one table to its wanted form; true if it was rebuilt.
+fn alter(
+    schema: &Schema,
+    table: &Table,
+    old: &Existing,
+    original: &Existing,
+    statements: &mut Vec<String>,
+    change: &mut Change,
+) -> bool {
+    let text = ddl::table(schema, table, &table.name);
+    // What this crate wrote it can read.
+    let Some(new) = Existing::parse(&text) else { return false };
+    if old.same(&new) {
+        return false;
+    }
+    let origin = &schema.origins[table.id.0 as usize];
+    let added: Vec<usize> = (0..table.columns.len())
+        .filter(|at| old.column(table.columns[*at].name.as_str()).is_none())
+        .collect();
+    for at in &added {
+        change.summary.push(format!("new column `{}.{}`", table.name, table.columns[*at].name));
+        if origin.columns[*at].fill != Fill::Unknown {
+            change.recompute.push(table.name.as_str().to_owned());
+        }
+    }
+    let in_place = old.same_frame(&new)
+        && old.columns.len() + added.len() == new.columns.len()
+        && old.columns.iter().all(|column| new.column(&column.name) == Some(column))
+        && added
+            .iter()
+            .all(|at| table.columns[*at].nullable && origin.columns[*at].fill == Fill::Unknown);
+    if in_place {
+        for at in added {
+            let mut sql = Sql::new(Dialect::Sqlite);
+            sql.push("ALTER TABLE ").ident(&table.name).push(" ADD COLUMN ");
+            ddl::column(&mut sql, schema, table, origin, at);
+            statements.push(sql.finish());
+        }
+        return false;
+    }
+    for column in &old.columns {
+        if new.column(&column.name).is_none() {
+            let now = original_name(old, original, column);
+            change.summary.push(format!("column `{}.{now}` is gone", original.name));
+            change.losses.push(Loss {
+                table: original.name.clone(),
+                column: Some(now.to_owned()),
+                blocks: false,
+                sentence: format!(
+                    "`{}.{now}` is no field any more, and its values would be dropped; if the field was renamed, \
+                     write `was {now}` after the new one",
+                    original.name
+                ),
+            });
+        }
+    }
+    rebuild(schema, table, origin, old, original, statements, change);
+    true
+}
+
+/// The name a column has in the database now.
+fn original_name<'a>(
+    old: &Existing,
+    original: &'a Existing,
+    column: &'a ExistingColumn,
+) -> &'a str {
+    let at = old.columns.iter().position(|other| other.name == column.name);
+    at.and_then(|at| original.columns.get(at)).map_or(&column.name, |column| &column.name)
+}
+
+fn rebuild(
+    schema: &Schema,
+    table: &Table,
+    origin: &Origin,
+    old: &Existing,
+    original: &Existing,
+    statements: &mut Vec<String>,
+    change: &mut Change,
+) {
+    let temporary = Ident::fit(&format!("mimar_new_{}", table.name));
+    statements.push(ddl::table(schema, table, &temporary));
+    let mut sql = Sql::new(Dialect::Sqlite);
+    sql.push("INSERT INTO ").ident(&temporary).push(" (");
+    sql.list(", ", &table.columns, |sql, column| {
+        sql.ident(&column.name);
+    });
+    sql.push(") SELECT ");
+    sql.list(", ", 0..table.columns.len(), |sql, at| {
+        let column = &table.columns[at];
+        let from = &origin.columns[at];
+        match old.column(column.name.as_str()) {
+            Some(there) => {
+                let now = original_name(old, original, there).to_owned();
+                copy(sql, table, at, from, there, &original.name, &now, change);
+            }
+            None => {
+                fill(sql, &from.fill);
+                if !column.nullable && from.fill == Fill::Unknown {
+                    change.losses.push(Loss {
+                        table: original.name.clone(),
+                        column: None,
+                        blocks: true,
+                        sentence: format!(
+                            "`{}.{}` is required, and the rows that are there have no value for it; give it a \
+                             default (`= …`) or make it optional (`?`)",
+                            table.entity, column.field
+                        ),
+                    });
+                }
+            }
+        }
+    });
+    sql.push(" FROM ").ident(&table.name);
+    statements.push(sql.finish());
+    statements.push(drop_table(table.name.as_str()));
+    let mut sql = Sql::new(Dialect::Sqlite);
+    sql.push("ALTER TABLE ").ident(&temporary).push(" RENAME TO ").ident(&table.name);
+    statements.push(sql.finish());
+    let known = format!("`{}`", table.name);
+    if !change.summary.iter().any(|line| line.contains(&known)) {
+        change.summary.push(format!("table {known} is built anew"));
+    }
+}
+
+/// The expression that carries a column over.
+#[expect(clippy::too_many_arguments, reason = "both sides of one column, each with its table")]
+fn copy(
+    sql: &mut Sql,
+    table: &Table,
+    at: usize,
+    origin: &ColumnOrigin,
+    there: &ExistingColumn,
+    old_table: &str,
+    old_name: &str,
+    change: &mut Change,
+) {
+    let column = &table.columns[at];
+    let tightened = there.nullable() && !column.nullable;
+    if tightened {
+        sql.push("coalesce(");
+    }
+    let carried = there.meaning().and_then(|from| convert(sql, column, origin, &from));
+    match carried {
+        None => {
+            fill(sql, &origin.fill);
+            change.losses.push(Loss {
+                table: old_table.to_owned(),
+                column: Some(old_name.to_owned()),
+                blocks: !column.nullable && origin.fill == Fill::Unknown,
+                sentence: format!(
+                    "the values of `{old_table}.{old_name}` ({}) do not become values of its new type by themselves",
+                    there.meaning
+                ),
+            });
+        }
+        Some(lost) if !lost.is_empty() => change.losses.push(Loss {
+            table: old_table.to_owned(),
+            column: Some(old_name.to_owned()),
+            blocks: false,
+            sentence: format!(
+                "`{old_table}.{old_name}` may hold {}, which its enum no longer has; if a value was renamed, write \
+                 `was` and its old name after the new one",
+                lost.join(", ")
+            ),
+        }),
+        Some(_) => {}
+    }
+    if tightened {
+        sql.push(", ");
+        fill(sql, &origin.fill);
+        sql.push(")");
+        if origin.fill == Fill::Unknown {
+            change.losses.push(Loss {
+                table: old_table.to_owned(),
+                column: None,
+                blocks: true,
+                sentence: format!(
+                    "`{}.{}` is now required, and rows may be without it; give it a default (`= …`) or leave it \
+                     optional (`?`)",
+                    table.entity, column.field
+                ),
+            });
+        }
+    }
+}
+
+/// Writes the conversion; the labels that have no successor, or `None` if there is no conversion.
+fn convert(
+    sql: &mut Sql,
+    column: &operation::Column,
+    origin: &ColumnOrigin,
+    from: &Meaning,
+) -> Option<Vec<String>> {
+    let name = &column.name;
+    match (from, &origin.meaning) {
+        (from, to) if from == to => {
+            sql.ident(name);
+        }
+        (Meaning::Labels(old), Meaning::Labels(new)) => {
+            let renamed: Vec<&(String, String)> = origin
+                .renamed_labels
+                .iter()
+                .filter(|(was, _)| old.contains(was) && !new.contains(was))
+                .collect();
+            sql.push("CASE ").ident(name);
+            for (was, now) in &renamed {
+                sql.push(" WHEN ").literal(was).push(" THEN ").literal(now);
+            }
+            let lost: Vec<String> = old
+                .iter()
+                .filter(|label| !new.contains(label))
+                .filter(|label| !renamed.iter().any(|(was, _)| was == *label))
+                .cloned()
+                .collect();
+            for label in &lost {
+                sql.push(" WHEN ").literal(label).push(" THEN ");
+                match (&origin.fill, new.first()) {
+                    (Fill::Unknown, Some(first)) if !column.nullable => {
+                        sql.literal(first);
+                    }
+                    (known, _) => fill(sql, known),
+                }
+            }
+            // `CASE x ELSE …` needs a branch.
+            sql.push(" WHEN NULL THEN NULL ELSE ").ident(name).push(" END");
+            return Some(lost);
+        }
+        (Meaning::Labels(_), Meaning::Scalar(Scalar::Text))
+        | (Meaning::Scalar(Scalar::Bool), Meaning::Scalar(Scalar::Int))
+        | (Meaning::Scalar(Scalar::Json), Meaning::Scalar(Scalar::Text)) => {
+            sql.ident(name);
+        }
+        (Meaning::Scalar(from), Meaning::Scalar(to)) => {
+            let factor = match (from, to) {
+                (Scalar::Date, Scalar::Timestamp) => 86_400_000_000,
+                _ => {
+                    let grown = to.scale()?.checked_sub(from.scale()?)?;
+                    10_i64.checked_pow(u32::from(grown))?
+                }
+            };
+            sql.ident(name).push(" * ").integer(factor);
+        }
+        _ => return None,
+    }
+    Some(Vec::new())
+}
+
+fn fill(sql: &mut Sql, fill: &Fill) {
+    match fill {
+        Fill::Unknown => {
+            sql.push("NULL");
+        }
+        Fill::Now => {
+            sql.push("CAST(unixepoch('subsec') * 1000000 AS INTEGER)");
+        }
+        Fill::Value(value) => {
+            match value {
+                Value::Null => sql.push("NULL"),
+                Value::Bool(b) => sql.integer(i64::from(*b)),
+                Value::Int(n) => sql.integer(*n),
+                Value::Float(f) => sql.push("CAST(").literal(&f.to_string()).push(" AS REAL)"),
+                Value::Text(text) => sql.literal(text),
+                Value::Uuid(bytes) => sql.push("unhex(").literal(&hexadecimal(bytes)).push(")"),
+                Value::Bytes(bytes) => sql.push("unhex(").literal(&hexadecimal(bytes)).push(")"),
+            };
+        }
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn drop_table(name: &str) -> String {
+    let mut sql = Sql::new(Dialect::Sqlite);
+    sql.push("DROP TABLE ").ident(&Ident::fit(name));
+    sql.finish()
+}
+
+fn drop_index(name: &str) -> String {
+    let mut sql = Sql::new(Dialect::Sqlite);
+    sql.push("DROP INDEX ").ident(&Ident::fit(name));
+    sql.finish()
+}
