@@ -66,6 +66,8 @@ pub struct Target {
     pub flows: Vec<Flow>,
     /// References of the root's own columns.
     pub references: Vec<ReferenceRule>,
+    /// Columns that a replacement may name, but only with the value they have.
+    pub immutable: Vec<usize>,
     /// The parts.
     pub parts: Vec<PartTarget>,
 }

@@ -1,8 +1,8 @@
 //! From an intent to an operation.
 
-use operation::Operation;
+use operation::{Fault, Operation};
 
-use crate::CursorKey;
+use crate::{Caller, CursorKey, Intent, Plan};
 
 /// What the store is asked, and how its answer is read.
 #[derive(Debug, Clone)]
@@ -11,6 +11,9 @@ pub struct Lowered {
     pub operation: Operation,
     /// For the door.
     pub reply: Reply,
+    /// Asked when a page comes back empty: if it finds no row either, the page is of nothing (`NotFound`) rather than
+    /// empty. So are the parts of a root that does not exist.
+    pub when_empty: Option<Operation>,
 }
 
 /// How the store's answer is to be read.
@@ -41,4 +44,69 @@ pub enum Reply {
     Deleted,
     /// A part was removed; its root has a new version.
     PartDeleted,
+}
+
+impl Plan {
+    /// Lowers an intent for a caller at a moment (microseconds since 1970-01-01T00:00:00Z).
+    ///
+    /// # Errors
+    /// Everything that can be known to be wrong before the store is asked, all at once.
+    pub fn lower(&self, intent: Intent<'_>, caller: &Caller, now: i64) -> Result<Lowered, Fault> {
+        match intent {
+            Intent::Read { entity, key, shape } => {
+                self.lower_read(entity, key, &shape, caller, now)
+            }
+            Intent::ReadPart { part, root, key, shape } => {
+                self.lower_read_part(part, root, key, &shape, caller, now)
+            }
+            Intent::List(list) => self.lower_list(&list, caller, now),
+            Intent::Create { entity, body, shape } => {
+                self.lower_create(entity, &body, &shape, caller, now)
+            }
+            Intent::Patch { entity, key, body, expected, shape } => {
+                self.lower_patch(entity, key, &body, expected, &shape, caller, now)
+            }
+            Intent::Replace { entity, key, body, expected, shape } => {
+                self.lower_replace(entity, key, &body, expected, &shape, caller, now)
+            }
+            Intent::Delete { entity, key, expected } => {
+                self.lower_delete(entity, key, expected, caller, now)
+            }
+            Intent::CreatePart { part, root, body, expected, shape } => {
+                let at = PartPlace { part, root, key: None, expected };
+                self.lower_part(at, Some((&body, BodyKind::Create)), &shape, caller, now)
+            }
+            Intent::PatchPart { part, root, key, body, expected, shape } => {
+                let at = PartPlace { part, root, key: Some(key), expected };
+                self.lower_part(at, Some((&body, BodyKind::Patch)), &shape, caller, now)
+            }
+            Intent::ReplacePart { part, root, key, body, expected, shape } => {
+                let at = PartPlace { part, root, key: Some(key), expected };
+                self.lower_part(at, Some((&body, BodyKind::Replace)), &shape, caller, now)
+            }
+            Intent::DeletePart { part, root, key, expected } => {
+                let at = PartPlace { part, root, key: Some(key), expected };
+                self.lower_part(at, None, &crate::Shape::default(), caller, now)
+            }
+        }
+    }
+}
+
+/// Which part is changed.
+pub(crate) struct PartPlace<'a> {
+    pub(crate) part: model::EntityId,
+    pub(crate) root: &'a str,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) expected: Option<Vec<i64>>,
+}
+
+/// What a body means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyKind {
+    /// A new row: what is missing takes its default.
+    Create,
+    /// A merge patch: what is missing stays.
+    Patch,
+    /// A replacement: what is missing takes its default, what cannot change stays.
+    Replace,
 }

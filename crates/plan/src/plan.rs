@@ -1,0 +1,228 @@
+//! The plan: a model, its tables, and what was compiled of them so far.
+
+use std::sync::Arc;
+
+use model::{EntityId, FieldId, Model, QueryId, Valid};
+use operation::{Expression, Fault, FaultCode, Guard, Read, Scalar, Target, Value, Violation};
+use quick_cache::sync::Cache;
+use regex::Regex;
+use rustc_hash::FxHashMap;
+use schema::Schema;
+
+use crate::condition::{BindSource, Binder, World};
+use crate::{Caller, CursorKey, Roles};
+
+/// How many compiled statements are kept: shapes that callers made up are many, those that are used are few.
+const COMPILED: usize = 4_096;
+/// The largest compiled regular expression, in bytes.
+const PATTERN_SIZE: usize = 1 << 20;
+
+/// A model in executable form. Shared by all requests; what it compiles on the way it keeps.
+#[derive(Debug)]
+pub struct Plan {
+    pub(crate) model: Arc<Valid<Model>>,
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) patterns: FxHashMap<FieldId, Regex>,
+    compiled: Cache<Key, Compiled>,
+}
+
+/// What a compiled statement was compiled for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) what: What,
+    pub(crate) roles: Roles,
+    /// What else it depends on, as text: shape, filters, sort, touched fields.
+    pub(crate) text: Box<str>,
+}
+
+/// The kinds of statements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum What {
+    Row(EntityId),
+    List(EntityId),
+    Parts(EntityId),
+    Query(QueryId),
+    Target(EntityId),
+    Create(EntityId),
+    Edit(EntityId),
+    EditPart(EntityId),
+    Delete(EntityId),
+}
+
+/// A compiled statement.
+#[derive(Debug, Clone)]
+pub(crate) enum Compiled {
+    Read(Arc<ReadTemplate>),
+    Target(Arc<TargetTemplate>),
+    Write(Arc<WriteTemplate>),
+}
+
+/// A read and where its binds come from.
+#[derive(Debug)]
+pub(crate) struct ReadTemplate {
+    pub(crate) read: Arc<Read>,
+    pub(crate) sources: Vec<BindSource>,
+    pub(crate) composite: bool,
+    /// For a query: who may ask, where that can be decided before the store is asked.
+    pub(crate) admission: Option<Expression>,
+}
+
+/// What is written, and the binds its expressions use.
+#[derive(Debug)]
+pub(crate) struct TargetTemplate {
+    pub(crate) target: Arc<Target>,
+    pub(crate) binder: Binder,
+}
+
+/// A write and where its binds come from.
+#[derive(Debug)]
+pub(crate) struct WriteTemplate {
+    pub(crate) target: Arc<Target>,
+    pub(crate) guard: Guard,
+    pub(crate) guard_after: Guard,
+    /// Absent for a deletion.
+    pub(crate) answer: Option<Arc<Read>>,
+    pub(crate) sources: Vec<BindSource>,
+    pub(crate) composite: bool,
+}
+
+/// Compiles a model. Statements are compiled when they are first asked for.
+#[must_use]
+pub fn compile(model: Arc<Valid<Model>>, schema: Arc<Schema>) -> Plan {
+    let patterns = model
+        .fields
+        .iter()
+        .enumerate()
+        .filter_map(|(at, field)| {
+            let pattern = field.pattern.as_deref()?;
+            // The model has compiled it before; anchored, since a pattern speaks of the whole text.
+            let regex = regex::RegexBuilder::new(&format!(r"\A(?:{pattern})\z"))
+                .size_limit(PATTERN_SIZE)
+                .build()
+                .ok()?;
+            Some((FieldId(u32::try_from(at).ok()?), regex))
+        })
+        .collect();
+    Plan { model, schema, patterns, compiled: Cache::new(COMPILED) }
+}
+
+impl Plan {
+    /// The model it was compiled from.
+    pub fn model(&self) -> &Valid<Model> {
+        &self.model
+    }
+
+    /// The tables it works on.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The cursor behind a page whose last row has these order values.
+    pub fn cursor(&self, key: &CursorKey, values: &[Value]) -> String {
+        key.encode(values)
+    }
+
+    pub(crate) fn world(&self) -> World<'_> {
+        World { model: &self.model, schema: &self.schema }
+    }
+
+    /// What is kept under `key`, or what `compile` makes of it. Faults are not kept.
+    pub(crate) fn keep(
+        &self,
+        key: Key,
+        compile: impl FnOnce() -> Result<Compiled, Fault>,
+    ) -> Result<Compiled, Fault> {
+        if let Some(compiled) = self.compiled.get(&key) {
+            return Ok(compiled);
+        }
+        let compiled = compile()?;
+        self.compiled.insert(key, compiled.clone());
+        Ok(compiled)
+    }
+
+    pub(crate) fn keep_read(
+        &self,
+        key: Key,
+        compile: impl FnOnce() -> Result<ReadTemplate, Fault>,
+    ) -> Result<Arc<ReadTemplate>, Fault> {
+        match self.keep(key, || compile().map(|read| Compiled::Read(Arc::new(read))))? {
+            Compiled::Read(read) => Ok(read),
+            Compiled::Target(_) | Compiled::Write(_) => Err(mixed_up()),
+        }
+    }
+
+    pub(crate) fn keep_write(
+        &self,
+        key: Key,
+        compile: impl FnOnce() -> Result<WriteTemplate, Fault>,
+    ) -> Result<Arc<WriteTemplate>, Fault> {
+        match self.keep(key, || compile().map(|write| Compiled::Write(Arc::new(write))))? {
+            Compiled::Write(write) => Ok(write),
+            Compiled::Target(_) | Compiled::Read(_) => Err(mixed_up()),
+        }
+    }
+
+    /// How a key of an entity's rows is stored.
+    pub(crate) fn key_scalar(&self, entity: EntityId) -> Scalar {
+        self.model.scalar(&self.model[self.model[entity].key].ty).unwrap_or(Scalar::Text)
+    }
+
+    /// A key from a path. One that cannot be a key names no row.
+    pub(crate) fn key(&self, entity: EntityId, text: &str) -> Result<Value, Fault> {
+        self.key_scalar(entity).parse(text).map_err(|_| Fault::NotFound)
+    }
+}
+
+/// Cannot happen: a key's `what` says what is kept under it.
+pub(crate) fn mixed_up() -> Fault {
+    Fault::Internal("a compiled statement of another kind stood under this key".into())
+}
+
+/// The values of a request that binds draw on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Request<'a> {
+    pub(crate) caller: Option<&'a Caller>,
+    pub(crate) now: i64,
+    pub(crate) parameters: &'a [Value],
+    pub(crate) filters: &'a [Value],
+    pub(crate) cursor: &'a [Value],
+    pub(crate) limit: i64,
+    pub(crate) root: Option<&'a Value>,
+}
+
+impl Request<'_> {
+    /// The binds of a template, with room for `more`.
+    pub(crate) fn binds(&self, sources: &[BindSource], more: usize) -> Vec<Value> {
+        let mut binds = Vec::with_capacity(sources.len() + more);
+        binds.extend(sources.iter().map(|source| {
+            match source {
+                BindSource::Caller(scalar) => self
+                    .caller
+                    .and_then(|caller| caller.subject.as_deref())
+                    .and_then(|subject| scalar.parse(subject).ok())
+                    .unwrap_or(Value::Null),
+                BindSource::Now => Value::Int(self.now),
+                BindSource::Parameter(at) => self.parameters.get(*at).cloned().unwrap_or_default(),
+                BindSource::Filter(at) => self.filters.get(*at).cloned().unwrap_or_default(),
+                BindSource::Cursor(at) => self.cursor.get(*at).cloned().unwrap_or_default(),
+                BindSource::Limit => Value::Int(self.limit),
+                BindSource::Root => self.root.cloned().unwrap_or_default(),
+            }
+        }));
+        binds
+    }
+}
+
+/// The answer to a caller whom no grant reaches: 401 for a stranger, who may come back with a token.
+pub(crate) fn refuse(caller: &Caller, what: &str) -> Fault {
+    if caller.authenticated {
+        Fault::Forbidden(format!("your roles do not allow you to {what}"))
+    } else {
+        Fault::Unauthenticated(format!("a token is needed to {what}"))
+    }
+}
+
+/// One fault of a parameter.
+pub(crate) fn bad_parameter(code: FaultCode, name: &str, detail: String) -> Fault {
+    Fault::Invalid(vec![Violation::parameter(code, name, detail)])
+}

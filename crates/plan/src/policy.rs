@@ -1,0 +1,131 @@
+//! Who may do what, for one set of roles. Closed where nothing is said.
+
+use model::{Action, EntityId, FieldId, Grantee, Policy};
+use operation::{Expression, Guard};
+
+use crate::Roles;
+use crate::condition::{BindSource, Binder, World};
+
+/// The grants of one action on one entity that reach a set of roles, lowered.
+pub(crate) struct Grants<'a> {
+    grants: Vec<(&'a Policy, Expression)>,
+}
+
+impl<'a> World<'a> {
+    /// The grants of `action` on a root. A part's are its root's: ask for the root.
+    pub(crate) fn grants(
+        &self,
+        root: EntityId,
+        action: Action,
+        roles: Roles,
+        binder: &mut Binder,
+    ) -> Grants<'a> {
+        let policies = self.model[root].policies.iter();
+        let grants = policies
+            .filter(|policy| policy.action == action && reaches(policy, roles))
+            .map(|policy| {
+                let condition = match &policy.condition {
+                    Some(condition) => self.lower(condition, &[root], binder),
+                    None => Expression::yes(),
+                };
+                (policy, condition)
+            })
+            .collect();
+        Grants { grants }
+    }
+}
+
+/// Whether a policy is meant for one of the roles.
+pub(crate) fn reaches(policy: &Policy, roles: Roles) -> bool {
+    policy.grantees.iter().any(|grantee| match grantee {
+        Grantee::Anyone => true,
+        Grantee::Role(role) => roles.has(*role),
+    })
+}
+
+impl Grants<'_> {
+    /// Whether nothing is granted at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.grants.is_empty()
+    }
+
+    /// Where any grant holds: which rows the action reaches at all.
+    pub(crate) fn any(&self) -> Expression {
+        Expression::any(self.grants.iter().map(|(_, condition)| condition.clone()))
+    }
+
+    /// Where the action reaches `field`: [`Guard::Always`] means wherever it reaches the row.
+    pub(crate) fn field(&self, field: FieldId) -> Guard {
+        self.within(|policy| policy.fields.as_ref().is_none_or(|fields| fields.contains(&field)))
+    }
+
+    /// The same of a kind of parts.
+    pub(crate) fn part(&self, part: EntityId) -> Guard {
+        self.within(|policy| match (&policy.fields, &policy.parts) {
+            (_, Some(parts)) if parts.contains(&part) => true,
+            (fields, _) => fields.is_none(),
+        })
+    }
+
+    fn within(&self, covers: impl Fn(&Policy) -> bool) -> Guard {
+        let covering: Vec<_> = self.grants.iter().filter(|(policy, _)| covers(policy)).collect();
+        if covering.is_empty() {
+            Guard::Never
+        } else if covering.len() == self.grants.len() {
+            Guard::Always
+        } else {
+            Guard::of(Expression::any(covering.iter().map(|(_, condition)| condition.clone())))
+        }
+    }
+
+    /// Where the action reaches every one of `fields` and `parts`.
+    pub(crate) fn covering(&self, fields: &[FieldId], parts: &[EntityId]) -> Expression {
+        let mut terms = vec![self.any()];
+        let guards =
+            fields.iter().map(|f| self.field(*f)).chain(parts.iter().map(|p| self.part(*p)));
+        for guard in guards {
+            let term = guard.expression();
+            if !terms.contains(&term) {
+                terms.push(term);
+            }
+        }
+        Expression::all(terms)
+    }
+
+    /// The terms of `covering` that speak of the caller: they must hold of the row after the change, too, or a
+    /// caller could hand the row to somebody else. Terms about the row alone (`.state == draft`) need not: they say
+    /// from where a change may start.
+    pub(crate) fn covering_after(
+        &self,
+        fields: &[FieldId],
+        parts: &[EntityId],
+        binder: &Binder,
+    ) -> Expression {
+        let after = Grants {
+            grants: self
+                .grants
+                .iter()
+                .map(|(p, condition)| (*p, of_caller(condition, binder)))
+                .collect(),
+        };
+        after.covering(fields, parts)
+    }
+}
+
+/// The conjuncts of a condition that speak of the caller.
+fn of_caller(condition: &Expression, binder: &Binder) -> Expression {
+    let speaks = |expression: &Expression| {
+        let mut found = false;
+        expression.visit(&mut |e| {
+            if let Expression::Bind(at) = e {
+                found |= matches!(binder.sources.get(*at), Some(BindSource::Caller(_)));
+            }
+        });
+        found
+    };
+    match condition {
+        Expression::And(terms) => Expression::all(terms.iter().filter(|t| speaks(t)).cloned()),
+        other if speaks(other) => other.clone(),
+        _ => Expression::yes(),
+    }
+}
