@@ -6,15 +6,19 @@
 //! ```
 
 pub mod ast;
+mod code;
 pub mod diagnostic;
 pub mod kind;
 mod lexer;
 mod nearest;
 mod parser;
+mod render;
 pub mod tree;
 
+pub use code::{CODES, explain};
 pub use diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity};
 pub use kind::{NodeKind, TokenKind};
 pub use nearest::nearest;
 pub use parser::parse;
+pub use render::{Look, Source, apply, line_column, render, render_json};
 pub use tree::{FileId, Node, Parse, Span};
