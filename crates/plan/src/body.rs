@@ -238,7 +238,12 @@ impl Decoder<'_> {
     }
 
     /// A field's value; faults are noted.
-    fn field_value(&mut self, field: FieldId, tree: &Tree<'_>, pointer: &str) -> Option<Value> {
+    pub(crate) fn field_value(
+        &mut self,
+        field: FieldId,
+        tree: &Tree<'_>,
+        pointer: &str,
+    ) -> Option<Value> {
         let plan = self.plan;
         let item = &plan.model[field];
         if *tree == Tree::Null {
@@ -264,7 +269,7 @@ impl Decoder<'_> {
     }
 
     /// A value of a type; faults are noted.
-    fn value(&mut self, ty: &Type, tree: &Tree<'_>, pointer: &str) -> Option<Value> {
+    pub(crate) fn value(&mut self, ty: &Type, tree: &Tree<'_>, pointer: &str) -> Option<Value> {
         let plan = self.plan;
         match (ty, tree) {
             (Type::Bool, Tree::Bool(b)) => Some(Value::Bool(*b)),

@@ -8,6 +8,7 @@ mod caller;
 mod condition;
 mod cursor;
 mod intent;
+mod load;
 mod lower;
 mod page;
 mod plan;

@@ -568,7 +568,7 @@ impl Plan {
     }
 
     /// Computed columns, each behind those it is computed from.
-    fn computed(&self, entity: EntityId, binder: &mut Binder) -> Vec<Computed> {
+    pub(crate) fn computed(&self, entity: EntityId, binder: &mut Binder) -> Vec<Computed> {
         let world = self.world();
         let mut waiting: Vec<Computed> = Vec::new();
         for &field in &self.model[entity].fields {
@@ -599,7 +599,7 @@ impl Plan {
         sorted
     }
 
-    fn checks(&self, entity: EntityId, binder: &mut Binder) -> Vec<Check> {
+    pub(crate) fn checks(&self, entity: EntityId, binder: &mut Binder) -> Vec<Check> {
         let world = self.world();
         let checks = self.model[entity].checks.iter();
         checks
@@ -665,7 +665,7 @@ struct Change {
 }
 
 /// Fills in what is computed and looks at the rules, as far as no store is needed.
-fn settle(
+pub(crate) fn settle(
     values: &mut [Value],
     computed: &[Computed],
     checks: &[Check],
