@@ -74,7 +74,10 @@ impl Decoder<'_> {
                 let value = self.field_value(field, tree, &at);
                 decoded.given.push((field, value));
             } else if let Some(part) = model.part_named(entity, name) {
-                let rows = self.part_rows(part, tree, &at, root_key);
+                // What a root was read with may be sent back: its parts then carry the keys they have.
+                let inner =
+                    if kind == BodyKind::Create { BodyKind::Create } else { BodyKind::Replace };
+                let rows = self.part_rows(part, tree, inner, &at, root_key);
                 decoded.parts.push((part, rows));
             } else {
                 let known = self.writable_names(entity, kind);
@@ -185,6 +188,7 @@ impl Decoder<'_> {
         &mut self,
         part: EntityId,
         tree: &Tree<'_>,
+        kind: BodyKind,
         pointer: &str,
         root_key: &Value,
     ) -> Vec<PartRow> {
@@ -217,7 +221,7 @@ impl Decoder<'_> {
         let mut rows = Vec::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             let inside = format!("{pointer}/{at}");
-            let decoded = self.members(part, item, BodyKind::Create, &inside, root_key);
+            let decoded = self.members(part, item, kind, &inside, root_key);
             let mut row = self.row(part, &decoded, &inside, root_key);
             if positional && let Some(slot) = row.values.get_mut(key) {
                 *slot = Value::Int(i64::try_from(at).unwrap_or(i64::MAX - 1) + 1);

@@ -106,7 +106,7 @@ impl Decoder<'_> {
     }
 
     /// A value of a type from plain text.
-    fn cell(&mut self, ty: &Type, text: &str, pointer: &str) -> Option<Value> {
+    pub(crate) fn cell(&mut self, ty: &Type, text: &str, pointer: &str) -> Option<Value> {
         let tree = self.tree(ty, text, pointer)?;
         self.value(ty, &tree, pointer)
     }

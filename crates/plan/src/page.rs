@@ -9,6 +9,7 @@ use operation::{
     Scalar, Scope, Value, Violation,
 };
 
+use crate::body::Decoder;
 use crate::condition::{BindSource, Binder};
 use crate::plan::{Key, Plan, ReadTemplate, Request, What, bad_parameter, refuse};
 use crate::shape::{Shaper, Wanted, field_guard, read_grants, wanted};
@@ -325,9 +326,7 @@ impl Plan {
             let text =
                 arguments.iter().find(|(name, _)| *name == parameter.name).map(|(_, text)| *text);
             let value = match text {
-                Some(text) => {
-                    self.text_value(&parameter.ty, text).map_err(|detail| (detail.0, detail.1))
-                }
+                Some(text) => self.text_value(&parameter.ty, text),
                 None if parameter.optional => Ok(Value::Null),
                 None => Err((FaultCode::Required, format!("`{}` is required", parameter.name))),
             };
@@ -373,8 +372,7 @@ impl Plan {
                 Violation::parameter(
                     FaultCode::NotFilterable,
                     parameter.clone(),
-                    format!("`{}` cannot be filtered by: only keys, references, unique and indexed fields that \
-                             you may read can", filter.field),
+                    not_filterable(filter.field),
                 )
             })?;
         let operators = operators(model, field);
@@ -569,10 +567,7 @@ impl Plan {
                     return Err(bad_parameter(
                         FaultCode::NotFilterable,
                         condition.name,
-                        format!(
-                            "`{}` cannot be filtered by: only fields that you may read can",
-                            condition.name
-                        ),
+                        not_filterable(condition.name),
                     ));
                 }
             }
@@ -615,20 +610,16 @@ impl Plan {
         })
     }
 
-    /// A value of a type from plain text: a query parameter.
+    /// A value of a type from plain text, its bounds kept: a query parameter.
     pub(crate) fn text_value(&self, ty: &Type, text: &str) -> Result<Value, (FaultCode, String)> {
-        let scalar = self.model.scalar(ty).unwrap_or(Scalar::Text);
-        if let Type::Enum(id) = ty {
-            let values = &self.model[*id].values;
-            if !values.iter().any(|value| value.name == text) {
-                let labels: Vec<_> = values.iter().map(|v| v.name.as_str()).collect();
-                return Err((
-                    FaultCode::WrongFormat,
-                    format!("must be one of {}", list_of(&labels)),
-                ));
-            }
+        let mut decoder = Decoder { plan: self, request: Request::default(), faults: Vec::new() };
+        match decoder.cell(ty, text, "") {
+            Some(value) => Ok(value),
+            None => Err(decoder
+                .faults
+                .pop()
+                .map_or((FaultCode::WrongType, String::new()), |fault| (fault.code, fault.detail))),
         }
-        scalar.parse(text).map_err(|fault| (FaultCode::WrongType, format!("must be {}", fault.0)))
     }
 }
 
@@ -770,6 +761,13 @@ fn page_size(text: Option<&str>, default: u32, maximum: u32, faults: &mut Vec<Vi
             i64::from(default)
         }
     }
+}
+
+/// One answer for a field that is not there, one without an index and one that the caller may not read.
+fn not_filterable(name: &str) -> String {
+    format!(
+        "`{name}` cannot be filtered by: only keys, references, unique and indexed fields that you may read can"
+    )
 }
 
 /// A shape as the text it is kept under.
