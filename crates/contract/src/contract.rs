@@ -1,0 +1,276 @@
+//! The public surface as data: what the router routes and the documents describe.
+
+use model::{EntityId, EnumId, QueryId, RecordId};
+
+use crate::Shape;
+
+/// Everything a client can see of a model.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// The app's name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// The version of its interface.
+    pub version: u32,
+    /// Before every path: `/v1`.
+    pub prefix: String,
+    /// Contexts, by which operations are grouped: name and documentation.
+    pub tags: Vec<Tag>,
+    /// Roots and parts: position `n` is entity `n` of the model.
+    pub resources: Vec<Resource>,
+    /// Named access patterns, in the model's order.
+    pub queries: Vec<QueryRoute>,
+    /// Enums, by [`EnumId`].
+    pub enums: Vec<Labels>,
+    /// Value objects, by [`RecordId`].
+    pub records: Vec<Record>,
+}
+
+/// A group of operations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+}
+
+/// A root, or a part under its root.
+#[derive(Debug, Clone)]
+pub struct Resource {
+    /// Of what.
+    pub entity: EntityId,
+    /// Its name among the schemas, unique: the entity's, with its service's before it where two share one.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// The path's segment: `media-types`; for a part the member that holds it: `lines`.
+    pub segment: String,
+    /// The path of many: `/v1/orders`, `/v1/orders/{order}/lines`.
+    pub path: String,
+    /// The path of one: `/v1/orders/{id}`, `/v1/orders/{order}/lines/{position}`.
+    pub item_path: String,
+    /// The parameter of the paths that holds the own key.
+    pub key_parameter: String,
+    /// Position of the key among the members.
+    pub key: usize,
+    /// Which group it belongs to: position in [`Contract::tags`].
+    pub tag: usize,
+    /// How it hangs on its root, for a part.
+    pub part: Option<PartOf>,
+    /// Its fields, in source order. Parts are in [`Resource::parts`].
+    pub members: Vec<Member>,
+    /// Its parts.
+    pub parts: Vec<EntityId>,
+    /// Who may read.
+    pub read: Grant,
+    /// Who may create. For a part: who may add one.
+    pub create: Grant,
+    /// Who may change something.
+    pub update: Grant,
+    /// Who may change everything, so that replacing makes sense.
+    pub replace: Grant,
+    /// Who may delete.
+    pub delete: Grant,
+    /// Fields that lists may be filtered by.
+    pub filters: Vec<Filter>,
+    /// Fields that lists may be sorted by.
+    pub sorts: Vec<String>,
+    /// Paths that may be included: `lines.product`, at most three steps, the shorter first.
+    pub includes: Vec<String>,
+    /// `deprecated`
+    pub farewell: Option<Farewell>,
+}
+
+/// How a part hangs on its root.
+#[derive(Debug, Clone)]
+pub struct PartOf {
+    /// The root.
+    pub root: EntityId,
+    /// The member of the root that holds the parts: `lines`.
+    pub member: String,
+    /// The parameter of the paths that holds the root's key.
+    pub root_parameter: String,
+    /// The fewest that a root has.
+    pub minimum: u32,
+    /// The most.
+    pub maximum: u32,
+    /// Whether its key is its position.
+    pub positional: bool,
+}
+
+/// Who may do something; what conditions say of rows comes on top.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Everybody, without a token too.
+    pub anyone: bool,
+    /// Roles, in the model's order.
+    pub roles: Vec<String>,
+}
+
+impl Grant {
+    /// Whether nobody may.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.anyone && self.roles.is_empty()
+    }
+}
+
+/// A field.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its form.
+    pub shape: Shape,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// Whether somebody may read it.
+    pub readable: bool,
+    /// Whether it may be set when the row is created.
+    pub creatable: bool,
+    /// Whether it must be.
+    pub required: bool,
+    /// Whether somebody may change it later.
+    pub updatable: bool,
+    /// What it is when it is left out, as JSON, if that is a constant.
+    pub default: Option<serde_json::Value>,
+    /// Whether it is personal data.
+    pub personal: bool,
+    /// `deprecated`
+    pub farewell: Option<Farewell>,
+}
+
+/// A field that lists may be filtered by.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    /// Its name.
+    pub field: String,
+    /// Its form.
+    pub shape: Shape,
+    /// Whether it may be absent, and so be asked for with `[null]`.
+    pub nullable: bool,
+    /// The words that may stand in brackets; the first, `eq`, may be left out.
+    pub operators: Vec<&'static str>,
+}
+
+/// A named access pattern.
+#[derive(Debug, Clone)]
+pub struct QueryRoute {
+    /// Which.
+    pub query: QueryId,
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// The path's segment: `recent-orders`.
+    pub segment: String,
+    /// Its path.
+    pub path: String,
+    /// Its group.
+    pub tag: usize,
+    /// What it answers.
+    pub entity: EntityId,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// Rows of a page, unless the caller says otherwise.
+    pub page: u32,
+    /// The most rows of a page.
+    pub page_maximum: u32,
+    /// Who may ask.
+    pub grant: Grant,
+    /// `deprecated`
+    pub farewell: Option<Farewell>,
+}
+
+/// A parameter of a query.
+#[derive(Debug, Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: String,
+    /// Its form.
+    pub shape: Shape,
+    /// Whether it must be there.
+    pub required: bool,
+}
+
+/// `deprecated`: days since 1970-01-01.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farewell {
+    /// Since when (RFC 9745).
+    pub since: Option<i64>,
+    /// Until when (RFC 8594).
+    pub sunset: Option<i64>,
+    /// What to use instead.
+    pub advice: Option<String>,
+}
+
+/// An enum's labels.
+#[derive(Debug, Clone)]
+pub struct Labels {
+    /// Its name among the schemas, unique.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its labels and their documentation.
+    pub labels: Vec<(String, Option<String>)>,
+}
+
+/// A value object.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// Its name among the schemas, unique.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its members.
+    pub members: Vec<Member>,
+}
+
+/// Rows of a page where nothing else is said.
+pub const PAGE: u32 = 20;
+/// The most rows of a page where nothing else is said.
+pub const PAGE_MAXIMUM: u32 = 100;
+
+impl Contract {
+    /// The resource of an entity.
+    #[must_use]
+    pub fn resource(&self, entity: EntityId) -> &Resource {
+        &self.resources[entity.index()]
+    }
+
+    /// The labels of an enum.
+    #[must_use]
+    pub fn labels(&self, id: EnumId) -> &Labels {
+        &self.enums[id.index()]
+    }
+
+    /// The members of a value object.
+    #[must_use]
+    pub fn record(&self, id: RecordId) -> &Record {
+        &self.records[id.index()]
+    }
+}
+
+impl Resource {
+    /// The member that is the key.
+    #[must_use]
+    pub fn key_member(&self) -> &Member {
+        &self.members[self.key]
+    }
+
+    /// The member of its root that holds it; empty for a root.
+    #[must_use]
+    pub fn member(&self) -> &str {
+        self.part.as_ref().map_or("", |part| part.member.as_str())
+    }
+
+    /// Whether nothing of it is public.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        [&self.read, &self.create, &self.update, &self.delete].iter().all(|grant| grant.is_empty())
+    }
+}
