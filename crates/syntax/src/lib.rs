@@ -8,6 +8,7 @@
 pub mod ast;
 mod code;
 pub mod diagnostic;
+mod format;
 pub mod kind;
 mod lexer;
 mod nearest;
@@ -17,6 +18,7 @@ pub mod tree;
 
 pub use code::{CODES, explain};
 pub use diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity};
+pub use format::format;
 pub use kind::{NodeKind, TokenKind};
 pub use nearest::nearest;
 pub use parser::parse;
