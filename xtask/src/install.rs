@@ -1,0 +1,113 @@
+//! Tools that are no crates: Schemathesis in a folder of its own, a browser from the system's packages.
+
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::fault::Fault;
+use crate::{place, step};
+
+/// The version that the suite is known to hold against; a newer one may check more.
+const SCHEMATHESIS: &str = "4.32.5";
+
+/// Names that the browser goes by.
+const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// The program `schemathesis`, installed into the cache if it is not there.
+///
+/// # Errors
+/// [`Fault`] if there is no Python or the package cannot be had.
+pub(crate) fn schemathesis() -> Result<PathBuf, Fault> {
+    if let Some(path) = env::var_os("MIMAR_SCHEMATHESIS") {
+        return Ok(path.into());
+    }
+    let folder = place::cache().join(format!("schemathesis-{SCHEMATHESIS}"));
+    let program = folder.join("bin").join("schemathesis");
+    // The mark is written last: half an installation is none.
+    let complete = folder.join("complete");
+    if complete.exists() && program.exists() {
+        return Ok(program);
+    }
+    let file = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| Fault::File { path, error }
+    };
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(file(&folder))?;
+    }
+    fs::create_dir_all(place::cache()).map_err(file(&folder))?;
+    let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
+    if !runs(Command::new(&python).arg("--version")) {
+        return Err(Fault::Missing {
+            what: "Python 3.10 or newer".into(),
+            mend:
+                "install it (Debian: `apt-get install python3 python3-venv`), or name it in PYTHON"
+                    .into(),
+        });
+    }
+    step::run(
+        "install: a Python environment",
+        Command::new(&python).args(["-m", "venv"]).arg(&folder),
+    )?;
+    step::run(
+        "install: schemathesis",
+        Command::new(folder.join("bin").join("python"))
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .arg(format!("schemathesis=={SCHEMATHESIS}")),
+    )?;
+    fs::write(&complete, SCHEMATHESIS).map_err(file(&complete))?;
+    Ok(program)
+}
+
+/// The program `chromium`, installed from Debian's packages if it is not there.
+///
+/// # Errors
+/// [`Fault::Missing`] with what to install where this may not do it.
+pub(crate) fn chromium() -> Result<PathBuf, Fault> {
+    if let Some(path) = env::var_os("MIMAR_CHROMIUM") {
+        return Ok(path.into());
+    }
+    if let Some(path) = on_path() {
+        return Ok(path);
+    }
+    if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
+        return Err(Fault::Missing {
+            what: "Chromium, for the check of the API page".into(),
+            mend:
+                "install it (Debian: `sudo apt-get install chromium`), or name it in MIMAR_CHROMIUM"
+                    .into(),
+        });
+    }
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+        command
+    };
+    step::run("install: package lists", apt().arg("update"))?;
+    step::run(
+        "install: chromium",
+        apt().args(["install", "-y", "--no-install-recommends", "chromium"]),
+    )?;
+    on_path().ok_or_else(|| Fault::Missing {
+        what: "Chromium".into(),
+        mend: "its package was installed, yet no program of its name is on the PATH".into(),
+    })
+}
+
+fn on_path() -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    let folders: Vec<PathBuf> = env::split_paths(&path).collect();
+    BROWSERS
+        .iter()
+        .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
+        .find(|candidate| candidate.is_file())
+}
+
+fn runs(command: &mut Command) -> bool {
+    step::capture(command).is_ok_and(|done| done.success)
+}
+
+fn is_root() -> bool {
+    step::capture(Command::new("id").arg("-u")).is_ok_and(|done| done.output.trim() == "0")
+}

@@ -1,0 +1,85 @@
+//! `cargo xtask test`: all that CI runs.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::fault::Fault;
+use crate::{docs, install, place, step, tally, tidy};
+
+/// Runs everything, cheapest first, and closes with the number of tests. A fault in how the code is written does not
+/// keep the tests from running: one run tells all.
+///
+/// # Errors
+/// [`Fault`] of the first step that failed.
+pub(crate) fn run() -> Result<(), Fault> {
+    let began = Instant::now();
+    println!("cargo xtask test");
+    let mut first = None;
+    let mut keep = |done: Result<(), Fault>| {
+        if let Err(fault) = done {
+            first.get_or_insert(fault);
+        }
+    };
+    keep(step::run("format", &mut cargo(&["fmt", "--all", "--check"])).map(drop));
+    keep(step::own("tidy", tidy::run));
+    keep(
+        step::run(
+            "clippy, warnings denied",
+            &mut cargo(&[
+                "clippy",
+                "--quiet",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ]),
+        )
+        .map(drop),
+    );
+
+    // Without a binary there is nothing to torture.
+    step::run(
+        "build for release",
+        &mut cargo(&["build", "--quiet", "--release", "--locked", "-p", "mimar"]),
+    )?;
+    keep(step::own("docs/language.md is current", docs::verify));
+
+    let schemathesis = install::schemathesis()?;
+    let chromium = install::chromium()?;
+
+    let mut tally = tally::Tally::default();
+    let everything = step::attempt(
+        "tests of all crates",
+        cargo(&["test", "--quiet", "--workspace", "--locked", "--no-fail-fast"])
+            .env("MIMAR_BINARY", place::binary()),
+    )?;
+    tally += tally::of(&everything.output);
+    let torture = step::attempt(
+        "Schemathesis and the browser",
+        cargo(&["test", "--quiet", "--locked", "--no-fail-fast", "-p", "mimar"])
+            // Ignored by a plain `cargo test`, because they need what only this installs.
+            .args(["--test", "schemathesis", "--test", "browser", "--", "--ignored", "--nocapture"])
+            .env("MIMAR_BINARY", place::binary())
+            .env("MIMAR_SCHEMATHESIS", schemathesis)
+            .env("MIMAR_CHROMIUM", chromium),
+    )?;
+    tally += tally::of(&torture.output);
+
+    println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
+    println!();
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if let Some(fault) = first {
+        return Err(fault);
+    }
+    if tally.failed > 0 || tally.passed == 0 || !everything.success || !torture.success {
+        return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
+    }
+    Ok(())
+}
+
+fn cargo(arguments: &[&str]) -> Command {
+    let mut command = Command::new(place::cargo());
+    command.args(arguments).env("CARGO_TERM_COLOR", "never");
+    command
+}

@@ -1,0 +1,47 @@
+//! Lines end where they end.
+
+use super::{File, Finding};
+
+/// What people write here; rows of examples keep every blank they came with.
+const WRITTEN: [&str; 13] =
+    ["css", "html", "js", "json", "lock", "md", "mimar", "py", "rs", "sh", "svg", "toml", "yml"];
+
+pub(super) fn check(files: &[File]) -> Vec<Finding> {
+    let written = |file: &&File| file.has_extension(&WRITTEN) || file.path.starts_with(".ci/");
+    let mut findings = Vec::new();
+    for file in files.iter().filter(written) {
+        if file.text.contains('\r') {
+            findings.push(Finding::new(&file.path, 0, "has carriage returns; lines end with LF"));
+            continue;
+        }
+        for (number, line) in file.lines() {
+            if line.ends_with([' ', '\t']) {
+                findings.push(Finding::new(&file.path, number, "blanks at the end of the line"));
+            }
+        }
+        if !file.text.is_empty() && !file.text.ends_with('\n') {
+            findings.push(Finding::new(&file.path, 0, "the last line does not end"));
+        }
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::found;
+    use super::check;
+
+    #[test]
+    fn blanks_and_ends() {
+        let files = [("a.md", "x \ny"), ("b.rs", "x\r\n"), ("c.csv", "x \r\n"), ("d.rs", "x\n")];
+        let findings = found(check, &files);
+        assert_eq!(
+            findings,
+            [
+                "a.md:1: blanks at the end of the line",
+                "a.md: the last line does not end",
+                "b.rs: has carriage returns; lines end with LF",
+            ]
+        );
+    }
+}
