@@ -109,12 +109,12 @@ const LAST: [&str; 16] = [
     "Kaya", "Lindt", "Moreau", "Novak", "Ozturk", "Petrov",
 ];
 const QUALITY: [&str; 12] = [
-    "Plain", "Fine", "Dark", "Light", "Small", "Large", "Round", "Old", "Northern", "Warm", "Quiet",
-    "Blue",
+    "Plain", "Fine", "Dark", "Light", "Small", "Large", "Round", "Old", "Northern", "Warm",
+    "Quiet", "Blue",
 ];
 const THING: [&str; 16] = [
-    "Kettle", "Lamp", "Teapot", "Blanket", "Chair", "Notebook", "Basket", "Clock", "Mirror", "Shelf",
-    "Candle", "Vase", "Bowl", "Spoon", "Cushion", "Table",
+    "Kettle", "Lamp", "Teapot", "Blanket", "Chair", "Notebook", "Basket", "Clock", "Mirror",
+    "Shelf", "Candle", "Vase", "Bowl", "Spoon", "Cushion", "Table",
 ];
 
 /// 2024-01-01T00:00:00Z in microseconds: the first order is placed within two minutes of it.

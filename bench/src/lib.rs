@@ -5,5 +5,6 @@ pub mod baseline;
 pub mod data;
 pub mod fault;
 pub mod form;
+pub mod harness;
 pub mod identity;
 pub mod load;

@@ -1,11 +1,13 @@
 //! `mimar-bench`: the command line of the benchmark.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use mimar_bench::harness::{self, report, server::Kind};
+use mimar_bench::load::request::{Requests, Row};
 use mimar_bench::{baseline, data, fault::Fault, load};
 
 /// Measures Mimar against a server written by hand for the same requests.
@@ -18,6 +20,42 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
+    /// Measure Mimar against the hand-written server, print the figures and write the report.
+    Run {
+        /// Two short windows per cell instead of five long ones.
+        #[arg(long)]
+        quick: bool,
+        /// A thirtieth of the rows; for trying the run itself.
+        #[arg(long)]
+        small: bool,
+        /// Measure only this server.
+        #[arg(long)]
+        only: Option<Only>,
+        /// Measure a second hand-written server in Mimar's place: its ratios show the noise of the method.
+        #[arg(long, conflicts_with_all = ["only", "mimar"])]
+        stand_in: bool,
+        /// The binary `mimar`; the one beside this program unless given.
+        #[arg(long)]
+        mimar: Option<PathBuf>,
+        /// The model that it serves.
+        #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/shop"))]
+        model: PathBuf,
+        /// Rows to measure: bare, R1, R2, R3, W1, W2, M1.
+        #[arg(long, value_delimiter = ',', value_parser = parse_row)]
+        rows: Vec<Row>,
+        /// Numbers of connections.
+        #[arg(long, value_delimiter = ',', default_value = "32,128")]
+        connections: Vec<usize>,
+        /// Windows of each server in each cell.
+        #[arg(long)]
+        rounds: Option<usize>,
+        /// Seconds of a window.
+        #[arg(long)]
+        seconds: Option<f64>,
+        /// Where the report is written; `-` prints it.
+        #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"))]
+        report: PathBuf,
+    },
     /// Write the shop's CSV files, and with --database the baseline's database.
     Data {
         /// The folder for the CSV files.
@@ -53,13 +91,17 @@ enum Task {
         #[arg(long, default_value = "127.0.0.1:8088")]
         address: SocketAddr,
         /// bare, R1, R2, R3, W1, W2 or M1.
-        row: String,
+        #[arg(value_parser = parse_row)]
+        row: Row,
         /// Connections, each with one request in flight.
         #[arg(long, default_value_t = 32)]
         connections: usize,
         /// How long the counted window is.
         #[arg(long, default_value_t = 3.0)]
         seconds: f64,
+        /// How long is loaded before the window opens.
+        #[arg(long, default_value_t = 1.0)]
+        warm_up: f64,
         /// The process whose CPU time is read.
         #[arg(long)]
         process: Option<u32>,
@@ -67,6 +109,20 @@ enum Task {
         #[arg(long)]
         small: bool,
     },
+}
+
+/// The servers that can be measured alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Only {
+    /// The hand-written one.
+    Baseline,
+}
+
+fn parse_row(text: &str) -> Result<Row, String> {
+    Row::ALL
+        .into_iter()
+        .find(|row| row.name().eq_ignore_ascii_case(text))
+        .ok_or_else(|| "the rows are bare, R1, R2, R3, W1, W2, M1".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -82,6 +138,40 @@ fn main() -> ExitCode {
 fn run(task: Task) -> Result<(), Fault> {
     let size = |small| if small { data::SMALL } else { data::FULL };
     match task {
+        Task::Run {
+            quick,
+            small,
+            only,
+            stand_in,
+            mimar,
+            model,
+            rows,
+            connections,
+            rounds,
+            seconds,
+            report,
+        } => {
+            let rivals = match (only, stand_in) {
+                (Some(Only::Baseline), _) => Vec::new(),
+                (None, true) => {
+                    vec![Kind::Baseline { name: "hand-written again".into(), batch: 64 }]
+                }
+                (None, false) => vec![Kind::Mimar { binary: mimar.map_or_else(beside, Ok)? }],
+            };
+            let window = seconds.unwrap_or(if quick { 1.0 } else { 3.0 });
+            let options = harness::Options {
+                rivals,
+                rows: if rows.is_empty() { Row::ALL.to_vec() } else { rows },
+                connections,
+                rounds: rounds.unwrap_or(if quick { 2 } else { 5 }).max(1),
+                window: Duration::from_secs_f64(window.clamp(0.1, 60.0)),
+                shop: size(small),
+                folder: std::env::var_os("MIMAR_BENCH_DIR")
+                    .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),
+                model,
+            };
+            measure(&options, &report)
+        }
         Task::Data { folder, small, database } => {
             data::write_csv(&size(small), &folder)?;
             match database {
@@ -102,23 +192,17 @@ fn run(task: Task) -> Result<(), Fault> {
                 secret: secret()?,
             })
         }
-        Task::Load { address, row, connections, seconds, process, small } => {
-            let Some(row) =
-                load::request::Row::ALL.into_iter().find(|known| known.name() == row)
-            else {
-                say("error: the row is one of bare, R1, R2, R3, W1, W2, M1");
-                return Ok(());
-            };
+        Task::Load { address, row, connections, seconds, warm_up, process, small } => {
             let run = u64::from(std::process::id()) << 32
                 | std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
                     .map_or(0, |now| u64::from(now.subsec_nanos()));
-            let mut requests = load::request::Requests::new(size(small), &secret()?, 7, run);
+            let mut requests = Requests::new(size(small), &secret()?, 7, run);
             let mut cpu = Vec::new();
             let measure = load::run(
                 address,
                 connections,
-                Duration::from_millis(500),
+                Duration::from_secs_f64(warm_up),
                 Duration::from_secs_f64(seconds),
                 |out| requests.write(row, out),
                 || {
@@ -139,6 +223,33 @@ fn run(task: Task) -> Result<(), Fault> {
             Ok(())
         }
     }
+}
+
+fn measure(options: &harness::Options, report: &Path) -> Result<(), Fault> {
+    let doing = |doing: &str, path: &Path, source| Fault::Io {
+        doing: format!("{doing} {}", path.display()),
+        source,
+    };
+    std::fs::create_dir_all(&options.folder)
+        .map_err(|source| doing("making", &options.folder, source))?;
+    let flush = harness::flush_time(&options.folder)?;
+    let circumstances = report::Circumstances::here(flush, options);
+    let findings = harness::run(options, &mut |text| say(text))?;
+    let text = report::markdown(&findings, &circumstances);
+    if report == Path::new("-") {
+        say(&format!("\n{text}"));
+        return Ok(());
+    }
+    std::fs::write(report, text).map_err(|source| doing("writing", report, source))?;
+    say(&format!("the report is in {}", report.display()));
+    Ok(())
+}
+
+/// The binary `mimar` that cargo builds beside this one.
+fn beside() -> Result<PathBuf, Fault> {
+    let own = std::env::current_exe()
+        .map_err(|source| Fault::Io { doing: "looking for this program's file".into(), source })?;
+    Ok(own.with_file_name("mimar"))
 }
 
 fn cpu_ticks(process: u32) -> u64 {

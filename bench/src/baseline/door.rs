@@ -338,13 +338,8 @@ async fn create_order(shared: &Shared, caller: Caller, body: &[u8]) -> Answer {
             faults.push(("/lines/*/price", "is an amount with at most two decimals"));
             continue;
         };
-        total = total
-            .and_then(|total| price.checked_mul(line.quantity)?.checked_add(total));
-        lines.push(Line {
-            product: line.product.into_owned(),
-            quantity: line.quantity,
-            price,
-        });
+        total = total.and_then(|total| price.checked_mul(line.quantity)?.checked_add(total));
+        lines.push(Line { product: line.product.into_owned(), quantity: line.quantity, price });
     }
     let (Some(total), true) = (total, faults.is_empty()) else {
         return problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", &faults);

@@ -82,8 +82,7 @@ pub fn serve(options: &Options) -> Result<(), Fault> {
 }
 
 async fn listen(address: SocketAddr, shared: Arc<Shared>) -> Result<(), Fault> {
-    let listener =
-        TcpListener::bind(address).await.doing(format!("listening on {address}"))?;
+    let listener = TcpListener::bind(address).await.doing(format!("listening on {address}"))?;
     let mut terminate = signal(SignalKind::terminate()).doing("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).doing("listening for SIGINT")?;
     // The accepting runs as a task of a worker: the thread of `block_on` would need waking for each connection.
@@ -127,5 +126,8 @@ fn open(shared: &Shared, flags: OpenFlags) -> rusqlite::Result<Connection> {
         "PRAGMA mmap_size = 4294967296; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;
          PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;",
     )?;
+    if let Ok(text) = std::env::var("EXPERIMENT") {
+        connection.execute_batch(&text)?;
+    }
     Ok(connection)
 }

@@ -128,7 +128,11 @@ impl Writer {
 }
 
 /// Starts both threads; each opens its own connection first, so a database that cannot be opened is told here.
-pub(super) fn start(shared: Arc<Shared>, batch: usize, patience: Duration) -> Result<Writer, Fault> {
+pub(super) fn start(
+    shared: Arc<Shared>,
+    batch: usize,
+    patience: Duration,
+) -> Result<Writer, Fault> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let mut connection = super::open(&shared, flags)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;

@@ -62,7 +62,8 @@ pub fn run(
     let mut open = Vec::with_capacity(connections);
     for index in 0..connections {
         // Connected before it is made non-blocking, so that a server which is not there is told at once.
-        let stream = std::net::TcpStream::connect(address).doing(format!("connecting to {address}"))?;
+        let stream =
+            std::net::TcpStream::connect(address).doing(format!("connecting to {address}"))?;
         stream.set_nodelay(true).doing("setting TCP_NODELAY")?;
         stream.set_nonblocking(true).doing("setting O_NONBLOCK")?;
         let mut stream = TcpStream::from_std(stream);

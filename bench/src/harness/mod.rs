@@ -1,0 +1,361 @@
+//! The run: data made once, servers started, their answers compared, then measured in turns.
+
+pub mod agree;
+pub mod report;
+pub mod server;
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::data::{self, Shop};
+use crate::fault::{Doing as _, Fault};
+use crate::load;
+use crate::load::request::{Requests, Row};
+use server::{Kind, Server};
+
+/// What is measured, and for how long.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The servers beside the baseline.
+    pub rivals: Vec<Kind>,
+    /// The rows, in the order of the report.
+    pub rows: Vec<Row>,
+    /// Numbers of connections.
+    pub connections: Vec<usize>,
+    /// Windows of each server for each row and number of connections; the median counts.
+    pub rounds: usize,
+    /// How long a window is.
+    pub window: Duration,
+    /// The shop that is served.
+    pub shop: Shop,
+    /// Where prepared data is kept between runs.
+    pub folder: PathBuf,
+    /// The model that Mimar serves.
+    pub model: PathBuf,
+}
+
+/// The key that signs the tokens of a run; it protects nothing but made-up rows on the loopback.
+pub const SECRET: &str = "a-key-for-the-benchmark-and-nothing-else";
+
+/// The median of the rounds of one server under one load.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    /// The row of the table.
+    pub row: Row,
+    /// Connections.
+    pub connections: usize,
+    /// The server's name.
+    pub server: String,
+    /// Answers per second.
+    pub rate: f64,
+    /// Milliseconds of the server's CPU (user and system) for 1,000 answers.
+    pub cpu: f64,
+    /// Microseconds that half of the requests stay below.
+    pub p50: f64,
+    /// Microseconds that 99 of 100 requests stay below.
+    pub p99: f64,
+    /// The lowest and the highest rate of the rounds.
+    pub range: (f64, f64),
+}
+
+/// What was seen of a server that does nothing yet.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The server's name.
+    pub server: String,
+    /// From the start of the process to the first answered R1, median.
+    pub first_answer: Duration,
+    /// Resident bytes a second later, with the pages of files it has mapped.
+    pub resident: u64,
+    /// Resident bytes that are its own.
+    pub anonymous: u64,
+}
+
+/// All that a run found.
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    /// The medians.
+    pub cells: Vec<Cell>,
+    /// Starts and idle memory.
+    pub starts: Vec<Start>,
+    /// How many answers were compared between the servers, or 0 when there was only one.
+    pub compared: usize,
+}
+
+/// Prepares, verifies and measures; tells `say` how far it is.
+///
+/// # Errors
+/// When data cannot be made, a server does not come up, the servers disagree, or a load fails.
+pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Findings, Fault> {
+    let prepared = prepare(options, say)?;
+    let mut findings = Findings::default();
+
+    let mut kinds = vec![Kind::Baseline { name: "hand-written".into(), batch: 64 }];
+    kinds.extend(options.rivals.iter().cloned());
+
+    for kind in &kinds {
+        findings.starts.push(measure_start(options, &prepared, kind)?);
+    }
+    if kinds.len() > 1 {
+        say("comparing the servers' answers");
+        let servers = start_all(options, &prepared, &kinds)?;
+        let mut requests = Requests::new(options.shop, SECRET.as_bytes(), 11, unique());
+        for rival in &servers[1..] {
+            findings.compared += agree::check(&servers[0], rival, &mut requests)?;
+        }
+    }
+    for &row in &options.rows {
+        let mut kinds = kinds.clone();
+        if row == Row::Bare {
+            kinds.truncate(1);
+        }
+        if row == Row::W1 {
+            kinds.push(Kind::Baseline { name: "one commit per request".into(), batch: 1 });
+        }
+        measure_row(options, &prepared, row, &kinds, &mut findings, say)?;
+    }
+    Ok(findings)
+}
+
+/// Where the prepared data lies.
+struct Prepared {
+    csv: PathBuf,
+    baseline: PathBuf,
+    work: PathBuf,
+}
+
+impl Prepared {
+    /// The pristine database of a server.
+    fn database(&self, kind: &Kind) -> Result<PathBuf, Fault> {
+        Ok(match kind {
+            Kind::Baseline { .. } => self.baseline.clone(),
+            Kind::Mimar { binary } => self.mimar(binary)?,
+        })
+    }
+
+    /// Named after the binary's age and size: another build may lay its tables out otherwise.
+    fn mimar(&self, binary: &Path) -> Result<PathBuf, Fault> {
+        let facts = std::fs::metadata(binary).doing(format!("looking at {}", binary.display()))?;
+        let age = facts
+            .modified()
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok())
+            .map_or(0, |age| age.as_millis());
+        Ok(self.work.join(format!("mimar-{age}-{}.db", facts.len())))
+    }
+}
+
+fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fault> {
+    let shop = options.shop;
+    let name = format!("shop-{}-{}", data::VERSION, shop.orders);
+    let work = options.folder.join(name);
+    let prepared =
+        Prepared { csv: work.join("csv"), baseline: work.join("baseline.db"), work: work.clone() };
+    std::fs::create_dir_all(&work).doing(format!("making {}", work.display()))?;
+    // Made beside its name and renamed: what has the name is whole.
+    let rename = |from: &Path, to: &Path| {
+        std::fs::rename(from, to).doing(format!("renaming {}", from.display()))
+    };
+    if !prepared.csv.exists() {
+        say(&format!("writing {} orders and what belongs to them as CSV", shop.orders));
+        let draft = work.join("csv.draft");
+        data::write_csv(&shop, &draft)?;
+        rename(&draft, &prepared.csv)?;
+    }
+    if !prepared.baseline.exists() {
+        say("building the hand-written server's database");
+        let draft = work.join("baseline.draft");
+        server::remove_database(&draft);
+        data::build_database(&shop, &draft)?;
+        rename(&draft, &prepared.baseline)?;
+    }
+    for kind in &options.rivals {
+        let Kind::Mimar { binary } = kind else { continue };
+        let database = prepared.mimar(binary)?;
+        if !database.exists() {
+            say("loading the same rows with `mimar data load`");
+            let draft = work.join("mimar.draft");
+            server::remove_database(&draft);
+            server::load_mimar(binary, &options.model, &prepared.csv, &draft, &work)?;
+            rename(&draft, &database)?;
+        }
+    }
+    Ok(prepared)
+}
+
+fn start_all(options: &Options, prepared: &Prepared, kinds: &[Kind]) -> Result<Vec<Server>, Fault> {
+    kinds
+        .iter()
+        .enumerate()
+        .map(|(index, kind)| {
+            let database = prepared.work.join(format!("run-{}-{index}.db", std::process::id()));
+            server::copy_database(&prepared.database(kind)?, &database)?;
+            Server::start(kind, &database, &options.model)
+        })
+        .collect()
+}
+
+fn measure_start(options: &Options, prepared: &Prepared, kind: &Kind) -> Result<Start, Fault> {
+    let request = Requests::new(options.shop, SECRET.as_bytes(), 3, 0).plain(Row::R1);
+    let mut times = Vec::new();
+    let mut memory = (0, 0);
+    for round in 0..5 {
+        let database = prepared.work.join(format!("run-{}-start.db", std::process::id()));
+        server::copy_database(&prepared.database(kind)?, &database)?;
+        let (server, time) = Server::start_until(kind, &database, &options.model, &request)?;
+        times.push(time);
+        if round == 4 {
+            std::thread::sleep(Duration::from_secs(1));
+            memory = server.memory();
+        }
+    }
+    times.sort_unstable();
+    Ok(Start {
+        server: kind.name().to_owned(),
+        first_answer: times[times.len() / 2],
+        resident: memory.0,
+        anonymous: memory.1,
+    })
+}
+
+fn measure_row(
+    options: &Options,
+    prepared: &Prepared,
+    row: Row,
+    kinds: &[Kind],
+    findings: &mut Findings,
+    say: &mut dyn FnMut(&str),
+) -> Result<(), Fault> {
+    let servers = start_all(options, prepared, kinds)?;
+    for &connections in &options.connections {
+        let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); servers.len()];
+        for round in 0..options.rounds {
+            for (server, rounds) in servers.iter().zip(&mut rounds) {
+                // The first round also fills caches, which a server that has run for a while has filled.
+                let warm_up = if round == 0 { options.window } else { options.window / 6 };
+                rounds.push(measure(options, server, row, connections, round, warm_up)?);
+            }
+        }
+        for (server, rounds) in servers.iter().zip(&rounds) {
+            let cell = cell(row, connections, &server.name, rounds);
+            say(&format!(
+                "{:<5}{connections:>4}  {:<24}{:>9.0}/s {:>8.2} ms CPU/1000   p50 {:>6.0} us   p99 {:>6.0} us",
+                row.name(),
+                cell.server,
+                cell.rate,
+                cell.cpu,
+                cell.p50,
+                cell.p99
+            ));
+            findings.cells.push(cell);
+        }
+    }
+    Ok(())
+}
+
+#[derive(Clone)]
+struct Round {
+    rate: f64,
+    cpu: f64,
+    p50: f64,
+    p99: f64,
+}
+
+fn measure(
+    options: &Options,
+    server: &Server,
+    row: Row,
+    connections: usize,
+    round: usize,
+    warm_up: Duration,
+) -> Result<Round, Fault> {
+    let mut requests =
+        Requests::new(options.shop, SECRET.as_bytes(), 1_000_000 * round as u64, unique());
+    let mut spent = Vec::with_capacity(2);
+    let measure = load::run(
+        server.address,
+        connections,
+        warm_up,
+        options.window,
+        |out| requests.write(row, out),
+        || {
+            spent.push(server.cpu()?);
+            Ok(())
+        },
+    )?;
+    if measure.refused > 0 {
+        return Err(Fault::Refused {
+            row: row.name(),
+            refused: measure.refused,
+            total: measure.refused + measure.answered,
+            status: measure.last_refusal,
+        });
+    }
+    let answered = measure.answered.max(1) as f64;
+    let cpu =
+        spent.last().copied().unwrap_or_default() - spent.first().copied().unwrap_or_default();
+    Ok(Round {
+        rate: answered / measure.elapsed.as_secs_f64(),
+        cpu: cpu.as_secs_f64() * 1e6 / answered,
+        p50: measure.latency.value_at_quantile(0.5) as f64,
+        p99: measure.latency.value_at_quantile(0.99) as f64,
+    })
+}
+
+fn cell(row: Row, connections: usize, server: &str, rounds: &[Round]) -> Cell {
+    let sorted = |of: fn(&Round) -> f64| {
+        let mut values: Vec<f64> = rounds.iter().map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    };
+    let median = |of: fn(&Round) -> f64| {
+        let values = sorted(of);
+        let middle = values.len() / 2;
+        if values.is_empty() {
+            0.0
+        } else if values.len().is_multiple_of(2) {
+            f64::midpoint(values[middle - 1], values[middle])
+        } else {
+            values[middle]
+        }
+    };
+    let rates = sorted(|round| round.rate);
+    Cell {
+        row,
+        connections,
+        server: server.to_owned(),
+        rate: median(|round| round.rate),
+        cpu: median(|round| round.cpu),
+        p50: median(|round| round.p50),
+        p99: median(|round| round.p99),
+        range: (rates.first().copied().unwrap_or(0.0), rates.last().copied().unwrap_or(0.0)),
+    }
+}
+
+/// A number that no other window of this or another run has, for the keys of new rows.
+fn unique() -> u64 {
+    std::time::SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos() as u64)
+}
+
+/// Microseconds that flushing one overwritten page of a file in `folder` takes, median of 200.
+///
+/// # Errors
+/// When the folder cannot be written.
+pub fn flush_time(folder: &Path) -> Result<f64, Fault> {
+    let path = folder.join(format!("flush-{}", std::process::id()));
+    let doing = || format!("flushing {}", path.display());
+    let mut file = std::fs::File::create(&path).doing(doing())?;
+    file.write_all(&[1; 4_096]).doing(doing())?;
+    file.sync_data().doing(doing())?;
+    let mut times = Vec::with_capacity(200);
+    for _ in 0..200 {
+        let started = std::time::Instant::now();
+        std::os::unix::fs::FileExt::write_all_at(&file, &[2; 4_096], 0).doing(doing())?;
+        file.sync_data().doing(doing())?;
+        times.push(started.elapsed().as_secs_f64() * 1e6);
+    }
+    std::fs::remove_file(&path).doing(doing())?;
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}

@@ -1,0 +1,344 @@
+//! What a run found, as Markdown: ratios first, then the figures they come from.
+
+use std::fmt::{self, Write as _};
+
+use super::{Cell, Findings, Start};
+use crate::load::request::Row;
+
+/// What the machine and the method were.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    /// The processor's name.
+    pub processor: String,
+    /// How many processors there are.
+    pub processors: usize,
+    /// Bytes of memory.
+    pub memory: u64,
+    /// Name and version of the kernel.
+    pub kernel: String,
+    /// Microseconds for one flush of the disk.
+    pub flush: f64,
+    /// Load of the machine before the run, as the mean of one minute.
+    pub load_before: String,
+    /// Windows of each cell.
+    pub rounds: usize,
+    /// Seconds of a window.
+    pub window: f64,
+    /// Orders in the shop.
+    pub orders: u64,
+    /// Customers in the shop.
+    pub customers: u64,
+}
+
+impl Circumstances {
+    /// Looks at this machine.
+    #[must_use]
+    pub fn here(flush: f64, options: &super::Options) -> Circumstances {
+        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+        let field = |text: &str, name: &str| {
+            text.lines()
+                .find(|line| line.starts_with(name))
+                .and_then(|line| line.split_once(':'))
+                .map_or_else(|| "unknown".to_owned(), |(_, value)| value.trim().to_owned())
+        };
+        let memory = field(&read("/proc/meminfo"), "MemTotal");
+        let kernel = read("/proc/sys/kernel/osrelease");
+        Circumstances {
+            processor: field(&read("/proc/cpuinfo"), "model name"),
+            processors: std::thread::available_parallelism().map_or(0, usize::from),
+            memory: memory.split(' ').next().and_then(|kb| kb.parse::<u64>().ok()).unwrap_or(0)
+                * 1_024,
+            // The base version says what matters; what a distributor appends does not.
+            kernel: format!("Linux {}", kernel.split('-').next().unwrap_or_default().trim()),
+            flush,
+            load_before: read("/proc/loadavg").split(' ').next().unwrap_or_default().to_owned(),
+            rounds: options.rounds,
+            window: options.window.as_secs_f64(),
+            orders: options.shop.orders,
+            customers: options.shop.customers,
+        }
+    }
+}
+
+/// Writes the whole report.
+#[must_use]
+pub fn markdown(findings: &Findings, circumstances: &Circumstances) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut out, findings, circumstances);
+    out
+}
+
+const LIMIT: &str = "hand-written";
+const SINGLE: &str = "one commit per request";
+
+fn write(out: &mut String, findings: &Findings, facts: &Circumstances) -> fmt::Result {
+    writeln!(out, "# Speed\n")?;
+    writeln!(
+        out,
+        "Written by `cargo xtask bench` (`cargo run --release -p mimar-bench -- run`). Ratios travel between \
+         machines; absolute figures do not.\n"
+    )?;
+    let rivals: Vec<&str> = {
+        let mut names: Vec<&str> = Vec::new();
+        for cell in &findings.cells {
+            let name = cell.server.as_str();
+            if name != LIMIT && name != SINGLE && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    };
+    for rival in &rivals {
+        ratios(out, findings, rival)?;
+        goals(out, findings, rival)?;
+    }
+    floor(out, findings)?;
+    durable(out, findings, &rivals)?;
+    starts(out, &findings.starts)?;
+    figures(out, findings)?;
+    method(out, findings, facts)
+}
+
+fn ratios(out: &mut String, findings: &Findings, rival: &str) -> fmt::Result {
+    writeln!(out, "## {rival} against the hand-written limit\n")?;
+    writeln!(out, "| row | what | connections | throughput | CPU per request | p99 |")?;
+    writeln!(out, "|---|---|---:|---:|---:|---:|")?;
+    for (cell, limit) in pairs(findings, rival) {
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.2} | {:.2} | {:.2} |",
+            cell.row.name(),
+            cell.row.meaning(),
+            cell.connections,
+            cell.rate / limit.rate,
+            cell.cpu / limit.cpu,
+            cell.p99 / limit.p99,
+        )?;
+    }
+    writeln!(out)
+}
+
+fn goals(out: &mut String, findings: &Findings, rival: &str) -> fmt::Result {
+    writeln!(out, "| goal | found | |\n|---|---|---|")?;
+    let mut goal = |text: &str, found: String, met: bool| {
+        writeln!(out, "| {text} | {found} | {} |", if met { "met" } else { "**missed**" })
+    };
+    let pairs: Vec<_> = pairs(findings, rival).collect();
+    let worst = |of: fn(&Cell) -> f64, sign: f64| {
+        pairs
+            .iter()
+            .map(|(cell, limit)| (of(cell) / of(limit), *cell))
+            .min_by(|(a, _), (b, _)| (a * sign).total_cmp(&(b * sign)))
+    };
+    if let Some((ratio, cell)) = worst(|cell| cell.rate, 1.0) {
+        let found = format!("{ratio:.2} ({} at {})", cell.row.name(), cell.connections);
+        goal("at least 0.85 of the limit's throughput on each row", found, ratio >= 0.85)?;
+    }
+    if let Some((ratio, cell)) = worst(|cell| cell.cpu, -1.0) {
+        let found = format!("{ratio:.2} ({} at {})", cell.row.name(), cell.connections);
+        goal("at most 1.3 of the limit's CPU on each row", found, ratio <= 1.3)?;
+    }
+    let mixed: Vec<_> = pairs
+        .iter()
+        .filter(|(cell, _)| cell.row == Row::M1)
+        .map(|(cell, limit)| cell.rate / limit.rate)
+        .collect();
+    if let Some(least) = mixed.iter().copied().reduce(f64::min) {
+        goal("M1 ahead of the limit", format!("{least:.2}"), least > 1.0)?;
+    }
+    let single = find(findings, Row::W1, 128, SINGLE);
+    if let (Some(grouped), Some(single)) = (find(findings, Row::W1, 128, rival), single) {
+        let ratio = grouped.rate / single.rate;
+        goal(
+            "durable inserts at 128 connections at least 3 times one commit per request",
+            format!("{ratio:.1}"),
+            ratio >= 3.0,
+        )?;
+        goal(
+            "their p99 under 30 ms",
+            format!("{:.1} ms", grouped.p99 / 1_000.0),
+            grouped.p99 < 30_000.0,
+        )?;
+    }
+    if let Some(start) = findings.starts.iter().find(|start| start.server == rival) {
+        let first = start.first_answer.as_secs_f64() * 1e3;
+        goal("start to first answer under 50 ms", format!("{first:.1} ms"), first < 50.0)?;
+        let idle = mebibytes(start.resident);
+        goal("idle memory under 30 MiB", format!("{idle:.1} MiB"), idle < 30.0)?;
+    }
+    writeln!(out)
+}
+
+fn floor(out: &mut String, findings: &Findings) -> fmt::Result {
+    let Some(bare) = find(findings, Row::Bare, 32, LIMIT) else { return Ok(()) };
+    writeln!(out, "## How near the limit is to the floor\n")?;
+    writeln!(
+        out,
+        "A bare HTTP exchange, the same server without caller or database, costs {:.1} ms of CPU per 1,000 \
+         requests at 32 connections. The rows cost, as multiples of it:\n",
+        bare.cpu
+    )?;
+    writeln!(out, "| row | CPU of the limit over the floor |\n|---|---:|")?;
+    for row in Row::ALL {
+        if let Some(cell) = find(findings, row, 32, LIMIT)
+            && row != Row::Bare
+        {
+            writeln!(out, "| {} | {:.1} |", row.name(), cell.cpu / bare.cpu)?;
+        }
+    }
+    writeln!(out)
+}
+
+fn durable(out: &mut String, findings: &Findings, rivals: &[&str]) -> fmt::Result {
+    if find(findings, Row::W1, 128, SINGLE).is_none() {
+        return Ok(());
+    }
+    writeln!(out, "## Durable inserts: a commit for many against a commit for each\n")?;
+    writeln!(
+        out,
+        "Each answered after its commit with `synchronous=FULL`; as multiples of the hand-written server with \
+         one commit per request.\n"
+    )?;
+    writeln!(out, "| connections | server | throughput | p99 in ms |\n|---:|---|---:|---:|")?;
+    for connections in [32, 128] {
+        let Some(single) = find(findings, Row::W1, connections, SINGLE) else { continue };
+        for name in [&[SINGLE, LIMIT], rivals].concat() {
+            if let Some(cell) = find(findings, Row::W1, connections, name) {
+                writeln!(
+                    out,
+                    "| {connections} | {name} | {:.1} | {:.1} |",
+                    cell.rate / single.rate,
+                    cell.p99 / 1_000.0
+                )?;
+            }
+        }
+    }
+    writeln!(out)
+}
+
+fn starts(out: &mut String, starts: &[Start]) -> fmt::Result {
+    writeln!(out, "## Start and idle memory\n")?;
+    writeln!(out, "On the existing database; memory one second after the first answer.\n")?;
+    writeln!(out, "| server | first answer | resident | of it its own |\n|---|---:|---:|---:|")?;
+    for start in starts {
+        writeln!(
+            out,
+            "| {} | {:.1} ms | {:.1} MiB | {:.1} MiB |",
+            start.server,
+            start.first_answer.as_secs_f64() * 1e3,
+            mebibytes(start.resident),
+            mebibytes(start.anonymous)
+        )?;
+    }
+    writeln!(out)
+}
+
+fn figures(out: &mut String, findings: &Findings) -> fmt::Result {
+    writeln!(out, "## Figures of this machine\n")?;
+    writeln!(
+        out,
+        "| row | connections | server | per second | lowest to highest round | CPU ms per 1,000 | p50 ms | p99 ms |"
+    )?;
+    writeln!(out, "|---|---:|---|---:|---:|---:|---:|---:|")?;
+    for cell in &findings.cells {
+        writeln!(
+            out,
+            "| {} | {} | {} | {:.0} | {:.0} to {:.0} | {:.1} | {:.2} | {:.2} |",
+            cell.row.name(),
+            cell.connections,
+            cell.server,
+            cell.rate,
+            cell.range.0,
+            cell.range.1,
+            cell.cpu,
+            cell.p50 / 1_000.0,
+            cell.p99 / 1_000.0
+        )?;
+    }
+    writeln!(out)
+}
+
+fn method(out: &mut String, findings: &Findings, facts: &Circumstances) -> fmt::Result {
+    writeln!(out, "## How it was measured\n")?;
+    writeln!(
+        out,
+        "- Machine: {} × {}, {:.0} GiB, {}; one flush of the disk {:.0} µs; SQLite {}; load average before the run {}.",
+        facts.processors,
+        facts.processor,
+        facts.memory as f64 / (1u64 << 30) as f64,
+        facts.kernel,
+        facts.flush,
+        rusqlite::version(),
+        facts.load_before,
+    )?;
+    writeln!(
+        out,
+        "- Data: {} customers, {} orders with three lines each on average; deterministic, the same rows for all servers.",
+        facts.customers, facts.orders
+    )?;
+    writeln!(
+        out,
+        "- Load: one thread, keep-alive, one request in flight per connection, random keys; half of the callers of \
+         reads and orders are customers who see what is theirs, half are clerks. Every request carries a signed \
+         token and passes the row policies."
+    )?;
+    writeln!(
+        out,
+        "- Rounds: {} windows of {} s per cell, the servers in turns, medians. Each row starts from a fresh copy of \
+         the database. A refused request fails the run.",
+        facts.rounds, facts.window
+    )?;
+    if findings.compared > 0 {
+        writeln!(
+            out,
+            "- Before measuring, {} answers were compared between the servers: status, body, media type, `ETag`, \
+             `Location`, `Link`, the page behind the cursor, and refusals.",
+            findings.compared
+        )?;
+    }
+    writeln!(out, "\n## What to keep in mind\n")?;
+    writeln!(
+        out,
+        "- Load generator, server and disk share the machine's processors: throughput is what is left over, CPU per \
+         request is the firmer figure."
+    )?;
+    writeln!(
+        out,
+        "- The hand-written server knows only these requests. It has no OpenAPI, filters, idempotency keys, rate \
+         limits, metrics or tracing, and its index for `recent_orders` covers the whole row."
+    )?;
+    writeln!(
+        out,
+        "- The database fits into memory, and the network is the loopback: neither a cold disk nor a real network is \
+         measured here."
+    )?;
+    writeln!(
+        out,
+        "- Flushes are as durable as the machine's disk makes them; a virtual disk may acknowledge early."
+    )
+}
+
+fn pairs<'a>(findings: &'a Findings, rival: &'a str) -> impl Iterator<Item = (&'a Cell, &'a Cell)> {
+    findings
+        .cells
+        .iter()
+        .filter(move |cell| cell.server == rival)
+        .filter_map(|cell| Some((cell, find(findings, cell.row, cell.connections, LIMIT)?)))
+}
+
+fn find<'a>(
+    findings: &'a Findings,
+    row: Row,
+    connections: usize,
+    server: &str,
+) -> Option<&'a Cell> {
+    findings
+        .cells
+        .iter()
+        .find(|cell| cell.row == row && cell.connections == connections && cell.server == server)
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / (1u64 << 20) as f64
+}

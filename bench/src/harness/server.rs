@@ -1,0 +1,225 @@
+//! A server under measurement: a child process of this one, with a database of its own and a free port.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::SECRET;
+use super::agree::{Client, Reply};
+use crate::fault::{Doing as _, Fault};
+use crate::load::request::Plain;
+
+/// How long a server may take to its first answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Linux counts a process's CPU time in hundredths of a second (USER_HZ), whatever the kernel's own clock.
+const TICK: Duration = Duration::from_millis(10);
+
+/// Which server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// The hand-written one.
+    Baseline {
+        /// How the report calls it.
+        name: String,
+        /// Requests that one commit carries at most.
+        batch: usize,
+    },
+    /// Mimar.
+    Mimar {
+        /// The binary `mimar`.
+        binary: PathBuf,
+    },
+}
+
+impl Kind {
+    /// How the report calls it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Kind::Baseline { name, .. } => name,
+            Kind::Mimar { .. } => "Mimar",
+        }
+    }
+}
+
+/// A running server; it is killed and its database removed when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// How the report calls it.
+    pub name: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    child: Child,
+    database: PathBuf,
+}
+
+impl Server {
+    /// Starts a server and waits until `/readyz` answers 200.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not become ready.
+    pub fn start(kind: &Kind, database: &Path, model: &Path) -> Result<Server, Fault> {
+        let ready = Plain {
+            method: "GET",
+            target: "/readyz".into(),
+            token: String::new(),
+            body: String::new(),
+        };
+        Ok(Server::start_until(kind, database, model, &ready)?.0)
+    }
+
+    /// Starts a server and waits until `request` is answered with 200; also tells how long that took.
+    ///
+    /// # Errors
+    /// When it cannot be started or does not answer in time.
+    pub fn start_until(
+        kind: &Kind,
+        database: &Path,
+        model: &Path,
+        request: &Plain,
+    ) -> Result<(Server, Duration), Fault> {
+        // The port is given back before the server takes it; nobody else asks for ports in between but by
+        // bad luck, and then the start fails and says so.
+        let address = TcpListener::bind("127.0.0.1:0")
+            .and_then(|listener| listener.local_addr())
+            .doing("looking for a free port")?;
+        let log = database.with_extension("log");
+        let mut command = match kind {
+            Kind::Baseline { batch, .. } => {
+                let own = std::env::current_exe().doing("looking for this program's file")?;
+                let mut command = Command::new(own);
+                command.arg("baseline").arg("--batch").arg(batch.to_string());
+                command
+            }
+            Kind::Mimar { binary } => {
+                let mut command = Command::new(binary);
+                command.arg("serve").arg(model);
+                command
+            }
+        };
+        command
+            .arg("--listen")
+            .arg(address.to_string())
+            .arg("--database")
+            .arg(database)
+            .env("MIMAR_JWT_SECRET", SECRET)
+            .stdin(Stdio::null());
+        log_to(&mut command, &log)?;
+        let started = Instant::now();
+        let child = command.spawn().doing(format!("starting {}", kind.name()))?;
+        let mut server =
+            Server { name: kind.name().to_owned(), address, child, database: database.to_owned() };
+        while started.elapsed() < PATIENCE {
+            if let Ok(mut client) = Client::connect(address)
+                && let Ok(Reply { status: 200, .. }) = client.send(request)
+            {
+                return Ok((server, started.elapsed()));
+            }
+            if !matches!(server.child.try_wait(), Ok(None)) {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        Err(Fault::NotReady { server: server.name.clone(), seconds: PATIENCE.as_secs(), log })
+    }
+
+    /// CPU time that the process has used, user and system.
+    ///
+    /// # Errors
+    /// When the process has ended.
+    pub fn cpu(&self) -> Result<Duration, Fault> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = fs::read_to_string(&path).doing(format!("reading {path}"))?;
+        // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it.
+        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
+        let ticks: u32 =
+            fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+        Ok(TICK * ticks)
+    }
+
+    /// Resident bytes, and those of them that are the process's own rather than a file's.
+    #[must_use]
+    pub fn memory(&self) -> (u64, u64) {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let field = |name: &str| {
+            status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .and_then(|rest| rest.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok())
+                .map_or(0, |kilobytes| kilobytes * 1_024)
+        };
+        (field("VmRSS:"), field("RssAnon:"))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself; either way it is reaped and its copy of the data goes.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        remove_database(&self.database);
+    }
+}
+
+/// Loads the CSV files in `csv` into a new database with `mimar data load`.
+///
+/// # Errors
+/// When the command fails.
+pub fn load_mimar(
+    binary: &Path,
+    model: &Path,
+    csv: &Path,
+    database: &Path,
+    work: &Path,
+) -> Result<(), Fault> {
+    let log = work.join("mimar-load.log");
+    let mut command = Command::new(binary);
+    command.args(["data", "load"]).arg(csv).arg("--model").arg(model);
+    command.arg("--database").arg(database).stdin(Stdio::null());
+    log_to(&mut command, &log)?;
+    let status = command.status().doing(format!("starting {}", binary.display()))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(Fault::Command { command: format!("{command:?}"), status, log })
+}
+
+/// Copies a database that no process has open.
+///
+/// # Errors
+/// When it cannot be copied.
+pub fn copy_database(from: &Path, to: &Path) -> Result<(), Fault> {
+    remove_database(to);
+    for suffix in ["", "-wal"] {
+        let from = beside(from, suffix);
+        if from.exists() {
+            fs::copy(&from, beside(to, suffix)).doing(format!("copying {}", from.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a database with its log and index, as far as they exist.
+pub fn remove_database(path: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(path, suffix));
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+fn log_to(command: &mut Command, log: &Path) -> Result<(), Fault> {
+    let doing = || format!("writing {}", log.display());
+    let out = File::create(log).doing(doing())?;
+    let errors = out.try_clone().doing(doing())?;
+    command.stdout(out).stderr(errors);
+    Ok(())
+}
