@@ -63,10 +63,9 @@ pub(crate) fn value(contract: &Contract, shape: &Shape, way: Way) -> Value {
         },
         Shape::Email => match way {
             Way::Parameter => json!({"type": "string", "pattern": NO_NUL}),
-            // What was loaded may be an internationalised address (RFC 6531).
-            Way::Out => json!({"type": "string", "maxLength": model::EMAIL_LENGTH}),
-            Way::In => json!({
-                "type": "string", "format": "email", "pattern": model::EMAIL_PATTERN,
+            // Internationalised (RFC 6531), which the format `email` of JSON Schema is not.
+            _ => json!({
+                "type": "string", "format": "idn-email", "pattern": model::EMAIL_PATTERN,
                 "maxLength": model::EMAIL_LENGTH
             }),
         },
