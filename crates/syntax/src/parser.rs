@@ -435,7 +435,7 @@ impl<'t> Parser<'t> {
                 member(parser);
                 if parser.position == before {
                     // The member saw nothing it could take and has said so.
-                    parser.skip_line();
+                    parser.anything();
                 }
                 if parser.position == before {
                     parser.single(NodeKind::Error);

@@ -10,7 +10,10 @@ fn formatted(text: &str) -> String {
     let parse = parse(FileId(0), text);
     match format(&parse) {
         Ok(text) => text,
-        Err(errors) => panic!("{errors:#?}\n{text}"),
+        Err(errors) => {
+            let source = |_| Some(syntax::Source { path: "test.mimar", text });
+            panic!("{}", syntax::render(&errors, source, syntax::Look::default()))
+        }
     }
 }
 
@@ -34,13 +37,21 @@ fn of_kind(text: &str, accept: impl Fn(TokenKind) -> bool) -> Vec<String> {
 /// What must hold for every text that parses.
 fn check(text: &str) -> String {
     let once = formatted(text);
-    assert_eq!(words(text), words(&once), "tokens of\n{text}\nbecame\n{once}");
-    assert_eq!(comments(text), comments(&once), "comments of\n{text}\nbecame\n{once}");
+    assert_eq!(words(text), words(&once), "tokens");
+    assert_eq!(comments(text), comments(&once), "comments");
     let twice = formatted(&once);
-    assert_eq!(once, twice, "formatted twice, from\n{text}");
+    if once != twice {
+        panic!("formatted twice: {}", difference(&once, &twice));
+    }
     assert!(!once.contains("\n\n\n"), "{once}");
     assert!(once.lines().all(|line| line.trim_end() == line), "{once}");
     once
+}
+
+/// The first line that differs.
+fn difference(left: &str, right: &str) -> String {
+    let pair = left.lines().zip(right.lines()).find(|(left, right)| left != right);
+    format!("{pair:?} of {} and {} lines", left.lines().count(), right.lines().count())
 }
 
 #[test]

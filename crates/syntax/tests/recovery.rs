@@ -47,8 +47,8 @@ fn a_fault_elsewhere_is_still_reported() {
                 continue;
             }
             let span = clean.token_span(index as u32).range();
-            // The same line is the same place: there one fault may well swallow the other.
-            if line_of(span.start).abs_diff(line_of(start)) <= 1 {
+            // The same line is the same place, and so are its neighbours: there one fault may swallow the other.
+            if line_of(span.start).abs_diff(line_of(start)) <= 2 {
                 continue;
             }
             let mut changes = vec![(span.clone(), "")];
@@ -104,6 +104,9 @@ fn one_lost_token_makes_few_reports() {
         let mut changed = SHOP.to_owned();
         changed.replace_range(clean.token_span(index as u32).range(), "");
         let found = parse(FileId(0), changed).diagnostics.len();
+        if found > 6 {
+            println!("{found} for {:?} at {}", clean.token_text(index as u32), token.start);
+        }
         worst = worst.max(found);
         total += found;
         count += 1;

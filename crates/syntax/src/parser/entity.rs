@@ -154,7 +154,7 @@ impl Parser<'_> {
     }
 
     /// `name Type`: a word that is no keyword with something behind it that can only be a type.
-    fn is_field_without_colon(&self) -> bool {
+    pub(super) fn is_field_without_colon(&self) -> bool {
         let next = self.nth(1);
         if !self.at(TokenKind::Word) || next.starts_line {
             return false;
@@ -321,7 +321,7 @@ impl Parser<'_> {
                         .text("expected a state")
                         .help("a flow holds lines such as `pending -> paid, cancelled`"),
                 );
-                return parser.skip_line();
+                return parser.anything();
             }
             let rule = parser.start(NodeKind::FlowRule);
             parser.reference("a state");

@@ -101,16 +101,10 @@ impl Parser<'_> {
             0 => return false,
             position => self.significant[position - 1].token + 1,
         };
+        // The error node stands before the nodes inside of it; far back it belongs to something long.
+        let mut last = self.nodes.iter().rev().take(64);
         self.is_member_head()
-            && self
-                .nodes
-                .iter()
-                .rev()
-                .take_while(|node| {
-                    node.end_token == 0 || node.end_token == before || node.end_token <= before
-                })
-                .take(64)
-                .any(|node| node.kind == NodeKind::Error && node.end_token == before)
+            && last.any(|node| node.kind == NodeKind::Error && node.end_token == before)
     }
 
     /// Whether a member or a statement starts here.
@@ -342,7 +336,7 @@ impl Parser<'_> {
                 self.name("the name of the option");
                 self.braces("an option", |parser| {
                     if !parser.weight("a criterion") {
-                        parser.skip_line();
+                        parser.anything();
                     }
                     parser.unwanted_comma();
                 });

@@ -38,7 +38,7 @@ impl Parser<'_> {
         if matches!(next.kind, TokenKind::Colon) {
             return true;
         }
-        is_opening_word(self.word())
+        OPENING_WORDS.contains(&self.word())
             && (next.starts_line
                 || matches!(
                     next.kind,
@@ -51,25 +51,6 @@ impl Parser<'_> {
                         | TokenKind::Duration
                         | TokenKind::Percent
                 ))
-    }
-
-    /// Skips what is left of the line, in an error node; stops before braces that close and before anything new.
-    pub(super) fn skip_line(&mut self) {
-        let started = self.start(NodeKind::Error);
-        let mut is_first = true;
-        loop {
-            match self.kind() {
-                TokenKind::End | TokenKind::RightBrace => break,
-                _ if !is_first && self.starts_line() => break,
-                TokenKind::LeftBrace => {
-                    self.bump();
-                    self.deeper(Self::anything_in_braces);
-                }
-                _ => self.bump(),
-            }
-            is_first = false;
-        }
-        self.finish(started);
     }
 
     /// Skips to a closing bracket of this line, if there is one.
@@ -118,6 +99,7 @@ impl Parser<'_> {
     /// Skips to the end of the bracket around, without recursion, however deep it nests.
     pub(super) fn skip_nested(&mut self) {
         let started = self.start(NodeKind::Error);
+        let first = self.position;
         let mut open = 0_u32;
         loop {
             match self.kind() {
@@ -130,6 +112,7 @@ impl Parser<'_> {
                     open -= 1;
                 }
                 _ if self.at_item() => break,
+                _ if open == 0 && self.starts_line() && self.position > first => break,
                 _ => {}
             }
             self.bump();
@@ -216,12 +199,30 @@ impl Parser<'_> {
             "issuer" | "client" | "audience" => self.claim(word),
             "grows" => self.load_member(),
             _ if matches!(next, TokenKind::Rate | TokenKind::Integer) => self.load_member(),
+            _ if self.is_field_without_colon() => self.field(),
             _ => {}
         }
     }
 
+    /// Whether this opens a line or a body.
+    fn is_first_word(&self) -> bool {
+        self.starts_line()
+            || (self.position > 0
+                && self.significant[self.position - 1].kind == TokenKind::LeftBrace)
+    }
+
     /// Skips the rest of the line, or up to the next thing that is known; looks into braces.
     fn unknown_thing(&mut self) {
+        if self.at(TokenKind::Word) && self.is_first_word() {
+            let (here, word) = (self.here(), self.word());
+            let mut diagnostic =
+                Diagnostic::error("E0111", here, format!("`{word}` is not known here"))
+                    .text("not known here");
+            if let Some(meant) = nearest(word, OPENING_WORDS) {
+                diagnostic = diagnostic.suggest(format!("write `{meant}`"), here, meant);
+            }
+            self.report(diagnostic);
+        }
         let mut is_first = true;
         loop {
             match self.kind() {
@@ -257,20 +258,22 @@ impl Parser<'_> {
 
     /// Documentation that stands where nothing follows that it could describe.
     pub(super) fn check_documentation(&mut self) {
-        for index in 0..self.tokens.len() {
-            if self.tokens[index].kind != TokenKind::DocComment {
+        // Backwards, so that what follows is known.
+        let mut is_lost = true;
+        for index in (0..self.tokens.len()).rev() {
+            let kind = self.tokens[index].kind;
+            if kind != TokenKind::DocComment {
+                if !kind.is_trivia() {
+                    is_lost = matches!(
+                        kind,
+                        TokenKind::End
+                            | TokenKind::RightBrace
+                            | TokenKind::RightParen
+                            | TokenKind::RightBracket
+                    );
+                }
                 continue;
             }
-            let next = self.tokens[index..].iter().find(|token| !token.kind.is_trivia());
-            let is_lost = next.is_none_or(|token| {
-                matches!(
-                    token.kind,
-                    TokenKind::End
-                        | TokenKind::RightBrace
-                        | TokenKind::RightParen
-                        | TokenKind::RightBracket
-                )
-            });
             let start = self.tokens[index].start;
             let line = self.text[..start as usize].rfind('\n').map_or(0, |at| at + 1);
             let is_behind = !self.text[line..start as usize].trim().is_empty();
@@ -295,62 +298,59 @@ impl Parser<'_> {
 }
 
 /// Words that open a member or a statement, wherever.
-fn is_opening_word(word: &str) -> bool {
-    matches!(
-        word,
-        "key"
-            | "index"
-            | "unique"
-            | "check"
-            | "flow"
-            | "allow"
-            | "cache"
-            | "audit"
-            | "privacy"
-            | "deprecated"
-            | "let"
-            | "require"
-            | "for"
-            | "create"
-            | "update"
-            | "delete"
-            | "emit"
-            | "run"
-            | "call"
-            | "return"
-            | "where"
-            | "sort"
-            | "page"
-            | "step"
-            | "undo"
-            | "retry"
-            | "give"
-            | "sends"
-            | "sign"
-            | "url"
-            | "bearer"
-            | "timeout"
-            | "breaker"
-            | "bulkhead"
-            | "slo"
-            | "get"
-            | "post"
-            | "put"
-            | "patch"
-            | "store"
-            | "broker"
-            | "cloud"
-            | "budget"
-            | "deploy"
-            | "criteria"
-            | "option"
-            | "chosen"
-            | "version"
-            | "roles"
-            | "surface"
-            | "users"
-            | "oidc"
-            | "limit"
-            | "grows"
-    )
-}
+const OPENING_WORDS: [&str; 54] = [
+    "key",
+    "index",
+    "unique",
+    "check",
+    "flow",
+    "allow",
+    "cache",
+    "audit",
+    "privacy",
+    "deprecated",
+    "let",
+    "require",
+    "for",
+    "create",
+    "update",
+    "delete",
+    "emit",
+    "run",
+    "call",
+    "return",
+    "where",
+    "sort",
+    "page",
+    "step",
+    "undo",
+    "retry",
+    "give",
+    "sends",
+    "sign",
+    "url",
+    "bearer",
+    "timeout",
+    "breaker",
+    "bulkhead",
+    "slo",
+    "get",
+    "post",
+    "put",
+    "patch",
+    "store",
+    "broker",
+    "cloud",
+    "budget",
+    "deploy",
+    "criteria",
+    "option",
+    "chosen",
+    "version",
+    "roles",
+    "surface",
+    "users",
+    "oidc",
+    "limit",
+    "grows",
+];

@@ -120,7 +120,7 @@ impl Parser<'_> {
         if is_negative {
             self.bump();
         }
-        let is_there = self.kind().is_number() && !self.starts_line();
+        let is_there = self.kind().is_number();
         if is_there {
             self.single(NodeKind::Literal);
         }
