@@ -9,6 +9,7 @@ pub mod ast;
 mod code;
 pub mod diagnostic;
 mod format;
+mod keyword;
 pub mod kind;
 mod lexer;
 mod nearest;

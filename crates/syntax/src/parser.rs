@@ -45,7 +45,6 @@ pub fn parse(file: FileId, text: impl Into<Arc<str>>) -> Parse {
         is_unbalanced: open_braces > 0,
     };
     parser.root();
-    parser.check_documentation();
     let Parser { nodes, mut diagnostics, .. } = parser;
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span.start);
     Parse { file, text, tokens, nodes, diagnostics }
@@ -91,11 +90,8 @@ impl<'t> Parser<'t> {
         self.significant[self.position].starts_line
     }
 
-    fn text_of(&self, token: u32) -> &'t str {
-        let start = self.tokens[token as usize].start as usize;
-        let end =
-            self.tokens.get(token as usize + 1).map_or(self.text.len(), |next| next.start as usize);
-        &self.text[start..end]
+    fn text_of(&self, significant: Significant) -> &'t str {
+        &self.text[significant.start as usize..significant.end as usize]
     }
 
     /// The word here, or nothing.
@@ -105,7 +101,7 @@ impl<'t> Parser<'t> {
 
     fn word_at(&self, ahead: usize) -> &'t str {
         let significant = self.nth(ahead);
-        if significant.kind == TokenKind::Word { self.text_of(significant.token) } else { "" }
+        if significant.kind == TokenKind::Word { self.text_of(significant) } else { "" }
     }
 
     fn at_word(&self, word: &str) -> bool {
@@ -113,9 +109,7 @@ impl<'t> Parser<'t> {
     }
 
     fn span_at(&self, position: usize) -> Span {
-        let token = self.significant[position].token as usize;
-        let start = self.tokens[token].start;
-        let end = self.tokens.get(token + 1).map_or(self.text.len() as u32, |next| next.start);
+        let Significant { start, end, .. } = self.significant[position];
         Span::new(self.file, start, end)
     }
 
@@ -136,7 +130,7 @@ impl<'t> Parser<'t> {
         match self.kind() {
             TokenKind::End => "the end of the file".to_owned(),
             TokenKind::String => "a string".to_owned(),
-            _ => format!("`{}`", self.text_of(self.significant[self.position].token)),
+            _ => format!("`{}`", self.text_of(self.significant[self.position])),
         }
     }
 

@@ -62,7 +62,7 @@ impl Parser<'_> {
     /// The operator here; one that is spelt as in other languages is reported and understood.
     fn operator(&mut self) -> Option<BinaryOperator> {
         let kind = self.kind();
-        let text = self.text_of(self.significant[self.position].token);
+        let text = self.text_of(self.significant[self.position]);
         match (kind, text) {
             (TokenKind::Unknown, "&&") => Some(BinaryOperator::And),
             (TokenKind::Unknown, "||") => Some(BinaryOperator::Or),
@@ -92,7 +92,7 @@ impl Parser<'_> {
             | TokenKind::Rate
             | TokenKind::Percent => self.single(NodeKind::Literal),
             TokenKind::Minus => return self.unary(7),
-            TokenKind::Unknown if self.text_of(self.significant[start].token) == "!" => {
+            TokenKind::Unknown if self.text_of(self.significant[start]) == "!" => {
                 return self.unary(7);
             }
             TokenKind::Dot => {

@@ -2,32 +2,9 @@
 
 use super::Parser;
 use crate::diagnostic::Diagnostic;
+use crate::keyword::ITEMS;
 use crate::kind::{NodeKind, TokenKind};
 use crate::nearest::nearest;
-
-/// The keywords of items.
-pub(crate) const ITEMS: [&str; 20] = [
-    "app",
-    "auth",
-    "service",
-    "entity",
-    "record",
-    "enum",
-    "error",
-    "query",
-    "command",
-    "event",
-    "on",
-    "webhook",
-    "workflow",
-    "job",
-    "limit",
-    "slo",
-    "external",
-    "load",
-    "environment",
-    "decision",
-];
 
 impl Parser<'_> {
     pub(super) fn root(&mut self) {

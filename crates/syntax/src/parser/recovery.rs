@@ -2,13 +2,14 @@
 
 use super::Parser;
 use crate::diagnostic::Diagnostic;
+use crate::keyword::MEMBERS;
 use crate::kind::{NodeKind, TokenKind};
 use crate::nearest::nearest;
 
 impl Parser<'_> {
     /// Whether an item starts here: its keyword opens a line and what follows fits it.
     pub(super) fn at_item(&self) -> bool {
-        self.starts_line() && self.is_item_head()
+        self.nth(0).opens.item() && self.is_item_head()
     }
 
     /// Whether the words here are the head of an item.
@@ -31,15 +32,19 @@ impl Parser<'_> {
         if !self.starts_line() || !self.at(TokenKind::Word) {
             return false;
         }
-        if self.is_item_head() {
+        if self.at_item() {
             return true;
         }
         let next = self.nth(1);
-        if matches!(next.kind, TokenKind::Colon) {
+        if next.kind == TokenKind::Colon {
             return true;
         }
-        OPENING_WORDS.contains(&self.word())
-            && (next.starts_line
+        self.nth(0).opens.member()
+            && ((next.starts_line
+                && !matches!(
+                    next.kind,
+                    TokenKind::RightParen | TokenKind::RightBracket | TokenKind::Comma
+                ))
                 || matches!(
                     next.kind,
                     TokenKind::Word
@@ -218,7 +223,7 @@ impl Parser<'_> {
             let mut diagnostic =
                 Diagnostic::error("E0111", here, format!("`{word}` is not known here"))
                     .text("not known here");
-            if let Some(meant) = nearest(word, OPENING_WORDS) {
+            if let Some(meant) = nearest(word, MEMBERS) {
                 diagnostic = diagnostic.suggest(format!("write `{meant}`"), here, meant);
             }
             self.report(diagnostic);
@@ -255,102 +260,4 @@ impl Parser<'_> {
             }
         }
     }
-
-    /// Documentation that stands where nothing follows that it could describe.
-    pub(super) fn check_documentation(&mut self) {
-        // Backwards, so that what follows is known.
-        let mut is_lost = true;
-        for index in (0..self.tokens.len()).rev() {
-            let kind = self.tokens[index].kind;
-            if kind != TokenKind::DocComment {
-                if !kind.is_trivia() {
-                    is_lost = matches!(
-                        kind,
-                        TokenKind::End
-                            | TokenKind::RightBrace
-                            | TokenKind::RightParen
-                            | TokenKind::RightBracket
-                    );
-                }
-                continue;
-            }
-            let start = self.tokens[index].start;
-            let line = self.text[..start as usize].rfind('\n').map_or(0, |at| at + 1);
-            let is_behind = !self.text[line..start as usize].trim().is_empty();
-            if !is_lost && !is_behind {
-                continue;
-            }
-            let end = self.tokens[index + 1].start;
-            let span = crate::tree::Span::new(self.file, start, end);
-            let slashes = crate::tree::Span { end: start + 3, ..span };
-            let message = if is_lost {
-                "this documentation belongs to nothing"
-            } else {
-                "documentation stands before what it describes"
-            };
-            self.diagnostics.push(
-                Diagnostic::warning("E0115", span, message)
-                    .note("`///` describes what follows it, and goes to OpenAPI, SQL comments and the design document")
-                    .suggest("make it a plain comment", slashes, "//"),
-            );
-        }
-    }
 }
-
-/// Words that open a member or a statement, wherever.
-const OPENING_WORDS: [&str; 54] = [
-    "key",
-    "index",
-    "unique",
-    "check",
-    "flow",
-    "allow",
-    "cache",
-    "audit",
-    "privacy",
-    "deprecated",
-    "let",
-    "require",
-    "for",
-    "create",
-    "update",
-    "delete",
-    "emit",
-    "run",
-    "call",
-    "return",
-    "where",
-    "sort",
-    "page",
-    "step",
-    "undo",
-    "retry",
-    "give",
-    "sends",
-    "sign",
-    "url",
-    "bearer",
-    "timeout",
-    "breaker",
-    "bulkhead",
-    "slo",
-    "get",
-    "post",
-    "put",
-    "patch",
-    "store",
-    "broker",
-    "cloud",
-    "budget",
-    "deploy",
-    "criteria",
-    "option",
-    "chosen",
-    "version",
-    "roles",
-    "surface",
-    "users",
-    "oidc",
-    "limit",
-    "grows",
-];
