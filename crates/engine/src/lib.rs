@@ -1,1 +1,14 @@
-//! 
+//! Runs what callers ask: who they are ([`identity`]), what the plan makes of it, and the store that does it.
+//!
+//! A model is loaded beside the running one and swapped in whole; requests keep the one they began with.
+
+pub mod identity;
+mod loaded;
+mod outcome;
+mod run;
+mod start;
+
+pub use loaded::Loaded;
+pub use outcome::Outcome;
+pub use run::{Engine, Statistics};
+pub use start::{Mismatch, real_losses, verify_schema};

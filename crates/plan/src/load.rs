@@ -73,6 +73,11 @@ impl Plan {
         computed
     }
 
+    /// All computed columns of an entity, in the order in which they can be computed.
+    pub fn computed_of(&self, entity: EntityId) -> Vec<Computed> {
+        self.computed(entity, &mut Binder::default())
+    }
+
     /// A key of an entity's rows as callers write it, from its stored value.
     pub fn key_text(&self, entity: EntityId, key: &Value) -> String {
         let mut text = Vec::new();

@@ -1,5 +1,7 @@
 //! From an intent to an operation.
 
+use std::borrow::Borrow;
+
 use operation::{Fault, Operation};
 
 use crate::{Caller, CursorKey, Intent, Plan};
@@ -51,41 +53,58 @@ impl Plan {
     ///
     /// # Errors
     /// Everything that can be known to be wrong before the store is asked, all at once.
-    pub fn lower(&self, intent: Intent<'_>, caller: &Caller, now: i64) -> Result<Lowered, Fault> {
+    pub fn lower<'i>(
+        &self,
+        intent: impl Borrow<Intent<'i>>,
+        caller: &Caller,
+        now: i64,
+    ) -> Result<Lowered, Fault> {
+        self.lower_intent(intent.borrow(), caller, now)
+    }
+
+    fn lower_intent(
+        &self,
+        intent: &Intent<'_>,
+        caller: &Caller,
+        now: i64,
+    ) -> Result<Lowered, Fault> {
         match intent {
             Intent::Read { entity, key, shape } => {
-                self.lower_read(entity, key, &shape, caller, now)
+                self.lower_read(*entity, key, shape, caller, now)
             }
             Intent::ReadPart { part, root, key, shape } => {
-                self.lower_read_part(part, root, key, &shape, caller, now)
+                self.lower_read_part(*part, root, key, shape, caller, now)
             }
-            Intent::List(list) => self.lower_list(&list, caller, now),
+            Intent::List(list) => self.lower_list(list, caller, now),
             Intent::Create { entity, body, shape } => {
-                self.lower_create(entity, &body, &shape, caller, now)
+                self.lower_create(*entity, body, shape, caller, now)
             }
             Intent::Patch { entity, key, body, expected, shape } => {
-                self.lower_patch(entity, key, &body, expected, &shape, caller, now)
+                self.lower_patch(*entity, key, body, expected.clone(), shape, caller, now)
             }
             Intent::Replace { entity, key, body, expected, shape } => {
-                self.lower_replace(entity, key, &body, expected, &shape, caller, now)
+                self.lower_replace(*entity, key, body, expected.clone(), shape, caller, now)
             }
             Intent::Delete { entity, key, expected } => {
-                self.lower_delete(entity, key, expected, caller, now)
+                self.lower_delete(*entity, key, expected.clone(), caller, now)
             }
             Intent::CreatePart { part, root, body, expected, shape } => {
-                let at = PartPlace { part, root, key: None, expected };
-                self.lower_part(at, Some((&body, BodyKind::Create)), &shape, caller, now)
+                let at = PartPlace { part: *part, root, key: None, expected: expected.clone() };
+                self.lower_part(at, Some((body, BodyKind::Create)), shape, caller, now)
             }
             Intent::PatchPart { part, root, key, body, expected, shape } => {
-                let at = PartPlace { part, root, key: Some(key), expected };
-                self.lower_part(at, Some((&body, BodyKind::Patch)), &shape, caller, now)
+                let expected = expected.clone();
+                let at = PartPlace { part: *part, root, key: Some(key), expected };
+                self.lower_part(at, Some((body, BodyKind::Patch)), shape, caller, now)
             }
             Intent::ReplacePart { part, root, key, body, expected, shape } => {
-                let at = PartPlace { part, root, key: Some(key), expected };
-                self.lower_part(at, Some((&body, BodyKind::Replace)), &shape, caller, now)
+                let expected = expected.clone();
+                let at = PartPlace { part: *part, root, key: Some(key), expected };
+                self.lower_part(at, Some((body, BodyKind::Replace)), shape, caller, now)
             }
             Intent::DeletePart { part, root, key, expected } => {
-                let at = PartPlace { part, root, key: Some(key), expected };
+                let expected = expected.clone();
+                let at = PartPlace { part: *part, root, key: Some(key), expected };
                 self.lower_part(at, None, &crate::Shape::default(), caller, now)
             }
         }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use model::{Entity, EntityId, EntityKind, ExpressionKind, Field, FieldId, Model, Type, Valid};
+use model::{
+    Entity, EntityId, EntityKind, ExpressionKind, Field, FieldId, Model, Type, Valid, snake_case,
+};
 use operation::{Column, ForeignKey, Ident, OnDelete, Scalar, Table, TableId, Unique, Value};
 
 use crate::{ColumnOrigin, Fill, Index, Meaning, Origin, Schema};
@@ -35,27 +37,6 @@ pub fn derive(model: &Valid<Model>) -> Schema {
         origins.push(origin);
     }
     Schema { tables, indexes, origins, columns }
-}
-
-/// `OrderLine` as `order_line`, `URLOfShop` as `url_of_shop`.
-pub fn snake_case(name: &str) -> String {
-    let characters: Vec<char> = name.chars().collect();
-    let mut snake = String::with_capacity(name.len() + 4);
-    for (at, c) in characters.iter().enumerate() {
-        if c.is_uppercase() {
-            let before = at.checked_sub(1).and_then(|b| characters.get(b));
-            let after_lower = before.is_some_and(|b| b.is_lowercase() || b.is_ascii_digit());
-            let ends_acronym = before.is_some_and(|b| b.is_uppercase())
-                && characters.get(at + 1).is_some_and(|a| a.is_lowercase());
-            if after_lower || ends_acronym {
-                snake.push('_');
-            }
-            snake.extend(c.to_lowercase());
-        } else {
-            snake.push(*c);
-        }
-    }
-    snake
 }
 
 /// Hands out names that SQLite, which compares names without case, can tell apart.
@@ -212,7 +193,7 @@ fn foreign_key(model: &Model, entity: &Entity, field: &Field, column: usize) -> 
         EntityKind::Root => true,
         EntityKind::Part(_) => matches!(model[to.key].default, Some(model::Default::Auto)),
     };
-    (single && to.service == entity.service).then(|| ForeignKey {
+    (single && to.service == entity.service).then_some(ForeignKey {
         column,
         target: TableId(target.0),
         on_delete: match field.on_delete {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use operation::{Dialect, Ident, Scalar, Sql, Table, Value};
+use operation::{Column, Dialect, Ident, Scalar, Sql, Table, TableId, Value};
 
 use crate::existing::{Existing, ExistingColumn, Renames, same_statement, table_of_index};
 use crate::{ColumnOrigin, Fill, Meaning, Origin, Schema, ddl};
@@ -27,16 +27,71 @@ pub struct Change {
 }
 
 /// Something of a table with rows that would not survive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Loss {
-    /// The table as it is called now; without rows nothing is lost.
-    pub table: String,
-    /// The column as it is called now: where it is null in every row nothing is lost. `None`: any row counts.
-    pub column: Option<String>,
+    /// The table as it is called now, with the one column that matters: what to read to know whether anything is
+    /// lost at all.
+    pub probe: Table,
+    /// Which rows count.
+    pub rows: LostRows,
     /// Whether the change fails on such rows even when told to lose them: a new required field with no default.
     pub blocks: bool,
     /// A sentence for people, with what to do.
     pub sentence: String,
+}
+
+/// The rows of which something would be lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LostRows {
+    /// Every row.
+    All,
+    /// Those that hold something in the column.
+    Filled,
+    /// Those that hold nothing in the column.
+    Empty,
+    /// Those that hold one of these texts in the column.
+    Holding(Vec<String>),
+}
+
+impl LostRows {
+    /// Whether a row with this value in the column counts.
+    pub fn counts(&self, value: &Value) -> bool {
+        match self {
+            Self::All => true,
+            Self::Filled => !value.is_null(),
+            Self::Empty => value.is_null(),
+            Self::Holding(texts) => {
+                matches!(value, Value::Text(text) if texts.iter().any(|lost| **lost == **text))
+            }
+        }
+    }
+}
+
+/// A table with one column, as it is called now.
+fn probe(original: &Existing, column: &str) -> Table {
+    let at = original.column(column).or(original.columns.first());
+    let scalar = match at.and_then(ExistingColumn::meaning) {
+        Some(Meaning::Scalar(scalar)) => scalar,
+        Some(Meaning::Labels(_)) | None => Scalar::Text,
+    };
+    Table {
+        id: TableId(0),
+        name: Ident::fit(&original.name),
+        entity: original.name.as_str().into(),
+        columns: vec![Column {
+            name: Ident::fit(at.map_or(column, |column| &column.name)),
+            field: column.into(),
+            scalar,
+            nullable: true,
+        }],
+        key: vec![0],
+        root: None,
+        auto: None,
+        version: None,
+        uniques: Vec::new(),
+        foreign_keys: Vec::new(),
+        tracked: Vec::new(),
+    }
 }
 
 impl Change {
@@ -80,8 +135,8 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
         rebuilt.insert(gone.name.clone());
         change.summary.push(format!("table `{}` is gone", original.name));
         change.losses.push(Loss {
-            table: original.name.clone(),
-            column: None,
+            probe: probe(original, ""),
+            rows: LostRows::All,
             blocks: false,
             sentence: format!(
                 "no entity is stored in `{0}` any more, and its rows would be dropped; if the entity was renamed, \
@@ -231,8 +286,8 @@ fn alter(
             let now = original_name(old, original, column);
             change.summary.push(format!("column `{}.{now}` is gone", original.name));
             change.losses.push(Loss {
-                table: original.name.clone(),
-                column: Some(now.to_owned()),
+                probe: probe(original, now),
+                rows: LostRows::Filled,
                 blocks: false,
                 sentence: format!(
                     "`{}.{now}` is no field any more, and its values would be dropped; if the field was renamed, \
@@ -279,14 +334,14 @@ fn rebuild(
         match old.column(column.name.as_str()) {
             Some(there) => {
                 let now = original_name(old, original, there).to_owned();
-                copy(sql, table, at, from, there, &original.name, &now, change);
+                copy(sql, table, at, from, there, original, &now, change);
             }
             None => {
                 fill(sql, &from.fill);
                 if !column.nullable && from.fill == Fill::Unknown {
                     change.losses.push(Loss {
-                        table: original.name.clone(),
-                        column: None,
+                        probe: probe(original, ""),
+                        rows: LostRows::All,
                         blocks: true,
                         sentence: format!(
                             "`{}.{}` is required, and the rows that are there have no value for it; give it a \
@@ -318,10 +373,11 @@ fn copy(
     at: usize,
     origin: &ColumnOrigin,
     there: &ExistingColumn,
-    old_table: &str,
+    original: &Existing,
     old_name: &str,
     change: &mut Change,
 ) {
+    let old_table = &original.name;
     let column = &table.columns[at];
     let tightened = there.nullable() && !column.nullable;
     if tightened {
@@ -332,8 +388,8 @@ fn copy(
         None => {
             fill(sql, &origin.fill);
             change.losses.push(Loss {
-                table: old_table.to_owned(),
-                column: Some(old_name.to_owned()),
+                probe: probe(original, old_name),
+                rows: LostRows::Filled,
                 blocks: !column.nullable && origin.fill == Fill::Unknown,
                 sentence: format!(
                     "the values of `{old_table}.{old_name}` ({}) do not become values of its new type by themselves",
@@ -342,8 +398,8 @@ fn copy(
             });
         }
         Some(lost) if !lost.is_empty() => change.losses.push(Loss {
-            table: old_table.to_owned(),
-            column: Some(old_name.to_owned()),
+            probe: probe(original, old_name),
+            rows: LostRows::Holding(lost.clone()),
             blocks: false,
             sentence: format!(
                 "`{old_table}.{old_name}` may hold {}, which its enum no longer has; if a value was renamed, write \
@@ -359,8 +415,8 @@ fn copy(
         sql.push(")");
         if origin.fill == Fill::Unknown {
             change.losses.push(Loss {
-                table: old_table.to_owned(),
-                column: None,
+                probe: probe(original, old_name),
+                rows: LostRows::Empty,
                 blocks: true,
                 sentence: format!(
                     "`{}.{}` is now required, and rows may be without it; give it a default (`= …`) or leave it \
@@ -375,7 +431,7 @@ fn copy(
 /// Writes the conversion; the labels that have no successor, or `None` if there is no conversion.
 fn convert(
     sql: &mut Sql,
-    column: &operation::Column,
+    column: &Column,
     origin: &ColumnOrigin,
     from: &Meaning,
 ) -> Option<Vec<String>> {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use model::{EntityId, FieldId};
 use operation::{Ident, Scalar, Table, TableId, Value};
 
-pub use derive::{derive, snake_case};
-pub use diff::{Change, Loss, diff};
+pub use derive::derive;
+pub use diff::{Change, Loss, LostRows, diff};
 
 /// The tables of a model. `TableId(n)` is `EntityId(n)`.
 #[derive(Debug, Clone)]

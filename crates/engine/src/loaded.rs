@@ -1,0 +1,46 @@
+//! A model, ready to be asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use model::{Model, Valid};
+use plan::Plan;
+use schema::Schema;
+
+use crate::identity::Rules;
+
+/// A model with everything that was made of it. It never changes: an edit makes another one.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The model.
+    pub model: Arc<Valid<Model>>,
+    /// Its tables.
+    pub schema: Arc<Schema>,
+    /// Its executable form.
+    pub plan: Plan,
+    /// A number that no other loaded model of this process has; later ones have greater numbers.
+    pub generation: u64,
+    rules: Rules,
+}
+
+impl Loaded {
+    /// Compiles a model over its tables.
+    pub fn new(model: Arc<Valid<Model>>, schema: Arc<Schema>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Self {
+            plan: plan::compile(Arc::clone(&model), Arc::clone(&schema)),
+            rules: Rules::of(&model),
+            generation: NEXT.fetch_add(1, Ordering::Relaxed),
+            model,
+            schema,
+        }
+    }
+
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+}

@@ -1,0 +1,232 @@
+//! The engine: from an intent to its outcome.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use model::EntityId;
+use operation::{Fault, Operation, Scalar, Value};
+use plan::{Caller, CursorKey, Intent, Reply};
+use store::{Rows, Store, StoreFault, Written};
+use tokio::sync::Notify;
+
+use crate::identity::Verifier;
+use crate::{Loaded, Outcome};
+
+/// Figures of the store under the engine, for `/metrics`.
+pub use store::Statistics;
+
+/// How long requests that began with the old tables get to end before the tables change.
+const GRACE: Duration = Duration::from_millis(15);
+
+/// Runs intents. Shared by all doors.
+#[derive(Debug)]
+pub struct Engine {
+    store: Store,
+    state: ArcSwap<Loaded>,
+    verifier: Verifier,
+    /// Tables are changing: new requests wait.
+    changing: AtomicBool,
+    changed: Notify,
+}
+
+impl Engine {
+    /// An engine over an open store whose tables are those of `loaded`
+    /// ([`verify_schema`](crate::verify_schema) tells).
+    pub fn new(store: Store, loaded: Loaded, verifier: Verifier) -> Self {
+        store.know(&loaded.schema.tables);
+        Self {
+            store,
+            state: ArcSwap::from_pointee(loaded),
+            verifier,
+            changing: AtomicBool::new(false),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The model that is served now.
+    pub fn loaded(&self) -> Arc<Loaded> {
+        self.state.load_full()
+    }
+
+    /// The model that a new request is served with: waits while tables change, which only a reload does.
+    pub async fn current(&self) -> Arc<Loaded> {
+        while self.changing.load(Ordering::Acquire) {
+            let changed = self.changed.notified();
+            // Between the check and the wait it may have ended: `notified` counts from its creation.
+            if self.changing.load(Ordering::Acquire) {
+                changed.await;
+            }
+        }
+        self.state.load_full()
+    }
+
+    /// Serves another model from now on, after `statements` have changed the tables. Requests under way end with the
+    /// model they began with; requests that come meanwhile wait.
+    ///
+    /// # Errors
+    /// [`StoreFault`] if a statement fails: then nothing has changed and the model before is served on.
+    pub async fn swap(
+        self: &Arc<Self>,
+        loaded: Loaded,
+        statements: Vec<String>,
+    ) -> Result<(), StoreFault> {
+        if statements.is_empty() {
+            self.store.know(&loaded.schema.tables);
+            self.state.store(Arc::new(loaded));
+            return Ok(());
+        }
+        let _open = Closed::begin(self);
+        tokio::time::sleep(GRACE).await;
+        let store = self.store.clone();
+        let outcome = tokio::task::spawn_blocking(move || store.execute_schema(&statements))
+            .await
+            .map_err(|_| StoreFault::Closed)?;
+        if outcome.is_ok() {
+            self.store.know(&loaded.schema.tables);
+            self.state.store(Arc::new(loaded));
+        }
+        outcome
+    }
+
+    /// The caller behind an `Authorization` header.
+    ///
+    /// # Errors
+    /// [`Fault::Unauthenticated`] if the header does not hold.
+    pub fn caller(&self, authorization: Option<&str>, loaded: &Loaded) -> Result<Caller, Fault> {
+        self.verifier.caller(authorization, loaded)
+    }
+
+    /// What verifies tokens.
+    pub fn verifier(&self) -> &Verifier {
+        &self.verifier
+    }
+
+    /// Carries out an intent for a caller. Reads run on the calling thread and take as long as the database does;
+    /// writes are queued at once and waited for.
+    ///
+    /// # Errors
+    /// Every [`Fault`].
+    pub async fn run(
+        &self,
+        loaded: &Loaded,
+        intent: &Intent<'_>,
+        caller: &Caller,
+    ) -> Result<Outcome, Fault> {
+        let lowered = loaded.plan.lower(intent, caller, microseconds_now())?;
+        match lowered.operation {
+            Operation::Read { read, binds } => {
+                answer(loaded, self.store.read(&read, &binds)?, &lowered.reply)
+            }
+            Operation::Write(write) => {
+                let written = self.store.write(*write).await?;
+                acknowledge(loaded, intent, written, &lowered.reply)
+            }
+        }
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// The reason, for the log.
+    pub fn ready(&self) -> Result<(), Fault> {
+        self.store.ping()
+    }
+
+    /// Figures of the store.
+    pub fn statistics(&self) -> Statistics {
+        self.store.statistics()
+    }
+
+    /// Finishes every write that was accepted and refuses later ones. Blocks until that is done.
+    pub fn close(&self) {
+        self.store.close();
+    }
+}
+
+/// Keeps new requests waiting until it is dropped.
+struct Closed<'a>(&'a Engine);
+
+impl<'a> Closed<'a> {
+    fn begin(engine: &'a Engine) -> Self {
+        engine.changing.store(true, Ordering::Release);
+        Self(engine)
+    }
+}
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        self.0.changing.store(false, Ordering::Release);
+        self.0.changed.notify_waiters();
+    }
+}
+
+fn answer(loaded: &Loaded, rows: Rows, reply: &Reply) -> Result<Outcome, Fault> {
+    match (rows, reply) {
+        (Rows::One(None), _) => Err(Fault::NotFound),
+        (Rows::One(Some(row)), Reply::One { composite }) => {
+            Ok(Outcome::One { json: row.json, version: row.version, composite: *composite })
+        }
+        (Rows::Page { json, next, .. }, Reply::Page { cursor }) => {
+            Ok(Outcome::Page { json, next: next.map(|values| page(loaded, cursor, &values)) })
+        }
+        _ => Err(mixed_up()),
+    }
+}
+
+fn page(loaded: &Loaded, cursor: &CursorKey, values: &[Value]) -> String {
+    loaded.plan.cursor(cursor, values)
+}
+
+fn acknowledge(
+    loaded: &Loaded,
+    intent: &Intent<'_>,
+    written: Written,
+    reply: &Reply,
+) -> Result<Outcome, Fault> {
+    let Written { key, version, json, part_key } = written;
+    match reply {
+        Reply::Created { composite } => {
+            let (root, part) = match intent {
+                Intent::Create { entity, .. } => (*entity, None),
+                Intent::CreatePart { part, .. } => {
+                    let root = loaded.model.part_of(*part).map_or(*part, |of| of.root);
+                    (root, Some(*part))
+                }
+                _ => return Err(mixed_up()),
+            };
+            Ok(Outcome::Created {
+                key: text(loaded, root, &key),
+                part_key: part.zip(part_key).map(|(part, key)| text(loaded, part, &key)),
+                version,
+                json,
+                composite: *composite,
+            })
+        }
+        Reply::Changed { composite } => {
+            Ok(Outcome::Changed { version, json, composite: *composite })
+        }
+        Reply::Deleted => Ok(Outcome::Deleted),
+        Reply::PartDeleted => Ok(Outcome::PartDeleted { version }),
+        Reply::One { .. } | Reply::Page { .. } => Err(mixed_up()),
+    }
+}
+
+/// An entity's own key as text.
+fn text(loaded: &Loaded, entity: EntityId, key: &Value) -> String {
+    let table = loaded.schema.table(entity);
+    let scalar = table.columns.get(table.own_key()).map_or(Scalar::Text, |column| column.scalar);
+    let mut text = Vec::new();
+    scalar.print(key, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn mixed_up() -> Fault {
+    Fault::Internal("the store's answer is not of the kind the plan asked for".into())
+}
+
+fn microseconds_now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

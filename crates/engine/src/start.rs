@@ -1,0 +1,45 @@
+//! What must hold before anything is served.
+
+use std::ops::ControlFlow;
+
+use schema::{Change, Loss, Schema};
+use store::{Store, StoreFault};
+
+/// The tables are not those of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mismatch {
+    /// Whether the database has none of its tables: it is new.
+    pub empty: bool,
+    /// What would make them so.
+    pub change: Change,
+}
+
+/// Whether the database holds the tables of a schema: `None` if it does.
+///
+/// # Errors
+/// [`StoreFault`] if the database does not answer.
+pub fn verify_schema(store: &Store, schema: &Schema) -> Result<Option<Mismatch>, StoreFault> {
+    let existing = store.tables()?;
+    let change = schema::diff(&existing, schema);
+    let mismatch = (!change.is_empty()).then(|| Mismatch { empty: existing.is_empty(), change });
+    Ok(mismatch)
+}
+
+/// Of what a change would lose, that which the database really holds.
+///
+/// # Errors
+/// [`StoreFault`] if the database does not answer.
+pub fn real_losses(store: &Store, change: &Change) -> Result<Vec<Loss>, StoreFault> {
+    let mut real = Vec::new();
+    for loss in &change.losses {
+        let mut found = false;
+        store.dump(&loss.probe, |row| {
+            found = row.first().is_some_and(|value| loss.rows.counts(value));
+            if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if found {
+            real.push(loss.clone());
+        }
+    }
+    Ok(real)
+}
