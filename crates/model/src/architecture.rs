@@ -35,6 +35,8 @@ pub enum Surface {
 pub struct Role {
     /// Its name.
     pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
     /// Where it stands.
     pub span: Span,
     /// The entity whose rows callers of this role are, by their key in the token's subject.
@@ -63,6 +65,8 @@ pub struct Auth {
     pub oidc: Vec<Oidc>,
     /// What a token must say.
     pub token: Token,
+    /// How often anyone may try to sign in: so many in so many microseconds, by network address.
+    pub limit: Option<(i64, i64)>,
     /// Where `auth` stands, if it does.
     pub span: Option<Span>,
 }

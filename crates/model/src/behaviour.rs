@@ -3,7 +3,8 @@
 use syntax::Span;
 
 use crate::{
-    CommandId, Deprecation, EntityId, EventId, Expression, FieldId, Policy, RoleId, ServiceId, Type,
+    CommandId, Deprecation, EntityId, EventId, Expression, FieldId, Policy, RoleId, ServiceId,
+    Statement, Type,
 };
 
 /// A named access pattern.
@@ -78,6 +79,8 @@ pub struct Command {
     pub by_code: bool,
     /// `deprecated`
     pub deprecation: Option<Deprecation>,
+    /// What it does, in order; empty where its body is code.
+    pub body: Vec<Statement>,
 }
 
 /// A fact that is published.
@@ -106,6 +109,8 @@ pub struct ErrorType {
     pub docs: Option<String>,
     /// Where the name stands.
     pub span: Span,
+    /// Its service.
+    pub service: ServiceId,
     /// HTTP status, 400 to 599.
     pub status: u16,
     /// What is said, with `{field}` in it.
@@ -121,6 +126,9 @@ pub struct Subscription {
     pub event: EventId,
     /// What is done.
     pub command: CommandId,
+    /// What the command is given, one for each parameter; [`crate::ExpressionKind::Parameter`] is a member of the
+    /// event, by position.
+    pub arguments: Vec<Expression>,
     /// Where it stands.
     pub span: Span,
 }
@@ -130,6 +138,8 @@ pub struct Subscription {
 pub struct Webhook {
     /// Its name.
     pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
     /// Where the name stands.
     pub span: Span,
     /// What it sends.
@@ -145,10 +155,25 @@ pub struct Workflow {
     pub docs: Option<String>,
     /// Where the name stands.
     pub span: Span,
-    /// What starts it.
+    /// Its service.
+    pub service: ServiceId,
+    /// Its parameters.
+    pub parameters: Vec<Parameter>,
+    /// What starts it: its parameters are the event's members of the same names.
     pub on: Option<EventId>,
     /// Names of its steps.
     pub steps: Vec<String>,
+    /// What its steps do and how each is taken back, in the order of the names.
+    pub bodies: Vec<Step>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, Default)]
+pub struct Step {
+    /// What it does, in order.
+    pub body: Vec<Statement>,
+    /// What takes it back.
+    pub undo: Vec<Statement>,
 }
 
 /// `job`
@@ -160,6 +185,10 @@ pub struct Job {
     pub docs: Option<String>,
     /// Where the name stands.
     pub span: Span,
+    /// How often, in microseconds.
+    pub every: i64,
+    /// What it does, in order.
+    pub body: Vec<Statement>,
 }
 
 /// `limit NAME 10 per 1m by caller`

@@ -1,17 +1,49 @@
 //! From parsed files to a model.
 
+mod app;
+mod context;
+mod declare;
+mod entity;
+mod expression;
+mod external;
+mod function;
+mod limit;
+mod literal;
+mod members;
+mod names;
+mod path;
+mod policy;
+mod query;
+mod scope;
+mod surface;
+mod type_expr;
+
 use syntax::{Diagnostic, Parse};
 
 use crate::Model;
+use context::Context;
 
-/// Resolves and checks files as one model.
+/// Resolves and checks files as one model. Faults of the syntax are in the parses and not repeated.
 ///
 /// Arithmetic on exact numbers: `+` and `-` keep the larger scale, money only with the same currency; money times
 /// or by a whole number or a decimal is money, rounded half to even; money by money is a decimal of six digits;
 /// decimals multiply to the sum of their scales (at most 18) and divide to six digits or the larger scale.
+/// Operands keep their own types: who compiles an expression brings both to one scale.
 pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
-    let _ = parses;
-    (Model::default(), Vec::new())
+    let mut cx = Context::new(parses);
+    let apps = declare::declare(&mut cx);
+    app::app(&mut cx, &apps);
+    members::members(&mut cx);
+    app::auth(&mut cx);
+    entity::entities(&mut cx);
+    query::queries(&mut cx);
+    limit::limits(&mut cx);
+    external::externals(&mut cx);
+    surface::collisions(&mut cx);
+    let mut diagnostics = cx.diagnostics;
+    // In the order of the text; what stands at one place keeps the order of the passes.
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
+    (cx.model, diagnostics)
 }
 
 /// What the model says and the runtime does not carry out yet, as notes at their places: `check` and the start

@@ -230,6 +230,8 @@ pub struct EnumType {
     pub name: String,
     /// Whether it stands inline.
     pub inline: bool,
+    /// The name it had before (`was`).
+    pub was: Option<String>,
     /// Its documentation.
     pub docs: Option<String>,
     /// Where it stands.
@@ -260,6 +262,8 @@ pub struct RecordType {
     pub docs: Option<String>,
     /// Where the name stands.
     pub span: Span,
+    /// The service it belongs to.
+    pub service: ServiceId,
     /// Its fields.
     pub fields: Vec<FieldId>,
 }

@@ -84,6 +84,18 @@ pub enum ExpressionKind {
         /// What is folded, with the part at depth 0; none for a plain `count(lines)`.
         body: Option<Box<Expression>>,
     },
+    /// `count(order.lines)`: a fold over the parts of a row that a parameter, a local or the caller stands for.
+    /// Only in bodies of commands, workflows and jobs.
+    AggregateOf {
+        /// Which fold.
+        aggregate: operation::Aggregate,
+        /// The part folded over.
+        part: EntityId,
+        /// The row of the root.
+        root: Box<Expression>,
+        /// What is folded, with the part at depth 0 and its root at depth 1; none for a plain `count`.
+        body: Option<Box<Expression>>,
+    },
     /// `lower(.name)`
     Call(Function, Vec<Expression>),
     /// `if a then b else c`

@@ -7,9 +7,13 @@ mod architecture;
 mod behaviour;
 mod check;
 mod codes;
+mod currency;
 mod data;
 mod expression;
+mod format;
 mod id;
+mod naming;
+mod statement;
 mod ty;
 
 pub use architecture::{
@@ -17,8 +21,8 @@ pub use architecture::{
     LoadEntry, Oidc, Role, Service, SignIn, Surface, Token,
 };
 pub use behaviour::{
-    Command, ErrorType, Event, Job, Limit, Parameter, Query, Slo, SortKey, Subscription, Webhook,
-    Workflow,
+    Command, ErrorType, Event, Job, Limit, Parameter, Query, Slo, SortKey, Step, Subscription,
+    Webhook, Workflow,
 };
 pub use check::{check, deferred};
 pub use codes::CODES;
@@ -27,11 +31,16 @@ pub use data::{
     OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
 };
 pub use expression::{BinaryOperator, Expression, ExpressionKind, Function};
+pub use format::{EMAIL_LENGTH, EMAIL_PATTERN, URL_LENGTH, URL_PATTERN, is_email, is_url};
 pub use id::{
     CommandId, EntityId, EnumId, ErrorId, EventId, ExternalId, FieldId, QueryId, RecordId, RoleId,
     ServiceId,
 };
 pub use model_root::{Model, Valid};
+pub use naming::{collection_path, kebab_case, plural, snake_case, upper_camel};
+pub use statement::{
+    Creation, ExternalCall, Invocation, Runnable, Source, Statement, StatementKind, ValueSource,
+};
 pub use ty::{Bounds, Currency, Type};
 
 mod model_root;

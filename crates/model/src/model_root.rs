@@ -64,6 +64,7 @@ impl Model {
     /// How a value of a type is stored: a reference as its target's key. `None` only for poison.
     pub fn scalar(&self, ty: &Type) -> Option<Scalar> {
         match ty {
+            Type::Entity(id) if self.entities.get(id.index()).is_none() => None,
             // A key is never a reference to its own entity; a part keyed by a reference leads on at most once.
             Type::Entity(id) => match &self[self[*id].key].ty {
                 Type::Entity(next) if next != id => self.scalar(&Type::Entity(*next)),
@@ -72,6 +73,38 @@ impl Model {
             },
             other => other.scalar(),
         }
+    }
+
+    /// A type as a person would write it: `Money(EUR)`, `Order`, `[Basket]`.
+    pub fn type_text(&self, ty: &Type) -> String {
+        match ty {
+            Type::Unknown => "an unknown type".to_owned(),
+            Type::Bool => "Bool".to_owned(),
+            Type::Int(_) => "Int".to_owned(),
+            Type::Float(_) => "Float".to_owned(),
+            Type::Decimal { precision, scale } => format!("Decimal({precision}, {scale})"),
+            Type::Money(currency) => format!("Money({})", currency.as_str()),
+            Type::String(_) => "String".to_owned(),
+            Type::Email => "Email".to_owned(),
+            Type::Url => "Url".to_owned(),
+            Type::Uuid => "Uuid".to_owned(),
+            Type::Date => "Date".to_owned(),
+            Type::Time => "Time".to_owned(),
+            Type::Timestamp => "Timestamp".to_owned(),
+            Type::Duration => "Duration".to_owned(),
+            Type::Json(_) => "Json".to_owned(),
+            Type::Bytes(_) => "Bytes".to_owned(),
+            Type::Enum(id) => self[*id].name.clone(),
+            Type::Record(id) => self[*id].name.clone(),
+            Type::Entity(id) => self[*id].name.clone(),
+            Type::List(element, _) => format!("[{}]", self.type_text(element)),
+        }
+    }
+
+    /// Whether a reference from one entity to another crosses from one service into another: such a reference is
+    /// an identifier only, without a foreign key and never joined.
+    pub fn crosses(&self, from: EntityId, to: EntityId) -> bool {
+        self[from].service != self[to].service
     }
 
     /// The ids of all entities, in source order.
