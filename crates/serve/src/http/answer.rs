@@ -1,0 +1,477 @@
+//! From a request to its answer.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+use contract::Resource;
+use engine::Outcome;
+use http::header::{
+    ALLOW, AUTHORIZATION, CONTENT_LENGTH, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
+};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use operation::{Fault, FaultCode, Tree, Violation};
+use plan::{Caller, Intent, List, Source};
+
+use super::problem::Refusal;
+use super::query::{self, Parameters};
+use super::reply::{self, Keep, Reply};
+use super::surface::{Endpoint, Place, Surface, Verb};
+use super::{Door, fixed, negotiate, tag, text, trace};
+
+/// Answers one request; whatever goes wrong, there is an answer.
+pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    let began = Instant::now();
+    let (head, body) = request.into_parts();
+    let surface = door.surface().await;
+    let mut counted = None;
+    let outcome = match within_bounds(door, &head) {
+        Ok(()) => match surface.find(head.uri.path()) {
+            Some((endpoint, place)) => {
+                let verb = Verb::of(&head.method);
+                let allowed = verb.and_then(|verb| endpoint.operations[verb as usize].as_ref());
+                counted = allowed.map(|allowed| Arc::clone(&allowed.counter));
+                serve(door, &surface, endpoint, place, &head, body).await
+            }
+            None => fixed::answer(door, &surface, &head),
+        },
+        Err(refusal) => Err(refusal),
+    };
+    let mut reply = match outcome {
+        Ok(reply) => reply,
+        Err(refusal) => refuse(door, peer, &head, &refusal),
+    };
+    let headers = reply.headers_mut();
+    reply::vary(headers, door.settings.origins.vary());
+    door.settings.origins.answer(&head.headers, headers);
+    match counted {
+        Some(counter) => counter.count(reply.status().as_u16(), began.elapsed()),
+        None => door.other.count(reply.status().as_u16(), began.elapsed()),
+    }
+    reply
+}
+
+/// A problem, and what the log says of it.
+pub(crate) fn refuse(door: &Door, peer: IpAddr, head: &Parts, refusal: &Refusal) -> Reply {
+    let trace_id = trace::trace_id(&head.headers);
+    if let Some(reason) = refusal.secret() {
+        let caller = super::peer::client(peer, &head.headers, &door.settings.proxies);
+        tracing::error!(%trace_id, method = %head.method, path = head.uri.path(), %caller, reason, "failed");
+    }
+    reply::problem(refusal, &trace_id)
+}
+
+fn within_bounds(door: &Door, head: &Parts) -> Result<(), Refusal> {
+    let settings = &door.settings;
+    let uri = head.uri.path_and_query().map_or(0, |text| text.as_str().len());
+    if uri > settings.uri_bytes {
+        return Err(Refusal::UriTooLong { most: settings.uri_bytes });
+    }
+    let bytes: usize =
+        head.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if bytes > settings.header_bytes || head.headers.len() > settings.header_fields {
+        return Err(Refusal::HeadersTooLarge);
+    }
+    Ok(())
+}
+
+async fn serve(
+    door: &Door,
+    surface: &Surface,
+    endpoint: &Endpoint,
+    place: Place<'_>,
+    head: &Parts,
+    body: Incoming,
+) -> Result<Reply, Refusal> {
+    if endpoint.operations.iter().all(Option::is_none) {
+        return Err(Refusal::NoRoute);
+    }
+    if head.method == Method::OPTIONS {
+        let mut reply = reply::empty(StatusCode::NO_CONTENT, Keep::Never);
+        reply.headers_mut().insert(ALLOW, endpoint.allow.clone());
+        door.settings.origins.preflight(&head.headers, &endpoint.allow, reply.headers_mut());
+        return Ok(reply);
+    }
+    let operation = Verb::of(&head.method)
+        .and_then(|verb| Some((verb, endpoint.operations[verb as usize].as_ref()?)));
+    let Some((verb, allowed)) = operation else {
+        return Err(Refusal::Method { allow: endpoint.allow.clone() });
+    };
+    let caller = door.engine.caller(authorization(&head.headers)?, &surface.loaded)?;
+    if !caller.authenticated && !allowed.anyone {
+        return Err(Fault::Unauthenticated("a token is needed for this".to_owned()).into());
+    }
+    let headers = &head.headers;
+    if !negotiate::accepts_json(headers) {
+        return Err(Refusal::NotAcceptable);
+    }
+    let exchange = Exchange { door, surface, endpoint, head, caller: &caller };
+    let mut reply = match verb {
+        Verb::Get => exchange.read(place).await?,
+        Verb::Delete => exchange.delete(place).await?,
+        Verb::Post | Verb::Put | Verb::Patch => exchange.write(verb, place, body).await?,
+    };
+    for (name, value) in [("deprecation", &endpoint.deprecation), ("sunset", &endpoint.sunset)] {
+        if let Some(value) = value {
+            reply.headers_mut().insert(name, value.clone());
+        }
+    }
+    Ok(reply)
+}
+
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let Some(header) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(Fault::Unauthenticated("one Authorization header is enough".to_owned()).into());
+    }
+    header.to_str().map(Some).map_err(|_| {
+        Fault::Unauthenticated("the Authorization header is not text".to_owned()).into()
+    })
+}
+
+/// One request under way.
+struct Exchange<'a> {
+    door: &'a Door,
+    surface: &'a Surface,
+    endpoint: &'a Endpoint,
+    head: &'a Parts,
+    caller: &'a Caller,
+}
+
+/// Decodes a key; one that cannot be text is no row's.
+fn key(encoded: &str) -> Result<std::borrow::Cow<'_, str>, Refusal> {
+    text::segment(encoded).ok_or(Refusal::Fault(Fault::NotFound))
+}
+
+impl Exchange<'_> {
+    fn keep(&self) -> Keep {
+        if self.caller.authenticated { Keep::Caller } else { Keep::Anyone }
+    }
+
+    async fn run(&self, intent: &Intent<'_>) -> Result<Outcome, Refusal> {
+        let outcome = self.door.engine.run(&self.surface.loaded, intent, self.caller).await;
+        outcome.map_err(Refusal::Fault)
+    }
+
+    async fn read(&self, place: Place<'_>) -> Result<Reply, Refusal> {
+        let query = self.head.uri.query();
+        let parameters = Parameters::parse(query)?;
+        let outcome = match place {
+            Place::One(resource, id) => {
+                let (entity, key) = (resource.entity, key(id)?);
+                let shape = parameters.shape()?;
+                self.run(&Intent::Read { entity, key: &key, shape }).await?
+            }
+            Place::Part(resource, root, id) => {
+                let (part, root, key) = (resource.entity, key(root)?, key(id)?);
+                let shape = parameters.shape()?;
+                self.run(&Intent::ReadPart { part, root: &root, key: &key, shape }).await?
+            }
+            Place::Many(resource) => {
+                let page = parameters.page()?;
+                self.run(&list(Source::Entity(resource.entity), page)).await?
+            }
+            Place::Parts(resource, root) => {
+                let root = key(root)?;
+                let page = parameters.page()?;
+                self.run(&list(Source::Parts { part: resource.entity, root: &root }, page)).await?
+            }
+            Place::Query(route) => {
+                let declared = |name: &str| route.parameters.iter().any(|p| p.name == name);
+                let mut page = parameters.arguments(declared);
+                let arguments = std::mem::take(&mut page.arguments);
+                self.run(&list(Source::Query { query: route.query, arguments }, page)).await?
+            }
+        };
+        match outcome {
+            Outcome::One { json, version, composite } => {
+                let etag = self.tag(version, composite, &json);
+                self.answer(json, etag)
+            }
+            Outcome::Page { json, next } => self.page(&json, next.as_deref()),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    fn answer(&self, json: Bytes, etag: HeaderValue) -> Result<Reply, Refusal> {
+        let from = self.door.settings.compress_from;
+        reply::read(&self.head.headers, json, etag, self.keep(), from)
+    }
+
+    fn tag(&self, version: i64, composite: bool, json: &Bytes) -> HeaderValue {
+        match (version, composite) {
+            // A part has no version of its own.
+            (0, _) => tag::weak(&tag::mark(json)),
+            (version, true) => tag::strong(version, &tag::mark(json)),
+            (version, false) => tag::strong(version, &self.endpoint.mark),
+        }
+    }
+
+    fn page(&self, rows: &Bytes, next: Option<&str>) -> Result<Reply, Refusal> {
+        let mut body = BytesMut::with_capacity(rows.len() + next.map_or(0, str::len) + 24);
+        body.extend_from_slice(b"{\"data\":");
+        body.extend_from_slice(rows);
+        body.extend_from_slice(b",\"next\":");
+        match next {
+            // A cursor is base64url: nothing in it needs escaping.
+            Some(cursor) => {
+                body.extend_from_slice(b"\"");
+                body.extend_from_slice(cursor.as_bytes());
+                body.extend_from_slice(b"\"}");
+            }
+            None => body.extend_from_slice(b"null}"),
+        }
+        let etag = tag::weak(&tag::mark(&body));
+        let mut reply = self.answer(body.freeze(), etag)?;
+        if let Some(cursor) = next {
+            let mut link = String::with_capacity(cursor.len() + 64);
+            link.push('<');
+            link.push_str(self.head.uri.path());
+            query::next(self.head.uri.query(), cursor, &mut link);
+            link.push_str(">; rel=\"next\"");
+            if let Ok(link) = HeaderValue::try_from(link) {
+                reply.headers_mut().insert(LINK, link);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// `If-Match`: the versions of which the stored one must be one.
+    fn expected(&self) -> Result<Option<Vec<i64>>, Refusal> {
+        if let Some(header) = self.head.headers.get(IF_NONE_MATCH) {
+            return Err(if header == "*" {
+                Refusal::Precondition(
+                    "`If-None-Match: *` asks that there be nothing here yet".to_owned(),
+                )
+            } else {
+                let detail = "is for reads; let a change depend on `If-Match`".to_owned();
+                Refusal::Header { name: "If-None-Match", detail }
+            });
+        }
+        let mut expected: Option<Vec<i64>> = None;
+        for header in self.head.headers.get_all(IF_MATCH) {
+            match tag::versions(header)? {
+                Some(versions) => expected.get_or_insert_default().extend(versions),
+                None => return Ok(None),
+            }
+        }
+        Ok(expected)
+    }
+
+    /// What would be ignored is refused.
+    fn no_idempotency_key(&self) -> Result<(), Refusal> {
+        match self.head.headers.get("idempotency-key") {
+            None => Ok(()),
+            Some(_) => Err(Refusal::Header {
+                name: "Idempotency-Key",
+                detail: "repeated requests are not recognised yet; leave the header out".to_owned(),
+            }),
+        }
+    }
+
+    async fn delete(&self, place: Place<'_>) -> Result<Reply, Refusal> {
+        Parameters::parse(self.head.uri.query())?.none()?;
+        let expected = self.expected()?;
+        let outcome = match place {
+            Place::One(resource, id) => {
+                let (entity, key) = (resource.entity, key(id)?);
+                self.run(&Intent::Delete { entity, key: &key, expected }).await?
+            }
+            Place::Part(resource, root, id) => {
+                let (part, root, key) = (resource.entity, key(root)?, key(id)?);
+                self.run(&Intent::DeletePart { part, root: &root, key: &key, expected }).await?
+            }
+            Place::Many(_) | Place::Parts(..) | Place::Query(_) => return Err(mixed_up()),
+        };
+        match outcome {
+            Outcome::Deleted | Outcome::PartDeleted { .. } => {
+                Ok(reply::empty(StatusCode::NO_CONTENT, Keep::Never))
+            }
+            _ => Err(mixed_up()),
+        }
+    }
+
+    async fn write(&self, verb: Verb, place: Place<'_>, body: Incoming) -> Result<Reply, Refusal> {
+        let headers = &self.head.headers;
+        let (media_types, wanted): (&[&str], _) = match verb {
+            Verb::Patch => (
+                &[reply::MERGE_PATCH, "application/json"],
+                "application/merge-patch+json (or application/json)",
+            ),
+            _ => (&["application/json"], "application/json"),
+        };
+        if !negotiate::is_of(headers, media_types) {
+            return Err(Refusal::MediaType { wanted });
+        }
+        if headers.get(http::header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+            let detail = "send the body as it is".to_owned();
+            return Err(Refusal::Header { name: "Content-Encoding", detail });
+        }
+        self.no_idempotency_key()?;
+        let parameters = Parameters::parse(self.head.uri.query())?;
+        let shape = parameters.shape()?;
+        let expected = self.expected()?;
+        let bytes = self.collect(body).await?;
+        let body = parse(&bytes)?;
+        let outcome = match (verb, &place) {
+            (Verb::Post, Place::Many(resource)) => {
+                if expected.is_some() {
+                    let detail = "nothing new matches a version; leave `If-Match` out".to_owned();
+                    return Err(Refusal::Precondition(detail));
+                }
+                self.run(&Intent::Create { entity: resource.entity, body, shape }).await?
+            }
+            (Verb::Post, Place::Parts(resource, root)) => {
+                let (part, root) = (resource.entity, &key(root)?);
+                self.run(&Intent::CreatePart { part, root, body, expected, shape }).await?
+            }
+            (Verb::Patch, Place::One(resource, id)) => {
+                let (entity, key) = (resource.entity, &key(id)?);
+                self.run(&Intent::Patch { entity, key, body, expected, shape }).await?
+            }
+            (Verb::Patch, Place::Part(resource, root, id)) => {
+                let (part, root, key) = (resource.entity, &key(root)?, &key(id)?);
+                self.run(&Intent::PatchPart { part, root, key, body, expected, shape }).await?
+            }
+            (_, Place::One(resource, id)) => {
+                let (entity, key) = (resource.entity, &key(id)?);
+                self.run(&Intent::Replace { entity, key, body, expected, shape }).await?
+            }
+            (_, Place::Part(resource, root, id)) => {
+                let (part, root, key) = (resource.entity, &key(root)?, &key(id)?);
+                self.run(&Intent::ReplacePart { part, root, key, body, expected, shape }).await?
+            }
+            _ => return Err(mixed_up()),
+        };
+        self.written(&place, outcome)
+    }
+
+    fn written(&self, place: &Place<'_>, outcome: Outcome) -> Result<Reply, Refusal> {
+        match outcome {
+            Outcome::Created { key, part_key, version, json, composite } => {
+                let mut location = String::from(self.head.uri.path());
+                location.push('/');
+                text::encode(part_key.as_deref().unwrap_or(&key), &mut location);
+                let json = match (json, place) {
+                    (Some(json), _) => json,
+                    (None, Place::Many(resource) | Place::Parts(resource, _)) => {
+                        key_alone(resource, part_key.as_deref().unwrap_or(&key))
+                    }
+                    (None, _) => return Err(mixed_up()),
+                };
+                let etag = self.tag(version, composite, &json);
+                let mut reply = reply::body(StatusCode::CREATED, reply::JSON, json, Keep::Never);
+                reply.headers_mut().insert(ETAG, etag);
+                if let Ok(location) = HeaderValue::try_from(location) {
+                    reply.headers_mut().insert(LOCATION, location);
+                }
+                Ok(reply)
+            }
+            Outcome::Changed { version, json: Some(json), composite } => {
+                let etag = self.tag(version, composite, &json);
+                let mut reply = reply::body(StatusCode::OK, reply::JSON, json, Keep::Never);
+                reply.headers_mut().insert(ETAG, etag);
+                Ok(reply)
+            }
+            Outcome::Changed { version, json: None, .. } => {
+                let mut reply = reply::empty(StatusCode::NO_CONTENT, Keep::Never);
+                reply.headers_mut().insert(ETAG, tag::strong(version, &self.endpoint.mark));
+                Ok(reply)
+            }
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// The body, within its bound and its time.
+    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Refusal> {
+        let settings = &self.door.settings;
+        let most = settings.body_bytes;
+        let too_large = || Refusal::TooLarge { most };
+        let announced =
+            self.head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+        if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|n| n > most as u64)
+        {
+            return Err(too_large());
+        }
+        let whole = async {
+            let mut first = Bytes::new();
+            let mut rest: Option<BytesMut> = None;
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(|_| Refusal::BodyBroken)?;
+                let Ok(data) = frame.into_data() else { continue };
+                let length = rest.as_ref().map_or(first.len(), BytesMut::len);
+                if length + data.len() > most {
+                    return Err(too_large());
+                }
+                match &mut rest {
+                    Some(rest) => rest.extend_from_slice(&data),
+                    // Nearly every body comes in one piece, and is not copied.
+                    None if first.is_empty() => first = data,
+                    None => {
+                        let mut all = BytesMut::with_capacity((length + data.len()) * 2);
+                        all.extend_from_slice(&first);
+                        all.extend_from_slice(&data);
+                        rest = Some(all);
+                    }
+                }
+            }
+            Ok(rest.map_or(first, BytesMut::freeze))
+        };
+        match tokio::time::timeout(settings.body_time, whole).await {
+            Ok(body) => body,
+            Err(_) => Err(Refusal::BodyTimeout),
+        }
+    }
+}
+
+fn list<'a>(source: Source<'a>, page: query::Page<'a>) -> Intent<'a> {
+    Intent::List(List {
+        source,
+        filters: page.filters,
+        sort: page.sort,
+        limit: page.limit,
+        after: page.after,
+        shape: page.shape,
+    })
+}
+
+fn parse(bytes: &[u8]) -> Result<Tree<'_>, Refusal> {
+    operation::parse_json(bytes).map_err(|detail| {
+        let code = if detail.contains("appears twice") {
+            FaultCode::DuplicateMember
+        } else {
+            FaultCode::MalformedBody
+        };
+        Refusal::Fault(Fault::Invalid(vec![Violation::at(code, "", detail)]))
+    })
+}
+
+/// What a caller is told of a row that it may create and not read.
+fn key_alone(resource: &Resource, key: &str) -> Bytes {
+    let member = resource.key_member();
+    let value = if member.shape.is_text() {
+        serde_json::Value::String(key.to_owned())
+    } else {
+        serde_json::from_str(key).unwrap_or(serde_json::Value::Null)
+    };
+    let object = serde_json::Map::from_iter([(member.name.clone(), value)]);
+    Bytes::from(serde_json::Value::Object(object).to_string())
+}
+
+fn mixed_up() -> Refusal {
+    Refusal::Fault(Fault::Internal("the outcome is not of the kind that was asked for".to_owned()))
+}
+
+/// Counts a panic and answers for the handler that is gone.
+pub(crate) fn panicked(door: &Door) -> Reply {
+    door.metrics.panics.fetch_add(1, Ordering::Relaxed);
+    let trace_id = uuid::Uuid::new_v4().simple().to_string();
+    tracing::error!(%trace_id, "a handler panicked");
+    reply::problem(&Refusal::Panicked, &trace_id)
+}

@@ -1,0 +1,82 @@
+//! What every server has, whatever its model says: health, metrics, documents.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_SECURITY_POLICY, LOCATION, REFERRER_POLICY};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use serde_json::json;
+
+use super::problem::Refusal;
+use super::reply::{self, Keep, Reply};
+use super::surface::Surface;
+use super::{Door, negotiate, page};
+
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
+const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+const PROMETHEUS: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
+
+/// Answers under the paths that are not the model's.
+pub(crate) fn answer(door: &Door, surface: &Surface, head: &Parts) -> Result<Reply, Refusal> {
+    let path = head.uri.path();
+    if !matches!(path, "/" | "/docs" | "/openapi.json" | "/livez" | "/readyz" | "/metrics") {
+        return Err(Refusal::NoRoute);
+    }
+    match head.method {
+        Method::GET | Method::HEAD => {}
+        Method::OPTIONS => {
+            let mut reply = reply::empty(StatusCode::NO_CONTENT, Keep::Never);
+            reply.headers_mut().insert(ALLOW, ALLOWED);
+            door.settings.origins.preflight(&head.headers, &ALLOWED, reply.headers_mut());
+            return Ok(reply);
+        }
+        _ => return Err(Refusal::Method { allow: ALLOWED }),
+    }
+    let text = |text: &'static str| {
+        reply::body(StatusCode::OK, TEXT, Bytes::from_static(text.as_bytes()), Keep::Never)
+    };
+    match path {
+        "/livez" => Ok(text("alive\n")),
+        "/readyz" => {
+            door.engine.ready()?;
+            Ok(text("ready\n"))
+        }
+        "/metrics" => {
+            let metrics = door.metrics.text(&door.engine.statistics());
+            Ok(reply::body(StatusCode::OK, PROMETHEUS, Bytes::from(metrics), Keep::Never))
+        }
+        "/openapi.json" => {
+            let (document, etag) = surface.openapi();
+            let from = door.settings.compress_from;
+            reply::read(&head.headers, document, etag, Keep::Anyone, from)
+        }
+        "/docs" => Ok(docs()),
+        _ => Ok(index(surface, head)),
+    }
+}
+
+fn docs() -> Reply {
+    let page = page::page();
+    let mut reply = reply::body(StatusCode::OK, HTML, page.html.clone(), Keep::Anyone);
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_SECURITY_POLICY, page.policy.clone());
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    reply
+}
+
+fn index(surface: &Surface, head: &Parts) -> Reply {
+    if negotiate::prefers_html(&head.headers) {
+        let mut reply = reply::empty(StatusCode::SEE_OTHER, Keep::Never);
+        reply.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs"));
+        return reply;
+    }
+    let contract = &surface.contract;
+    let json = json!({
+        "name": contract.name,
+        "version": contract.version,
+        "docs": "/docs",
+        "openapi": "/openapi.json",
+    });
+    reply::body(StatusCode::OK, reply::JSON, Bytes::from(json.to_string()), Keep::Anyone)
+}

@@ -1,0 +1,233 @@
+//! What is counted: requests by route, method and status, and how long they took. Each thread counts for itself.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use engine::Statistics;
+use parking_lot::Mutex;
+
+/// Every status that is ever answered; the last place counts what is not in the list.
+const STATUSES: &[u16] = &[
+    200, 201, 204, 303, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422, 431,
+    500, 503, 0,
+];
+
+/// Upper bounds of the histogram's buckets, in microseconds; the last has none.
+const BOUNDS: &[u64] = &[
+    100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000,
+    5_000_000,
+];
+
+/// Counters of one route and method.
+#[derive(Debug, Default)]
+pub(crate) struct Counter {
+    shards: OnceLock<Box<[Shard]>>,
+}
+
+/// What one thread counts; on cache lines of its own.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard {
+    statuses: [AtomicU64; STATUSES.len()],
+    buckets: [AtomicU64; BOUNDS.len() + 1],
+    micros: AtomicU64,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            statuses: std::array::from_fn(|_| AtomicU64::new(0)),
+            buckets: std::array::from_fn(|_| AtomicU64::new(0)),
+            micros: AtomicU64::new(0),
+        }
+    }
+}
+
+/// How many shards a counter has.
+fn shards() -> usize {
+    static COUNT: OnceLock<usize> = OnceLock::new();
+    *COUNT.get_or_init(|| {
+        std::thread::available_parallelism().map_or(1, usize::from).next_power_of_two().min(8)
+    })
+}
+
+/// The number of this thread.
+fn thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    NUMBER.with(|number| *number)
+}
+
+impl Counter {
+    /// Counts one answer.
+    pub(crate) fn count(&self, status: u16, took: Duration) {
+        // Routes that nobody asks for cost nothing.
+        let all = self.shards.get_or_init(|| (0..shards()).map(|_| Shard::default()).collect());
+        let Some(shard) = all.get(thread() & (all.len() - 1)) else { return };
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let at = STATUSES.iter().position(|s| *s == status).unwrap_or(STATUSES.len() - 1);
+        let bucket = BOUNDS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS.len());
+        if let (Some(status), Some(bucket)) = (shard.statuses.get(at), shard.buckets.get(bucket)) {
+            status.fetch_add(1, Ordering::Relaxed);
+            bucket.fetch_add(1, Ordering::Relaxed);
+        }
+        shard.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+}
+
+/// All counters of the process.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    counters: Mutex<HashMap<(&'static str, String), Arc<Counter>>>,
+    /// Open connections.
+    pub(crate) connections: AtomicI64,
+    /// Handlers that panicked.
+    pub(crate) panics: AtomicU64,
+}
+
+impl Metrics {
+    /// The counter of a method and a path template; the same over reloads.
+    pub(crate) fn counter(&self, method: &'static str, template: &str) -> Arc<Counter> {
+        let mut counters = self.counters.lock();
+        Arc::clone(counters.entry((method, template.to_owned())).or_default())
+    }
+
+    /// Everything, in the text format of Prometheus (version 0.0.4).
+    pub(crate) fn text(&self, store: &Statistics) -> String {
+        let mut out = String::with_capacity(4096);
+        self.requests(&mut out);
+        let connections = self.connections.load(Ordering::Relaxed).max(0);
+        let connections = u64::try_from(connections).unwrap_or(0);
+        for (name, kind, help, value) in [
+            ("mimar_connections", "gauge", "Open connections.", connections),
+            (
+                "mimar_panics_total",
+                "counter",
+                "Handlers that panicked.",
+                self.panics.load(Ordering::Relaxed),
+            ),
+            ("mimar_store_queue", "gauge", "Writes that wait.", store.queue),
+            (
+                "mimar_store_overloaded_total",
+                "counter",
+                "Writes refused because the queue was full.",
+                store.overloaded,
+            ),
+            ("mimar_store_commits_total", "counter", "Commits.", store.commits),
+            ("mimar_store_writes_total", "counter", "Writes acknowledged.", store.writes),
+            ("mimar_store_failures_total", "counter", "Writes that failed.", store.failures),
+            (
+                "mimar_store_reads_total",
+                "counter",
+                "Reads that the database answered.",
+                store.reads,
+            ),
+            (
+                "mimar_store_answer_hits_total",
+                "counter",
+                "Reads that a kept answer served.",
+                store.answer_hits,
+            ),
+            (
+                "mimar_store_answer_misses_total",
+                "counter",
+                "Reads for which no valid answer was kept.",
+                store.answer_misses,
+            ),
+            ("mimar_store_answer_bytes", "gauge", "Bytes of kept answers.", store.answer_bytes),
+            ("mimar_store_log_bytes", "gauge", "Size of the write-ahead log.", store.log_bytes),
+            ("mimar_store_checkpoints_total", "counter", "Checkpoints.", store.checkpoints),
+        ] {
+            let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        }
+        out
+    }
+
+    fn requests(&self, out: &mut String) {
+        let counters = self.counters.lock();
+        let mut used: Vec<_> = counters
+            .iter()
+            .filter_map(|((method, route), counter)| Some((route, *method, counter.shards.get()?)))
+            .collect();
+        used.sort_by_key(|(route, method, _)| (*route, *method));
+        let _ = writeln!(
+            out,
+            "# HELP mimar_requests_total Requests answered.\n# TYPE mimar_requests_total counter"
+        );
+        for (route, method, shards) in &used {
+            for (at, status) in STATUSES.iter().enumerate() {
+                let count = sum(shards, |shard| shard.statuses.get(at));
+                if count > 0 {
+                    let _ = writeln!(
+                        out,
+                        "mimar_requests_total{{method=\"{method}\",route=\"{route}\",status=\"{status}\"}} {count}"
+                    );
+                }
+            }
+        }
+        let _ = writeln!(
+            out,
+            "# HELP mimar_request_seconds Time from the header's end to the answer.\n# TYPE mimar_request_seconds histogram"
+        );
+        for (route, method, shards) in &used {
+            let labels = format!("method=\"{method}\",route=\"{route}\"");
+            let mut total = 0;
+            for (at, bound) in BOUNDS.iter().map(Some).chain([None]).enumerate() {
+                total += sum(shards, |shard| shard.buckets.get(at));
+                let _ = match bound {
+                    Some(micros) => writeln!(
+                        out,
+                        "mimar_request_seconds_bucket{{{labels},le=\"{}\"}} {total}",
+                        seconds(*micros)
+                    ),
+                    None => writeln!(
+                        out,
+                        "mimar_request_seconds_bucket{{{labels},le=\"+Inf\"}} {total}"
+                    ),
+                };
+            }
+            let micros = sum(shards, |shard| Some(&shard.micros));
+            let _ = writeln!(
+                out,
+                "mimar_request_seconds_sum{{{labels}}} {}\nmimar_request_seconds_count{{{labels}}} {total}",
+                seconds(micros)
+            );
+        }
+    }
+}
+
+fn sum<'a>(shards: &'a [Shard], of: impl Fn(&'a Shard) -> Option<&'a AtomicU64>) -> u64 {
+    shards.iter().filter_map(of).map(|count| count.load(Ordering::Relaxed)).sum()
+}
+
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted() {
+        let metrics = Metrics::default();
+        let counter = metrics.counter("GET", "/v1/products/{sku}");
+        counter.count(200, Duration::from_micros(80));
+        counter.count(404, Duration::from_micros(300));
+        counter.count(299, Duration::from_secs(60));
+        let text = metrics.text(&Statistics::default());
+        for line in [
+            r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
+            r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="0"} 1"#,
+            r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="0.0001"} 1"#,
+            r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="+Inf"} 3"#,
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! What goes wrong, as HTTP says it: the one place that knows a status.
+
+use bytes::Bytes;
+use http::StatusCode;
+use operation::{Fault, FaultCode, Violation};
+use serde_json::{Value, json};
+
+/// Why a request is not answered as it wished.
+#[derive(Debug, Clone)]
+pub(crate) enum Refusal {
+    /// The engine's, or a door's in the engine's words.
+    Fault(Fault),
+    /// Nothing is served under this path.
+    NoRoute,
+    /// The path takes other methods.
+    Method {
+        /// The value of `Allow`.
+        allow: http::HeaderValue,
+    },
+    /// The caller takes nothing that could be given.
+    NotAcceptable,
+    /// The body is of another type.
+    MediaType {
+        /// What would be right.
+        wanted: &'static str,
+    },
+    /// The body is larger than this many bytes.
+    TooLarge {
+        /// The bound.
+        most: usize,
+    },
+    /// The address is longer than this many bytes.
+    UriTooLong {
+        /// The bound.
+        most: usize,
+    },
+    /// The header is larger than it may be.
+    HeadersTooLarge,
+    /// The body did not arrive in time.
+    BodyTimeout,
+    /// The body broke off.
+    BodyBroken,
+    /// A header cannot be read, or asks for what is not done.
+    Header {
+        /// Which.
+        name: &'static str,
+        /// What would be right.
+        detail: String,
+    },
+    /// `If-None-Match: *` on a row that is there, or a precondition that nothing meets.
+    Precondition(String),
+    /// The handler panicked.
+    Panicked,
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What is said of a refusal: status, stable code, title, detail.
+struct Said {
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+}
+
+fn said(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Said {
+    Said { status, code, title, detail: detail.into() }
+}
+
+impl Refusal {
+    fn said(&self) -> Said {
+        match self {
+            Self::Fault(fault) => of_fault(fault),
+            Self::NoRoute => said(
+                404,
+                "no_route",
+                "Not found",
+                "nothing is served under this path; /docs lists what is",
+            ),
+            Self::Method { allow } => said(
+                405,
+                "method_not_allowed",
+                "Method not allowed",
+                format!("this path takes {}", allow.to_str().unwrap_or_default()),
+            ),
+            Self::NotAcceptable => said(
+                406,
+                "not_acceptable",
+                "Not acceptable",
+                "answers are application/json; let `Accept` allow it",
+            ),
+            Self::MediaType { wanted } => said(
+                415,
+                "unsupported_media_type",
+                "Unsupported media type",
+                format!("the body's Content-Type must be {wanted}"),
+            ),
+            Self::TooLarge { most } => said(
+                413,
+                "content_too_large",
+                "Content too large",
+                format!("a body may have at most {most} bytes"),
+            ),
+            Self::UriTooLong { most } => said(
+                414,
+                "uri_too_long",
+                "URI too long",
+                format!("path and query may have at most {most} bytes together"),
+            ),
+            Self::HeadersTooLarge => said(
+                431,
+                "headers_too_large",
+                "Request header fields too large",
+                "the header has too many fields, or too long ones",
+            ),
+            Self::BodyTimeout => {
+                said(408, "body_timeout", "Request timeout", "the body took too long to arrive")
+            }
+            Self::BodyBroken => {
+                said(400, "body_broken", "Bad request", "the body broke off before its end")
+            }
+            Self::Header { name, detail } => {
+                said(400, "malformed_header", "Bad request", format!("{name}: {detail}"))
+            }
+            Self::Precondition(detail) => {
+                said(412, "precondition_failed", "Precondition failed", detail.as_str())
+            }
+            Self::Panicked => said(500, "internal", "Internal error", ""),
+        }
+    }
+
+    /// The status.
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.said().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Seconds after which to try again.
+    pub(crate) fn retry_after(&self) -> Option<u32> {
+        match self {
+            Self::Fault(
+                Fault::Overloaded { retry_after } | Fault::Unavailable { retry_after, .. },
+            ) => Some((*retry_after).max(1)),
+            _ => None,
+        }
+    }
+
+    /// What only the log may know.
+    pub(crate) fn secret(&self) -> Option<&str> {
+        match self {
+            Self::Fault(Fault::Internal(text) | Fault::Unavailable { reason: text, .. }) => {
+                Some(text)
+            }
+            Self::Panicked => Some("a handler panicked"),
+            _ => None,
+        }
+    }
+
+    /// The document (RFC 9457).
+    pub(crate) fn document(&self, trace_id: &str) -> Bytes {
+        let said = self.said();
+        let mut problem = json!({
+            "type": format!("/docs#problem-{}", said.code),
+            "title": said.title,
+            "status": said.status,
+            "code": said.code,
+        });
+        if let Value::Object(members) = &mut problem {
+            if !said.detail.is_empty() {
+                members.insert("detail".to_owned(), Value::String(said.detail));
+            }
+            members.insert("trace_id".to_owned(), Value::String(trace_id.to_owned()));
+            if let Self::Fault(Fault::Invalid(violations) | Fault::Conflict(violations)) = self {
+                let errors = violations.iter().map(error).collect();
+                members.insert("errors".to_owned(), Value::Array(errors));
+            }
+        }
+        serde_json::to_vec(&problem).map_or_else(|_| Bytes::new(), Bytes::from)
+    }
+}
+
+fn error(violation: &Violation) -> Value {
+    match &violation.parameter {
+        Some(parameter) => json!({
+            "code": violation.code.as_str(), "parameter": parameter, "detail": violation.detail
+        }),
+        None => json!({
+            "code": violation.code.as_str(), "pointer": violation.pointer, "detail": violation.detail
+        }),
+    }
+}
+
+fn of_fault(fault: &Fault) -> Said {
+    match fault {
+        Fault::NotFound => {
+            said(404, "not_found", "Not found", "there is no such thing, or none that you may see")
+        }
+        Fault::Forbidden(detail) => said(403, "forbidden", "Forbidden", detail.as_str()),
+        Fault::Unauthenticated(detail) => {
+            said(401, "unauthenticated", "Unauthenticated", detail.as_str())
+        }
+        Fault::VersionMismatch { .. } => said(
+            412,
+            "precondition_failed",
+            "Precondition failed",
+            "the row has changed since this version; read it again, then repeat your change",
+        ),
+        Fault::Invalid(violations) => {
+            let count = violations.len();
+            let detail = match violations.as_slice() {
+                [one] => one.detail.clone(),
+                _ => format!("{count} things are wrong; `errors` names them"),
+            };
+            if violations.iter().all(|violation| violation.code == FaultCode::FieldForbidden) {
+                said(403, "forbidden", "Forbidden", detail)
+            } else if violations.iter().all(|violation| is_a_rule(violation.code)) {
+                said(422, "unprocessable", "A rule forbids it", detail)
+            } else {
+                said(400, "invalid", "The request is not valid", detail)
+            }
+        }
+        Fault::Conflict(violations) => said(
+            409,
+            "conflict",
+            "Conflict",
+            violations.first().map_or_else(String::new, |violation| violation.detail.clone()),
+        ),
+        Fault::Overloaded { .. } => {
+            said(503, "overloaded", "Overloaded", "too much is asked at once; try again shortly")
+        }
+        Fault::Unavailable { .. } => {
+            said(503, "unavailable", "Unavailable", "the store does not answer; try again shortly")
+        }
+        Fault::Internal(_) => said(500, "internal", "Internal error", ""),
+    }
+}
+
+/// Whether a request can be all that the contract describes and still fail so: by a rule over stored data. Such are
+/// 422; what breaks the contract itself is 400.
+fn is_a_rule(code: FaultCode) -> bool {
+    match code {
+        FaultCode::UnknownReference
+        | FaultCode::CheckFailed
+        | FaultCode::IllegalTransition
+        | FaultCode::Immutable
+        | FaultCode::Overflow
+        | FaultCode::DivisionByZero
+        | FaultCode::FieldForbidden
+        | FaultCode::NotUnique
+        | FaultCode::StillReferenced
+        | FaultCode::InvalidCursor => true,
+        FaultCode::MalformedBody
+        | FaultCode::DuplicateMember
+        | FaultCode::UnknownField
+        | FaultCode::UnknownParameter
+        | FaultCode::Required
+        | FaultCode::WrongType
+        | FaultCode::OutOfBounds
+        | FaultCode::WrongFormat
+        | FaultCode::ReadOnly
+        | FaultCode::NotFilterable
+        | FaultCode::NotSortable
+        | FaultCode::NotIncludable => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_says_all_and_hides_what_is_ours() {
+        let fault = Fault::Invalid(vec![
+            Violation::at(FaultCode::Required, "/name", "`name` is required"),
+            Violation::parameter(FaultCode::OutOfBounds, "limit", "must be 1 to 100"),
+        ]);
+        let refusal = Refusal::from(fault);
+        assert_eq!(refusal.status(), StatusCode::BAD_REQUEST);
+        let text = String::from_utf8(refusal.document("0af7").to_vec()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"type":"/docs#problem-invalid","title":"The request is not valid","status":400,"code":"invalid","detail":"2 things are wrong; `errors` names them","trace_id":"0af7","errors":[{"code":"required","pointer":"/name","detail":"`name` is required"},{"code":"out_of_bounds","parameter":"limit","detail":"must be 1 to 100"}]}"#
+        );
+        let refusal = Refusal::from(Fault::Internal("a secret".into()));
+        let text = String::from_utf8(refusal.document("0af7").to_vec()).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+    }
+
+    #[test]
+    fn rules_are_422_and_only_if_nothing_else_is_wrong() {
+        let rule = Violation::at(FaultCode::CheckFailed, "", "no");
+        let form = Violation::at(FaultCode::WrongType, "/a", "no");
+        let denied = Violation::at(FaultCode::FieldForbidden, "/a", "no");
+        for (violations, status) in [
+            (vec![rule.clone()], 422),
+            (vec![rule.clone(), form.clone()], 400),
+            (vec![denied.clone()], 403),
+            (vec![denied, rule], 422),
+        ] {
+            assert_eq!(Refusal::from(Fault::Invalid(violations)).status(), status);
+        }
+    }
+}

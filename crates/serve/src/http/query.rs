@@ -1,0 +1,232 @@
+//! Query strings, read into the words of an intent.
+
+use std::borrow::Cow;
+
+use operation::{Fault, FaultCode, Violation};
+use plan::{Filter, FilterOperator, Shape};
+use smallvec::SmallVec;
+
+use super::text;
+
+/// The most parameters of one request.
+const MOST: usize = 64;
+
+/// The parameters of a query string, decoded, each name once.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters<'a> {
+    list: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 8]>,
+}
+
+impl<'a> Parameters<'a> {
+    /// Reads a query string.
+    pub(crate) fn parse(query: Option<&'a str>) -> Result<Self, Fault> {
+        let mut this = Self::default();
+        let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(this) };
+        let mut faults = Vec::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (Some(name), Some(value)) = (text::form(name), text::form(value)) else {
+                faults.push(Violation::parameter(
+                    FaultCode::WrongFormat,
+                    name,
+                    "must be UTF-8 in percent-encoding (RFC 3986)",
+                ));
+                continue;
+            };
+            if this.list.len() == MOST {
+                faults.push(Violation::parameter(
+                    FaultCode::OutOfBounds,
+                    name,
+                    format!("a request has at most {MOST} parameters"),
+                ));
+                break;
+            }
+            if this.list.iter().any(|(known, _)| *known == name) {
+                faults.push(Violation::parameter(
+                    FaultCode::DuplicateMember,
+                    name.as_ref(),
+                    format!(
+                        "`{name}` is given twice; several values of a filter go into `{name}[in]`"
+                    ),
+                ));
+                continue;
+            }
+            this.list.push((name, value));
+        }
+        if faults.is_empty() { Ok(this) } else { Err(Fault::Invalid(faults)) }
+    }
+
+    /// What of a row is asked for, where nothing else may be.
+    pub(crate) fn shape(&self) -> Result<Shape<'_>, Fault> {
+        let mut shape = Shape::default();
+        let mut faults = Vec::new();
+        for (name, value) in &self.list {
+            match &**name {
+                "include" => shape.include = Some(value),
+                "fields" => shape.fields = Some(value),
+                _ => faults.push(unknown(name, "`include` and `fields`")),
+            }
+        }
+        if faults.is_empty() { Ok(shape) } else { Err(Fault::Invalid(faults)) }
+    }
+
+    /// Nothing may be asked for.
+    pub(crate) fn none(&self) -> Result<(), Fault> {
+        let faults: Vec<_> = self.list.iter().map(|(name, _)| unknown(name, "none")).collect();
+        if faults.is_empty() { Ok(()) } else { Err(Fault::Invalid(faults)) }
+    }
+
+    /// What of a list is asked for. Every other name is a filter: whether there is such a field, and whether this
+    /// caller may filter by it, only the plan can say.
+    pub(crate) fn page(&self) -> Result<Page<'_>, Fault> {
+        let mut page = Page::default();
+        let mut faults = Vec::new();
+        for (name, value) in &self.list {
+            if page.takes(name, value) {
+                continue;
+            }
+            match filter(name, value) {
+                Ok(filter) => page.filters.push(filter),
+                Err(violation) => faults.push(violation),
+            }
+        }
+        if faults.is_empty() { Ok(page) } else { Err(Fault::Invalid(faults)) }
+    }
+
+    /// What of a query's answer is asked for; every name that says nothing of pages is an argument.
+    pub(crate) fn arguments(&self, declared: impl Fn(&str) -> bool) -> Page<'_> {
+        let mut page = Page::default();
+        for (name, value) in &self.list {
+            if declared(name) || !page.takes(name, value) {
+                page.arguments.push((name, value));
+            }
+        }
+        page
+    }
+}
+
+/// What is asked of a list.
+#[derive(Debug, Default)]
+pub(crate) struct Page<'a> {
+    pub(crate) filters: Vec<Filter<'a>>,
+    pub(crate) arguments: Vec<(&'a str, &'a str)>,
+    pub(crate) sort: Option<&'a str>,
+    pub(crate) limit: Option<&'a str>,
+    pub(crate) after: Option<&'a str>,
+    pub(crate) shape: Shape<'a>,
+}
+
+impl<'a> Page<'a> {
+    fn takes(&mut self, name: &str, value: &'a str) -> bool {
+        let slot = match name {
+            "sort" => &mut self.sort,
+            "limit" => &mut self.limit,
+            "after" => &mut self.after,
+            "include" => &mut self.shape.include,
+            "fields" => &mut self.shape.fields,
+            _ => return false,
+        };
+        *slot = Some(value);
+        true
+    }
+}
+
+fn filter<'a>(name: &'a str, value: &'a str) -> Result<Filter<'a>, Violation> {
+    let (field, word) = match name.split_once('[') {
+        None => (name, "eq"),
+        Some((field, rest)) => match rest.strip_suffix(']') {
+            Some(word) => (field, word),
+            None => return Err(unknown(name, "filters such as `total[gte]`")),
+        },
+    };
+    match FilterOperator::of(word) {
+        Some(operator) => Ok(Filter { field, operator, value }),
+        None => {
+            let words: Vec<_> = FilterOperator::ALL.iter().map(|(_, word)| *word).collect();
+            Err(Violation::parameter(
+                FaultCode::UnknownParameter,
+                name,
+                format!("there is no comparison `{word}`; there are: {}", words.join(", ")),
+            ))
+        }
+    }
+}
+
+fn unknown(name: &str, allowed: &str) -> Violation {
+    Violation::parameter(
+        FaultCode::UnknownParameter,
+        name,
+        format!("there is no parameter `{name}` here; parameters are: {allowed}"),
+    )
+}
+
+/// The query string of the next page: the same, with another `after`.
+pub(crate) fn next(query: Option<&str>, cursor: &str, out: &mut String) {
+    let mut separator = '?';
+    for pair in query.unwrap_or_default().split('&') {
+        let name = pair.split('=').next().unwrap_or_default();
+        if pair.is_empty() || text::form(name).as_deref() == Some("after") {
+            continue;
+        }
+        out.push(separator);
+        out.push_str(pair);
+        separator = '&';
+    }
+    out.push(separator);
+    out.push_str("after=");
+    out.push_str(cursor);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read() {
+        let query =
+            "status=paid&total%5Bgte%5D=10&sort=-placed&limit=5&after=x&include=lines&fields=id";
+        let parameters = Parameters::parse(Some(query)).unwrap();
+        let page = parameters.page().unwrap();
+        assert_eq!(page.filters.len(), 2);
+        assert_eq!(page.filters[1].field, "total");
+        assert_eq!(page.filters[1].operator, FilterOperator::GreaterOrEqual);
+        assert_eq!((page.sort, page.limit, page.after), (Some("-placed"), Some("5"), Some("x")));
+        assert_eq!((page.shape.include, page.shape.fields), (Some("lines"), Some("id")));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let fault = Parameters::parse(Some("a=1&a=2&b=%zz&c=3")).unwrap_err();
+        let Fault::Invalid(violations) = fault else { panic!("{fault:?}") };
+        let named: Vec<_> = violations.iter().filter_map(|v| v.parameter.as_deref()).collect();
+        assert_eq!(named, ["a", "b"]);
+        let parameters = Parameters::parse(Some("a[x]=1&b[=2&include=c")).unwrap();
+        let Err(Fault::Invalid(violations)) = parameters.page() else { panic!() };
+        assert_eq!(violations.len(), 2);
+        assert!(parameters.shape().is_err());
+        assert!(parameters.none().is_err());
+    }
+
+    #[test]
+    fn the_next_page_keeps_the_rest() {
+        for (query, wanted) in [
+            (None, "?after=Z"),
+            (Some("after=A"), "?after=Z"),
+            (Some("status=paid&%61fter=A&limit=2"), "?status=paid&limit=2&after=Z"),
+        ] {
+            let mut out = String::new();
+            next(query, "Z", &mut out);
+            assert_eq!(out, wanted);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_query_breaks_the_reader(query in "[ -~]{0,80}") {
+            if let Ok(parameters) = Parameters::parse(Some(&query)) {
+                let _ = (parameters.page(), parameters.shape(), parameters.none());
+                let _ = parameters.arguments(|_| false);
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Answers as they go out: header values made once, one body.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use operation::Fault;
+
+use super::problem::Refusal;
+use super::{negotiate, tag};
+
+/// An answer.
+pub(crate) type Reply = Response<Full<Bytes>>;
+
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const PRIVATE: HeaderValue = HeaderValue::from_static("private, no-cache");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// How an answer may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// Not at all.
+    Never,
+    /// By the caller, asking each time whether it still holds.
+    Caller,
+    /// By anyone, asking each time.
+    Anyone,
+}
+
+/// An answer with a body.
+pub(crate) fn body(status: StatusCode, media_type: HeaderValue, body: Bytes, keep: Keep) -> Reply {
+    let mut reply = empty(status, keep);
+    *reply.body_mut() = Full::new(body);
+    reply.headers_mut().insert(CONTENT_TYPE, media_type);
+    reply
+}
+
+/// An answer without one.
+pub(crate) fn empty(status: StatusCode, keep: Keep) -> Reply {
+    let mut reply = Response::new(Full::default());
+    *reply.status_mut() = status;
+    let headers = reply.headers_mut();
+    headers.reserve(8);
+    headers.insert(
+        CACHE_CONTROL,
+        match keep {
+            Keep::Never => NO_STORE,
+            Keep::Caller => PRIVATE,
+            Keep::Anyone => REVALIDATE,
+        },
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+    reply
+}
+
+/// An answer to a read, unless the caller has it already; compressed where that pays and is wished for.
+pub(crate) fn read(
+    request: &HeaderMap,
+    json: Bytes,
+    etag: HeaderValue,
+    keep: Keep,
+    compress_from: usize,
+) -> Result<Reply, Refusal> {
+    let mut known = false;
+    for header in request.get_all(http::header::IF_NONE_MATCH) {
+        known |= tag::names(header, &etag)?;
+    }
+    let zipped = if !known && json.len() >= compress_from && negotiate::takes_gzip(request) {
+        gzip(&json)
+    } else {
+        None
+    };
+    let mut reply =
+        if known { empty(StatusCode::NOT_MODIFIED, keep) } else { empty(StatusCode::OK, keep) };
+    let headers = reply.headers_mut();
+    if zipped.is_some() {
+        headers.insert(ETAG, tag::compressed(&etag));
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    } else {
+        headers.insert(ETAG, etag);
+    }
+    if !known {
+        headers.insert(CONTENT_TYPE, JSON);
+        *reply.body_mut() = Full::new(zipped.unwrap_or(json));
+    }
+    Ok(reply)
+}
+
+fn gzip(bytes: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 3), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+/// A problem.
+pub(crate) fn problem(refusal: &Refusal, trace_id: &str) -> Reply {
+    let mut reply = body(refusal.status(), PROBLEM, refusal.document(trace_id), Keep::Never);
+    let headers = reply.headers_mut();
+    if let Refusal::Method { allow } = refusal {
+        headers.insert(http::header::ALLOW, allow.clone());
+    }
+    if let Some(seconds) = refusal.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if let Refusal::Fault(Fault::Unauthenticated(_)) = refusal {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if let Refusal::MediaType { wanted } = refusal
+        && wanted.contains("merge-patch")
+    {
+        headers.insert("accept-patch", HeaderValue::from_static(MERGE_PATCH));
+    }
+    reply
+}
+
+/// The media type of RFC 7396.
+pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// Says by which headers of the request the answer differs.
+pub(crate) fn vary(headers: &mut HeaderMap, by_origin: bool) {
+    headers.insert(
+        VARY,
+        if by_origin {
+            HeaderValue::from_static("Accept-Encoding, Authorization, Origin")
+        } else {
+            HeaderValue::from_static("Accept-Encoding, Authorization")
+        },
+    );
+}

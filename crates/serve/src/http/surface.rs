@@ -1,0 +1,253 @@
+//! What is served now: a loaded model, its contract, and the table that paths are looked up in.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, UNIX_EPOCH};
+
+use bytes::Bytes;
+use contract::{Contract, Farewell, Grant, QueryRoute, Resource};
+use engine::Loaded;
+use http::HeaderValue;
+use rustc_hash::FxHashMap;
+
+use super::metrics::{Counter, Metrics};
+use super::tag;
+
+/// A loaded model as the door serves it. It never changes: a reload makes another one.
+pub(crate) struct Surface {
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) contract: Contract,
+    /// `/v1/`
+    prefix: String,
+    segments: FxHashMap<Box<str>, Segment>,
+    roots: Vec<Option<Root>>,
+    queries: Vec<Endpoint>,
+    openapi: OnceLock<(Bytes, HeaderValue)>,
+}
+
+#[derive(Clone, Copy)]
+enum Segment {
+    Root(usize),
+    Query(usize),
+}
+
+/// The endpoints of a root.
+struct Root {
+    many: Endpoint,
+    one: Endpoint,
+    /// Its parts: segment, entity, endpoints.
+    parts: Vec<(Box<str>, usize, Endpoint, Endpoint)>,
+}
+
+/// One path template.
+pub(crate) struct Endpoint {
+    /// What may be done, by [`Verb`].
+    pub(crate) operations: [Option<Allowed>; Verb::COUNT],
+    /// The value of `Allow`.
+    pub(crate) allow: HeaderValue,
+    /// Settles, beside a row's version, what is answered: a hash of the interface.
+    pub(crate) mark: Box<str>,
+    /// `Deprecation` (RFC 9745).
+    pub(crate) deprecation: Option<HeaderValue>,
+    /// `Sunset` (RFC 8594).
+    pub(crate) sunset: Option<HeaderValue>,
+}
+
+/// An operation that somebody may call.
+pub(crate) struct Allowed {
+    /// Whether a token is not needed.
+    pub(crate) anyone: bool,
+    pub(crate) counter: Arc<Counter>,
+}
+
+/// What is done, by method. `HEAD` is `GET`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verb {
+    Get,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    const COUNT: usize = 5;
+    const ALL: [(Self, &'static str); Self::COUNT] = [
+        (Self::Get, "GET"),
+        (Self::Post, "POST"),
+        (Self::Put, "PUT"),
+        (Self::Patch, "PATCH"),
+        (Self::Delete, "DELETE"),
+    ];
+
+    pub(crate) fn of(method: &http::Method) -> Option<Self> {
+        match *method {
+            http::Method::GET | http::Method::HEAD => Some(Self::Get),
+            http::Method::POST => Some(Self::Post),
+            http::Method::PUT => Some(Self::Put),
+            http::Method::PATCH => Some(Self::Patch),
+            http::Method::DELETE => Some(Self::Delete),
+            _ => None,
+        }
+    }
+}
+
+/// Where a path leads. Keys are as they stand in the path, encoded.
+pub(crate) enum Place<'a> {
+    Many(&'a Resource),
+    One(&'a Resource, &'a str),
+    Parts(&'a Resource, &'a str),
+    Part(&'a Resource, &'a str, &'a str),
+    Query(&'a QueryRoute),
+}
+
+impl Surface {
+    pub(crate) fn new(loaded: Arc<Loaded>, metrics: &Metrics) -> Self {
+        let contract = contract::derive(&loaded.model);
+        let mut segments = FxHashMap::default();
+        let mut roots: Vec<Option<Root>> = Vec::with_capacity(contract.resources.len());
+        for (at, resource) in contract.resources.iter().enumerate() {
+            if resource.part.is_some() {
+                roots.push(None);
+                continue;
+            }
+            let parts = resource.parts.iter().map(|id| contract.resource(*id));
+            let parts: Vec<_> = parts
+                .filter(|part| !part.is_hidden())
+                .map(|part| {
+                    let segment = part.segment.as_str().into();
+                    (segment, part.entity.index(), many(part, metrics), one(part, metrics))
+                })
+                .collect();
+            if resource.is_hidden() && parts.is_empty() {
+                roots.push(None);
+                continue;
+            }
+            segments.insert(resource.segment.as_str().into(), Segment::Root(at));
+            roots.push(Some(Root {
+                many: many(resource, metrics),
+                one: one(resource, metrics),
+                parts,
+            }));
+        }
+        let mut queries = Vec::with_capacity(contract.queries.len());
+        for (at, route) in contract.queries.iter().enumerate() {
+            if !route.grant.is_empty() {
+                segments.insert(route.segment.as_str().into(), Segment::Query(at));
+            }
+            let operations = [(Verb::Get, &route.grant)];
+            let farewell = route.farewell.as_ref();
+            let mark = tag::mark(format!("{:?}", contract.resource(route.entity)).as_bytes());
+            queries.push(endpoint(&route.path, &operations, farewell, &mark, metrics));
+        }
+        Self {
+            prefix: format!("{}/", contract.prefix),
+            loaded,
+            contract,
+            segments,
+            roots,
+            queries,
+            openapi: OnceLock::new(),
+        }
+    }
+
+    /// Looks a path up. Paths have one spelling: an empty segment, a slash at the end or an encoded name leads nowhere.
+    pub(crate) fn find<'a>(&'a self, path: &'a str) -> Option<(&'a Endpoint, Place<'a>)> {
+        let mut parts = path.strip_prefix(self.prefix.as_str())?.split('/');
+        let segment = self.segments.get(parts.next()?)?;
+        let (key, part, part_key, rest) = (parts.next(), parts.next(), parts.next(), parts.next());
+        if rest.is_some() || [key, part, part_key].contains(&Some("")) {
+            return None;
+        }
+        let (root, resource) = match (*segment, key) {
+            (Segment::Root(at), _) => {
+                (self.roots.get(at)?.as_ref()?, self.contract.resources.get(at)?)
+            }
+            (Segment::Query(at), None) => {
+                return Some((self.queries.get(at)?, Place::Query(self.contract.queries.get(at)?)));
+            }
+            (Segment::Query(_), Some(_)) => return None,
+        };
+        let Some(key) = key else { return Some((&root.many, Place::Many(resource))) };
+        let Some(part) = part else { return Some((&root.one, Place::One(resource, key))) };
+        let (_, at, many, one) = root.parts.iter().find(|(segment, ..)| **segment == *part)?;
+        let resource = self.contract.resources.get(*at)?;
+        Some(match part_key {
+            None => (many, Place::Parts(resource, key)),
+            Some(part_key) => (one, Place::Part(resource, key, part_key)),
+        })
+    }
+
+    /// The OpenAPI document and its tag; written when it is first asked for.
+    pub(crate) fn openapi(&self) -> (Bytes, HeaderValue) {
+        self.openapi
+            .get_or_init(|| {
+                let document = contract::openapi(&self.contract);
+                let bytes =
+                    serde_json::to_vec(&document).map_or_else(|_| Bytes::new(), Bytes::from);
+                let tag = tag::weak(&tag::mark(&bytes));
+                (bytes, tag)
+            })
+            .clone()
+    }
+}
+
+fn many(resource: &Resource, metrics: &Metrics) -> Endpoint {
+    let operations = [(Verb::Get, &resource.read), (Verb::Post, &resource.create)];
+    of_resource(resource, &resource.path, &operations, metrics)
+}
+
+fn one(resource: &Resource, metrics: &Metrics) -> Endpoint {
+    let operations = [
+        (Verb::Get, &resource.read),
+        (Verb::Put, &resource.replace),
+        (Verb::Patch, &resource.update),
+        (Verb::Delete, &resource.delete),
+    ];
+    of_resource(resource, &resource.item_path, &operations, metrics)
+}
+
+fn of_resource(
+    resource: &Resource,
+    path: &str,
+    operations: &[(Verb, &Grant)],
+    metrics: &Metrics,
+) -> Endpoint {
+    // Everything that is said of the resource shapes its JSON or stands beside what does.
+    let mark = tag::mark(format!("{resource:?}").as_bytes());
+    endpoint(path, operations, resource.farewell.as_ref(), &mark, metrics)
+}
+
+fn endpoint(
+    path: &str,
+    operations: &[(Verb, &Grant)],
+    farewell: Option<&Farewell>,
+    mark: &str,
+    metrics: &Metrics,
+) -> Endpoint {
+    let mut allow = Vec::new();
+    let allowed = Verb::ALL.map(|(verb, method)| {
+        let grant = operations.iter().find(|(v, grant)| *v == verb && !grant.is_empty())?.1;
+        allow.push(method);
+        if verb == Verb::Get {
+            allow.push("HEAD");
+        }
+        Some(Allowed { anyone: grant.anyone, counter: metrics.counter(method, path) })
+    });
+    allow.push("OPTIONS");
+    let day = |day: i64| {
+        let seconds = u64::try_from(day).ok()?.checked_mul(86_400)?;
+        UNIX_EPOCH.checked_add(Duration::from_secs(seconds)).map(|moment| (seconds, moment))
+    };
+    let header = |text: String| HeaderValue::try_from(text).ok();
+    Endpoint {
+        operations: allowed,
+        allow: header(allow.join(", ")).unwrap_or_else(|| HeaderValue::from_static("OPTIONS")),
+        // Eight digits tell interfaces apart well enough, and keep tags short.
+        mark: mark.get(..8).unwrap_or(mark).into(),
+        deprecation: farewell.and_then(|f| {
+            let (seconds, _) = day(f.since.unwrap_or(0))?;
+            header(format!("@{seconds}"))
+        }),
+        sunset: farewell.and_then(|f| header(httpdate::fmt_http_date(day(f.sunset?)?.1))),
+    }
+}

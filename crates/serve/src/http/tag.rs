@@ -1,0 +1,174 @@
+//! Entity tags (RFC 9110 §8.8.3) and the conditions on them (§13.1).
+//!
+//! A tag is `"version"`, or `"version-mark"` where the version alone does not settle what was sent; a compressed
+//! answer's ends with `-gz`. `If-Match` counts the version only, so that a change of what a caller did not see, or of
+//! the interface, stops nobody; `If-None-Match` counts the whole.
+
+use http::HeaderValue;
+
+use super::problem::Refusal;
+
+/// At the end of the tag of a compressed answer.
+const COMPRESSED: &str = "-gz";
+
+/// A tag: the version, and what else settles the answer.
+pub(crate) fn strong(version: i64, mark: &str) -> HeaderValue {
+    let mut number = itoa::Buffer::new();
+    let number = number.format(version);
+    let mut text = Vec::with_capacity(number.len() + mark.len() + 3);
+    text.push(b'"');
+    text.extend_from_slice(number.as_bytes());
+    if !mark.is_empty() {
+        text.push(b'-');
+        text.extend_from_slice(mark.as_bytes());
+    }
+    text.push(b'"');
+    value(text)
+}
+
+/// A tag of what has no version of its own: good for caches, never for `If-Match`.
+pub(crate) fn weak(mark: &str) -> HeaderValue {
+    value(format!("W/\"{mark}\"").into_bytes())
+}
+
+fn value(text: Vec<u8>) -> HeaderValue {
+    // Digits, letters, quotes and dashes only: always a header's value.
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("W/\"\""))
+}
+
+/// The tag of the same answer, compressed.
+pub(crate) fn compressed(tag: &HeaderValue) -> HeaderValue {
+    let bytes = tag.as_bytes();
+    match bytes.strip_suffix(b"\"") {
+        Some(open) => value([open, COMPRESSED.as_bytes(), b"\""].concat()),
+        None => tag.clone(),
+    }
+}
+
+/// A hash of an answer, as letters and digits.
+pub(crate) fn mark(bytes: &[u8]) -> String {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let mut hasher = foldhash::quality::FixedState::with_seed(0x6d69_6d61).build_hasher();
+    hasher.write(bytes);
+    format!("{:x}", hasher.finish())
+}
+
+/// `If-Match`, as the versions of which the stored one must be one; `None` if any will do.
+pub(crate) fn versions(header: &HeaderValue) -> Result<Option<Vec<i64>>, Refusal> {
+    match list(header, "If-Match")? {
+        None => Ok(None),
+        Some(tags) => {
+            // Compared strongly: a weak tag matches nothing.
+            let strong = tags.into_iter().filter(|tag| !tag.weak);
+            let versions = strong.filter_map(|tag| {
+                tag.text.split('-').next().and_then(|digits| {
+                    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+                })
+            });
+            Ok(Some(versions.collect()))
+        }
+    }
+}
+
+/// Whether `If-None-Match` names this tag, so that the caller has the answer already. Compared weakly.
+pub(crate) fn names(header: &HeaderValue, tag: &HeaderValue) -> Result<bool, Refusal> {
+    let Some(tags) = list(header, "If-None-Match")? else { return Ok(true) };
+    let ours = tag.to_str().unwrap_or_default();
+    let ours = ours.strip_prefix("W/").unwrap_or(ours).trim_matches('"');
+    Ok(tags.iter().any(|tag| tag.text.strip_suffix(COMPRESSED).unwrap_or(tag.text) == ours))
+}
+
+struct Tag<'a> {
+    weak: bool,
+    text: &'a str,
+}
+
+/// A list of tags; `None` for `*`.
+fn list<'a>(header: &'a HeaderValue, name: &'static str) -> Result<Option<Vec<Tag<'a>>>, Refusal> {
+    let malformed = || Refusal::Header {
+        name,
+        detail: "must be `*` or entity tags in quotes with commas between, such as \"3\""
+            .to_owned(),
+    };
+    let text = header.to_str().map_err(|_| malformed())?.trim_matches([' ', '\t']);
+    if text == "*" {
+        return Ok(None);
+    }
+    let mut tags = Vec::new();
+    let mut rest = text;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        let (weak, quoted) = match rest.strip_prefix("W/") {
+            Some(after) => (true, after),
+            None => (false, rest),
+        };
+        let inside = quoted.strip_prefix('"').ok_or_else(malformed)?;
+        let end = inside.find('"').ok_or_else(malformed)?;
+        let tag = &inside[..end];
+        if !tag.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b)) {
+            return Err(malformed());
+        }
+        tags.push(Tag { weak, text: tag });
+        rest = inside[end + 1..].trim_start_matches([' ', '\t']);
+        match rest.strip_prefix(',') {
+            Some(after) => rest = after,
+            None if rest.is_empty() => return Ok(Some(tags)),
+            None => return Err(malformed()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(text: &str) -> HeaderValue {
+        HeaderValue::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn versions_are_read() {
+        for (text, wanted) in [
+            ("*", None),
+            ("\"3\"", Some(vec![3])),
+            ("\"3-a1f\", \"4\"", Some(vec![3, 4])),
+            ("\"3-a1f-gz\"", Some(vec![3])),
+            ("W/\"3\"", Some(vec![])),
+            ("\"abc\"", Some(vec![])),
+            ("\"\"", Some(vec![])),
+            ("\"+3\"", Some(vec![])),
+            ("\"99999999999999999999\"", Some(vec![])),
+        ] {
+            assert_eq!(versions(&header(text)).unwrap(), wanted, "{text}");
+        }
+        for text in ["", "3", "\"3", "\"3\" \"4\"", "\"3\",", "w/\"3\"", "*, \"3\""] {
+            assert!(versions(&header(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_caller_who_has_it_is_known() {
+        let tag = strong(3, "a1");
+        assert_eq!(tag, "\"3-a1\"");
+        for (text, wanted) in [
+            ("*", true),
+            ("\"3-a1\"", true),
+            ("W/\"3-a1\"", true),
+            ("\"3-a1-gz\"", true),
+            ("\"2\", \"3-a1\"", true),
+            ("\"3\"", false),
+            ("\"3-a2\"", false),
+        ] {
+            assert_eq!(names(&header(text), &tag).unwrap(), wanted, "{text}");
+        }
+        assert_eq!(compressed(&tag), "\"3-a1-gz\"");
+        assert!(names(&header("\"a1\""), &weak("a1")).unwrap());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_header_breaks_the_reader(text in "[ -~]{0,40}") {
+            let _ = (versions(&header(&text)), names(&header(&text), &strong(1, "")));
+        }
+    }
+}
