@@ -1,1 +1,19 @@
-//! 
+//! Executes operations: templates become SQL once, rows become JSON bytes without a value tree in between.
+//!
+//! Reads run on the caller's thread, on a connection that belongs to that thread; writes go through one writer
+//! that commits concurrent requests as a group, each isolated by a savepoint. Answers that are read again are kept
+//! until a write touches what they came from. SQLite today; another database comes beside it as another variant
+//! of [`Store`], and no caller notices.
+
+mod cache;
+mod fault;
+mod lower;
+mod options;
+mod rows;
+mod sqlite;
+mod store;
+
+pub use fault::StoreFault;
+pub use options::Options;
+pub use rows::{Row, Rows, Written};
+pub use store::{Loaded, Statistics, Store};

@@ -1,0 +1,91 @@
+//! How a store fails where no request is at fault.
+
+use std::path::PathBuf;
+
+/// Why a store cannot be opened, changed or filled. Requests fail with [`operation::Fault`] instead.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreFault {
+    /// The SQLite library is older than 3.51.3.
+    #[error(
+        "the SQLite library is {found}, and {needed} or newer is needed: older ones can corrupt a database when \
+         two connections checkpoint its write-ahead log at once. Build with the bundled library, or update the \
+         system's"
+    )]
+    LibraryTooOld {
+        /// The version that was found.
+        found: &'static str,
+        /// The oldest version that is safe.
+        needed: &'static str,
+    },
+    /// The file cannot be opened as a database.
+    #[error("cannot open the database {}: {reason}", path.display())]
+    CannotOpen {
+        /// The database file.
+        path: PathBuf,
+        /// What SQLite or the system said.
+        reason: String,
+    },
+    /// A thread of the store cannot be started.
+    #[error("cannot start the store's thread: {reason}")]
+    NoThread {
+        /// What the system said.
+        reason: String,
+    },
+    /// A schema statement failed; none of the statements had an effect.
+    #[error("schema statement {} failed: {reason}\n{statement}", index + 1)]
+    Schema {
+        /// Position of the statement in the list, from 0.
+        index: usize,
+        /// The statement.
+        statement: String,
+        /// What SQLite said.
+        reason: String,
+    },
+    /// A row could not be loaded; nothing of the load stays.
+    #[error("row {} cannot be loaded into {table}: {reason}", index + 1)]
+    Row {
+        /// Position among all rows given, from 0.
+        index: u64,
+        /// The table's stored name.
+        table: String,
+        /// What is wrong, in the words of the data.
+        reason: String,
+    },
+    /// After the load a reference leads nowhere; nothing of the load stays.
+    #[error("{table} {row}: the reference {column} leads to no row of {target}")]
+    Dangling {
+        /// Position among all rows given, from 0, where it is known.
+        index: Option<u64>,
+        /// The table's stored name.
+        table: String,
+        /// The referring row, by its key: `id = 7`.
+        row: String,
+        /// The referring column.
+        column: String,
+        /// The table that is referred to.
+        target: String,
+    },
+    /// The source of the rows failed; nothing of the load stays.
+    #[error("reading the rows failed: {reason}")]
+    Source {
+        /// Position among all rows given, from 0.
+        index: u64,
+        /// What the source said.
+        reason: String,
+    },
+    /// The database failed.
+    #[error("the database failed: {reason}")]
+    Database {
+        /// What SQLite said.
+        reason: String,
+    },
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+}
+
+impl From<rusqlite::Error> for StoreFault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database { reason: error.to_string() }
+    }
+}

@@ -1,0 +1,266 @@
+//! Reads.
+
+use std::sync::Arc;
+
+use operation::{
+    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Read, Scalar, Value,
+};
+
+use super::expression::{Lowering, binds_of, ill_formed};
+
+/// A read as one statement, and what its columns are for.
+#[derive(Debug)]
+pub(crate) struct Select {
+    /// The statement.
+    pub text: String,
+    /// Constants and their positions (from 0) among the binds.
+    pub constants: Vec<(usize, Value)>,
+    /// The object made of each row.
+    pub shape: Shape,
+    /// Reads of parts, each with the answer's column that holds the key of the parts' root.
+    pub parts: Vec<(Arc<Read>, Source)>,
+    /// The answer's columns that a cursor is made of.
+    pub order: Vec<Source>,
+    /// The answer's column that holds the version.
+    pub version: Option<usize>,
+    /// For each join the answer's column that refers.
+    pub joined: Vec<Source>,
+}
+
+/// A JSON object, by columns of the answer.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// Its members.
+    pub members: Vec<(Box<str>, Option<usize>, Member)>,
+}
+
+/// A member's value; in [`Shape::members`] after its label and the column of its condition.
+#[derive(Debug)]
+pub(crate) enum Member {
+    /// A column.
+    Column(Source),
+    /// An object where `present` is not null, otherwise the bare key.
+    Reference {
+        /// Column of the target's key.
+        present: usize,
+        /// Column that refers.
+        bare: Source,
+        /// The object.
+        shape: Shape,
+    },
+    /// Parts, by position in [`Select::parts`].
+    Parts(usize),
+}
+
+/// A column of the answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Source {
+    /// Its position.
+    pub at: usize,
+    /// What it means.
+    pub scalar: Scalar,
+}
+
+impl Select {
+    /// Lowers a read.
+    pub fn of(read: &Read, dialect: Dialect) -> Result<Self, Fault> {
+        let mut lowering = Lowering::new(dialect, binds(read));
+        for _ in 0..=read.joins.len() {
+            lowering.alias();
+        }
+        let mut columns = Columns { read, wanted: Vec::new(), parts: Vec::new() };
+        let shape = columns.shape(&read.output, 0)?;
+        let version = match read.table.version {
+            Some(column) => Some(columns.column(0, column)?.at),
+            None => None,
+        };
+        let mut order = Vec::new();
+        if matches!(read.cardinality, Cardinality::Page { .. }) {
+            for term in &read.order {
+                order.push(columns.column(0, term.column)?);
+            }
+        }
+        let mut joined = Vec::new();
+        for join in &read.joins {
+            joined.push(columns.column(join.source, join.column)?);
+        }
+        let Columns { wanted, parts, .. } = columns;
+        select(&mut lowering, read, &wanted)?;
+        let (text, constants) = lowering.finish();
+        Ok(Self { text, constants, shape, parts, order, version, joined })
+    }
+}
+
+/// What the statement must answer, in order.
+struct Columns<'a> {
+    read: &'a Read,
+    wanted: Vec<Wanted<'a>>,
+    parts: Vec<(Arc<Read>, Source)>,
+}
+
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    Column(usize, usize),
+    Condition(usize, &'a Expression),
+}
+
+impl<'a> Columns<'a> {
+    fn shape(&mut self, object: &'a Object, source: usize) -> Result<Shape, Fault> {
+        let mut members = Vec::with_capacity(object.fields.len());
+        for field in &object.fields {
+            let condition = field.condition.as_ref().map(|condition| {
+                self.wanted.push(Wanted::Condition(source, condition));
+                self.wanted.len() - 1
+            });
+            let member = match &field.output {
+                Output::Column { source, column } => Member::Column(self.column(*source, *column)?),
+                Output::Reference { source, object } => {
+                    let join = source
+                        .checked_sub(1)
+                        .and_then(|at| self.read.joins.get(at))
+                        .ok_or_else(|| ill_formed("a reference without its join"))?;
+                    Member::Reference {
+                        present: self.column(*source, join.table.own_key())?.at,
+                        bare: self.column(join.source, join.column)?,
+                        shape: self.shape(object, *source)?,
+                    }
+                }
+                Output::Parts(parts) => {
+                    let table = source_table(self.read, parts.source)?;
+                    let key = self.column(parts.source, table.own_key())?;
+                    self.parts.push((parts.read.clone(), key));
+                    Member::Parts(self.parts.len() - 1)
+                }
+            };
+            members.push((field.label.clone(), condition, member));
+        }
+        Ok(Shape { members })
+    }
+
+    fn column(&mut self, source: usize, column: usize) -> Result<Source, Fault> {
+        let table = source_table(self.read, source)?;
+        let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
+        let known = self.wanted.iter().position(
+            |wanted| matches!(wanted, Wanted::Column(s, c) if (*s, *c) == (source, column)),
+        );
+        let at = known.unwrap_or_else(|| {
+            self.wanted.push(Wanted::Column(source, column));
+            self.wanted.len() - 1
+        });
+        Ok(Source { at, scalar })
+    }
+}
+
+fn select<'a>(
+    lowering: &mut Lowering<'a>,
+    read: &'a Read,
+    wanted: &[Wanted<'a>],
+) -> Result<(), Fault> {
+    lowering.sql.push("SELECT ");
+    for (i, wanted) in wanted.iter().enumerate() {
+        if i > 0 {
+            lowering.sql.push(", ");
+        }
+        match *wanted {
+            Wanted::Column(source, column) => {
+                lowering.column(source, source_table(read, source)?, column)?;
+            }
+            Wanted::Condition(source, condition) => {
+                lowering.with_row(source, source_table(read, source)?, condition)?;
+            }
+        }
+    }
+    if wanted.is_empty() {
+        lowering.sql.push("1");
+    }
+    lowering.sql.push(" FROM ");
+    lowering.table(0, &read.table);
+    if let (Dialect::Sqlite, Some(index)) = (lowering.sql.dialect(), &read.index) {
+        lowering.sql.push(" INDEXED BY ").ident(index);
+    }
+    for (i, join) in read.joins.iter().enumerate() {
+        lowering.sql.push(" LEFT JOIN ");
+        lowering.table(i + 1, &join.table);
+        lowering.sql.push(" ON ");
+        lowering.column(i + 1, &join.table, join.table.own_key())?;
+        lowering.sql.push(" = ");
+        lowering.column(join.source, source_table(read, join.source)?, join.column)?;
+        if join.condition != Expression::yes() {
+            lowering.sql.push(" AND ");
+            lowering.with_row(i + 1, &join.table, &join.condition)?;
+        }
+    }
+    let mut conjunction = " WHERE ";
+    if let (Some(at), Some(root)) = (read.root_bind, read.table.root)
+        && !bound_to(&read.filter, root, at)
+    {
+        // Parts of another root are never an answer, whatever the filter says.
+        lowering.sql.push(conjunction);
+        lowering.column(0, &read.table, root)?;
+        lowering.sql.push(" = ").bind(at);
+        conjunction = " AND ";
+    }
+    if read.filter != Expression::yes() {
+        lowering.sql.push(conjunction);
+        lowering.with_row(0, &read.table, &read.filter)?;
+    }
+    for (i, term) in read.order.iter().enumerate() {
+        lowering.sql.push(if i == 0 { " ORDER BY " } else { ", " });
+        lowering.column(0, &read.table, term.column)?;
+        let column = read.table.columns.get(term.column);
+        let nullable = column.is_none_or(|column| column.nullable);
+        lowering.sql.push(match (term.descending, lowering.sql.dialect()) {
+            (false, Dialect::Postgres) if nullable => " ASC NULLS FIRST",
+            (true, Dialect::Postgres) if nullable => " DESC NULLS LAST",
+            (false, _) => "",
+            (true, _) => " DESC",
+        });
+    }
+    if let Cardinality::Page { limit } = read.cardinality {
+        lowering.sql.push(" LIMIT ").bind(limit).push(" + 1");
+    }
+    Ok(())
+}
+
+/// Whether a condition holds only where the column equals the bind.
+fn bound_to(filter: &Expression, column: usize, bind: usize) -> bool {
+    match filter {
+        Expression::And(terms) => terms.iter().any(|term| bound_to(term, column, bind)),
+        Expression::Compare(Comparison::Equal, a, b) => {
+            **a == Expression::column(column) && **b == Expression::Bind(bind)
+        }
+        _ => false,
+    }
+}
+
+fn source_table(read: &Read, source: usize) -> Result<&operation::Table, Fault> {
+    if source == 0 {
+        return Ok(&read.table);
+    }
+    let join = read.joins.get(source - 1).ok_or_else(|| ill_formed("no such source"))?;
+    Ok(&join.table)
+}
+
+/// How many binds a read's statement has.
+fn binds(read: &Read) -> usize {
+    let mut expressions = vec![&read.filter];
+    expressions.extend(read.joins.iter().map(|join| &join.condition));
+    conditions(&read.output, &mut |condition| expressions.push(condition));
+    let limit = match read.cardinality {
+        Cardinality::Page { limit } => limit + 1,
+        Cardinality::One | Cardinality::Bounded(_) => 0,
+    };
+    binds_of(expressions).max(limit).max(read.root_bind.map_or(0, |at| at + 1))
+}
+
+/// Visits the conditions of an object's members and of the objects inside it.
+pub(crate) fn conditions<'a>(object: &'a Object, each: &mut impl FnMut(&'a Expression)) {
+    for field in &object.fields {
+        if let Some(condition) = &field.condition {
+            each(condition);
+        }
+        if let Output::Reference { object, .. } = &field.output {
+            conditions(object, each);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! SQLite: one writer, a reader for each thread, a log that a thread of its own empties.
+
+mod bulk;
+mod change;
+mod checkpoint;
+mod connection;
+mod create;
+mod delete;
+mod diagnose;
+mod edit;
+mod functions;
+mod reader;
+mod schema;
+mod session;
+mod value;
+mod writer;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use operation::{Fault, Read, Table, Value, Write};
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::oneshot;
+
+use crate::cache::{Answers, Look};
+use crate::{Options, Rows, Statistics, StoreFault, Written};
+use session::Reply;
+use writer::Job;
+
+/// An SQLite database.
+#[derive(Debug)]
+pub struct Sqlite {
+    shared: Arc<Shared>,
+    jobs: RwLock<Option<SyncSender<Job>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the threads of one store share.
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    options: Options,
+    answers: Answers,
+    /// Counts schema changes; what was prepared under another count is stale.
+    generation: AtomicU64,
+    /// Entities by stored name, for messages.
+    entities: RwLock<HashMap<String, String>>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    queue: AtomicU64,
+    overloaded: AtomicU64,
+    commits: AtomicU64,
+    writes: AtomicU64,
+    failures: AtomicU64,
+    reads: AtomicU64,
+    log_bytes: AtomicU64,
+    checkpoints: AtomicU64,
+}
+
+/// A place in the writer's queue.
+pub(crate) struct Ticket {
+    reply: oneshot::Receiver<Result<Reply, Fault>>,
+}
+
+impl Ticket {
+    /// The outcome, after the commit.
+    pub async fn wait(self) -> Result<Written, Fault> {
+        self.reply.await.unwrap_or_else(|_| Err(closed())).and_then(Reply::render)
+    }
+
+    /// The same, blocking.
+    pub fn wait_blocking(self) -> Result<Written, Fault> {
+        self.reply.blocking_recv().unwrap_or_else(|_| Err(closed())).and_then(Reply::render)
+    }
+}
+
+fn closed() -> Fault {
+    Fault::Unavailable { reason: "the store is closed".to_owned(), retry_after: 1 }
+}
+
+impl Sqlite {
+    pub(crate) fn open(path: &Path, options: Options) -> Result<Self, StoreFault> {
+        connection::assert_version()?;
+        let connection = connection::open_writing(path, &options)?;
+        let (sender, receiver) = sync_channel(options.queue);
+        let shared = Arc::new(Shared {
+            path: path.to_owned(),
+            answers: Answers::new(options.answers),
+            options,
+            generation: AtomicU64::new(0),
+            entities: RwLock::default(),
+            counts: Counts::default(),
+        });
+        let writer = writer::start(connection, shared.clone(), receiver)?;
+        Ok(Self { shared, jobs: RwLock::new(Some(sender)), writer: Mutex::new(Some(writer)) })
+    }
+
+    pub(crate) fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+        let answers = &self.shared.answers;
+        let (sequence, keep) = match answers.look(read.id, binds) {
+            Look::Hit(rows) => return Ok(rows),
+            Look::Miss { sequence, keep } => (sequence, keep),
+        };
+        self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
+        reader::with_reads(&self.shared, |reads| {
+            let rows = reads.read(read, binds, keep)?;
+            if keep {
+                answers.keep(read.id, binds, &rows, reads.slots(), sequence);
+            }
+            Ok(rows)
+        })
+    }
+
+    pub(crate) fn enqueue(&self, write: Write) -> Result<Ticket, Fault> {
+        let (sender, reply) = oneshot::channel();
+        let job = Job::Write(Box::new(write), sender);
+        let jobs = self.jobs.read();
+        let jobs = jobs.as_ref().ok_or_else(closed)?;
+        let counts = &self.shared.counts;
+        counts.queue.fetch_add(1, Ordering::Relaxed);
+        match jobs.try_send(job) {
+            Ok(()) => Ok(Ticket { reply }),
+            Err(refused) => {
+                counts.queue.fetch_sub(1, Ordering::Relaxed);
+                Err(match refused {
+                    TrySendError::Full(_) => {
+                        counts.overloaded.fetch_add(1, Ordering::Relaxed);
+                        Fault::Overloaded { retry_after: 1 }
+                    }
+                    TrySendError::Disconnected(_) => closed(),
+                })
+            }
+        }
+    }
+
+    pub(crate) fn know(&self, tables: &[Arc<Table>]) {
+        let mut entities = self.shared.entities.write();
+        entities.clear();
+        entities.extend(
+            tables.iter().map(|table| (table.name.as_str().to_owned(), table.entity.to_string())),
+        );
+    }
+
+    pub(crate) fn ping(&self) -> Result<(), Fault> {
+        reader::with_reads(&self.shared, |reads| reads.ping())
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let counts = &self.shared.counts;
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let (answer_hits, answer_misses, answer_bytes) = self.shared.answers.figures();
+        Statistics {
+            queue: get(&counts.queue),
+            overloaded: get(&counts.overloaded),
+            commits: get(&counts.commits),
+            writes: get(&counts.writes),
+            failures: get(&counts.failures),
+            reads: get(&counts.reads),
+            answer_hits,
+            answer_misses,
+            answer_bytes,
+            log_bytes: get(&counts.log_bytes),
+            checkpoints: get(&counts.checkpoints),
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        // Without a sender the writer's queue ends where it ends, and the writer with it.
+        drop(self.jobs.write().take());
+        if let Some(writer) = self.writer.lock().take() {
+            // A panic of the writer was answered request by request; nothing is left to say here.
+            let _ = writer.join();
+        }
+    }
+
+    /// Runs something while the writer stands still and nothing kept is valid.
+    fn alone<T>(&self, action: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
+        let jobs = self.jobs.read().clone().ok_or(StoreFault::Closed)?;
+        let (ready, is_ready) = sync_channel(1);
+        let (done, is_done) = sync_channel::<()>(1);
+        jobs.send(Job::StandStill { ready, done: is_done }).map_err(|_| StoreFault::Closed)?;
+        is_ready.recv().map_err(|_| StoreFault::Closed)?;
+        let outcome = action();
+        drop(done);
+        outcome
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,152 @@
+//! Opening connections, and what their errors mean.
+
+use std::path::Path;
+
+use operation::{EvaluationFault, Fault, FaultCode, Violation};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+
+use super::functions;
+use crate::{Options, StoreFault};
+
+/// The oldest SQLite that checkpoints safely, as its version number and as people write it.
+const NEEDED: (i32, &str) = (3_051_003, "3.51.3");
+
+/// Asserts that the library is safe to use.
+pub(crate) fn assert_version() -> Result<(), StoreFault> {
+    version_is_safe(rusqlite::version_number(), rusqlite::version())
+}
+
+fn version_is_safe(number: i32, found: &'static str) -> Result<(), StoreFault> {
+    if number < NEEDED.0 {
+        return Err(StoreFault::LibraryTooOld { found, needed: NEEDED.1 });
+    }
+    Ok(())
+}
+
+/// Opens a connection that writes.
+pub(crate) fn open_writing(path: &Path, options: &Options) -> Result<Connection, StoreFault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, options, flags).map_err(|error| cannot_open(path, &error))?;
+    let mode: Result<String, _> =
+        connection.pragma_query_value(None, "journal_mode", |row| row.get(0));
+    if mode.as_deref() != Ok("wal") {
+        return Err(StoreFault::CannotOpen {
+            path: path.to_owned(),
+            reason: "it cannot keep a write-ahead log here; the folder must be writable and on a local disk"
+                .to_owned(),
+        });
+    }
+    Ok(connection)
+}
+
+/// Opens a connection that only reads.
+pub(crate) fn open_reading(path: &Path, options: &Options) -> Result<Connection, Fault> {
+    // Opened for writing all the same: a reader must be able to set up the shared memory of the log.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = open(path, options, flags).map_err(|error| fault_of(&error))?;
+    connection.pragma_update(None, "query_only", true).map_err(|error| fault_of(&error))?;
+    Ok(connection)
+}
+
+fn open(path: &Path, options: &Options, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(options.lock_wait)?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        // Nothing may be written in another mode: readers would wait for the writer.
+        connection.pragma_update(None, "query_only", true)?;
+        return Ok(connection);
+    }
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "cache_size", -i64::from(options.page_cache_kib))?;
+    let mapped = i64::try_from(options.mapped).unwrap_or(i64::MAX);
+    connection.pragma_update_and_check(None, "mmap_size", mapped, |_| Ok(()))?;
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    functions::register(&connection)?;
+    Ok(connection)
+}
+
+fn cannot_open(path: &Path, error: &Error) -> StoreFault {
+    let reason = match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => {
+            "the file is not an SQLite database; name another file, or move this one away"
+                .to_owned()
+        }
+        Some(ErrorCode::CannotOpen) => {
+            "its folder does not exist or may not be written; create it or name another".to_owned()
+        }
+        Some(ErrorCode::DatabaseBusy) => {
+            "another process holds it; stop that process, or wait until it is done".to_owned()
+        }
+        _ => error.to_string(),
+    };
+    StoreFault::CannotOpen { path: path.to_owned(), reason }
+}
+
+/// What an error means for the request that met it.
+pub(crate) fn fault_of(error: &Error) -> Fault {
+    let text = error.to_string();
+    if text.contains(functions::OVERFLOW) {
+        return evaluation(EvaluationFault::Overflow, "");
+    }
+    if text.contains(functions::DIVISION_BY_ZERO) {
+        return evaluation(EvaluationFault::DivisionByZero, "");
+    }
+    match error.sqlite_error_code() {
+        Some(ErrorCode::OperationInterrupted) => {
+            Fault::Unavailable { reason: "the database took too long".to_owned(), retry_after: 1 }
+        }
+        Some(
+            ErrorCode::DatabaseBusy
+            | ErrorCode::DatabaseLocked
+            | ErrorCode::DiskFull
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::OutOfMemory,
+        ) => Fault::Unavailable { reason: text, retry_after: 1 },
+        _ => Fault::Internal(text),
+    }
+}
+
+/// What an expression without a value means for the request; `field` is the one it would have filled.
+pub(crate) fn evaluation(fault: EvaluationFault, pointer: &str) -> Fault {
+    match fault {
+        EvaluationFault::Overflow => Fault::Invalid(vec![Violation::at(
+            FaultCode::Overflow,
+            pointer,
+            "a value computed from these numbers is too large; use smaller ones",
+        )]),
+        EvaluationFault::DivisionByZero => Fault::Invalid(vec![Violation::at(
+            FaultCode::DivisionByZero,
+            pointer,
+            "a value computed from these numbers divides by zero; the divisor must not be 0",
+        )]),
+        EvaluationFault::NotLocal | EvaluationFault::IllTyped => Fault::Internal(fault.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unsafe_library_is_refused_with_the_reason() {
+        let fault = version_is_safe(3_051_002, "3.51.2").unwrap_err();
+        assert!(fault.to_string().contains("3.51.3 or newer"), "{fault}");
+        assert!(version_is_safe(3_051_003, "3.51.3").is_ok());
+        assert!(assert_version().is_ok());
+    }
+}

@@ -1,0 +1,132 @@
+//! New roots.
+
+use operation::{Create, Fault, Guard, Scope, Target, Value};
+
+use super::change::{Change, PartRows, Pointer, broken, check_row, count_parts, rules};
+use super::session::{Failure, Place, Reply, Session};
+use crate::lower::ill_formed;
+
+impl Session<'_> {
+    pub fn create(&mut self, create: &Create) -> Result<Reply, Fault> {
+        let target = &*create.target;
+        let mut changes = changes(create);
+        let mut found = Vec::new();
+        for (part, rows) in target.parts.iter().zip(&create.parts) {
+            count_parts(part, rows.len(), &mut found);
+        }
+        self.invisible(target, &changes, &create.binds, &mut found)?;
+        if !found.is_empty() {
+            return Err(self.diagnose(target, &changes, found, ""));
+        }
+        match self.apply(&mut changes) {
+            Ok(()) => {}
+            Err(Failure::Fault(fault)) => return Err(fault),
+            Err(Failure::Constraint(reason)) => {
+                self.undo().map_err(|error| super::connection::fault_of(&error))?;
+                return Err(self.diagnose(target, &changes, found, &reason));
+            }
+        }
+        self.decide_late(create, &changes)?;
+        let mut rows = changes.into_iter();
+        let row = rows.next().and_then(|root| root.new).ok_or_else(|| ill_formed("no root"))?;
+        let table = &target.table;
+        let key = row.get(table.own_key()).cloned().unwrap_or_default();
+        let version = table.version.and_then(|at| row.get(at)).and_then(Value::as_int).unwrap_or(0);
+        let row = Some((&**table, row));
+        let answer = self.answer(&create.answer, create.binds.clone(), &key, None, row)?;
+        Ok(Reply { key, version, part_key: None, answer })
+    }
+
+    /// What could not be decided before the row was stored: the guard, and checks that look into other tables.
+    fn decide_late(&self, create: &Create, changes: &[Change<'_>]) -> Result<(), Fault> {
+        let target = &*create.target;
+        let Some(root) = changes.first().and_then(|root| root.new.as_deref()) else {
+            return Err(ill_formed("no root"));
+        };
+        let parts: Vec<_> = target
+            .parts
+            .iter()
+            .enumerate()
+            .map(|(i, part)| {
+                let rows = changes.iter().filter(|change| change.place.at == i + 1);
+                (part.table.id, rows.filter_map(|change| change.new.clone()).collect::<Vec<_>>())
+            })
+            .collect();
+        let parts: PartRows<'_> = parts.iter().map(|(id, rows)| (*id, rows.as_slice())).collect();
+        if create.guard != Guard::Always
+            && !self.allows(&create.guard, &target.table, root, &create.binds, &parts)?
+        {
+            return Err(Fault::Forbidden(format!(
+                "you may not create this {}",
+                target.table.entity
+            )));
+        }
+        let mut found = Vec::new();
+        for change in changes {
+            let Some(new) = &change.new else { continue };
+            let checks = rules(target, change.place.at).checks;
+            let mut later = Vec::new();
+            let rows: &[&[Value]] = if change.place.at == 0 { &[new] } else { &[root, new] };
+            let scope = Scope { rows, binds: &create.binds, parts: &parts };
+            check_row(checks, change.pointer, &scope, &mut found, &mut later)?;
+            for check in later {
+                if self.fails(change, &check.expression, &create.binds)? {
+                    found.push(broken(check, change.pointer));
+                }
+            }
+        }
+        if found.is_empty() { Ok(()) } else { Err(Fault::Invalid(found)) }
+    }
+
+    /// Whether a condition about the stored row is false.
+    pub fn fails(
+        &self,
+        change: &Change<'_>,
+        expression: &operation::Expression,
+        binds: &[Value],
+    ) -> Result<bool, Fault> {
+        let table = change.place.table;
+        let Some(new) = &change.new else { return Ok(false) };
+        let key = new.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+        let root = table.root.and_then(|column| new.get(column));
+        Ok(self.ask(table, expression, binds, key, root)? == Some(Value::Bool(false)))
+    }
+}
+
+fn changes(create: &Create) -> Vec<Change<'_>> {
+    let target: &Target = &create.target;
+    let root = Place { target: target.id, at: 0, table: &target.table };
+    let key = create.row.values.get(target.table.own_key()).filter(|key| !key.is_null());
+    let mut changes = vec![Change {
+        place: root,
+        pointer: Pointer::Body,
+        old: None,
+        new: Some(create.row.values.clone()),
+        named: create.row.named.clone(),
+    }];
+    for (i, (part, rows)) in target.parts.iter().zip(&create.parts).enumerate() {
+        let place = Place { target: target.id, at: i + 1, table: &part.table };
+        for (index, row) in rows.iter().enumerate() {
+            let mut values = row.values.clone();
+            let own_key = part.table.own_key();
+            if part.positional
+                && let Some(position) = values.get_mut(own_key)
+            {
+                *position = Value::Int(i64::try_from(index).unwrap_or(i64::MAX - 1) + 1);
+            }
+            if let (Some(key), Some(column)) = (key, part.table.root)
+                && let Some(value) = values.get_mut(column)
+            {
+                *value = key.clone();
+            }
+            changes.push(Change {
+                place,
+                pointer: Pointer::Row { part: &part.name, index },
+                old: None,
+                new: Some(values),
+                named: row.named.clone(),
+            });
+        }
+    }
+    changes
+}

@@ -1,0 +1,121 @@
+//! Why a constraint stands against a write: every reason at once.
+//!
+//! A database names one broken constraint, and a foreign key not even that. The write is undone first; then each
+//! row that it would have left is held against what is stored, and against its neighbours of the same write.
+
+use std::collections::HashSet;
+
+use operation::{Fault, FaultCode, Target, Unique, Value, Violation};
+
+use super::change::{Change, field_of, rules, unknown_reference};
+use super::session::Session;
+
+impl Session<'_> {
+    /// All that stands against the changes, added to what was found before. `reason` is the database's word, for
+    /// the log, should nothing be found.
+    pub fn diagnose(
+        &self,
+        target: &Target,
+        changes: &[Change<'_>],
+        mut found: Vec<Violation>,
+        reason: &str,
+    ) -> Fault {
+        for change in changes {
+            let outcome = self
+                .dangling(target, change, &mut found)
+                .and_then(|()| self.taken(change, changes, &mut found))
+                .and_then(|()| self.still_referenced(change, &mut found));
+            if let Err(fault) = outcome {
+                return fault;
+            }
+        }
+        if found.is_empty() {
+            return Fault::Internal(format!("a constraint without a rule: {reason}"));
+        }
+        let stored = |violation: &Violation| {
+            matches!(violation.code, FaultCode::NotUnique | FaultCode::StillReferenced)
+        };
+        if found.iter().all(stored) { Fault::Conflict(found) } else { Fault::Invalid(found) }
+    }
+
+    /// References that lead nowhere.
+    fn dangling(
+        &self,
+        target: &Target,
+        change: &Change<'_>,
+        found: &mut Vec<Violation>,
+    ) -> Result<(), Fault> {
+        let Some(new) = &change.new else { return Ok(()) };
+        for rule in rules(target, change.place.at).references {
+            let value = new.get(rule.column).unwrap_or(&Value::Null);
+            let before = change.old.as_ref().and_then(|old| old.get(rule.column));
+            if value.is_null() || before == Some(value) {
+                continue;
+            }
+            let violation = unknown_reference(change, rule.column, &rule.target);
+            if !found.contains(&violation)
+                && !self.exists(&rule.target, &[rule.target.own_key()], &[value])?
+            {
+                found.push(violation);
+            }
+        }
+        Ok(())
+    }
+
+    /// Unique values that are taken.
+    fn taken(
+        &self,
+        change: &Change<'_>,
+        changes: &[Change<'_>],
+        found: &mut Vec<Violation>,
+    ) -> Result<(), Fault> {
+        let table = change.place.table;
+        let Some(new) = &change.new else { return Ok(()) };
+        let keys = Unique { name: table.name.clone(), columns: table.key.clone() };
+        let own = |row: &[Value]| -> Vec<Value> {
+            table.key.iter().filter_map(|at| row.get(*at).cloned()).collect()
+        };
+        // Rows that this write changes or removes do not stand in its way.
+        let moving: HashSet<Vec<Value>> = changes
+            .iter()
+            .filter(|other| other.place.at == change.place.at)
+            .filter_map(|other| other.old.as_deref().map(own))
+            .collect();
+        for unique in table.uniques.iter().chain([&keys]) {
+            let columns = &unique.columns;
+            let values: Vec<&Value> = columns.iter().filter_map(|at| new.get(*at)).collect();
+            let stays = change
+                .old
+                .as_ref()
+                .is_some_and(|old| columns.iter().all(|at| old.get(*at) == new.get(*at)));
+            if stays || values.iter().any(|value| value.is_null()) {
+                continue;
+            }
+            let beside = changes
+                .iter()
+                .take_while(|other| !std::ptr::eq(*other, change))
+                .filter(|other| other.place.at == change.place.at)
+                .filter_map(|other| other.new.as_ref())
+                .any(|other| columns.iter().all(|at| other.get(*at) == new.get(*at)));
+            let stored = self
+                .rows_of(table, columns, &values)?
+                .iter()
+                .any(|row| !moving.contains(&own(row)));
+            if !beside && !stored {
+                continue;
+            }
+            let shown: Vec<usize> =
+                columns.iter().copied().filter(|at| Some(*at) != table.root).collect();
+            let names: Vec<String> =
+                shown.iter().map(|at| format!("`{}`", field_of(table, *at))).collect();
+            let field = shown.first().map_or("", |at| field_of(table, *at));
+            let with = names.join(" and ");
+            let detail = format!("another {} has this {with}; choose another", table.entity);
+            let pointer = change.pointer.field(field);
+            if !found.iter().any(|v| v.code == FaultCode::NotUnique && v.pointer == pointer) {
+                found.push(Violation::at(FaultCode::NotUnique, pointer, detail));
+            }
+        }
+        Ok(())
+    }
+}

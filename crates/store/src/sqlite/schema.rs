@@ -1,0 +1,154 @@
+//! The schema: what is stored, how it changes, which tables refer to which.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
+
+use operation::OnDelete;
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Sqlite;
+use super::connection::open_writing;
+use super::reader::with_connection;
+use crate::StoreFault;
+
+/// The foreign keys of a database, by the table that they lead to.
+#[derive(Debug, Default)]
+pub(crate) struct References(HashMap<String, Vec<Reference>>);
+
+/// A foreign key.
+#[derive(Debug, Clone)]
+pub(crate) struct Reference {
+    /// The table that refers.
+    pub table: String,
+    /// Its referring column.
+    pub column: String,
+    /// What becomes of the referring row.
+    pub on_delete: OnDelete,
+    /// Whether the referring table has a version to raise.
+    pub versioned: bool,
+}
+
+impl References {
+    /// The foreign keys that lead to a table.
+    pub fn to(&self, table: &str) -> &[Reference] {
+        self.0.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// The tables whose rows may go or change when a row of this one is deleted.
+    pub fn reached(&self, table: &str) -> HashSet<String> {
+        let mut reached = HashSet::new();
+        let mut from = vec![table.to_owned()];
+        while let Some(table) = from.pop() {
+            for reference in self.to(&table) {
+                match reference.on_delete {
+                    OnDelete::Restrict => {}
+                    OnDelete::Clear => {
+                        reached.insert(reference.table.clone());
+                    }
+                    OnDelete::Cascade => {
+                        if reached.insert(reference.table.clone()) {
+                            from.push(reference.table.clone());
+                        }
+                    }
+                }
+            }
+        }
+        reached
+    }
+}
+
+/// Reads the foreign keys of a database.
+pub(crate) fn references(connection: &Connection) -> rusqlite::Result<References> {
+    let mut statement = connection.prepare(
+        "SELECT t.name, f.\"table\", f.\"from\", f.on_delete, \
+         EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE name = 'row_version') \
+         FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f WHERE t.type = 'table'",
+    )?;
+    let mut found: HashMap<String, Vec<Reference>> = HashMap::new();
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let on_delete: String = row.get(3)?;
+        let reference = Reference {
+            table: row.get(0)?,
+            column: row.get(2)?,
+            on_delete: match &*on_delete {
+                "CASCADE" => OnDelete::Cascade,
+                "SET NULL" | "SET DEFAULT" => OnDelete::Clear,
+                _ => OnDelete::Restrict,
+            },
+            versioned: row.get(4)?,
+        };
+        found.entry(row.get(1)?).or_default().push(reference);
+    }
+    Ok(References(found))
+}
+
+const NOTES: &str = "CREATE TABLE IF NOT EXISTS mimar_meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
+
+impl Sqlite {
+    pub(crate) fn migrate(
+        &self,
+        statements: &[String],
+        notes: &[(&str, &str)],
+    ) -> Result<(), StoreFault> {
+        self.alone(|| {
+            let mut connection = open_writing(&self.shared.path, &self.shared.options)?;
+            // A table that is rebuilt is dropped for a moment, which must not cascade; what refers to what is
+            // checked as a whole before the commit instead.
+            connection.pragma_update(None, "foreign_keys", false)?;
+            let transaction =
+                connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            for (index, statement) in statements.iter().enumerate() {
+                transaction.execute_batch(statement).map_err(|error| StoreFault::Schema {
+                    index,
+                    statement: statement.clone(),
+                    reason: error.to_string(),
+                })?;
+            }
+            if !statements.is_empty() {
+                super::bulk::check_references(&transaction)?;
+            }
+            if !notes.is_empty() {
+                transaction.execute_batch(NOTES)?;
+            }
+            for (key, value) in notes {
+                transaction.execute(
+                    "INSERT INTO mimar_meta (key, value) VALUES (?1, ?2) \
+                     ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                    [key, value],
+                )?;
+            }
+            transaction.commit()?;
+            if !statements.is_empty() {
+                self.shared.generation.fetch_add(1, Ordering::AcqRel);
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        with_connection(&self.shared, |connection| {
+            let mut statement = connection.prepare(
+                "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'mimar_meta' \
+                 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
+            )?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+
+    pub(crate) fn meta(&self, key: &str) -> Result<Option<String>, StoreFault> {
+        with_connection(&self.shared, |connection| {
+            let there: bool = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'mimar_meta')",
+                [],
+                |row| row.get(0),
+            )?;
+            if !there {
+                return Ok(None);
+            }
+            let read = "SELECT value FROM mimar_meta WHERE key = ?1";
+            Ok(connection.query_row(read, [key], |row| row.get(0)).optional()?)
+        })
+    }
+}

@@ -1,0 +1,223 @@
+//! The store, whatever the database.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+
+use operation::{Fault, Read, Table, Value, Write};
+
+use crate::sqlite::Sqlite;
+use crate::{Options, Rows, StoreFault, Written};
+
+/// A database that executes operations. Cloning it is cheap and gives the same store.
+#[derive(Debug, Clone)]
+pub enum Store {
+    /// Embedded SQLite.
+    Sqlite(Arc<Sqlite>),
+}
+
+/// What a load brought in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Loaded {
+    /// Rows inserted.
+    pub rows: u64,
+}
+
+/// Figures of a running store; counts are since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Statistics {
+    /// Writes that wait now.
+    pub queue: u64,
+    /// Writes that were refused because the queue was full.
+    pub overloaded: u64,
+    /// Commits of the writer.
+    pub commits: u64,
+    /// Writes that were acknowledged.
+    pub writes: u64,
+    /// Writes that failed.
+    pub failures: u64,
+    /// Reads that the database answered.
+    pub reads: u64,
+    /// Reads that a kept answer served.
+    pub answer_hits: u64,
+    /// Reads for which no valid answer was kept.
+    pub answer_misses: u64,
+    /// Bytes of kept answers.
+    pub answer_bytes: u64,
+    /// Size of the write-ahead log in bytes after the last commit.
+    pub log_bytes: u64,
+    /// Checkpoints that ran.
+    pub checkpoints: u64,
+}
+
+impl Store {
+    /// Opens the database at `path`, creating an empty one if there is none.
+    ///
+    /// # Errors
+    /// [`StoreFault::LibraryTooOld`], [`StoreFault::CannotOpen`], [`StoreFault::NoThread`].
+    pub fn open(path: &Path, options: Options) -> Result<Self, StoreFault> {
+        Sqlite::open(path, options.bounded()).map(|sqlite| Self::Sqlite(Arc::new(sqlite)))
+    }
+
+    /// Answers a read on the calling thread. It blocks for as long as the database works, microseconds where an
+    /// index serves and never longer than [`Options::deadline`]; it never waits for the writer.
+    ///
+    /// # Errors
+    /// [`Fault::Invalid`] where an expression overflows or divides by zero, [`Fault::Unavailable`] past the
+    /// deadline, [`Fault::Internal`] where template and schema do not fit.
+    pub fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(read, binds),
+        }
+    }
+
+    /// Queues a write at once, before the future is first polled. The future ends after the commit; dropping it
+    /// does not undo the write.
+    ///
+    /// # Errors
+    /// Every [`Fault`] but `Unauthenticated`; [`Fault::Overloaded`] where the queue is full.
+    pub fn write(
+        &self,
+        write: Write,
+    ) -> impl Future<Output = Result<Written, Fault>> + Send + use<> {
+        let ticket = match self {
+            Self::Sqlite(sqlite) => sqlite.enqueue(write),
+        };
+        async move { ticket?.wait().await }
+    }
+
+    /// The same, blocking. Never call it on a thread that drives an async runtime.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_blocking(&self, write: Write) -> Result<Written, Fault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.enqueue(write)?.wait_blocking(),
+        }
+    }
+
+    /// Names the plan's tables, so that messages can speak of entities. Call it whenever a model is loaded.
+    pub fn know(&self, tables: &[Arc<Table>]) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.know(tables),
+        }
+    }
+
+    /// Executes schema statements in one transaction, alone; then everything prepared or kept is dropped.
+    ///
+    /// # Errors
+    /// [`StoreFault::Schema`] names the statement; nothing has changed then.
+    pub fn execute_schema(&self, statements: &[String]) -> Result<(), StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.migrate(statements, &[]),
+        }
+    }
+
+    /// The same, keeping notes (key, value) in the same transaction, for [`Store::meta`].
+    ///
+    /// # Errors
+    /// As [`Store::execute_schema`].
+    pub fn migrate(&self, statements: &[String], notes: &[(&str, &str)]) -> Result<(), StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.migrate(statements, notes),
+        }
+    }
+
+    /// Stored tables and indexes in order of creation: name, and the statement that made it. The store's own
+    /// table `mimar_meta` is left out.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.tables(),
+        }
+    }
+
+    /// A note that was kept under `key` with the database itself.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn meta(&self, key: &str) -> Result<Option<String>, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.meta(key),
+        }
+    }
+
+    /// Keeps a note under `key` with the database itself, durably.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.migrate(&[], &[(key, value)]),
+        }
+    }
+
+    /// Inserts rows in one transaction, alone; each is a table and a value for every column of it (an `auto` key
+    /// may be null). References may point forwards. All or nothing.
+    ///
+    /// # Errors
+    /// [`StoreFault::Row`], [`StoreFault::Dangling`] and [`StoreFault::Source`] say which row and why.
+    pub fn load<T, E>(
+        &self,
+        rows: impl IntoIterator<Item = Result<(T, Vec<Value>), E>>,
+    ) -> Result<Loaded, StoreFault>
+    where
+        T: std::borrow::Borrow<Table>,
+        E: std::fmt::Display,
+    {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.load(rows),
+        }
+    }
+
+    /// Hands every row of a table to `each`, in the order of its key, from one snapshot, until `each` breaks.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn dump(
+        &self,
+        table: &Table,
+        each: impl FnMut(&[Value]) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.dump(table, each),
+        }
+    }
+
+    /// How many rows a table has.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn count(&self, table: &Table) -> Result<u64, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.count(table),
+        }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] or [`Fault::Internal`] with the reason, for the log.
+    pub fn ping(&self) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.ping(),
+        }
+    }
+
+    /// Figures of now.
+    pub fn statistics(&self) -> Statistics {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.statistics(),
+        }
+    }
+
+    /// Finishes every write that was accepted, then ends the writer; later writes are refused as unavailable.
+    /// Blocks until that is done.
+    pub fn close(&self) {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.close(),
+        }
+    }
+}
