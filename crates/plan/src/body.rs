@@ -59,7 +59,7 @@ impl Decoder<'_> {
             let mut at = pointer.to_owned();
             Violation::push_pointer(&mut at, name);
             if let Some(field) = model.field_named(entity, name) {
-                if let Some(detail) = self.unwritable(entity, field, kind) {
+                if let Some(detail) = self.unwritable(field, kind) {
                     self.fault(FaultCode::ReadOnly, &at, detail);
                     continue;
                 }
@@ -92,13 +92,13 @@ impl Decoder<'_> {
     }
 
     /// Why nobody may name a field in a body, if so.
-    fn unwritable(&self, entity: EntityId, field: FieldId, kind: BodyKind) -> Option<String> {
+    fn unwritable(&self, field: FieldId, kind: BodyKind) -> Option<String> {
         let item = &self.plan.model[field];
         let name = &item.name;
         if item.computed.is_some() {
             Some(format!("`{name}` is computed"))
         } else if item.is_position {
-            Some(format!("`{name}` is counted from the order of {}", self.plan.model[entity].name))
+            Some(format!("`{name}` is the place in the array, counted by the server"))
         } else if matches!(item.default, Some(FieldDefault::Auto)) && kind == BodyKind::Create {
             Some(format!("`{name}` is counted by the server"))
         } else if item.is_key && kind == BodyKind::Patch {
@@ -111,7 +111,7 @@ impl Decoder<'_> {
     fn writable_names(&self, entity: EntityId, kind: BodyKind) -> Vec<&str> {
         let model = &self.plan.model;
         let fields = model[entity].fields.iter().copied();
-        let fields = fields.filter(|field| self.unwritable(entity, *field, kind).is_none());
+        let fields = fields.filter(|field| self.unwritable(*field, kind).is_none());
         let parts = model[entity].parts.iter().filter_map(|part| model.part_of(*part));
         fields
             .map(|field| model[field].name.as_str())
@@ -222,6 +222,9 @@ impl Decoder<'_> {
         for (at, item) in items.iter().enumerate() {
             let inside = format!("{pointer}/{at}");
             let decoded = self.members(part, item, kind, &inside, root_key);
+            if !matches!(item, Tree::Object(_)) {
+                continue;
+            }
             let mut row = self.row(part, &decoded, &inside, root_key);
             if positional && let Some(slot) = row.values.get_mut(key) {
                 *slot = Value::Int(i64::try_from(at).unwrap_or(i64::MAX - 1) + 1);

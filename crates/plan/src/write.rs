@@ -82,7 +82,8 @@ impl Plan {
             return Err(Fault::Invalid(faults));
         }
         let scope = Scope { rows: &[&row.values], binds: &binds, parts: &part_slices };
-        let guard = decide(&template.guard, &scope, caller, "create this")?;
+        let what = format!("create {} with these values", self.model[entity].name);
+        let guard = decide(&template.guard, &scope, caller, &what)?;
         let answer = template.answer.clone().ok_or_else(mixed_up)?;
         Ok(Lowered {
             operation: Operation::Write(Box::new(Write::Create(Create {
