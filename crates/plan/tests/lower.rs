@@ -1,5 +1,7 @@
 //! What intents become: the decisions that need no store, as data.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
