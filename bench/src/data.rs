@@ -13,7 +13,7 @@ use crate::fault::{Doing as _, Fault};
 use crate::form;
 
 /// Changes when a row changes, so that data prepared by an older build is not mistaken for today's.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// How many rows there are of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -352,9 +352,11 @@ CREATE TABLE line (
 ) STRICT, WITHOUT ROWID;
 "#;
 
+/// The index of `recent_orders` carries what the page shows: a page is then one stretch of the index instead
+/// of twenty look-ups of rows that lie scattered, for half of the CPU.
 const INDEXES: &str = r#"
 CREATE UNIQUE INDEX customer_email ON customer (email);
-CREATE INDEX order_customer_placed ON "order" (customer, placed);
+CREATE INDEX order_customer_placed ON "order" (customer, placed, id, status, total);
 "#;
 
 /// Builds the baseline's database at `path`, which must not exist.

@@ -22,7 +22,7 @@ struct Arguments {
 enum Task {
     /// Measure Mimar against the hand-written server, print the figures and write the report.
     Run {
-        /// Two short windows per cell instead of five long ones.
+        /// Three short windows per cell instead of nine longer ones.
         #[arg(long)]
         quick: bool,
         /// A thirtieth of the rows; for trying the run itself.
@@ -158,12 +158,12 @@ fn run(task: Task) -> Result<(), Fault> {
                 }
                 (None, false) => vec![Kind::Mimar { binary: mimar.map_or_else(beside, Ok)? }],
             };
-            let window = seconds.unwrap_or(if quick { 1.0 } else { 3.0 });
+            let window = seconds.unwrap_or(if quick { 0.8 } else { 1.5 });
             let options = harness::Options {
                 rivals,
                 rows: if rows.is_empty() { Row::ALL.to_vec() } else { rows },
                 connections,
-                rounds: rounds.unwrap_or(if quick { 2 } else { 5 }).max(1),
+                rounds: rounds.unwrap_or(if quick { 3 } else { 9 }).max(1),
                 window: Duration::from_secs_f64(window.clamp(0.1, 60.0)),
                 shop: size(small),
                 folder: std::env::var_os("MIMAR_BENCH_DIR")

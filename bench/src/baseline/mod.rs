@@ -117,17 +117,18 @@ async fn converse(stream: TcpStream, shared: Arc<Shared>) {
         .await;
 }
 
+/// Bytes of the database that may be mapped: more than it holds.
+const MAPPED: i64 = 1 << 32;
+
 /// A connection with the settings that both readers and the writer want.
 fn open(shared: &Shared, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection =
         Connection::open_with_flags(&shared.database, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.execute_batch(
-        "PRAGMA mmap_size = 4294967296; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;
+        "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;
          PRAGMA foreign_keys = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = FULL;",
     )?;
-    if let Ok(text) = std::env::var("EXPERIMENT") {
-        connection.execute_batch(&text)?;
-    }
+    connection.pragma_update(None, "mmap_size", MAPPED)?;
     Ok(connection)
 }

@@ -5,6 +5,10 @@
 //! giving back a snapshot costs two system calls, more than the look-up of a row. That a newer snapshot is
 //! due is known from the writer's count of commits, which rises before a write is answered, so whoever has
 //! seen an answer reads what it wrote.
+//!
+//! While nobody commits, pages are read where the kernel maps them. SQLite gives a mapping up with each new
+//! snapshot, and mapping it again costs more than copying the few pages that are wanted; so while commits
+//! come, pages are copied into the connection's own cache instead.
 
 use std::sync::atomic::Ordering;
 
@@ -29,8 +33,12 @@ const ORDER: &str =
 const LINES: &str = r#"SELECT l.position, l.quantity, l.price, p.sku, p.name, p.price, p.stock, p.state
     FROM line AS l CROSS JOIN product AS p ON p.sku = l.product WHERE l."order" = ?1 ORDER BY l.position"#;
 
+/// Reads without a commit in between after which the database is mapped again.
+const CALM: u32 = 4_096;
+
 /// A connection for reading and its statements; it belongs to one thread for as long as the process lives.
 pub(super) struct Reader {
+    connection: &'static Connection,
     begin: Statement<'static>,
     commit: Statement<'static>,
     customer: Statement<'static>,
@@ -38,8 +46,13 @@ pub(super) struct Reader {
     orders_after: Statement<'static>,
     order: Statement<'static>,
     lines: Statement<'static>,
-    /// The count of commits when the open read transaction began.
-    snapshot: Option<u64>,
+    /// Whether a read transaction is open.
+    open: bool,
+    /// The count of commits when the last read transaction began, whether or not it is still open.
+    known: u64,
+    mapped: bool,
+    /// Reads since the count of commits last changed, while the database is not mapped.
+    calm: u32,
 }
 
 impl Reader {
@@ -48,6 +61,7 @@ impl Reader {
         let connection: &'static Connection =
             Box::leak(Box::new(super::open(shared, OpenFlags::SQLITE_OPEN_READ_ONLY)?));
         Ok(Reader {
+            connection,
             begin: connection.prepare("BEGIN")?,
             commit: connection.prepare("COMMIT")?,
             customer: connection.prepare(CUSTOMER)?,
@@ -55,7 +69,10 @@ impl Reader {
             orders_after: connection.prepare(ORDERS_AFTER)?,
             order: connection.prepare(ORDER)?,
             lines: connection.prepare(LINES)?,
-            snapshot: None,
+            open: false,
+            known: shared.commits.load(Ordering::Acquire),
+            mapped: true,
+            calm: 0,
         })
     }
 
@@ -64,21 +81,40 @@ impl Reader {
     pub(super) fn refresh(&mut self, shared: &Shared) -> rusqlite::Result<()> {
         // Read before the transaction begins: the snapshot may be newer than its number, never older.
         let commits = shared.commits.load(Ordering::Acquire);
-        if self.snapshot == Some(commits) {
-            return Ok(());
+        if self.known != commits {
+            self.rest()?;
+            self.known = commits;
+            self.calm = 0;
+            if self.mapped {
+                self.map(false)?;
+            }
+            if !shared.refreshed.load(Ordering::Relaxed) {
+                shared.refreshed.store(true, Ordering::Relaxed);
+            }
+        } else if !self.mapped {
+            self.calm += 1;
+            if self.calm == CALM {
+                self.rest()?;
+                self.map(true)?;
+            }
         }
-        self.rest()?;
-        self.begin.raw_execute()?;
-        self.snapshot = Some(commits);
-        if !shared.refreshed.load(Ordering::Relaxed) {
-            shared.refreshed.store(true, Ordering::Relaxed);
+        if !self.open {
+            self.begin.raw_execute()?;
+            self.open = true;
         }
+        Ok(())
+    }
+
+    fn map(&mut self, mapped: bool) -> rusqlite::Result<()> {
+        let size: i64 = if mapped { super::MAPPED } else { 0 };
+        self.connection.pragma_update(None, "mmap_size", size)?;
+        self.mapped = mapped;
         Ok(())
     }
 
     /// Gives the snapshot back.
     pub(super) fn rest(&mut self) -> rusqlite::Result<()> {
-        if self.snapshot.take().is_some() {
+        if std::mem::take(&mut self.open) {
             self.commit.raw_execute()?;
         }
         Ok(())

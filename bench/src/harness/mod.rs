@@ -38,6 +38,22 @@ pub struct Options {
 /// The key that signs the tokens of a run; it protects nothing but made-up rows on the loopback.
 pub const SECRET: &str = "a-key-for-the-benchmark-and-nothing-else";
 
+/// How long caches are filled at least before the first window of a server.
+const WARM: Duration = Duration::from_secs(2);
+
+/// One window.
+#[derive(Debug, Clone, Copy)]
+pub struct Round {
+    /// Answers per second.
+    pub rate: f64,
+    /// Milliseconds of the server's CPU (user and system) for 1,000 answers.
+    pub cpu: f64,
+    /// Microseconds that half of the requests stay below.
+    pub p50: f64,
+    /// Microseconds that 99 of 100 requests stay below.
+    pub p99: f64,
+}
+
 /// The median of the rounds of one server under one load.
 #[derive(Debug, Clone)]
 pub struct Cell {
@@ -57,6 +73,8 @@ pub struct Cell {
     pub p99: f64,
     /// The lowest and the highest rate of the rounds.
     pub range: (f64, f64),
+    /// The rounds, as they were measured in turns with the other servers.
+    pub rounds: Vec<Round>,
 }
 
 /// What was seen of a server that does nothing yet.
@@ -105,15 +123,21 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Findings, Fau
             findings.compared += agree::check(&servers[0], rival, &mut requests)?;
         }
     }
-    for &row in &options.rows {
+    // The floor is measured in turns with R1, so that the two meet the same neighbours.
+    let (floor, rows): (Vec<Row>, Vec<Row>) =
+        options.rows.iter().partition(|&&row| row == Row::Bare);
+    let mut groups: Vec<Vec<Row>> = rows.into_iter().map(|row| vec![row]).collect();
+    match groups.iter_mut().find(|group| group[0] == Row::R1) {
+        Some(group) => group.splice(0..0, floor).for_each(drop),
+        None if floor.is_empty() => {}
+        None => groups.insert(0, floor),
+    }
+    for group in &groups {
         let mut kinds = kinds.clone();
-        if row == Row::Bare {
-            kinds.truncate(1);
-        }
-        if row == Row::W1 {
+        if group.contains(&Row::W1) {
             kinds.push(Kind::Baseline { name: "one commit per request".into(), batch: 1 });
         }
-        measure_row(options, &prepared, row, &kinds, &mut findings, say)?;
+        measure_group(options, &prepared, group, &kinds, &mut findings, say)?;
     }
     Ok(findings)
 }
@@ -219,26 +243,38 @@ fn measure_start(options: &Options, prepared: &Prepared, kind: &Kind) -> Result<
     })
 }
 
-fn measure_row(
+fn measure_group(
     options: &Options,
     prepared: &Prepared,
-    row: Row,
+    rows: &[Row],
     kinds: &[Kind],
     findings: &mut Findings,
     say: &mut dyn FnMut(&str),
 ) -> Result<(), Fault> {
     let servers = start_all(options, prepared, kinds)?;
     for &connections in &options.connections {
-        let mut rounds: Vec<Vec<Round>> = vec![Vec::new(); servers.len()];
+        let mut lanes: Vec<(Row, &Server, Vec<Round>)> = rows
+            .iter()
+            .flat_map(|&row| {
+                let wanted = if row == Row::Bare { 1 } else { servers.len() };
+                servers[..wanted].iter().map(move |server| (row, server, Vec::new()))
+            })
+            .collect();
         for round in 0..options.rounds {
-            for (server, rounds) in servers.iter().zip(&mut rounds) {
+            for (row, server, rounds) in &mut lanes {
                 // The first round also fills caches, which a server that has run for a while has filled.
-                let warm_up = if round == 0 { options.window } else { options.window / 6 };
-                rounds.push(measure(options, server, row, connections, round, warm_up)?);
+                let warm_up =
+                    if round == 0 { options.window.max(WARM) } else { options.window / 5 };
+                rounds.push(measure(options, server, *row, connections, round, warm_up)?);
             }
+            // Back and forth: who comes first and who follows a heavy neighbour changes.
+            lanes.reverse();
         }
-        for (server, rounds) in servers.iter().zip(&rounds) {
-            let cell = cell(row, connections, &server.name, rounds);
+        if options.rounds % 2 == 1 {
+            lanes.reverse();
+        }
+        for (row, server, mut rounds) in lanes {
+            let cell = cell(row, connections, &server.name, std::mem::take(&mut rounds));
             say(&format!(
                 "{:<5}{connections:>4}  {:<24}{:>9.0}/s {:>8.2} ms CPU/1000   p50 {:>6.0} us   p99 {:>6.0} us",
                 row.name(),
@@ -252,14 +288,6 @@ fn measure_row(
         }
     }
     Ok(())
-}
-
-#[derive(Clone)]
-struct Round {
-    rate: f64,
-    cpu: f64,
-    p50: f64,
-    p99: f64,
 }
 
 fn measure(
@@ -303,33 +331,40 @@ fn measure(
     })
 }
 
-fn cell(row: Row, connections: usize, server: &str, rounds: &[Round]) -> Cell {
-    let sorted = |of: fn(&Round) -> f64| {
-        let mut values: Vec<f64> = rounds.iter().map(of).collect();
-        values.sort_by(f64::total_cmp);
-        values
-    };
-    let median = |of: fn(&Round) -> f64| {
-        let values = sorted(of);
-        let middle = values.len() / 2;
-        if values.is_empty() {
-            0.0
-        } else if values.len().is_multiple_of(2) {
-            f64::midpoint(values[middle - 1], values[middle])
-        } else {
-            values[middle]
-        }
-    };
-    let rates = sorted(|round| round.rate);
+fn cell(row: Row, connections: usize, server: &str, rounds: Vec<Round>) -> Cell {
+    let of = |of: fn(&Round) -> f64| median(rounds.iter().map(of).collect());
+    let rates = rounds.iter().map(|round| round.rate);
     Cell {
         row,
         connections,
         server: server.to_owned(),
-        rate: median(|round| round.rate),
-        cpu: median(|round| round.cpu),
-        p50: median(|round| round.p50),
-        p99: median(|round| round.p99),
-        range: (rates.first().copied().unwrap_or(0.0), rates.last().copied().unwrap_or(0.0)),
+        rate: of(|round| round.rate),
+        cpu: of(|round| round.cpu),
+        p50: of(|round| round.p50),
+        p99: of(|round| round.p99),
+        range: (rates.clone().fold(f64::INFINITY, f64::min), rates.fold(0.0, f64::max)),
+        rounds,
+    }
+}
+
+impl Cell {
+    /// The median of the ratios of the same rounds of this and another cell: rounds of one number ran one
+    /// after the other, so what disturbed the machine for longer than a window is in both.
+    #[must_use]
+    pub fn ratio(&self, other: &Cell, of: fn(&Round) -> f64) -> f64 {
+        median(self.rounds.iter().zip(&other.rounds).map(|(a, b)| of(a) / of(b)).collect())
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.is_empty() {
+        0.0
+    } else if values.len().is_multiple_of(2) {
+        f64::midpoint(values[middle - 1], values[middle])
+    } else {
+        values[middle]
     }
 }
 
