@@ -1,0 +1,346 @@
+//! What can be asked on the command line; `--help` is written here.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const AFTER_HELP: &str = "\
+A first look:
+  mimar new notes           a small project to start from
+  mimar dev notes           check it, serve it, reload it on every save
+  mimar explain E0105       what a fault means, and how to mend it
+
+Exit codes:
+  0  it worked
+  1  the model has errors, or a check found something to change
+  2  the command line is wrong
+  3  the world failed: a file, the database, the network, a row of data
+
+Environment:
+  MIMAR_JWT_SECRET          secret of HS256 tokens, 32 bytes or more
+  MIMAR_JWT_PUBLIC_KEY      public key or keys (PEM) of RS256, ES256, ES384 or EdDSA tokens
+  NO_COLOR                  no colours, whatever the terminal can do";
+
+/// Turns one architecture, written down, into a backend that runs.
+///
+/// Mimar reads the `*.mimar` files of a folder as one model, checks it as a compiler checks code, and serves it:
+/// a REST API over an embedded database, with the policies of the model in every statement.
+#[derive(Debug, Parser)]
+#[command(name = "mimar", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// When to use colours.
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, value_name = "WHEN")]
+    pub(crate) color: Color,
+    /// Say more on stderr; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal that can, unless NO_COLOR is set.
+    Auto,
+    /// Also into files and pipes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+impl Color {
+    pub(crate) fn apply(self) {
+        match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    New(New),
+    Check(Check),
+    Fmt(Fmt),
+    Explain(Explain),
+    Dev(Dev),
+    Serve(Serve),
+    Openapi(Openapi),
+    #[command(subcommand)]
+    Data(DataCommand),
+    Token(Token),
+    Completions(Completions),
+    /// Print the language reference, in Markdown.
+    Reference,
+}
+
+/// Start a project from a small template.
+///
+/// Makes the folder with an architecture of about forty lines, a README and a .gitignore; `mimar dev` serves it at
+/// once.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  mimar new notes && mimar dev notes")]
+pub(crate) struct New {
+    /// The folder to make; its last part names the app.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: PathBuf,
+}
+
+/// Check a model and show everything that is wrong with it.
+///
+/// Every fault is shown at once, each with its place, the reason and, where there is one, the edit that mends it.
+/// What the model says and this version does not carry out yet is shown as a note.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar check\n  mimar check examples/shop --format json\n\nExit code 1 if \
+                  there are errors; warnings and notes alone are 0."
+)]
+pub(crate) struct Check {
+    /// A folder (all *.mimar files under it are one model) or one file.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// How to print what was found.
+    #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Leave notes out.
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Drawn for people.
+    Human,
+    /// One JSON object for programs: {"errors", "warnings", "notes", "diagnostics": [...]}.
+    Json,
+}
+
+/// Lay files out in the one way there is.
+///
+/// Comments stay where they are; a file that cannot be parsed is left as it is and its faults are shown.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar fmt\n  mimar fmt --check shop.mimar    exit code 1 if it would change"
+)]
+pub(crate) struct Fmt {
+    /// Files and folders; `-` formats standard input to standard output.
+    #[arg(default_value = ".")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Change nothing; name the files that would change and exit with 1 if there are any.
+    #[arg(long)]
+    pub(crate) check: bool,
+}
+
+/// Explain a code that `check` prints.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar explain E0105\n  mimar explain        all codes with their titles"
+)]
+pub(crate) struct Explain {
+    /// The code, in any letter case.
+    #[arg(value_name = "CODE")]
+    pub(crate) code: Option<String>,
+}
+
+/// Serve a model while you write it.
+///
+/// Checks the model, keeps a database for it, loads the rows of its `data` folder into a new database, and serves
+/// it. Every save reloads it: tables follow as long as nothing is lost, and a broken edit keeps the last good model
+/// serving.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar dev\n  mimar dev examples/chinook --listen 127.0.0.1:8080\n  mimar dev \
+                  --fresh              begin with an empty database\n\nFiles it keeps in the project: \
+                  .mimar/dev.db (or the sqlite file that `environment dev` names)\nand .mimar/secret, which signs \
+                  the tokens it prints."
+)]
+pub(crate) struct Dev {
+    /// The project's folder, or one file.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Where to listen [default: 127.0.0.1:7777, or the next free port].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Delete the development database and begin anew.
+    #[arg(long)]
+    pub(crate) fresh: bool,
+    /// Change tables even where stored values are lost.
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
+}
+
+/// Serve a model in production.
+///
+/// The database must hold exactly the tables of the model; a new one is created. SIGTERM and SIGINT stop accepting,
+/// finish what is under way within ten seconds and end. Tokens are verified with MIMAR_JWT_SECRET or
+/// MIMAR_JWT_PUBLIC_KEY.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  MIMAR_JWT_PUBLIC_KEY=\"$(cat issuer.pem)\" mimar serve shop --listen \
+                        0.0.0.0:8080 --database /var/lib/shop.db"
+)]
+pub(crate) struct Serve {
+    /// The project's folder, or one file.
+    pub(crate) path: PathBuf,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7777", env = "MIMAR_LISTEN")]
+    pub(crate) listen: SocketAddr,
+    /// The database file [default: <project>/.mimar/data.db].
+    #[arg(long, value_name = "FILE", env = "MIMAR_DATABASE")]
+    pub(crate) database: Option<PathBuf>,
+    /// Threads that answer requests [default: one for each processor].
+    #[arg(long, value_name = "N", env = "MIMAR_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) workers: Option<u16>,
+    /// Secret of HS256 tokens, 32 bytes or more.
+    #[arg(long, env = "MIMAR_JWT_SECRET", hide_env_values = true, hide = true)]
+    pub(crate) jwt_secret: Option<String>,
+    /// Public keys of tokens, PEM.
+    #[arg(long, env = "MIMAR_JWT_PUBLIC_KEY", hide_env_values = true, hide = true)]
+    pub(crate) jwt_public_key: Option<String>,
+}
+
+/// Print the API as an OpenAPI 3.1 document.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  mimar openapi shop --output openapi.json")]
+pub(crate) struct Openapi {
+    /// The project's folder, or one file.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Write it to a file instead of standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Bring rows in and out.
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    Load(DataLoad),
+    Dump(DataDump),
+}
+
+/// Load the files of a folder, all or nothing.
+///
+/// Each file holds the rows of one entity and is called after it: `Track.csv` or `Track.jsonl`. The first line of a
+/// CSV file names its fields, a line of a JSON Lines file is one object. References are keys; rows of parts name
+/// their root in a column called after it (`invoice`). An empty cell is an absent value, a quoted empty one ("") an
+/// empty text. Computed fields may be left out.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  mimar data load exports --project shop --database shop.db")]
+pub(crate) struct DataLoad {
+    /// The folder with the files.
+    pub(crate) folder: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: DataPlace,
+}
+
+/// Write every row to files, one for each entity.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  mimar data dump backup --project shop --format jsonl")]
+pub(crate) struct DataDump {
+    /// The folder to write to; it is made, and must not hold files of these names.
+    pub(crate) folder: PathBuf,
+    /// What the files are.
+    #[arg(long, value_enum, default_value_t = FileKind::Csv, value_name = "FORMAT")]
+    pub(crate) format: FileKind,
+    #[command(flatten)]
+    pub(crate) place: DataPlace,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FileKind {
+    /// Comma-separated values (RFC 4180) with a header line.
+    Csv,
+    /// JSON Lines: one object on each line.
+    Jsonl,
+}
+
+/// Which model, which database.
+#[derive(Debug, Args)]
+pub(crate) struct DataPlace {
+    /// The project's folder, or one file.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) project: PathBuf,
+    /// The database file [default: the one that `mimar dev` keeps].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) database: Option<PathBuf>,
+}
+
+/// Make a token for development.
+///
+/// It is signed with MIMAR_JWT_SECRET, or else with the secret that `mimar dev` keeps in the project.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  curl -H \"Authorization: Bearer $(mimar token --role clerk --subject 7)\" \
+                        localhost:7777/v1/orders"
+)]
+pub(crate) struct Token {
+    /// A role of the model.
+    #[arg(long)]
+    pub(crate) role: String,
+    /// Whom the token speaks of: for a role whose callers are rows, the row's key.
+    #[arg(long)]
+    pub(crate) subject: Option<String>,
+    /// How long it holds, such as 30m, 12h or 7d.
+    #[arg(long, default_value = "24h", value_parser = lifetime, value_name = "TIME")]
+    pub(crate) lifetime: std::time::Duration,
+    /// The project's folder, or one file.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) project: PathBuf,
+    /// The secret to sign with.
+    #[arg(long, env = "MIMAR_JWT_SECRET", hide_env_values = true, hide = true)]
+    pub(crate) secret: Option<String>,
+}
+
+/// Print completions for a shell.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mimar completions bash > ~/.local/share/bash-completion/completions/mimar"
+)]
+pub(crate) struct Completions {
+    /// Which shell.
+    pub(crate) shell: Shell,
+}
+
+fn lifetime(text: &str) -> Result<std::time::Duration, String> {
+    let wrong = || "must be a whole number and s, m, h or d, such as 12h".to_owned();
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u32 = text[..text.len() - 1].parse().map_err(|_| wrong())?;
+    Ok(std::time::Duration::from_secs(u64::from(number) * factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_lifetime_has_a_unit() {
+        assert_eq!(super::lifetime("12h").unwrap().as_secs(), 43_200);
+        for wrong in ["", "h", "12", "-1h", "1.5h", "12é"] {
+            assert!(super::lifetime(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The commands that need no server.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod explain;
+pub(crate) mod fmt;
+pub(crate) mod new;
+pub(crate) mod openapi;
+pub(crate) mod reference;
+pub(crate) mod serve;
+pub(crate) mod token;

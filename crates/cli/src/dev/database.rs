@@ -1,0 +1,83 @@
+//! The database of development: it follows the model as long as nothing is lost.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use engine::Loaded;
+use schema::{Change, Loss};
+use store::{Options, Store};
+
+use crate::data;
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// Opens the database; `fresh` deletes it before.
+pub(super) fn open(path: &Path, fresh: bool) -> Result<Store, Failure> {
+    if fresh {
+        for ending in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(ending);
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::file("delete", file)(error));
+                }
+                _ => {}
+            }
+        }
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
+    }
+    Ok(Store::open(path, Options::default())?)
+}
+
+/// Gives the database the tables of the model; whether it was empty before.
+pub(super) fn follow(store: &Store, loaded: &Loaded, accept_loss: bool) -> Result<bool, Failure> {
+    store.know(&loaded.schema.tables);
+    let Some(mismatch) = engine::verify_schema(store, &loaded.schema)? else {
+        data::recompute(store, loaded, false)?;
+        return Ok(false);
+    };
+    may_change(store, &mismatch.change, accept_loss)?;
+    store.execute_schema(&mismatch.change.statements)?;
+    if mismatch.empty {
+        data::note_formulas(store, loaded)?;
+    } else {
+        for line in &mismatch.change.summary {
+            crate::screen::note(line);
+        }
+        data::recompute(store, loaded, !mismatch.change.recompute.is_empty())?;
+    }
+    Ok(mismatch.empty)
+}
+
+/// Whether a change may happen: nothing is lost, or that was accepted.
+pub(super) fn may_change(store: &Store, change: &Change, accept_loss: bool) -> Result<(), Failure> {
+    let losses = engine::real_losses(store, change)?;
+    let sentences = |wanted: &dyn Fn(&&Loss) -> bool| {
+        let lines: Vec<String> =
+            losses.iter().filter(wanted).map(|loss| format!("  {}", loss.sentence)).collect();
+        lines.join("\n")
+    };
+    if losses.iter().any(|loss| loss.blocks) {
+        return Err(Failure::Blocked { losses: sentences(&|loss| loss.blocks) });
+    }
+    if !losses.is_empty() && !accept_loss {
+        return Err(Failure::Lossy { losses: sentences(&|_| true) });
+    }
+    Ok(())
+}
+
+/// Loads the project's `data` folder into a new database, if there is one.
+pub(super) fn fill(
+    project: &Project,
+    store: &Store,
+    loaded: &Loaded,
+) -> Result<Option<data::Loaded>, Failure> {
+    let folder = project.root.join("data");
+    if !folder.is_dir() {
+        return Ok(None);
+    }
+    data::load(&folder, store, loaded).map(Some)
+}

@@ -1,0 +1,130 @@
+//! Follows the files: every save becomes the model that is served, if it holds.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use engine::{Engine, Loaded};
+use store::Store;
+use syntax::Severity;
+use tokio::runtime::Handle;
+
+use super::banner::time;
+use super::database::may_change;
+use crate::data;
+use crate::failure::Failure;
+use crate::project::{self, Project};
+use crate::screen::{self, DIM, GREEN, RED, styled};
+
+/// How often the files are looked at. Looking costs a few system calls and works on every file system, also on those
+/// of containers and networks, which send no events.
+const INTERVAL: Duration = Duration::from_millis(25);
+/// How long a file must stay as it is before it is read: editors write in pieces.
+const SETTLED: Duration = Duration::from_millis(5);
+
+/// What is watched, and what follows it.
+pub(super) struct Watched {
+    pub(super) path: PathBuf,
+    pub(super) texts: Vec<(String, String)>,
+    pub(super) store: Store,
+    pub(super) engine: Arc<Engine>,
+    pub(super) handle: Handle,
+    pub(super) accept_loss: bool,
+}
+
+type Snapshot = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+/// Looks at the files for as long as the process lives.
+pub(super) fn watch(mut watched: Watched) {
+    let mut seen = snapshot(&watched);
+    loop {
+        let looked = Instant::now();
+        let mut now = snapshot(&watched);
+        let cost = looked.elapsed();
+        if now != seen {
+            // Until two looks agree, but not for ever: somebody may be writing all the time.
+            for _ in 0..20 {
+                std::thread::sleep(SETTLED);
+                let again = snapshot(&watched);
+                if again == now {
+                    break;
+                }
+                now = again;
+            }
+            seen = now;
+            follow(&mut watched);
+        }
+        // A tree so large that looking takes long is looked at less often.
+        std::thread::sleep(INTERVAL.max(cost * 20));
+    }
+}
+
+fn snapshot(watched: &Watched) -> Snapshot {
+    let files = project::files(&watched.path).unwrap_or_default();
+    files
+        .into_iter()
+        .filter_map(|file| {
+            let facts = std::fs::metadata(&file).ok()?;
+            Some((file, facts.len(), facts.modified().ok()))
+        })
+        .collect()
+}
+
+fn follow(watched: &mut Watched) {
+    let began = Instant::now();
+    let texts = match project::texts(&watched.path) {
+        Ok(texts) => texts,
+        // A file on its way from one place to another: the next look finds it.
+        Err(failure) => return kept(&failure),
+    };
+    if texts == watched.texts {
+        return;
+    }
+    watched.texts.clone_from(&texts);
+    let project = Project::of(project::root_of(&watched.path), texts);
+    if project.model.is_none() {
+        project.draw(|diagnostic| diagnostic.severity != Severity::Note);
+        screen::note(&format!(
+            "{}: {}; the last good model is served on\n",
+            styled(RED, "not reloaded"),
+            project.counts().sentence()
+        ));
+        return;
+    }
+    let Ok((project, model)) = project.valid() else { return };
+    project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
+    let tables = Arc::new(schema::derive(&model));
+    let loaded = Loaded::new(Arc::new(model), tables);
+    match swap(watched, loaded) {
+        Ok(summary) => {
+            let what = if summary.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", summary.join(", "))
+            };
+            screen::note(&format!(
+                "{} in {}{}",
+                styled(GREEN, "reloaded"),
+                time(began.elapsed()),
+                styled(DIM, what)
+            ));
+        }
+        Err(failure) => kept(&failure),
+    }
+}
+
+fn kept(failure: &Failure) {
+    screen::complain(failure);
+    screen::note(&format!("{}: the last good model is served on\n", styled(RED, "not reloaded")));
+}
+
+/// Brings the tables along and swaps the model; what changed in the tables.
+fn swap(watched: &Watched, loaded: Loaded) -> Result<Vec<String>, Failure> {
+    let mismatch = engine::verify_schema(&watched.store, &loaded.schema)?;
+    let change = mismatch.map(|mismatch| mismatch.change).unwrap_or_default();
+    may_change(&watched.store, &change, watched.accept_loss)?;
+    watched.handle.block_on(watched.engine.swap(loaded, change.statements))?;
+    let loaded = watched.engine.loaded();
+    data::recompute(&watched.store, &loaded, !change.recompute.is_empty())?;
+    Ok(change.summary)
+}

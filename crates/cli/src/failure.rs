@@ -1,0 +1,134 @@
+//! Why a command failed, and the exit code that says so.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use engine::identity::KeyFault;
+use store::StoreFault;
+
+/// Why a command failed. The text is for people; empty where everything was shown already.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The model has errors, which were drawn.
+    #[error("")]
+    Model,
+    /// Files are not laid out as `fmt` would; they were named.
+    #[error("")]
+    Unformatted,
+    /// A code that does not exist.
+    #[error("there is no code `{code}`{}", suggestion(*.nearest))]
+    UnknownCode { code: String, nearest: Option<&'static str> },
+    /// A role that does not exist.
+    #[error("the model has no role `{role}`; its roles are: {known}")]
+    UnknownRole { role: String, known: String },
+    /// A subject that no row can have.
+    #[error(
+        "`{subject}` cannot be the key of a {entity}, and callers of the role `{role}` are rows of it"
+    )]
+    Subject { subject: String, entity: String, role: String },
+    /// Nothing to read.
+    #[error("there is no *.mimar file in {}\n\nmimar new NAME makes a project to start from", path.display())]
+    NoFiles { path: PathBuf },
+    /// A path that exists already.
+    #[error("{} exists already; choose another name, or remove it first", path.display())]
+    Exists { path: PathBuf },
+    /// A name that no project can have.
+    #[error(
+        "`{name}` cannot name an app: it must begin with a letter and have letters, digits, `-` and `_` only"
+    )]
+    Name { name: String },
+    /// A file or folder failed.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    File { doing: &'static str, path: PathBuf, source: io::Error },
+    /// A file that is no text.
+    #[error("{} is not UTF-8 text (the first odd byte is at {at})", path.display())]
+    NotText { path: PathBuf, at: usize },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The runtime cannot be started.
+    #[error("cannot start the runtime: {0}")]
+    Runtime(io::Error),
+    /// The address is not to be had.
+    #[error("cannot listen on {address}: {source}{}", listen_help(.source))]
+    Listen { address: SocketAddr, source: io::Error },
+    /// The server failed.
+    #[error("the server failed: {0}")]
+    Server(String),
+    /// Tables would lose values.
+    #[error(
+        "the tables cannot follow the model without losing what they hold:\n{losses}\n\nUndo the edit, do as said \
+         above, or run `mimar dev` once with --accept-loss to drop it or --fresh to begin with an empty database"
+    )]
+    Lossy { losses: String },
+    /// Tables cannot follow, even if told to lose values.
+    #[error(
+        "the tables cannot follow the model:\n{losses}\n\nUndo the edit, do as said above, or run `mimar dev` once \
+         with --fresh to begin with an empty database"
+    )]
+    Blocked { losses: String },
+    /// The database is of another model.
+    #[error(
+        "the database {} does not hold the tables of this model:\n{summary}\n\nServe it with the model it was made \
+         for, or give an empty database with --database",
+        path.display()
+    )]
+    Differs { path: PathBuf, summary: String },
+    /// Tokens could not be verified.
+    #[error(
+        "the model grants things to roles, and there is no key to verify tokens with\n\nSet MIMAR_JWT_SECRET \
+         (HS256, 32 bytes or more; `openssl rand -base64 32` makes one) or\nMIMAR_JWT_PUBLIC_KEY (PEM of an RSA, \
+         P-256, P-384 or Ed25519 key)"
+    )]
+    NoKey,
+    /// A key that is none.
+    #[error("{variable}: {source}")]
+    Key { variable: &'static str, source: KeyFault },
+    /// A request to ourselves failed.
+    #[error("{0}")]
+    Fault(#[from] operation::Fault),
+    /// A row of a file is wrong; everything about it is said.
+    #[error("{0}\n\nNothing was loaded")]
+    Data(#[from] crate::data::DataFault),
+}
+
+impl Failure {
+    /// 1 where a check found something, 3 where the world failed; 2 is what the command line answers itself.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Self::Model | Self::Unformatted => 1,
+            Self::UnknownCode { .. }
+            | Self::UnknownRole { .. }
+            | Self::Subject { .. }
+            | Self::Name { .. } => 2,
+            _ => 3,
+        }
+    }
+
+    /// A failed file operation, for `map_err`.
+    pub(crate) fn file(
+        doing: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { doing, path, source }
+    }
+}
+
+fn suggestion(code: Option<&str>) -> String {
+    code.map_or_else(
+        || "; `mimar explain` lists them all".to_owned(),
+        |code| format!("; the nearest is `{code}`, and `mimar explain` lists them all"),
+    )
+}
+
+fn listen_help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "\n\nAnother program has the port; --listen takes another",
+        io::ErrorKind::PermissionDenied => {
+            "\n\nPorts below 1024 need a privilege; --listen takes another"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,205 @@
+//! A project: the files under a folder, read as one model.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use model::{Model, Valid};
+use syntax::{Diagnostic, FileId, Look, Parse, Severity, Source};
+
+use crate::failure::Failure;
+use crate::screen;
+
+/// Folders that are never looked into; neither are hidden ones.
+const PASSED_OVER: &[&str] = &["target", "node_modules"];
+
+/// A project's files, parsed and checked.
+#[derive(Debug)]
+pub(crate) struct Project {
+    /// The folder that `data` and `.mimar` stand in.
+    pub(crate) root: PathBuf,
+    pub(crate) files: Vec<File>,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// The model, if it has no errors.
+    pub(crate) model: Option<Valid<Model>>,
+}
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct File {
+    /// As it is shown.
+    pub(crate) shown: String,
+    pub(crate) parse: Parse,
+}
+
+/// What was found, by severity.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) errors: usize,
+    pub(crate) warnings: usize,
+    pub(crate) notes: usize,
+}
+
+impl Project {
+    /// Reads, parses and checks the files at `path`.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let texts = texts(path)?;
+        Ok(Self::of(root_of(path), texts))
+    }
+
+    /// Parses and checks texts, each with the name it is shown by.
+    pub(crate) fn of(root: PathBuf, texts: Vec<(String, String)>) -> Self {
+        let files: Vec<File> = (0_u32..)
+            .zip(texts)
+            .map(|(id, (shown, text))| File { shown, parse: syntax::parse(FileId(id), text) })
+            .collect();
+        let parses: Vec<&Parse> = files.iter().map(|file| &file.parse).collect();
+        let (model, found) = model::check(&parses);
+        let mut diagnostics: Vec<Diagnostic> =
+            files.iter().flat_map(|file| file.parse.diagnostics.iter().cloned()).collect();
+        diagnostics.extend(found);
+        diagnostics.sort_by_key(|d| (d.primary.span.file.0, d.primary.span.start, d.severity));
+        let model = Valid::new(model, &diagnostics);
+        Self { root, files, diagnostics, model }
+    }
+
+    /// The model, or a failure after everything that is wrong with it was drawn on stderr.
+    pub(crate) fn valid(mut self) -> Result<(Self, Valid<Model>), Failure> {
+        match self.model.take() {
+            Some(model) => Ok((self, model)),
+            None => {
+                self.draw(|diagnostic| diagnostic.severity != Severity::Note);
+                Err(Failure::Model)
+            }
+        }
+    }
+
+    /// What the model says and the runtime does not carry out yet.
+    pub(crate) fn deferred(model: &Model) -> Vec<Diagnostic> {
+        model::deferred(model)
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for diagnostic in &self.diagnostics {
+            match diagnostic.severity {
+                Severity::Error => counts.errors += 1,
+                Severity::Warning => counts.warnings += 1,
+                Severity::Note => counts.notes += 1,
+            }
+        }
+        counts
+    }
+
+    /// Draws diagnostics on stderr.
+    pub(crate) fn draw(&self, wanted: impl Fn(&Diagnostic) -> bool) {
+        let wanted: Vec<Diagnostic> =
+            self.diagnostics.iter().filter(|diagnostic| wanted(diagnostic)).cloned().collect();
+        // Drawn with colours always: the stream strips them where they do not belong.
+        let look = Look { color: true, width: screen::width() };
+        let text = syntax::render(&wanted, |id| self.source(id), look);
+        if !text.is_empty() {
+            screen::note(text.trim_end_matches('\n'));
+            screen::note("");
+        }
+    }
+
+    /// A file as reports show it.
+    pub(crate) fn source(&self, id: FileId) -> Option<Source<'_>> {
+        let file = self.files.get(id.0 as usize)?;
+        Some(Source { path: &file.shown, text: &file.parse.text })
+    }
+
+    /// What `mimar dev` keeps in the project.
+    pub(crate) fn own_folder(&self) -> PathBuf {
+        self.root.join(".mimar")
+    }
+
+    /// The database of development: what `environment dev` says, or one of its own.
+    pub(crate) fn dev_database(&self, model: &Model) -> PathBuf {
+        let named =
+            model.environments.iter().filter(|environment| environment.name == "dev").find_map(
+                |environment| match &environment.store {
+                    Some((engine, Some(file))) if engine == "sqlite" => Some(self.root.join(file)),
+                    _ => None,
+                },
+            );
+        named.unwrap_or_else(|| self.own_folder().join("dev.db"))
+    }
+}
+
+impl Counts {
+    /// `2 errors, 1 warning`
+    pub(crate) fn sentence(self) -> String {
+        let parts = [
+            (self.errors, "error", "errors"),
+            (self.warnings, "warning", "warnings"),
+            (self.notes, "note", "notes"),
+        ];
+        parts
+            .iter()
+            .filter(|(number, ..)| *number > 0)
+            .map(|(number, one, many)| screen::count(*number as u64, one, many))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// The folder of a project that was given as a folder or as a file.
+pub(crate) fn root_of(path: &Path) -> PathBuf {
+    if path.is_dir() {
+        return path.to_owned();
+    }
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// The texts of a project's files, in the order of their paths.
+pub(crate) fn texts(path: &Path) -> Result<Vec<(String, String)>, Failure> {
+    let files = files(path)?;
+    if files.is_empty() {
+        return Err(Failure::NoFiles { path: path.to_owned() });
+    }
+    files.into_iter().map(|file| Ok((shown(&file), read_text(&file)?))).collect()
+}
+
+/// The `*.mimar` files at a path, sorted.
+pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let kind = fs::metadata(path).map_err(Failure::file("read", path))?;
+    if !kind.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![path.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(Failure::file("read", &folder))? {
+            let entry = entry.map_err(Failure::file("read", &folder))?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            // Links are not followed: a ring of them would never end.
+            let kind = entry.file_type().map_err(Failure::file("read", entry.path()))?;
+            if kind.is_dir() && !name.starts_with('.') && !PASSED_OVER.contains(&&*name) {
+                folders.push(entry.path());
+            } else if !kind.is_dir() && name.ends_with(".mimar") && !name.starts_with('.') {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A file's text.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    let bytes = fs::read(path).map_err(Failure::file("read", path))?;
+    String::from_utf8(bytes).map_err(|error| Failure::NotText {
+        path: path.to_owned(),
+        at: error.utf8_error().valid_up_to(),
+    })
+}
+
+/// A path as people wrote it, without a leading `./`.
+pub(crate) fn shown(path: &Path) -> String {
+    path.strip_prefix("./").unwrap_or(path).display().to_string()
+}
