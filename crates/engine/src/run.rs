@@ -117,12 +117,25 @@ impl Engine {
         let lowered = loaded.plan.lower(intent, caller, microseconds_now())?;
         match lowered.operation {
             Operation::Read { read, binds } => {
-                answer(loaded, self.store.read(&read, &binds)?, &lowered.reply)
+                let rows = self.store.read(&read, &binds)?;
+                if let (Rows::Page { count: 0, .. }, Some(owner)) = (&rows, &lowered.when_empty) {
+                    self.demand(owner)?;
+                }
+                answer(loaded, rows, &lowered.reply)
             }
             Operation::Write(write) => {
                 let written = self.store.write(*write).await?;
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
+        }
+    }
+
+    /// Whether what a page is of exists: no parts and no root are two answers.
+    fn demand(&self, owner: &Operation) -> Result<(), Fault> {
+        let Operation::Read { read, binds } = owner else { return Err(mixed_up()) };
+        match self.store.read(read, binds)? {
+            Rows::One(None) => Err(Fault::NotFound),
+            Rows::One(Some(_)) | Rows::Page { .. } => Ok(()),
         }
     }
 

@@ -1,7 +1,5 @@
 //! From an intent to an operation.
 
-use std::borrow::Borrow;
-
 use operation::{Fault, Operation};
 
 use crate::{Caller, CursorKey, Intent, Plan};
@@ -53,21 +51,7 @@ impl Plan {
     ///
     /// # Errors
     /// Everything that can be known to be wrong before the store is asked, all at once.
-    pub fn lower<'i>(
-        &self,
-        intent: impl Borrow<Intent<'i>>,
-        caller: &Caller,
-        now: i64,
-    ) -> Result<Lowered, Fault> {
-        self.lower_intent(intent.borrow(), caller, now)
-    }
-
-    fn lower_intent(
-        &self,
-        intent: &Intent<'_>,
-        caller: &Caller,
-        now: i64,
-    ) -> Result<Lowered, Fault> {
+    pub fn lower(&self, intent: &Intent<'_>, caller: &Caller, now: i64) -> Result<Lowered, Fault> {
         match intent {
             Intent::Read { entity, key, shape } => {
                 self.lower_read(*entity, key, shape, caller, now)

@@ -114,7 +114,7 @@ fn describe(fault: &Fault) -> String {
 fn check(role: &str, intent: impl FnOnce(&Plan) -> Intent<'static>, expected: Expect) {
     let plan = plan_of(SHOP);
     let caller = caller(&plan, role, ADA);
-    let text = match plan.lower(intent(&plan), &caller, 1_000_000) {
+    let text = match plan.lower(&intent(&plan), &caller, 1_000_000) {
         Err(fault) => describe(&fault),
         Ok(lowered) => match lowered.operation {
             Operation::Read { read, binds } => {
@@ -519,16 +519,16 @@ fn a_page_continues_behind_its_cursor() {
             ..list(Source::Entity(entity(&plan, "Order")), &[])
         })
     };
-    let first = plan.lower(page(None), &clerk, 0).unwrap();
+    let first = plan.lower(&page(None), &clerk, 0).unwrap();
     let plan::Reply::Page { cursor } = first.reply else { panic!("a list answers a page") };
     let values = [operation::Value::Int(5), operation::Value::Uuid([7; 16])];
     let next: &'static str = plan.cursor(&cursor, &values).leak();
-    let second = plan.lower(page(Some(next)), &clerk, 0).unwrap();
+    let second = plan.lower(&page(Some(next)), &clerk, 0).unwrap();
     let Operation::Read { binds, .. } = second.operation else { panic!("a list is a read") };
     assert_eq!(&binds[..2], &values);
     let stranger = Intent::List(List {
         after: Some(next),
         ..list(Source::Entity(entity(&plan, "Product")), &[])
     });
-    assert!(matches!(plan.lower(stranger, &clerk, 0), Err(Fault::Invalid(_))));
+    assert!(matches!(plan.lower(&stranger, &clerk, 0), Err(Fault::Invalid(_))));
 }
