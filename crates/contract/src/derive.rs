@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use model::{
     Action, Default as FieldDefault, Deprecation, EntityId, ExpressionKind, FieldId, Grantee,
-    Model, Policy, QueryId, RoleId, Type, Valid,
+    Model, Policy, QueryId, RoleId, Type, Valid, collection_path, kebab_case, snake_case,
 };
 use operation::Scalar;
 
@@ -12,7 +12,6 @@ use crate::contract::{
     Contract, Farewell, Filter, Grant, Labels, Member, Parameter, PartOf, QueryRoute, Record,
     Resource, Tag,
 };
-use crate::name::{kebab, operation_snake, plural_kebab};
 use crate::shape::Shape;
 
 /// The deepest include, in steps.
@@ -109,7 +108,7 @@ impl Names {
     }
 
     fn segment(&mut self, segment: String, service: &str) -> String {
-        let longer = format!("{}-{segment}", kebab(service));
+        let longer = format!("{}-{segment}", kebab_case(service));
         unique(&mut self.segments, HashSet::contains, segment, longer, "-")
     }
 }
@@ -193,14 +192,14 @@ fn resource(
     let (segment, path, item_path, part) = match part_of {
         None => {
             let service = &model.services[item.service.index()].name;
-            let segment = names.segment(plural_kebab(&item.name), service);
+            let segment = names.segment(collection_path(&item.name), service);
             let path = format!("{prefix}/{segment}");
             let item_path = format!("{path}/{{{key_name}}}");
             (segment, path, item_path, None)
         }
         Some(part) => {
             // The root may come later in the model: the paths follow when all roots have theirs.
-            let mut root_parameter = operation_snake(&model[part.root].name);
+            let mut root_parameter = snake_case(&model[part.root].name);
             if root_parameter == key_name {
                 root_parameter.push_str("_key");
             }
@@ -212,7 +211,7 @@ fn resource(
                 maximum: part.maximum,
                 positional: model[item.key].is_position,
             };
-            (kebab(&part.name), String::new(), String::new(), Some(part_of))
+            (kebab_case(&part.name), String::new(), String::new(), Some(part_of))
         }
     };
     let update = granted(Action::Update);
@@ -432,7 +431,7 @@ fn steps(model: &Model, resources: &[Resource], at: EntityId) -> Vec<(String, En
 fn query(model: &Model, contract: &Contract, id: QueryId, names: &mut Names) -> QueryRoute {
     let item = &model[id];
     let service = &model.services[item.service.index()].name;
-    let segment = names.segment(kebab(&item.name), service);
+    let segment = names.segment(kebab_case(&item.name), service);
     let asked = grant(model, item.policies.iter());
     let read = &contract.resource(item.entity).read;
     let either = if asked.anyone { &read.roles } else { &asked.roles };

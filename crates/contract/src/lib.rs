@@ -4,7 +4,6 @@
 mod contract;
 mod derive;
 mod example;
-mod name;
 mod openapi;
 mod schema;
 mod shape;

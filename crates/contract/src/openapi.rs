@@ -4,7 +4,6 @@ use serde_json::{Map, Value, json};
 
 use crate::contract::{Contract, Farewell, Filter, Grant, QueryRoute, Resource};
 use crate::example;
-use crate::name::{operation_snake, plural_kebab};
 use crate::schema::{self, Body, Way};
 use crate::shape::Shape;
 
@@ -676,12 +675,12 @@ fn filter_parameters(contract: &Contract, filter: &Filter) -> Vec<Value> {
 
 /// `invoice_line`
 fn one(resource: &Resource) -> String {
-    operation_snake(&resource.name)
+    model::snake_case(&resource.name)
 }
 
 /// `invoice_lines`
 fn many(resource: &Resource) -> String {
-    plural_kebab(&resource.name).replace('-', "_")
+    model::plural(&one(resource))
 }
 
 fn words(name: &str) -> String {
