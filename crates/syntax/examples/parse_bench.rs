@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release -p mimar-syntax --example parse_bench [ENTITIES]`
 
+#![expect(clippy::print_stdout, reason = "the figure is the output")]
+
 use std::fmt::Write;
 use std::time::Instant;
 

@@ -7,14 +7,13 @@ const SHOP: &str = include_str!("../../../examples/shop/shop.mimar");
 const ALL: &str = include_str!("all.mimar");
 
 fn formatted(text: &str) -> String {
-    let parse = parse(FileId(0), text);
-    match format(&parse) {
-        Ok(text) => text,
-        Err(errors) => {
-            let source = |_| Some(syntax::Source { path: "test.mimar", text });
-            panic!("{}", syntax::render(&errors, source, syntax::Look::default()))
-        }
-    }
+    let source = |_| Some(syntax::Source { path: "test.mimar", text });
+    let (formatted, errors) = match format(&parse(FileId(0), text)) {
+        Ok(formatted) => (formatted, Vec::new()),
+        Err(errors) => (String::new(), errors),
+    };
+    assert_eq!(syntax::render(&errors, source, syntax::Look::default()), "");
+    formatted
 }
 
 /// The tokens that mean something.
@@ -40,9 +39,7 @@ fn check(text: &str) -> String {
     assert_eq!(words(text), words(&once), "tokens");
     assert_eq!(comments(text), comments(&once), "comments");
     let twice = formatted(&once);
-    if once != twice {
-        panic!("formatted twice: {}", difference(&once, &twice));
-    }
+    assert!(once == twice, "formatted twice: {}", difference(&once, &twice));
     assert!(!once.contains("\n\n\n"), "{once}");
     assert!(once.lines().all(|line| line.trim_end() == line), "{once}");
     once

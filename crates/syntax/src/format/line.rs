@@ -295,10 +295,10 @@ impl<'p> Lines<'p> {
             }
             let widest = rendered[start..end].iter().map(|line| line.chars().count()).max();
             let column = widest.unwrap_or(0) + COMMENT_GAP;
-            for index in start..end {
-                let pad = column - rendered[index].chars().count();
-                rendered[index].extend(std::iter::repeat_n(' ', pad));
-                rendered[index].push_str(self.lines[index].comment.unwrap_or(""));
+            for (text, line) in rendered[start..end].iter_mut().zip(&self.lines[start..end]) {
+                let pad = column - text.chars().count();
+                text.extend(std::iter::repeat_n(' ', pad));
+                text.push_str(line.comment.unwrap_or(""));
             }
             start = end;
         }

@@ -74,10 +74,10 @@ impl<'p> Plan<'p> {
         for (token, column) in columns(parse) {
             pieces[piece_of[token as usize]].column = Some(column);
         }
-        for index in 0..pieces.len() {
-            pieces[index].owner = owner_of(index).kind;
-            if pieces[index].owner == NodeKind::AuthPassword {
-                pieces[index].column_behind = Some(Column { key: Key::AuthValue, right: None });
+        for (index, piece) in pieces.iter_mut().enumerate() {
+            piece.owner = owner_of(index).kind;
+            if piece.owner == NodeKind::AuthPassword {
+                piece.column_behind = Some(Column { key: Key::AuthValue, right: None });
             }
         }
         for index in 1..pieces.len() {
@@ -139,7 +139,7 @@ fn pieces(parse: &Parse) -> (Vec<Piece<'_>>, Vec<Comment<'_>>, Vec<u32>) {
             }
             TokenKind::Comment | TokenKind::DocComment => {
                 let is_behind = !has_line;
-                let blank = breaks > 1 && !pieces.is_empty() || breaks > 1 && !comments.is_empty();
+                let blank = breaks > 1 && !(pieces.is_empty() && comments.is_empty());
                 comments.push(Comment { text: text.trim_end(), is_behind, blank });
                 breaks = 0;
                 has_line = true;

@@ -94,7 +94,8 @@ impl Parser<'_> {
     /// `(a: T, b: T)`
     pub(super) fn parameters(&mut self) {
         let parameters = self.start(NodeKind::Parameters);
-        if !self.expect(TokenKind::LeftParen) && !(self.is_parameter() && !self.starts_line()) {
+        let is_open = self.expect(TokenKind::LeftParen);
+        if !is_open && (!self.is_parameter() || self.starts_line()) {
             return self.finish(parameters);
         }
         self.bracketed(TokenKind::RightParen, Self::is_parameter, |parser| {

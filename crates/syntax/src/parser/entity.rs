@@ -75,7 +75,7 @@ impl Parser<'_> {
 
     pub(super) fn entity_member(&mut self, word: &str) {
         let next = self.nth(1).kind;
-        if next == TokenKind::Colon && word != "" {
+        if next == TokenKind::Colon && self.at(TokenKind::Word) {
             self.field();
             return self.unwanted_comma();
         }
