@@ -2,7 +2,7 @@
 
 use syntax::Span;
 
-use crate::{CommandId, EntityId, FieldId, QueryId, RoleId};
+use crate::{CommandId, EntityId, FieldId, QueryId, RoleId, ServiceId};
 
 /// `app`
 #[derive(Debug, Clone)]
@@ -178,6 +178,36 @@ pub struct Environment {
     pub span: Span,
     /// The engine of its store (`sqlite`, `postgres`), and the file or the variable that says where.
     pub store: Option<(String, Option<String>)>,
+    /// The engine of its shared cache (`redis`), and its address or the variable that says where.
+    pub cache: Option<(String, Option<String>)>,
+    /// The engine of its broker (`nats`, `kafka`, `rabbitmq`, `redis`), and where.
+    pub broker: Option<(String, Option<String>)>,
+    /// The provider and the region it runs in.
+    pub cloud: Option<(String, String)>,
+    /// What it may cost.
+    pub budget: Option<Budget>,
+    /// Services that run on their own; those left out share one process.
+    pub deployments: Vec<Deployment>,
+}
+
+/// `budget 900 USD per month`
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Budget {
+    /// Units of the currency in a month.
+    pub monthly: f64,
+    /// Its currency.
+    pub currency: crate::Currency,
+}
+
+/// `deploy sales x 2..20`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deployment {
+    /// The service.
+    pub service: ServiceId,
+    /// The fewest of it that run.
+    pub least: u32,
+    /// The most.
+    pub most: u32,
 }
 
 /// `decision`

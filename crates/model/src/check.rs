@@ -1,9 +1,11 @@
 //! From parsed files to a model.
 
 mod app;
+mod command;
 mod context;
 mod declare;
 mod entity;
+mod environment;
 mod expression;
 mod external;
 mod function;
@@ -15,8 +17,10 @@ mod path;
 mod policy;
 mod query;
 mod scope;
+mod statement;
 mod surface;
 mod type_expr;
+mod workflow;
 
 use syntax::{Diagnostic, Parse};
 
@@ -37,8 +41,13 @@ pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
     app::auth(&mut cx);
     entity::entities(&mut cx);
     query::queries(&mut cx);
+    command::signatures(&mut cx);
+    command::commands(&mut cx);
+    workflow::reactions(&mut cx);
     limit::limits(&mut cx);
     external::externals(&mut cx);
+    environment::environments(&mut cx);
+    environment::decisions(&mut cx);
     surface::collisions(&mut cx);
     let mut diagnostics = cx.diagnostics;
     // In the order of the text; what stands at one place keeps the order of the passes.

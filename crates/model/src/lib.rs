@@ -17,8 +17,8 @@ mod statement;
 mod ty;
 
 pub use architecture::{
-    App, Auth, Criterion, Decision, Deprecation, Environment, External, ExternalOperation, Load,
-    LoadEntry, Oidc, Role, Service, SignIn, Surface, Token,
+    App, Auth, Budget, Criterion, Decision, Deployment, Deprecation, Environment, External,
+    ExternalOperation, Load, LoadEntry, Oidc, Role, Service, SignIn, Surface, Token,
 };
 pub use behaviour::{
     Command, ErrorType, Event, Job, Limit, Parameter, Query, Slo, SortKey, Step, Subscription,

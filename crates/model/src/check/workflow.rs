@@ -1,0 +1,266 @@
+//! What follows from events and from time: subscriptions, webhooks, workflows, jobs.
+
+use syntax::ast::{self, WebhookMember, WorkflowMember};
+use syntax::{Diagnostic, Span};
+
+use super::context::{Context, Style};
+use super::declare::path_text;
+use super::entity::positive_duration;
+use super::names::{Declared, Reach, Space, find, wrong_kind};
+use super::scope::{Caller, Place, Scope};
+use super::statement::{Body, Kind, block, run, statements};
+use crate::{EventId, Parameter, Runnable, ServiceId, Step, Subscription};
+
+/// Nobody asks for what runs by itself.
+const BY_ITSELF: Caller = Caller::Nobody("this runs by itself: nobody asks for it");
+
+/// Fills in all of them.
+pub(crate) fn reactions(cx: &mut Context<'_>) {
+    for (view, service) in cx.source.subscriptions.clone() {
+        subscription(cx, view, service);
+    }
+    for position in 0..cx.source.webhooks.len() {
+        webhook(cx, position);
+    }
+    for position in 0..cx.source.workflows.len() {
+        workflow(cx, position);
+    }
+    for position in 0..cx.source.jobs.len() {
+        job(cx, position);
+    }
+}
+
+/// The event that a path names: events are heard across services.
+fn event<'a>(cx: &mut Context<'a>, service: ServiceId, path: ast::Path<'a>) -> Option<EventId> {
+    match find(cx, Space::Types, service, path, Reach::Everywhere, "event")? {
+        Declared::Event(id) => Some(id),
+        other => {
+            wrong_kind(cx, path.span(), path_text(path), other, "an event");
+            None
+        }
+    }
+}
+
+/// Members of an event as what is in scope.
+fn members(cx: &Context<'_>, event: EventId) -> Vec<Parameter> {
+    cx.model.events[event.index()]
+        .fields
+        .iter()
+        .map(|field| &cx.model[*field])
+        .map(|field| Parameter {
+            name: field.name.clone(),
+            span: field.span,
+            ty: field.ty.clone(),
+            optional: field.optional,
+        })
+        .collect()
+}
+
+fn subscription<'a>(cx: &mut Context<'a>, view: ast::On<'a>, service: ServiceId) {
+    let (Some(path), Some(run_view)) = (view.event(), view.run()) else { return };
+    let Some(event) = event(cx, service, path) else { return };
+    let mut scope = Scope::new(Place::Body, service, BY_ITSELF);
+    scope.parameters = members(cx, event);
+    let Some(invocation) = run(cx, &mut scope, run_view, Kind::Step) else { return };
+    let Runnable::Command(command) = invocation.target else {
+        cx.report(
+            Diagnostic::error(
+                "E0516",
+                run_view.span(),
+                "an event runs a command; a workflow says itself which event starts it",
+            )
+            .help("write `workflow name(…) on Event { … }`"),
+        );
+        return;
+    };
+    let arguments = invocation.arguments;
+    cx.model.subscriptions.push(Subscription { event, command, arguments, span: view.span() });
+}
+
+fn webhook(cx: &mut Context<'_>, position: usize) {
+    let (view, service) = cx.source.webhooks[position];
+    let mut events: Vec<EventId> = Vec::new();
+    let mut said: Vec<(&'static str, Span)> = Vec::new();
+    let mut has_sends = false;
+    for member in view.members() {
+        let word = match member {
+            WebhookMember::Sends(_) => "sends",
+            WebhookMember::Sign(_) => "sign",
+            WebhookMember::Retry(_) => "retry",
+        };
+        if let Some((_, first)) = said.iter().find(|(known, _)| *known == word) {
+            cx.said_twice(&format!("`{word}`"), *first, member.span());
+            continue;
+        }
+        said.push((word, member.span()));
+        match member {
+            WebhookMember::Sends(sends) => {
+                has_sends = true;
+                for path in sends.events() {
+                    let Some(event) = event(cx, service, path) else { continue };
+                    if events.contains(&event) {
+                        cx.report(
+                            Diagnostic::error(
+                                "E0201",
+                                path.span(),
+                                format!("`{}` is sent already", path_text(path)),
+                            )
+                            .help("remove one of them"),
+                        );
+                        continue;
+                    }
+                    events.push(event);
+                }
+            }
+            WebhookMember::Sign(sign) => {
+                if let Some(scheme) = sign.scheme()
+                    && scheme.text() != "standard"
+                {
+                    let message = format!("webhooks are not signed by `{}`", scheme.text());
+                    cx.unknown("E0602", scheme.span(), message, scheme.text(), ["standard"]);
+                }
+            }
+            WebhookMember::Retry(retry) => {
+                retry.period().and_then(|period| positive_duration(cx, period));
+            }
+        }
+    }
+    if let (false, Some(name)) = (has_sends, view.name()) {
+        cx.report(
+            Diagnostic::error("E0603", name.span(), format!("`{}` sends nothing", name.text()))
+                .help("say which events: `sends OrderPlaced, OrderPaid`"),
+        );
+    }
+    cx.model.webhooks[position].events = events;
+}
+
+fn workflow(cx: &mut Context<'_>, position: usize) {
+    let (view, service) = cx.source.workflows[position];
+    if let Some(path) = view.on()
+        && let Some(event) = event(cx, service, path)
+    {
+        started_by(cx, position, event, path);
+        cx.model.workflows[position].on = Some(event);
+    }
+    let mut scope = Scope::new(Place::Body, service, BY_ITSELF);
+    scope.parameters = cx.model.workflows[position].parameters.clone();
+    let body = Body { kind: Kind::Step, answer: None };
+    let mut steps: Vec<(String, Span)> = Vec::new();
+    let mut bodies: Vec<Step> = Vec::new();
+    let mut said: Vec<(&'static str, Span)> = Vec::new();
+    for member in view.members() {
+        let word = match member {
+            WorkflowMember::Step(_) => None,
+            WorkflowMember::Retry(_) => Some("retry"),
+            WorkflowMember::GiveUp(_) => Some("give up"),
+        };
+        if let Some(word) = word {
+            if let Some((_, first)) = said.iter().find(|(known, _)| *known == word) {
+                cx.said_twice(&format!("`{word}`"), *first, member.span());
+                continue;
+            }
+            said.push((word, member.span()));
+        }
+        match member {
+            WorkflowMember::Step(step) => {
+                let Some(name) = step.name() else { continue };
+                cx.case_style(name, Style::Snake);
+                if let Some((_, first)) = steps.iter().find(|(known, _)| known == name.text()) {
+                    cx.twice("the step", name.text(), *first, name.span());
+                }
+                steps.push((name.text().to_owned(), name.span()));
+                // What a step has learnt stays known to the steps behind it, and to what takes it back.
+                let done = statements(cx, &mut scope, step.statements(), &body);
+                if done.is_empty() {
+                    cx.report(
+                        Diagnostic::error(
+                            "E0517",
+                            name.span(),
+                            format!("the step `{}` does nothing", name.text()),
+                        )
+                        .help("say what it does: `call …` or `run …`"),
+                    );
+                }
+                let undo = step.undo().map(|undo| match undo.block() {
+                    Some(inner) => block(cx, &mut scope, inner.statements(), &body),
+                    None => block(cx, &mut scope, undo.statement().into_iter(), &body),
+                });
+                bodies.push(Step { body: done, undo: undo.unwrap_or_default() });
+            }
+            WorkflowMember::Retry(retry) => super::external::retry(cx, retry),
+            WorkflowMember::GiveUp(give_up) => {
+                give_up.after().and_then(|after| positive_duration(cx, after));
+                if let Some(run_view) = give_up.run() {
+                    // By then any step may have failed: only what the workflow was given is certain.
+                    let mut scope = Scope::new(Place::Body, service, BY_ITSELF);
+                    scope.parameters = cx.model.workflows[position].parameters.clone();
+                    run(cx, &mut scope, run_view, Kind::Step);
+                }
+            }
+        }
+    }
+    if let (true, Some(name)) = (steps.is_empty(), view.name()) {
+        cx.report(
+            Diagnostic::error(
+                "E0517",
+                name.span(),
+                format!("the workflow `{}` has no step", name.text()),
+            )
+            .help("add one: `step name { … }`"),
+        );
+    }
+    let workflow = &mut cx.model.workflows[position];
+    workflow.steps = steps.into_iter().map(|(name, _)| name).collect();
+    workflow.bodies = bodies;
+}
+
+/// The parameters of a workflow are members of the event that starts it.
+fn started_by(cx: &mut Context<'_>, position: usize, event: EventId, path: ast::Path<'_>) {
+    let members = members(cx, event);
+    for parameter in cx.model.workflows[position].parameters.clone() {
+        let found = members.iter().find(|member| member.name == parameter.name);
+        let event_name = cx.model.events[event.index()].name.clone();
+        let Some(member) = found else {
+            if parameter.optional {
+                continue;
+            }
+            let message = format!("`{event_name}` does not carry `{}`", parameter.name);
+            let known: Vec<String> = members.iter().map(|member| member.name.clone()).collect();
+            cx.report(
+                Diagnostic::error("E0516", parameter.span, message)
+                    .label(path.span(), "started by this event")
+                    .note("a workflow is given the members of its event by their names")
+                    .help(format!("it carries {}", super::path::list(&known))),
+            );
+            continue;
+        };
+        let fits = super::expression::assignable(&member.ty, &parameter.ty);
+        if !fits || (member.optional && !parameter.optional) {
+            let (found, wanted) = (cx.type_text(&member.ty), cx.type_text(&parameter.ty));
+            let message = if fits {
+                format!("`{}` may be absent in `{event_name}`", parameter.name)
+            } else {
+                format!(
+                    "`{}` is of type {wanted} here, and of type {found} in `{event_name}`",
+                    parameter.name
+                )
+            };
+            cx.report(
+                Diagnostic::error("E0516", parameter.span, message)
+                    .label(member.span, "carried here")
+                    .help("give both one type"),
+            );
+        }
+    }
+}
+
+fn job(cx: &mut Context<'_>, position: usize) {
+    let (view, service) = cx.source.jobs[position];
+    let every = view.every().and_then(|every| positive_duration(cx, every));
+    let mut scope = Scope::new(Place::Body, service, BY_ITSELF);
+    let body = Body { kind: Kind::Job, answer: None };
+    let typed = statements(cx, &mut scope, view.statements(), &body);
+    let job = &mut cx.model.jobs[position];
+    job.every = every.unwrap_or(0);
+    job.body = typed;
+}
