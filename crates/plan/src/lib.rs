@@ -7,6 +7,7 @@ mod body;
 mod caller;
 mod condition;
 mod cursor;
+mod filter;
 mod intent;
 mod load;
 mod lower;

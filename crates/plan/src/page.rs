@@ -3,26 +3,22 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use model::{Action, EntityId, FieldId, Model, Type};
+use model::{Action, EntityId, FieldId, Model};
 use operation::{
     Cardinality, Comparison, Expression, Fault, FaultCode, Guard, Operation, Order, Read, ReadId,
     Scalar, Scope, Value, Violation,
 };
 
-use crate::body::Decoder;
 use crate::condition::{BindSource, Binder};
-use crate::plan::{Key, Plan, ReadTemplate, Request, What, bad_parameter, refuse};
+use crate::filter::{Condition, filterable};
+use crate::plan::{Key, Plan, ReadTemplate, Request, What, refuse};
 use crate::shape::{Shaper, Wanted, field_guard, read_grants, wanted};
-use crate::{
-    Caller, CursorKey, Filter, FilterOperator, List, Lowered, Reply, Roles, Shape, Source,
-};
+use crate::{Caller, CursorKey, List, Lowered, Reply, Roles, Shape, Source};
 
 /// Rows of a page of a plain list, unless the caller says otherwise.
 pub const PAGE: u32 = 20;
 /// The most rows of a page of a plain list.
 pub const PAGE_MAXIMUM: u32 = 100;
-/// The most values of one `[in]`.
-const IN_MAXIMUM: usize = 100;
 /// The most terms of a sort.
 const SORT_MAXIMUM: usize = 4;
 
@@ -199,7 +195,7 @@ impl Plan {
     ) -> Result<Lowered, Fault> {
         let mut faults = Vec::new();
         let subject = self.subject(list, caller, &mut faults)?;
-        let conditions = self.filters(subject.entity, &list.filters, &mut faults);
+        let conditions = self.filters(&subject, &list.filters, caller, &mut faults);
         let order = self.order(&subject, list.sort, caller, &mut faults);
         let limit = page_size(list.limit, subject.page, subject.page_maximum, &mut faults);
         let cursor_key = self.cursor_key(&subject, &order);
@@ -337,86 +333,6 @@ impl Plan {
             }));
         }
         (values, present)
-    }
-
-    fn filters<'a>(
-        &self,
-        entity: EntityId,
-        filters: &[Filter<'a>],
-        faults: &mut Vec<Violation>,
-    ) -> Vec<Condition<'a>> {
-        let mut conditions = Vec::with_capacity(filters.len());
-        for filter in filters {
-            match self.filter(entity, filter) {
-                Ok(condition) => conditions.push(condition),
-                Err(violation) => faults.push(violation),
-            }
-        }
-        conditions
-    }
-
-    fn filter<'a>(
-        &self,
-        entity: EntityId,
-        filter: &Filter<'a>,
-    ) -> Result<Condition<'a>, Violation> {
-        let model: &Model = &self.model;
-        let parameter = match filter.operator {
-            FilterOperator::Equal => filter.field.to_owned(),
-            operator => format!("{}[{}]", filter.field, operator.word()),
-        };
-        let field = model
-            .field_named(entity, filter.field)
-            .filter(|field| filterable(model, entity, *field))
-            .ok_or_else(|| {
-                Violation::parameter(
-                    FaultCode::NotFilterable,
-                    parameter.clone(),
-                    not_filterable(filter.field),
-                )
-            })?;
-        let operators = operators(model, field);
-        if !operators.contains(&filter.operator) {
-            let words: Vec<_> = operators.iter().map(|o| o.word()).collect();
-            return Err(Violation::parameter(
-                FaultCode::NotFilterable,
-                parameter,
-                format!("`{}` takes: {}", filter.field, words.join(", ")),
-            ));
-        }
-        let ty = &model[field].ty;
-        let read = |text: &str| {
-            self.text_value(ty, text)
-                .map_err(|(code, detail)| Violation::parameter(code, parameter.clone(), detail))
-        };
-        let values = match filter.operator {
-            FilterOperator::Null => match filter.value {
-                "true" => vec![Value::Bool(true)],
-                "false" => vec![Value::Bool(false)],
-                _ => {
-                    return Err(Violation::parameter(
-                        FaultCode::WrongType,
-                        parameter,
-                        "must be `true` or `false`".to_owned(),
-                    ));
-                }
-            },
-            // An empty list matches nothing, and says so by answering nothing.
-            FilterOperator::In if filter.value.is_empty() => Vec::new(),
-            FilterOperator::In => {
-                let items: Vec<&str> = filter.value.split(',').collect();
-                if items.len() > IN_MAXIMUM {
-                    return Err(Violation::parameter(
-                        FaultCode::OutOfBounds,
-                        parameter,
-                        format!("at most {IN_MAXIMUM} values can be listed, {} were", items.len()),
-                    ));
-                }
-                items.into_iter().map(read).collect::<Result<_, _>>()?
-            }
-            _ => vec![read(filter.value)?],
-        };
-        Ok(Condition { field, operator: filter.operator, name: filter.field, values })
     }
 
     fn order(
@@ -564,11 +480,12 @@ impl Plan {
                 Some(Guard::When(readable)) => terms.push(readable),
                 Some(Guard::Always) => {}
                 Some(Guard::Never) | None => {
-                    return Err(bad_parameter(
-                        FaultCode::NotFilterable,
+                    return Err(Fault::Invalid(vec![self.not_filterable(
+                        subject,
                         condition.name,
-                        not_filterable(condition.name),
-                    ));
+                        condition.name,
+                        caller,
+                    )]));
                 }
             }
             terms.push(condition.expression(
@@ -609,65 +526,18 @@ impl Plan {
             admission,
         })
     }
-
-    /// A value of a type from plain text, its bounds kept: a query parameter.
-    pub(crate) fn text_value(&self, ty: &Type, text: &str) -> Result<Value, (FaultCode, String)> {
-        let mut decoder = Decoder { plan: self, request: Request::default(), faults: Vec::new() };
-        match decoder.cell(ty, text, "") {
-            Some(value) => Ok(value),
-            None => Err(decoder
-                .faults
-                .pop()
-                .map_or((FaultCode::WrongType, String::new()), |fault| (fault.code, fault.detail))),
-        }
-    }
 }
 
 /// What a page is of.
-struct Subject {
-    what: What,
-    entity: EntityId,
-    query: Option<model::QueryId>,
-    parameters: Vec<Value>,
-    present: Vec<bool>,
-    root: Option<Value>,
-    page: u32,
-    page_maximum: u32,
-}
-
-/// One filter, read.
-struct Condition<'a> {
-    field: FieldId,
-    operator: FilterOperator,
-    name: &'a str,
-    values: Vec<Value>,
-}
-
-impl Condition<'_> {
-    fn expression(&self, column: usize, at: &mut usize, binder: &mut Binder) -> Expression {
-        let mut next = |binder: &mut Binder| {
-            let bind = binder.bind(BindSource::Filter(*at));
-            *at += 1;
-            bind
-        };
-        let column = Expression::column(column);
-        let comparison = match self.operator {
-            FilterOperator::Equal => Comparison::Equal,
-            FilterOperator::NotEqual => Comparison::NotEqual,
-            FilterOperator::Less => Comparison::Less,
-            FilterOperator::LessOrEqual => Comparison::LessOrEqual,
-            FilterOperator::Greater => Comparison::Greater,
-            FilterOperator::GreaterOrEqual => Comparison::GreaterOrEqual,
-            FilterOperator::In => {
-                let items = self.values.iter().map(|_| next(binder)).collect();
-                return Expression::In(Box::new(column), items);
-            }
-            FilterOperator::Null => {
-                return Expression::equal(Expression::IsNull(Box::new(column)), next(binder));
-            }
-        };
-        Expression::Compare(comparison, Box::new(column), Box::new(next(binder)))
-    }
+pub(crate) struct Subject {
+    pub(crate) what: What,
+    pub(crate) entity: EntityId,
+    pub(crate) query: Option<model::QueryId>,
+    pub(crate) parameters: Vec<Value>,
+    pub(crate) present: Vec<bool>,
+    pub(crate) root: Option<Value>,
+    pub(crate) page: u32,
+    pub(crate) page_maximum: u32,
 }
 
 /// Rows behind a cursor: greater in the first term, or equal there and greater in the next, and so on. A bound on the
@@ -711,43 +581,6 @@ fn behind(order: &[(Order, bool)], values: &[Value], binder: &mut Binder) -> Exp
     Expression::all([entry, Expression::any(alternatives)])
 }
 
-/// Whether a field can be filtered and sorted by: keys, references, unique and indexed fields.
-pub(crate) fn filterable(model: &Model, entity: EntityId, field: FieldId) -> bool {
-    let entity = &model[entity];
-    let item = &model[field];
-    !item.secret
-        && (item.is_key
-            || item.is_position
-            || item.unique
-            || item.ty.as_entity().is_some()
-            || entity.uniques.iter().any(|unique| unique.fields.contains(&field))
-            || entity.indexes.iter().any(|index| index.keys.iter().any(|(f, _)| *f == field)))
-}
-
-/// The comparisons that a field takes: ordered types all, others equality.
-pub(crate) fn operators(model: &Model, field: FieldId) -> Vec<FilterOperator> {
-    let item = &model[field];
-    let scalar = model.scalar(&item.ty);
-    let ordered = !matches!(item.ty, Type::Enum(_) | Type::Entity(_))
-        && !matches!(
-            scalar,
-            Some(Scalar::Bool | Scalar::Uuid | Scalar::Json | Scalar::Bytes) | None
-        );
-    FilterOperator::ALL
-        .iter()
-        .map(|(operator, _)| *operator)
-        .filter(|operator| match operator {
-            FilterOperator::Equal | FilterOperator::NotEqual => true,
-            FilterOperator::In => scalar != Some(Scalar::Bool),
-            FilterOperator::Null => item.optional,
-            FilterOperator::Less
-            | FilterOperator::LessOrEqual
-            | FilterOperator::Greater
-            | FilterOperator::GreaterOrEqual => ordered,
-        })
-        .collect()
-}
-
 fn page_size(text: Option<&str>, default: u32, maximum: u32, faults: &mut Vec<Violation>) -> i64 {
     let Some(text) = text else { return i64::from(default) };
     match text.parse::<u32>().ok().filter(|n| (1..=maximum).contains(n) && !text.starts_with('+')) {
@@ -761,13 +594,6 @@ fn page_size(text: Option<&str>, default: u32, maximum: u32, faults: &mut Vec<Vi
             i64::from(default)
         }
     }
-}
-
-/// One answer for a field that is not there, one without an index and one that the caller may not read.
-fn not_filterable(name: &str) -> String {
-    format!(
-        "`{name}` cannot be filtered by: only keys, references, unique and indexed fields that you may read can"
-    )
 }
 
 /// A shape as the text it is kept under.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{EntityId, FieldId, Model, QueryId, Valid};
-use operation::{Expression, Fault, FaultCode, Guard, Read, Scalar, Target, Value, Violation};
+use operation::{Expression, Fault, Guard, Read, Scalar, Target, Value};
 use quick_cache::sync::Cache;
 use regex::Regex;
 use rustc_hash::FxHashMap;
@@ -220,9 +220,4 @@ pub(crate) fn refuse(caller: &Caller, what: &str) -> Fault {
     } else {
         Fault::Unauthenticated(format!("a token is needed to {what}"))
     }
-}
-
-/// One fault of a parameter.
-pub(crate) fn bad_parameter(code: FaultCode, name: &str, detail: String) -> Fault {
-    Fault::Invalid(vec![Violation::parameter(code, name, detail)])
 }

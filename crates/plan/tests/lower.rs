@@ -377,8 +377,8 @@ fn a_field_that_may_not_be_read_is_no_filter_and_no_order() {
         "nobody",
         move |plan| Intent::List(list(Source::Entity(entity(plan, "Product")), &unreadable)),
         expect![[r#"
-        not_filterable at "cost": `cost` cannot be filtered by: only keys, references, unique and indexed fields that you may read can
-    "#]],
+            unknown_parameter at "cost": there is no parameter `cost`; parameters are: sku, name, state, include, fields, limit, after, sort
+        "#]],
     );
     check(
         "nobody",
