@@ -1,5 +1,7 @@
 //! SQLite: one writer, a reader for each thread, a log that a thread of its own empties.
 
+#[cfg(test)]
+mod agreement;
 mod bulk;
 mod change;
 mod checkpoint;

@@ -67,6 +67,25 @@ impl<'a> Lowering<'a> {
         (self.sql.finish(), constants.map(|(i, value)| (first + i, value)).collect())
     }
 
+    /// Lowers a filter, one row in scope: the terms that cannot fail stand beside the whole, so that indexes
+    /// serve them.
+    pub fn filter(
+        &mut self,
+        alias: usize,
+        table: &'a Table,
+        filter: &'a Expression,
+    ) -> Result<(), Fault> {
+        if let Expression::And(terms) = filter
+            && terms.iter().any(can_fail)
+        {
+            for term in terms.iter().take_while(|term| !can_fail(term)) {
+                self.with_row(alias, table, term)?;
+                self.sql.push(" AND ");
+            }
+        }
+        self.with_row(alias, table, filter)
+    }
+
     /// Writes an expression, in parentheses where it has an operator.
     pub fn value(&mut self, expression: &'a Expression) -> Result<(), Fault> {
         match expression {
@@ -110,21 +129,28 @@ impl<'a> Lowering<'a> {
                 self.sql.push(" IS NULL)");
             }
             Expression::Compare(comparison, a, b) => {
-                self.infix(a, operator(*comparison), b)?;
+                self.compare(a, *comparison, b)?;
             }
             Expression::And(terms) => self.junction(terms, " AND ", "1", "0")?,
             Expression::Or(terms) => self.junction(terms, " OR ", "0", "1")?,
-            Expression::In(_, list) if list.is_empty() => {
-                self.sql.push("0");
+            Expression::In(a, list) if list.is_empty() => {
+                if can_fail(a) {
+                    // False, but not before the needle has had its chance to fail.
+                    self.sql.push("(mimar_compare(");
+                    self.value(a)?;
+                    self.sql.push(", NULL) IS NOT NULL)");
+                } else {
+                    self.sql.push("0");
+                }
             }
             Expression::In(a, list) => {
-                let lazily = list.iter().any(can_fail);
+                let lazily = can_fail(a) || list.iter().any(can_fail);
                 if lazily {
                     // As in `junction`: the first item that is equal ends it, before one that fails.
                     self.sql.push("coalesce(");
                     for item in list {
                         self.sql.push("CASE ");
-                        self.infix(a, " = ", item)?;
+                        self.compare(a, Comparison::Equal, item)?;
                         self.sql.push(" WHEN 1 THEN 1 END, ");
                     }
                 }
@@ -220,16 +246,22 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    fn infix(
+    /// Plain, so that an index may serve. Only where one side is a query does SQLite skip the other when it is
+    /// null; if something can fail there, a function, which is given both, decides.
+    fn compare(
         &mut self,
         a: &'a Expression,
-        operator: &'static str,
+        comparison: Comparison,
         b: &'a Expression,
     ) -> Result<(), Fault> {
-        self.sql.push("(");
+        let both = (can_fail(a) || can_fail(b)) && (has_query(a) || has_query(b));
+        self.sql.push(if both { "(mimar_compare(" } else { "(" });
         self.value(a)?;
-        self.sql.push(operator);
+        self.sql.push(if both { ", " } else { operator(comparison) });
         self.value(b)?;
+        if both {
+            self.sql.push(")").push(operator(comparison)).push("0");
+        }
         self.sql.push(")");
         Ok(())
     }
@@ -242,9 +274,8 @@ impl<'a> Lowering<'a> {
     }
 
     /// `and` and `or`. A database may evaluate terms in any order and a term may fail (overflow), which the term
-    /// before it was there to prevent: `x != 0 and 10 / x > 1`. From the first term that can fail, order is
-    /// therefore made explicit by `coalesce`, which evaluates lazily: each term that decides ends it. The terms
-    /// before stay plain, so that indexes serve them.
+    /// before it was there to prevent: `x != 0 and 10 / x > 1`. Where a term can fail, order is therefore made
+    /// explicit by `coalesce`, which evaluates lazily: each term that decides ends it.
     fn junction(
         &mut self,
         terms: &'a [Expression],
@@ -256,17 +287,11 @@ impl<'a> Lowering<'a> {
             self.sql.push(neutral);
             return Ok(());
         }
-        let safe = terms.iter().position(can_fail).unwrap_or(terms.len());
-        if safe == terms.len() || terms.len() == 1 {
+        if terms.len() == 1 || !terms.iter().any(can_fail) {
             self.sql.push("(");
             self.joined(terms, operator)?;
             self.sql.push(")");
             return Ok(());
-        }
-        self.sql.push("(");
-        if safe > 0 {
-            self.joined(&terms[..safe], operator)?;
-            self.sql.push(operator);
         }
         self.sql.push("coalesce(");
         for term in terms {
@@ -275,7 +300,7 @@ impl<'a> Lowering<'a> {
             self.sql.push(" WHEN ").push(decisive).push(" THEN ").push(decisive).push(" END, ");
         }
         self.joined(terms, operator)?;
-        self.sql.push("))");
+        self.sql.push(")");
         Ok(())
     }
 
@@ -302,36 +327,47 @@ impl<'a> Lowering<'a> {
         let alias = self.alias();
         // The folds that could stop early do so only where no row can fail, because the evaluator folds all.
         let early = !can_fail(body);
-        let (before, after) = match (aggregate, kind) {
-            (Aggregate::Sum, NumberKind::Int) => ("(SELECT mimar_sum(", ")"),
-            (Aggregate::Sum, NumberKind::Float) => ("(SELECT mimar_sum_float(", ")"),
-            (Aggregate::Count, _) => ("(SELECT count(CASE WHEN ", " THEN 1 END)"),
-            (Aggregate::Min, _) => ("(SELECT min(", ")"),
-            (Aggregate::Max, _) => ("(SELECT max(", ")"),
-            (Aggregate::Any, _) if early => ("EXISTS (SELECT 1", ""),
-            (Aggregate::All, _) if early => ("(NOT EXISTS (SELECT 1", ""),
-            (Aggregate::Any, _) => ("(SELECT coalesce(max(CASE WHEN ", " THEN 1 ELSE 0 END), 0)"),
-            (Aggregate::All, _) => ("(SELECT coalesce(min(CASE WHEN ", " THEN 1 ELSE 0 END), 1)"),
-        };
-        let filters = early && matches!(aggregate, Aggregate::Any | Aggregate::All);
-        self.sql.push(before);
-        if !filters {
+        let early = early && matches!(aggregate, Aggregate::Any | Aggregate::All);
+        if early {
+            self.sql.push(if aggregate == Aggregate::Any { "EXISTS " } else { "(NOT EXISTS " });
+            self.sql.push("(SELECT 1");
+        } else {
+            // Folded over a query of its own: an aggregate whose argument names only outer rows would belong to
+            // the outer query, as SQL has it.
+            self.sql.push(match (aggregate, kind) {
+                (Aggregate::Sum, NumberKind::Int) => "(SELECT mimar_sum(f.v)",
+                (Aggregate::Sum, NumberKind::Float) => "(SELECT mimar_sum_float(f.v)",
+                (Aggregate::Count, _) => "(SELECT count(CASE WHEN f.v THEN 1 END)",
+                (Aggregate::Min, _) => "(SELECT min(f.v)",
+                (Aggregate::Max, _) => "(SELECT max(f.v)",
+                (Aggregate::Any, _) => "(SELECT coalesce(max(CASE WHEN f.v THEN 1 ELSE 0 END), 0)",
+                (Aggregate::All, _) => "(SELECT coalesce(min(CASE WHEN f.v THEN 1 ELSE 0 END), 1)",
+            });
+            self.sql.push(" FROM (SELECT ");
             self.inside(alias, table, body)?;
+            self.sql.push(" AS v");
         }
-        self.sql.push(after).push(" FROM ");
+        self.sql.push(" FROM ");
         self.table(alias, table);
         self.sql.push(" WHERE ");
         self.column(alias, table, root)?;
         self.sql.push(" = ");
         self.column(outer, outer_table, outer_table.own_key())?;
-        if filters {
-            self.sql.push(" AND ");
-            self.inside(alias, table, body)?;
-            if aggregate == Aggregate::All {
-                self.sql.push(" IS NOT 1)");
+        match (early, aggregate) {
+            (false, _) => {
+                self.sql.push(") AS f)");
+            }
+            (true, Aggregate::All) => {
+                self.sql.push(" AND ");
+                self.inside(alias, table, body)?;
+                self.sql.push(" IS NOT 1))");
+            }
+            (true, _) => {
+                self.sql.push(" AND ");
+                self.inside(alias, table, body)?;
+                self.sql.push(")");
             }
         }
-        self.sql.push(")");
         Ok(())
     }
 
@@ -386,17 +422,26 @@ pub(crate) fn binds_of<'e>(expressions: impl IntoIterator<Item = &'e Expression>
 fn can_fail(expression: &Expression) -> bool {
     let mut can = false;
     expression.visit(&mut |e| {
-        can |= match e {
+        can |= matches!(
+            e,
             Expression::Arithmetic { .. }
-            | Expression::Negate(NumberKind::Int, _)
-            | Expression::Rescale { .. }
-            | Expression::DivideDecimal { .. }
-            | Expression::Call(Function::TimestampOf, _)
-            | Expression::Aggregate { aggregate: Aggregate::Sum, .. } => true,
-            _ => false,
-        }
+                | Expression::Negate(NumberKind::Int, _)
+                | Expression::Rescale { .. }
+                | Expression::DivideDecimal { .. }
+                | Expression::Call(Function::TimestampOf, _)
+                | Expression::Aggregate { aggregate: Aggregate::Sum, .. }
+        );
     });
     can
+}
+
+/// Whether it becomes a query inside the query.
+fn has_query(expression: &Expression) -> bool {
+    let mut has = false;
+    expression.visit(&mut |e| {
+        has |= matches!(e, Expression::Lookup { .. } | Expression::Aggregate { .. });
+    });
+    has
 }
 
 fn operator(comparison: Comparison) -> &'static str {

@@ -202,7 +202,7 @@ fn select<'a>(
     }
     if read.filter != Expression::yes() {
         lowering.sql.push(conjunction);
-        lowering.with_row(0, &read.table, &read.filter)?;
+        lowering.filter(0, &read.table, &read.filter)?;
     }
     for (i, term) in read.order.iter().enumerate() {
         lowering.sql.push(if i == 0 { " ORDER BY " } else { ", " });

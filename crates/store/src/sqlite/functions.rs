@@ -74,6 +74,10 @@ pub(crate) fn register(connection: &Connection) -> Result<()> {
         }
         None => Ok(Stored::Null),
     })?;
+    scalar(connection, "mimar_compare", 2, |context| {
+        Ok(order(context.get_raw(0), context.get_raw(1))
+            .map_or(Stored::Null, |order| Stored::Integer(order as i64)))
+    })?;
     for (function, _) in Function::ALL {
         let function = *function;
         scalar(connection, function_name(function), -1, move |context| {
@@ -136,6 +140,20 @@ impl Aggregate<f64, f64> for SumFloat {
 
     fn finalize(&self, _: &mut Context<'_>, sum: Option<f64>) -> Result<f64> {
         Ok(sum.unwrap_or(0.0))
+    }
+}
+
+/// The order of two values of one kind; none if either is null.
+fn order(a: ValueRef<'_>, b: ValueRef<'_>) -> Option<std::cmp::Ordering> {
+    match (a, b) {
+        (ValueRef::Integer(a), ValueRef::Integer(b)) => Some(a.cmp(&b)),
+        (ValueRef::Real(a), ValueRef::Real(b)) => a.partial_cmp(&b),
+        (ValueRef::Integer(a), ValueRef::Real(b)) => (a as f64).partial_cmp(&b),
+        (ValueRef::Real(a), ValueRef::Integer(b)) => a.partial_cmp(&(b as f64)),
+        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => {
+            Some(a.cmp(b))
+        }
+        _ => None,
     }
 }
 

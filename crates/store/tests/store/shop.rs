@@ -1,7 +1,5 @@
 //! A small shop: its tables, and the templates that a plan would compile for them.
 
-#![expect(dead_code, reason = "each test file uses its part of the shop")]
-
 use std::sync::Arc;
 
 use operation::{

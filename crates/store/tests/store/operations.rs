@@ -1,9 +1,7 @@
 //! Operations and what they answer.
 
-mod shop;
-
 use operation::{Fault, Value};
-use shop::{Shop, answer, text};
+use crate::shop::{Shop, answer, text};
 use store::Rows;
 
 #[test]

@@ -1,0 +1,6 @@
+//! The store from outside: operations in, JSON and faults out.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail by panicking")]
+
+mod operations;
+mod shop;
