@@ -54,10 +54,3 @@ pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     (cx.model, diagnostics)
 }
-
-/// What the model says and the runtime does not carry out yet, as notes at their places: `check` and the start
-/// print them, so that nothing is ignored in silence.
-pub fn deferred(model: &Model) -> Vec<Diagnostic> {
-    let _ = model;
-    Vec::new()
-}

@@ -9,6 +9,7 @@ mod check;
 mod codes;
 mod currency;
 mod data;
+mod deferred;
 mod expression;
 mod format;
 mod id;
@@ -24,12 +25,13 @@ pub use behaviour::{
     Command, ErrorType, Event, Job, Limit, Parameter, Query, Slo, SortKey, Step, Subscription,
     Webhook, Workflow,
 };
-pub use check::{check, deferred};
+pub use check::check;
 pub use codes::CODES;
 pub use data::{
     Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Index,
     OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
 };
+pub use deferred::deferred;
 pub use expression::{BinaryOperator, Expression, ExpressionKind, Function};
 pub use format::{EMAIL_LENGTH, EMAIL_PATTERN, URL_LENGTH, URL_PATTERN, is_email, is_url};
 pub use id::{

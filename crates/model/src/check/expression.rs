@@ -304,12 +304,12 @@ fn terms_of<'a>(
 
 /// Whether an expression takes its type from the other side: a literal, or a name that is nothing in scope and so
 /// may be a label.
-fn is_adaptive(cx: &Context<'_>, scope: &Scope, view: Expr<'_>) -> bool {
+fn is_adaptive(scope: &Scope, view: Expr<'_>) -> bool {
     match view.without_parens() {
         Expr::Literal(literal) => !matches!(literal.value(), Some(LiteralValue::Now)),
         Expr::Unary(view) => {
             view.operator() == UnaryOperator::Negate
-                && view.operand().is_some_and(|inner| is_adaptive(cx, scope, inner))
+                && view.operand().is_some_and(|inner| is_adaptive(scope, inner))
         }
         Expr::Path(view) => view.single().is_some_and(|name| {
             scope.local(name.text()).is_none()
@@ -327,7 +327,7 @@ fn both<'a>(
     (left, right): (Expr<'a>, Expr<'a>),
     expected: Option<&Type>,
 ) -> (Expression, Expression) {
-    if is_adaptive(cx, scope, left) && !is_adaptive(cx, scope, right) {
+    if is_adaptive(scope, left) && !is_adaptive(scope, right) {
         let right = infer(cx, scope, right, expected);
         let left = infer(cx, scope, left, Some(&right.ty));
         (left, right)
@@ -570,7 +570,7 @@ fn both_summed<'a>(
 ) -> (Expression, Expression) {
     let numeric = |ty: &Type| is_number(ty) || matches!(ty, Type::Money(_));
     let expected = expected.filter(|ty| numeric(ty));
-    if is_adaptive(cx, scope, left) && !is_adaptive(cx, scope, right) {
+    if is_adaptive(scope, left) && !is_adaptive(scope, right) {
         let right = infer(cx, scope, right, expected);
         let wanted = Some(&right.ty).filter(|ty| numeric(ty) || **ty == Type::Unknown);
         let left = infer(cx, scope, left, wanted);

@@ -304,7 +304,7 @@ pub(crate) fn declare_field<'a>(
         // Everything declared so far may still wait: only what is known to be no `Entity.field` is settled.
         match type_expr::resolve(cx, place, type_expr, &|_| false) {
             Resolved::Type(ty) => cx.model.fields[id.index()].ty = ty,
-            Resolved::Waits(_) => {
+            Resolved::Waits => {
                 cx.source.pending.push(PendingField { field: id, service, type_expr });
             }
         }
@@ -382,7 +382,7 @@ fn resolve_pending(cx: &mut Context<'_>) {
             let place = Place { service: field.service, owner, member };
             match type_expr::resolve(cx, place, field.type_expr, &|id| !waiting.contains(&id)) {
                 Resolved::Type(ty) => cx.model.fields[field.field.index()].ty = ty,
-                Resolved::Waits(_) => still.push(field),
+                Resolved::Waits => still.push(field),
             }
         }
         if still.len() == before {

@@ -170,7 +170,7 @@ pub(crate) struct Place<'a> {
 pub(crate) enum Resolved {
     Type(Type),
     /// `Entity.field` of a field whose own type is not yet known.
-    Waits(FieldId),
+    Waits,
 }
 
 /// Resolves a type. `settled` says whether a field's type is already known.
@@ -186,7 +186,7 @@ pub(crate) fn resolve<'a>(
             let Some(element) = list.element() else { return Resolved::Type(Type::Unknown) };
             let element_type = match resolve(cx, place, element, settled) {
                 Resolved::Type(ty) => ty,
-                waits @ Resolved::Waits(_) => return waits,
+                waits @ Resolved::Waits => return waits,
             };
             if matches!(element_type, Type::List(..)) {
                 cx.report(
@@ -227,7 +227,7 @@ pub(crate) fn resolve<'a>(
 pub(crate) fn resolve_now<'a>(cx: &mut Context<'a>, place: Place<'a>, view: TypeExpr<'a>) -> Type {
     match resolve(cx, place, view, &|_| true) {
         Resolved::Type(ty) => ty,
-        Resolved::Waits(_) => Type::Unknown,
+        Resolved::Waits => Type::Unknown,
     }
 }
 
@@ -321,7 +321,7 @@ fn field_type<'a>(
         return Resolved::Type(Type::Unknown);
     };
     if !settled(id) {
-        return Resolved::Waits(id);
+        return Resolved::Waits;
     }
     Resolved::Type(cx.model[id].ty.clone())
 }

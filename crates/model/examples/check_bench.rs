@@ -1,0 +1,75 @@
+//! Times parsing and checking on a generated model of a thousand entities: `cargo run --release --example
+//! check_bench`.
+#![expect(clippy::print_stdout, reason = "an example prints")]
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use syntax::FileId;
+
+const ENTITIES: usize = 1_000;
+const ROUNDS: usize = 50;
+
+fn main() {
+    let text = source();
+    let (mut parsing, mut checking) = (Vec::new(), Vec::new());
+    let mut faults = 0;
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let parse = syntax::parse(FileId(0), text.as_str());
+        parsing.push(start.elapsed());
+        let start = Instant::now();
+        let (model, diagnostics) = model::check(&[&parse]);
+        checking.push(start.elapsed());
+        faults = parse.diagnostics.len() + diagnostics.len();
+        if let Some(fault) = diagnostics.first() {
+            println!("{}: {}", fault.code, fault.message);
+        }
+        drop(model);
+    }
+    println!("{ENTITIES} entities, {} lines, {faults} faults", text.lines().count());
+    println!("parse  {:?}", median(&mut parsing));
+    println!("check  {:?}", median(&mut checking));
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn source() -> String {
+    let mut out = String::from("app Big {\n  version 1\n  roles user, clerk\n}\n");
+    let mut write = |line: std::fmt::Arguments<'_>| {
+        // Writing to a string cannot fail.
+        let _ = out.write_fmt(line);
+        out.push('\n');
+    };
+    write(format_args!("entity User {{\n  key id: Uuid\n  email: Email unique\n}}"));
+    write(format_args!("auth {{\n  users User by email as user\n}}"));
+    for n in 0..ENTITIES {
+        let before = n.saturating_sub(1);
+        write(format_args!("/// Number {n}."));
+        write(format_args!("entity Thing{n} {{"));
+        write(format_args!("  key id: Uuid"));
+        write(format_args!("  owner: User"));
+        write(format_args!("  before: Thing{before}?"));
+        write(format_args!("  name: String(1..200)"));
+        write(format_args!("  status: enum {{ draft, live, retired }} = draft"));
+        write(format_args!("  price: Money(EUR) = 0.00"));
+        write(format_args!("  placed: Timestamp = now"));
+        write(format_args!("  check .price >= 0.00"));
+        write(format_args!("  index (owner, placed)"));
+        write(format_args!(
+            "  allow read, update name, status to user when .owner == caller and .status in (draft, live)"
+        ));
+        write(format_args!("}}"));
+        if n % 5 == 0 {
+            write(format_args!(
+                "query things_{n}(owner: User, status: Thing{n}.status?) -> Thing{n} {{"
+            ));
+            write(format_args!("  where .owner == owner and .status == status"));
+            write(format_args!("  sort -.placed\n  page 20\n  allow clerk\n}}"));
+        }
+    }
+    out
+}
