@@ -108,12 +108,53 @@ impl Chance {
 
     fn value(&mut self, kind: Kind) -> Value {
         const TEXTS: &[&str] = &[
-            "", "a", "A", "ab", "b", "Straße", "STRASSE", "İ", "ǅ", "e\u{301}", "é", "😀", "\u{ffff}",
-            " a ", "\u{a0}x\u{2003}", "ΑΣ", "ﬀ", "1", "01", "1.0", "null", "a'b\"c", "%", "_",
+            "",
+            "a",
+            "A",
+            "ab",
+            "b",
+            "Straße",
+            "STRASSE",
+            "İ",
+            "ǅ",
+            "e\u{301}",
+            "é",
+            "😀",
+            "\u{ffff}",
+            " a ",
+            "\u{a0}x\u{2003}",
+            "ΑΣ",
+            "ﬀ",
+            "1",
+            "01",
+            "1.0",
+            "null",
+            "a'b\"c",
+            "%",
+            "_",
         ];
         const INTS: &[i64] = &[
-            0, 1, -1, 2, 3, 5, -7, 10, 50, 99, 100, 150, -150, 12_345, i64::MAX, i64::MIN,
-            i64::MAX - 1, 3_037_000_500, 1_000_000_007, 86_400_000_000, -86_400_000_001,
+            0,
+            1,
+            -1,
+            2,
+            3,
+            5,
+            -7,
+            10,
+            50,
+            99,
+            100,
+            150,
+            -150,
+            12_345,
+            i64::MAX,
+            i64::MIN,
+            i64::MAX - 1,
+            3_037_000_500,
+            1_000_000_007,
+            86_400_000_000,
+            -86_400_000_001,
         ];
         const FLOATS: &[f64] =
             &[0.0, 1.0, -1.0, 0.1, 1.5, -2.5, 3.0, 1e300, -1e300, 1e-300, f64::MAX, 9.007e15];
@@ -251,7 +292,8 @@ impl Writing<'_> {
                 _ => self.fold(Aggregate::Sum, kind, below),
             },
             Kind::Text => {
-                let function = self.chance.pick(&[Function::Lower, Function::Upper, Function::Trim]);
+                let function =
+                    self.chance.pick(&[Function::Lower, Function::Upper, Function::Trim]);
                 if self.chance.below(3) == 0 {
                     Expression::Call(Function::Concat, self.list(kind, below, inside, 3))
                 } else {
@@ -297,10 +339,7 @@ impl Writing<'_> {
                 let functions = [Function::StartsWith, Function::EndsWith, Function::Contains];
                 let function = self.chance.pick(&functions);
                 let text = self.expression(Kind::Text, below, inside);
-                Expression::Call(
-                    function,
-                    vec![text, self.expression(Kind::Text, below, inside)],
-                )
+                Expression::Call(function, vec![text, self.expression(Kind::Text, below, inside)])
             }
             8 => self.fold(Aggregate::Any, Kind::Bool, below),
             _ => self.fold(Aggregate::All, Kind::Bool, below),

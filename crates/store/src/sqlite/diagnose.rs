@@ -88,7 +88,12 @@ impl Session<'_> {
                 .old
                 .as_ref()
                 .is_some_and(|old| columns.iter().all(|at| old.get(*at) == new.get(*at)));
-            if stays || values.iter().any(|value| value.is_null()) {
+            // The key of a root that is not there yet is null, and the same for all of its parts.
+            let fresh = table.root.is_some_and(|at| new.get(at).is_none_or(Value::is_null));
+            let empty = columns.iter().any(|at| {
+                !(fresh && Some(*at) == table.root) && new.get(*at).is_none_or(Value::is_null)
+            });
+            if stays || empty {
                 continue;
             }
             let beside = changes
@@ -97,6 +102,7 @@ impl Session<'_> {
                 .filter(|other| other.place.at == change.place.at)
                 .filter_map(|other| other.new.as_ref())
                 .any(|other| columns.iter().all(|at| other.get(*at) == new.get(*at)));
+            // Compared with null, no row is found: a fresh root has no parts yet.
             let stored = self
                 .rows_of(table, columns, &values)?
                 .iter()

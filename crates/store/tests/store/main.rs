@@ -2,5 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail by panicking")]
 
+mod answers;
+mod group;
 mod operations;
+mod schema;
 mod shop;
+mod writes;

@@ -1,7 +1,7 @@
 //! Operations and what they answer.
 
-use operation::{Fault, Value};
 use crate::shop::{Shop, answer, text};
+use operation::{Fault, Value};
 use store::Rows;
 
 #[test]
