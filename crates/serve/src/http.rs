@@ -40,7 +40,7 @@ pub struct Settings {
     pub connections: usize,
     /// The longest path and query, in bytes.
     pub uri_bytes: usize,
-    /// Fields of a header.
+    /// Fields of a header; beyond 100 a connection is cut off without a word.
     pub header_fields: usize,
     /// Names and values of a header, in bytes.
     pub header_bytes: usize,
@@ -65,7 +65,7 @@ impl Default for Settings {
         Self {
             connections: 4_096,
             uri_bytes: 8 << 10,
-            header_fields: 100,
+            header_fields: 64,
             header_bytes: 32 << 10,
             body_bytes: 1 << 20,
             header_time: Duration::from_secs(30),

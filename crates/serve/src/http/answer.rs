@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use contract::Resource;
@@ -14,7 +14,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use operation::{Fault, FaultCode, Tree, Violation};
 use plan::{Caller, Intent, List, Source};
 
@@ -27,7 +27,7 @@ use super::{Door, fixed, negotiate, tag, text, trace};
 /// Answers one request; whatever goes wrong, there is an answer.
 pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>) -> Reply {
     let began = Instant::now();
-    let (head, body) = request.into_parts();
+    let (head, mut body) = request.into_parts();
     let surface = door.surface().await;
     let mut counted = None;
     let outcome = match within_bounds(door, &head) {
@@ -36,7 +36,7 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
                 let verb = Verb::of(&head.method);
                 let allowed = verb.and_then(|verb| endpoint.operations[verb as usize].as_ref());
                 counted = allowed.map(|allowed| Arc::clone(&allowed.counter));
-                serve(door, &surface, endpoint, place, &head, body).await
+                serve(door, &surface, endpoint, place, &head, &mut body).await
             }
             None => fixed::answer(door, &surface, &head),
         },
@@ -44,7 +44,10 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
     };
     let mut reply = match outcome {
         Ok(reply) => reply,
-        Err(refusal) => refuse(door, peer, &head, &refusal),
+        Err(refusal) => {
+            discard(door, &head, &mut body).await;
+            refuse(door, peer, &head, &refusal)
+        }
     };
     let headers = reply.headers_mut();
     reply::vary(headers, door.settings.origins.vary());
@@ -64,6 +67,30 @@ pub(crate) fn refuse(door: &Door, peer: IpAddr, head: &Parts, refusal: &Refusal)
         tracing::error!(%trace_id, method = %head.method, path = head.uri.path(), %caller, reason, "failed");
     }
     reply::problem(refusal, &trace_id)
+}
+
+/// How long a refused caller may go on sending what nobody reads.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Reads what is left of a refused body, within a bound: a peer whose data is left unread is reset, and never sees why
+/// it was refused.
+async fn discard(door: &Door, head: &Parts, body: &mut Incoming) {
+    // Who waits for a word before sending is not given one.
+    if body.is_end_stream() || head.headers.contains_key(http::header::EXPECT) {
+        return;
+    }
+    let most = door.settings.body_bytes.saturating_mul(4);
+    let rest = async {
+        let mut read = 0_usize;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > most {
+                return;
+            }
+        }
+    };
+    // Nothing follows from the time running out: the connection closes either way.
+    let _ = tokio::time::timeout(PATIENCE, rest).await;
 }
 
 fn within_bounds(door: &Door, head: &Parts) -> Result<(), Refusal> {
@@ -86,7 +113,7 @@ async fn serve(
     endpoint: &Endpoint,
     place: Place<'_>,
     head: &Parts,
-    body: Incoming,
+    body: &mut Incoming,
 ) -> Result<Reply, Refusal> {
     if endpoint.operations.iter().all(Option::is_none) {
         return Err(Refusal::NoRoute);
@@ -297,7 +324,12 @@ impl Exchange<'_> {
         }
     }
 
-    async fn write(&self, verb: Verb, place: Place<'_>, body: Incoming) -> Result<Reply, Refusal> {
+    async fn write(
+        &self,
+        verb: Verb,
+        place: Place<'_>,
+        body: &mut Incoming,
+    ) -> Result<Reply, Refusal> {
         let headers = &self.head.headers;
         let (media_types, wanted): (&[&str], _) = match verb {
             Verb::Patch => (
@@ -389,7 +421,7 @@ impl Exchange<'_> {
     }
 
     /// The body, within its bound and its time.
-    async fn collect(&self, mut body: Incoming) -> Result<Bytes, Refusal> {
+    async fn collect(&self, body: &mut Incoming) -> Result<Bytes, Refusal> {
         let settings = &self.door.settings;
         let most = settings.body_bytes;
         let too_large = || Refusal::TooLarge { most };

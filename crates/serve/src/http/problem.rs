@@ -5,6 +5,9 @@ use http::StatusCode;
 use operation::{Fault, FaultCode, Violation};
 use serde_json::{Value, json};
 
+/// The most faults that one document names: an answer is not much longer than what it answers.
+const MOST_ERRORS: usize = 100;
+
 /// Why a request is not answered as it wished.
 #[derive(Debug, Clone)]
 pub(crate) enum Refusal {
@@ -174,7 +177,7 @@ impl Refusal {
             }
             members.insert("trace_id".to_owned(), Value::String(trace_id.to_owned()));
             if let Self::Fault(Fault::Invalid(violations) | Fault::Conflict(violations)) = self {
-                let errors = violations.iter().map(error).collect();
+                let errors = violations.iter().take(MOST_ERRORS).map(error).collect();
                 members.insert("errors".to_owned(), Value::Array(errors));
             }
         }
@@ -212,6 +215,9 @@ fn of_fault(fault: &Fault) -> Said {
             let count = violations.len();
             let detail = match violations.as_slice() {
                 [one] => one.detail.clone(),
+                _ if count > MOST_ERRORS => {
+                    format!("{count} things are wrong; `errors` names the first {MOST_ERRORS}")
+                }
                 _ => format!("{count} things are wrong; `errors` names them"),
             };
             if violations.iter().all(|violation| violation.code == FaultCode::FieldForbidden) {

@@ -62,7 +62,10 @@ pub(crate) fn versions(header: &HeaderValue) -> Result<Option<Vec<i64>>, Refusal
             let strong = tags.into_iter().filter(|tag| !tag.weak);
             let versions = strong.filter_map(|tag| {
                 tag.text.split('-').next().and_then(|digits| {
-                    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+                    // `01` is not what we gave out for version 1.
+                    let ours = digits == "0" || !digits.starts_with('0');
+                    (ours && digits.bytes().all(|b| b.is_ascii_digit()))
+                        .then(|| digits.parse().ok())?
                 })
             });
             Ok(Some(versions.collect()))
