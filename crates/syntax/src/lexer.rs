@@ -157,6 +157,9 @@ impl Lexer<'_> {
             }
             b'A'..=b'Z' | b'a'..=b'z' | b'_' => {
                 self.skip_while(is_word);
+                if !self.peek(0).is_ascii() {
+                    self.foreign_letters(start);
+                }
                 TokenKind::Word
             }
             b'0'..=b'9' => self.number(start),
@@ -188,6 +191,27 @@ impl Lexer<'_> {
             },
         };
         self.push(kind, start);
+    }
+
+    /// Letters outside of ASCII in a name: the whole is one name, and one fault.
+    fn foreign_letters(&mut self, start: usize) {
+        let first = self.position;
+        for next in self.text[first..].chars() {
+            if !next.is_alphanumeric() && next != '_' {
+                break;
+            }
+            self.position += next.len_utf8();
+        }
+        if self.position == first {
+            return;
+        }
+        let span = self.span(start);
+        let word = &self.text[start..self.position];
+        self.lexed.diagnostics.push(
+            Diagnostic::error("E0101", span, format!("`{word}` is no name"))
+                .text("only A to Z, a to z, 0 to 9 and _ may stand in a name")
+                .note("names become columns, URLs and code, where only these are safe everywhere"),
+        );
     }
 
     fn punctuation(&self, first: u8) -> Option<(TokenKind, usize)> {
@@ -288,7 +312,9 @@ impl Lexer<'_> {
                 diagnostic = diagnostic.suggest(format!("write `{unit}`"), unit_span, unit);
             }
             self.lexed.diagnostics.push(diagnostic);
-            return TokenKind::Integer;
+            // Of the sort that was probably meant, so that the parser has nothing to add.
+            let is_size = unit.is_some_and(|unit| SIZES.iter().any(|(name, _)| *name == unit));
+            return if is_size { TokenKind::Size } else { TokenKind::Duration };
         };
         if is_decimal {
             let span = self.span(start);
@@ -413,6 +439,10 @@ impl Lexer<'_> {
             return self.push(TokenKind::String, start);
         }
         let first = rest.chars().next().unwrap_or(' ');
+        if first.is_alphabetic() {
+            self.foreign_letters(start);
+            return self.push(TokenKind::Word, start);
+        }
         self.position += first.len_utf8();
         // One report for a run: a pasted paragraph is one mistake.
         while let Some(next) = self.text[self.position..].chars().next() {
@@ -433,10 +463,6 @@ impl Lexer<'_> {
                 span,
                 "",
             )
-        } else if first.is_alphabetic() {
-            Diagnostic::error("E0101", span, format!("`{run}` cannot stand in a name"))
-                .text("not one of A to Z, a to z, 0 to 9 and _")
-                .note("names become columns, URLs and code, where only these are safe everywhere")
         } else {
             let shown: String = run.chars().take(20).flat_map(char::escape_debug).collect();
             Diagnostic::error("E0101", span, format!("`{shown}` means nothing here"))

@@ -218,6 +218,17 @@ impl<'t> Parser<'t> {
         let behind = self.behind();
         let spelling = kind.spelling().unwrap_or("");
         let found = self.found();
+        if let Some(length) = self.mistaken_for(kind) {
+            let last = self.span_at(self.position + length - 1);
+            let here = self.here().to(last);
+            self.report(
+                Diagnostic::error("E0105", here, format!("expected `{spelling}`, found {found}"))
+                    .text(format!("expected `{spelling}`"))
+                    .fix(format!("write `{spelling}`"), here, spelling),
+            );
+            self.position += length;
+            return true;
+        }
         let spaced = match kind {
             TokenKind::Arrow | TokenKind::Equal => format!(" {spelling}"),
             _ => spelling.to_owned(),
@@ -228,6 +239,19 @@ impl<'t> Parser<'t> {
                 .fix(format!("add `{spelling}`"), behind, spaced),
         );
         false
+    }
+
+    /// How many tokens here are what other languages write for `kind`.
+    fn mistaken_for(&self, kind: TokenKind) -> Option<usize> {
+        use TokenKind as T;
+        let next = self.nth(1).kind;
+        match (kind, self.kind()) {
+            (T::Arrow, T::Equal | T::Minus) if next == T::Greater => Some(2),
+            (T::Arrow, T::Greater | T::Minus | T::Equal)
+            | (T::Colon, T::Equal | T::ColonEqual)
+            | (T::Equal, T::ColonEqual | T::EqualEqual | T::Colon) => Some(1),
+            _ => None,
+        }
     }
 
     /// A keyword inside of a construct, as `of` in `part of`.
@@ -290,13 +314,17 @@ impl<'t> Parser<'t> {
         }
         let started = self.start(NodeKind::Path);
         self.bump();
-        self.path_rest();
+        if self.touches_before() {
+            self.path_rest();
+        }
         self.finish(started);
         true
     }
 
     fn path_rest(&mut self) {
-        while self.at(TokenKind::Dot) {
+        let start = self.position;
+        // A dot behind white space starts a path of the row: `sum(lines, .price)` without its comma is a fault.
+        while self.at(TokenKind::Dot) && (self.position == start || self.touches_before()) {
             self.bump();
             if self.at(TokenKind::Word) && !self.at_boundary() {
                 self.bump();
@@ -306,11 +334,32 @@ impl<'t> Parser<'t> {
         }
     }
 
+    /// Whether no white space stands before the token here.
+    fn touches_before(&self) -> bool {
+        let here = self.significant[self.position].token;
+        self.position > 0 && self.significant[self.position - 1].token + 1 == here
+    }
+
     /// A literal of that kind.
     fn literal(&mut self, kind: TokenKind, what: &str) -> bool {
         if self.at(kind) {
             self.single(NodeKind::Literal);
             return true;
+        }
+        if kind == TokenKind::String
+            && self.at(TokenKind::Word)
+            && !self.starts_line()
+            && self.nth(1).kind != TokenKind::Colon
+        {
+            let (here, found) = (self.here(), self.found());
+            let quoted = format!("\"{}\"", self.word());
+            self.report(
+                Diagnostic::error("E0109", here, format!("expected {what}, found {found}"))
+                    .text("expected a string")
+                    .suggest("put it in quotes", here, quoted),
+            );
+            self.single(NodeKind::Error);
+            return false;
         }
         // A number or a string of the wrong sort stands for the right one: take it, so that what follows fits.
         let is_wrong_sort =

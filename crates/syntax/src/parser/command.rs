@@ -249,6 +249,15 @@ impl Parser<'_> {
 
     /// `{ a: x, b }`
     fn initializers(&mut self) {
+        if !self.at(TokenKind::LeftBrace) && !self.brace_on_this_line() {
+            let (behind, found) = (self.behind(), self.found());
+            self.report(
+                Diagnostic::error("E0105", behind, format!("expected `{{`, found {found}"))
+                    .text("the values stand here, in braces")
+                    .suggest("add them", behind, " {}"),
+            );
+            return;
+        }
         if self.open_brace("the values").is_none() {
             return;
         }
@@ -301,12 +310,22 @@ impl Parser<'_> {
     fn for_each(&mut self) {
         let statement = self.start(NodeKind::For);
         self.bump();
-        if self.at_word("in") && self.word_at(1) != "in" {
-            self.missing("E0106", "a name for the element");
+        if self.at(TokenKind::Word) && self.nth(1).kind == TokenKind::Dot {
+            let behind = self.behind();
+            self.report(
+                Diagnostic::error("E0106", behind, "expected a name for the element")
+                    .text("expected a name and `in` here")
+                    .help("write `for line in order.lines { … }`")
+                    .suggest("add a name", behind, " item in"),
+            );
         } else {
-            self.name("a name for the element");
+            if self.at_word("in") && self.word_at(1) != "in" {
+                self.missing("E0106", "a name for the element");
+            } else {
+                self.name("a name for the element");
+            }
+            self.expect_word("in");
         }
-        self.expect_word("in");
         self.expression();
         if self.at_word("where") {
             self.filter();

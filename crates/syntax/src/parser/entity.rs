@@ -350,8 +350,10 @@ impl Parser<'_> {
                 break;
             }
         }
-        if self.expect_word("to") || (self.at(TokenKind::Word) && !self.at_boundary()) {
+        if self.eat_word("to") {
             self.roles();
+        } else {
+            self.missing("E0105", "`to` and the roles");
         }
         self.when();
         self.finish(member);
@@ -429,9 +431,18 @@ impl Parser<'_> {
                 true
             }
             _ => {
-                parser.missing("E0105", "`subject` or `retain`");
                 if parser.at(TokenKind::Word) && !parser.at_boundary() {
+                    let (here, found) = (parser.here(), parser.found());
+                    let mut diagnostic =
+                        Diagnostic::error("E0111", here, format!("{found} is no rule of privacy"))
+                            .help("the rules are `subject` and `retain DURATION after FIELD`");
+                    if let Some(meant) = nearest(parser.word(), ["subject", "retain"]) {
+                        diagnostic = diagnostic.suggest(format!("write `{meant}`"), here, meant);
+                    }
+                    parser.report(diagnostic);
                     parser.single(NodeKind::Error);
+                } else {
+                    parser.missing("E0105", "`subject` or `retain`");
                 }
                 false
             }

@@ -94,11 +94,6 @@ impl Parser<'_> {
         self.finish(region);
     }
 
-    fn touches_before(&self) -> bool {
-        let here = self.significant[self.position].token;
-        self.position > 0 && self.significant[self.position - 1].token + 1 == here
-    }
-
     pub(super) fn store_option(&mut self, word: &str) {
         match word {
             "replicas" => {

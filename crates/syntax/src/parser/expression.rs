@@ -171,12 +171,21 @@ impl Parser<'_> {
         if self.at(TokenKind::LeftParen) {
             self.arguments_inside();
         } else {
-            self.expect(TokenKind::LeftParen);
-            if self.is_operand() && !self.starts_line() {
-                self.bracketed(TokenKind::RightParen, Self::is_operand, |parser| {
-                    parser.climb(1);
-                });
+            let (behind, found) = (self.behind(), self.found());
+            self.report(
+                Diagnostic::error("E0105", behind, format!("expected `(`, found {found}"))
+                    .text("arguments stand in parentheses, also where there are none"),
+            );
+            // What was meant as arguments is looked at, but its parenthesis is not asked for a second time.
+            while self.is_operand() && !self.starts_line() && !self.at_word("later") {
+                let before = self.position;
+                self.climb(1);
+                self.eat(TokenKind::Comma);
+                if self.position == before {
+                    break;
+                }
             }
+            self.eat(TokenKind::RightParen);
         }
         self.finish(arguments);
     }
