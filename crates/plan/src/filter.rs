@@ -25,7 +25,16 @@ impl Plan {
         for filter in filters {
             match self.filter(subject, filter, caller) {
                 Ok(condition) => conditions.push(condition),
-                Err(violation) => faults.push(violation),
+                // What may not be read is not spoken of, not even to say how it would be asked for.
+                Err(violation) => {
+                    let known = self.filterable_by(subject.entity, caller).contains(&filter.field);
+                    faults.push(if known {
+                        violation
+                    } else {
+                        let parameter = parameter_name(filter.field, filter.operator);
+                        self.not_filterable(subject, &parameter, filter.field, caller)
+                    });
+                }
             }
         }
         conditions
@@ -88,10 +97,7 @@ impl Plan {
     ) -> Result<Condition<'a>, Violation> {
         let model: &Model = &self.model;
         let entity = subject.entity;
-        let parameter = match filter.operator {
-            FilterOperator::Equal => filter.field.to_owned(),
-            operator => format!("{}[{}]", filter.field, operator.word()),
-        };
+        let parameter = parameter_name(filter.field, filter.operator);
         let field = model
             .field_named(entity, filter.field)
             .filter(|field| filterable(model, entity, *field))
@@ -161,7 +167,20 @@ pub(crate) struct Condition<'a> {
     pub(crate) values: Vec<Value>,
 }
 
+/// How a filter is spelt in a query string.
+fn parameter_name(field: &str, operator: FilterOperator) -> String {
+    match operator {
+        FilterOperator::Equal => field.to_owned(),
+        operator => format!("{field}[{}]", operator.word()),
+    }
+}
+
 impl Condition<'_> {
+    /// How it was spelt, but for an `[eq]` that was written out.
+    pub(crate) fn parameter(&self) -> String {
+        parameter_name(self.name, self.operator)
+    }
+
     pub(crate) fn expression(
         &self,
         column: usize,

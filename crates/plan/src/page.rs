@@ -482,7 +482,7 @@ impl Plan {
                 Some(Guard::Never) | None => {
                     return Err(Fault::Invalid(vec![self.not_filterable(
                         subject,
-                        condition.name,
+                        &condition.parameter(),
                         condition.name,
                         caller,
                     )]));

@@ -199,6 +199,7 @@ impl Request<'_> {
                 BindSource::Caller(scalar) => self
                     .caller
                     .and_then(|caller| caller.subject.as_deref())
+                    .filter(|subject| *scalar != Scalar::Int || is_one_spelling(subject))
                     .and_then(|subject| scalar.parse(subject).ok())
                     .unwrap_or(Value::Null),
                 BindSource::Now => Value::Int(self.now),
@@ -211,6 +212,14 @@ impl Request<'_> {
         }));
         binds
     }
+}
+
+/// Whether a subject is the one spelling of a number, if it is a number: `7` and `07` are two subjects to whoever
+/// gave them out, and must not be one row here.
+fn is_one_spelling(subject: &str) -> bool {
+    let digits = subject.strip_prefix('-').unwrap_or(subject);
+    let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    !number || subject == "0" || !digits.starts_with('0')
 }
 
 /// The answer to a caller whom no grant reaches: 401 for a stranger, who may come back with a token.

@@ -1,0 +1,178 @@
+//! Commands that end by themselves.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::process::{Project, end, mimar, run};
+
+const GOOD: &str = "app Shop {\n  version  1\n  roles    clerk\n  surface  rest\n}\n\nentity Thing {\n  \
+                    key id: Int           = auto\n  name:   String(1..20)\n\n  allow read to anyone\n}\n";
+
+#[test]
+fn help_and_version_are_worth_reading() {
+    let help = run(&["--help"]);
+    assert_eq!(help.code, 0);
+    for text in ["Exit codes:", "MIMAR_JWT_SECRET", "mimar dev notes"] {
+        assert!(help.out.contains(text), "{}", help.out);
+    }
+    assert!(!help.out.contains('\u{1b}'), "colours in a pipe");
+    assert!(run(&["--version"]).out.starts_with("mimar "));
+    for command in ["new", "check", "fmt", "explain", "dev", "serve", "openapi", "token"] {
+        assert!(run(&[command, "--help"]).out.contains("Example"), "{command}");
+    }
+    let wrong = run(&["chekc"]);
+    assert_eq!(wrong.code, 2);
+    assert!(wrong.err.contains("check"), "{}", wrong.err);
+}
+
+#[test]
+fn check_finds_everything_at_once() {
+    let project = Project::new(&GOOD.replace("String", "Strin").replace("to anyone", "to clrk"));
+    let found = run(&["check", project.path()]);
+    assert_eq!((found.code, found.out.as_str()), (1, ""));
+    for text in ["`Strin`", "`clrk`", "did you mean", "app.mimar:9:", "not ok"] {
+        assert!(found.err.contains(text), "{text}\n{}", found.err);
+    }
+    assert!(!found.err.contains('\u{1b}'), "colours in a pipe");
+    let colored = run(&["check", project.path(), "--color", "always"]);
+    assert!(colored.err.contains('\u{1b}'));
+    let json = run(&["check", project.path(), "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert!(json.code == 1 && report["errors"].as_u64() >= Some(2), "{report:#}");
+    assert_eq!(report["diagnostics"][0]["primary"]["line"], 9);
+    assert!(report["diagnostics"][0]["fixes"][0]["edits"][0]["replacement"].is_string());
+}
+
+#[test]
+fn check_is_content_with_a_good_model() {
+    let project = Project::new(GOOD);
+    let found = run(&["check", project.path()]);
+    assert_eq!(found.code, 0, "{}", found.err);
+    assert!(found.err.contains("ok: Shop, 1 entity"), "{}", found.err);
+    // One file instead of its folder, and a folder seen from inside.
+    assert_eq!(run(&["check", project.join("app.mimar").to_str().unwrap()]).code, 0);
+    assert_eq!(end(mimar().arg("check").current_dir(project.folder.path())).code, 0);
+}
+
+#[test]
+fn a_folder_without_files_and_a_file_that_is_no_text_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().to_str().unwrap();
+    let empty = run(&["check", path]);
+    assert_eq!(empty.code, 3);
+    assert!(
+        empty.err.contains("no *.mimar file") && empty.err.contains("mimar new"),
+        "{}",
+        empty.err
+    );
+    std::fs::write(folder.path().join("x.mimar"), b"app \xff").unwrap();
+    let odd = run(&["check", path]);
+    assert_eq!(odd.code, 3);
+    assert!(odd.err.contains("not UTF-8 text (the first odd byte is at 4)"), "{}", odd.err);
+    assert_eq!(run(&["check", "/no/such/folder"]).code, 3);
+}
+
+#[test]
+fn fmt_lays_out_once_and_for_all() {
+    let project = Project::new(&GOOD.replace("  key id: Int           = auto", "key id: Int=auto"));
+    let check = run(&["fmt", "--check", project.path()]);
+    assert_eq!(check.code, 1);
+    assert!(check.out.trim_end().ends_with("app.mimar"), "{}", check.out);
+    assert_eq!(run(&["fmt", project.path()]).code, 0);
+    let once = project.read("app.mimar");
+    let written = std::fs::metadata(project.join("app.mimar")).unwrap().modified().unwrap();
+    assert_eq!(run(&["fmt", "--check", project.path()]).code, 0);
+    assert_eq!(run(&["fmt", project.path()]).code, 0);
+    assert_eq!(project.read("app.mimar"), once);
+    let again = std::fs::metadata(project.join("app.mimar")).unwrap().modified().unwrap();
+    assert_eq!(again, written, "a file that is laid out is not touched");
+}
+
+#[test]
+fn fmt_leaves_a_broken_file_and_reads_a_stream() {
+    let project = Project::new("entity {");
+    let broken = run(&["fmt", project.path()]);
+    assert_eq!((broken.code, project.read("app.mimar").as_str()), (1, "entity {"));
+    assert!(broken.err.contains("left as it is"), "{}", broken.err);
+    let mut child =
+        mimar().args(["fmt", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"app A { version 1 }").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.stdout, b"app A { version 1 }\n");
+}
+
+#[test]
+fn explain_knows_every_code() {
+    let list = run(&["explain"]);
+    assert_eq!(list.code, 0);
+    let codes: Vec<&str> = list.out.lines().map(|line| &line[..5]).collect();
+    assert!(codes.len() > 15, "{}", list.out);
+    for code in codes {
+        let page = run(&["explain", &code.to_lowercase()]);
+        assert!(page.code == 0 && page.out.contains(code), "{code}");
+    }
+    let unknown = run(&["explain", "E0999"]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("no code `E0999`"), "{}", unknown.err);
+}
+
+#[test]
+fn new_makes_a_project_that_is_good_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("my-notes");
+    let path = path.to_str().unwrap();
+    let made = run(&["new", path]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(made.err.contains("mimar dev"), "{}", made.err);
+    let check = run(&["check", path]);
+    assert!(check.code == 0 && check.err.contains("ok: MyNotes"), "{}", check.err);
+    assert_eq!(run(&["fmt", "--check", path]).code, 0);
+    let again = run(&["new", path]);
+    assert!(again.code == 3 && again.err.contains("exists already"), "{}", again.err);
+    assert_eq!(run(&["new", "1st"]).code, 2);
+}
+
+#[test]
+fn openapi_is_a_document() {
+    let project = Project::new(GOOD);
+    let printed = run(&["openapi", project.path()]);
+    let document: serde_json::Value = serde_json::from_str(&printed.out).unwrap();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    assert!(document["paths"]["/v1/things"]["get"].is_object(), "{document:#}");
+    let file = project.join("api.json");
+    let written = run(&["openapi", project.path(), "-o", file.to_str().unwrap()]);
+    assert_eq!((written.code, written.out.as_str()), (0, ""));
+    assert_eq!(project.read("api.json"), printed.out);
+}
+
+#[test]
+fn token_signs_for_roles_that_exist() {
+    let project = Project::new(GOOD);
+    let token = run(&["token", "--role", "clerk", "--project", project.path()]);
+    assert_eq!((token.code, token.out.trim().split('.').count()), (0, 3), "{}", token.err);
+    let unknown = run(&["token", "--role", "clark", "--project", project.path()]);
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("its roles are: clerk"), "{}", unknown.err);
+    let short = end(mimar()
+        .args(["token", "--role", "clerk", "--project", project.path()])
+        .env("MIMAR_JWT_SECRET", "hunter2"));
+    assert_eq!(short.code, 3);
+    assert!(short.err.contains("32 bytes") && !short.err.contains("hunter2"), "{}", short.err);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        let mode = std::fs::metadata(project.join(".mimar/secret")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn completions_and_the_reference_are_printed() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        assert!(run(&["completions", shell]).out.contains("mimar"), "{shell}");
+    }
+    let reference = run(&["reference"]).out;
+    for text in ["# The language", "`field[gte]=value`", "`not_unique`", "`E0105`"] {
+        assert!(reference.contains(text), "{text}");
+    }
+}

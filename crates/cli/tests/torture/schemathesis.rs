@@ -1,0 +1,59 @@
+//! Schemathesis (all checks, stateful) against both examples: whatever a client can send, the answer is one that the
+//! OpenAPI document promises.
+
+use std::process::Command;
+
+use crate::harness::{Project, Random, alone, example, token};
+
+/// Requests for each operation, and seconds for a whole run.
+const EXAMPLES: &str = "30";
+const SECONDS: &str = "120";
+
+#[test]
+#[ignore = "needs Schemathesis; `cargo xtask test` installs it and runs this"]
+fn chinook_keeps_its_promises() {
+    let project = Project::example("chinook");
+    project.load(&example("chinook").join("data"));
+    run(&project, "manager", Some("1"));
+}
+
+#[test]
+#[ignore = "needs Schemathesis; `cargo xtask test` installs it and runs this"]
+fn the_shop_keeps_its_promises() {
+    let project = Project::example("shop");
+    crate::oracle::stock(&project);
+    run(&project, "clerk", None);
+}
+
+fn run(project: &Project, role: &str, subject: Option<&str>) {
+    let _turn = alone();
+    let mut random = Random::seeded("schemathesis");
+    let server = project.serve();
+    let program = std::env::var_os("MIMAR_SCHEMATHESIS").expect("MIMAR_SCHEMATHESIS");
+    let settings = project.scratch("schemathesis.toml");
+    std::fs::write(&settings, include_str!("schemathesis.toml")).unwrap();
+    let output = Command::new(program)
+        .arg("--config-file")
+        .arg(&settings)
+        .arg("run")
+        .arg(format!("http://{}/openapi.json", server.address))
+        .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
+        .args(["--max-examples", EXAMPLES, "--max-time", SECONDS, "--continue-on-failure"])
+        .args(["--suppress-health-check", "all", "--workers", "2"])
+        .args(["--seed", &(random.next() % 1_000_000).to_string()])
+        .args(["--header", &format!("Authorization: Bearer {}", token(role, subject))])
+        .current_dir(project.scratch(""))
+        .env("NO_COLOR", "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{}\n{text}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // An empty run would be green, too.
+    assert!(text.contains("Stateful"), "the stateful phase did not run:\n{text}");
+    assert!(!server.log().contains("panicked"), "{}", server.log());
+}
