@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use schema::{Change, Loss, Schema};
+use schema::{Change, Loss, LostRows, Schema};
 use store::{Store, StoreFault};
 
 /// The tables are not those of the model.
@@ -25,16 +25,28 @@ pub fn verify_schema(store: &Store, schema: &Schema) -> Result<Option<Mismatch>,
     Ok(mismatch)
 }
 
-/// Of what a change would lose, that which the database really holds.
+/// Of what a change would lose, that which the database really holds. `before` is the schema that made the tables,
+/// where it is known: what followed from that is no loss.
 ///
 /// # Errors
 /// [`StoreFault`] if the database does not answer.
-pub fn real_losses(store: &Store, change: &Change) -> Result<Vec<Loss>, StoreFault> {
+pub fn real_losses(
+    store: &Store,
+    change: &Change,
+    before: Option<&Schema>,
+) -> Result<Vec<Loss>, StoreFault> {
     let mut real = Vec::new();
     for loss in &change.losses {
         let mut found = false;
         store.dump(&loss.probe, |row| {
-            found = row.first().is_some_and(|value| loss.rows.counts(value));
+            found = row.first().is_some_and(|value| {
+                let table = loss.probe.name.as_str();
+                let implied = loss.rows == LostRows::Filled
+                    && before.zip(loss.probe.columns.first()).is_some_and(|(before, column)| {
+                        before.is_implied(table, column.name.as_str(), value)
+                    });
+                loss.rows.counts(value) && !implied
+            });
             if found { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         if found {

@@ -211,6 +211,7 @@ impl ColumnOrigin {
             meaning: Meaning::Scalar(scalar),
             renamed_labels: Vec::new(),
             fill: Fill::Unknown,
+            computed: false,
         }
     }
 }
@@ -237,6 +238,7 @@ fn column_origin(model: &Model, field: &Field, scalar: Scalar) -> ColumnOrigin {
         },
         _ => Fill::Unknown,
     };
+    origin.computed = field.computed.is_some();
     // A computed value is computed once the column is there; until then anything of its type will do.
     if field.computed.is_some() && !field.optional {
         origin.fill = Fill::Value(zero(scalar));

@@ -70,6 +70,8 @@ struct ColumnOrigin {
     renamed_labels: Vec<(String, String)>,
     /// What a row that is already there gets when the column is new.
     fill: Fill,
+    /// Whether its values follow from others.
+    computed: bool,
 }
 
 /// What the values of a column mean.
@@ -102,6 +104,16 @@ impl Schema {
     pub fn column(&self, entity: EntityId, field: FieldId) -> Option<usize> {
         let column = *self.columns.get(field.index())?;
         column.filter(|at| *at < self.table(entity).columns.len())
+    }
+
+    /// Whether a value of a column says nothing that the model does not say: a computed one, or the default.
+    pub fn is_implied(&self, table: &str, column: &str, value: &Value) -> bool {
+        let found = self.tables.iter().find(|other| other.name.as_str() == table);
+        let Some(table) = found else { return false };
+        let at = table.columns.iter().position(|other| other.name.as_str() == column);
+        at.and_then(|at| self.origins[table.id.0 as usize].columns.get(at)).is_some_and(|origin| {
+            origin.computed || matches!(&origin.fill, Fill::Value(fill) if fill == value)
+        })
     }
 
     /// The column of a part that holds its root's key; 0, its first column, also for a root.

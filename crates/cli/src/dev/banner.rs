@@ -138,10 +138,10 @@ fn tokens(text: &mut String, facts: &Facts<'_>, contract: &Contract) {
     }
     let _ = writeln!(text, "\n{} {}", styled(BOLD, "Tokens"), styled(DIM, "(they hold for 24 h)"));
     for token in facts.tokens {
-        let of = token.speaks_of.as_deref().unwrap_or("");
+        let of = token.speaks_of.as_ref().map(|of| format!(" {of}")).unwrap_or_default();
         let _ = writeln!(
             text,
-            "  {} {}\n    {}",
+            "  {}{}\n    {}",
             styled(CYAN, &token.role),
             styled(DIM, of),
             token.token

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use engine::Loaded;
-use schema::{Change, Loss};
+use schema::{Change, Loss, Schema};
 use store::{Options, Store};
 
 use crate::data;
@@ -32,16 +32,23 @@ pub(super) fn open(path: &Path, fresh: bool) -> Result<Store, Failure> {
     Ok(Store::open(path, Options::default())?)
 }
 
-/// Gives the database the tables of the model; whether it was empty before.
+/// Where it is noted whether the project's rows still have to be loaded.
+const ROWS: &str = "rows";
+const WAITING: &str = "waiting";
+const DONE: &str = "done";
+
+/// Gives the database the tables of the model; whether the project's rows are to be loaded into it.
 pub(super) fn follow(store: &Store, loaded: &Loaded, accept_loss: bool) -> Result<bool, Failure> {
     store.know(&loaded.schema.tables);
     let Some(mismatch) = engine::verify_schema(store, &loaded.schema)? else {
         data::recompute(store, loaded, false)?;
-        return Ok(false);
+        // A load that failed leaves the tables behind: mended, it goes on.
+        return Ok(store.meta(ROWS)?.as_deref() == Some(WAITING));
     };
-    may_change(store, &mismatch.change, accept_loss)?;
+    may_change(store, &mismatch.change, None, accept_loss)?;
     store.execute_schema(&mismatch.change.statements)?;
     if mismatch.empty {
+        store.set_meta(ROWS, WAITING)?;
         data::note_formulas(store, loaded)?;
     } else {
         for line in &mismatch.change.summary {
@@ -53,8 +60,13 @@ pub(super) fn follow(store: &Store, loaded: &Loaded, accept_loss: bool) -> Resul
 }
 
 /// Whether a change may happen: nothing is lost, or that was accepted.
-pub(super) fn may_change(store: &Store, change: &Change, accept_loss: bool) -> Result<(), Failure> {
-    let losses = engine::real_losses(store, change)?;
+pub(super) fn may_change(
+    store: &Store,
+    change: &Change,
+    before: Option<&Schema>,
+    accept_loss: bool,
+) -> Result<(), Failure> {
+    let losses = engine::real_losses(store, change, before)?;
     let sentences = |wanted: &dyn Fn(&&Loss) -> bool| {
         let lines: Vec<String> =
             losses.iter().filter(wanted).map(|loss| format!("  {}", loss.sentence)).collect();
@@ -76,8 +88,7 @@ pub(super) fn fill(
     loaded: &Loaded,
 ) -> Result<Option<data::Loaded>, Failure> {
     let folder = project.root.join("data");
-    if !folder.is_dir() {
-        return Ok(None);
-    }
-    data::load(&folder, store, loaded).map(Some)
+    let rows = if folder.is_dir() { Some(data::load(&folder, store, loaded)?) } else { None };
+    store.set_meta(ROWS, DONE)?;
+    Ok(rows)
 }

@@ -122,7 +122,8 @@ fn kept(failure: &Failure) {
 fn swap(watched: &Watched, loaded: Loaded) -> Result<Vec<String>, Failure> {
     let mismatch = engine::verify_schema(&watched.store, &loaded.schema)?;
     let change = mismatch.map(|mismatch| mismatch.change).unwrap_or_default();
-    may_change(&watched.store, &change, watched.accept_loss)?;
+    let before = watched.engine.loaded();
+    may_change(&watched.store, &change, Some(&before.schema), watched.accept_loss)?;
     watched.handle.block_on(watched.engine.swap(loaded, change.statements))?;
     let loaded = watched.engine.loaded();
     data::recompute(&watched.store, &loaded, !change.recompute.is_empty())?;
