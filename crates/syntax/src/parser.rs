@@ -393,7 +393,7 @@ impl<'t> Parser<'t> {
     fn setting(&mut self, what: &str) {
         let started = self.start(NodeKind::Setting);
         match self.word() {
-            "env" | "secret" if !self.starts_line() => {
+            "env" | "secret" => {
                 self.bump();
                 self.reference("the name of a variable");
             }

@@ -17,7 +17,9 @@ fn check_member(member: &str, expected: Expect) {
 
 #[test]
 fn lexical() {
-    check_member("größe: Int", expect![[r#"
+    check_member(
+        "größe: Int",
+        expect![[r#"
         error[E0101]: `größe` is no name
          --> shop.mimar:3:3
           |
@@ -26,8 +28,11 @@ fn lexical() {
           |
           = note: names become columns, URLs and code, where only these are safe everywhere
 
-    "#]]);
-    check_member("a: Int = #1", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "a: Int = #1",
+        expect![[r#"
         error[E0101]: `#` means nothing here
          --> shop.mimar:3:12
           |
@@ -40,8 +45,11 @@ fn lexical() {
         3 +   a: Int = 1
           |
 
-    "#]]);
-    check_member("check .a == \"x", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check .a == \"x",
+        expect![[r#"
         error[E0102]: this string is not closed
          --> shop.mimar:3:15
           |
@@ -54,8 +62,11 @@ fn lexical() {
         3 |   check .a == "x"
           |                 +
 
-    "#]]);
-    check_member("check .a == 'x'", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check .a == 'x'",
+        expect![[r#"
         error[E0101]: strings stand in double quotes
          --> shop.mimar:3:15
           |
@@ -68,8 +79,11 @@ fn lexical() {
         3 +   check .a == "x"
           |
 
-    "#]]);
-    check_member("a: String(1..9) pattern \"\\d+\"", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "a: String(1..9) pattern \"\\d+\"",
+        expect![[r#"
         error[E0103]: there is no escape `\d`
          --> shop.mimar:3:28
           |
@@ -82,8 +96,11 @@ fn lexical() {
         3 |   a: String(1..9) pattern "\\d+"
           |                             +
 
-    "#]]);
-    check_member("cache 60sec", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "cache 60sec",
+        expect![[r#"
         error[E0104]: there is no unit `sec`
          --> shop.mimar:3:11
           |
@@ -97,8 +114,11 @@ fn lexical() {
         3 +   cache 60s
           |
 
-    "#]]);
-    check_member("cache 1.5h", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "cache 1.5h",
+        expect![[r#"
         error[E0104]: `1.5h` is not whole
          --> shop.mimar:3:9
           |
@@ -107,8 +127,11 @@ fn lexical() {
           |
           = help: count in the next smaller unit: `1500ms` for one and a half seconds
 
-    "#]]);
-    check_member("a: Int = 99999999999999999999;", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "a: Int = 99999999999999999999;",
+        expect![[r#"
         error[E0104]: this number is too large
          --> shop.mimar:3:12
           |
@@ -130,12 +153,15 @@ fn lexical() {
         3 +   a: Int = 99999999999999999999
           |
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn fields() {
-    check_member("name String(1..200)", expect![[r#"
+    check_member(
+        "name String(1..200)",
+        expect![[r#"
         error[E0105]: expected `:`, found `String`
          --> shop.mimar:3:7
           |
@@ -147,16 +173,22 @@ fn fields() {
         3 |   name: String(1..200)
           |       +
 
-    "#]]);
-    check_member("name: ", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "name: ",
+        expect![[r#"
         error[E0107]: expected a type, found `audit`
          --> shop.mimar:3:8
           |
         3 |   name: 
           |        ^ expected a type here
 
-    "#]]);
-    check_member("name: String(1..200", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "name: String(1..200",
+        expect![[r#"
         error[E0105]: expected `)`, found `audit`
          --> shop.mimar:3:22
           |
@@ -168,8 +200,11 @@ fn fields() {
         3 |   name: String(1..200)
           |                      +
 
-    "#]]);
-    check_member("name: String(1..200) uniqe serach", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "name: String(1..200) uniqe serach",
+        expect![[r#"
         error[E0111]: `uniqe` says nothing about a field
          --> shop.mimar:3:24
           |
@@ -195,8 +230,11 @@ fn fields() {
         3 +   name: String(1..200) uniqe search
           |
 
-    "#]]);
-    check_member("name: String(1..200),", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "name: String(1..200),",
+        expect![[r#"
         error[E0116]: there is no comma between members
          --> shop.mimar:3:23
           |
@@ -210,8 +248,11 @@ fn fields() {
         3 +   name: String(1..200)
           |
 
-    "#]]);
-    check_member("state: enum { draft live } = draft", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "state: enum { draft live } = draft",
+        expect![[r#"
         error[E0116]: expected `,` before `live`
          --> shop.mimar:3:22
           |
@@ -223,8 +264,11 @@ fn fields() {
         3 |   state: enum { draft, live } = draft
           |                      +
 
-    "#]]);
-    check_member("tags: [String(1..9)(0..5)", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "tags: [String(1..9)(0..5)",
+        expect![[r#"
         error[E0105]: expected `]`, found `(`
          --> shop.mimar:3:22
           |
@@ -236,8 +280,11 @@ fn fields() {
         3 |   tags: [String(1..9)](0..5)
           |                      +
 
-    "#]]);
-    check_member("stock: Int(..)", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "stock: Int(..)",
+        expect![[r#"
         error[E0109]: a range has at least one end
          --> shop.mimar:3:16
           |
@@ -246,8 +293,11 @@ fn fields() {
           |
           = help: write `1..50`, `0..` or `..50`
 
-    "#]]);
-    check_member("name: String(1..200) on delte cascade", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "name: String(1..200) on delte cascade",
+        expect![[r#"
         error[E0105]: expected `delete`, found `delte`
          --> shop.mimar:3:27
           |
@@ -259,12 +309,15 @@ fn fields() {
         3 |   name: String(1..200) on delete cascade
           |                              +
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn members() {
-    check_member("idnex (name)", expect![[r#"
+    check_member(
+        "idnex (name)",
+        expect![[r#"
         error[E0111]: `idnex` does not belong in an entity
          --> shop.mimar:3:3
           |
@@ -278,8 +331,11 @@ fn members() {
         3 +   index (name)
           |
 
-    "#]]);
-    check_member("index (name state)", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "index (name state)",
+        expect![[r#"
         error[E0116]: expected `,` before `state`
          --> shop.mimar:3:14
           |
@@ -291,8 +347,11 @@ fn members() {
         3 |   index (name, state)
           |              +
 
-    "#]]);
-    check_member("flow state { a > b }", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "flow state { a > b }",
+        expect![[r#"
         error[E0105]: expected `->`, found `>`
          --> shop.mimar:3:18
           |
@@ -304,8 +363,11 @@ fn members() {
         3 |   flow state { a -> b }
           |                  +
 
-    "#]]);
-    check_member("allow raed to clerk", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "allow raed to clerk",
+        expect![[r#"
         error[E0111]: `raed` is no action
          --> shop.mimar:3:9
           |
@@ -319,16 +381,22 @@ fn members() {
         3 +   allow read to clerk
           |
 
-    "#]]);
-    check_member("allow read clerk", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "allow read clerk",
+        expect![[r#"
         error[E0105]: expected `to` and the roles, found `audit`
          --> shop.mimar:3:19
           |
         3 |   allow read clerk
           |                   ^ expected `to` and the roles here
 
-    "#]]);
-    check_member("privacy subjct", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "privacy subjct",
+        expect![[r#"
         error[E0111]: `subjct` is no rule of privacy
          --> shop.mimar:3:11
           |
@@ -341,8 +409,11 @@ fn members() {
         3 |   privacy subject
           |               +
 
-    "#]]);
-    check_member("something else entirely", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "something else entirely",
+        expect![[r#"
         error[E0111]: `something` does not belong in an entity
          --> shop.mimar:3:3
           |
@@ -351,13 +422,16 @@ fn members() {
           |
           = help: an entity may hold `key`, `index`, `unique`, `check`, `flow`, `allow`, `cache`, `audit`, `privacy`, `deprecated`
 
-    "#]]);
+    "#]],
+    );
     check_member("/// the end", expect![[""]]);
 }
 
 #[test]
 fn expressions() {
-    check_member("check .a == 1 && !.b", expect![[r#"
+    check_member(
+        "check .a == 1 && !.b",
+        expect![[r#"
         error[E0118]: `&&` is written `and`
          --> shop.mimar:3:17
           |
@@ -382,8 +456,11 @@ fn expressions() {
         3 +   check .a == 1 && not .b
           |
 
-    "#]]);
-    check_member("check .a = 1", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check .a = 1",
+        expect![[r#"
         error[E0118]: a comparison is written `==`
          --> shop.mimar:3:12
           |
@@ -395,8 +472,11 @@ fn expressions() {
         3 |   check .a == 1
           |             +
 
-    "#]]);
-    check_member("check 0 < .a < 9", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check 0 < .a < 9",
+        expect![[r#"
         error[E0117]: comparisons do not chain
          --> shop.mimar:3:16
           |
@@ -405,16 +485,22 @@ fn expressions() {
           |
           = help: join two comparisons with `and`: `a < b and b < c`
 
-    "#]]);
-    check_member("check .a + ", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check .a + ",
+        expect![[r#"
         error[E0108]: expected an expression, found `audit`
          --> shop.mimar:3:13
           |
         3 |   check .a + 
           |             ^ expected an expression here
 
-    "#]]);
-    check_member("check (.a + 1", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check (.a + 1",
+        expect![[r#"
         error[E0105]: expected `)`, found `audit`
          --> shop.mimar:3:16
           |
@@ -426,8 +512,11 @@ fn expressions() {
         3 |   check (.a + 1)
           |                +
 
-    "#]]);
-    check_member("check sum(lines .price)", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check sum(lines .price)",
+        expect![[r#"
         error[E0116]: expected `,` before `.`
          --> shop.mimar:3:18
           |
@@ -439,8 +528,11 @@ fn expressions() {
         3 |   check sum(lines, .price)
           |                  +
 
-    "#]]);
-    check_member("check if .a then 1", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check if .a then 1",
+        expect![[r#"
         error[E0105]: expected `else`, found `audit`
          --> shop.mimar:3:21
           |
@@ -452,20 +544,26 @@ fn expressions() {
         3 |   check if .a then 1 else
           |                      ++++
 
-    "#]]);
-    check_member("check . == 1", expect![[r#"
+    "#]],
+    );
+    check_member(
+        "check . == 1",
+        expect![[r#"
         error[E0106]: expected a name behind the dot, found `==`
          --> shop.mimar:3:10
           |
         3 |   check . == 1
           |          ^ expected a name behind the dot here
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn items() {
-    check("entty Product {\n  key id: Uuid\n}\n", expect![[r#"
+    check(
+        "entty Product {\n  key id: Uuid\n}\n",
+        expect![[r#"
         error[E0110]: there is no item `entty`
          --> shop.mimar:1:1
           |
@@ -477,16 +575,22 @@ fn items() {
         1 | entity Product {
           |    +
 
-    "#]]);
-    check("entity {\n  key id: Uuid\n}\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "entity {\n  key id: Uuid\n}\n",
+        expect![[r#"
         error[E0106]: expected the name of the entity, found `{`
          --> shop.mimar:1:7
           |
         1 | entity {
           |       ^ expected the name of the entity here
 
-    "#]]);
-    check("entity Product\n  key id: Uuid\n}\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "entity Product\n  key id: Uuid\n}\n",
+        expect![[r#"
         error[E0105]: expected `{`, found `key`
          --> shop.mimar:1:15
           |
@@ -498,8 +602,11 @@ fn items() {
         1 | entity Product {
           |                +
 
-    "#]]);
-    check("entity Product {\n  key id: Uuid\n\nrecord A { a: Int }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "entity Product {\n  key id: Uuid\n\nrecord A { a: Int }\n",
+        expect![[r#"
         error[E0112]: an entity is not closed: `record` follows
          --> shop.mimar:2:15
           |
@@ -514,8 +621,11 @@ fn items() {
         3 + }
           |
 
-    "#]]);
-    check("entity Product { key id: Uuid }\n}\nentity B { key id: Uid uniqe }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "entity Product { key id: Uuid }\n}\nentity B { key id: Uid uniqe }\n",
+        expect![[r#"
         error[E0113]: this `}` closes nothing
          --> shop.mimar:2:1
           |
@@ -540,8 +650,11 @@ fn items() {
         3 | entity B { key id: Uid unique }
           |                            +
 
-    "#]]);
-    check("key id: Uuid\nname: String(1..9)\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "key id: Uuid\nname: String(1..9)\n",
+        expect![[r#"
         error[E0110]: expected an item, found `key`
          --> shop.mimar:1:1
           |
@@ -550,8 +663,11 @@ fn items() {
           |
           = help: this belongs into a body; look for a `}` too many above
 
-    "#]]);
-    check("hello\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "hello\n",
+        expect![[r#"
         error[E0110]: expected an item, found `hello`
          --> shop.mimar:1:1
           |
@@ -560,8 +676,11 @@ fn items() {
           |
           = help: items start with `app`, `auth`, `service`, `entity`, `record`, `enum`, `error`, `query`, `command`, `event`, `on`, `webhook`, `workflow`, `job`, `limit`, `slo`, `external`, `load`, `environment`, `decision`
 
-    "#]]);
-    check("entity Line part Order as lines { a: Int }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "entity Line part Order as lines { a: Int }\n",
+        expect![[r#"
         error[E0105]: expected `of`, found `Order`
          --> shop.mimar:1:17
           |
@@ -573,8 +692,11 @@ fn items() {
         1 | entity Line part of Order as lines { a: Int }
           |                  ++
 
-    "#]]);
-    check("service a {\n  entity B { key id: Int }\n\nservice c { }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "service a {\n  entity B { key id: Int }\n\nservice c { }\n",
+        expect![[r#"
         error[E0112]: a service is not closed: `service` follows
          --> shop.mimar:2:27
           |
@@ -589,8 +711,11 @@ fn items() {
         3 + }
           |
 
-    "#]]);
-    check("slo orders 99.9 under 1\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "slo orders 99.9 under 1\n",
+        expect![[r#"
         error[E0109]: expected a percentage, found `99.9`
          --> shop.mimar:1:12
           |
@@ -610,8 +735,11 @@ fn items() {
           |
           = help: add the unit: ms, s, m (minutes), h, d, w or y
 
-    "#]]);
-    check("decision PostgreSQL { chosen a because b }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "decision PostgreSQL { chosen a because b }\n",
+        expect![[r#"
         error[E0109]: expected the title of the decision, as a string, found `PostgreSQL`
          --> shop.mimar:1:10
           |
@@ -636,14 +764,17 @@ fn items() {
         1 + decision PostgreSQL { chosen a because "b" }
           |
 
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn statements() {
     let command =
         |body: &str| format!("command go(order: Order) {{\n  allow clerk\n  {body}\n}}\n");
-    check(&command("require order.paid"), expect![[r#"
+    check(
+        &command("require order.paid"),
+        expect![[r#"
         error[E0105]: expected `else`, found `}`
          --> shop.mimar:3:21
           |
@@ -652,8 +783,11 @@ fn statements() {
           |
           = help: name an error: `require … else OutOfStock { … }`
 
-    "#]]);
-    check(&command("lte x = 1"), expect![[r#"
+    "#]],
+    );
+    check(
+        &command("lte x = 1"),
+        expect![[r#"
         error[E0111]: `lte` does not belong in a command
          --> shop.mimar:3:3
           |
@@ -667,16 +801,22 @@ fn statements() {
         3 +   let x = 1
           |
 
-    "#]]);
-    check(&command("let = 1"), expect![[r#"
+    "#]],
+    );
+    check(
+        &command("let = 1"),
+        expect![[r#"
         error[E0106]: expected a name, found `=`
          --> shop.mimar:3:6
           |
         3 |   let = 1
           |      ^ expected a name here
 
-    "#]]);
-    check(&command("for order.lines { delete order }"), expect![[r#"
+    "#]],
+    );
+    check(
+        &command("for order.lines { delete order }"),
+        expect![[r#"
         error[E0106]: expected a name for the element
          --> shop.mimar:3:6
           |
@@ -689,8 +829,11 @@ fn statements() {
         3 |   for item in order.lines { delete order }
           |       +++++++
 
-    "#]]);
-    check(&command("update order { status: paid total: 1 }"), expect![[r#"
+    "#]],
+    );
+    check(
+        &command("update order { status: paid total: 1 }"),
+        expect![[r#"
         error[E0116]: expected `,` before `total`
          --> shop.mimar:3:30
           |
@@ -702,8 +845,11 @@ fn statements() {
         3 |   update order { status: paid, total: 1 }
           |                              +
 
-    "#]]);
-    check(&command("emit Paid"), expect![[r#"
+    "#]],
+    );
+    check(
+        &command("emit Paid"),
+        expect![[r#"
         error[E0105]: expected `{`, found `}`
          --> shop.mimar:3:12
           |
@@ -715,16 +861,22 @@ fn statements() {
         3 |   emit Paid {}
           |             ++
 
-    "#]]);
-    check(&command("run go order"), expect![[r#"
+    "#]],
+    );
+    check(
+        &command("run go order"),
+        expect![[r#"
         error[E0105]: expected `(`, found `order`
          --> shop.mimar:3:9
           |
         3 |   run go order
           |         ^ arguments stand in parentheses, also where there are none
 
-    "#]]);
-    check("query all() Order { sort placed }\n", expect![[r#"
+    "#]],
+    );
+    check(
+        "query all() Order { sort placed }\n",
+        expect![[r#"
         error[E0105]: expected `->`, found `Order`
          --> shop.mimar:1:12
           |
@@ -747,5 +899,6 @@ fn statements() {
         1 | query all() Order { sort .placed }
           |                          +
 
-    "#]]);
+    "#]],
+    );
 }

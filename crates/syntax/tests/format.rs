@@ -130,7 +130,7 @@ fn a_comment_may_stand_anywhere() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn mutated_white_space(seed in proptest::collection::vec(0..12_u8, 64), all in any::<bool>()) {

@@ -84,7 +84,8 @@ impl Parser<'_> {
         self.bump();
         self.name("the name of the workflow");
         self.parameters();
-        if self.at_word("on") && !self.starts_line() {
+        // At the start of a line it may be an item of its own: `on Event run …`.
+        if self.at_word("on") && (!self.starts_line() || self.nth(2).kind == TokenKind::LeftBrace) {
             self.bump();
             self.path("an event");
         }
