@@ -184,8 +184,8 @@ pub(crate) struct Dev {
 /// Serve a model in production.
 ///
 /// The database must hold exactly the tables of the model; a new one is created. SIGTERM and SIGINT stop accepting,
-/// finish what is under way within ten seconds and end. Tokens are verified with MIMAR_JWT_SECRET or
-/// MIMAR_JWT_PUBLIC_KEY.
+/// finish what is under way within ten seconds and end. Tokens are verified with MIMAR_JWT_SECRET,
+/// MIMAR_JWT_PUBLIC_KEY or the files named below.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  MIMAR_JWT_PUBLIC_KEY=\"$(cat issuer.pem)\" mimar serve shop --listen \
@@ -203,10 +203,18 @@ pub(crate) struct Serve {
     /// Threads that answer requests [default: one for each processor].
     #[arg(long, value_name = "N", env = "MIMAR_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
-    /// Secret of HS256 tokens, 32 bytes or more.
+    /// A web origin whose pages may call, such as https://shop.example; may be repeated.
+    #[arg(long = "origin", value_name = "URL", env = "MIMAR_ORIGINS", value_delimiter = ',')]
+    pub(crate) origins: Vec<String>,
+    /// A file with the secret of HS256 tokens; a change is followed within a second.
+    #[arg(long, value_name = "FILE", env = "MIMAR_JWT_SECRET_FILE")]
+    pub(crate) jwt_secret_file: Option<PathBuf>,
+    /// A file with public keys of tokens (PEM); a change is followed within a second.
+    #[arg(long, value_name = "FILE", env = "MIMAR_JWT_PUBLIC_KEY_FILE")]
+    pub(crate) jwt_public_key_file: Option<PathBuf>,
+    // On a command line every user of the machine could read it: the environment only.
     #[arg(long, env = "MIMAR_JWT_SECRET", hide_env_values = true, hide = true)]
     pub(crate) jwt_secret: Option<String>,
-    /// Public keys of tokens, PEM.
     #[arg(long, env = "MIMAR_JWT_PUBLIC_KEY", hide_env_values = true, hide = true)]
     pub(crate) jwt_public_key: Option<String>,
 }

@@ -5,6 +5,7 @@ mod command;
 mod data;
 mod dev;
 mod failure;
+mod keys;
 mod project;
 mod random;
 mod screen;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Engine;
+use serve::http::{Origins, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -13,12 +14,15 @@ use crate::failure::Failure;
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// For whom is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// Somebody who writes the model.
+    /// Somebody who writes the model, and the page they try it from.
     Development,
     /// Everybody.
-    Production,
+    Production {
+        /// Origins whose pages may call.
+        origins: Vec<String>,
+    },
 }
 
 /// An async runtime; one thread for each processor unless told.
@@ -36,8 +40,11 @@ pub(crate) async fn serve(
     engine: Arc<Engine>,
     mode: Mode,
 ) -> Result<(), Failure> {
-    let settings = serve::http::Settings::default();
-    let _ = (mode, DRAIN);
+    let origins = match mode {
+        Mode::Development => Origins::Any,
+        Mode::Production { origins } => Origins::Listed(origins),
+    };
+    let settings = Settings { origins, drain_time: DRAIN, ..Settings::default() };
     let outcome = serve::http::serve(listener, Arc::clone(&engine), settings, ended()).await;
     let closed = tokio::task::spawn_blocking(move || engine.close()).await;
     outcome.map_err(|error| Failure::Server(error.to_string()))?;

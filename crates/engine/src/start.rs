@@ -21,7 +21,7 @@ pub struct Mismatch {
 pub fn verify_schema(store: &Store, schema: &Schema) -> Result<Option<Mismatch>, StoreFault> {
     let existing = store.tables()?;
     let change = schema::diff(&existing, schema);
-    let mismatch = (!change.is_empty()).then(|| Mismatch { empty: existing.is_empty(), change });
+    let mismatch = (!change.is_empty()).then_some(Mismatch { empty: existing.is_empty(), change });
     Ok(mismatch)
 }
 

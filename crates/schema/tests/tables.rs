@@ -1,5 +1,7 @@
 //! Tables from models, and the way from one model's tables to another's, executed on a real SQLite.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
 use model::{Model, Valid};
 use rusqlite::Connection;
 use rusqlite::types::Value;

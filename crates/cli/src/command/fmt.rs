@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use syntax::{FileId, Look, Source};
 
@@ -50,7 +50,7 @@ enum Outcome {
     Broken,
 }
 
-fn one(path: &PathBuf, check: bool) -> Result<Outcome, Failure> {
+fn one(path: &Path, check: bool) -> Result<Outcome, Failure> {
     let is_stream = path.as_os_str() == "-";
     let (shown, text) = if is_stream {
         let mut text = String::new();

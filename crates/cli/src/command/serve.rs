@@ -5,20 +5,22 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::identity::{Key, Verifier};
+use engine::identity::Verifier;
 use engine::{Engine, Loaded, Mismatch};
 use model::{Grantee, Model};
 use store::{Options, Store};
 
 use crate::arguments::Serve;
 use crate::failure::Failure;
+use crate::keys::Keys;
 use crate::project::Project;
 use crate::{data, screen, server};
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let began = Instant::now();
     let (project, model) = Project::read(&arguments.path)?.valid()?;
-    let keys = keys(arguments)?;
+    let sources = Keys::of(arguments)?;
+    let keys = sources.read()?;
     if keys.is_empty() && needs_tokens(&model) {
         return Err(Failure::NoKey);
     }
@@ -44,6 +46,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         tracing::warn!(rows = renewed, "formulas have changed: computed values were computed anew");
     }
     let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)));
+    sources.follow(Arc::clone(&engine))?;
     let runtime = server::runtime(arguments.workers.map(usize::from))?;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(arguments.listen))
@@ -59,25 +62,8 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             screen::count(deferred, "part is", "parts are")
         ));
     }
-    runtime.block_on(server::serve(listener, engine, server::Mode::Production))
-}
-
-/// The keys of the environment.
-fn keys(arguments: &Serve) -> Result<Vec<Key>, Failure> {
-    let mut keys = Vec::new();
-    if let Some(secret) = &arguments.jwt_secret {
-        keys.push(
-            Key::secret(secret.as_bytes())
-                .map_err(|source| Failure::Key { variable: "MIMAR_JWT_SECRET", source })?,
-        );
-    }
-    if let Some(pem) = &arguments.jwt_public_key {
-        keys.extend(
-            Key::public(pem)
-                .map_err(|source| Failure::Key { variable: "MIMAR_JWT_PUBLIC_KEY", source })?,
-        );
-    }
-    Ok(keys)
+    let origins = server::Mode::Production { origins: arguments.origins.clone() };
+    runtime.block_on(server::serve(listener, engine, origins))
 }
 
 /// Whether anything is granted to callers with a token only.

@@ -27,6 +27,9 @@ pub(crate) struct Loaded {
 /// The parts that a load brings, by their root's key.
 type Parts = FxHashMap<Value, PartsOfRoot>;
 
+/// A row and the table it goes to.
+type Placed = (Arc<Table>, Vec<Value>);
+
 /// The parts of one root.
 #[derive(Debug, Default)]
 struct PartsOfRoot {
@@ -149,7 +152,7 @@ struct Stream<'a> {
 }
 
 impl Iterator for &mut Stream<'_> {
-    type Item = Result<(Arc<Table>, Vec<Value>), DataFault>;
+    type Item = Result<Placed, DataFault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let row = self.advance().transpose()?;
@@ -161,7 +164,7 @@ impl Iterator for &mut Stream<'_> {
 }
 
 impl Stream<'_> {
-    fn advance(&mut self) -> Result<Option<(Arc<Table>, Vec<Value>)>, DataFault> {
+    fn advance(&mut self) -> Result<Option<Placed>, DataFault> {
         loop {
             if let Some(reader) = &mut self.reader {
                 if let Some(row) = reader.next() {
@@ -191,7 +194,7 @@ impl Stream<'_> {
 
     /// Completes a row: its parts are counted, what is computed over them is computed, and what the file claims to
     /// be computed is compared.
-    fn settle(&mut self, mut row: Row) -> Result<(Arc<Table>, Vec<Value>), DataFault> {
+    fn settle(&mut self, mut row: Row) -> Result<Placed, DataFault> {
         let entity = self.source().entity;
         let table = Arc::clone(self.loaded.schema.table(entity));
         let key = row.values.get(table.own_key()).cloned().unwrap_or_default();

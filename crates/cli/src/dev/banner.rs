@@ -9,6 +9,7 @@ use contract::{Contract, Grant, Resource};
 use engine::Loaded;
 
 use super::subject::RoleToken;
+use crate::command::explain;
 use crate::data;
 use crate::project::{Project, shown};
 use crate::screen::{self, BOLD, CYAN, DIM, GREEN, YELLOW, styled};
@@ -158,33 +159,29 @@ fn tokens(text: &mut String, facts: &Facts<'_>, contract: &Contract) {
 
 /// What the model says and is not carried out, in few lines.
 fn deferred(text: &mut String, facts: &Facts<'_>) {
-    const SHOWN: usize = 6;
     let notes = Project::deferred(&facts.loaded.model);
-    if notes.is_empty() {
+    let titles: Vec<&str> = explain::codes()
+        .filter(|code| notes.iter().any(|note| note.code == code.id))
+        .map(|code| code.title)
+        .collect();
+    if titles.is_empty() {
         return;
     }
     let _ = writeln!(
         text,
         "\n{} {}",
-        styled(YELLOW, "Not carried out yet"),
+        styled(YELLOW, "In this version"),
         styled(DIM, "(`mimar check` shows where)")
     );
-    // One line for each kind, with how often it stands there.
-    let mut kinds: Vec<(&str, &str, usize)> = Vec::new();
-    for note in &notes {
-        match kinds.iter_mut().find(|(code, ..)| *code == note.code) {
-            Some((_, _, count)) => *count += 1,
-            None => kinds.push((note.code, &note.message, 1)),
+    let mut line = String::from(" ");
+    for (at, title) in titles.iter().enumerate() {
+        if line.len() + title.len() > 100 {
+            let _ = writeln!(text, "{line}");
+            line = String::from(" ");
         }
+        let _ = write!(line, " {title}{}", if at + 1 == titles.len() { "" } else { "," });
     }
-    for (_, message, count) in kinds.iter().take(SHOWN) {
-        let more =
-            if *count > 1 { format!(" (and {} more like it)", count - 1) } else { String::new() };
-        let _ = writeln!(text, "  {message}{}", styled(DIM, more));
-    }
-    if kinds.len() > SHOWN {
-        let _ = writeln!(text, "  and {} more kinds", kinds.len() - SHOWN);
-    }
+    let _ = writeln!(text, "{line}");
 }
 
 fn ready(text: &mut String, facts: &Facts<'_>) {

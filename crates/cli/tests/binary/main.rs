@@ -1,5 +1,7 @@
 //! The binary as it is used: real processes, real folders, real ports.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
 mod commands;
 mod data;
 mod dev;

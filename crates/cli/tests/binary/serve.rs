@@ -73,3 +73,24 @@ fn it_refuses_a_database_of_another_model() {
         assert!(refused.err.contains(text), "{}", refused.err);
     }
 }
+
+#[test]
+fn a_key_that_is_taken_away_is_refused_within_a_second() {
+    let project = Project::new(MODEL);
+    let file = project.join("secret.key");
+    std::fs::write(&file, SECRET).unwrap();
+    let server =
+        Server::start(mimar().args(["serve", project.path(), "--jwt-secret-file"]).arg(&file));
+    let token = end(mimar()
+        .args(["token", "--role", "clerk", "--project", project.path()])
+        .env("MIMAR_JWT_SECRET", SECRET));
+    let create = || {
+        ask(server.address, "POST", "/v1/things", Some(token.out.trim()), r#"{"name":"a"}"#).status
+    };
+    assert_eq!(create(), 201);
+    std::fs::write(&file, SECRET.to_uppercase()).unwrap();
+    let began = Instant::now();
+    while create() != 401 {
+        assert!(began.elapsed() < Duration::from_millis(1500));
+    }
+}

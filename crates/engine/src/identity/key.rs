@@ -74,7 +74,7 @@ impl Key {
                 }
                 return Err(KeyFault::NotPem);
             };
-            keys.push(Self::one(block[begin..].as_bytes())?);
+            keys.push(Self::one(&block.as_bytes()[begin..])?);
         }
         if keys.is_empty() { Err(KeyFault::NotPem) } else { Ok(keys) }
     }
