@@ -1,5 +1,5 @@
 //! Times parsing and checking on a generated model of a thousand entities: `cargo run --release --example
-//! check_bench`.
+//! check_bench [rounds]`.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::fmt::Write as _;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 use syntax::FileId;
 
 const ENTITIES: usize = 1_000;
-const ROUNDS: usize = 50;
 
 fn main() {
+    let rounds = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(50);
     let text = source();
     let (mut parsing, mut checking) = (Vec::new(), Vec::new());
     let mut faults = 0;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         let start = Instant::now();
         let parse = syntax::parse(FileId(0), text.as_str());
         parsing.push(start.elapsed());

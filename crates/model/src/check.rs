@@ -8,10 +8,11 @@ mod entity;
 mod environment;
 mod expression;
 mod external;
-mod function;
+pub(crate) mod function;
 mod limit;
 mod literal;
 mod members;
+mod modifier;
 mod names;
 mod path;
 mod policy;
@@ -19,8 +20,9 @@ mod query;
 mod scope;
 mod statement;
 mod surface;
-mod type_expr;
+pub(crate) mod type_expr;
 mod workflow;
+mod write;
 
 use syntax::{Diagnostic, Parse};
 

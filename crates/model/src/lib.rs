@@ -14,6 +14,7 @@ mod expression;
 mod format;
 mod id;
 mod naming;
+mod reference;
 mod statement;
 mod ty;
 
@@ -40,6 +41,7 @@ pub use id::{
 };
 pub use model_root::{Model, Valid};
 pub use naming::{collection_path, kebab_case, plural, snake_case, upper_camel};
+pub use reference::reference;
 pub use statement::{
     Creation, ExternalCall, Invocation, Runnable, Source, Statement, StatementKind, ValueSource,
 };

@@ -4,8 +4,9 @@ use syntax::ast::{self, Expr, Member, PrivacyRule};
 use syntax::{Diagnostic, Span};
 
 use super::context::Context;
-use super::expression::{assigned, condition, infer, poison};
-use super::members::{deprecation, indexable};
+use super::expression::{What, assigned, condition, infer, poison};
+use super::members::indexable;
+use super::modifier::deprecation;
 use super::names::{Declared, Reach, Space, find_name};
 use super::path::{no_field, no_label};
 use super::policy::entity_policy;
@@ -43,10 +44,10 @@ fn values(cx: &mut Context<'_>, id: EntityId) {
         let Some(view) = cx.source.fields[field.index()] else { continue };
         if let Some(computed) = view.computed().and_then(|computed| computed.value()) {
             let (ty, optional) = (cx.model[field].ty.clone(), cx.model[field].optional);
-            let what = format!("`{}`", cx.model[field].name);
+            let what = What::Named(view.name().map_or("", |name| name.text()));
             let nobody = Caller::Nobody("a computed value is the same for everybody");
             let mut scope = Scope::new(Place::Computed, service, nobody).over(id);
-            let typed = assigned(cx, &mut scope, computed, &ty, optional, &what);
+            let typed = assigned(cx, &mut scope, computed, &ty, optional, what);
             let mut reads = Vec::new();
             reads_of(&typed, &mut reads);
             cx.source.computed_reads.insert(field, reads);
@@ -85,10 +86,10 @@ fn default(cx: &mut Context<'_>, service: crate::ServiceId, field: FieldId) {
         }
         return;
     }
-    let what = format!("`{}`", cx.model[field].name);
+    let what = What::Named(view.name().map_or("", |name| name.text()));
     let caller = default_caller(cx, &ty);
     let mut scope = Scope::new(Place::Default, service, caller);
-    let typed = assigned(cx, &mut scope, value, &ty, optional, &what);
+    let typed = assigned(cx, &mut scope, value, &ty, optional, what);
     if let Some(span) = wandering(&typed) {
         cx.report(
             Diagnostic::error(

@@ -65,6 +65,24 @@ fn boolean(cx: &mut Context<'_>, typed: &Expression) {
     }
 }
 
+/// What a value is for, as a message names it.
+#[derive(Clone, Copy)]
+pub(crate) enum What<'a> {
+    /// A field or a parameter.
+    Named(&'a str),
+    /// The answer of a command.
+    Answer,
+}
+
+impl std::fmt::Display for What<'_> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Named(name) => write!(formatter, "`{name}`"),
+            Self::Answer => formatter.write_str("the answer"),
+        }
+    }
+}
+
 /// Types an expression that is to become a value of `target`: its type, whether it may be absent, and (of a
 /// constant) its bounds are checked.
 pub(crate) fn assigned<'a>(
@@ -73,7 +91,7 @@ pub(crate) fn assigned<'a>(
     view: Expr<'a>,
     target: &Type,
     optional: bool,
-    what: &str,
+    what: What<'_>,
 ) -> Expression {
     let typed = infer(cx, scope, view, Some(target));
     fits(cx, typed, target, optional, what)
@@ -85,7 +103,7 @@ pub(crate) fn fits(
     typed: Expression,
     target: &Type,
     optional: bool,
-    what: &str,
+    what: What<'_>,
 ) -> Expression {
     if matches!(typed.kind, ExpressionKind::Null) && !optional && *target != Type::Unknown {
         cx.report(
@@ -118,7 +136,7 @@ pub(crate) fn fits(
     typed
 }
 
-fn mismatch(cx: &mut Context<'_>, typed: &Expression, target: &Type, what: &str) {
+fn mismatch(cx: &mut Context<'_>, typed: &Expression, target: &Type, what: What<'_>) {
     let (found, wanted) = (cx.type_text(&typed.ty), cx.type_text(target));
     let mut diagnostic = Diagnostic::error(
         "E0220",

@@ -29,8 +29,8 @@ pub(crate) enum Kind {
 pub(crate) static FUNCTIONS: &[Signature] = &[
     fold(
         "count",
-        "count(parts)` or `count(parts, condition)",
-        "how many parts there are, or for how many the condition is true",
+        "count(parts, condition)",
+        "for how many parts the condition is true; without one, how many there are",
         Aggregate::Count,
     ),
     fold(
