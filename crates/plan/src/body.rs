@@ -8,6 +8,9 @@ use crate::lower::BodyKind;
 use crate::page::list_of;
 use crate::plan::{Plan, Request};
 
+/// Where 64 bits end.
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 /// Reads one body.
 pub(crate) struct Decoder<'a> {
     pub(crate) plan: &'a Plan,
@@ -280,8 +283,16 @@ impl Decoder<'_> {
         let plan = self.plan;
         match (ty, tree) {
             (Type::Bool, Tree::Bool(b)) => Some(Value::Bool(*b)),
+            // JSON knows numbers only: `10.0` is the whole number 10 (JSON Schema, "integer").
+            (Type::Int(bounds), Tree::Float(f)) if whole(*f) => {
+                self.bounded(*f as i64, bounds, "", pointer).map(Value::Int)
+            }
             (Type::Int(bounds), Tree::Int(n)) => {
                 self.bounded(*n, bounds, "", pointer).map(Value::Int)
+            }
+            // `2.0` is a whole number to JSON Schema (2020-12, §4.2.3), and to those who generate clients from it.
+            (Type::Int(bounds), Tree::Float(f)) if f.fract() == 0.0 && f.abs() < TWO_TO_63 => {
+                self.bounded(*f as i64, bounds, "", pointer).map(Value::Int)
             }
             (Type::Float(bounds), Tree::Int(n)) => {
                 self.bounded(*n as f64, bounds, "", pointer).map(Value::Float)
@@ -491,4 +502,10 @@ impl Decoder<'_> {
 
 fn length(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+/// Whether a number is whole and fits 64 bits.
+fn whole(f: f64) -> bool {
+    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
+    f.fract() == 0.0 && (-BEYOND..BEYOND).contains(&f)
 }

@@ -46,6 +46,12 @@ impl Wanted {
 pub(crate) fn wanted(shape: &Shape<'_>) -> Result<Wanted, Fault> {
     let mut wanted = Wanted::default();
     let mut faults = Vec::new();
+    for (parameter, text) in [("include", shape.include), ("fields", shape.fields)] {
+        if let Some(twice) = text.and_then(named_twice) {
+            let detail = format!("`{twice}` is named twice; once is enough");
+            faults.push(Violation::parameter(FaultCode::DuplicateMember, parameter, detail));
+        }
+    }
     let paths: Vec<&str> = shape.include.map_or_else(Vec::new, |text| text.split(',').collect());
     if paths.len() > PATHS {
         faults.push(Violation::parameter(
@@ -84,6 +90,13 @@ pub(crate) fn wanted(shape: &Shape<'_>) -> Result<Wanted, Fault> {
         }
     }
     if faults.is_empty() { Ok(wanted) } else { Err(Fault::Invalid(faults)) }
+}
+
+/// A name that stands twice in a list with commas.
+fn named_twice(list: &str) -> Option<&str> {
+    let mut names: Vec<&str> = list.split(',').collect();
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }
 
 /// Compiles shapes for one set of roles.
