@@ -29,6 +29,7 @@ Exit codes:
 Environment:
   MIMAR_JWT_SECRET          secret of HS256 tokens, 32 bytes or more
   MIMAR_JWT_PUBLIC_KEY      public key or keys (PEM) of RS256, ES256, ES384 or EdDSA tokens
+  MIMAR_…                   options of `serve`; its --help names them
   NO_COLOR                  no colours, whatever the terminal can do";
 
 /// Turns one architecture, written down, into a backend that runs.
@@ -38,11 +39,12 @@ Environment:
 #[derive(Debug, Parser)]
 #[command(name = "mimar", version, styles = STYLES, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Arguments {
-    /// When to use colours.
+    /// When to use colours: auto (on a terminal, unless NO_COLOR is set), always, never.
     #[arg(long, value_enum, default_value_t = Color::Auto, global = true, value_name = "WHEN")]
+    #[arg(hide_possible_values = true, hide_default_value = true, help_heading = "Screen")]
     pub(crate) color: Color,
     /// Say more on stderr; twice for everything.
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = "Screen")]
     pub(crate) verbose: u8,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -242,8 +244,9 @@ pub(crate) enum DataCommand {
 ///
 /// Each file holds the rows of one entity and is called after it: `Track.csv` or `Track.jsonl`. The first line of a
 /// CSV file names its fields, a line of a JSON Lines file is one object. References are keys; rows of parts name
-/// their root in a column called after it (`invoice`). An empty cell is an absent value, a quoted empty one ("") an
-/// empty text. Computed fields may be left out.
+/// their root in a column called after it (`invoice`) and come in one load with it. An empty cell of CSV is an absent
+/// value where the field is optional or has a default, an empty text elsewhere. Computed fields are computed; a file
+/// may hold them, and then they must agree.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  mimar data load exports --project shop --database shop.db")]
 pub(crate) struct DataLoad {

@@ -1,23 +1,23 @@
-//! `mimar reference`: the language and the surface, from the tables that the code itself reads.
+//! `mimar reference`: the language as the checker knows it, and what callers of the API meet.
 
 use std::fmt::Write as _;
 
 use operation::FaultCode;
 use plan::FilterOperator;
 
-use super::explain::codes;
 use crate::screen;
-
-/// What the tables cannot say.
-const LANGUAGE: &str = include_str!("../../docs/language.md");
 
 pub(crate) fn run() {
     screen::out(&text());
 }
 
 fn text() -> String {
-    let mut text = LANGUAGE.trim_end().to_owned();
-    text.push_str("\n\n## Filters\n\n| written | meaning |\n|---|---|\n");
+    let mut text = model::reference().trim_end().to_owned();
+    text.push_str("\n\n## Faults of the text\n\n| code | meaning |\n|---|---|\n");
+    for code in syntax::CODES {
+        let _ = writeln!(text, "| `{}` | {} |", code.id, code.title);
+    }
+    text.push_str("\n## Filters\n\nOf lists, on keys, references, unique and indexed fields.\n\n| written | meaning |\n|---|---|\n");
     for (operator, word) in FilterOperator::ALL {
         let form = match operator {
             FilterOperator::Equal => "field=value".to_owned(),
@@ -28,10 +28,6 @@ fn text() -> String {
     text.push_str("\n## Problems\n\nThe `code` of each fault in a problem document (RFC 9457).\n\n| code | meaning |\n|---|---|\n");
     for code in FaultCode::ALL {
         let _ = writeln!(text, "| `{}` | {} |", code.as_str(), code.title());
-    }
-    text.push_str("\n## Diagnostics\n\n`mimar explain CODE` prints the page of each.\n\n| code | meaning |\n|---|---|\n");
-    for code in codes() {
-        let _ = writeln!(text, "| `{}` | {} |", code.id, code.title);
     }
     text
 }
@@ -56,8 +52,11 @@ mod tests {
     #[test]
     fn every_code_is_listed() {
         let text = super::text();
-        for code in super::codes() {
+        for code in crate::command::explain::codes() {
             assert!(text.contains(code.id), "{}", code.id);
+        }
+        for code in operation::FaultCode::ALL {
+            assert!(text.contains(code.as_str()), "{code:?}");
         }
     }
 }
