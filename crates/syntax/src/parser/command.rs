@@ -199,6 +199,7 @@ impl Parser<'_> {
         if matches!(word, "create" | "call" | "run")
             && !self.starts_line()
             && self.nth(1).kind == TokenKind::Word
+            && !self.nth(1).starts_line
         {
             self.action(word);
         } else {

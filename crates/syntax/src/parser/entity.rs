@@ -377,7 +377,10 @@ impl Parser<'_> {
             self.report(diagnostic);
         }
         self.bump();
-        if self.at(TokenKind::Word) && !self.at_word("to") && !self.at_boundary_of_list() {
+        // Even `to` may be a field: then another `to`, or a comma, follows.
+        let next = self.nth(1).kind;
+        let is_to = self.at_word("to") && self.word_at(1) != "to" && next != TokenKind::Comma;
+        if self.at(TokenKind::Word) && !is_to && !self.at_boundary_of_list() {
             loop {
                 self.reference("a field");
                 let after_comma = self.word_at(1);
@@ -475,10 +478,13 @@ impl Parser<'_> {
     pub(super) fn enum_values(&mut self) {
         self.bracketed(
             TokenKind::RightBrace,
-            |parser| parser.at(TokenKind::Word) && !parser.at_boundary(),
+            // A word alone on its line is a value, whatever it opens elsewhere.
+            |parser| {
+                parser.at(TokenKind::Word) && (parser.nth(1).starts_line || !parser.at_boundary())
+            },
             |parser| {
                 let value = parser.start(NodeKind::EnumValue);
-                parser.name("a value");
+                parser.single(NodeKind::Name);
                 if parser.at_word("was") && parser.nth(1).kind == TokenKind::Word {
                     parser.was();
                 }
