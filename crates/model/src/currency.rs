@@ -24,7 +24,8 @@ pub(crate) fn currency(code: &str) -> Option<Currency> {
     let letters: [u8; 3] = code.as_bytes().try_into().ok()?;
     CURRENCIES
         .iter()
-        .find(|(_, codes)| codes.split_ascii_whitespace().any(|known| known == code))
+        // Three letters and a space each.
+        .find(|(_, codes)| codes.as_bytes().chunks(4).any(|known| known.starts_with(&letters)))
         .map(|(digits, _)| Currency { code: letters, digits: *digits })
 }
 

@@ -23,8 +23,9 @@ pub(crate) fn app<'a>(cx: &mut Context<'a>, views: &[ast::App<'a>]) {
     cx.names.roles.insert("system", Grantee::Role(RoleId::SYSTEM));
     cx.names.roles.insert("anyone", Grantee::Anyone);
     let Some((first, rest)) = views.split_first() else {
-        // A file that does not parse may well hold it.
-        if cx.parses.iter().all(|parse| !parse.has_errors()) {
+        // A file that does not parse may well hold it, and a service may hold it in the wrong place.
+        let misplaced = cx.diagnostics.iter().any(|fault| fault.code == "E0215");
+        if !misplaced && cx.parses.iter().all(|parse| !parse.has_errors()) {
             let place =
                 cx.parses.first().map_or(Span::default(), |parse| Span::new(parse.file, 0, 0));
             cx.report(

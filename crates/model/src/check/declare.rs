@@ -40,7 +40,9 @@ fn declare_item<'a>(
         misplaced(cx, item);
     }
     match item {
-        Item::App(view) => apps.push(view),
+        // One inside a service was reported, and counts as little as one that is not there.
+        Item::App(view) if service == OUTSIDE => apps.push(view),
+        Item::App(_) => {}
         Item::Auth(view) => cx.source.auths.push(view),
         Item::Service(view) => {
             let id = declare_service(cx, view);

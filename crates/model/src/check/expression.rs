@@ -447,7 +447,13 @@ fn comparable(left: &Type, right: &Type) -> bool {
 }
 
 fn incomparable(cx: &mut Context<'_>, left: &Expression, right: &Expression, span: Span) {
-    let (a, b) = (cx.type_text(&left.ty), cx.type_text(&right.ty));
+    let (mut a, mut b) = (cx.type_text(&left.ty), cx.type_text(&right.ty));
+    if let (Type::Entity(x), Type::Entity(y)) = (&left.ty, &right.ty)
+        && a == b
+    {
+        // Two services may have an entity of one name.
+        (a, b) = (qualified(cx, *x), qualified(cx, *y));
+    }
     let message = if a == b {
         format!("values of type {a} cannot be compared")
     } else {
@@ -479,6 +485,13 @@ fn incomparable(cx: &mut Context<'_>, left: &Expression, right: &Expression, spa
         _ => diagnostic,
     };
     cx.report(diagnostic);
+}
+
+/// An entity with the service it belongs to.
+fn qualified(cx: &Context<'_>, entity: crate::EntityId) -> String {
+    let service = &cx.model.services[cx.model[entity].service.index()].name;
+    let name = &cx.model[entity].name;
+    if service.is_empty() { name.clone() } else { format!("{service}.{name}") }
 }
 
 fn membership<'a>(

@@ -126,16 +126,16 @@ fn load<'a>(cx: &mut Context<'a>, view: ast::Load<'a>) {
         }
     }
     let mut entries = Vec::new();
-    let mut said: Vec<(&'a str, Span)> = Vec::new();
+    let mut said: Vec<((bool, &'a str), Span)> = Vec::new();
     for member in view.members() {
         let about = match member {
-            LoadMember::Grows(_) => Some("grows"),
-            LoadMember::Rows(rows) => rows.target().map(path_text),
-            LoadMember::Rate(rate) => rate.target().map(path_text),
+            LoadMember::Grows(_) => Some((false, "grows")),
+            LoadMember::Rows(rows) => rows.target().map(|target| (false, path_text(target))),
+            LoadMember::Rate(rate) => rate.target().map(|target| (true, path_text(target))),
         };
         if let Some(about) = about {
             if let Some((_, first)) = said.iter().find(|(known, _)| *known == about) {
-                cx.said_twice(&format!("`{about}`"), *first, member.span());
+                cx.said_twice(&format!("`{}`", about.1), *first, member.span());
                 continue;
             }
             said.push((about, member.span()));

@@ -245,13 +245,15 @@ fn resolve_named<'a>(
         if let Some(builtin) = builtin(first.text()) {
             return Resolved::Type(builtin_type(cx, builtin, named));
         }
-        no_arguments(cx, named, first.text());
         if let Some(near) = near_builtin(cx, place.service, first.text()) {
             let message = format!("there is no type `{}`", first.text());
             cx.unknown_but("E0202", first.span(), message, Some(near.to_owned()));
             return Resolved::Type(Type::Unknown);
         }
         let found = find_name(cx, Space::Types, place.service, first, Reach::Service, "type");
+        if found.is_some() {
+            no_arguments(cx, named, first.text());
+        }
         return Resolved::Type(type_of(cx, first.span(), first.text(), found));
     };
     no_arguments(cx, named, path.node().text());
