@@ -7,9 +7,6 @@ use crate::example;
 use crate::schema::{self, Body, Way};
 use crate::shape::Shape;
 
-/// Entity tags as `If-Match` and `If-None-Match` take them (RFC 9110 §8.8.3).
-const TAGS: &str = "^(\\*|(W/)?\"[!#-~]*\"([ \\t]*,[ \\t]*(W/)?\"[!#-~]*\")*)$";
-
 /// The document: OpenAPI 3.1, whose schemas are JSON Schema 2020-12.
 pub fn openapi(contract: &Contract) -> Value {
     let mut paths = Map::new();
@@ -243,12 +240,14 @@ fn shared_parameters() -> Value {
         "IfMatch": {
             "name": "If-Match", "in": "header",
             "description": "Only if the row is still one of these versions (RFC 9110 §13.1.1).",
-            "schema": {"type": "string", "pattern": TAGS}
+            "schema": {"type": "string"},
+            "example": "\"3\""
         },
         "IfNoneMatch": {
             "name": "If-None-Match", "in": "header",
             "description": "Only if it is none of these versions: 304 otherwise (RFC 9110 §13.1.2).",
-            "schema": {"type": "string", "pattern": TAGS}
+            "schema": {"type": "string"},
+            "example": "\"3\""
         },
         "After": {
             "name": "after", "in": "query",
@@ -381,10 +380,20 @@ fn query(contract: &Contract, route: &QueryRoute) -> Value {
         .parameters
         .iter()
         .map(|parameter| {
-            json!({
-                "name": parameter.name, "in": "query", "required": parameter.required,
-                "schema": schema::value(contract, parameter.shape.bare(), Way::Parameter)
-            })
+            let shape = parameter.shape.bare();
+            let schema = schema::value(contract, shape, Way::In);
+            let mut json = json!({
+                "name": parameter.name, "in": "query", "required": parameter.required
+            });
+            let structured =
+                matches!(shape, Shape::Json { .. } | Shape::Record(_) | Shape::List { .. });
+            if structured {
+                let content = json!({"application/json": {"schema": schema}});
+                schema::insert(&mut json, "content", Some(content));
+            } else {
+                schema::insert(&mut json, "schema", Some(schema));
+            }
+            json
         })
         .collect();
     parameters.push(limit(route.page, route.page_maximum));
@@ -509,9 +518,15 @@ fn request_body(contract: &Contract, resource: &Resource, body: Body) -> Value {
     let schema = schema::reference(&format!("{}{}", resource.name, body.suffix()));
     let mut content = json!({"schema": schema});
     schema::insert(&mut content, "example", example::body(contract, resource, body));
-    let media =
-        if body == Body::Patch { "application/merge-patch+json" } else { "application/json" };
-    json!({"required": true, "content": {media: content}})
+    match body {
+        // Both mean the same; the first is the name that says so.
+        Body::Patch => json!({"required": true, "content": {
+            "application/merge-patch+json": content.clone(), "application/json": content
+        }}),
+        Body::Create | Body::Replace => {
+            json!({"required": true, "content": {"application/json": content}})
+        }
+    }
 }
 
 /// From an answer that holds a key to what can be done with it.
@@ -559,7 +574,7 @@ fn path_parameter(contract: &Contract, name: &str, resource: &Resource) -> Value
         Shape::Text { .. } | Shape::Email | Shape::Url => {
             json!({"type": "string", "minLength": 1, "pattern": "^[^\\u0000]*$"})
         }
-        shape => schema::value(contract, shape, Way::Parameter),
+        shape => schema::value(contract, shape, Way::Key),
     };
     schema::insert(&mut schema, "description", member.docs.clone().map(Value::from));
     json!({"name": name, "in": "path", "required": true, "schema": schema})
@@ -610,7 +625,7 @@ fn shape_parameters(resource: &Resource) -> Vec<Value> {
             "name": "include", "in": "query", "style": "form", "explode": false,
             "description": "What is answered besides, through references and parts, at most three steps.",
             "schema": {
-                "type": "array", "minItems": 1, "maxItems": 16, "uniqueItems": true,
+                "type": "array", "minItems": 1, "maxItems": 16,
                 "items": {"type": "string", "enum": resource.includes}
             }
         }));
@@ -626,7 +641,7 @@ fn shape_parameters(resource: &Resource) -> Vec<Value> {
             "name": "fields", "in": "query", "style": "form", "explode": false,
             "description": "Only these members; of what is included `lines.quantity`.",
             "schema": {
-                "type": "array", "minItems": 1, "uniqueItems": true,
+                "type": "array", "minItems": 1,
                 "items": {"type": "string", "enum": fields}
             }
         }));
@@ -638,18 +653,16 @@ fn filter_parameters(contract: &Contract, filter: &Filter) -> Vec<Value> {
     let shape = filter.shape.bare();
     let parameters = filter.operators.iter().map(|operator| {
         let (name, schema) = match *operator {
-            "eq" => (filter.field.clone(), schema::value(contract, shape, Way::Parameter)),
+            "eq" => (filter.field.clone(), schema::value(contract, shape, Way::In)),
             "in" => {
                 let item = schema::listed_value(contract, shape);
-                let schema =
-                    json!({"type": "array", "minItems": 1, "maxItems": 100, "items": item});
+                let schema = json!({"type": "array", "maxItems": 100, "items": item});
                 (format!("{}[in]", filter.field), schema)
             }
             "null" => (format!("{}[null]", filter.field), json!({"type": "boolean"})),
-            other => (
-                format!("{}[{other}]", filter.field),
-                schema::value(contract, shape, Way::Parameter),
-            ),
+            other => {
+                (format!("{}[{other}]", filter.field), schema::value(contract, shape, Way::In))
+            }
         };
         let mut parameter = json!({
             "name": name, "in": "query", "schema": schema,

@@ -12,8 +12,8 @@ pub(crate) enum Way {
     Out,
     /// In a body.
     In,
-    /// In a path or a query string, where everything was text.
-    Parameter,
+    /// In a path: a key that cannot be is only one that nothing has.
+    Key,
 }
 
 /// Text that holds no NUL: the one character that no store keeps.
@@ -32,14 +32,13 @@ pub(crate) fn value(contract: &Contract, shape: &Shape, way: Way) -> Value {
     match shape {
         Shape::Boolean => json!({"type": "boolean"}),
         Shape::Integer { least, greatest } => {
-            // A key or a filter out of bounds is only one that nothing matches.
             let (least, greatest) =
-                if way == Way::Parameter { (&i64::MIN, &i64::MAX) } else { (least, greatest) };
+                if way == Way::Key { (&i64::MIN, &i64::MAX) } else { (least, greatest) };
             json!({"type": "integer", "format": "int64", "minimum": least, "maximum": greatest})
         }
         Shape::Number { least, greatest } => {
             let mut schema = json!({"type": "number", "format": "double"});
-            if way != Way::Parameter {
+            if way != Way::Key {
                 insert(&mut schema, "minimum", least.map(Value::from));
                 insert(&mut schema, "maximum", greatest.map(Value::from));
             }
@@ -47,7 +46,7 @@ pub(crate) fn value(contract: &Contract, shape: &Shape, way: Way) -> Value {
         }
         Shape::Decimal { whole, fraction, currency } => decimal(*whole, *fraction, currency, way),
         Shape::Text { least, greatest, pattern } => match (way, pattern) {
-            (Way::Parameter, _) => json!({"type": "string", "pattern": NO_NUL}),
+            (Way::Key, _) => json!({"type": "string", "pattern": NO_NUL}),
             (Way::Out, _) => {
                 let mut schema = json!({"type": "string"});
                 lengths(&mut schema, *least, *greatest);
@@ -62,15 +61,15 @@ pub(crate) fn value(contract: &Contract, shape: &Shape, way: Way) -> Value {
             }
         },
         Shape::Email => match way {
-            Way::Parameter => json!({"type": "string", "pattern": NO_NUL}),
-            // Internationalised (RFC 6531), which the format `email` of JSON Schema is not.
+            Way::Key => json!({"type": "string", "pattern": NO_NUL}),
+            // Neither `email` nor `idn-email` of JSON Schema is what is taken: the pattern is.
             _ => json!({
-                "type": "string", "format": "idn-email", "pattern": model::EMAIL_PATTERN,
+                "type": "string", "pattern": model::EMAIL_PATTERN,
                 "maxLength": model::EMAIL_LENGTH
             }),
         },
         Shape::Url => match way {
-            Way::Parameter => json!({"type": "string", "pattern": NO_NUL}),
+            Way::Key => json!({"type": "string", "pattern": NO_NUL}),
             _ => json!({
                 "type": "string", "pattern": model::URL_PATTERN, "maxLength": model::URL_LENGTH
             }),
@@ -92,7 +91,7 @@ pub(crate) fn value(contract: &Contract, shape: &Shape, way: Way) -> Value {
         Shape::Enum(id) => reference(&contract.labels(*id).name),
         Shape::Record(id) => reference(&contract.record(*id).name),
         Shape::Reference { target, key } => {
-            let bare = value(contract, key, if way == Way::In { Way::In } else { Way::Parameter });
+            let bare = value(contract, key, if way == Way::Out { Way::Key } else { way });
             let resource = contract.resource(*target);
             if way != Way::Out || resource.read.is_empty() || resource.part.is_some() {
                 return bare;
@@ -112,11 +111,16 @@ pub(crate) fn value(contract: &Contract, shape: &Shape, way: Way) -> Value {
 
 /// One of several values in one parameter, separated by commas.
 pub(crate) fn listed_value(contract: &Contract, shape: &Shape) -> Value {
+    let mut schema = value(contract, shape.bare(), Way::In);
     match shape.bare() {
-        Shape::Text { .. } | Shape::Email | Shape::Url => {
-            json!({"type": "string", "minLength": 1, "pattern": NO_NUL_NO_COMMA})
+        Shape::Text { least, .. } => {
+            // An empty list is none at all, so its one item cannot be empty.
+            insert(&mut schema, "minLength", Some(json!((*least).max(1))));
+            insert(&mut schema, "pattern", Some(json!(NO_NUL_NO_COMMA)));
+            schema
         }
-        other => value(contract, other, Way::Parameter),
+        Shape::Url => json!({"allOf": [schema, {"pattern": "^[^,]*$"}]}),
+        _ => schema,
     }
 }
 

@@ -132,7 +132,8 @@ impl Shape {
                 // A key that is a reference is as the key it leads to; a model never closes that circle.
                 let shape = match &key.ty {
                     Type::Entity(next) if next == target => Self::Json { greatest: None },
-                    ty => Self::of(model, ty, key.pattern.as_deref()),
+                    // Whatever does not match the key's pattern is only nobody's key.
+                    ty => Self::of(model, ty, None),
                 };
                 Self::Reference { target: *target, key: Box::new(shape.bare().clone()) }
             }

@@ -219,14 +219,14 @@ impl Exchange<'_> {
         match outcome {
             Outcome::One { json, version, composite } => {
                 let etag = self.tag(version, composite, &json);
-                self.answer(json, etag)
+                Ok(self.answer(json, etag))
             }
             Outcome::Page { json, next } => self.page(&json, next.as_deref()),
             _ => Err(mixed_up()),
         }
     }
 
-    fn answer(&self, json: Bytes, etag: HeaderValue) -> Result<Reply, Refusal> {
+    fn answer(&self, json: Bytes, etag: HeaderValue) -> Reply {
         let from = self.door.settings.compress_from;
         reply::read(&self.head.headers, json, etag, self.keep(), from)
     }
@@ -255,7 +255,7 @@ impl Exchange<'_> {
             None => body.extend_from_slice(b"null}"),
         }
         let etag = tag::weak(&tag::mark(&body));
-        let mut reply = self.answer(body.freeze(), etag)?;
+        let mut reply = self.answer(body.freeze(), etag);
         if let Some(cursor) = next {
             let mut link = String::with_capacity(cursor.len() + 64);
             link.push('<');

@@ -49,7 +49,7 @@ pub(crate) fn answer(door: &Door, surface: &Surface, head: &Parts) -> Result<Rep
         "/openapi.json" => {
             let (document, etag) = surface.openapi();
             let from = door.settings.compress_from;
-            reply::read(&head.headers, document, etag, Keep::Anyone, from)
+            Ok(reply::read(&head.headers, document, etag, Keep::Anyone, from))
         }
         "/docs" => Ok(docs()),
         _ => Ok(index(surface, head)),

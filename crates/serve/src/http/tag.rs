@@ -53,9 +53,15 @@ pub(crate) fn mark(bytes: &[u8]) -> String {
     format!("{:x}", hasher.finish())
 }
 
-/// `If-Match`, as the versions of which the stored one must be one; `None` if any will do.
+/// `If-Match`, as the versions of which the stored one must be one; `None` if any will do. What cannot be read names no
+/// version, so that nothing is changed on its word.
 pub(crate) fn versions(header: &HeaderValue) -> Result<Option<Vec<i64>>, Refusal> {
-    match list(header, "If-Match")? {
+    let malformed = || {
+        let detail =
+            "`If-Match` must be `*` or entity tags in quotes with commas between, such as \"3\"";
+        Refusal::Precondition(detail.to_owned())
+    };
+    match list(header).ok_or_else(malformed)? {
         None => Ok(None),
         Some(tags) => {
             // Compared strongly: a weak tag matches nothing.
@@ -73,12 +79,14 @@ pub(crate) fn versions(header: &HeaderValue) -> Result<Option<Vec<i64>>, Refusal
     }
 }
 
-/// Whether `If-None-Match` names this tag, so that the caller has the answer already. Compared weakly.
-pub(crate) fn names(header: &HeaderValue, tag: &HeaderValue) -> Result<bool, Refusal> {
-    let Some(tags) = list(header, "If-None-Match")? else { return Ok(true) };
+/// Whether `If-None-Match` names this tag, so that the caller has the answer already. Compared weakly. What cannot be
+/// read names nothing: the caller gets the answer.
+pub(crate) fn names(header: &HeaderValue, tag: &HeaderValue) -> bool {
+    let Some(tags) = list(header) else { return false };
+    let Some(tags) = tags else { return true };
     let ours = tag.to_str().unwrap_or_default();
     let ours = ours.strip_prefix("W/").unwrap_or(ours).trim_matches('"');
-    Ok(tags.iter().any(|tag| tag.text.strip_suffix(COMPRESSED).unwrap_or(tag.text) == ours))
+    tags.iter().any(|tag| tag.text.strip_suffix(COMPRESSED).unwrap_or(tag.text) == ours)
 }
 
 struct Tag<'a> {
@@ -86,16 +94,11 @@ struct Tag<'a> {
     text: &'a str,
 }
 
-/// A list of tags; `None` for `*`.
-fn list<'a>(header: &'a HeaderValue, name: &'static str) -> Result<Option<Vec<Tag<'a>>>, Refusal> {
-    let malformed = || Refusal::Header {
-        name,
-        detail: "must be `*` or entity tags in quotes with commas between, such as \"3\""
-            .to_owned(),
-    };
-    let text = header.to_str().map_err(|_| malformed())?.trim_matches([' ', '\t']);
+/// A list of tags, the inner `None` for `*`; the outer for what is no such list.
+fn list(header: &HeaderValue) -> Option<Option<Vec<Tag<'_>>>> {
+    let text = header.to_str().ok()?.trim_matches([' ', '\t']);
     if text == "*" {
-        return Ok(None);
+        return Some(None);
     }
     let mut tags = Vec::new();
     let mut rest = text;
@@ -105,18 +108,17 @@ fn list<'a>(header: &'a HeaderValue, name: &'static str) -> Result<Option<Vec<Ta
             Some(after) => (true, after),
             None => (false, rest),
         };
-        let inside = quoted.strip_prefix('"').ok_or_else(malformed)?;
-        let end = inside.find('"').ok_or_else(malformed)?;
-        let tag = &inside[..end];
+        let inside = quoted.strip_prefix('"')?;
+        let (tag, after) = inside.split_once('"')?;
         if !tag.bytes().all(|b| b == 0x21 || (0x23..=0x7e).contains(&b)) {
-            return Err(malformed());
+            return None;
         }
         tags.push(Tag { weak, text: tag });
-        rest = inside[end + 1..].trim_start_matches([' ', '\t']);
+        rest = after.trim_start_matches([' ', '\t']);
         match rest.strip_prefix(',') {
             Some(after) => rest = after,
-            None if rest.is_empty() => return Ok(Some(tags)),
-            None => return Err(malformed()),
+            None if rest.is_empty() => return Some(Some(tags)),
+            None => return None,
         }
     }
 }
@@ -162,10 +164,11 @@ mod tests {
             ("\"3\"", false),
             ("\"3-a2\"", false),
         ] {
-            assert_eq!(names(&header(text), &tag).unwrap(), wanted, "{text}");
+            assert_eq!(names(&header(text), &tag), wanted, "{text}");
         }
         assert_eq!(compressed(&tag), "\"3-a1-gz\"");
-        assert!(names(&header("\"a1\""), &weak("a1")).unwrap());
+        assert!(names(&header("\"a1\""), &weak("a1")));
+        assert!(!names(&header("a1"), &weak("a1")));
     }
 
     proptest::proptest! {
