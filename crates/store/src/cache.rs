@@ -182,6 +182,11 @@ impl Answers {
         self.committed.load(Ordering::SeqCst) + 1
     }
 
+    /// The sequence of the last commit that was published.
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::SeqCst)
+    }
+
     /// After a commit, or after the attempt failed: answers read from now on are this new.
     pub fn publish(&self, sequence: u64) {
         self.committed.store(sequence, Ordering::SeqCst);

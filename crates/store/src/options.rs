@@ -10,7 +10,7 @@ pub struct Options {
     pub queue: usize,
     /// Writes that one commit may carry, 1 to 1,024.
     pub batch: usize,
-    /// How long a batch waits for company, 0 to 10 ms, and only while others are known to be at work.
+    /// How long a commit waits for company, 0 to 10 ms; only while reads run, whose page caches each commit empties.
     pub wait: Duration,
     /// Memory for kept answers in bytes, 0 (none are kept) to 64 GiB.
     pub answers: u64,

@@ -20,7 +20,7 @@ mod writer;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -30,6 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::cache::{Answers, Look};
 use crate::{Options, Rows, Statistics, StoreFault, Written};
+pub(crate) use reader::rest;
 use session::Reply;
 use writer::Job;
 
@@ -49,6 +50,8 @@ struct Shared {
     answers: Answers,
     /// Counts schema changes; what was prepared under another count is stale.
     generation: AtomicU64,
+    /// Whether anything was read since the last commit.
+    reading: AtomicBool,
     /// Entities by stored name, for messages.
     entities: RwLock<HashMap<String, String>>,
     counts: Counts,
@@ -97,6 +100,7 @@ impl Sqlite {
             answers: Answers::new(options.answers),
             options,
             generation: AtomicU64::new(0),
+            reading: AtomicBool::new(false),
             entities: RwLock::default(),
             counts: Counts::default(),
         });
@@ -111,7 +115,7 @@ impl Sqlite {
             Look::Miss { sequence, keep } => (sequence, keep),
         };
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
-        reader::with_reads(&self.shared, |reads| {
+        reader::with_snapshot(&self.shared, |reads| {
             let rows = reads.read(read, binds, keep)?;
             if keep {
                 answers.keep(read.id, binds, &rows, reads.slots(), sequence);

@@ -32,7 +32,9 @@ impl Sqlite {
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let loaded = insert_all(&transaction, rows)?;
             transaction.commit()?;
-            // What was loaded goes from the log into the database now, while nobody waits for the writer anyway.
+            // What was loaded goes from the log into the database now, while nobody waits for the writer anyway;
+            // readers at work are not waited for.
+            connection.busy_timeout(std::time::Duration::from_millis(100))?;
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
             Ok(loaded)
         })

@@ -64,7 +64,6 @@ fn open(path: &Path, options: &Options, flags: OpenFlags) -> rusqlite::Result<Co
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "temp_store", "memory")?;
     connection.pragma_update(None, "cache_size", -i64::from(options.page_cache_kib))?;
     let mapped = i64::try_from(options.mapped).unwrap_or(i64::MAX);

@@ -1,6 +1,6 @@
 //! Reads: prepared once for each connection, rows written straight from SQLite's columns as JSON.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -26,7 +26,24 @@ pub(crate) struct Reads<'c> {
     clock: u64,
     buffer: Vec<u8>,
     gathered: Gathered,
+    view: View,
 }
+
+/// What a connection sees, and how.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// The commit sequence when its last snapshot was taken; the snapshot may be newer, never older.
+    sequence: u64,
+    /// Bytes of the file to map while nobody commits.
+    mappable: u64,
+    /// Whether the file is mapped.
+    mapped: bool,
+    /// Reads since the last commit, while the file is not mapped.
+    calm: u32,
+}
+
+/// After this many reads without a commit in between the file is mapped again.
+const CALM: u32 = 4_096;
 
 /// A read as a statement, with the statements of its parts.
 struct Prepared<'c> {
@@ -85,6 +102,52 @@ impl<'c> Reads<'c> {
             clock: 0,
             buffer: Vec::new(),
             gathered: Gathered::default(),
+            view: View { sequence: 0, mappable: 0, mapped: false, calm: 0 },
+        }
+    }
+
+    /// Makes sure that the next read sees everything up to the commit `sequence`, at the least cost. Answers
+    /// whether commits have come since the last read.
+    ///
+    /// Two system calls take a snapshot and give it back, more than the look-up of a row costs. A thread that
+    /// says when it goes idle (see [`rest`]) therefore keeps its snapshot from one read to the next while nobody
+    /// commits. And each new snapshot makes SQLite give up its mapping of the file, which costs more to set up
+    /// again than the few pages of a read cost to copy: while commits come, pages are copied.
+    fn refresh(&mut self, sequence: u64) -> rusqlite::Result<bool> {
+        let view = &mut self.view;
+        let moved = view.sequence != sequence;
+        if moved {
+            view.sequence = sequence;
+            view.calm = 0;
+            if !self.connection.is_autocommit() {
+                self.connection.prepare_cached("COMMIT")?.execute([])?;
+            }
+            if view.mapped {
+                view.mapped = false;
+                self.connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
+            }
+        } else if !view.mapped && view.mappable > 0 {
+            view.calm += 1;
+            if view.calm == CALM {
+                view.mapped = true;
+                if !self.connection.is_autocommit() {
+                    self.connection.prepare_cached("COMMIT")?.execute([])?;
+                }
+                let bytes = i64::try_from(view.mappable).unwrap_or(i64::MAX);
+                self.connection.pragma_update_and_check(None, "mmap_size", bytes, |_| Ok(()))?;
+            }
+        }
+        if RESTS.get() && self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN")?.execute([])?;
+        }
+        Ok(moved)
+    }
+
+    /// Gives a snapshot back.
+    fn rest(&self) {
+        if !self.connection.is_autocommit() {
+            // What cannot be ended now is ended by the next refresh, or shows itself there.
+            let _ = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
         }
     }
 
@@ -349,6 +412,35 @@ struct Reader {
 
 thread_local! {
     static READERS: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
+    /// Whether this thread says when it goes idle, so that it may keep a snapshot until then.
+    static RESTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives back the snapshots that this thread's connections keep.
+pub(crate) fn rest() {
+    RESTS.set(true);
+    READERS.with(|readers| {
+        if let Ok(mut readers) = readers.try_borrow_mut() {
+            for reader in readers.iter_mut() {
+                reader.connected.with_dependent(|_, reads| reads.rest());
+            }
+        }
+    });
+}
+
+/// Runs a read on this thread's connection, which sees all that was acknowledged before.
+pub(crate) fn with_snapshot<T>(
+    shared: &Arc<Shared>,
+    action: impl FnOnce(&mut Reads<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    with_reads(shared, |reads| {
+        // Taken before the snapshot: the snapshot may be newer than its number, never older.
+        let sequence = shared.answers.committed();
+        if reads.refresh(sequence).map_err(|e| fault_of(&e))? {
+            shared.reading.store(true, Ordering::Relaxed);
+        }
+        action(reads)
+    })
 }
 
 /// Runs something on this thread's connection.
@@ -396,7 +488,13 @@ fn connect(shared: &Arc<Shared>) -> Result<Reader, Fault> {
     Ok(Reader {
         store: Arc::downgrade(shared),
         generation: shared.generation.load(Ordering::Acquire),
-        connected: Connected::new(connection, |connection| Reads::new(connection, most)),
+        connected: Connected::new(connection, |connection| {
+            let mut reads = Reads::new(connection, most);
+            let mappable = shared.options.mapped;
+            let mapped = mappable > 0;
+            reads.view = View { sequence: shared.answers.committed(), mappable, mapped, calm: 0 };
+            reads
+        }),
         started,
     })
 }

@@ -260,6 +260,13 @@ impl<'c> Session<'c> {
         if busy == 0 { Ok(()) } else { Err(rusqlite::Error::QueryReturnedNoRows) }
     }
 
+    /// Moves the log into the database, so that the next start finds nothing to recover. Who still reads keeps
+    /// it; then it stays for the next start.
+    pub fn empty_log(&self) {
+        let _ = self.connection.busy_timeout(Duration::from_millis(100));
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    }
+
     fn control(&self, text: &'static str) -> Sqlite<()> {
         self.connection.prepare_cached(text)?.execute([])?;
         Ok(())

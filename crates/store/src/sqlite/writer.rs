@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use operation::{Fault, Write};
 use rusqlite::{Connection, ErrorCode};
@@ -32,6 +32,9 @@ pub(crate) enum Job {
 
 /// How often an idle writer looks whether another process has written.
 const LOOK: Duration = Duration::from_millis(100);
+
+/// A batch of this many has company enough to be committed at once.
+const COMPANY: usize = 8;
 
 /// Starts the thread; it ends when the queue's sender is dropped and the queue is empty.
 pub(crate) fn start(
@@ -85,6 +88,7 @@ struct Pending {
 
 impl Writer<'_> {
     fn run(&mut self, jobs: &Receiver<Job>) {
+        let options = &self.shared.options;
         let mut batch = Vec::new();
         loop {
             let mut next = match jobs.recv_timeout(LOOK) {
@@ -93,8 +97,9 @@ impl Writer<'_> {
                     self.look_around();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Disconnected) => break,
             };
+            let mut patience = None;
             while let Some(job) = next.take() {
                 match job {
                     Job::Write(write, reply) => {
@@ -106,12 +111,22 @@ impl Writer<'_> {
                         self.stand_still(&ready, &done);
                     }
                 }
-                if batch.len() < self.shared.options.batch {
-                    next = jobs.try_recv().ok();
+                if batch.len() >= options.batch {
+                    break;
+                }
+                next = jobs.try_recv().ok();
+                if next.is_none() && batch.len() < COMPANY && !options.wait.is_zero() {
+                    let until = *patience.get_or_insert_with(|| {
+                        let reads_run = self.shared.reading.swap(false, Ordering::Relaxed);
+                        let wait = if reads_run { options.wait } else { Duration::ZERO };
+                        Instant::now() + wait
+                    });
+                    next = jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
                 }
             }
             self.group(&mut batch);
         }
+        self.session.empty_log();
     }
 
     /// Executes and commits a batch, then answers.
