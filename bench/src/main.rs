@@ -32,10 +32,10 @@ enum Task {
         #[arg(long)]
         only: Option<Only>,
         /// Measure a second hand-written server in Mimar's place: its ratios show the noise of the method.
-        #[arg(long, conflicts_with_all = ["only", "mimar"])]
+        #[arg(long, conflicts_with = "only")]
         stand_in: bool,
         /// The binary `mimar`; the one beside this program unless given.
-        #[arg(long)]
+        #[arg(long, env = "MIMAR_BINARY")]
         mimar: Option<PathBuf>,
         /// The model that it serves.
         #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/shop"))]

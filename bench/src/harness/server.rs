@@ -178,7 +178,7 @@ pub fn load_mimar(
 ) -> Result<(), Fault> {
     let log = work.join("mimar-load.log");
     let mut command = Command::new(binary);
-    command.args(["data", "load"]).arg(csv).arg("--model").arg(model);
+    command.args(["data", "load"]).arg(csv).arg("--project").arg(model);
     command.arg("--database").arg(database).stdin(Stdio::null());
     log_to(&mut command, &log)?;
     let status = command.status().doing(format!("starting {}", binary.display()))?;
