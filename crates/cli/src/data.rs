@@ -8,7 +8,7 @@ mod load;
 
 use std::fmt;
 
-pub(crate) use computed::{note_formulas, recompute};
+pub(crate) use computed::{has_new_formulas, note_formulas, recompute};
 pub(crate) use dump::dump;
 pub(crate) use load::{Loaded, load};
 

@@ -8,7 +8,7 @@ use arc_swap::ArcSwap;
 use model::EntityId;
 use operation::{Fault, Operation, Scalar, Value};
 use plan::{Caller, CursorKey, Intent, Reply};
-use store::{Rows, Store, StoreFault, Written};
+use store::{Rows, Store, Written};
 use tokio::sync::Notify;
 
 use crate::identity::Verifier;
@@ -62,32 +62,35 @@ impl Engine {
         self.state.load_full()
     }
 
-    /// Serves another model from now on, after `statements` have changed the tables. Requests under way end with the
-    /// model they began with; requests that come meanwhile wait.
+    /// Serves another model from now on. Requests under way end with the model they began with.
+    pub fn swap(&self, loaded: Loaded) {
+        self.store.know(&loaded.schema.tables);
+        self.state.store(Arc::new(loaded));
+    }
+
+    /// The same after `change` has brought the tables along; requests that come meanwhile wait. `change` may block.
     ///
     /// # Errors
-    /// [`StoreFault`] if a statement fails: then nothing has changed and the model before is served on.
-    pub async fn swap(
-        self: &Arc<Self>,
+    /// What `change` says: then the model before is served on.
+    pub async fn swap_after<E: Send + 'static>(
+        &self,
         loaded: Loaded,
-        statements: Vec<String>,
-    ) -> Result<(), StoreFault> {
-        if statements.is_empty() {
-            self.store.know(&loaded.schema.tables);
-            self.state.store(Arc::new(loaded));
-            return Ok(());
-        }
+        change: impl FnOnce(&Loaded) -> Result<(), E> + Send + 'static,
+    ) -> Result<(), E> {
         let _open = Closed::begin(self);
         tokio::time::sleep(GRACE).await;
-        let store = self.store.clone();
-        let outcome = tokio::task::spawn_blocking(move || store.execute_schema(&statements))
-            .await
-            .map_err(|_| StoreFault::Closed)?;
-        if outcome.is_ok() {
-            self.store.know(&loaded.schema.tables);
-            self.state.store(Arc::new(loaded));
-        }
-        outcome
+        let changing = tokio::task::spawn_blocking(move || change(&loaded).map(|()| loaded));
+        let loaded = match changing.await {
+            Ok(outcome) => outcome?,
+            Err(error) => match error.try_into_panic() {
+                // It panicked: so do we, as if it had run here.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // The runtime ends before it began: nobody waits for this any more.
+                Err(_) => std::future::pending().await,
+            },
+        };
+        self.swap(loaded);
+        Ok(())
     }
 
     /// The caller behind an `Authorization` header.

@@ -17,8 +17,7 @@ pub(crate) fn recompute(
     loaded: &engine::Loaded,
     always: bool,
 ) -> Result<u64, StoreFault> {
-    let formulas = formulas(loaded);
-    if !always && store.meta(NOTE)?.as_deref() == Some(&formulas) {
+    if !always && !has_new_formulas(store, loaded)? {
         return Ok(0);
     }
     let mut statements = Vec::new();
@@ -32,8 +31,13 @@ pub(crate) fn recompute(
     if !statements.is_empty() {
         store.execute_schema(&statements)?;
     }
-    store.set_meta(NOTE, &formulas)?;
+    note_formulas(store, loaded)?;
     Ok(statements.len() as u64)
+}
+
+/// Whether the stored values follow other formulas than this model's.
+pub(crate) fn has_new_formulas(store: &Store, loaded: &engine::Loaded) -> Result<bool, StoreFault> {
+    Ok(store.meta(NOTE)?.as_deref() != Some(&formulas(loaded)))
 }
 
 /// Notes that the stored values follow the formulas of this model.

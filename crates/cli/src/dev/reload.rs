@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
 use engine::{Engine, Loaded};
-use store::Store;
+use schema::Change;
+use store::{Store, StoreFault};
 use syntax::Severity;
 use tokio::runtime::Handle;
 
@@ -124,8 +126,25 @@ fn swap(watched: &Watched, loaded: Loaded) -> Result<Vec<String>, Failure> {
     let change = mismatch.map(|mismatch| mismatch.change).unwrap_or_default();
     let before = watched.engine.loaded();
     may_change(&watched.store, &change, Some(&before.schema), watched.accept_loss)?;
-    watched.handle.block_on(watched.engine.swap(loaded, change.statements))?;
-    let loaded = watched.engine.loaded();
-    data::recompute(&watched.store, &loaded, !change.recompute.is_empty())?;
-    Ok(change.summary)
+    let new_formulas = data::has_new_formulas(&watched.store, &loaded)?;
+    if change.is_empty() && !new_formulas {
+        watched.engine.swap(loaded);
+        return Ok(change.summary);
+    }
+    let store = watched.store.clone();
+    let Change { statements, summary, recompute, .. } = change;
+    // Once the tables are new there is no way back to the old model: values that cannot be computed are told, and the
+    // next start tries again.
+    let (told, faults) = channel();
+    let follow = move |loaded: &Loaded| {
+        if !statements.is_empty() {
+            store.execute_schema(&statements)?;
+        }
+        if let Err(fault) = data::recompute(&store, loaded, !recompute.is_empty()) {
+            let _ = told.send(fault);
+        }
+        Ok::<(), StoreFault>(())
+    };
+    watched.handle.block_on(watched.engine.swap_after(loaded, follow))?;
+    faults.try_recv().map_or(Ok(summary), |fault| Err(fault.into()))
 }
