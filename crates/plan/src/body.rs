@@ -283,10 +283,6 @@ impl Decoder<'_> {
         let plan = self.plan;
         match (ty, tree) {
             (Type::Bool, Tree::Bool(b)) => Some(Value::Bool(*b)),
-            // JSON knows numbers only: `10.0` is the whole number 10 (JSON Schema, "integer").
-            (Type::Int(bounds), Tree::Float(f)) if whole(*f) => {
-                self.bounded(*f as i64, bounds, "", pointer).map(Value::Int)
-            }
             (Type::Int(bounds), Tree::Int(n)) => {
                 self.bounded(*n, bounds, "", pointer).map(Value::Int)
             }
@@ -502,10 +498,4 @@ impl Decoder<'_> {
 
 fn length(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-/// Whether a number is whole and fits 64 bits.
-fn whole(f: f64) -> bool {
-    const BEYOND: f64 = 9_223_372_036_854_775_808.0;
-    f.fract() == 0.0 && (-BEYOND..BEYOND).contains(&f)
 }
