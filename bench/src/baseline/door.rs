@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::convert::Infallible;
+use std::hash::Hasher as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper::header::{
     RETRY_AFTER,
 };
 use hyper::{Method, Request, Response, StatusCode};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -74,7 +75,7 @@ pub(super) async fn answer(
 fn read<B>(shared: &Shared, request: &Request<B>) -> Answer {
     let path = request.uri().path();
     if path == "/bare" {
-        return found(&Bytes::from_static(BARE), Some(1), request);
+        return found(&Bytes::from_static(BARE), VERSION_ONE, request);
     }
     if path == "/readyz" || path == "/livez" {
         return Response::new(Full::new(Bytes::from_static(b"ok")));
@@ -99,10 +100,15 @@ fn read<B>(shared: &Shared, request: &Request<B>) -> Answer {
                 _ => return Ok(problem(StatusCode::BAD_REQUEST, "unknown_parameter", &[])),
             };
             let version = worker.reader.order(caller, &id, with_lines, &mut worker.out)?;
+            if with_lines && version.is_some() {
+                // The order's version says nothing about the products that are shown with it.
+                let body = Bytes::copy_from_slice(&worker.out);
+                return Ok(found(&body, contents(&worker.out), request));
+            }
             return Ok(worker.found(version, request));
         }
         if path == "/v1/recent-orders" {
-            return worker.recent_orders(caller, query);
+            return worker.recent_orders(caller, query, request);
         }
         Ok(not_found())
     });
@@ -130,12 +136,17 @@ impl Worker {
 
     fn found<B>(&self, version: Option<i64>, request: &Request<B>) -> Answer {
         match version {
-            Some(_) => found(&Bytes::copy_from_slice(&self.out), version, request),
+            Some(version) => found(&Bytes::copy_from_slice(&self.out), etag(version), request),
             None => not_found(),
         }
     }
 
-    fn recent_orders(&mut self, caller: Caller, query: &str) -> rusqlite::Result<Answer> {
+    fn recent_orders<B>(
+        &mut self,
+        caller: Caller,
+        query: &str,
+        request: &Request<B>,
+    ) -> rusqlite::Result<Answer> {
         let mut customer = None;
         let mut after = None;
         for pair in query.split('&') {
@@ -158,9 +169,7 @@ impl Worker {
             Caller::Anyone => return Ok(problem(StatusCode::UNAUTHORIZED, "no_token", &[])),
         }
         let next = self.reader.recent_orders(&customer, after, &mut self.out)?;
-        let mut answer = Response::new(Full::new(Bytes::copy_from_slice(&self.out)));
-        let headers = answer.headers_mut();
-        headers.insert(CONTENT_TYPE, JSON);
+        let mut answer = found(&Bytes::copy_from_slice(&self.out), contents(&self.out), request);
         if let Some(cursor) = next {
             let out = &mut self.out;
             out.clear();
@@ -375,8 +384,14 @@ fn etag(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(VERSION_ONE)
 }
 
-fn found<B>(body: &Bytes, version: Option<i64>, request: &Request<B>) -> Answer {
-    let etag = etag(version.unwrap_or(1));
+/// A weak tag of what is shown, for an answer made of many rows.
+fn contents(body: &[u8]) -> HeaderValue {
+    let mut hasher = FxHasher::default();
+    hasher.write(body);
+    HeaderValue::try_from(format!("W/\"{:016x}\"", hasher.finish())).unwrap_or(VERSION_ONE)
+}
+
+fn found<B>(body: &Bytes, etag: HeaderValue, request: &Request<B>) -> Answer {
     if request.headers().get(IF_NONE_MATCH) == Some(&etag) {
         let mut answer = Response::new(Full::default());
         *answer.status_mut() = StatusCode::NOT_MODIFIED;
