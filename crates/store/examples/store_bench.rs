@@ -1,6 +1,7 @@
 //! How fast the store is by itself, without a server in front: `cargo run --release --example store_bench`.
 //!
-//! Figures depend on the machine; their ratios say what a technique is worth.
+//! Figures depend on the machine; their ratios say what a technique is worth. CPU time is that of the whole
+//! process, clients included; it is 0 where the system does not tell it as Linux does.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 #![expect(clippy::unwrap_used, reason = "a measurement that fails has no result to save")]
@@ -31,11 +32,13 @@ fn main() {
         for (keys, of) in [("all rows", ROWS), ("1,000 rows", 1_000)] {
             for threads in [1, 2] {
                 let store = Store::open(&path, options.clone()).unwrap();
+                let cpu = Cpu::now();
                 let rate = shop.reads(&store, threads, of);
+                let cpu = cpu.each(rate);
                 let hits = store.statistics().answer_hits * 100
                     / (store.statistics().answer_hits + store.statistics().reads).max(1);
                 println!(
-                    "read by key, {name}, {keys}, {threads} thread(s): {rate}/s, {hits} % hits"
+                    "read by key, {name}, {keys}, {threads} thread(s): {rate}/s, {cpu} each, {hits} % hits"
                 );
             }
         }
@@ -43,8 +46,12 @@ fn main() {
     for batch in [1, 8, 64] {
         for clients in [1, 32, 128] {
             let store = Store::open(&path, Options { batch, ..Options::default() }).unwrap();
+            let cpu = Cpu::now();
             let (rate, slowest) = shop.writes(&store, clients);
-            println!("create, {batch} a commit, {clients} client(s): {rate}/s, p99 {slowest:?}");
+            let cpu = cpu.each(rate);
+            println!(
+                "create, {batch} a commit, {clients} client(s): {rate}/s, {cpu} each, p99 {slowest:?}"
+            );
         }
     }
     for (name, options) in [("answers not kept", &plain), ("answers kept", &kept)] {
@@ -52,14 +59,34 @@ fn main() {
             for wait in [0, 1] {
                 let wait = Duration::from_millis(wait);
                 let store = Store::open(&path, Options { wait, ..options.clone() }).unwrap();
+                let cpu = Cpu::now();
                 let rate = shop.mixed(&store, 32, of);
+                let cpu = cpu.each(rate);
                 let figures = store.statistics();
                 let hits = figures.answer_hits * 100 / (figures.answer_hits + figures.reads).max(1);
                 println!(
-                    "9 reads and 1 write, 32 clients, {name}, {keys}, wait {wait:?}: {rate}/s, {hits} % hits"
+                    "9 reads and 1 write, 32 clients, {name}, {keys}, wait {wait:?}: {rate}/s, {cpu} each, {hits} % hits"
                 );
             }
         }
+    }
+}
+
+/// CPU time of this process so far, in hundredths of a second.
+struct Cpu(u64);
+
+impl Cpu {
+    fn now() -> Self {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let after_name = stat.rsplit(')').next().unwrap_or_default();
+        let fields = after_name.split_whitespace().skip(11).take(2);
+        Self(fields.filter_map(|field| field.parse::<u64>().ok()).sum())
+    }
+
+    /// Since then, for each of so many operations a second.
+    fn each(&self, rate: u64) -> String {
+        let spent = (Self::now().0 - self.0) as f64 / 100.0;
+        format!("{:.2} µs CPU", spent / LASTS.as_secs_f64() / (rate.max(1) as f64) * 1e6)
     }
 }
 

@@ -172,7 +172,8 @@ pub(crate) fn count_parts(part: &PartTarget, count: usize, found: &mut Vec<Viola
     } else {
         format!("`{}` holds at most {maximum}, this makes {count}", part.name)
     };
-    found.push(Violation::at(FaultCode::OutOfBounds, pointer, detail));
+    // A rule over what is stored: the request alone could not know.
+    found.push(Violation::at(FaultCode::CheckFailed, pointer, detail));
 }
 
 /// A reference that leads nowhere.
@@ -188,7 +189,7 @@ pub(crate) fn unknown_reference(change: &Change<'_>, column: usize, target: &Tab
 impl Session<'_> {
     /// References that the caller named and may not name. What is visible to all is left to the foreign key.
     pub fn invisible(
-        &self,
+        &mut self,
         target: &Target,
         changes: &[Change<'_>],
         binds: &[Value],
@@ -208,8 +209,7 @@ impl Session<'_> {
                     Guard::Always => true,
                     Guard::Never => false,
                     Guard::When(expression) => {
-                        let answer = self.ask(&rule.target, expression, binds, value, None)?;
-                        answer == Some(Value::Bool(true))
+                        self.may_name(change.place, rule, expression, binds, value)?
                     }
                 };
                 if !visible {

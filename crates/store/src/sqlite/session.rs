@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use operation::{
-    EvaluationFault, Expression, Fault, Guard, Output, Read, ReadId, Scope, Table, TableId, Value,
-    Write, evaluate,
+    EvaluationFault, Expression, Fault, Guard, Output, Read, ReadId, ReferenceRule, Scope, Table,
+    TableId, Value, Write, evaluate,
 };
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result as Sqlite, Statement};
 use rustc_hash::FxHashMap;
 
@@ -45,6 +46,8 @@ struct Key {
     place: usize,
     kind: Kind,
     columns: u64,
+    /// How many binds of the caller it takes besides.
+    binds: usize,
 }
 
 /// What a statement does.
@@ -58,6 +61,8 @@ pub(crate) enum Kind {
     Delete,
     /// Selects rows by columns.
     Select,
+    /// Asks whether the target of a reference, by the column that refers, may be named.
+    Visible,
 }
 
 /// A table that a target writes.
@@ -488,6 +493,28 @@ impl<'c> Session<'c> {
         }
     }
 
+    /// Whether the row of `rule`'s target with this key may be named by the caller.
+    pub fn may_name(
+        &mut self,
+        place: Place<'_>,
+        rule: &ReferenceRule,
+        expression: &Expression,
+        binds: &[Value],
+        key: &Value,
+    ) -> Result<bool, Fault> {
+        let lower = || lower::decide(DIALECT, &rule.target, expression, binds.len(), false);
+        let columns = [rule.column];
+        let statement = self.statement_with(place, Kind::Visible, &columns, binds.len(), lower)?;
+        let used = statement.parameter_count();
+        for (at, value) in binds.iter().chain([key]).enumerate().take(used) {
+            statement.raw_bind_parameter(at + 1, bound(value)).map_err(|e| fault_of(&e))?;
+        }
+        let mut rows = statement.raw_query();
+        let row = rows.next().map_err(|e| fault_of(&e))?;
+        let Some(row) = row else { return Ok(false) };
+        Ok(matches!(row.get_ref(0).map_err(|e| fault_of(&e))?, ValueRef::Integer(n) if n != 0))
+    }
+
     fn statement(
         &mut self,
         place: Place<'_>,
@@ -495,12 +522,23 @@ impl<'c> Session<'c> {
         columns: &[usize],
         lower: impl FnOnce() -> Result<lower::Statement, Fault>,
     ) -> Result<&mut Statement<'c>, Fault> {
+        self.statement_with(place, kind, columns, 0, lower)
+    }
+
+    fn statement_with(
+        &mut self,
+        place: Place<'_>,
+        kind: Kind,
+        columns: &[usize],
+        binds: usize,
+        lower: impl FnOnce() -> Result<lower::Statement, Fault>,
+    ) -> Result<&mut Statement<'c>, Fault> {
         self.clock += 1;
         let mask = columns.iter().try_fold(0_u64, |mask, at| {
             u32::try_from(*at).ok().and_then(|at| 1_u64.checked_shl(at)).map(|bit| mask | bit)
         });
         let columns = mask.ok_or_else(|| ill_formed("more than 64 columns in one statement"))?;
-        let key = Key { target: place.target, place: place.at, kind, columns };
+        let key = Key { target: place.target, place: place.at, kind, columns, binds };
         if !self.statements.contains_key(&key) {
             if self.statements.len() >= self.shared.options.statements * 4 {
                 let oldest = self.statements.iter().min_by_key(|(_, (used, _))| *used);
@@ -509,7 +547,10 @@ impl<'c> Session<'c> {
                 }
             }
             let lowered = lower()?;
-            let statement = self.connection.prepare(&lowered.text).map_err(|e| fault_of(&e))?;
+            let mut statement = self.connection.prepare(&lowered.text).map_err(|e| fault_of(&e))?;
+            for (at, value) in &lowered.constants {
+                statement.raw_bind_parameter(at + 1, bound(value)).map_err(|e| fault_of(&e))?;
+            }
             self.statements.insert(key, (self.clock, statement));
         }
         let (used, statement) =

@@ -58,7 +58,7 @@ fn every_fault_comes_back_at_once() {
     let found = invalid(shop.write(shop.new_order(1, rows)));
     assert_eq!(
         faults(&found),
-        [(FaultCode::OutOfBounds, "/lines"), (FaultCode::UnknownReference, "/lines/4/product")]
+        [(FaultCode::CheckFailed, "/lines"), (FaultCode::UnknownReference, "/lines/4/product")]
     );
     assert_eq!(shop.store.count(&shop.order), Ok(0));
     assert_eq!(shop.store.count(&shop.line), Ok(0));
@@ -139,7 +139,7 @@ fn parts_change_through_their_root() {
     assert_eq!(change(PartChange::Remove { key: Value::Int(3) }), Err(Fault::NotFound));
 
     let found = invalid(change(PartChange::Replace(Vec::new())));
-    assert_eq!(faults(&found), [(FaultCode::OutOfBounds, "/lines")]);
+    assert_eq!(faults(&found), [(FaultCode::CheckFailed, "/lines")]);
     let found = invalid(change(PartChange::Add(Shop::line("nothing", 0, 1))));
     assert_eq!(
         faults(&found),
