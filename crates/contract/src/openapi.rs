@@ -625,7 +625,7 @@ fn shape_parameters(resource: &Resource) -> Vec<Value> {
             "name": "include", "in": "query", "style": "form", "explode": false,
             "description": "What is answered besides, through references and parts, at most three steps.",
             "schema": {
-                "type": "array", "minItems": 1, "maxItems": 16,
+                "type": "array", "minItems": 1, "maxItems": 16, "uniqueItems": true,
                 "items": {"type": "string", "enum": resource.includes}
             }
         }));
@@ -641,7 +641,7 @@ fn shape_parameters(resource: &Resource) -> Vec<Value> {
             "name": "fields", "in": "query", "style": "form", "explode": false,
             "description": "Only these members; of what is included `lines.quantity`.",
             "schema": {
-                "type": "array", "minItems": 1,
+                "type": "array", "minItems": 1, "uniqueItems": true,
                 "items": {"type": "string", "enum": fields}
             }
         }));
