@@ -93,31 +93,27 @@ pub(crate) fn exists(
     Ok(finish(lowering))
 }
 
-/// `SELECT` of an expression of the row whose own key is bound after `binds` values. With `root`, that row's
-/// root column is bound after it.
+/// `SELECT` of an expression of the row with the given values in `columns`, which are bound after `binds` values.
 pub(crate) fn decide(
     dialect: Dialect,
     table: &Table,
     expression: &Expression,
     binds: usize,
-    root: bool,
+    columns: &[usize],
 ) -> Result<Statement, Fault> {
     if binds_of([expression]) > binds {
         return Err(ill_formed("no such bind"));
     }
-    let mut lowering = Lowering::new(dialect, binds + 2);
+    let mut lowering = Lowering::new(dialect, binds + columns.len());
     let alias = lowering.alias();
     lowering.sql.push("SELECT ");
     lowering.with_row(alias, table, expression)?;
     lowering.sql.push(" FROM ");
     lowering.table(alias, table);
-    lowering.sql.push(" WHERE ");
-    lowering.column(alias, table, table.own_key())?;
-    lowering.sql.push(" = ").bind(binds);
-    if let (true, Some(root)) = (root, table.root) {
-        lowering.sql.push(" AND ");
-        lowering.column(alias, table, root)?;
-        lowering.sql.push(" = ").bind(binds + 1);
+    for (i, column) in columns.iter().enumerate() {
+        lowering.sql.push(if i == 0 { " WHERE " } else { " AND " });
+        lowering.column(alias, table, *column)?;
+        lowering.sql.push(" = ").bind(binds + i);
     }
     Ok(finish(lowering))
 }

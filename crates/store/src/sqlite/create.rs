@@ -92,9 +92,7 @@ impl Session<'_> {
     ) -> Result<bool, Fault> {
         let table = change.place.table;
         let Some(new) = &change.new else { return Ok(false) };
-        let key = new.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
-        let root = table.root.and_then(|column| new.get(column));
-        Ok(self.ask(table, expression, binds, key, root)? == Some(Value::Bool(false)))
+        Ok(self.ask(table, expression, binds, new)? == Some(Value::Bool(false)))
     }
 }
 

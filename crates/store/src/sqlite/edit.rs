@@ -1,8 +1,10 @@
 //! Changes of roots and of their parts.
 
+use std::collections::{HashMap, HashSet};
+
 use operation::{
     Edit, Expression, Fault, FaultCode, Guard, PartChange, PartRow, PartTarget, Scope, SetColumn,
-    Target, Value, Violation,
+    Table, Target, Value, Violation,
 };
 
 use super::change::{
@@ -133,10 +135,10 @@ impl Session<'_> {
         let mut rows = before;
         for change in &changes[first..] {
             if let Some(old) = &change.old {
-                rows.retain(|row| row.get(part.table.own_key()) != old.get(part.table.own_key()));
+                rows.retain(|row| !same_key(&part.table, row, old));
             }
-            rows.extend(change.new.clone());
         }
+        rows.extend(changes[first..].iter().filter_map(|change| change.new.clone()));
         count_parts(part, rows.len(), found);
         kept.push(Kept { part: at, rows });
         Ok(())
@@ -163,10 +165,13 @@ impl Session<'_> {
             }
         }
         for kept in kept {
-            let table = target.parts.get(kept.part).map(|part| &part.table);
-            let Some(own_key) = table.map(|table| table.own_key()) else { continue };
+            let Some(part) = target.parts.get(kept.part) else { continue };
             // In the order of the key, which is the order that the database folds them in; new keys come last.
-            kept.rows.sort_by(|a, b| by_key(a.get(own_key), b.get(own_key)));
+            let key = &part.table.key;
+            kept.rows.sort_by(|a, b| {
+                let columns = key.iter().map(|at| by_key(a.get(*at), b.get(*at)));
+                columns.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
+            });
         }
         Ok(())
     }
@@ -249,14 +254,20 @@ impl<'t> Changing<'t> {
         changes: &mut Vec<Change<'t>>,
         found: &mut Vec<Violation>,
     ) {
-        let own_key = self.own_key();
-        let mut taken = std::collections::HashSet::new();
+        let table = &*self.part.table;
+        let identity = |row: &[Value]| -> Vec<Value> {
+            table.key.iter().filter_map(|at| row.get(*at).cloned()).collect()
+        };
+        let known: HashMap<Vec<Value>, &Vec<Value>> =
+            before.iter().map(|row| (identity(row), row)).collect();
+        let mut taken = HashSet::new();
         for (index, row) in rows.iter().enumerate() {
             let pointer = Pointer::Row { part: &self.part.name, index };
             let new = self.row(&row.values, index + 1);
-            let key = new.get(own_key).cloned().unwrap_or_default();
-            if !key.is_null() && !taken.insert(key.clone()) {
-                let field = field_of(&self.part.table, own_key);
+            let key = identity(&new);
+            let fresh = key.iter().any(Value::is_null);
+            if !fresh && !taken.insert(key.clone()) {
+                let field = field_of(table, self.own_key());
                 found.push(Violation::at(
                     FaultCode::NotUnique,
                     pointer.field(field),
@@ -264,17 +275,16 @@ impl<'t> Changing<'t> {
                 ));
                 continue;
             }
-            let old = before.iter().find(|old| !key.is_null() && old.get(own_key) == Some(&key));
             changes.push(Change {
                 place: self.place,
                 pointer,
-                old: old.cloned(),
+                old: known.get(&key).filter(|_| !fresh).map(|row| (*row).clone()),
                 new: Some(new),
                 named: row.named.clone(),
             });
         }
         for old in before {
-            if !old.get(own_key).is_some_and(|key| taken.contains(key)) {
+            if !taken.contains(&identity(old)) {
                 changes.push(self.gone(old));
             }
         }
@@ -368,6 +378,11 @@ impl<'t> Changing<'t> {
         }
         row
     }
+}
+
+/// Whether two rows have one primary key.
+fn same_key(table: &Table, a: &[Value], b: &[Value]) -> bool {
+    table.key.iter().all(|at| a.get(*at) == b.get(*at))
 }
 
 fn part_rows<'r>(target: &Target, kept: &'r [Kept]) -> PartRows<'r> {

@@ -501,7 +501,7 @@ fn connect(shared: &Arc<Shared>) -> Result<Reader, Fault> {
 
 /// Ends a statement that runs longer than `deadline`. The clock is first read when a statement has worked for a
 /// while, so that short ones never pay for it.
-fn limit_time(
+pub(crate) fn limit_time(
     connection: &mut Connection,
     deadline: Duration,
     started: Arc<AtomicU64>,

@@ -402,20 +402,20 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
-    /// What an expression says of the stored row with this key. `None`: there is no such row.
+    /// What a condition says of the stored row with the primary key of `row`. `None`: there is no such row.
     pub fn ask(
         &self,
         table: &Table,
-        expression: &Expression,
+        condition: &Expression,
         binds: &[Value],
-        key: &Value,
-        root: Option<&Value>,
+        row: &[Value],
     ) -> Result<Option<Value>, Fault> {
-        let lowered = lower::decide(DIALECT, table, expression, binds.len(), root.is_some())?;
+        let lowered = lower::decide(DIALECT, table, condition, binds.len(), &table.key)?;
         let mut statement =
             self.connection.prepare_cached(&lowered.text).map_err(|e| fault_of(&e))?;
         let used = statement.parameter_count();
-        let values = binds.iter().chain([key]).chain(root).enumerate();
+        let key = table.key.iter().filter_map(|at| row.get(*at));
+        let values = binds.iter().chain(key).enumerate();
         let constants = lowered.constants.iter().map(|(at, value)| (*at, value));
         for (at, value) in values.chain(constants).filter(|(at, _)| *at < used) {
             statement.raw_bind_parameter(at + 1, bound(value)).map_err(|e| fault_of(&e))?;
@@ -424,7 +424,6 @@ impl<'c> Session<'c> {
         let row = rows.next().map_err(|e| fault_of(&e))?;
         let Some(row) = row else { return Ok(None) };
         let value = row.get_ref(0).map_err(|e| fault_of(&e))?;
-        // Asked for conditions only, whose values are 0, 1 and null.
         Ok(Some(stored(operation::Scalar::Bool, value)))
     }
 
@@ -445,8 +444,7 @@ impl<'c> Session<'c> {
         match evaluate(expression, &Scope { rows: &[row], binds, parts }) {
             Ok(value) => Ok(value == Value::Bool(true)),
             Err(EvaluationFault::NotLocal) => {
-                let key = row.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
-                let answer = self.ask(table, expression, binds, key, None)?;
+                let answer = self.ask(table, expression, binds, row)?;
                 Ok(answer == Some(Value::Bool(true)))
             }
             Err(fault) => Err(evaluation(fault, "")),
@@ -502,7 +500,8 @@ impl<'c> Session<'c> {
         binds: &[Value],
         key: &Value,
     ) -> Result<bool, Fault> {
-        let lower = || lower::decide(DIALECT, &rule.target, expression, binds.len(), false);
+        let own_key = [rule.target.own_key()];
+        let lower = || lower::decide(DIALECT, &rule.target, expression, binds.len(), &own_key);
         let columns = [rule.column];
         let statement = self.statement_with(place, Kind::Visible, &columns, binds.len(), lower)?;
         let used = statement.parameter_count();

@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use super::connection::fault_of;
+use super::reader::limit_time;
 use super::session::{Reply, Session};
 use super::{Shared, checkpoint};
 use crate::StoreFault;
@@ -53,12 +54,14 @@ pub(crate) fn start(
         seen.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }))?;
-    let log = Log { checkpoint, page, pages, asked_at: 0 };
+    let started = Arc::new(AtomicU64::new(0));
+    limit_time(&mut connection, shared.options.deadline, started.clone())?;
+    let log = Log { checkpoint, page, pages, asked_at: 0, refused_at: 0 };
     std::thread::Builder::new()
         .name("mimar-writer".to_owned())
         .spawn(move || {
             let session = Session::new(&connection, &shared);
-            Writer { session, shared: &shared, log }.run(&jobs);
+            Writer { session, shared: &shared, log, started }.run(&jobs);
         })
         .map_err(|error| StoreFault::NoThread { reason: error.to_string() })
 }
@@ -72,12 +75,16 @@ struct Log {
     pages: Arc<AtomicU64>,
     /// Its size when a checkpoint was last asked for, in bytes.
     asked_at: u64,
+    /// Its size when a reader last kept it from beginning anew, in bytes.
+    refused_at: u64,
 }
 
 struct Writer<'c> {
     session: Session<'c>,
     shared: &'c Shared,
     log: Log,
+    /// When the running write began, for its deadline; 0 until anybody looks.
+    started: Arc<AtomicU64>,
 }
 
 struct Pending {
@@ -226,6 +233,7 @@ impl Writer<'_> {
 
     /// Executes one write so that its failure, even a panic, leaves nothing behind.
     fn isolated(&mut self, write: &Write) -> Result<Reply, Fault> {
+        self.started.store(0, Ordering::Relaxed);
         let touched = self.session.touched.len();
         self.session.save().map_err(|error| fault_of(&error))?;
         let outcome = catch_unwind(AssertUnwindSafe(|| self.session.execute(write)))
@@ -272,15 +280,28 @@ impl Writer<'_> {
         let size = log.pages.load(Ordering::Relaxed) * (log.page + 24);
         self.shared.counts.log_bytes.store(size, Ordering::Relaxed);
         let options = &self.shared.options;
-        if size >= options.log_limit {
+        if size < log.asked_at {
+            log.asked_at = 0;
+        }
+        if size < log.refused_at {
+            log.refused_at = 0;
+        }
+        let due = if log.refused_at > 0 {
+            log.refused_at + options.log_limit / 4
+        } else {
+            options.log_limit
+        };
+        if size >= due {
             // The background checkpoint has done most of the work; what is left is to wait, briefly, for the
-            // readers of this moment, so that the log can begin anew.
+            // readers of this moment, so that the log can begin anew. A reader that stays (a long dump) is
+            // waited for again when the log has grown by a quarter of its limit, not at every commit.
             if self.session.restart_log().is_ok() {
                 self.shared.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
                 log.pages.store(0, Ordering::Relaxed);
+                log.refused_at = 0;
+            } else {
+                log.refused_at = size;
             }
-            log.asked_at = 0;
-        } else if size < log.asked_at {
             log.asked_at = 0;
         }
         if size >= options.checkpoint && size >= log.asked_at + options.checkpoint / 4 {
