@@ -43,7 +43,13 @@ fn the_api_page_works_offline() {
         .collect();
     assert!(console.is_empty(), "the page complains: {console:#?}");
 
-    let foreign = addresses(&fs::read_to_string(&requests).unwrap())
+    let origin = format!("http://{}", server.address);
+    let asked = addresses(&fs::read_to_string(&requests).unwrap(), &origin);
+    assert!(
+        asked.iter().any(|url| url.ends_with("/openapi.json")),
+        "the log shows nothing: {asked:#?}"
+    );
+    let foreign = asked
         .into_iter()
         .filter(|url| {
             url.starts_with("http") && !url.starts_with(&format!("http://{}/", server.address))
@@ -106,8 +112,8 @@ fn browse(project: &Project, page: &str, arguments: &[String]) -> (String, Strin
     (out, err)
 }
 
-/// Every address that a page, not the browser itself, asked for.
-fn addresses(log: &str) -> Vec<String> {
+/// Every address that the page of this origin asked for; what the browser asks for by itself is its own affair.
+fn addresses(log: &str, origin: &str) -> Vec<String> {
     // The log is cut short when the browser ends; each event is one line.
     let mut urls = Vec::new();
     for line in log.lines() {
@@ -116,7 +122,10 @@ fn addresses(log: &str) -> Vec<String> {
             let Ok(event) = serde_json::from_str::<Value>(&format!("{line}{tail}")) else {
                 continue;
             };
-            if let Some(url) = event["params"]["url"].as_str() {
+            let parameters = &event["params"];
+            if let Some(url) = parameters["url"].as_str()
+                && parameters["initiator"].as_str() == Some(origin)
+            {
                 urls.push(url.to_string());
             }
             break;

@@ -7,7 +7,7 @@ use crate::harness::{Project, Random, alone, example, token};
 
 /// Requests for each operation, and seconds for a whole run.
 const EXAMPLES: &str = "30";
-const SECONDS: &str = "120";
+const SECONDS: &str = "100";
 
 #[test]
 #[ignore = "needs Schemathesis; `cargo xtask test` installs it and runs this"]
@@ -39,7 +39,8 @@ fn run(project: &Project, role: &str, subject: Option<&str>) {
         .arg(format!("http://{}/openapi.json", server.address))
         .args(["--checks", "all", "--phases", "examples,coverage,fuzzing,stateful"])
         .args(["--max-examples", EXAMPLES, "--max-time", SECONDS, "--continue-on-failure"])
-        .args(["--suppress-health-check", "all", "--workers", "2"])
+        // One worker: CPython 3.11 loses count of its own recursion where several threads compile at once.
+        .args(["--suppress-health-check", "all", "--workers", "1"])
         .args(["--seed", &(random.next() % 1_000_000).to_string()])
         .args(["--header", &format!("Authorization: Bearer {}", token(role, subject))])
         .current_dir(project.scratch(""))
