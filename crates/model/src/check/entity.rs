@@ -40,7 +40,8 @@ pub(crate) fn entities(cx: &mut Context<'_>) {
 /// Defaults and computed values of an entity's fields.
 fn values(cx: &mut Context<'_>, id: EntityId) {
     let service = cx.model[id].service;
-    for field in cx.model[id].fields.clone() {
+    for at in 0..cx.model[id].fields.len() {
+        let field = cx.model[id].fields[at];
         let Some(view) = cx.source.fields[field.index()] else { continue };
         if let Some(computed) = view.computed().and_then(|computed| computed.value()) {
             let (ty, optional) = (cx.model[field].ty.clone(), cx.model[field].optional);
@@ -106,15 +107,15 @@ fn default(cx: &mut Context<'_>, service: crate::ServiceId, field: FieldId) {
 
 /// In a default the caller is the row that the field can hold.
 fn default_caller(cx: &Context<'_>, ty: &Type) -> Caller {
-    let entities: Vec<EntityId> = cx.model.roles.iter().filter_map(|role| role.entity).collect();
+    let mut entities = cx.model.roles.iter().filter_map(|role| role.entity);
     match ty {
         Type::Unknown => Caller::Unknown,
-        Type::Entity(entity) if entities.contains(entity) => Caller::Row(*entity),
+        Type::Entity(entity) if entities.any(|known| known == *entity) => Caller::Row(*entity),
         Type::Entity(_) => Caller::Nobody("no role is a row of that entity"),
-        _ => match entities.as_slice() {
-            [] => Caller::Subject,
-            [first, rest @ ..] if rest.iter().all(|entity| entity == first) => Caller::Row(*first),
-            _ => Caller::Mixed("callers are rows of several entities".to_owned()),
+        _ => match entities.next() {
+            None => Caller::Subject,
+            Some(first) if entities.all(|entity| entity == first) => Caller::Row(first),
+            Some(_) => Caller::Mixed("callers are rows of several entities".to_owned()),
         },
     }
 }
@@ -218,7 +219,7 @@ fn circles(cx: &mut Context<'_>) {
 fn rules(cx: &mut Context<'_>, id: EntityId) {
     let view = cx.source.entities[id.index()];
     let is_part = view.part_of().is_some();
-    let mut said: Vec<(&'static str, Span)> = Vec::new();
+    let mut said: smallvec::SmallVec<[(&'static str, Span); 4]> = smallvec::SmallVec::new();
     for member in view.members() {
         let once = match member {
             Member::Cache(_) => Some("cache"),
@@ -380,7 +381,8 @@ fn unique_member<'a>(cx: &mut Context<'a>, id: EntityId, view: ast::Unique<'a>) 
 
 /// `unique` behind a type, as a constraint like any other.
 fn single_uniques(cx: &mut Context<'_>, id: EntityId) {
-    for field in cx.model[id].fields.clone() {
+    for at in 0..cx.model[id].fields.len() {
+        let field = cx.model[id].fields[at];
         if !cx.model[field].unique {
             continue;
         }
@@ -397,7 +399,8 @@ fn filters(cx: &mut Context<'_>, id: EntityId) {
     if cx.model.part_of(id).is_some() {
         return;
     }
-    for field in cx.model[id].fields.clone() {
+    for at in 0..cx.model[id].fields.len() {
+        let field = cx.model[id].fields[at];
         let row = &cx.model[field];
         if !LIST_PARAMETERS.contains(&row.name.as_str()) {
             continue;

@@ -28,8 +28,10 @@ pub(crate) fn members<'a>(cx: &mut Context<'a>) {
     for position in 0..cx.source.entities.len() {
         link_part(cx, EntityId(position as u32));
     }
+    let mut names: FxHashMap<&'a str, Span> = FxHashMap::default();
     for position in 0..cx.source.entities.len() {
-        entity_fields(cx, EntityId(position as u32));
+        names.clear();
+        entity_fields(cx, EntityId(position as u32), &mut names);
     }
     for position in 0..cx.source.records.len() {
         let view = cx.source.records[position];
@@ -143,13 +145,12 @@ fn link_part(cx: &mut Context<'_>, id: EntityId) {
 }
 
 /// Declares the fields of an entity.
-fn entity_fields(cx: &mut Context<'_>, id: EntityId) {
+fn entity_fields<'a>(cx: &mut Context<'a>, id: EntityId, names: &mut FxHashMap<&'a str, Span>) {
     let view = cx.source.entities[id.index()];
     let service = cx.model[id].service;
     let name = view.name().map_or("", |name| name.text());
     let says_part = view.part_of().is_some();
     let mut fields: Vec<FieldId> = Vec::new();
-    let mut names: FxHashMap<&str, Span> = FxHashMap::default();
     let mut keys: Vec<FieldId> = Vec::new();
     for part in &cx.model[id].parts {
         let view = cx.source.entities[part.index()];
@@ -409,7 +410,7 @@ fn check_entity(cx: &mut Context<'_>, id: EntityId) {
     let view = cx.source.entities[id.index()];
     entity_header(cx, view, id);
     let service = cx.model[id].service;
-    let fields = cx.model[id].fields.clone();
+    let fields = std::mem::take(&mut cx.model.entities[id.index()].fields);
     let root = cx.model.part_of(id).map(|part| crate::snake_case(&cx.model[part.root].name));
     for field_id in &fields {
         let Some(view) = cx.source.fields[field_id.index()] else { continue };
@@ -431,6 +432,7 @@ fn check_entity(cx: &mut Context<'_>, id: EntityId) {
     }
     former_names(cx, &fields);
     column_names(cx, &fields, root.as_deref());
+    cx.model.entities[id.index()].fields = fields;
 }
 
 fn entity_header(cx: &mut Context<'_>, view: ast::Entity<'_>, id: EntityId) {

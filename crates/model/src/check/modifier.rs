@@ -33,7 +33,7 @@ pub(crate) fn modifiers(
 ) {
     let ty = cx.model[id].ty.clone();
     let is_text = matches!(ty, Type::String(_) | Type::Email | Type::Url | Type::Unknown);
-    let mut said: Vec<(&'static str, Span)> = Vec::new();
+    let mut said: smallvec::SmallVec<[(&'static str, Span); 4]> = smallvec::SmallVec::new();
     for modifier in view.modifiers() {
         let word = word_of(modifier);
         let span = modifier.span();

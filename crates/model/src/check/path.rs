@@ -8,6 +8,9 @@ use super::expression::poison;
 use super::scope::{Caller, LocalType, Scope};
 use crate::{EntityId, Expression, ExpressionKind, FieldId, Type};
 
+/// The words of a path, on the stack as long as there are few.
+pub(crate) type Segments<'a> = smallvec::SmallVec<[Name<'a>; 4]>;
+
 /// Types a path. `expected` tells which enum a lone label may be of.
 pub(crate) fn path<'a>(
     cx: &mut Context<'a>,
@@ -15,7 +18,7 @@ pub(crate) fn path<'a>(
     view: Path<'a>,
     expected: Option<&Type>,
 ) -> Expression {
-    let segments: Vec<Name<'a>> = view.segments().collect();
+    let segments: Segments<'a> = view.segments().collect();
     match in_scope(cx, scope, view.is_row(), view.span(), &segments) {
         Some(typed) => typed,
         None => name_or_label(cx, scope, view.span(), &segments, expected),

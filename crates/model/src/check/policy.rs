@@ -52,21 +52,27 @@ pub(crate) fn grantees<'a>(cx: &mut Context<'a>, view: Option<Roles<'a>>) -> Vec
 pub(crate) fn entity_policy<'a>(cx: &mut Context<'a>, entity: EntityId, view: ast::Allow<'a>) {
     let grantees = grantees(cx, view.roles());
     let service = cx.model[entity].service;
-    let when = view.condition().map(|when| {
+    let mut when = view.condition().map(|when| {
         let mut scope =
             Scope::new(Place::Policy, service, known_caller(cx, view.roles(), &grantees))
                 .over(entity);
         condition(cx, &mut scope, when)
     });
-    for action_view in view.actions() {
+    let mut grantees = grantees;
+    let mut actions = view.actions().peekable();
+    while let Some(action_view) = actions.next() {
         let Some(action) = action_view.action() else { continue };
         let (fields, parts) = named(cx, entity, action, action_view);
+        // The last one takes what the others copy.
+        let is_last = actions.peek().is_none();
+        let condition = if is_last { when.take() } else { when.clone() };
+        let grantees = if is_last { std::mem::take(&mut grantees) } else { grantees.clone() };
         cx.model.entities[entity.index()].policies.push(Policy {
             action,
             fields,
             parts,
-            grantees: grantees.clone(),
-            condition: when.clone(),
+            grantees,
+            condition,
             span: view.span(),
         });
     }

@@ -93,7 +93,7 @@ pub(crate) struct Scope {
     pub(crate) place: Place,
     pub(crate) service: ServiceId,
     /// Rows, the innermost last.
-    pub(crate) rows: Vec<EntityId>,
+    pub(crate) rows: smallvec::SmallVec<[EntityId; 4]>,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) locals: Vec<Local>,
     /// How many locals the body had so far.
@@ -108,7 +108,7 @@ impl Scope {
         Self {
             place,
             service,
-            rows: Vec::new(),
+            rows: smallvec::SmallVec::new(),
             parameters: Vec::new(),
             locals: Vec::new(),
             counted: 0,
@@ -144,32 +144,33 @@ impl Scope {
 
 /// Who asks where these are admitted.
 pub(crate) fn caller_of(cx: &Context<'_>, grantees: &[Grantee]) -> Caller {
-    let mut rows: Vec<(RoleId, Option<EntityId>)> = Vec::new();
+    let mut first: Option<Option<EntityId>> = None;
+    let mut is_one = true;
     for grantee in grantees {
-        match grantee {
+        let entity = match grantee {
             Grantee::Anyone => {
                 return Caller::Nobody("`anyone` includes those who come without a token");
             }
             Grantee::Role(RoleId::SYSTEM) => {
                 return Caller::Nobody("`system` is the system itself, not somebody who asks");
             }
-            Grantee::Role(role) => rows.push((*role, cx.model[*role].entity)),
-        }
+            Grantee::Role(role) => cx.model[*role].entity,
+        };
+        is_one &= *first.get_or_insert(entity) == entity;
     }
-    let Some((_, first)) = rows.first().copied() else {
-        return Caller::Nobody("nobody is admitted here");
-    };
-    if rows.iter().all(|(_, entity)| *entity == first) {
+    let Some(first) = first else { return Caller::Nobody("nobody is admitted here") };
+    if is_one {
         return first.map_or(Caller::Subject, Caller::Row);
     }
-    let each: Vec<String> = rows
+    let each: Vec<String> = grantees
         .iter()
-        .map(|(role, entity)| {
-            let role = &cx.model[*role].name;
-            match entity {
-                Some(entity) => format!("`{role}` is a row of {}", cx.model[*entity].name),
-                None => format!("`{role}` is no row at all"),
-            }
+        .filter_map(|grantee| match grantee {
+            Grantee::Role(role) => Some(&cx.model[*role]),
+            Grantee::Anyone => None,
+        })
+        .map(|role| match role.entity {
+            Some(entity) => format!("`{}` is a row of {}", role.name, cx.model[entity].name),
+            None => format!("`{}` is no row at all", role.name),
         })
         .collect();
     Caller::Mixed(each.join(", "))

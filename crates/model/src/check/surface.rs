@@ -12,63 +12,76 @@ pub(crate) fn collisions(cx: &mut Context<'_>) {
     tables(cx);
 }
 
+/// What stands at an address, as its kind and its name: worded only where it is reported.
+#[derive(Clone, Copy)]
+struct Stands<'m> {
+    kind: &'static str,
+    name: &'m str,
+    span: Span,
+}
+
 fn paths(cx: &mut Context<'_>) {
-    let mut taken: FxHashMap<String, (Span, String)> = FxHashMap::default();
-    let mut found: Vec<(String, String, Span)> = Vec::new();
-    for entity in &cx.model.entities {
+    let model = &cx.model;
+    let mut found: Vec<(String, Stands<'_>)> =
+        Vec::with_capacity(model.entities.len() + model.queries.len() + model.commands.len());
+    // Every address begins with the collection of some entity, or is a name of its own.
+    let collections: Vec<String> =
+        model.entities.iter().map(|entity| collection_path(&entity.name)).collect();
+    for (entity, collection) in model.entities.iter().zip(&collections) {
         if matches!(entity.kind, crate::EntityKind::Root) && !entity.name.is_empty() {
-            found.push((
-                collection_path(&entity.name),
-                format!("the entity `{}`", entity.name),
-                entity.span,
-            ));
+            let stands = Stands { kind: "the entity", name: &entity.name, span: entity.span };
+            found.push((collection.clone(), stands));
         }
     }
-    for query in &cx.model.queries {
-        found.push((kebab_case(&query.name), format!("the query `{}`", query.name), query.span));
+    for query in &model.queries {
+        let stands = Stands { kind: "the query", name: &query.name, span: query.span };
+        found.push((kebab_case(&query.name), stands));
     }
-    for command in &cx.model.commands {
-        let of_row = command.parameters.first().and_then(|parameter| {
-            let entity = parameter.ty.as_entity()?;
-            Some(collection_path(&cx.model.entities.get(entity.index())?.name))
-        });
-        let path = match of_row {
+    for command in &model.commands {
+        let of_row = command.parameters.first().and_then(|parameter| parameter.ty.as_entity());
+        let path = match of_row.and_then(|entity| collections.get(entity.index())) {
             Some(collection) => format!("{collection}/{{id}}/{}", kebab_case(&command.name)),
             None => kebab_case(&command.name),
         };
-        found.push((path, format!("the command `{}`", command.name), command.span));
+        let stands = Stands { kind: "the command", name: &command.name, span: command.span };
+        found.push((path, stands));
     }
-    for part in &cx.model.entities {
+    for part in &model.entities {
         let crate::EntityKind::Part(part_of) = &part.kind else { continue };
-        let root = collection_path(&cx.model[part_of.root].name);
+        let root = &collections[part_of.root.index()];
         let path = format!("{root}/{{id}}/{}", kebab_case(&part_of.name));
-        found.push((path, format!("the parts `{}`", part_of.name), part_of.name_span));
+        let stands = Stands { kind: "the parts", name: &part_of.name, span: part_of.name_span };
+        found.push((path, stands));
     }
-    for (path, what, span) in found {
-        if let Some((first, other)) = taken.get(&path) {
-            // The same name declared twice is reported as such.
-            if *first == span || *other == what && same_service_names(cx, span, *first) {
-                continue;
-            }
-            let (first, other) = (*first, other.clone());
-            cx.report(
-                Diagnostic::error(
-                    "E0208",
-                    span,
-                    format!("{what} would stand at `/{path}`, where {other} stands"),
-                )
-                .label(first, "this one stands there")
-                .note("addresses are derived from names, so that nobody writes them twice")
-                .help("rename one of the two"),
-            );
+    let mut taken: FxHashMap<&str, Stands<'_>> = FxHashMap::default();
+    taken.reserve(found.len());
+    let mut faults = Vec::new();
+    for (path, stands) in &found {
+        let Some(first) = taken.get(path.as_str()) else {
+            taken.insert(path, *stands);
+            continue;
+        };
+        let is_same = first.kind == stands.kind && first.name == stands.name;
+        // The same name declared twice is reported as such.
+        if first.span == stands.span || is_same && declared_twice(cx, stands.span, first.span) {
             continue;
         }
-        taken.insert(path, (span, what));
+        let message = format!(
+            "{} `{}` would stand at `/{path}`, where {} `{}` stands",
+            stands.kind, stands.name, first.kind, first.name
+        );
+        faults.push(
+            Diagnostic::error("E0208", stands.span, message)
+                .label(first.span, "this one stands there")
+                .note("addresses are derived from names, so that nobody writes them twice")
+                .help("rename one of the two"),
+        );
     }
+    cx.diagnostics.extend(faults);
 }
 
 /// Whether a collision is the consequence of a name that was declared twice in one service.
-fn same_service_names(cx: &Context<'_>, second: Span, first: Span) -> bool {
+fn declared_twice(cx: &Context<'_>, second: Span, first: Span) -> bool {
     cx.diagnostics.iter().any(|diagnostic| {
         diagnostic.code == "E0201"
             && diagnostic.primary.span == second
