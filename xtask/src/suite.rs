@@ -59,7 +59,7 @@ pub(crate) fn run() -> Result<(), Fault> {
         "Schemathesis and the browser",
         cargo(&["test", "--quiet", "--locked", "--no-fail-fast", "-p", "mimar"])
             // Ignored by a plain `cargo test`, because they need what only this installs.
-            .args(["--test", "schemathesis", "--test", "browser", "--", "--ignored", "--nocapture"])
+            .args(["--test", "torture", "--", "--ignored", "--nocapture"])
             .env("MIMAR_BINARY", place::binary())
             .env("MIMAR_SCHEMATHESIS", schemathesis)
             .env("MIMAR_CHROMIUM", chromium),

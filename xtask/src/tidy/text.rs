@@ -19,7 +19,7 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
             continue;
         }
         for (number, line) in file.lines() {
-            if line.ends_with([' ', '\t']) {
+            if line.ends_with([' ', '\t']) && !file.has_extension(&FORMATTED) {
                 findings.push(Finding::new(&file.path, number, "blanks at the end of the line"));
             }
         }
