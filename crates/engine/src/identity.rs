@@ -85,12 +85,13 @@ impl Rules {
 struct Remembered {
     /// Of which keys and which model.
     generation: (u64, u64),
-    tokens: FxHashMap<Box<str>, (u64, Caller)>,
+    /// By the whole header, so that one that is known is not read again.
+    headers: FxHashMap<Box<str>, (u64, Caller)>,
 }
 
 thread_local! {
     static REMEMBER: RefCell<Remembered> =
-        RefCell::new(Remembered { generation: (0, 0), tokens: FxHashMap::default() });
+        RefCell::new(Remembered { generation: (0, 0), headers: FxHashMap::default() });
 }
 
 impl Verifier {
@@ -124,31 +125,30 @@ impl Verifier {
         generation: u64,
     ) -> Result<Caller, Fault> {
         let Some(header) = authorization else { return Ok(Caller::anonymous()) };
-        let token = bearer(header)?;
         let keys = self.keys.load();
         let generation = (keys.generation, generation);
         let now = seconds_now();
         let known = REMEMBER.with_borrow_mut(|remembered| {
             if remembered.generation != generation {
-                remembered.tokens.clear();
+                remembered.headers.clear();
                 remembered.generation = generation;
             }
             remembered
-                .tokens
-                .get(token)
+                .headers
+                .get(header)
                 .filter(|(expires, _)| now < expires.saturating_add(LEEWAY))
                 .map(|(_, caller)| caller.clone())
         });
         if let Some(caller) = known {
             return Ok(caller);
         }
-        let (expires, caller) = verify(token, &keys.keys, rules)?;
+        let (expires, caller) = verify(bearer(header)?, &keys.keys, rules)?;
         REMEMBER.with_borrow_mut(|remembered| {
             // Between the two borrows nothing else ran on this thread, so the generation still holds.
-            if remembered.tokens.len() >= REMEMBERED {
-                remembered.tokens.clear();
+            if remembered.headers.len() >= REMEMBERED {
+                remembered.headers.clear();
             }
-            remembered.tokens.insert(token.into(), (expires, caller.clone()));
+            remembered.headers.insert(header.into(), (expires, caller.clone()));
         });
         Ok(caller)
     }
