@@ -40,7 +40,7 @@ impl Origins {
         methods: &HeaderValue,
         response: &mut HeaderMap,
     ) {
-        if !request.get(ORIGIN).is_some_and(|origin| self.allow(origin).is_some()) {
+        if request.get(ORIGIN).is_none_or(|origin| self.allow(origin).is_none()) {
             return;
         }
         response.insert(ACCESS_CONTROL_ALLOW_METHODS, methods.clone());

@@ -302,7 +302,7 @@ mod tests {
         let denied = Violation::at(FaultCode::FieldForbidden, "/a", "no");
         for (violations, status) in [
             (vec![rule.clone()], 422),
-            (vec![rule.clone(), form.clone()], 400),
+            (vec![rule.clone(), form], 400),
             (vec![denied.clone()], 403),
             (vec![denied, rule], 422),
         ] {

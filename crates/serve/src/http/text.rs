@@ -14,7 +14,7 @@ pub(crate) fn form(text: &str) -> Option<Cow<'_, str>> {
 
 fn decode(text: &str, plus: bool) -> Option<Cow<'_, str>> {
     let odd = |b: &u8| *b == b'%' || (plus && *b == b'+');
-    if !text.as_bytes().iter().any(|b| odd(b)) {
+    if !text.as_bytes().iter().any(odd) {
         return Some(Cow::Borrowed(text));
     }
     let mut out = Vec::with_capacity(text.len());
