@@ -455,8 +455,8 @@ fn storable(cx: &mut Context<'_>, id: FieldId) {
     let (ty, span, name) = (field.ty.clone(), field.type_span, field.name.clone());
     no_part_type(cx, &ty, span);
     let inner = match &ty {
-        Type::List(element, _) => contains_entity(cx, element, 0),
-        Type::Record(_) => contains_entity(cx, &ty, 0),
+        Type::List(element, _) => contains_entity(cx, element, &mut Vec::new()),
+        Type::Record(_) => contains_entity(cx, &ty, &mut Vec::new()),
         _ => None,
     };
     if let Some(target) = inner {
@@ -472,15 +472,19 @@ fn storable(cx: &mut Context<'_>, id: FieldId) {
     }
 }
 
-fn contains_entity(cx: &Context<'_>, ty: &Type, depth: usize) -> Option<EntityId> {
+/// The entity that a value of this type refers to, however deep inside. Each record is looked into once: one
+/// inside itself is reported elsewhere.
+fn contains_entity(cx: &Context<'_>, ty: &Type, seen: &mut Vec<RecordId>) -> Option<EntityId> {
     match ty {
         Type::Entity(id) => Some(*id),
-        Type::List(element, _) => contains_entity(cx, element, depth),
-        // Deeper than any sound nesting: a record inside itself is reported elsewhere.
-        Type::Record(id) if depth < 16 => cx.model[*id]
-            .fields
-            .iter()
-            .find_map(|field| contains_entity(cx, &cx.model[*field].ty, depth + 1)),
+        Type::List(element, _) => contains_entity(cx, element, seen),
+        Type::Record(id) if !seen.contains(id) => {
+            seen.push(*id);
+            cx.model[*id]
+                .fields
+                .iter()
+                .find_map(|field| contains_entity(cx, &cx.model[*field].ty, seen))
+        }
         _ => None,
     }
 }
