@@ -187,7 +187,7 @@ fn what_is_too_large_is_refused() {
     // Far beyond the bounds the peer is cut off, and nobody else notices.
     for fields in [99, 2_000, 200_000] {
         server.raw(
-            format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: a\r\n".repeat(fields)).as_bytes(),
+            format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{}\r\n", "X: a\r\n".repeat(fields)).as_bytes(),
         );
     }
     assert_eq!(server.ask("GET", "/livez", &[], b"").status, 200);
