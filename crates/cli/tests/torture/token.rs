@@ -1,11 +1,13 @@
 //! Tokens that must not hold, and those that must.
 
+use std::time::{Duration, Instant};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::harness::{Project, Request, SECRET, beside, hs256, sign, token};
+use crate::harness::{Client, Project, Request, SECRET, beside, hs256, sign, token};
 
 fn claims() -> Value {
     json!({ "roles": ["writer"], "exp": seconds_from_now(600) })
@@ -189,4 +191,31 @@ fn a_subject_of_any_form_is_a_value_never_sql() {
         matches!(nobody.status, 401 | 403) || nobody.json()["data"] == json!([]),
         "a caller who is no row sees rows: {nobody}"
     );
+}
+
+/// PostgREST #4014: a token that was verified once is refused when its key is gone.
+#[test]
+fn a_remembered_token_does_not_outlive_its_key() {
+    let _turn = beside();
+    let project = Project::ledger();
+    let file = project.scratch("secret");
+    std::fs::write(&file, SECRET).unwrap();
+    let server = project.serve_with_secret_file(&file);
+    let good = token("writer", None);
+    let ask = |client: &mut Client| {
+        client.send(&Request::get("/v1/counters").token(&good)).unwrap().status
+    };
+    // Many connections, so that every worker has seen the token.
+    let mut clients: Vec<Client> = (0..16).map(|_| server.client()).collect();
+    for client in &mut clients {
+        assert_eq!(ask(client), 200);
+    }
+    std::fs::write(&file, "another-another-another-another-another").unwrap();
+    let changed = Instant::now();
+    while clients.iter_mut().any(|client| ask(client) != 401) {
+        assert!(changed.elapsed() < Duration::from_secs(2), "the old key is still trusted");
+    }
+    std::fs::write(&file, "").unwrap();
+    std::thread::sleep(Duration::from_millis(1_200));
+    assert!(clients.iter_mut().all(|client| ask(client) == 401), "no key, and yet a token holds");
 }

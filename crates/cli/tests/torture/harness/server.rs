@@ -114,6 +114,15 @@ impl Project {
         })
     }
 
+    /// Serves it with tokens of the secret in a file.
+    pub(crate) fn serve_with_secret_file(&self, secret: &Path) -> Server {
+        self.start(|command, listen| {
+            command.arg("serve").arg(&self.model).args(["--listen", listen]);
+            command.arg("--database").arg(&self.database);
+            command.env_remove("MIMAR_JWT_SECRET").env("MIMAR_JWT_SECRET_FILE", secret);
+        })
+    }
+
     /// Serves it as `dev` does.
     pub(crate) fn dev(&self) -> Server {
         self.start(|command, listen| {
@@ -127,9 +136,9 @@ impl Project {
             let address = free_address();
             let out = File::options().create(true).append(true).open(&log).unwrap();
             let mut command = Command::new(binary());
+            command.env("MIMAR_JWT_SECRET", SECRET);
             arguments(&mut command, &address.to_string());
             let child = command
-                .env("MIMAR_JWT_SECRET", SECRET)
                 .stdin(Stdio::null())
                 .stdout(out.try_clone().unwrap())
                 .stderr(out)

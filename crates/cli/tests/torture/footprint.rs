@@ -1,0 +1,37 @@
+//! What it takes to be there: time to the first answer, memory while nobody asks.
+
+use std::time::{Duration, Instant};
+
+use crate::harness::{Project, Request, alone, example, token};
+
+/// Whether the binary is one whose speed says something.
+fn is_release() -> bool {
+    std::env::var("MIMAR_BINARY").is_ok_and(|path| path.contains("release"))
+}
+
+#[test]
+fn an_existing_database_is_served_within_50_ms_in_30_mib() {
+    let _turn = alone();
+    let project = Project::example("chinook");
+    project.load(&example("chinook").join("data"));
+    let manager = token("manager", Some("1"));
+    let mut best = Duration::MAX;
+    let mut least = u64::MAX;
+    for _ in 0..7 {
+        let began = Instant::now();
+        let server = project.serve();
+        server.send(&Request::get("/v1/invoices/1?include=lines").token(&manager)).expect(200);
+        best = best.min(began.elapsed());
+        // Everything that is asked at least once, as a health check and a visitor would.
+        for target in ["/openapi.json", "/docs", "/metrics", "/v1/tracks?limit=100"] {
+            server.send(&Request::get(target).token(&manager)).expect(200);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+        least = least.min(server.memory().unwrap_or(0));
+    }
+    eprintln!("footprint: first answer after {best:?}, {least} KiB resident");
+    if is_release() {
+        assert!(best < Duration::from_millis(50), "the first answer took {best:?}");
+        assert!(least < 30 << 10, "{least} KiB are resident while nobody asks");
+    }
+}
