@@ -7,6 +7,6 @@ mod expression;
 mod read;
 mod write;
 
-pub(crate) use expression::{function_name, ill_formed};
+pub(crate) use expression::{can_fail, function_name, has_query, ill_formed};
 pub(crate) use read::{Member, Select, Shape, conditions};
 pub(crate) use write::{Statement, decide, delete, exists, insert, row_by, select_row, update};

@@ -195,6 +195,8 @@ impl Sqlite {
         is_ready.recv().map_err(|_| StoreFault::Closed)?;
         let outcome = action();
         drop(done);
+        // Until the writer has published the change, a thread could take its old snapshot for the newest.
+        let _ = is_ready.recv();
         outcome
     }
 }

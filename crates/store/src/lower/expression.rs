@@ -419,7 +419,7 @@ pub(crate) fn binds_of<'e>(expressions: impl IntoIterator<Item = &'e Expression>
 }
 
 /// Whether evaluating it can fail on some row.
-fn can_fail(expression: &Expression) -> bool {
+pub(crate) fn can_fail(expression: &Expression) -> bool {
     let mut can = false;
     expression.visit(&mut |e| {
         can |= matches!(
@@ -436,7 +436,7 @@ fn can_fail(expression: &Expression) -> bool {
 }
 
 /// Whether it becomes a query inside the query.
-fn has_query(expression: &Expression) -> bool {
+pub(crate) fn has_query(expression: &Expression) -> bool {
     let mut has = false;
     expression.visit(&mut |e| {
         has |= matches!(e, Expression::Lookup { .. } | Expression::Aggregate { .. });

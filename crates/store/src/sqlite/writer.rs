@@ -22,9 +22,10 @@ use crate::cache::EVERYTHING;
 pub(crate) enum Job {
     /// To write, and to say how it went after the commit.
     Write(Box<Write>, oneshot::Sender<Result<Reply, Fault>>),
-    /// To stand still: it says so through `ready` and goes on when `done` is dropped.
+    /// To stand still: it says so through `ready`, goes on when `done` is dropped, and says so again once it has
+    /// published that things may have changed.
     StandStill {
-        /// Told once the writer stands.
+        /// Told once the writer stands, and once it goes on.
         ready: SyncSender<()>,
         /// Dropped at the other end when it may go on.
         done: Receiver<()>,
@@ -261,6 +262,8 @@ impl Writer<'_> {
         }
         answers.publish(sequence);
         self.session.forget();
+        // Whoever asked may be gone by now.
+        let _ = ready.send(());
     }
 
     /// Drops kept answers if another process has written.

@@ -22,6 +22,10 @@ fn an_acknowledged_write_is_seen_by_every_later_read() {
         for reader in 0..3_usize {
             let (shop, acknowledged, done) = (&shop, &acknowledged, &done);
             scope.spawn(move || {
+                if reader > 0 {
+                    // It keeps its snapshot while nobody commits.
+                    store::rest();
+                }
                 let mut n = reader;
                 while !done.load(Ordering::Relaxed) {
                     n += 1;
@@ -91,6 +95,63 @@ fn our_own_commits_and_checkpoints_are_not_taken_for_others() {
     assert_eq!(after.answer_hits, before.answer_hits + 1, "{before:?} {after:?}");
 }
 
+#[test]
+fn what_vanishes_with_a_row_vanishes_from_the_answers() {
+    let shop = Shop::open();
+    shop.write(shop.new_customer("Ann", "a@x", true)).unwrap();
+    shop.write(shop.new_of_customer(&shop.reviews, &shop.read_review, 1)).unwrap();
+    shop.write(shop.new_of_customer(&shop.coupons, &shop.read_coupon, 1)).unwrap();
+    let review = || shop.one(&shop.read_review, Value::Int(1));
+    let coupon = || shop.one(&shop.read_coupon, Value::Int(1));
+    for _ in 0..3 {
+        assert_eq!(review(), Some((r#"{"id":1,"customer":1}"#.to_owned(), 1)));
+        assert_eq!(coupon(), Some((r#"{"id":1,"customer":1}"#.to_owned(), 1)));
+    }
+    assert!(shop.store.statistics().answer_hits > 0);
+    shop.write(shop.delete(&shop.customers, Value::Int(1))).unwrap();
+    assert_eq!(review(), None);
+    // Its reference was cleared, which is a change: the version says so.
+    assert_eq!(coupon(), Some((r#"{"id":1,"customer":null}"#.to_owned(), 2)));
+}
+
+#[test]
+fn a_kept_snapshot_is_never_old_news() {
+    // This thread says when it rests, so it keeps its snapshot from read to read.
+    store::rest();
+    let shop = Shop::with(Options { answers: 0, ..Options::default() });
+    let all = operation::Read {
+        id: operation::ReadId::fresh(),
+        filter: operation::Expression::yes(),
+        cardinality: operation::Cardinality::Page { limit: 0 },
+        ..operation::Read::clone(&shop.read_product)
+    };
+    let products = || shop.store.read(&all, &[Value::Int(1_000)]).unwrap();
+    for round in 0..200 {
+        let expected = match round % 3 {
+            0 => {
+                shop.write(shop.new_product(&format!("a{round}"), 1, 1)).unwrap();
+                round + 1
+            }
+            1 => {
+                act(&shop, Step::Load(round));
+                round + 1
+            }
+            _ => {
+                let added = format!("INSERT INTO product VALUES ('s{round}', 's', 1, 1, 1)");
+                shop.store.execute_schema(&[added]).unwrap();
+                round + 1
+            }
+        };
+        for _ in 0..3 {
+            let Rows::Page { count, .. } = products() else { panic!("not a page") };
+            assert_eq!(count, usize::from(expected), "round {round}");
+        }
+        if round % 7 == 0 {
+            store::rest();
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 enum Step {
     Customer(i64, bool),
@@ -104,6 +165,8 @@ enum Step {
     DeleteCustomer(i64),
     DeleteProduct(usize),
     Load(u16),
+    Review(i64),
+    Coupon(i64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -120,6 +183,8 @@ fn step() -> impl Strategy<Value = Step> {
         (1..4_i64).prop_map(Step::DeleteCustomer),
         (0..4_usize).prop_map(Step::DeleteProduct),
         any::<u16>().prop_map(Step::Load),
+        (1..4_i64).prop_map(Step::Review),
+        (1..4_i64).prop_map(Step::Coupon),
     ]
 }
 
@@ -159,6 +224,8 @@ fn act(shop: &Shop, step: Step) {
         Step::DeleteOrder(key) => shop.delete(&shop.orders, Value::Int(key)),
         Step::DeleteCustomer(key) => shop.delete(&shop.customers, Value::Int(key)),
         Step::DeleteProduct(key) => shop.delete(&shop.products, Value::text(SKUS[key])),
+        Step::Review(customer) => shop.new_of_customer(&shop.reviews, &shop.read_review, customer),
+        Step::Coupon(customer) => shop.new_of_customer(&shop.coupons, &shop.read_coupon, customer),
         Step::Load(n) => {
             let values = vec![
                 Value::text(format!("loaded {n}")),
@@ -191,10 +258,14 @@ fn everything(shop: &Shop, store: &Store) -> String {
         ask(&shop.read_order, &[Value::Int(key)]);
         ask(&shop.read_customer, &[Value::Int(key)]);
         ask(&shop.read_orders, &[Value::Int(key), Value::Int(2)]);
+        ask(&shop.active_orders, &[Value::Int(key), Value::Int(2)]);
+        ask(&shop.read_review, &[Value::Int(key)]);
+        ask(&shop.read_coupon, &[Value::Int(key)]);
     }
     for sku in SKUS {
         ask(&shop.read_product, &[Value::text(sku)]);
     }
+    ask(&shop.drafts, &[Value::Null, Value::Int(3)]);
     all
 }
 
@@ -222,6 +293,8 @@ proptest! {
             let stored = everything(&kept, &plain);
             prop_assert_eq!(seen, stored, "after {:?}", step);
         }
+        everything(&kept, &kept.store);
+        everything(&kept, &kept.store);
         prop_assert!(kept.store.statistics().answer_hits > 0);
     }
 }

@@ -31,6 +31,8 @@ fn a_schema_change_is_all_or_nothing() {
             "order",
             "order_customer",
             "order_line",
+            "review",
+            "coupon",
             "order_line_product"
         ]
     );

@@ -23,6 +23,10 @@ pub const DDL: &[&str] = &[
     "CREATE TABLE order_line (\"order\" INTEGER NOT NULL REFERENCES \"order\" (id) ON DELETE CASCADE, \
      position INTEGER NOT NULL, product TEXT NOT NULL REFERENCES product (sku), \
      quantity INTEGER NOT NULL, price INTEGER NOT NULL, PRIMARY KEY (\"order\", position)) WITHOUT ROWID",
+    "CREATE TABLE review (id INTEGER PRIMARY KEY, customer INTEGER NOT NULL REFERENCES customer (id) \
+     ON DELETE CASCADE, row_version INTEGER NOT NULL DEFAULT 1)",
+    "CREATE TABLE coupon (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customer (id) \
+     ON DELETE SET NULL, row_version INTEGER NOT NULL DEFAULT 1)",
     "CREATE UNIQUE INDEX order_line_product ON order_line (\"order\", product)",
 ];
 
@@ -41,6 +45,14 @@ pub struct Shop {
     pub read_order: Arc<Read>,
     pub read_orders: Arc<Read>,
     pub bare_order: Arc<Read>,
+    /// Orders of a customer, where the customer is active.
+    pub active_orders: Arc<Read>,
+    /// Orders of any customer that are still drafts.
+    pub drafts: Arc<Read>,
+    pub reviews: Arc<Target>,
+    pub read_review: Arc<Read>,
+    pub coupons: Arc<Target>,
+    pub read_coupon: Arc<Read>,
 }
 
 fn ident(name: &str) -> Ident {
@@ -197,6 +209,27 @@ impl Shop {
             ],
             tracked: vec![0, 2],
         });
+        let of_customer = |id, name: &str, entity: &str, on_delete| {
+            Arc::new(Table {
+                id: TableId(id),
+                name: ident(name),
+                entity: entity.into(),
+                columns: vec![
+                    column("id", Scalar::Int),
+                    Column { nullable: true, ..column("customer", Scalar::Int) },
+                    hidden("row_version", Scalar::Int),
+                ],
+                key: vec![0],
+                root: None,
+                auto: Some(0),
+                version: Some(2),
+                uniques: Vec::new(),
+                foreign_keys: vec![ForeignKey { column: 1, target: TableId(0), on_delete }],
+                tracked: vec![0, 1],
+            })
+        };
+        let review = of_customer(4, "review", "Review", OnDelete::Cascade);
+        let coupon = of_customer(5, "coupon", "Coupon", OnDelete::Clear);
         store.know(&[customer.clone(), product.clone(), order.clone(), line.clone()]);
 
         let customers = Arc::new(target(&customer));
@@ -335,8 +368,34 @@ impl Shop {
             cardinality: Cardinality::Page { limit: 1 },
             ..by_key(&order)
         };
+        let active_orders = Read {
+            id: ReadId::fresh(),
+            filter: Expression::all([
+                same(&order, 1, 0),
+                Expression::Lookup {
+                    table: customer.clone(),
+                    key: Box::new(Expression::column(1)),
+                    value: Box::new(Expression::column(3)),
+                },
+            ]),
+            ..read_orders.clone()
+        };
+        let drafts = Read {
+            id: ReadId::fresh(),
+            filter: Expression::equal(
+                Expression::column(2),
+                Expression::Literal(Value::text("draft")),
+            ),
+            ..read_orders.clone()
+        };
         Self {
             folder,
+            active_orders: Arc::new(active_orders),
+            drafts: Arc::new(drafts),
+            reviews: Arc::new(target(&review)),
+            read_review: Arc::new(by_key(&review)),
+            coupons: Arc::new(target(&coupon)),
+            read_coupon: Arc::new(by_key(&coupon)),
             customers,
             products: Arc::new(products),
             orders: Arc::new(orders),
@@ -437,6 +496,21 @@ impl Shop {
             parts: vec![lines],
             guard: Guard::Always,
             answer: self.read_order.clone(),
+        })
+    }
+
+    /// A review or a coupon of a customer.
+    pub fn new_of_customer(&self, target: &Arc<Target>, read: &Arc<Read>, customer: i64) -> Write {
+        Write::Create(Create {
+            target: target.clone(),
+            binds: Vec::new(),
+            row: PartRow {
+                values: vec![Value::Null, Value::Int(customer), Value::Int(1)],
+                named: vec![1],
+            },
+            parts: Vec::new(),
+            guard: Guard::Always,
+            answer: read.clone(),
         })
     }
 
