@@ -539,8 +539,6 @@ service sales { command pay(order: Order) { allow clerk } entity Customer { key 
                   fix: write `sales`
             E0212 1:2 `total`: `total` lies in a row of `Order`, in `sales`
             E0212 1:2 `total`: `total` lies in a row of `Order`, in `sales`
-            E0208 1:3 `Order`: the entity `Order` would stand at `/orders`, where the entity `Order` stands
-                  2 `Order`: this one stands there
             E0303 1:4 `sales.Order`: `Box` and its root `sales.Order` are of two services
             E0208 1:5 `parcels`: the query `parcels` would stand at `/parcels`, where the entity `Parcel` stands
                   1:2 `Parcel`: this one stands there
@@ -553,8 +551,29 @@ service sales { command pay(order: Order) { allow clerk } entity Customer { key 
             E0512 1:7 `sales.Order`: rows of `Order` are read by its own service only
             E0201 1:10 `pay`: the name `pay` is declared twice
                   5 `pay`: first declared here
-            E0208 1:10 `Customer`: the entity `Customer` would stand at `/customers`, where the entity `Customer` stands
-                  7 `Customer`: this one stands there
+        "#]],
+    );
+}
+
+#[test]
+fn former_names_are_free() {
+    check(
+        "enum Colour was Tint { red was crimson, crimson, blue was azure }
+enum Tint { pale }
+entity Item was Product { key id: Uuid title: String(1..9) was name label: String(1..9) was name was_it: Int was title }
+entity Product { key id: Uuid }
+",
+        &expect![[r#"
+            E0214 1 `Tint`: `Tint` cannot be a former name: it is still in use
+                  2 `Tint`: in use here
+            E0214 1 `crimson`: `crimson` cannot be a former name: it is still in use
+                  1 `crimson`: in use here
+            E0214 3 `Product`: `Product` cannot be a former name: it is still in use
+                  4 `Product`: in use here
+            E0201 3 `name`: the former name `name` is declared twice
+                  3 `title`: first declared here
+            E0214 3 `title`: `title` cannot be a former name: it is still in use
+                  3 `title`: in use here
         "#]],
     );
 }

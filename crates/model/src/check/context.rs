@@ -25,6 +25,8 @@ pub(crate) struct Declarations<'a> {
     pub(crate) entities: Vec<ast::Entity<'a>>,
     /// `None` for a part's hidden position.
     pub(crate) fields: Vec<Option<ast::Field<'a>>>,
+    /// Named enums that were called something else.
+    pub(crate) renamed_enums: Vec<(Name<'a>, ServiceId)>,
     pub(crate) records: Vec<ast::Record<'a>>,
     pub(crate) errors: Vec<ast::Fault<'a>>,
     pub(crate) queries: Vec<ast::Query<'a>>,

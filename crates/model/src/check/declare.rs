@@ -172,10 +172,12 @@ fn declare_enum<'a>(cx: &mut Context<'a>, view: ast::Enum<'a>, service: ServiceI
     let id = EnumId(cx.model.enums.len() as u32);
     let span = name_or(view.name(), view.span());
     let values = super::type_expr::enum_values(cx, view.values(), span);
+    let was = view.was().and_then(|was| was.name());
+    cx.source.renamed_enums.extend(was.map(|was| (was, service)));
     cx.model.enums.push(EnumType {
         name: text_of(view.name()),
         inline: false,
-        was: view.was().and_then(|was| was.name()).map(|name| name.text().to_owned()),
+        was: was.map(|name| name.text().to_owned()),
         docs: view.docs(),
         span,
         values,

@@ -59,6 +59,9 @@ pub(crate) fn members<'a>(cx: &mut Context<'a>) {
     for position in 0..cx.source.entities.len() {
         check_entity(cx, EntityId(position as u32));
     }
+    for (was, service) in std::mem::take(&mut cx.source.renamed_enums) {
+        former_type(cx, was, service);
+    }
     for position in 0..cx.model.records.len() {
         check_recursion(cx, RecordId(position as u32));
     }
@@ -435,13 +438,17 @@ fn check_entity(cx: &mut Context<'_>, id: EntityId) {
     cx.model.entities[id.index()].fields = fields;
 }
 
+/// A type's former name, which no other may have now.
+fn former_type(cx: &mut Context<'_>, was: ast::Name<'_>, service: ServiceId) {
+    let still = cx.names.types.get(&(service, was.text())).map(|(_, span)| *span);
+    if let Some(first) = still {
+        type_expr::still_there(cx, was, first);
+    }
+}
+
 fn entity_header(cx: &mut Context<'_>, view: ast::Entity<'_>, id: EntityId) {
     if let Some(was) = view.was().and_then(|was| was.name()) {
-        let service = cx.model[id].service;
-        let still = cx.names.types.get(&(service, was.text())).map(|(_, span)| *span);
-        if let Some(first) = still {
-            type_expr::still_there(cx, was, first);
-        }
+        former_type(cx, was, cx.model[id].service);
         cx.model.entities[id.index()].was = Some(was.text().to_owned());
     }
     if let Some(stored_as) = view.stored_as() {

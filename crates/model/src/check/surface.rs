@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use syntax::{Diagnostic, Span};
 
 use super::context::Context;
-use crate::{collection_path, kebab_case, snake_case};
+use crate::{ServiceId, collection_path, kebab_case, snake_case};
 
 /// Reports names that would share an address, a table or a generated name.
 pub(crate) fn collisions(cx: &mut Context<'_>) {
@@ -17,6 +17,7 @@ pub(crate) fn collisions(cx: &mut Context<'_>) {
 struct Stands<'m> {
     kind: &'static str,
     name: &'m str,
+    service: ServiceId,
     span: Span,
 }
 
@@ -29,12 +30,22 @@ fn paths(cx: &mut Context<'_>) {
         model.entities.iter().map(|entity| collection_path(&entity.name)).collect();
     for (entity, collection) in model.entities.iter().zip(&collections) {
         if matches!(entity.kind, crate::EntityKind::Root) && !entity.name.is_empty() {
-            let stands = Stands { kind: "the entity", name: &entity.name, span: entity.span };
+            let stands = Stands {
+                kind: "the entity",
+                name: &entity.name,
+                service: entity.service,
+                span: entity.span,
+            };
             found.push((collection.clone(), stands));
         }
     }
     for query in &model.queries {
-        let stands = Stands { kind: "the query", name: &query.name, span: query.span };
+        let stands = Stands {
+            kind: "the query",
+            name: &query.name,
+            service: query.service,
+            span: query.span,
+        };
         found.push((kebab_case(&query.name), stands));
     }
     for command in &model.commands {
@@ -43,22 +54,33 @@ fn paths(cx: &mut Context<'_>) {
             Some(collection) => format!("{collection}/{{id}}/{}", kebab_case(&command.name)),
             None => kebab_case(&command.name),
         };
-        let stands = Stands { kind: "the command", name: &command.name, span: command.span };
+        // A command on a row stands below the row's entity.
+        let service = of_row
+            .and_then(|entity| model.entities.get(entity.index()))
+            .map_or(command.service, |entity| entity.service);
+        let stands =
+            Stands { kind: "the command", name: &command.name, service, span: command.span };
         found.push((path, stands));
     }
     for part in &model.entities {
         let crate::EntityKind::Part(part_of) = &part.kind else { continue };
         let root = &collections[part_of.root.index()];
         let path = format!("{root}/{{id}}/{}", kebab_case(&part_of.name));
-        let stands = Stands { kind: "the parts", name: &part_of.name, span: part_of.name_span };
+        let stands = Stands {
+            kind: "the parts",
+            name: &part_of.name,
+            service: part.service,
+            span: part_of.name_span,
+        };
         found.push((path, stands));
     }
-    let mut taken: FxHashMap<&str, Stands<'_>> = FxHashMap::default();
+    // Across services the contract puts the service before the second: only within one is there no way out.
+    let mut taken: FxHashMap<(ServiceId, &str), Stands<'_>> = FxHashMap::default();
     taken.reserve(found.len());
     let mut faults = Vec::new();
     for (path, stands) in &found {
-        let Some(first) = taken.get(path.as_str()) else {
-            taken.insert(path, *stands);
+        let Some(first) = taken.get(&(stands.service, path.as_str())) else {
+            taken.insert((stands.service, path), *stands);
             continue;
         };
         let is_same = first.kind == stands.kind && first.name == stands.name;
@@ -91,7 +113,7 @@ fn declared_twice(cx: &Context<'_>, second: Span, first: Span) -> bool {
 
 /// Tables of one service: `OrderLine` and `Orderline` are told apart, `SKUCode` and `SkuCode` are not.
 fn tables(cx: &mut Context<'_>) {
-    let mut taken: FxHashMap<(crate::ServiceId, String), (Span, String)> = FxHashMap::default();
+    let mut taken: FxHashMap<(ServiceId, String), (Span, String)> = FxHashMap::default();
     let mut faults = Vec::new();
     for entity in &cx.model.entities {
         if entity.name.is_empty() {
