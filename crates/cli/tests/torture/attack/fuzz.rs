@@ -87,7 +87,10 @@ fn request(random: &mut Random, scene: &Scene) -> Request {
         0 => Request::post(target, &value(random, 0)),
         1 => Request::patch(target, &value(random, 0)),
         2 => Request::put(target, &value(random, 0)),
-        3 => Request::new(*random.pick(&["HEAD", "OPTIONS"]), target),
+        3 => {
+            let method: &&'static str = random.pick(&["HEAD", "OPTIONS"]);
+            Request::new(method, target)
+        }
         4 => Request::get(target).header("If-None-Match", random.pick(&VALUES)),
         5 => Request::patch(target, &value(random, 0))
             .header("If-Match", random.pick(&["\"1\"", "*", "\"x\""])),

@@ -352,7 +352,7 @@ fn an_included_row_is_seen_as_by_itself() {
                 .unwrap();
             match shop.employees.read(&caller, row) {
                 Reach::Nothing => {
-                    assert_eq!(agent.to_string(), row["id"], "{answer} as {caller:?}")
+                    assert_eq!(agent.to_string(), row["id"], "{answer} as {caller:?}");
                 }
                 reach => super::same(agent.as_object().unwrap(), row, &reach, &target, &caller),
             }
@@ -378,7 +378,7 @@ fn an_included_row_is_seen_as_by_itself() {
                 .unwrap();
             match shop.employees.read(&caller, staff) {
                 Reach::Nothing => {
-                    assert_eq!(customer["support_agent"].to_string(), staff["id"], "{answer}")
+                    assert_eq!(customer["support_agent"].to_string(), staff["id"], "{answer}");
                 }
                 reach => {
                     let seen = customer["support_agent"].as_object().unwrap();
