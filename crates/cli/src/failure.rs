@@ -82,6 +82,11 @@ pub(crate) enum Failure {
          P-256, P-384 or Ed25519 key)"
     )]
     NoKey,
+    /// What tokens must say is not set.
+    #[error(
+        "the model takes a claim of its tokens from {name}, which is not set: every token would be refused\n\nSet {name}"
+    )]
+    NoClaim { name: String },
     /// A key that is none.
     #[error("{variable}: {source}")]
     Key { variable: &'static str, source: KeyFault },

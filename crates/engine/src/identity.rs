@@ -8,6 +8,7 @@ mod key;
 mod mint;
 
 use std::cell::RefCell;
+use std::ops::Not as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -66,8 +67,8 @@ impl Rules {
     pub(crate) fn of(model: &Model) -> Self {
         let token = &model.auth.token;
         Self {
-            issuer: token.issuer.clone(),
-            audience: token.audience.clone(),
+            issuer: token.issuer.as_deref().map(said),
+            audience: token.audience.as_deref().map(said),
             roles_claim: token.roles_claim.clone(),
             // `system` is what runs inside, `anyone` is everybody: neither is ever taken from a token.
             roles: (0_u32..)
@@ -79,6 +80,26 @@ impl Rules {
                 .map(|(id, role)| (role.name.clone(), id))
                 .collect(),
         }
+    }
+}
+
+/// The variables of the environment that a model takes claims from and that are not set: every token would be refused.
+#[must_use]
+pub fn missing_variables(model: &Model) -> Vec<&str> {
+    let token = &model.auth.token;
+    let claims = token.issuer.iter().chain(&token.audience);
+    claims
+        .filter_map(|claim| claim.strip_prefix('$'))
+        .filter(|name| std::env::var(name).is_ok_and(|value| !value.is_empty()).not())
+        .collect()
+}
+
+/// What a claim must be: as the model says it, or as the variable that the model names (`$NAME`) does. One that is not
+/// set demands what no token says.
+fn said(claim: &str) -> String {
+    match claim.strip_prefix('$') {
+        Some(name) => std::env::var(name).unwrap_or_default(),
+        None => claim.to_owned(),
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     if keys.is_empty() && needs_tokens(&model) {
         return Err(Failure::NoKey);
     }
+    if let Some(name) = engine::identity::missing_variables(&model).first() {
+        return Err(Failure::NoClaim { name: (*name).to_owned() });
+    }
     let path = arguments.database.clone().unwrap_or_else(|| project.own_folder().join("data.db"));
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
