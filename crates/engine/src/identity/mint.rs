@@ -7,7 +7,7 @@ use model::Model;
 use operation::Fault;
 use serde_json::{Map, Value, json};
 
-use super::seconds_now;
+use super::{said, seconds_now};
 
 /// A token that [`Verifier`](super::Verifier) accepts for this model: HS256, one role, one subject.
 ///
@@ -30,10 +30,10 @@ pub fn mint(
     }
     insert_at(&mut claims, rules.roles_claim.as_deref().unwrap_or("roles"), json!([role]));
     if let Some(issuer) = &rules.issuer {
-        claims.insert("iss".into(), json!(issuer));
+        claims.insert("iss".into(), json!(said(issuer)));
     }
     if let Some(audience) = &rules.audience {
-        claims.insert("aud".into(), json!(audience));
+        claims.insert("aud".into(), json!(said(audience)));
     }
     claims.insert("iat".into(), json!(now));
     claims.insert("exp".into(), json!(now.saturating_add(lifetime.as_secs())));
