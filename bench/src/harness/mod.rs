@@ -199,6 +199,7 @@ fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fau
         let database = prepared.mimar(binary)?;
         if !database.exists() {
             say("loading the same rows with `mimar data load`");
+            forget_mimar(&work)?;
             let draft = work.join("mimar.draft");
             server::remove_database(&draft);
             server::load_mimar(binary, &options.model, &prepared.csv, &draft, &work)?;

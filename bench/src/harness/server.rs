@@ -54,6 +54,8 @@ pub struct Server {
     pub address: SocketAddr,
     child: Child,
     database: PathBuf,
+    /// Whether it has answered; the output of one that never did is kept, for it says why.
+    answered: bool,
 }
 
 impl Server {
@@ -116,6 +118,7 @@ impl Server {
             if let Ok(mut client) = Client::connect(address)
                 && let Ok(Reply { status: 200, .. }) = client.send(request)
             {
+                server.answered = true;
                 return Ok((server, started.elapsed()));
             }
             if !matches!(server.child.try_wait(), Ok(None)) {
@@ -162,6 +165,9 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
         remove_database(&self.database);
+        if self.answered {
+            let _ = fs::remove_file(self.database.with_extension("log"));
+        }
     }
 }
 
