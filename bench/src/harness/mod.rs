@@ -209,6 +209,19 @@ fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fau
     Ok(prepared)
 }
 
+/// Removes what other builds of Mimar had loaded: each is as large as the shop.
+fn forget_mimar(work: &Path) -> Result<(), Fault> {
+    let doing = || format!("looking through {}", work.display());
+    for entry in std::fs::read_dir(work).doing(doing())? {
+        let path = entry.doing(doing())?.path();
+        let name = path.file_name().map_or("".into(), |name| name.to_string_lossy());
+        if name.starts_with("mimar-") && name.ends_with(".db") {
+            server::remove_database(&path);
+        }
+    }
+    Ok(())
+}
+
 fn start_all(options: &Options, prepared: &Prepared, kinds: &[Kind]) -> Result<Vec<Server>, Fault> {
     kinds
         .iter()

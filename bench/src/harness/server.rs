@@ -112,8 +112,13 @@ impl Server {
         log_to(&mut command, &log)?;
         let started = Instant::now();
         let child = command.spawn().doing(format!("starting {}", kind.name()))?;
-        let mut server =
-            Server { name: kind.name().to_owned(), address, child, database: database.to_owned() };
+        let mut server = Server {
+            name: kind.name().to_owned(),
+            address,
+            child,
+            database: database.to_owned(),
+            answered: false,
+        };
         while started.elapsed() < PATIENCE {
             if let Ok(mut client) = Client::connect(address)
                 && let Ok(Reply { status: 200, .. }) = client.send(request)
