@@ -1,6 +1,9 @@
-//! The page in the documents is the one that the checker prints. `UPDATE_EXPECT=1` writes it anew.
+//! The page in the documents begins with what the checker prints; `mimar reference` puts behind it what other rooms
+//! know, and `cargo xtask docs` writes it anew.
 
 #[test]
-fn the_page_is_the_one_that_is_printed() {
-    expect_test::expect_file!["../../../docs/language.md"].assert_eq(&model::reference());
+fn the_page_says_what_the_checker_knows() {
+    let page = include_str!("../../../docs/language.md");
+    let printed = model::reference();
+    assert!(page.starts_with(printed.trim_end()), "stale: `cargo xtask docs` writes it anew");
 }
