@@ -12,7 +12,7 @@
 
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 use operation::{Comparison, Expression, Read, ReadId, Table, Value};
 use quick_cache::sync::Cache;
@@ -42,6 +42,9 @@ pub(crate) struct Answers {
     committed: AtomicU64,
     kept: Option<Cache<Key, Arc<Kept>, Bytes, FxBuildHasher>>,
     seen: Box<[AtomicU32]>,
+    /// Whether there is room for more answers.
+    room: AtomicBool,
+    inserted: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -121,6 +124,8 @@ impl Answers {
             committed: AtomicU64::new(0),
             kept,
             seen: (0..seen).map(|_| AtomicU32::new(0)).collect(),
+            room: AtomicBool::new(true),
+            inserted: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -132,14 +137,19 @@ impl Answers {
         let sequence = self.committed.load(Ordering::SeqCst);
         let Some(kept) = &self.kept else { return Look::Miss { sequence, keep: false } };
         let key = KeyRef { id, binds };
-        if let Some(answer) = kept.get(&key)
-            && answer.slots.iter().all(|slot| self.slot(*slot) <= answer.sequence)
-        {
-            self.hits.fetch_add(1, Ordering::Relaxed);
-            return Look::Hit(answer.rows.clone());
-        }
+        let stale = match kept.get(&key) {
+            Some(answer) if answer.slots.iter().all(|slot| self.slot(*slot) <= answer.sequence) => {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                return Look::Hit(answer.rows.clone());
+            }
+            other => other.is_some(),
+        };
         self.misses.fetch_add(1, Ordering::Relaxed);
-        Look::Miss { sequence, keep: self.seen_before(&key) }
+        // What was kept is kept anew, and while there is room everything is. Without room an answer is kept from
+        // the second time on that it is asked for, so that questions which never come back push nothing out
+        // and cost one load and one store.
+        let room = self.room.load(Ordering::Relaxed);
+        Look::Miss { sequence, keep: stale || room || self.seen_before(&key) }
     }
 
     /// Keeps an answer.
@@ -166,6 +176,11 @@ impl Answers {
         let answer =
             Kept { rows: rows.clone(), sequence, slots: slots.into(), bytes: bytes as u64 };
         kept.insert(key, Arc::new(answer));
+        // Asked now and then, because the question goes through all of the cache's locks.
+        if self.inserted.fetch_add(1, Ordering::Relaxed).is_multiple_of(256) {
+            let room = kept.weight() < kept.capacity() / 8 * 7;
+            self.room.store(room, Ordering::Relaxed);
+        }
     }
 
     /// Before a commit: these slots will be as new as `sequence`.
@@ -202,8 +217,7 @@ impl Answers {
         self.slots.get(usize::from(slot)).map_or(u64::MAX, |slot| slot.load(Ordering::SeqCst))
     }
 
-    /// Whether this question was asked lately. An answer is kept from the second time on, so that questions
-    /// which never come back cost one load and one store.
+    /// Whether this question was asked lately.
     fn seen_before(&self, key: &KeyRef<'_>) -> bool {
         let mut hasher = FxHasher::default();
         key.hash(&mut hasher);
@@ -218,7 +232,8 @@ impl Answers {
     }
 }
 
-const SEEN: usize = 1 << 16;
+/// Questions that are remembered as asked lately; each takes four bytes.
+const SEEN: usize = 1 << 17;
 
 /// The slot of everything in a table: it moves with each named change of a row.
 pub(crate) fn table_slot(table: &Table) -> Slot {
