@@ -21,6 +21,7 @@ mod trace;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -46,7 +47,8 @@ pub struct Settings {
     pub header_bytes: usize,
     /// The largest body, in bytes.
     pub body_bytes: usize,
-    /// How long a header may take, and how long a connection may idle before it.
+    /// How long a connection may be without a request, its header still arriving or not begun: at least so long, at most
+    /// twice.
     pub header_time: Duration,
     /// How long a body may take.
     pub body_time: Duration,
@@ -86,6 +88,8 @@ struct Door {
     /// Counts requests that reach no operation.
     other: Arc<Counter>,
     surface: ArcSwap<Surface>,
+    /// Set when the server stops: connections end after their requests.
+    stopping: AtomicBool,
     /// Held while a surface is made, so that a reload makes one and not one for each request.
     making: Mutex<()>,
 }
@@ -97,6 +101,7 @@ impl Door {
         Self {
             other: metrics.counter("*", "none"),
             surface: ArcSwap::from_pointee(surface),
+            stopping: AtomicBool::new(false),
             making: Mutex::new(()),
             engine,
             settings,

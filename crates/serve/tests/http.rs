@@ -3,11 +3,7 @@
 //! Exchanges are data: each file under `tests/exchanges` holds requests and the answers they must get, one after the
 //! other, against a fresh database. `UPDATE_EXPECT=1` writes down the answers that came instead.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test that cannot go on says so"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod support;
 
@@ -187,7 +183,11 @@ fn what_is_too_large_is_refused() {
     // Far beyond the bounds the peer is cut off, and nobody else notices.
     for fields in [99, 2_000, 200_000] {
         server.raw(
-            format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{}\r\n", "X: a\r\n".repeat(fields)).as_bytes(),
+            format!(
+                "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n{}\r\n",
+                "X: a\r\n".repeat(fields)
+            )
+            .as_bytes(),
         );
     }
     assert_eq!(server.ask("GET", "/livez", &[], b"").status, 200);

@@ -45,7 +45,7 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
     let mut reply = match outcome {
         Ok(reply) => reply,
         Err(refusal) => {
-            discard(door, &head, &mut body).await;
+            Box::pin(discard(door, &head, &mut body)).await;
             refuse(door, peer, &head, &refusal)
         }
     };
@@ -140,8 +140,9 @@ async fn serve(
     let exchange = Exchange { door, surface, endpoint, head, caller: &caller };
     let mut reply = match verb {
         Verb::Get => exchange.read(place).await?,
-        Verb::Delete => exchange.delete(place).await?,
-        Verb::Post | Verb::Put | Verb::Patch => exchange.write(verb, place, body).await?,
+        // On the heap, so that a read, which needs neither, is small enough to be moved about for nothing.
+        Verb::Delete => Box::pin(exchange.delete(place)).await?,
+        Verb::Post | Verb::Put | Verb::Patch => Box::pin(exchange.write(verb, place, body)).await?,
     };
     for (name, value) in [("deprecation", &endpoint.deprecation), ("sunset", &endpoint.sunset)] {
         if let Some(value) = value {

@@ -5,16 +5,18 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use engine::Engine;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -47,6 +49,7 @@ pub async fn serve(
     let accepting =
         tokio::spawn(accept(listener, Arc::clone(&door), Arc::clone(&permits), stopping));
     shutdown.await;
+    door.stopping.store(true, Ordering::Relaxed);
     let _ = stop.send(true);
     accepting.abort();
     // Whoever holds every permit knows that no connection is open.
@@ -77,12 +80,85 @@ async fn accept(
     }
 }
 
-/// Counts a connection while it is open.
-struct Open(Arc<Door>);
+/// One open connection: what its requests share.
+struct Connection {
+    door: Arc<Door>,
+    peer: IpAddr,
+    /// Requests that began.
+    begun: AtomicU64,
+    /// Requests that ended.
+    ended: AtomicU64,
+}
 
-impl Drop for Open {
+impl Connection {
+    fn new(door: Arc<Door>, peer: IpAddr) -> Self {
+        door.metrics.connections.fetch_add(1, Ordering::Relaxed);
+        // An address of IPv4 that came through a socket of IPv6 is what it is.
+        Self { door, peer: peer.to_canonical(), begun: AtomicU64::new(0), ended: AtomicU64::new(0) }
+    }
+
+    /// How many requests have begun, and whether one is under way.
+    fn requests(&self) -> (u64, bool) {
+        let begun = self.begun.load(Ordering::Relaxed);
+        (begun, begun != self.ended.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for Connection {
     fn drop(&mut self) {
-        self.0.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+        self.door.metrics.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Marks a request as ended when it is, also by its caller leaving.
+struct UnderWay<'a>(&'a Connection);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Answers a request. A handler's panic is an answer, too: the connection lives, and so does the process.
+async fn respond(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Reply, Infallible> {
+    connection.begun.fetch_add(1, Ordering::Relaxed);
+    let _under_way = UnderWay(&connection);
+    let door = &*connection.door;
+    // Pinned here and not in a function of its own, which would hold the handler twice.
+    let mut handler = pin!(answer::answer(door, connection.peer, request));
+    let outcome = poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
+            Ok(Poll::Ready(reply)) => Poll::Ready(Some(reply)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => Poll::Ready(None),
+        }
+    });
+    Ok(match outcome.await {
+        Some(reply) => reply,
+        None => answer::panicked(door),
+    })
+}
+
+/// What a client of HTTP/2 says first (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Whether the client speaks HTTP/2 from the start. Looking once costs less than a wrapper around every read.
+async fn speaks_http2(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut start).await?;
+        let seen = start.get(..length).unwrap_or_default();
+        if length == 0 || !PREFACE.starts_with(seen) {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        // The rest of the preface is on its way; nothing tells when more than what was seen has come.
+        tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
@@ -91,55 +167,86 @@ async fn converse(
     peer: IpAddr,
     door: Arc<Door>,
     permit: OwnedSemaphorePermit,
-    mut stopping: watch::Receiver<bool>,
+    stopping: watch::Receiver<bool>,
 ) {
-    door.metrics.connections.fetch_add(1, Ordering::Relaxed);
-    let _open = Open(Arc::clone(&door));
     let _permit = permit;
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    // An address of IPv4 that came through a socket of IPv6 is what it is.
-    let peer = peer.to_canonical();
-    let service = service_fn(|request| {
-        let door = Arc::clone(&door);
-        async move { Ok::<_, Infallible>(guarded(&door, answer::answer(&door, peer, request)).await) }
-    });
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(door.settings.header_time)
-        .max_buf_size(BUFFER)
-        .pipeline_flush(true);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(door.settings.header_bytes).unwrap_or(u32::MAX))
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(10));
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        // Errors are a peer that left or sent no HTTP; hyper has answered the latter.
-        _ = connection.as_mut() => return,
-        _ = stopping.wait_for(|stop| *stop) => connection.as_mut().graceful_shutdown(),
+    let settings = &door.settings;
+    let header_time = settings.header_time;
+    let connection = Arc::new(Connection::new(Arc::clone(&door), peer));
+    let http2 = match tokio::time::timeout(header_time, speaks_http2(&stream)).await {
+        Ok(Ok(http2)) => http2,
+        Ok(Err(_)) | Err(_) => return,
+    };
+    let shared = Arc::clone(&connection);
+    let service = service_fn(move |request| respond(Arc::clone(&shared), request));
+    let io = TokioIo::new(stream);
+    // Errors are a peer that left or sent no HTTP; hyper has answered the latter.
+    if http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(u32::try_from(settings.header_bytes).unwrap_or(u32::MAX))
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(10));
+        let served = pin!(builder.serve_connection(io, service));
+        attend(served, http2::Connection::graceful_shutdown, &connection, stopping).await;
+    } else {
+        let mut builder = http1::Builder::new();
+        builder.max_buf_size(BUFFER).pipeline_flush(true);
+        let served = pin!(builder.serve_connection(io, service));
+        attend(served, http1::Connection::graceful_shutdown, &connection, stopping).await;
     }
-    let _ = connection.await;
 }
 
-/// A handler whose panic is an answer: the connection lives, and so does the process.
-async fn guarded(door: &Door, handler: impl Future<Output = Reply>) -> Reply {
-    let mut handler = pin!(handler);
-    let outcome = poll_fn(|context| {
-        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(context))) {
-            Ok(Poll::Ready(reply)) => Poll::Ready(Some(reply)),
-            Ok(Poll::Pending) => Poll::Pending,
-            Err(_) => Poll::Ready(None),
+/// Drives a connection to its end: until the peer leaves, until it idles too long, or until the server stops and its
+/// requests have ended.
+///
+/// A timer for each header would cost every request; one that looks now and then whether any request began costs none,
+/// and sees both a peer that idles and one whose header never ends.
+async fn attend<C: Future>(
+    mut served: Pin<&mut C>,
+    shut_down: impl Fn(Pin<&mut C>),
+    connection: &Connection,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let header_time = connection.door.settings.header_time;
+    let mut seen = (0, false);
+    let mut look = pin!(tokio::time::sleep(header_time));
+    let mut stop = pin!(stopping.wait_for(|stop| *stop));
+    let mut told = false;
+    let mut polled_with = u64::MAX;
+    poll_fn(|context| {
+        if served.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
         }
-    });
-    match outcome.await {
-        Some(reply) => reply,
-        None => answer::panicked(door),
-    }
+        let now = connection.requests();
+        let stopped = connection.door.stopping.load(Ordering::Relaxed);
+        // What woke us was a request, and nothing else is due.
+        let asked = polled_with != now.0 && polled_with != u64::MAX;
+        if asked && !stopped && !look.is_elapsed() {
+            polled_with = now.0;
+            return Poll::Pending;
+        }
+        polled_with = now.0;
+        while look.as_mut().poll(context).is_ready() {
+            if now == seen && !now.1 {
+                return Poll::Ready(());
+            }
+            seen = now;
+            look.as_mut().reset(tokio::time::Instant::now() + header_time);
+        }
+        if !told && (stopped || stop.as_mut().poll(context).is_ready()) {
+            told = true;
+            shut_down(served.as_mut());
+            if served.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+        }
+        Poll::Pending
+    })
+    .await;
 }

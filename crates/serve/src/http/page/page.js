@@ -191,10 +191,29 @@
       make("tr", {}, make("td", {}, make("code", { text: name })), make("td", { text: response.description }))))),
   ];
 
+  // A collection and its items are one line: what can be done to either stands behind it.
+  const resources = (tag) => {
+    const lines = new Map();
+    for (const entry of operations.filter(({ operation }) => operation.tags?.includes(tag))) {
+      const path = entry.path.replace(/\/\{[^/]*\}$/, "");
+      lines.set(path, [...(lines.get(path) ?? []), entry]);
+    }
+    return [...lines];
+  };
+
   const home = () => [
     make("h2", { text: api.info.title }),
     make("p", { class: "docs", text: api.info.description ?? "" }),
-    ...(api.tags ?? []).flatMap((tag) => [make("h3", { text: tag.name }), make("p", { class: "docs", text: tag.description ?? "" })]),
+    make("p", { class: "quiet", text: "Paste a token above to try things as somebody; without one you ask as anyone may." }),
+    ...(api.tags ?? []).flatMap((tag) => [
+      make("h3", { text: tag.name }),
+      make("p", { class: "docs", text: tag.description ?? "" }),
+      make("table", {}, make("tbody", {}, ...resources(tag.name).map(([path, entries]) => make("tr", {},
+        make("td", {}, make("a", { href: `#${entries[0].id}` }, make("code", { text: path }))),
+        make("td", { text: (entries[0].operation.description ?? "").split("\n")[0] }),
+        make("td", { class: "verbs" }, ...entries.map(({ method, id, operation, path }) =>
+          make("a", { class: `method ${method}`, href: `#${id}`, title: `${operation.summary}: ${path}`, text: method.toUpperCase() }))))))),
+    ]),
     make("h3", { text: "Schemas" }),
     make("p", {}, ...Object.keys(api.components.schemas).flatMap((name) => [make("a", { href: `#schema-${name}`, text: name }), "  "])),
   ];
