@@ -8,8 +8,11 @@
 mod support;
 
 use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use serve::http::Settings;
 use support::{ADA, Answer, Server};
 
 #[test]
@@ -195,7 +198,6 @@ fn what_is_too_large_is_refused() {
 
 #[test]
 fn answers_are_compressed_for_those_who_ask() {
-    use std::io::Read as _;
     let server = Server::start();
     let plain = server.ask("GET", "/openapi.json", &[], b"");
     let zipped = server.ask("GET", "/openapi.json", &["Accept-Encoding: gzip".to_owned()], b"");
@@ -249,6 +251,51 @@ fn pipelined_requests_are_answered_in_turn() {
     let statuses: Vec<_> =
         text.match_indices("HTTP/1.1 ").map(|(at, _)| &text[at + 9..at + 12]).collect();
     assert_eq!(statuses, ["200", "200", "404"]);
+}
+
+#[test]
+fn idle_connections_are_closed_and_busy_ones_are_not() {
+    let header_time = Duration::from_millis(200);
+    let server = Server::with(Settings { header_time, ..Settings::default() });
+    for sent in ["", "GET /livez HTTP/1.1\r\nHost:", "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"] {
+        let began = Instant::now();
+        let answer = server.raw(sent.as_bytes());
+        let took = began.elapsed();
+        assert!(took < Duration::from_secs(5), "{sent:?} {took:?}");
+        assert_eq!(answer.starts_with(b"HTTP/1.1 200"), sent.ends_with("\r\n\r\n"), "{sent:?}");
+    }
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    for _ in 0..12 {
+        std::thread::sleep(Duration::from_millis(100));
+        stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        let mut answer = [0; 1024];
+        assert!(stream.read(&mut answer).unwrap() > 0);
+    }
+}
+
+#[test]
+fn a_server_that_stops_lets_idle_connections_go() {
+    let server = Server::start();
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    let mut answer = [0; 1024];
+    assert!(stream.read(&mut answer).unwrap() > 0);
+    let began = Instant::now();
+    drop(server);
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn http2_is_spoken_to_those_who_begin_with_it() {
+    let server = Server::start();
+    // The preface and empty settings; the server answers with settings of its own.
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    stream.write_all(b"PRI * HTT").unwrap();
+    std::thread::sleep(Duration::from_millis(30));
+    stream.write_all(b"P/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00").unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).unwrap();
+    assert_eq!(frame[3], 4, "{frame:?}");
 }
 
 proptest::proptest! {

@@ -29,6 +29,15 @@ pub struct Server {
 impl Server {
     /// A server with an empty database.
     pub fn start() -> Self {
+        Self::with(Settings {
+            origins: Origins::Listed(vec!["https://shop.example".to_owned()]),
+            drain_time: Duration::from_secs(2),
+            ..Settings::default()
+        })
+    }
+
+    /// The same, with other settings.
+    pub fn with(settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let parse = syntax::parse(syntax::FileId(0), MODEL.to_owned());
         assert!(parse.diagnostics.is_empty(), "{:?}", parse.diagnostics);
@@ -52,11 +61,6 @@ impl Server {
             runtime.block_on(async move {
                 let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
                 told.send(listener.local_addr().unwrap()).unwrap();
-                let settings = Settings {
-                    origins: Origins::Listed(vec!["https://shop.example".to_owned()]),
-                    drain_time: Duration::from_secs(2),
-                    ..Settings::default()
-                };
                 let stopped = async {
                     let _ = stopped.await;
                 };
