@@ -8,7 +8,7 @@ use model::{
 };
 use operation::{Column, ForeignKey, Ident, OnDelete, Scalar, Table, TableId, Unique, Value};
 
-use crate::{ColumnOrigin, Fill, Index, Meaning, Origin, Schema};
+use crate::{ColumnOrigin, Fill, Index, Meaning, Origin, Schema, cover};
 
 /// The tables of a model.
 ///
@@ -32,7 +32,7 @@ pub fn derive(model: &Valid<Model>) -> Schema {
             let name = index_name(&mut index_names, "ux", &table, of.iter().map(|at| (*at, false)));
             table.uniques.push(Unique { name, columns: of });
         }
-        indexes_of(model, entity, &mut table, &columns, &mut index_names, &mut indexes);
+        indexes_of(model, id, &mut table, &columns, &mut index_names, &mut indexes);
         tables.push(Arc::new(table));
         origins.push(origin);
     }
@@ -269,12 +269,13 @@ fn positions(columns: &[Option<usize>], fields: impl Iterator<Item = FieldId>) -
 
 fn indexes_of(
     model: &Model,
-    entity: &Entity,
+    id: EntityId,
     table: &mut Table,
     columns: &[Option<usize>],
     names: &mut Names,
     indexes: &mut Vec<Index>,
 ) {
+    let entity = &model[id];
     let mut leading: Vec<usize> = table.key.first().copied().into_iter().collect();
     leading.extend(table.uniques.iter().filter_map(|unique| unique.columns.first().copied()));
     for index in &entity.indexes {
@@ -284,7 +285,9 @@ fn indexes_of(
             .filter_map(|(field, down)| Some((columns.get(field.index()).copied()??, *down)))
             .collect();
         leading.extend(keys.first().map(|(at, _)| *at));
-        push_index(table, keys, false, names, indexes);
+        let fields: Vec<FieldId> = index.keys.iter().map(|(field, _)| *field).collect();
+        let carried = positions(columns, cover::carried(model, id, &fields).into_iter());
+        push_index(table, keys, carried, false, names, indexes);
     }
     // References across services have no foreign key and are looked up all the same.
     let mut references: Vec<usize> = table.foreign_keys.iter().map(|key| key.column).collect();
@@ -296,8 +299,11 @@ fn indexes_of(
     references.sort_unstable();
     references.dedup();
     for at in &references {
-        if !leading.contains(at) {
-            push_index(table, vec![(*at, false)], true, names, indexes);
+        let target = entity.fields.iter().find(|field| columns[field.index()] == Some(*at));
+        let target = target.and_then(|field| model[*field].ty.as_entity());
+        let wanted = target.is_none_or(|target| cover::is_looked_up(model, entity, target));
+        if wanted && !leading.contains(at) {
+            push_index(table, vec![(*at, false)], Vec::new(), true, names, indexes);
         }
     }
     table.tracked = table.key.iter().copied().chain(references).chain(leading).collect();
@@ -307,7 +313,8 @@ fn indexes_of(
 
 fn push_index(
     table: &Table,
-    columns: Vec<(usize, bool)>,
+    mut columns: Vec<(usize, bool)>,
+    carried: Vec<usize>,
     automatic: bool,
     names: &mut Names,
     indexes: &mut Vec<Index>,
@@ -316,6 +323,7 @@ fn push_index(
         return;
     }
     let name = index_name(names, "ix", table, columns.iter().copied());
+    columns.extend(carried.into_iter().map(|at| (at, false)));
     indexes.push(Index { name, table: table.id, columns, automatic });
 }
 

@@ -9,6 +9,7 @@
 //! comment into its definition, where SQLite keeps it: so that a change of meaning is seen even where the column
 //! type stays.
 
+mod cover;
 pub mod ddl;
 mod derive;
 mod diff;
