@@ -159,11 +159,47 @@ fn roots_and_parts_have_their_layouts() {
         "CREATE INDEX \"ix_order_status_id_desc\" ON \"order\" (\"status\", \"id\" DESC)",
         "CREATE INDEX \"ix_order_customer\" ON \"order\" (\"customer\")",
         "CREATE INDEX \"ix_note_order\" ON \"note\" (\"order\")",
-        "CREATE INDEX \"ix_note_author\" ON \"note\" (\"author\")",
     ] {
         assert!(statements.contains(wanted), "{wanted}\n{statements}");
     }
     assert!(!statements.contains("ix_line_order"), "{statements}");
+    assert!(!statements.contains("ix_note_author"), "nobody deletes a customer: {statements}");
+}
+
+#[test]
+fn an_index_that_serves_a_query_carries_narrow_rows_and_none_is_kept_for_nobody() {
+    let source = |delete: &str, note: &str| {
+        format!(
+            "entity Product {{ key sku: String(3..40)  allow read{delete} to user }}
+             entity Person {{ key id: Uuid  allow read to user }}
+             entity Order {{
+               key id: Uuid
+               person: Person
+               state: enum {{ open, done }} = open
+               placed: Timestamp = now
+               note: String(0..{note})?
+               index (person, placed)
+               allow read to user
+             }}
+             entity Line part of Order as lines (1..9) {{ product: Product  quantity: Int(1..9) }}
+             query latest(person: Person) -> Order {{ where .person == person  sort -.placed  page 20  allow user }}"
+        )
+    };
+    let statements = |source: &str| schema::ddl::sqlite(&tables(source)).join("\n");
+    let narrow = statements(&source("", "20"));
+    assert!(
+        narrow.contains(
+            "\"ix_order_person_placed\" ON \"order\" (\"person\", \"placed\", \"id\", \"state\", \"note\")"
+        ),
+        "{narrow}"
+    );
+    assert!(!narrow.contains("ix_line_product"), "nobody deletes a product: {narrow}");
+    let wide = statements(&source(", delete", "200"));
+    assert!(
+        wide.contains("\"ix_order_person_placed\" ON \"order\" (\"person\", \"placed\")"),
+        "{wide}"
+    );
+    assert!(wide.contains("ix_line_product"), "{wide}");
 }
 
 #[test]
