@@ -1,6 +1,6 @@
 //! What is public of a small model: its routes, who may take them, and what a body must be.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
+#![expect(clippy::panic, reason = "a test that cannot go on says so")]
 
 use std::fmt::Write as _;
 
