@@ -111,7 +111,9 @@ fn routes_are_those_that_some_allow_grants() {
             who(&route.grant)
         );
     }
-    check(&out, &expect![[r#"
+    check(
+        &out,
+        &expect![[r#"
         /v2/sales-people/{id}
           read: anyone
           create: clerk
@@ -141,7 +143,8 @@ fn routes_are_those_that_some_allow_grants() {
           delete: customer
           filter position: eq ne lt lte gt gte in
         /v2/recent-orders [("customer", true), ("since", false)] 2..5 customer
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -160,7 +163,9 @@ fn bodies_hold_what_may_be_written() {
             let _ = writeln!(out, "  {member} {shape}");
         }
     }
-    check(&out, &expect![[r##"
+    check(
+        &out,
+        &expect![[r##"
         SalesPerson required null
           id {"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807,"readOnly":true}
           boss {"anyOf":[{"anyOf":[{"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807},{"$ref":"#/components/schemas/SalesPerson"}]},{"type":"null"}]}
@@ -208,7 +213,8 @@ fn bodies_hold_what_may_be_written() {
         LineReplace required ["price"]
           price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
         SalesPersonLevel required null
-    "##]]);
+    "##]],
+    );
 }
 
 #[test]

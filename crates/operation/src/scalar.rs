@@ -404,7 +404,11 @@ fn parse_timestamp(text: &str) -> Option<i64> {
         }
         _ => return None,
     };
-    Some(days * DAY + parse_time(clock)? - offset_minutes * 60_000_000)
+    // An offset may lead out of the years that a date can be written in.
+    let moment = days * DAY + parse_time(clock)? - offset_minutes * 60_000_000;
+    (days_from_civil(0, 1, 1)? * DAY..(days_from_civil(9999, 12, 31)? + 1) * DAY)
+        .contains(&moment)
+        .then_some(moment)
 }
 
 fn parse_duration(text: &str) -> Option<i64> {
@@ -603,6 +607,8 @@ mod tests {
             (Scalar::Date, "2023-2-9"),
             (Scalar::Timestamp, "2026-11-21T03:00:00"),
             (Scalar::Timestamp, "2026-11-21T24:00:00Z"),
+            (Scalar::Timestamp, "9999-12-31T23:59:59-00:01"),
+            (Scalar::Timestamp, "0000-01-01T00:00:00+00:01"),
             (Scalar::Duration, "P"),
             (Scalar::Duration, "PT1M1H"),
             (Scalar::Duration, "P1Y"),
