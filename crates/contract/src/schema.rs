@@ -278,7 +278,13 @@ pub(crate) fn body(contract: &Contract, resource: &Resource, body: Body) -> Valu
             members.remove("default");
         }
         properties.insert(item.name.clone(), schema);
-        if body != Body::Patch && item.required {
+        let demanded = match body {
+            Body::Create => item.required,
+            Body::Patch => false,
+            // What cannot change stays, so that nobody has to repeat it.
+            Body::Replace => item.required && item.updatable,
+        };
+        if demanded {
             required.push(item.name.clone());
         }
     }

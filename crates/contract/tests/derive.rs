@@ -166,54 +166,54 @@ fn bodies_hold_what_may_be_written() {
     check(
         &out,
         &expect![[r##"
-        SalesPerson required null
-          id {"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807,"readOnly":true}
-          boss {"anyOf":[{"anyOf":[{"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807},{"$ref":"#/components/schemas/SalesPerson"}]},{"type":"null"}]}
-          rating {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{1}$"}
-          level {"$ref":"#/components/schemas/SalesPersonLevel"}
-        SalesPersonCreate required ["name"]
-          name {"type":"string","pattern":"^[^\\u0000]*$","minLength":1,"maxLength":20,"writeOnly":true}
-          boss {"type":["integer","null"],"format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807}
-          rating {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,3}(\\.[0-9]{1,1})?$","default":"1.5"}
-          level {"$ref":"#/components/schemas/SalesPersonLevel","default":"low"}
-        SalesPersonPatch required null
-          name {"type":"string","pattern":"^[^\\u0000]*$","minLength":1,"maxLength":20,"writeOnly":true}
-        Customer required null
-          id {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
-          email {"type":"string","pattern":"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~À-ᙿᚁ-῿、-퟿-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$","maxLength":254}
-        Order required null
-          id {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
-          customer {"anyOf":[{"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"},{"$ref":"#/components/schemas/Customer"}]}
-          note {"type":["string","null"],"maxLength":20}
-          total {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{2}$","readOnly":true}
-          placed {"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"}
-          lines {"type":"array","items":{"$ref":"#/components/schemas/Line"},"readOnly":true}
-        OrderCreate required ["customer","placed","lines"]
-          id {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
-          customer {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
-          note {"type":["string","null"],"pattern":"^(?:[a-z]*)$","maxLength":20}
-          placed {"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"}
-          lines {"type":"array","items":{"type":"object","properties":{"price":{"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$","description":"An amount of EUR."}},"additionalProperties":false,"required":["price"]},"minItems":1,"maxItems":3}
-        OrderPatch required null
-          customer {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
-          note {"type":["string","null"],"pattern":"^(?:[a-z]*)$","maxLength":20}
-          lines {"type":"array","items":{"type":"object","properties":{"price":{"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$","description":"An amount of EUR."}},"additionalProperties":false,"required":["price"]},"minItems":1,"maxItems":3}
-        OrderReplace required ["customer","placed","lines"]
-          customer {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
-          note {"type":["string","null"],"pattern":"^(?:[a-z]*)$","maxLength":20}
-          placed {"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"}
-          lines {"type":"array","items":{"type":"object","properties":{"price":{"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$","description":"An amount of EUR."}},"additionalProperties":false,"required":["price"]},"minItems":1,"maxItems":3}
-        Line required null
-          position {"type":"integer","format":"int64","minimum":1,"maximum":9223372036854775807,"readOnly":true}
-          price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{2}$"}
-        LineCreate required ["price"]
-          price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
-        LinePatch required null
-          price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
-        LineReplace required ["price"]
-          price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
-        SalesPersonLevel required null
-    "##]],
+            SalesPerson required null
+              id {"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807,"readOnly":true}
+              boss {"anyOf":[{"anyOf":[{"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807},{"$ref":"#/components/schemas/SalesPerson"}]},{"type":"null"}]}
+              rating {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{1}$"}
+              level {"$ref":"#/components/schemas/SalesPersonLevel"}
+            SalesPersonCreate required ["name"]
+              name {"type":"string","pattern":"^[^\\u0000]*$","minLength":1,"maxLength":20,"writeOnly":true}
+              boss {"type":["integer","null"],"format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807}
+              rating {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,3}(\\.[0-9]{1,1})?$","default":"1.5"}
+              level {"$ref":"#/components/schemas/SalesPersonLevel","default":"low"}
+            SalesPersonPatch required null
+              name {"type":"string","pattern":"^[^\\u0000]*$","minLength":1,"maxLength":20,"writeOnly":true}
+            Customer required null
+              id {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
+              email {"type":"string","pattern":"^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~À-ᙿᚁ-῿、-퟿-]+@[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*$","maxLength":254}
+            Order required null
+              id {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
+              customer {"anyOf":[{"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"},{"$ref":"#/components/schemas/Customer"}]}
+              note {"type":["string","null"],"maxLength":20}
+              total {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{2}$","readOnly":true}
+              placed {"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"}
+              lines {"type":"array","items":{"$ref":"#/components/schemas/Line"},"readOnly":true}
+            OrderCreate required ["customer","placed","lines"]
+              id {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
+              customer {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
+              note {"type":["string","null"],"pattern":"^(?:[a-z]*)$","maxLength":20}
+              placed {"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"}
+              lines {"type":"array","items":{"type":"object","properties":{"price":{"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$","description":"An amount of EUR."}},"additionalProperties":false,"required":["price"]},"minItems":1,"maxItems":3}
+            OrderPatch required null
+              customer {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
+              note {"type":["string","null"],"pattern":"^(?:[a-z]*)$","maxLength":20}
+              lines {"type":"array","items":{"type":"object","properties":{"price":{"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$","description":"An amount of EUR."}},"additionalProperties":false,"required":["price"]},"minItems":1,"maxItems":3}
+            OrderReplace required ["customer","lines"]
+              customer {"type":"string","format":"uuid","pattern":"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"}
+              note {"type":["string","null"],"pattern":"^(?:[a-z]*)$","maxLength":20}
+              placed {"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\\.[0-9]{1,6})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"}
+              lines {"type":"array","items":{"type":"object","properties":{"price":{"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$","description":"An amount of EUR."}},"additionalProperties":false,"required":["price"]},"minItems":1,"maxItems":3}
+            Line required null
+              position {"type":"integer","format":"int64","minimum":1,"maximum":9223372036854775807,"readOnly":true}
+              price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{2}$"}
+            LineCreate required ["price"]
+              price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
+            LinePatch required null
+              price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
+            LineReplace required ["price"]
+              price {"type":"string","format":"decimal","pattern":"^-?[0-9]{1,16}(\\.[0-9]{1,2})?$"}
+            SalesPersonLevel required null
+        "##]],
     );
 }
 
