@@ -3,10 +3,11 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The folder of the workspace.
+/// The folder of the workspace: that of the cargo which runs this. A folder from compile time could be another
+/// checkout's, where checkouts share what they build.
 pub(crate) fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_path_buf()
+    let own = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    own.as_deref().and_then(Path::parent).map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 /// Where installed tools are kept: `MIMAR_CACHE`, or `mimar` in the user's cache folder (XDG base directories).
