@@ -18,10 +18,6 @@ use clap::Parser as _;
 use arguments::{Arguments, Command, DataCommand};
 use failure::Failure;
 
-/// Answers are made of short-lived buffers of all sizes: docs/adr/0013 says what this saves.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // Usage faults end here with code 2, help and version with 0.
     let arguments = Arguments::parse();

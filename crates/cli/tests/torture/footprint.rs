@@ -15,23 +15,27 @@ fn an_existing_database_is_served_within_50_ms_in_30_mib() {
     let project = Project::example("chinook");
     project.load(&example("chinook").join("data"));
     let manager = token("manager", Some("1"));
-    let mut best = Duration::MAX;
-    let mut least = u64::MAX;
+    let (mut best, mut idle, mut visited) = (Duration::MAX, u64::MAX, u64::MAX);
     for _ in 0..7 {
         let began = Instant::now();
         let server = project.serve();
         server.send(&Request::get("/v1/invoices/1?include=lines").token(&manager)).expect(200);
         best = best.min(began.elapsed());
-        // Everything that is asked at least once, as a health check and a visitor would.
+        std::thread::sleep(Duration::from_millis(200));
+        idle = idle.min(server.memory().unwrap_or(0));
+        // What a visitor asks for once: the documents are made then, and kept.
         for target in ["/openapi.json", "/docs", "/metrics", "/v1/tracks?limit=100"] {
             server.send(&Request::get(target).token(&manager)).expect(200);
         }
-        std::thread::sleep(Duration::from_millis(100));
-        least = least.min(server.memory().unwrap_or(0));
+        std::thread::sleep(Duration::from_millis(200));
+        visited = visited.min(server.memory().unwrap_or(0));
     }
-    eprintln!("footprint: first answer after {best:?}, {least} KiB resident");
+    eprintln!(
+        "footprint: first answer after {best:?}, {idle} KiB resident, {visited} after a visit"
+    );
     if is_release() {
         assert!(best < Duration::from_millis(50), "the first answer took {best:?}");
-        assert!(least < 30 << 10, "{least} KiB are resident while nobody asks");
+        assert!(idle < 30 << 10, "{idle} KiB are resident while nobody asks");
+        assert!(visited < 48 << 10, "{visited} KiB are resident after a visit");
     }
 }
