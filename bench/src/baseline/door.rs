@@ -371,7 +371,9 @@ async fn create_order(shared: &Shared, caller: Caller, body: &[u8]) -> Answer {
     out.extend_from_slice(b"\"}");
     let mut location = b"/v1/orders/".to_vec();
     form::uuid(&mut location, &id);
-    match shared.queue.submit(Change::Order { id, customer, total, placed, lines }).await {
+    let sees_all = caller == Caller::Clerk;
+    let change = Change::Order { id, customer, total, placed, lines, sees_all };
+    match shared.queue.submit(change).await {
         Ok(()) => created(out, &location),
         Err(refusal) => refused(refusal),
     }

@@ -30,7 +30,15 @@ pub(super) enum Change {
     /// A row of `product`.
     Product { sku: String, name: String, price: i64, stock: i64, state: &'static str },
     /// A row of `order` and its lines.
-    Order { id: [u8; 16], customer: [u8; 16], total: i64, placed: i64, lines: Vec<Line> },
+    Order {
+        id: [u8; 16],
+        customer: [u8; 16],
+        total: i64,
+        placed: i64,
+        lines: Vec<Line>,
+        /// Whether the caller sees every product; otherwise it may name live ones only.
+        sees_all: bool,
+    },
 }
 
 /// A row of `line` of an order that is being made.
@@ -217,6 +225,8 @@ struct Statements<'connection> {
     product: Statement<'connection>,
     order: Statement<'connection>,
     line: Statement<'connection>,
+    /// The same for a caller who may name live products only: no row where it may not.
+    live_line: Statement<'connection>,
 }
 
 impl<'connection> Statements<'connection> {
@@ -239,6 +249,10 @@ impl<'connection> Statements<'connection> {
                 r#"INSERT INTO line ("order", position, product, quantity, price)
                    VALUES (?1, ?2, ?3, ?4, ?5)"#,
             )?,
+            live_line: connection.prepare(
+                r#"INSERT INTO line ("order", position, product, quantity, price)
+                   SELECT ?1, ?2, sku, ?4, ?5 FROM product WHERE sku = ?3 AND state = 'live'"#,
+            )?,
         })
     }
 
@@ -249,7 +263,7 @@ impl<'connection> Statements<'connection> {
         }
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
-            let outcome = self.apply(&job.change).map_err(|error| refusal(&error));
+            let outcome = self.apply(&job.change);
             outcomes.push(outcome);
             // A full disk ends the whole transaction: then nothing of it stands.
             if outcome == Err(Refusal::Failed) && self.connection.is_autocommit() {
@@ -263,57 +277,84 @@ impl<'connection> Statements<'connection> {
         outcomes
     }
 
-    fn apply(&mut self, change: &Change) -> rusqlite::Result<()> {
+    fn apply(&mut self, change: &Change) -> Result<(), Refusal> {
         match change {
             Change::Product { sku, name, price, stock, state } => {
-                self.product.raw_bind_parameter(1, sku)?;
-                self.product.raw_bind_parameter(2, name)?;
-                self.product.raw_bind_parameter(3, price)?;
-                self.product.raw_bind_parameter(4, stock)?;
-                self.product.raw_bind_parameter(5, state)?;
-                self.product.raw_execute()?;
-                Ok(())
+                self.make_product(sku, name, *price, *stock, state).map_err(refusal)
             }
-            Change::Order { id, customer, total, placed, lines } => {
-                self.savepoint.raw_execute()?;
-                let made = self.make_order(id, customer, *total, *placed, lines);
+            Change::Order { .. } => {
+                self.savepoint.raw_execute().map_err(refusal)?;
+                let made = self.make_order(change);
                 if made.is_err() && !self.connection.is_autocommit() {
-                    self.undo.raw_execute()?;
+                    self.undo.raw_execute().map_err(refusal)?;
                 }
                 if !self.connection.is_autocommit() {
-                    self.release.raw_execute()?;
+                    self.release.raw_execute().map_err(refusal)?;
                 }
                 made
             }
         }
     }
 
-    fn make_order(
+    fn make_product(
+        &mut self,
+        sku: &str,
+        name: &str,
+        price: i64,
+        stock: i64,
+        state: &str,
+    ) -> rusqlite::Result<()> {
+        self.product.raw_bind_parameter(1, sku)?;
+        self.product.raw_bind_parameter(2, name)?;
+        self.product.raw_bind_parameter(3, price)?;
+        self.product.raw_bind_parameter(4, stock)?;
+        self.product.raw_bind_parameter(5, state)?;
+        self.product.raw_execute()?;
+        Ok(())
+    }
+
+    fn make_order(&mut self, change: &Change) -> Result<(), Refusal> {
+        let Change::Order { id, customer, total, placed, lines, sees_all } = change else {
+            return Err(Refusal::Failed);
+        };
+        self.make_order_row(id, customer, *total, *placed).map_err(refusal)?;
+        let insert = if *sees_all { &mut self.line } else { &mut self.live_line };
+        insert.raw_bind_parameter(1, &id[..]).map_err(refusal)?;
+        for (index, line) in lines.iter().enumerate() {
+            if make_line(insert, index as i64 + 1, line).map_err(refusal)? == 0 {
+                return Err(Refusal::Dangling);
+            }
+        }
+        Ok(())
+    }
+
+    fn make_order_row(
         &mut self,
         id: &[u8; 16],
         customer: &[u8; 16],
         total: i64,
         placed: i64,
-        lines: &[Line],
     ) -> rusqlite::Result<()> {
         self.order.raw_bind_parameter(1, &id[..])?;
         self.order.raw_bind_parameter(2, &customer[..])?;
         self.order.raw_bind_parameter(3, total)?;
         self.order.raw_bind_parameter(4, placed)?;
         self.order.raw_execute()?;
-        self.line.raw_bind_parameter(1, &id[..])?;
-        for (index, line) in lines.iter().enumerate() {
-            self.line.raw_bind_parameter(2, index as i64 + 1)?;
-            self.line.raw_bind_parameter(3, &line.product)?;
-            self.line.raw_bind_parameter(4, line.quantity)?;
-            self.line.raw_bind_parameter(5, line.price)?;
-            self.line.raw_execute()?;
-        }
         Ok(())
     }
 }
 
-fn refusal(error: &rusqlite::Error) -> Refusal {
+/// Inserts one line by a statement that has its order already; gives the number of rows inserted.
+fn make_line(insert: &mut Statement<'_>, position: i64, line: &Line) -> rusqlite::Result<usize> {
+    insert.raw_bind_parameter(2, position)?;
+    insert.raw_bind_parameter(3, &line.product)?;
+    insert.raw_bind_parameter(4, line.quantity)?;
+    insert.raw_bind_parameter(5, line.price)?;
+    insert.raw_execute()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it stands where an error is mapped")]
+fn refusal(error: rusqlite::Error) -> Refusal {
     match error.sqlite_error() {
         Some(error) if error.code == ErrorCode::ConstraintViolation => match error.extended_code {
             ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Refusal::Dangling,

@@ -267,7 +267,9 @@ impl Pair {
             body: String::new(),
         };
         let insert = requests.plain(Row::W1);
+        let hidden = requests.hidden_product();
         let cases = [
+            hidden,
             get(format!("/v1/customers/{}", text(&customer)), &token),
             get(format!("/v1/customers/{}", text(&customer)), ""),
             get(format!("/v1/orders/{}?include=lines.product", text(&order)), &token),

@@ -284,6 +284,25 @@ impl Requests {
         (self.customers[0].head.token.clone(), other.id, order)
     }
 
+    /// An order by a customer of a product that only clerks see.
+    #[must_use]
+    pub fn hidden_product(&self) -> Plain {
+        let product = (0..self.shop.products).find(|&number| !data::is_live(number)).unwrap_or(0);
+        let customer = &self.customers[0];
+        let mut id = Vec::new();
+        form::uuid(&mut id, &customer.id);
+        Plain {
+            method: "POST",
+            target: "/v1/orders".to_owned(),
+            token: customer.head.token.clone(),
+            body: format!(
+                r#"{{"customer":"{}","lines":[{{"product":"{}","quantity":1,"price":"1.00"}}]}}"#,
+                String::from_utf8_lossy(&id),
+                data::sku(product)
+            ),
+        }
+    }
+
     fn live_product(&mut self) -> u64 {
         loop {
             let product = self.below(self.shop.products);
