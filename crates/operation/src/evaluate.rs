@@ -208,8 +208,10 @@ fn fold(
         Aggregate::Any => Value::Bool(false),
         Aggregate::All => Value::Bool(true),
     };
+    let mut rows: Vec<&[Value]> = Vec::with_capacity(scope.rows.len() + 1);
     for part in parts {
-        let mut rows: Vec<&[Value]> = scope.rows.to_vec();
+        rows.clear();
+        rows.extend_from_slice(scope.rows);
         rows.push(part);
         let value = evaluate(body, &Scope { rows: &rows, ..*scope })?;
         match aggregate {

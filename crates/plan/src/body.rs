@@ -3,7 +3,6 @@
 use model::{Bounds, Default as FieldDefault, EntityId, FieldId, Type};
 use operation::{FaultCode, PartRow, Scalar, Scope, Tree, Value, Violation};
 
-use crate::condition::Binder;
 use crate::lower::BodyKind;
 use crate::page::list_of;
 use crate::plan::{Plan, Request};
@@ -18,6 +17,46 @@ pub(crate) struct Decoder<'a> {
     pub(crate) faults: Vec<Violation>,
 }
 
+/// Where in a body something stands, written out as a JSON pointer (RFC 6901) only when something is wrong there.
+#[derive(Clone, Copy)]
+pub(crate) struct At<'a> {
+    around: Option<&'a At<'a>>,
+    step: Step<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Step<'a> {
+    Body,
+    Member(&'a str),
+    Item(usize),
+}
+
+impl<'a> At<'a> {
+    /// The body itself.
+    pub(crate) const BODY: Self = Self { around: None, step: Step::Body };
+
+    /// A member of what stands here.
+    pub(crate) fn member(&'a self, name: &'a str) -> Self {
+        Self { around: Some(self), step: Step::Member(name) }
+    }
+
+    /// An element of what stands here.
+    fn item(&'a self, at: usize) -> Self {
+        Self { around: Some(self), step: Step::Item(at) }
+    }
+
+    /// The pointer.
+    pub(crate) fn pointer(&self) -> String {
+        let mut pointer = self.around.map(Self::pointer).unwrap_or_default();
+        match self.step {
+            Step::Body => {}
+            Step::Member(name) => Violation::push_pointer(&mut pointer, name),
+            Step::Item(at) => pointer.push_str(&format!("/{at}")),
+        }
+        pointer
+    }
+}
+
 /// A body's members, read.
 #[derive(Debug, Default)]
 pub(crate) struct Decoded {
@@ -28,15 +67,16 @@ pub(crate) struct Decoded {
 }
 
 impl Decoded {
-    /// The value that the body gave a field.
-    fn value(&self, field: FieldId) -> Option<&Option<Value>> {
-        self.given.iter().find(|(given, _)| *given == field).map(|(_, value)| value)
+    /// Takes the value that the body gave a field; that it was given stays known.
+    fn take(&mut self, field: FieldId) -> Option<Option<Value>> {
+        let given = self.given.iter_mut().find(|(given, _)| *given == field);
+        given.map(|(_, value)| value.take())
     }
 }
 
-impl Decoder<'_> {
-    fn fault(&mut self, code: FaultCode, pointer: &str, detail: impl Into<String>) {
-        self.faults.push(Violation::at(code, pointer, detail));
+impl<'a> Decoder<'a> {
+    pub(crate) fn fault(&mut self, code: FaultCode, at: &At<'_>, detail: impl Into<String>) {
+        self.faults.push(Violation::at(code, at.pointer(), detail));
     }
 
     /// Reads the members of a row of `entity`. `part_root`: the root's key, for parts that stand inside.
@@ -45,22 +85,17 @@ impl Decoder<'_> {
         entity: EntityId,
         body: &Tree<'_>,
         kind: BodyKind,
-        pointer: &str,
+        at: &At<'_>,
         root_key: &Value,
     ) -> Decoded {
-        let model = self.plan.model.clone();
+        let model = &self.plan.model;
         let mut decoded = Decoded::default();
         let Tree::Object(members) = body else {
-            self.fault(
-                FaultCode::WrongType,
-                pointer,
-                format!("must be an object, not {}", body.kind()),
-            );
+            self.fault(FaultCode::WrongType, at, format!("must be an object, not {}", body.kind()));
             return decoded;
         };
         for (name, tree) in members {
-            let mut at = pointer.to_owned();
-            Violation::push_pointer(&mut at, name);
+            let at = at.member(name);
             if let Some(field) = model.field_named(entity, name) {
                 if let Some(detail) = self.unwritable(field, kind) {
                     self.fault(FaultCode::ReadOnly, &at, detail);
@@ -126,8 +161,8 @@ impl Decoder<'_> {
     pub(crate) fn row(
         &mut self,
         entity: EntityId,
-        decoded: &Decoded,
-        pointer: &str,
+        decoded: &mut Decoded,
+        at: &At<'_>,
         root_key: &Value,
     ) -> PartRow {
         let plan = self.plan;
@@ -142,22 +177,21 @@ impl Decoder<'_> {
         for &field in &plan.model[entity].fields {
             let column = plan.world().column(entity, field);
             let Some(slot) = row.values.get_mut(column) else { continue };
-            match decoded.value(field) {
+            match decoded.take(field) {
                 Some(Some(value)) => {
-                    *slot = value.clone();
                     if plan.model[field].ty.as_entity().is_some() && !value.is_null() {
                         row.named.push(column);
                     }
+                    *slot = value;
                 }
                 // Faulty: said already.
                 Some(None) => {}
                 None => match self.default(field) {
                     Some(value) => *slot = value,
                     None => {
-                        let mut at = pointer.to_owned();
                         let name = &plan.model[field].name;
-                        Violation::push_pointer(&mut at, name);
-                        self.fault(FaultCode::Required, &at, format!("`{name}` is required"));
+                        let detail = format!("`{name}` is required");
+                        self.fault(FaultCode::Required, &at.member(name), detail);
                     }
                 },
             }
@@ -174,12 +208,10 @@ impl Decoder<'_> {
         match &item.default {
             Some(FieldDefault::Auto) => Some(Value::Null),
             Some(FieldDefault::Uuid) => Some(Value::Uuid(uuid::Uuid::now_v7().into_bytes())),
-            Some(FieldDefault::Expression(expression)) => {
-                let mut binder = Binder::default();
-                let lowered = self.plan.world().lower(expression, &[], &mut binder);
-                let lowered = crate::condition::align(lowered, &expression.ty, &item.ty);
-                let binds = self.request.binds(&binder.sources, 0);
-                operation::evaluate(&lowered, &Scope { rows: &[], binds: &binds, parts: &[] })
+            Some(FieldDefault::Expression(_)) => {
+                let (expression, sources) = self.plan.defaults.get(&field)?;
+                let binds = self.request.binds(sources, 0);
+                operation::evaluate(expression, &Scope { rows: &[], binds: &binds, parts: &[] })
                     .ok()
                     .filter(|value| item.optional || !value.is_null())
             }
@@ -192,23 +224,19 @@ impl Decoder<'_> {
         part: EntityId,
         tree: &Tree<'_>,
         kind: BodyKind,
-        pointer: &str,
+        at: &At<'_>,
         root_key: &Value,
     ) -> Vec<PartRow> {
-        let model = self.plan.model.clone();
+        let model = &self.plan.model;
         let Tree::List(items) = tree else {
-            self.fault(
-                FaultCode::WrongType,
-                pointer,
-                format!("must be an array, not {}", tree.kind()),
-            );
+            self.fault(FaultCode::WrongType, at, format!("must be an array, not {}", tree.kind()));
             return Vec::new();
         };
         let Some(part_of) = model.part_of(part) else { return Vec::new() };
         if !(part_of.minimum as usize..=part_of.maximum as usize).contains(&items.len()) {
             self.fault(
                 FaultCode::OutOfBounds,
-                pointer,
+                at,
                 format!(
                     "must have {} to {} items, not {}",
                     part_of.minimum,
@@ -222,25 +250,23 @@ impl Decoder<'_> {
         let positional = model[model[part].key].is_position;
         let mut seen = std::collections::HashSet::new();
         let mut rows = Vec::with_capacity(items.len());
-        for (at, item) in items.iter().enumerate() {
-            let inside = format!("{pointer}/{at}");
-            let decoded = self.members(part, item, kind, &inside, root_key);
+        for (index, item) in items.iter().enumerate() {
+            let inside = at.item(index);
+            let mut decoded = self.members(part, item, kind, &inside, root_key);
             if !matches!(item, Tree::Object(_)) {
                 continue;
             }
-            let mut row = self.row(part, &decoded, &inside, root_key);
-            if positional && let Some(slot) = row.values.get_mut(key) {
-                *slot = Value::Int(i64::try_from(at).unwrap_or(i64::MAX - 1) + 1);
-            }
-            if let Some(value) = row.values.get(key).filter(|value| !value.is_null())
+            let mut row = self.row(part, &mut decoded, &inside, root_key);
+            if positional {
+                if let Some(slot) = row.values.get_mut(key) {
+                    *slot = Value::Int(i64::try_from(index).unwrap_or(i64::MAX - 1) + 1);
+                }
+            } else if let Some(value) = row.values.get(key).filter(|value| !value.is_null())
                 && !seen.insert(value.clone())
             {
                 let name = &model[model[part].key].name;
-                self.fault(
-                    FaultCode::NotUnique,
-                    &format!("{inside}/{name}"),
-                    format!("`{name}` appears twice among these items"),
-                );
+                let detail = format!("`{name}` appears twice among these items");
+                self.fault(FaultCode::NotUnique, &inside.member(name), detail);
             }
             rows.push(row);
         }
@@ -252,7 +278,7 @@ impl Decoder<'_> {
         &mut self,
         field: FieldId,
         tree: &Tree<'_>,
-        pointer: &str,
+        at: &At<'_>,
     ) -> Option<Value> {
         let plan = self.plan;
         let item = &plan.model[field];
@@ -260,59 +286,53 @@ impl Decoder<'_> {
             if item.optional {
                 return Some(Value::Null);
             }
-            self.fault(FaultCode::Required, pointer, format!("`{}` cannot be null", item.name));
+            self.fault(FaultCode::Required, at, format!("`{}` cannot be null", item.name));
             return None;
         }
-        let value = self.value(&item.ty, tree, pointer)?;
+        let value = self.value(&item.ty, tree, at)?;
         if let (Some(pattern), Value::Text(text)) = (plan.patterns.get(&field), &value)
             && !pattern.is_match(text)
         {
             let pattern = item.pattern.as_deref().unwrap_or_default();
-            self.fault(
-                FaultCode::WrongFormat,
-                pointer,
-                format!("must match the pattern {pattern}"),
-            );
+            self.fault(FaultCode::WrongFormat, at, format!("must match the pattern {pattern}"));
             return None;
         }
         Some(value)
     }
 
     /// A value of a type; faults are noted.
-    pub(crate) fn value(&mut self, ty: &Type, tree: &Tree<'_>, pointer: &str) -> Option<Value> {
+    pub(crate) fn value(&mut self, ty: &Type, tree: &Tree<'_>, at: &At<'_>) -> Option<Value> {
         let plan = self.plan;
         match (ty, tree) {
             (Type::Bool, Tree::Bool(b)) => Some(Value::Bool(*b)),
-            (Type::Int(bounds), Tree::Int(n)) => {
-                self.bounded(*n, bounds, "", pointer).map(Value::Int)
-            }
+            (Type::Int(bounds), Tree::Int(n)) => self.bounded(*n, bounds, "", at).map(Value::Int),
             // `2.0` is a whole number to JSON Schema (2020-12, §4.2.3), and to those who generate clients from it.
             (Type::Int(bounds), Tree::Float(f)) if f.fract() == 0.0 && f.abs() < TWO_TO_63 => {
-                self.bounded(*f as i64, bounds, "", pointer).map(Value::Int)
+                self.bounded(*f as i64, bounds, "", at).map(Value::Int)
             }
             (Type::Float(bounds), Tree::Int(n)) => {
-                self.bounded(*n as f64, bounds, "", pointer).map(Value::Float)
+                self.bounded(*n as f64, bounds, "", at).map(Value::Float)
             }
             (Type::Float(bounds), Tree::Float(f)) => {
-                self.bounded(*f, bounds, "", pointer).map(Value::Float)
+                self.bounded(*f, bounds, "", at).map(Value::Float)
             }
             (Type::Json(bounds), _) => {
                 let mut text = Vec::new();
                 tree.write(&mut text);
-                self.bounded(length(text.len()), bounds, " bytes of JSON", pointer)?;
+                self.bounded(length(text.len()), bounds, " bytes of JSON", at)?;
                 Some(Value::text(String::from_utf8_lossy(&text)))
             }
             (Type::List(item, bounds), Tree::List(items)) => {
-                self.bounded(length(items.len()), bounds, " items", pointer)?;
-                self.list(item, items, pointer)
+                self.bounded(length(items.len()), bounds, " items", at)?;
+                self.list(item, items, at)
             }
             (Type::Record(id), Tree::Object(_)) => {
                 let fields = plan.model[*id].fields.clone();
-                self.record(&fields, tree, pointer)
+                self.record(&fields, tree, at)
             }
             (Type::Entity(id), _) => {
                 let key = plan.model[plan.model[*id].key].ty.clone();
-                self.value(&key, tree, pointer)
+                self.value(&key, tree, at)
             }
             (Type::Enum(id), Tree::Text(text)) => {
                 let values = &plan.model[*id].values;
@@ -321,7 +341,7 @@ impl Decoder<'_> {
                 }
                 let labels: Vec<_> = values.iter().map(|v| v.name.as_str()).collect();
                 let detail = format!("must be one of {}", list_of(&labels));
-                self.fault(FaultCode::WrongFormat, pointer, detail);
+                self.fault(FaultCode::WrongFormat, at, detail);
                 None
             }
             (
@@ -337,12 +357,12 @@ impl Decoder<'_> {
                 | Type::Duration
                 | Type::Bytes(_),
                 Tree::Text(text),
-            ) => self.text(ty, text, pointer),
+            ) => self.text(ty, text, at),
             // A valid model holds no poison.
             (Type::Unknown, _) => None,
             _ => {
                 let detail = format!("must be {}, not {}", self.wanted(ty), tree.kind());
-                self.fault(FaultCode::WrongType, pointer, detail);
+                self.fault(FaultCode::WrongType, at, detail);
                 None
             }
         }
@@ -363,22 +383,22 @@ impl Decoder<'_> {
     }
 
     /// A type that JSON carries as a string.
-    fn text(&mut self, ty: &Type, text: &str, pointer: &str) -> Option<Value> {
+    fn text(&mut self, ty: &Type, text: &str, at: &At<'_>) -> Option<Value> {
         let scalar = self.plan.model.scalar(ty).unwrap_or(Scalar::Text);
         let value = match scalar.parse(text) {
             Ok(value) => value,
             Err(fault) => {
-                self.fault(FaultCode::WrongFormat, pointer, format!("must be {}", fault.0));
+                self.fault(FaultCode::WrongFormat, at, format!("must be {}", fault.0));
                 return None;
             }
         };
         match ty {
             Type::String(bounds) => {
-                self.bounded(length(text.chars().count()), bounds, " characters", pointer)?;
+                self.bounded(length(text.chars().count()), bounds, " characters", at)?;
             }
             Type::Bytes(bounds) => {
                 let Value::Bytes(bytes) = &value else { return None };
-                self.bounded(length(bytes.len()), bounds, " bytes", pointer)?;
+                self.bounded(length(bytes.len()), bounds, " bytes", at)?;
             }
             Type::Decimal { precision, scale } => {
                 let Value::Int(n) = value else { return None };
@@ -386,7 +406,7 @@ impl Decoder<'_> {
                     let whole = precision - scale;
                     self.fault(
                         FaultCode::OutOfBounds,
-                        pointer,
+                        at,
                         format!("must have at most {whole} digits before the point"),
                     );
                     return None;
@@ -395,7 +415,7 @@ impl Decoder<'_> {
             Type::Email if !model::is_email(text) => {
                 self.fault(
                     FaultCode::WrongFormat,
-                    pointer,
+                    at,
                     "must be an email address such as ada@example.org, at most 254 characters long",
                 );
                 return None;
@@ -403,7 +423,7 @@ impl Decoder<'_> {
             Type::Url if !model::is_url(text) => {
                 self.fault(
                     FaultCode::WrongFormat,
-                    pointer,
+                    at,
                     "must be an absolute http or https URL of at most 2,048 ASCII characters",
                 );
                 return None;
@@ -413,15 +433,15 @@ impl Decoder<'_> {
         Some(value)
     }
 
-    fn list(&mut self, item: &Type, items: &[Tree<'_>], pointer: &str) -> Option<Value> {
+    fn list(&mut self, item: &Type, items: &[Tree<'_>], at: &At<'_>) -> Option<Value> {
         let before = self.faults.len();
         let scalar = self.plan.model.scalar(item).unwrap_or(Scalar::Json);
         let mut text = vec![b'['];
-        for (at, tree) in items.iter().enumerate() {
-            if at > 0 {
+        for (index, tree) in items.iter().enumerate() {
+            if index > 0 {
                 text.push(b',');
             }
-            if let Some(value) = self.value(item, tree, &format!("{pointer}/{at}")) {
+            if let Some(value) = self.value(item, tree, &at.item(index)) {
                 scalar.write_json(&value, &mut text);
             }
         }
@@ -429,15 +449,14 @@ impl Decoder<'_> {
         (self.faults.len() == before).then(|| Value::text(String::from_utf8_lossy(&text)))
     }
 
-    fn record(&mut self, fields: &[FieldId], tree: &Tree<'_>, pointer: &str) -> Option<Value> {
+    fn record(&mut self, fields: &[FieldId], tree: &Tree<'_>, at: &At<'_>) -> Option<Value> {
         let Tree::Object(members) = tree else { return None };
         let before = self.faults.len();
         let plan = self.plan;
         for (name, _) in members {
             if !fields.iter().any(|field| plan.model[*field].name == **name) {
                 let known: Vec<_> = fields.iter().map(|f| plan.model[*f].name.as_str()).collect();
-                let mut at = pointer.to_owned();
-                Violation::push_pointer(&mut at, name);
+                let at = at.member(name);
                 let detail = format!("there is no field `{name}`; fields are: {}", list_of(&known));
                 self.fault(FaultCode::UnknownField, &at, detail);
             }
@@ -445,8 +464,7 @@ impl Decoder<'_> {
         let mut text = vec![b'{'];
         for field in fields {
             let item = &plan.model[*field];
-            let mut at = pointer.to_owned();
-            Violation::push_pointer(&mut at, &item.name);
+            let at = at.member(&item.name);
             let value = match members.iter().find(|(name, _)| **name == item.name) {
                 Some((_, tree)) => self.field_value(*field, tree, &at),
                 None => {
@@ -478,7 +496,7 @@ impl Decoder<'_> {
         value: T,
         bounds: &Bounds<T>,
         unit: &str,
-        pointer: &str,
+        at: &At<'_>,
     ) -> Option<T> {
         if bounds.contains(value) {
             return Some(value);
@@ -491,7 +509,7 @@ impl Decoder<'_> {
             (None, Some(greatest)) => format!("must be at most {greatest}{unit}, not {value}"),
             (None, None) => String::new(),
         };
-        self.fault(FaultCode::OutOfBounds, pointer, detail);
+        self.fault(FaultCode::OutOfBounds, at, detail);
         None
     }
 }

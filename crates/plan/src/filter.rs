@@ -3,7 +3,7 @@
 use model::{EntityId, FieldId, Model, Type};
 use operation::{Comparison, Expression, FaultCode, Scalar, Value, Violation};
 
-use crate::body::Decoder;
+use crate::body::{At, Decoder};
 use crate::condition::{BindSource, Binder};
 use crate::page::{Subject, list_of};
 use crate::plan::{Plan, Request};
@@ -149,7 +149,7 @@ impl Plan {
     /// A value of a type from plain text, its bounds kept: a query parameter.
     pub(crate) fn text_value(&self, ty: &Type, text: &str) -> Result<Value, (FaultCode, String)> {
         let mut decoder = Decoder { plan: self, request: Request::default(), faults: Vec::new() };
-        match decoder.cell(ty, text, "") {
+        match decoder.cell(ty, text, &At::BODY) {
             Some(value) => Ok(value),
             None => Err(decoder
                 .faults

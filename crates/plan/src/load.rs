@@ -4,7 +4,7 @@ use model::{EntityId, FieldId, Type};
 use operation::{Computed, Fault, PartRow, Tree, Value, Violation};
 
 use crate::Plan;
-use crate::body::{Decoded, Decoder};
+use crate::body::{At, Decoded, Decoder};
 use crate::condition::Binder;
 use crate::plan::Request;
 
@@ -31,21 +31,21 @@ impl Plan {
         let root_key = match (self.model.part_of(entity), root) {
             (Some(part_of), Some(text)) => {
                 let ty = self.model[self.model[part_of.root].key].ty.clone();
-                decoder.cell(&ty, text, "").unwrap_or_default()
+                decoder.cell(&ty, text, &At::BODY).unwrap_or_default()
             }
             _ => Value::Null,
         };
         let mut decoded = Decoded::default();
         for (field, text) in cells {
             let item = &self.model[*field];
-            let pointer = format!("/{}", item.name);
+            let at = At::BODY.member(&item.name);
             let value = match text {
-                Some(text) => decoder.cell_of(*field, text, &pointer),
-                None => decoder.field_value(*field, &Tree::Null, &pointer),
+                Some(text) => decoder.cell_of(*field, text, &at),
+                None => decoder.field_value(*field, &Tree::Null, &at),
             };
             decoded.given.push((*field, value));
         }
-        let PartRow { mut values, .. } = decoder.row(entity, &decoded, "", &root_key);
+        let PartRow { mut values, .. } = decoder.row(entity, &mut decoded, &At::BODY, &root_key);
         if let Some(position) = position
             && let Some(slot) = values.get_mut(self.world().column(entity, self.model[entity].key))
         {
@@ -104,28 +104,28 @@ fn over_parts(computed: &Computed) -> bool {
 
 impl Decoder<'_> {
     /// A field's value from plain text, its pattern included.
-    fn cell_of(&mut self, field: FieldId, text: &str, pointer: &str) -> Option<Value> {
+    fn cell_of(&mut self, field: FieldId, text: &str, at: &At<'_>) -> Option<Value> {
         let ty = self.plan.model[field].ty.clone();
-        let tree = self.tree(&ty, text, pointer)?;
-        self.field_value(field, &tree, pointer)
+        let tree = self.tree(&ty, text, at)?;
+        self.field_value(field, &tree, at)
     }
 
     /// A value of a type from plain text.
-    pub(crate) fn cell(&mut self, ty: &Type, text: &str, pointer: &str) -> Option<Value> {
-        let tree = self.tree(ty, text, pointer)?;
-        self.value(ty, &tree, pointer)
+    pub(crate) fn cell(&mut self, ty: &Type, text: &str, at: &At<'_>) -> Option<Value> {
+        let tree = self.tree(ty, text, at)?;
+        self.value(ty, &tree, at)
     }
 
     /// The JSON that a plain text stands for, given the type it is to be of.
-    fn tree<'t>(&mut self, ty: &Type, text: &'t str, pointer: &str) -> Option<Tree<'t>> {
+    fn tree<'t>(&mut self, ty: &Type, text: &'t str, at: &At<'_>) -> Option<Tree<'t>> {
         let fault = |decoder: &mut Self, detail: String| {
-            decoder.faults.push(Violation::at(operation::FaultCode::WrongType, pointer, detail));
+            decoder.fault(operation::FaultCode::WrongType, at, detail);
             None
         };
         match ty {
             Type::Entity(id) => {
                 let key = self.plan.model[self.plan.model[*id].key].ty.clone();
-                self.tree(&key, text, pointer)
+                self.tree(&key, text, at)
             }
             Type::Bool | Type::Int(_) | Type::Float(_) => {
                 let scalar = ty.scalar().unwrap_or(operation::Scalar::Text);

@@ -9,7 +9,7 @@ use regex::Regex;
 use rustc_hash::FxHashMap;
 use schema::Schema;
 
-use crate::condition::{BindSource, Binder, World};
+use crate::condition::{BindSource, Binder, World, align};
 use crate::{Caller, CursorKey, Roles};
 
 /// How many compiled statements are kept: shapes that callers made up are many, those that are used are few.
@@ -23,6 +23,8 @@ pub struct Plan {
     pub(crate) model: Arc<Valid<Model>>,
     pub(crate) schema: Arc<Schema>,
     pub(crate) patterns: FxHashMap<FieldId, Regex>,
+    /// Values of fields that are left out, and where their binds come from.
+    pub(crate) defaults: FxHashMap<FieldId, (Expression, Vec<BindSource>)>,
     compiled: Cache<Key, Compiled>,
 }
 
@@ -103,7 +105,20 @@ pub fn compile(model: Arc<Valid<Model>>, schema: Arc<Schema>) -> Plan {
             Some((FieldId(u32::try_from(at).ok()?), regex))
         })
         .collect();
-    Plan { model, schema, patterns, compiled: Cache::new(COMPILED) }
+    let defaults = defaults(World { model: &model, schema: &schema });
+    Plan { model, schema, patterns, defaults, compiled: Cache::new(COMPILED) }
+}
+
+fn defaults(world: World<'_>) -> FxHashMap<FieldId, (Expression, Vec<BindSource>)> {
+    let fields = world.model.fields.iter().enumerate();
+    let lowered = fields.filter_map(|(at, field)| {
+        let Some(model::Default::Expression(expression)) = &field.default else { return None };
+        let mut binder = Binder::default();
+        let lowered = world.lower(expression, &[], &mut binder);
+        let lowered = align(lowered, &expression.ty, &field.ty);
+        Some((FieldId(u32::try_from(at).ok()?), (lowered, binder.sources)))
+    });
+    lowered.collect()
 }
 
 impl Plan {

@@ -12,6 +12,17 @@ pub(crate) struct Grants<'a> {
 }
 
 impl<'a> World<'a> {
+    /// The policies of `action` on a root that are meant for one of the roles.
+    pub(crate) fn policies(
+        &self,
+        root: EntityId,
+        action: Action,
+        roles: Roles,
+    ) -> impl Iterator<Item = &'a Policy> + use<'a> {
+        let policies = self.model[root].policies.iter();
+        policies.filter(move |policy| policy.action == action && reaches(policy, roles))
+    }
+
     /// The grants of `action` on a root. A part's are its root's: ask for the root.
     pub(crate) fn grants(
         &self,
@@ -20,9 +31,8 @@ impl<'a> World<'a> {
         roles: Roles,
         binder: &mut Binder,
     ) -> Grants<'a> {
-        let policies = self.model[root].policies.iter();
-        let grants = policies
-            .filter(|policy| policy.action == action && reaches(policy, roles))
+        let grants = self
+            .policies(root, action, roles)
             .map(|policy| {
                 let condition = match &policy.condition {
                     Some(condition) => self.lower(condition, &[root], binder),
@@ -43,12 +53,20 @@ pub(crate) fn reaches(policy: &Policy, roles: Roles) -> bool {
     })
 }
 
-impl Grants<'_> {
-    /// Whether nothing is granted at all.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.grants.is_empty()
-    }
+/// Whether a policy speaks of a field.
+pub(crate) fn covers_field(policy: &Policy, field: FieldId) -> bool {
+    policy.fields.as_ref().is_none_or(|fields| fields.contains(&field))
+}
 
+/// Whether a policy speaks of a kind of parts.
+pub(crate) fn covers_part(policy: &Policy, part: EntityId) -> bool {
+    match (&policy.fields, &policy.parts) {
+        (_, Some(parts)) if parts.contains(&part) => true,
+        (fields, _) => fields.is_none(),
+    }
+}
+
+impl Grants<'_> {
     /// Where any grant holds: which rows the action reaches at all.
     pub(crate) fn any(&self) -> Expression {
         Expression::any(self.grants.iter().map(|(_, condition)| condition.clone()))
@@ -56,15 +74,12 @@ impl Grants<'_> {
 
     /// Where the action reaches `field`: [`Guard::Always`] means wherever it reaches the row.
     pub(crate) fn field(&self, field: FieldId) -> Guard {
-        self.within(|policy| policy.fields.as_ref().is_none_or(|fields| fields.contains(&field)))
+        self.within(|policy| covers_field(policy, field))
     }
 
     /// The same of a kind of parts.
     pub(crate) fn part(&self, part: EntityId) -> Guard {
-        self.within(|policy| match (&policy.fields, &policy.parts) {
-            (_, Some(parts)) if parts.contains(&part) => true,
-            (fields, _) => fields.is_none(),
-        })
+        self.within(|policy| covers_part(policy, part))
     }
 
     fn within(&self, covers: impl Fn(&Policy) -> bool) -> Guard {

@@ -1,21 +1,23 @@
 //! Writes: a root with its parts created, changed, replaced, deleted; a part added, changed, removed.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use model::{Action, EntityId, FieldId};
+use model::{Action, EntityId, FieldId, Policy};
 use operation::{
     Check, Computed, Create, Delete, Edit, EvaluationFault, Expression, Fault, FaultCode, Flow,
     Guard, Operation, PartChange, PartRow, PartTarget, ReadId, ReferenceRule, Scope, SetColumn,
     TableId, Target, Tree, Value, Violation, Write,
 };
 
-use crate::body::{Decoded, Decoder};
+use crate::body::{At, Decoded, Decoder};
 use crate::condition::{Binder, align};
 use crate::lower::{BodyKind, PartPlace};
 use crate::page::shape_text;
 use crate::plan::{
     Compiled, Key, Plan, Request, TargetTemplate, What, WriteTemplate, mixed_up, refuse,
 };
+use crate::policy::{covers_field, covers_part};
 use crate::shape::wanted;
 use crate::{Caller, Lowered, Reply, Roles, Shape};
 
@@ -32,13 +34,13 @@ impl Plan {
         self.demand(entity, Action::Create, caller)?;
         let request = Request { caller: Some(caller), now, ..Request::default() };
         let mut decoder = Decoder { plan: self, request, faults: Vec::new() };
-        let decoded = decoder.members(entity, body, BodyKind::Create, "", &Value::Null);
+        let mut decoded = decoder.members(entity, body, BodyKind::Create, &At::BODY, &Value::Null);
         let mut row = if matches!(body, Tree::Object(_)) {
-            decoder.row(entity, &decoded, "", &Value::Null)
+            decoder.row(entity, &mut decoded, &At::BODY, &Value::Null)
         } else {
             PartRow::default()
         };
-        let parts = self.all_parts(entity, &decoded, &mut decoder);
+        let mut parts = self.all_parts(entity, &mut decoded, &mut decoder);
         let mut faults = decoder.faults;
         self.deny_fields(entity, Action::Create, &decoded, caller.roles, &mut faults);
         if !faults.is_empty() {
@@ -48,7 +50,6 @@ impl Plan {
             self.write_template(What::Create(entity), entity, &decoded, shape, caller)?;
         let binds = request.binds(&template.sources, 1);
         let target = &template.target;
-        let mut parts = parts;
         let key = row.values.get(target.table.own_key()).cloned().unwrap_or_default();
         for (rows, part) in parts.iter_mut().zip(&target.parts) {
             for (at, row) in rows.iter_mut().enumerate() {
@@ -59,12 +60,14 @@ impl Plan {
                 settle(&mut row.values, &part.computed, &part.checks, &binds, &[], at, &mut faults);
             }
         }
+        // Lent to the evaluation, which wants them side by side, and given back below.
         let part_values: Vec<(TableId, Vec<Vec<Value>>)> = target
             .parts
             .iter()
-            .zip(&parts)
+            .zip(&mut parts)
             .map(|(part, rows)| {
-                (part.table.id, rows.iter().map(|row| row.values.clone()).collect())
+                let values = rows.iter_mut().map(|row| std::mem::take(&mut row.values));
+                (part.table.id, values.collect())
             })
             .collect();
         let part_slices: Vec<(TableId, &[Vec<Value>])> =
@@ -82,9 +85,14 @@ impl Plan {
             return Err(Fault::Invalid(faults));
         }
         let scope = Scope { rows: &[&row.values], binds: &binds, parts: &part_slices };
-        let what = format!("create {} with these values", self.model[entity].name);
-        let guard = decide(&template.guard, &scope, caller, &what)?;
+        let what = || format!("create {} with these values", self.model[entity].name);
+        let guard = decide(&template.guard, &scope, caller, what)?;
         let answer = template.answer.clone().ok_or_else(mixed_up)?;
+        for ((_, values), rows) in part_values.into_iter().zip(&mut parts) {
+            for (row, values) in rows.iter_mut().zip(values) {
+                row.values = values;
+            }
+        }
         Ok(Lowered {
             operation: Operation::Write(Box::new(Write::Create(Create {
                 target: target.clone(),
@@ -115,13 +123,14 @@ impl Plan {
         let key = self.key(entity, key)?;
         let request = Request { caller: Some(caller), now, ..Request::default() };
         let mut decoder = Decoder { plan: self, request, faults: Vec::new() };
-        let decoded = decoder.members(entity, body, BodyKind::Patch, "", &key);
+        let mut decoded = decoder.members(entity, body, BodyKind::Patch, &At::BODY, &key);
         let set = self.set_columns(entity, &decoded);
         let parts = decoded
             .parts
-            .iter()
+            .iter_mut()
             .map(|(part, rows)| {
-                (self.part_position(entity, *part), PartChange::Replace(rows.clone()))
+                let rows = std::mem::take(rows);
+                (self.part_position(entity, *part), PartChange::Replace(rows))
             })
             .collect();
         let mut faults = decoder.faults;
@@ -145,11 +154,11 @@ impl Plan {
         let key = self.key(entity, key)?;
         let request = Request { caller: Some(caller), now, ..Request::default() };
         let mut decoder = Decoder { plan: self, request, faults: Vec::new() };
-        let mut decoded = decoder.members(entity, body, BodyKind::Replace, "", &key);
+        let mut decoded = decoder.members(entity, body, BodyKind::Replace, &At::BODY, &key);
         if matches!(body, Tree::Object(_)) {
             self.fill_replacement(entity, &key, &mut decoded, &mut decoder);
         }
-        let parts = self.all_parts(entity, &decoded, &mut decoder);
+        let parts = self.all_parts(entity, &mut decoded, &mut decoder);
         let parts = parts.into_iter().map(PartChange::Replace).enumerate().collect();
         let mut faults = decoder.faults;
         self.deny_fields(entity, Action::Update, &decoded, caller.roles, &mut faults);
@@ -248,15 +257,16 @@ impl Plan {
         let mut decoder = Decoder { plan: self, request, faults: Vec::new() };
         let change = match (body, &own_key) {
             (Some((body, BodyKind::Create)), _) => {
-                let decoded = decoder.members(part, body, BodyKind::Create, "", &root_key);
+                let mut decoded =
+                    decoder.members(part, body, BodyKind::Create, &At::BODY, &root_key);
                 let row = match body {
-                    Tree::Object(_) => decoder.row(part, &decoded, "", &root_key),
+                    Tree::Object(_) => decoder.row(part, &mut decoded, &At::BODY, &root_key),
                     _ => PartRow::default(),
                 };
                 PartChange::Add(row)
             }
             (Some((body, kind)), Some(key)) => {
-                let mut decoded = decoder.members(part, body, kind, "", &root_key);
+                let mut decoded = decoder.members(part, body, kind, &At::BODY, &root_key);
                 if kind == BodyKind::Replace && matches!(body, Tree::Object(_)) {
                     self.fill_replacement(part, key, &mut decoded, &mut decoder);
                 }
@@ -372,8 +382,7 @@ impl Plan {
 
     /// Refuses where no grant of the action reaches the caller at all.
     fn demand(&self, root: EntityId, action: Action, caller: &Caller) -> Result<(), Fault> {
-        let mut binder = Binder::default();
-        if self.world().grants(root, action, caller.roles, &mut binder).is_empty() {
+        if self.world().policies(root, action, caller.roles).next().is_none() {
             return Err(refuse(caller, &format!("{} {}", action.word(), self.model[root].name)));
         }
         Ok(())
@@ -388,23 +397,22 @@ impl Plan {
         roles: Roles,
         faults: &mut Vec<Violation>,
     ) {
-        let mut binder = Binder::default();
-        let grants = self.world().grants(entity, action, roles, &mut binder);
-        let fields =
-            decoded.given.iter().map(|(field, _)| (grants.field(*field), &self.model[*field].name));
-        let parts = decoded.parts.iter().filter_map(|(part, _)| {
-            self.model.part_of(*part).map(|part_of| (grants.part(*part), &part_of.name))
+        let world = self.world();
+        let granted =
+            |covers: &dyn Fn(&Policy) -> bool| world.policies(entity, action, roles).any(covers);
+        let fields = decoded.given.iter().map(|(field, _)| {
+            (granted(&|policy| covers_field(policy, *field)), &self.model[*field].name)
         });
-        for (guard, name) in fields.chain(parts) {
-            if guard == Guard::Never {
-                let mut pointer = String::new();
-                Violation::push_pointer(&mut pointer, name);
-                faults.push(Violation::at(
-                    FaultCode::FieldForbidden,
-                    pointer,
-                    format!("your roles do not allow you to write `{name}`"),
-                ));
-            }
+        let parts = decoded.parts.iter().filter_map(|(part, _)| {
+            let name = &self.model.part_of(*part)?.name;
+            Some((granted(&|policy| covers_part(policy, *part)), name))
+        });
+        for (_, name) in fields.chain(parts).filter(|(granted, _)| !granted) {
+            faults.push(Violation::at(
+                FaultCode::FieldForbidden,
+                At::BODY.member(name).pointer(),
+                format!("your roles do not allow you to write `{name}`"),
+            ));
         }
     }
 
@@ -428,15 +436,17 @@ impl Plan {
     fn all_parts(
         &self,
         entity: EntityId,
-        decoded: &Decoded,
+        decoded: &mut Decoded,
         decoder: &mut Decoder<'_>,
     ) -> Vec<Vec<PartRow>> {
         let mut all = Vec::new();
         for part in &self.model[entity].parts {
-            let given = decoded.parts.iter().find(|(given, _)| given == part);
-            all.push(given.map_or_else(Vec::new, |(_, rows)| rows.clone()));
+            let given = decoded.parts.iter_mut().find(|(given, _)| given == part);
+            let given = given.map(|(_, rows)| std::mem::take(rows));
+            let missing = given.is_none();
+            all.push(given.unwrap_or_default());
             let Some(part_of) = self.model.part_of(*part) else { continue };
-            if given.is_none() && part_of.minimum > 0 {
+            if missing && part_of.minimum > 0 {
                 decoder.faults.push(Violation::at(
                     FaultCode::Required,
                     format!("/{}", part_of.name),
@@ -462,8 +472,7 @@ impl Plan {
         let mut text = String::from(shape_text(shape));
         text.push('\u{3}');
         for number in fields.iter().map(|f| f.0).chain(parts.iter().map(|p| p.0)) {
-            text.push_str(&number.to_string());
-            text.push('\u{4}');
+            let _ = write!(text, "{number}\u{4}");
         }
         let key = Key { what, roles: caller.roles, text: text.into() };
         self.keep_write(key, || {
@@ -723,19 +732,24 @@ fn evaluation(fault: EvaluationFault, pointer: String) -> Option<Violation> {
 }
 
 /// Decides a guard now if it needs no other table; what remains is for the store.
-fn decide(guard: &Guard, scope: &Scope<'_>, caller: &Caller, what: &str) -> Result<Guard, Fault> {
+fn decide(
+    guard: &Guard,
+    scope: &Scope<'_>,
+    caller: &Caller,
+    what: impl Fn() -> String,
+) -> Result<Guard, Fault> {
     match guard {
         Guard::Always => Ok(Guard::Always),
         Guard::When(condition) if !condition.is_local() => Ok(guard.clone()),
         Guard::When(condition) => match operation::truth(condition, scope) {
             Ok(true) => Ok(Guard::Always),
-            Ok(false) => Err(refuse(caller, what)),
+            Ok(false) => Err(refuse(caller, &what())),
             Err(fault) => match evaluation(fault, String::new()) {
                 Some(violation) => Err(Fault::Invalid(vec![violation])),
                 None => Ok(guard.clone()),
             },
         },
-        Guard::Never => Err(refuse(caller, what)),
+        Guard::Never => Err(refuse(caller, &what())),
     }
 }
 

@@ -350,7 +350,8 @@ impl Exchange<'_> {
         let parameters = Parameters::parse(self.head.uri.query())?;
         let shape = parameters.shape()?;
         let expected = self.expected()?;
-        let bytes = self.collect(body).await?;
+        // Apart, so that what is held while the write is waited for stays below what an allocator hands out at once.
+        let bytes = Box::pin(self.collect(body)).await?;
         let body = parse(&bytes)?;
         let outcome = match (verb, &place) {
             (Verb::Post, Place::Many(resource)) => {
