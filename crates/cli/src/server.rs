@@ -31,8 +31,6 @@ pub(crate) fn runtime(workers: Option<usize>) -> Result<Runtime, Failure> {
     if let Some(workers) = workers {
         builder.worker_threads(workers);
     }
-    // A worker keeps its snapshot of the database from one read to the next, until it goes idle.
-    builder.on_thread_park(store::rest);
     builder.enable_all().thread_name("worker").build().map_err(Failure::Runtime)
 }
 

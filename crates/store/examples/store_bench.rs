@@ -60,18 +60,15 @@ fn main() {
     }
     for (name, options) in [("answers not kept", &plain), ("answers kept", &kept)] {
         for (keys, of) in [("all rows", ROWS), ("5,000 rows", 5_000)] {
-            for wait in [0, 1] {
-                let wait = Duration::from_millis(wait);
-                let store = Store::open(&path, Options { wait, ..options.clone() }).unwrap();
-                let cpu = Cpu::now();
-                let rate = shop.mixed(&store, 32, of);
-                let cpu = cpu.each(rate);
-                let figures = store.statistics();
-                let hits = figures.answer_hits * 100 / (figures.answer_hits + figures.reads).max(1);
-                println!(
-                    "9 reads and 1 write, 32 clients, {name}, {keys}, wait {wait:?}: {rate}/s, {cpu} each, {hits} % hits"
-                );
-            }
+            let store = Store::open(&path, options.clone()).unwrap();
+            let cpu = Cpu::now();
+            let rate = shop.mixed(&store, 32, of);
+            let cpu = cpu.each(rate);
+            let figures = store.statistics();
+            let hits = figures.answer_hits * 100 / (figures.answer_hits + figures.reads).max(1);
+            println!(
+                "9 reads and 1 write, 32 clients, {name}, {keys}: {rate}/s, {cpu} each, {hits} % hits"
+            );
         }
     }
 }
@@ -179,7 +176,6 @@ impl Shop {
             for thread in 0..threads {
                 let (done, count) = (&done, &count);
                 scope.spawn(move || {
-                    store::rest();
                     let mut seed = thread as u64 + 1;
                     let mut read = 0;
                     while !done.load(Ordering::Relaxed) {
@@ -267,10 +263,8 @@ impl Shop {
                 .map(|thread| {
                     let turn = &turn;
                     scope.spawn(move || {
-                        let runtime = tokio::runtime::Builder::new_current_thread()
-                            .on_thread_park(store::rest)
-                            .build()
-                            .unwrap();
+                        let runtime =
+                            tokio::runtime::Builder::new_current_thread().build().unwrap();
                         let local = tokio::task::LocalSet::new();
                         let began = Instant::now();
                         let client = async |client: usize| {

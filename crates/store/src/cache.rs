@@ -24,7 +24,14 @@ use crate::Rows;
 use crate::lower::conditions;
 
 /// Position among the slots.
-pub(crate) type Slot = u16;
+pub(crate) type Slot = u32;
+
+/// How many slots there are, a power of two; each takes eight bytes once it is touched.
+///
+/// What shares a slot by chance makes each other stale. A reader's snapshot ends with the first read that finds one of
+/// its slots touched, so where writes and reads have little in common it lasts for about the square root of so many
+/// reads.
+const SLOTS: usize = 1 << 18;
 
 /// The slot that every answer depends on: it moves when something unknown may have changed anything.
 pub(crate) const EVERYTHING: Slot = 0;
@@ -102,10 +109,8 @@ impl Weighter<Key, Arc<Kept>> for Bytes {
 pub(crate) enum Look {
     /// A valid answer.
     Hit(Rows),
-    /// None; if `keep`, what is read now may be kept under this sequence.
+    /// None.
     Miss {
-        /// The sequence that was current before the read.
-        sequence: u64,
         /// Whether the same was asked for before, so that keeping it pays.
         keep: bool,
     },
@@ -120,7 +125,7 @@ impl Answers {
             .then(|| Cache::with(items, capacity, Bytes, FxBuildHasher, Default::default()));
         let seen = if kept.is_some() { SEEN } else { 0 };
         Self {
-            slots: (0..=usize::from(Slot::MAX)).map(|_| AtomicU64::new(0)).collect(),
+            slots: (0..SLOTS).map(|_| AtomicU64::new(0)).collect(),
             committed: AtomicU64::new(0),
             kept,
             seen: (0..seen).map(|_| AtomicU32::new(0)).collect(),
@@ -133,12 +138,10 @@ impl Answers {
 
     /// Looks for a valid answer.
     pub fn look(&self, id: ReadId, binds: &[Value]) -> Look {
-        // Taken before anything else: what is read later is at least as new.
-        let sequence = self.committed.load(Ordering::SeqCst);
-        let Some(kept) = &self.kept else { return Look::Miss { sequence, keep: false } };
+        let Some(kept) = &self.kept else { return Look::Miss { keep: false } };
         let key = KeyRef { id, binds };
         let stale = match kept.get(&key) {
-            Some(answer) if answer.slots.iter().all(|slot| self.slot(*slot) <= answer.sequence) => {
+            Some(answer) if self.unmoved(&answer.slots, answer.sequence) => {
                 self.hits.fetch_add(1, Ordering::Relaxed);
                 return Look::Hit(answer.rows.clone());
             }
@@ -149,7 +152,7 @@ impl Answers {
         // the second time on that it is asked for, so that questions which never come back push nothing out
         // and cost one load and one store.
         let room = self.room.load(Ordering::Relaxed);
-        Look::Miss { sequence, keep: stale || room || self.seen_before(&key) }
+        Look::Miss { keep: stale || room || self.seen_before(&key) }
     }
 
     /// Keeps an answer.
@@ -160,7 +163,7 @@ impl Answers {
             Rows::Page { json, .. } => json.len(),
         };
         // An answer that is stale already would only push out others.
-        if length > LONGEST || slots.iter().any(|slot| self.slot(*slot) > sequence) {
+        if length > LONGEST || !self.unmoved(slots, sequence) {
             return;
         }
         let texts: usize = binds
@@ -183,10 +186,15 @@ impl Answers {
         }
     }
 
+    /// Whether none of these slots is newer than `sequence`.
+    pub fn unmoved(&self, slots: &[Slot], sequence: u64) -> bool {
+        slots.iter().all(|slot| self.slot(*slot) <= sequence)
+    }
+
     /// Before a commit: these slots will be as new as `sequence`.
     pub fn touch(&self, slots: &[Slot], sequence: u64) {
         for slot in slots {
-            if let Some(slot) = self.slots.get(usize::from(*slot)) {
+            if let Some(slot) = self.slots.get(*slot as usize) {
                 slot.store(sequence, Ordering::SeqCst);
             }
         }
@@ -214,7 +222,7 @@ impl Answers {
     }
 
     fn slot(&self, slot: Slot) -> u64 {
-        self.slots.get(usize::from(slot)).map_or(u64::MAX, |slot| slot.load(Ordering::SeqCst))
+        self.slots.get(slot as usize).map_or(u64::MAX, |slot| slot.load(Ordering::SeqCst))
     }
 
     /// Whether this question was asked lately.
@@ -305,7 +313,7 @@ fn hash_of(table: &str, column: &str, kind: u8) -> u64 {
 fn fold(hash: u64) -> Slot {
     let mixed = hash.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     // Slot 0 is taken.
-    ((mixed >> 48) as Slot).max(1)
+    ((mixed >> (64 - SLOTS.trailing_zeros())) as Slot).max(1)
 }
 
 /// What a compiled read depends on, as far as the template tells.

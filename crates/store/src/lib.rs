@@ -16,4 +16,4 @@ mod store;
 pub use fault::StoreFault;
 pub use options::Options;
 pub use rows::{Row, Rows, Written};
-pub use store::{Loaded, Statistics, Store, rest};
+pub use store::{Loaded, Statistics, Store};

@@ -11,6 +11,7 @@ mod delete;
 mod diagnose;
 mod edit;
 mod functions;
+mod queue;
 mod reader;
 mod schema;
 mod session;
@@ -21,7 +22,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use operation::{Fault, Read, Table, Value, Write};
@@ -30,15 +31,13 @@ use tokio::sync::oneshot;
 
 use crate::cache::{Answers, Look};
 use crate::{Options, Rows, Statistics, StoreFault, Written};
-pub(crate) use reader::rest;
-use session::Reply;
-use writer::Job;
+use queue::{Done, Pending, Queue, Refused};
+use reader::Readers;
 
 /// An SQLite database.
 #[derive(Debug)]
 pub struct Sqlite {
     shared: Arc<Shared>,
-    jobs: RwLock<Option<SyncSender<Job>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -48,9 +47,11 @@ struct Shared {
     path: PathBuf,
     options: Options,
     answers: Answers,
+    queue: Queue,
     /// Counts schema changes; what was prepared under another count is stale.
     generation: AtomicU64,
-    /// Whether anything was read since the last commit.
+    readers: Readers,
+    /// Whether the database was read since the last commit.
     reading: AtomicBool,
     /// Entities by stored name, for messages.
     entities: RwLock<HashMap<String, String>>,
@@ -59,7 +60,6 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Counts {
-    queue: AtomicU64,
     overloaded: AtomicU64,
     commits: AtomicU64,
     writes: AtomicU64,
@@ -71,19 +71,25 @@ struct Counts {
 
 /// A place in the writer's queue.
 pub(crate) struct Ticket {
-    reply: oneshot::Receiver<Result<Reply, Fault>>,
+    reply: oneshot::Receiver<Done>,
 }
 
 impl Ticket {
     /// The outcome, after the commit.
     pub async fn wait(self) -> Result<Written, Fault> {
-        self.reply.await.unwrap_or_else(|_| Err(closed())).and_then(Reply::render)
+        self.reply.await.map_err(|_| closed()).and_then(written)
     }
 
     /// The same, blocking.
     pub fn wait_blocking(self) -> Result<Written, Fault> {
-        self.reply.blocking_recv().unwrap_or_else(|_| Err(closed())).and_then(Reply::render)
+        self.reply.blocking_recv().map_err(|_| closed()).and_then(written)
     }
+}
+
+/// Writes the answer, on the thread of whoever asked.
+fn written(done: Done) -> Result<Written, Fault> {
+    let Done { write, outcome } = done;
+    outcome?.render(&write)
 }
 
 fn closed() -> Fault {
@@ -94,55 +100,41 @@ impl Sqlite {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, StoreFault> {
         connection::assert_version()?;
         let connection = connection::open_writing(path, &options)?;
-        let (sender, receiver) = sync_channel(options.queue);
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),
+            queue: Queue::new(options.queue),
             options,
             generation: AtomicU64::new(0),
+            readers: Readers::default(),
             reading: AtomicBool::new(false),
             entities: RwLock::default(),
             counts: Counts::default(),
         });
-        let writer = writer::start(connection, shared.clone(), receiver)?;
-        Ok(Self { shared, jobs: RwLock::new(Some(sender)), writer: Mutex::new(Some(writer)) })
+        let writer = writer::start(connection, shared.clone())?;
+        Ok(Self { shared, writer: Mutex::new(Some(writer)) })
     }
 
     pub(crate) fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         let answers = &self.shared.answers;
-        let (sequence, keep) = match answers.look(read.id, binds) {
+        let keep = match answers.look(read.id, binds) {
             Look::Hit(rows) => return Ok(rows),
-            Look::Miss { sequence, keep } => (sequence, keep),
+            Look::Miss { keep } => keep,
         };
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
-        reader::with_snapshot(&self.shared, |reads| {
-            let rows = reads.read(read, binds, keep)?;
-            if keep {
-                answers.keep(read.id, binds, &rows, reads.slots(), sequence);
-            }
-            Ok(rows)
-        })
+        reader::with_reader(&self.shared, |reader| reader.read(&self.shared, read, binds, keep))
     }
 
     pub(crate) fn enqueue(&self, write: Write) -> Result<Ticket, Fault> {
         let (sender, reply) = oneshot::channel();
-        let job = Job::Write(Box::new(write), sender);
-        let jobs = self.jobs.read();
-        let jobs = jobs.as_ref().ok_or_else(closed)?;
-        let counts = &self.shared.counts;
-        counts.queue.fetch_add(1, Ordering::Relaxed);
-        match jobs.try_send(job) {
+        let pending = Pending { write: Box::new(write), reply: sender, outcome: None };
+        match self.shared.queue.put(pending) {
             Ok(()) => Ok(Ticket { reply }),
-            Err(refused) => {
-                counts.queue.fetch_sub(1, Ordering::Relaxed);
-                Err(match refused {
-                    TrySendError::Full(_) => {
-                        counts.overloaded.fetch_add(1, Ordering::Relaxed);
-                        Fault::Overloaded { retry_after: 1 }
-                    }
-                    TrySendError::Disconnected(_) => closed(),
-                })
+            Err(Refused::Full) => {
+                self.shared.counts.overloaded.fetch_add(1, Ordering::Relaxed);
+                Err(Fault::Overloaded { retry_after: 1 })
             }
+            Err(Refused::Closed) => Err(closed()),
         }
     }
 
@@ -155,7 +147,7 @@ impl Sqlite {
     }
 
     pub(crate) fn ping(&self) -> Result<(), Fault> {
-        reader::with_reads(&self.shared, |reads| reads.ping())
+        reader::with_reader(&self.shared, reader::Reader::ping)
     }
 
     pub(crate) fn statistics(&self) -> Statistics {
@@ -163,7 +155,7 @@ impl Sqlite {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
         let (answer_hits, answer_misses, answer_bytes) = self.shared.answers.figures();
         Statistics {
-            queue: get(&counts.queue),
+            queue: self.shared.queue.len() as u64,
             overloaded: get(&counts.overloaded),
             commits: get(&counts.commits),
             writes: get(&counts.writes),
@@ -178,8 +170,7 @@ impl Sqlite {
     }
 
     pub(crate) fn close(&self) {
-        // Without a sender the writer's queue ends where it ends, and the writer with it.
-        drop(self.jobs.write().take());
+        self.shared.queue.close();
         if let Some(writer) = self.writer.lock().take() {
             // A panic of the writer was answered request by request; nothing is left to say here.
             let _ = writer.join();
@@ -188,10 +179,9 @@ impl Sqlite {
 
     /// Runs something while the writer stands still and nothing kept is valid.
     fn alone<T>(&self, action: impl FnOnce() -> Result<T, StoreFault>) -> Result<T, StoreFault> {
-        let jobs = self.jobs.read().clone().ok_or(StoreFault::Closed)?;
         let (ready, is_ready) = sync_channel(1);
         let (done, is_done) = sync_channel::<()>(1);
-        jobs.send(Job::StandStill { ready, done: is_done }).map_err(|_| StoreFault::Closed)?;
+        self.shared.queue.put_still(ready, is_done).map_err(|_| StoreFault::Closed)?;
         is_ready.recv().map_err(|_| StoreFault::Closed)?;
         let outcome = action();
         drop(done);

@@ -16,15 +16,6 @@ pub enum Store {
     Sqlite(Arc<Sqlite>),
 }
 
-/// Says that this thread goes idle: snapshots that it keeps are given back.
-///
-/// A thread that has called this once keeps its snapshot from one read to the next while nobody commits, which
-/// saves two system calls a read; so call it whenever the thread is about to sleep (tokio: `on_thread_park`). A
-/// snapshot kept by a sleeping thread would keep the write-ahead log from shrinking.
-pub fn rest() {
-    crate::sqlite::rest();
-}
-
 /// What a load brought in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Loaded {

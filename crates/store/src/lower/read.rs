@@ -70,7 +70,8 @@ impl Select {
         }
         let mut columns = Columns { read, wanted: Vec::new(), parts: Vec::new() };
         let shape = columns.shape(&read.output, 0)?;
-        let version = match read.table.version {
+        // The rows of a page go without: their index need not hold it, and may then serve without the rows.
+        let version = match read.table.version.filter(|_| read.cardinality == Cardinality::One) {
             Some(column) => Some(columns.column(0, column)?.at),
             None => None,
         };

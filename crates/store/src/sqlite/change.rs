@@ -1,6 +1,7 @@
 //! Rows on their way into the database: what was, what shall be, and what stands in between.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use operation::{
     Check, Computed, EvaluationFault, Fault, FaultCode, Flow, Guard, PartTarget, ReferenceRule,
@@ -21,9 +22,9 @@ pub(crate) struct Change<'t> {
     /// The row before; `None` for a new one.
     pub old: Option<Vec<Value>>,
     /// The row after; `None` for one that goes.
-    pub new: Option<Vec<Value>>,
+    pub new: Option<Cow<'t, [Value]>>,
     /// The columns that the caller named.
-    pub named: Vec<usize>,
+    pub named: Cow<'t, [usize]>,
 }
 
 /// Where a row stands in the request's body.
@@ -224,7 +225,7 @@ impl Session<'_> {
     pub fn apply(&mut self, changes: &mut [Change<'_>]) -> Result<(), Failure> {
         // Rows of one root may swap unique values. Those that cannot be referred to are then taken out and put
         // back, so that no order of changes collides with itself.
-        let mut put_back = HashSet::new();
+        let mut put_back = BTreeSet::new();
         for (at, change) in changes.iter().enumerate() {
             if let (Some(old), Some(new)) = (&change.old, &change.new)
                 && change.place.at > 0
@@ -268,12 +269,14 @@ impl Session<'_> {
             }
             let table = change.place.table;
             if let (Some(column), Some(key)) = (table.root, &root_key)
-                && let Some(value) = new.get_mut(column)
+                && let Some(value) = new.to_mut().get_mut(column)
             {
                 *value = Value::clone(key);
             }
             let number = self.insert(change.place, new)?;
-            if let Some(value) = table.auto.and_then(|column| new.get_mut(column)) {
+            if let Some(column) = table.auto
+                && let Some(value) = new.to_mut().get_mut(column)
+            {
                 *value = Value::Int(number);
                 if change.place.at == 0 {
                     root_key = Some(Value::Int(number));

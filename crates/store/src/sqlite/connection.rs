@@ -72,7 +72,9 @@ fn open(path: &Path, options: &Options, flags: OpenFlags) -> rusqlite::Result<Co
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    // A plan that may depend on the values bound is made anew whenever they change, at many times the cost of a read.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(options.statements);
     functions::register(&connection)?;
     Ok(connection)
 }

@@ -1,13 +1,17 @@
 //! New roots.
 
+use std::borrow::Cow;
+
 use operation::{Check, Create, Fault, Guard, Scope, Target, Value};
 
 use super::change::{Change, PartRows, Pointer, broken, check_row, count_parts, rules};
-use super::session::{Failure, Place, Reply, Session};
+use super::session::{Failure, Left, Place, Reply, Session, draws_on_row, version_of};
 use crate::lower::ill_formed;
 
 impl Session<'_> {
-    pub fn create(&mut self, create: &Create) -> Result<Reply, Fault> {
+    pub fn create(&mut self, create: &mut Create) -> Result<Reply, Fault> {
+        complete(create);
+        let create = &*create;
         let target = &*create.target;
         let mut changes = changes(create);
         let mut found = Vec::new();
@@ -22,27 +26,30 @@ impl Session<'_> {
             Ok(()) => {}
             Err(Failure::Fault(fault)) => return Err(fault),
             Err(Failure::Constraint(reason)) => {
-                self.undo().map_err(|error| super::connection::fault_of(&error))?;
+                if !is_one_statement(create) {
+                    self.undo().map_err(|error| super::connection::fault_of(&error))?;
+                }
                 return Err(self.diagnose(target, &changes, found, &reason));
             }
         }
         self.decide_late(create, &changes)?;
-        let mut rows = changes.into_iter();
-        let row = rows.next().and_then(|root| root.new).ok_or_else(|| ill_formed("no root"))?;
-        let table = &target.table;
+        let root = changes.into_iter().next().and_then(|root| root.new);
+        let row = root.ok_or_else(|| ill_formed("no root"))?;
+        let table = &*target.table;
+        if matches!(row, Cow::Borrowed(_)) && draws_on_row(&create.answer, table) {
+            return Ok(Reply::Created);
+        }
         let key = row.get(table.own_key()).cloned().unwrap_or_default();
-        let version = table.version.and_then(|at| row.get(at)).and_then(Value::as_int).unwrap_or(0);
-        let row = Some((&**table, row));
+        let version = version_of(table, &row);
+        let row = Some((table, row.into_owned()));
         let answer = self.answer(&create.answer, create.binds.clone(), &key, None, row)?;
-        Ok(Reply { key, version, part_key: None, answer })
+        Ok(Reply::Left(Left { key, version, part_key: None, answer }))
     }
 
     /// What could not be decided before the row was stored: the guard, and checks that look into other tables.
     fn decide_late(&self, create: &Create, changes: &[Change<'_>]) -> Result<(), Fault> {
         let target = &*create.target;
-        let asks = |checks: &[Check]| checks.iter().any(|check| !check.expression.is_local());
-        let late = asks(&target.checks) || target.parts.iter().any(|part| asks(&part.checks));
-        if create.guard == Guard::Always && !late {
+        if create.guard == Guard::Always && !checks_late(target) {
             return Ok(());
         }
         let Some(root) = changes.first().and_then(|root| root.new.as_deref()) else {
@@ -54,7 +61,8 @@ impl Session<'_> {
             .enumerate()
             .map(|(i, part)| {
                 let rows = changes.iter().filter(|change| change.place.at == i + 1);
-                (part.table.id, rows.filter_map(|change| change.new.clone()).collect::<Vec<_>>())
+                let rows = rows.filter_map(|change| change.new.as_deref().map(<[Value]>::to_vec));
+                (part.table.id, rows.collect::<Vec<_>>())
             })
             .collect();
         let parts: PartRows<'_> = parts.iter().map(|(id, rows)| (*id, rows.as_slice())).collect();
@@ -96,38 +104,60 @@ impl Session<'_> {
     }
 }
 
-fn changes(create: &Create) -> Vec<Change<'_>> {
-    let target: &Target = &create.target;
-    let root = Place { target: target.id, at: 0, table: &target.table };
-    let key = create.row.values.get(target.table.own_key()).filter(|key| !key.is_null());
-    let mut changes = vec![Change {
-        place: root,
-        pointer: Pointer::Body,
-        old: None,
-        new: Some(create.row.values.clone()),
-        named: create.row.named.clone(),
-    }];
-    for (i, (part, rows)) in target.parts.iter().zip(&create.parts).enumerate() {
-        let place = Place { target: target.id, at: i + 1, table: &part.table };
-        for (index, row) in rows.iter().enumerate() {
-            let mut values = row.values.clone();
-            let own_key = part.table.own_key();
+/// Whether a check can be decided only by the database, of the stored row.
+fn checks_late(target: &Target) -> bool {
+    let asks = |checks: &[Check]| checks.iter().any(|check| !check.expression.is_local());
+    asks(&target.checks) || target.parts.iter().any(|part| asks(&part.checks))
+}
+
+/// Whether one `INSERT` does it, and nothing can fail after that.
+pub(crate) fn is_one_statement(create: &Create) -> bool {
+    create.parts.iter().all(Vec::is_empty)
+        && create.guard == Guard::Always
+        && !checks_late(&create.target)
+        && draws_on_row(&create.answer, &create.target.table)
+}
+
+/// Fills in the positions of parts, and the root's key where it is known before the write.
+fn complete(create: &mut Create) {
+    let table = &create.target.table;
+    let key = create.row.values.get(table.own_key()).filter(|key| !key.is_null());
+    for (part, rows) in create.target.parts.iter().zip(&mut create.parts) {
+        for (index, row) in rows.iter_mut().enumerate() {
             if part.positional
-                && let Some(position) = values.get_mut(own_key)
+                && let Some(position) = row.values.get_mut(part.table.own_key())
             {
                 *position = Value::Int(i64::try_from(index).unwrap_or(i64::MAX - 1) + 1);
             }
             if let (Some(key), Some(column)) = (key, part.table.root)
-                && let Some(value) = values.get_mut(column)
+                && let Some(value) = row.values.get_mut(column)
             {
-                *value = key.clone();
+                value.clone_from(key);
             }
+        }
+    }
+}
+
+fn changes(create: &Create) -> Vec<Change<'_>> {
+    let target: &Target = &create.target;
+    let root = Place { target: target.id, at: 0, table: &target.table };
+    let mut changes = Vec::with_capacity(1 + create.parts.iter().map(Vec::len).sum::<usize>());
+    changes.push(Change {
+        place: root,
+        pointer: Pointer::Body,
+        old: None,
+        new: Some(Cow::Borrowed(&create.row.values)),
+        named: Cow::Borrowed(&create.row.named),
+    });
+    for (i, (part, rows)) in target.parts.iter().zip(&create.parts).enumerate() {
+        let place = Place { target: target.id, at: i + 1, table: &part.table };
+        for (index, row) in rows.iter().enumerate() {
             changes.push(Change {
                 place,
                 pointer: Pointer::Row { part: &part.name, index },
                 old: None,
-                new: Some(values),
-                named: row.named.clone(),
+                new: Some(Cow::Borrowed(&row.values)),
+                named: Cow::Borrowed(&row.named),
             });
         }
     }

@@ -1,15 +1,17 @@
 //! The end of roots.
 
+use std::borrow::Cow;
+
 use operation::{Delete, Fault, FaultCode, OnDelete, Table, Value, Violation};
 
 use super::change::{Change, Pointer};
 use super::connection::fault_of;
 use super::edit::{expected, forbidden};
-use super::session::{Answer, Failure, Place, Reply, Session};
+use super::session::{Answer, Failure, Left, Place, Session};
 use crate::lower::ill_formed;
 
 impl Session<'_> {
-    pub fn delete_root(&mut self, delete: &Delete) -> Result<Reply, Fault> {
+    pub fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
         let target = &*delete.target;
         let place = Place { target: target.id, at: 0, table: &target.table };
         let old = self.seen(place, &target.visible, &delete.key, &delete.binds)?;
@@ -37,7 +39,7 @@ impl Session<'_> {
             }
         }
         let key = delete.key.clone();
-        Ok(Reply { key, version, part_key: None, answer: Answer::Ready(None) })
+        Ok(Left { key, version, part_key: None, answer: Answer::Ready(None) })
     }
 
     /// Rows whose reference the database is about to clear change by that: their version says so.
@@ -81,5 +83,5 @@ impl Session<'_> {
 }
 
 fn gone(place: Place<'_>, old: Vec<Value>) -> Change<'_> {
-    Change { place, pointer: Pointer::Body, old: Some(old), new: None, named: Vec::new() }
+    Change { place, pointer: Pointer::Body, old: Some(old), new: None, named: Cow::default() }
 }

@@ -1,5 +1,6 @@
 //! Changes of roots and of their parts.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use operation::{
@@ -12,7 +13,7 @@ use super::change::{
     transitions,
 };
 use super::connection::fault_of;
-use super::session::{Failure, Place, Reply, Session};
+use super::session::{Failure, Left, Place, Session};
 use crate::lower::ill_formed;
 
 /// The parts of one kind, as they will be.
@@ -23,7 +24,7 @@ struct Kept {
 }
 
 impl Session<'_> {
-    pub fn edit(&mut self, edit: &Edit) -> Result<Reply, Fault> {
+    pub fn edit(&mut self, edit: &Edit) -> Result<Left, Fault> {
         let target = &*edit.target;
         let place = Place { target: target.id, at: 0, table: &target.table };
         let old = self.seen(place, &target.visible, &edit.key, &edit.binds)?;
@@ -52,7 +53,13 @@ impl Session<'_> {
         compute(&target.computed, &mut new, &[], &edit.binds, &parts, name)?;
 
         let named = edit.set.iter().filter(|set| set.named).map(|set| set.column).collect();
-        let root = Change { place, pointer: Pointer::Body, old: Some(old), new: Some(new), named };
+        let root = Change {
+            place,
+            pointer: Pointer::Body,
+            old: Some(old),
+            new: Some(Cow::Owned(new)),
+            named: Cow::Owned(named),
+        };
         changes.insert(0, root);
 
         let mut later = Vec::new();
@@ -78,7 +85,9 @@ impl Session<'_> {
                 return Err(self.diagnose(target, &changes, found, &reason));
             }
         }
-        let Some(new) = changes[0].new.clone() else { return Err(ill_formed("no root")) };
+        let Some(new) = changes[0].new.as_deref().map(<[Value]>::to_vec) else {
+            return Err(ill_formed("no root"));
+        };
         if !self.allows(&edit.guard_after, place.table, &new, &edit.binds, &parts)? {
             return Err(forbidden(place, "change it so that it is no longer yours to change:"));
         }
@@ -138,7 +147,11 @@ impl Session<'_> {
                 rows.retain(|row| !same_key(&part.table, row, old));
             }
         }
-        rows.extend(changes[first..].iter().filter_map(|change| change.new.clone()));
+        rows.extend(
+            changes[first..]
+                .iter()
+                .filter_map(|change| change.new.as_deref().map(<[Value]>::to_vec)),
+        );
         count_parts(part, rows.len(), found);
         kept.push(Kept { part: at, rows });
         Ok(())
@@ -156,6 +169,7 @@ impl Session<'_> {
             let Some(new) = &mut change.new else { continue };
             let computed = rules(target, change.place.at).computed;
             let (table, pointer) = (change.place.table, change.pointer);
+            let new = new.to_mut();
             let before = new.clone();
             let name = |column| pointer.field(field_of(table, column));
             compute(computed, new, &[root], binds, &Vec::new(), name)?;
@@ -214,13 +228,13 @@ impl Session<'_> {
         changes: &[Change<'_>],
         root: Vec<Value>,
         version: i64,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<Left, Fault> {
         let target = &*edit.target;
         let single = match edit.parts.as_slice() {
             [(at, PartChange::Add(_) | PartChange::Set { .. })] => changes
                 .iter()
                 .find(|change| change.place.at == at + 1)
-                .and_then(|change| Some((change.place.table, change.new.clone()?))),
+                .and_then(|change| Some((change.place.table, change.new.as_deref()?.to_vec()))),
             _ => None,
         };
         let part_key = single.as_ref().and_then(|(table, row)| row.get(table.own_key())).cloned();
@@ -230,7 +244,7 @@ impl Session<'_> {
         };
         let row = if answer_key.is_some() { single } else { Some((&*target.table, root)) };
         let answer = self.answer(&edit.answer, edit.binds.clone(), &edit.key, answer_key, row)?;
-        Ok(Reply { key: edit.key.clone(), version, part_key, answer })
+        Ok(Left { key: edit.key.clone(), version, part_key, answer })
     }
 }
 
@@ -279,8 +293,8 @@ impl<'t> Changing<'t> {
                 place: self.place,
                 pointer,
                 old: known.get(&key).filter(|_| !fresh).map(|row| (*row).clone()),
-                new: Some(new),
-                named: row.named.clone(),
+                new: Some(Cow::Owned(new)),
+                named: Cow::Borrowed(&row.named),
             });
         }
         for old in before {
@@ -290,15 +304,15 @@ impl<'t> Changing<'t> {
         }
     }
 
-    fn add(&self, before: &[Vec<Value>], row: &PartRow, changes: &mut Vec<Change<'t>>) {
+    fn add(&self, before: &[Vec<Value>], row: &'t PartRow, changes: &mut Vec<Change<'t>>) {
         let last = before.last().and_then(|row| row.get(self.own_key())).and_then(Value::as_int);
         let position = usize::try_from(last.unwrap_or(0)).unwrap_or(before.len()) + 1;
         changes.push(Change {
             place: self.place,
             pointer: Pointer::Body,
             old: None,
-            new: Some(self.row(&row.values, position)),
-            named: row.named.clone(),
+            new: Some(Cow::Owned(self.row(&row.values, position))),
+            named: Cow::Borrowed(&row.named),
         });
     }
 
@@ -317,7 +331,7 @@ impl<'t> Changing<'t> {
             place: self.place,
             pointer: Pointer::Body,
             old: Some(old.clone()),
-            new: Some(new),
+            new: Some(Cow::Owned(new)),
             named: set.iter().filter(|set| set.named).map(|set| set.column).collect(),
         });
         Ok(())
@@ -343,8 +357,8 @@ impl<'t> Changing<'t> {
                     place: self.place,
                     pointer: Pointer::Body,
                     old: Some(old.clone()),
-                    new: Some(new),
-                    named: Vec::new(),
+                    new: Some(Cow::Owned(new)),
+                    named: Cow::default(),
                 });
                 at += 1;
             }
@@ -361,7 +375,7 @@ impl<'t> Changing<'t> {
             pointer: Pointer::Body,
             old: Some(old.to_vec()),
             new: None,
-            named: Vec::new(),
+            named: Cow::default(),
         }
     }
 

@@ -1,14 +1,15 @@
 //! Reads: prepared once for each connection, rows written straight from SQLite's columns as JSON.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use operation::{Cardinality, Dialect, Fault, Read, ReadId, Value};
+use parking_lot::Mutex;
+use rusqlite::Connection;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Statement};
 use rustc_hash::FxHashMap;
 
 use super::Shared;
@@ -18,39 +19,21 @@ use crate::cache::{ColumnSlots, Dependencies, Gathered, Slot};
 use crate::lower::{Member, Select, Shape};
 use crate::{Row, Rows};
 
-/// The prepared reads of one connection.
-pub(crate) struct Reads<'c> {
-    connection: &'c Connection,
-    known: FxHashMap<ReadId, (u64, Prepared<'c>)>,
+/// Reads as statements of one connection: what is known of them, and room to write answers. The statements
+/// themselves are in the connection's own cache.
+pub(crate) struct Reads {
+    known: FxHashMap<ReadId, (u64, Prepared)>,
     most: usize,
     clock: u64,
     buffer: Vec<u8>,
     gathered: Gathered,
-    view: View,
 }
-
-/// What a connection sees, and how.
-#[derive(Debug, Clone, Copy)]
-struct View {
-    /// The commit sequence when its last snapshot was taken; the snapshot may be newer, never older.
-    sequence: u64,
-    /// Bytes of the file to map while nobody commits.
-    mappable: u64,
-    /// Whether the file is mapped.
-    mapped: bool,
-    /// Reads since the last commit, while the file is not mapped.
-    calm: u32,
-}
-
-/// After this many reads without a commit in between the file is mapped again.
-const CALM: u32 = 4_096;
 
 /// A read as a statement, with the statements of its parts.
-struct Prepared<'c> {
-    statement: Statement<'c>,
+struct Prepared {
     select: Select,
     dependencies: Dependencies,
-    parts: Vec<Prepared<'c>>,
+    parts: Vec<Prepared>,
     cardinality: Cardinality,
     root_bind: Option<usize>,
     /// How many binds of the caller the statement takes.
@@ -92,76 +75,36 @@ fn slot_of(slots: ColumnSlots, value: ValueRef<'_>) -> Slot {
     }
 }
 
-impl<'c> Reads<'c> {
-    /// Nothing prepared yet; at most `most` reads stay prepared.
-    pub fn new(connection: &'c Connection, most: usize) -> Self {
+impl Reads {
+    /// Nothing known yet; at most `most` reads stay known.
+    pub fn new(most: usize) -> Self {
         Self {
-            connection,
             known: FxHashMap::default(),
             most,
             clock: 0,
             buffer: Vec::new(),
             gathered: Gathered::default(),
-            view: View { sequence: 0, mappable: 0, mapped: false, calm: 0 },
         }
     }
 
-    /// Makes sure that the next read sees everything up to the commit `sequence`, at the least cost. Answers
-    /// whether commits have come since the last read.
-    ///
-    /// Two system calls take a snapshot and give it back, more than the look-up of a row costs. A thread that
-    /// says when it goes idle (see [`rest`]) therefore keeps its snapshot from one read to the next while nobody
-    /// commits. And each new snapshot makes SQLite give up its mapping of the file, which costs more to set up
-    /// again than the few pages of a read cost to copy: while commits come, pages are copied.
-    fn refresh(&mut self, sequence: u64) -> rusqlite::Result<bool> {
-        let view = &mut self.view;
-        let moved = view.sequence != sequence;
-        if moved {
-            view.sequence = sequence;
-            view.calm = 0;
-            if !self.connection.is_autocommit() {
-                self.connection.prepare_cached("COMMIT")?.execute([])?;
-            }
-            if view.mapped {
-                view.mapped = false;
-                self.connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
-            }
-        } else if !view.mapped && view.mappable > 0 {
-            view.calm += 1;
-            if view.calm == CALM {
-                view.mapped = true;
-                if !self.connection.is_autocommit() {
-                    self.connection.prepare_cached("COMMIT")?.execute([])?;
-                }
-                let bytes = i64::try_from(view.mappable).unwrap_or(i64::MAX);
-                self.connection.pragma_update_and_check(None, "mmap_size", bytes, |_| Ok(()))?;
-            }
-        }
-        if RESTS.get() && self.connection.is_autocommit() {
-            self.connection.prepare_cached("BEGIN")?.execute([])?;
-        }
-        Ok(moved)
-    }
-
-    /// Gives a snapshot back.
-    fn rest(&self) {
-        if !self.connection.is_autocommit() {
-            // What cannot be ended now is ended by the next refresh, or shows itself there.
-            let _ = self.connection.prepare_cached("COMMIT").and_then(|mut end| end.execute([]));
-        }
-    }
-
-    /// Forgets every prepared statement.
-    pub fn clear(&mut self) {
+    /// Forgets every read, and the connection's statements with them.
+    pub fn clear(&mut self, connection: &Connection) {
         self.known.clear();
+        connection.flush_prepared_statement_cache();
     }
 
     /// Executes a read; with `gather`, the slots it depends on can be asked for afterwards.
-    pub fn read(&mut self, read: &Read, binds: &[Value], gather: bool) -> Result<Rows, Fault> {
+    pub fn read(
+        &mut self,
+        connection: &Connection,
+        read: &Read,
+        binds: &[Value],
+        gather: bool,
+    ) -> Result<Rows, Fault> {
         self.clock += 1;
         if !self.known.contains_key(&read.id) {
             self.make_room();
-            let prepared = prepare(self.connection, read)?;
+            let prepared = prepare(connection, read)?;
             self.known.insert(read.id, (self.clock, prepared));
         }
         let Some((used, prepared)) = self.known.get_mut(&read.id) else {
@@ -171,7 +114,7 @@ impl<'c> Reads<'c> {
         self.buffer.clear();
         self.gathered.reset(gather);
         let binds = Binds { values: binds, around: None };
-        let outcome = prepared.run(&binds, &mut self.buffer, &mut self.gathered)?;
+        let outcome = prepared.run(connection, &binds, &mut self.buffer, &mut self.gathered)?;
         let json = Bytes::copy_from_slice(&self.buffer);
         if self.buffer.capacity() > LARGE {
             // One large answer must not cost every thread its size for good.
@@ -186,18 +129,8 @@ impl<'c> Reads<'c> {
         })
     }
 
-    /// Whether the database answers.
-    pub fn ping(&mut self) -> Result<(), Fault> {
-        let answer =
-            self.connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()));
-        match answer {
-            Ok(()) | Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
-            Err(error) => Err(fault_of(&error)),
-        }
-    }
-
-    /// What the last read depends on.
-    pub fn slots(&self) -> &[Slot] {
+    /// What the last read depends on, if it was asked to gather that.
+    fn slots(&self) -> &[Slot] {
         self.gathered.slots()
     }
 
@@ -215,10 +148,10 @@ impl<'c> Reads<'c> {
 /// Buffers larger than this are given back, in bytes.
 const LARGE: usize = 1 << 20;
 
-fn prepare<'c>(connection: &'c Connection, read: &Read) -> Result<Prepared<'c>, Fault> {
+fn prepare(connection: &Connection, read: &Read) -> Result<Prepared, Fault> {
     let select = Select::of(read, Dialect::Sqlite)?;
-    let statement = match connection.prepare(&select.text) {
-        Ok(statement) => statement,
+    let parameters = match connection.prepare_cached(&select.text) {
+        Ok(statement) => statement.parameter_count(),
         // An index that cannot serve the filter, or is not there yet, is a hint that does not fit.
         Err(_) if read.index.is_some() => {
             let free = Read { index: None, ..read.clone() };
@@ -226,10 +159,6 @@ fn prepare<'c>(connection: &'c Connection, read: &Read) -> Result<Prepared<'c>, 
         }
         Err(error) => return Err(fault_of(&error)),
     };
-    let mut statement = statement;
-    for (at, value) in &select.constants {
-        statement.raw_bind_parameter(at + 1, bound(value)).map_err(|e| fault_of(&e))?;
-    }
     let parts = select
         .parts
         .iter()
@@ -237,8 +166,7 @@ fn prepare<'c>(connection: &'c Connection, read: &Read) -> Result<Prepared<'c>, 
         .collect::<Result<Vec<_>, _>>()?;
     let first_constant = select.constants.first().map(|(at, _)| *at);
     Ok(Prepared {
-        binds: first_constant.unwrap_or_else(|| statement.parameter_count()),
-        statement,
+        binds: first_constant.unwrap_or(parameters),
         dependencies: Dependencies::of(read),
         parts,
         cardinality: read.cardinality,
@@ -254,18 +182,24 @@ struct Outcome {
     next: Option<Vec<Value>>,
 }
 
-impl Prepared<'_> {
+impl Prepared {
     fn run(
-        &mut self,
+        &self,
+        connection: &Connection,
         binds: &Binds<'_>,
         out: &mut Vec<u8>,
         gathered: &mut Gathered,
     ) -> Result<Outcome, Fault> {
+        let mut statement =
+            connection.prepare_cached(&self.select.text).map_err(|e| fault_of(&e))?;
         for at in 0..self.binds {
             let value = binds.get(at).ok_or_else(|| {
                 Fault::Internal(format!("the read needs a bind at position {at}"))
             })?;
-            self.statement.raw_bind_parameter(at + 1, value).map_err(|e| fault_of(&e))?;
+            statement.raw_bind_parameter(at + 1, value).map_err(|e| fault_of(&e))?;
+        }
+        for (at, value) in &self.select.constants {
+            statement.raw_bind_parameter(at + 1, bound(value)).map_err(|e| fault_of(&e))?;
         }
         if gathered.wanted() {
             self.dependencies.begin(gathered, |slots, at| binds.slot(slots, at));
@@ -279,15 +213,14 @@ impl Prepared<'_> {
             }
         };
         let mut outcome = Outcome { count: 0, version: 0, next: None };
-        let mut rows = self.statement.raw_query();
+        let mut rows = statement.raw_query();
         let Some(limit) = limit else {
             if let Some(row) = rows.next().map_err(|e| fault_of(&e))? {
-                let select = &self.select;
-                let mut writing = Writing { row, select, parts: &mut self.parts, binds, gathered };
-                writing.object(&select.shape, out)?;
-                writing.depend(&self.dependencies)?;
+                let mut writing = Writing { row, prepared: self, connection, binds, gathered };
+                writing.object(&self.select.shape, out)?;
+                writing.depend()?;
                 outcome.count = 1;
-                if let Some(at) = select.version {
+                if let Some(at) = self.select.version {
                     outcome.version = row.get(at).map_err(|e| fault_of(&e))?;
                 }
             }
@@ -304,13 +237,12 @@ impl Prepared<'_> {
                 out.push(b',');
             }
             outcome.count += 1;
-            let select = &self.select;
-            let mut writing = Writing { row, select, parts: &mut self.parts, binds, gathered };
-            writing.object(&select.shape, out)?;
-            writing.depend(&self.dependencies)?;
+            let mut writing = Writing { row, prepared: self, connection, binds, gathered };
+            writing.object(&self.select.shape, out)?;
+            writing.depend()?;
             if outcome.count == limit {
-                let mut values = Vec::with_capacity(select.order.len());
-                for source in &select.order {
+                let mut values = Vec::with_capacity(self.select.order.len());
+                for source in &self.select.order {
                     let value = row.get_ref(source.at).map_err(|e| fault_of(&e))?;
                     values.push(stored(source.scalar, value));
                 }
@@ -324,15 +256,15 @@ impl Prepared<'_> {
 
 /// One row on its way out. While it is, its statement is open, and with it the snapshot that the statements of
 /// its parts see too.
-struct Writing<'w, 'r, 'c> {
+struct Writing<'w, 'r> {
     row: &'w rusqlite::Row<'r>,
-    select: &'w Select,
-    parts: &'w mut Vec<Prepared<'c>>,
+    prepared: &'w Prepared,
+    connection: &'w Connection,
     binds: &'w Binds<'w>,
     gathered: &'w mut Gathered,
 }
 
-impl<'w> Writing<'w, '_, '_> {
+impl<'w> Writing<'w, '_> {
     fn value(&self, at: usize) -> Result<ValueRef<'w>, Fault> {
         self.row.get_ref(at).map_err(|e| fault_of(&e))
     }
@@ -368,22 +300,23 @@ impl<'w> Writing<'w, '_, '_> {
     }
 
     fn parts(&mut self, at: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let (Some(part), Some((_, key))) = (self.parts.get_mut(at), self.select.parts.get(at))
-        else {
+        let Prepared { parts, select, .. } = self.prepared;
+        let (Some(part), Some((_, key))) = (parts.get(at), select.parts.get(at)) else {
             return Err(Fault::Internal("parts without their statement".to_owned()));
         };
         let key = self.row.get_ref(key.at).map_err(|e| fault_of(&e))?;
         let position = part.root_bind.unwrap_or(self.binds.values.len());
         let binds = Binds { values: self.binds.values, around: Some((position, key, self.binds)) };
-        part.run(&binds, out, self.gathered)?;
+        part.run(self.connection, &binds, out, self.gathered)?;
         Ok(())
     }
 
-    fn depend(&mut self, dependencies: &Dependencies) -> Result<(), Fault> {
+    fn depend(&mut self) -> Result<(), Fault> {
         if !self.gathered.wanted() {
             return Ok(());
         }
-        for (join, source) in self.select.joined.iter().enumerate() {
+        let Prepared { select, dependencies, .. } = self.prepared;
+        for (join, source) in select.joined.iter().enumerate() {
             let value = self.value(source.at)?;
             if value != ValueRef::Null {
                 dependencies.joined(join, self.gathered, |slots| slot_of(slots, value));
@@ -393,109 +326,243 @@ impl<'w> Writing<'w, '_, '_> {
     }
 }
 
-self_cell::self_cell!(
-    struct Connected {
-        owner: Connection,
-        #[not_covariant]
-        dependent: Reads,
-    }
-);
-
-/// A thread's connection to one store.
-struct Reader {
-    store: Weak<Shared>,
+/// A thread's connection to one store. The thread alone reads with it; the writer's threads may take its snapshot
+/// away between two reads, so that the log can be emptied.
+pub(crate) struct Reader {
+    connection: Connection,
+    reads: Reads,
+    view: View,
     generation: u64,
-    connected: Connected,
+    /// Whether anything was read since somebody looked.
+    used: bool,
     /// When the running read began, in nanoseconds since the connection was opened; 0 until anybody looks.
     started: Arc<AtomicU64>,
 }
 
-thread_local! {
-    static READERS: RefCell<Vec<Reader>> = const { RefCell::new(Vec::new()) };
-    /// Whether this thread says when it goes idle, so that it may keep a snapshot until then.
-    static RESTS: Cell<bool> = const { Cell::new(false) };
+/// What a connection sees, and how.
+#[derive(Debug, Clone, Copy)]
+struct View {
+    /// The commit sequence when its last snapshot was taken; the snapshot may be newer, never older.
+    sequence: u64,
+    /// Bytes of the file to map while snapshots last.
+    mappable: u64,
+    /// Whether the file is mapped.
+    mapped: bool,
+    /// Reads from this snapshot, while the file is not mapped.
+    calm: u32,
 }
 
-/// Gives back the snapshots that this thread's connections keep.
-pub(crate) fn rest() {
-    RESTS.set(true);
-    READERS.with(|readers| {
-        if let Ok(mut readers) = readers.try_borrow_mut() {
-            for reader in readers.iter_mut() {
-                reader.connected.with_dependent(|_, reads| reads.rest());
+/// After this many reads from one snapshot the file is mapped again.
+const CALM: u32 = 4_096;
+
+/// How long a read under way is waited for.
+const PATIENCE: Duration = Duration::from_millis(10);
+
+/// The readers of a store, as its writer sees them.
+#[derive(Default)]
+pub(crate) struct Readers(Mutex<Vec<Weak<Mutex<Reader>>>>);
+
+/// Which snapshots are taken away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// Those that a commit has made old.
+    Old,
+    /// Those from which nothing was read since the last look.
+    Idle,
+    /// All.
+    All,
+}
+
+impl std::fmt::Debug for Readers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Readers").field(&self.0.lock().len()).finish()
+    }
+}
+
+impl Readers {
+    /// Takes snapshots away. A read under way is waited for only where all are to go, and no longer than it takes
+    /// to answer most.
+    pub fn release(&self, whose: Whose, committed: u64) {
+        self.0.lock().retain(|reader| {
+            let Some(reader) = reader.upgrade() else { return false };
+            let patience = if whose == Whose::All { PATIENCE } else { Duration::ZERO };
+            if let Some(mut reader) = reader.try_lock_for(patience) {
+                let used = std::mem::replace(&mut reader.used, false);
+                let wanted = match whose {
+                    Whose::Old => reader.view.sequence != committed,
+                    Whose::Idle => !used,
+                    Whose::All => true,
+                };
+                if wanted {
+                    // What cannot be ended now is ended by the next read, or shows itself there.
+                    let _ = reader.end();
+                }
             }
-        }
-    });
+            true
+        });
+    }
 }
 
-/// Runs a read on this thread's connection, which sees all that was acknowledged before.
-pub(crate) fn with_snapshot<T>(
-    shared: &Arc<Shared>,
-    action: impl FnOnce(&mut Reads<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    with_reads(shared, |reads| {
-        // Taken before the snapshot: the snapshot may be newer than its number, never older.
+impl Reader {
+    fn connect(shared: &Shared) -> Result<Self, Fault> {
+        let mut connection = open_reading(&shared.path, &shared.options)?;
+        let started = Arc::new(AtomicU64::new(0));
+        limit_time(&mut connection, shared.options.deadline, started.clone())
+            .map_err(|error| fault_of(&error))?;
+        let mappable = shared.options.mapped;
         let sequence = shared.answers.committed();
-        if reads.refresh(sequence).map_err(|e| fault_of(&e))? {
+        Ok(Self {
+            connection,
+            reads: Reads::new(shared.options.statements),
+            view: View { sequence, mappable, mapped: mappable > 0, calm: 0 },
+            generation: shared.generation.load(Ordering::Acquire),
+            used: false,
+            started,
+        })
+    }
+
+    /// Answers a read with all that was acknowledged before, and keeps the answer if `keep` says that it may pay.
+    ///
+    /// A new snapshot costs SQLite its page cache and its mapping of the file, so an older one is asked first: what
+    /// it says holds while no commit since has touched a slot of the answer (see [`crate::cache`]).
+    pub fn read(
+        &mut self,
+        shared: &Shared,
+        read: &Read,
+        binds: &[Value],
+        keep: bool,
+    ) -> Result<Rows, Fault> {
+        let answers = &shared.answers;
+        // Taken before the snapshot: the snapshot may be newer than its number, never older.
+        let sequence = answers.committed();
+        let Self { connection, reads, view, .. } = self;
+        if !shared.reading.load(Ordering::Relaxed) {
             shared.reading.store(true, Ordering::Relaxed);
         }
-        action(reads)
-    })
+        if view.sequence != sequence && !connection.is_autocommit() {
+            // A failure may come of what has changed since, before its slot was gathered: it is not believed.
+            if let Ok(rows) = reads.read(connection, read, binds, true)
+                && answers.unmoved(reads.slots(), view.sequence)
+            {
+                if keep {
+                    answers.keep(read.id, binds, &rows, reads.slots(), view.sequence);
+                }
+                self.count_calm().map_err(|e| fault_of(&e))?;
+                return Ok(rows);
+            }
+        }
+        self.refresh(sequence).map_err(|e| fault_of(&e))?;
+        let Self { connection, reads, .. } = self;
+        let rows = reads.read(connection, read, binds, keep)?;
+        if keep {
+            answers.keep(read.id, binds, &rows, reads.slots(), sequence);
+        }
+        Ok(rows)
+    }
+
+    /// Makes sure that the next read sees everything up to the commit `sequence`, at the least cost.
+    ///
+    /// Two system calls take a snapshot and give it back, more than the look-up of a row costs, so it is kept from
+    /// one read to the next. And each new snapshot makes SQLite give up its mapping of the file, which costs more
+    /// to set up again than the few pages of a read cost to copy: while snapshots change often, pages are copied.
+    fn refresh(&mut self, sequence: u64) -> rusqlite::Result<()> {
+        if self.view.sequence == sequence {
+            self.count_calm()?;
+        } else {
+            self.end()?;
+            self.view = View { sequence, calm: 0, ..self.view };
+            self.map(false)?;
+        }
+        if self.connection.is_autocommit() {
+            self.connection.prepare_cached("BEGIN")?.execute([])?;
+        }
+        Ok(())
+    }
+
+    /// Maps the file once its snapshot has lasted for a while.
+    fn count_calm(&mut self) -> rusqlite::Result<()> {
+        if self.view.mapped {
+            return Ok(());
+        }
+        self.view.calm += 1;
+        if self.view.calm == CALM {
+            self.end()?;
+            self.map(true)?;
+        }
+        Ok(())
+    }
+
+    fn map(&mut self, mapped: bool) -> rusqlite::Result<()> {
+        if self.view.mapped == mapped || self.view.mappable == 0 {
+            return Ok(());
+        }
+        self.view.mapped = mapped;
+        let bytes = if mapped { self.view.mappable } else { 0 };
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.connection.pragma_update_and_check(None, "mmap_size", bytes, |_| Ok(()))
+    }
+
+    /// Gives the snapshot back.
+    fn end(&mut self) -> rusqlite::Result<()> {
+        if !self.connection.is_autocommit() {
+            self.connection.prepare_cached("COMMIT")?.execute([])?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database answers.
+    pub fn ping(&mut self) -> Result<(), Fault> {
+        let answer =
+            self.connection.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(()));
+        match answer {
+            Ok(()) | Err(rusqlite::Error::QueryReturnedNoRows) => Ok(()),
+            Err(error) => Err(fault_of(&error)),
+        }
+    }
 }
 
-/// Runs something on this thread's connection.
-pub(crate) fn with_reads<T>(
+/// A store, and a thread's reader of it.
+type Own = (Weak<Shared>, Arc<Mutex<Reader>>);
+
+thread_local! {
+    static READERS: RefCell<Vec<Own>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs something on this thread's reader.
+pub(crate) fn with_reader<T>(
     shared: &Arc<Shared>,
-    action: impl FnOnce(&mut Reads<'_>) -> Result<T, Fault>,
+    action: impl FnOnce(&mut Reader) -> Result<T, Fault>,
 ) -> Result<T, Fault> {
     READERS.with(|readers| {
         let mut readers = readers
             .try_borrow_mut()
             .map_err(|_| Fault::Internal("a read inside a read".to_owned()))?;
         let known =
-            readers.iter().position(|r| std::ptr::eq(r.store.as_ptr(), Arc::as_ptr(shared)));
+            readers.iter().position(|(store, _)| std::ptr::eq(store.as_ptr(), Arc::as_ptr(shared)));
         let at = match known {
             Some(at) => at,
             None => {
                 // Connections of stores that are gone go with the next new one.
-                readers.retain(|reader| reader.store.strong_count() > 0);
-                readers.push(connect(shared)?);
+                readers.retain(|(store, _)| store.strong_count() > 0);
+                let reader = Arc::new(Mutex::new(Reader::connect(shared)?));
+                shared.readers.0.lock().push(Arc::downgrade(&reader));
+                readers.push((Arc::downgrade(shared), reader));
                 readers.len() - 1
             }
         };
-        let Some(reader) = readers.get_mut(at) else {
+        let Some((_, reader)) = readers.get(at) else {
             return Err(Fault::Internal("a connection went missing".to_owned()));
         };
+        // Nobody else holds it for longer than it takes to end a snapshot.
+        let mut reader = reader.lock();
+        reader.used = true;
         reader.started.store(0, Ordering::Relaxed);
         let generation = shared.generation.load(Ordering::Acquire);
-        let stale = reader.generation != generation;
-        reader.generation = generation;
-        reader.connected.with_dependent_mut(|_, reads| {
-            if stale {
-                reads.clear();
-            }
-            action(reads)
-        })
-    })
-}
-
-fn connect(shared: &Arc<Shared>) -> Result<Reader, Fault> {
-    let mut connection = open_reading(&shared.path, &shared.options)?;
-    let started = Arc::new(AtomicU64::new(0));
-    limit_time(&mut connection, shared.options.deadline, started.clone())
-        .map_err(|error| fault_of(&error))?;
-    let most = shared.options.statements;
-    Ok(Reader {
-        store: Arc::downgrade(shared),
-        generation: shared.generation.load(Ordering::Acquire),
-        connected: Connected::new(connection, |connection| {
-            let mut reads = Reads::new(connection, most);
-            let mappable = shared.options.mapped;
-            let mapped = mappable > 0;
-            reads.view = View { sequence: shared.answers.committed(), mappable, mapped, calm: 0 };
-            reads
-        }),
-        started,
+        if std::mem::replace(&mut reader.generation, generation) != generation {
+            let Reader { connection, reads, .. } = &mut *reader;
+            reads.clear(connection);
+        }
+        action(&mut reader)
     })
 }
 
@@ -524,11 +591,14 @@ pub(crate) fn limit_time(
 /// SQLite looks at the clock each time it has run this many instructions, about half a millisecond.
 const INSTRUCTIONS: i32 = 20_000;
 
-/// Runs something of the schema's on this thread's connection.
+/// Runs something that reads at length on this thread's connection, with a snapshot of its own.
 pub(crate) fn with_connection<T>(
     shared: &Arc<Shared>,
     action: impl FnOnce(&Connection) -> Result<T, crate::StoreFault>,
 ) -> Result<T, crate::StoreFault> {
-    let outcome = with_reads(shared, |reads| Ok(action(reads.connection)));
+    let outcome = with_reader(shared, |reader| {
+        reader.end().map_err(|e| fault_of(&e))?;
+        Ok(action(&reader.connection))
+    });
     outcome.unwrap_or_else(|fault| Err(crate::StoreFault::Database { reason: fault.to_string() }))
 }

@@ -28,15 +28,40 @@ pub(crate) const DIALECT: operation::Dialect = operation::Dialect::Sqlite;
 pub(crate) struct Session<'c> {
     connection: &'c Connection,
     pub shared: &'c Shared,
-    reads: Reads<'c>,
+    reads: Reads,
     statements: FxHashMap<Key, (u64, Statement<'c>)>,
     clock: u64,
+    controls: Controls<'c>,
     /// What another connection's commits change.
     data_version: i64,
     /// Slots that the running transaction makes stale.
     pub touched: Vec<Slot>,
     /// Which tables refer to which.
     pub references: References,
+}
+
+/// Statements that steer the transaction, prepared when first used and kept: each batch needs them.
+#[derive(Default)]
+struct Controls<'c> {
+    begin: Option<Statement<'c>>,
+    commit: Option<Statement<'c>>,
+    save: Option<Statement<'c>>,
+    undo: Option<Statement<'c>>,
+    release: Option<Statement<'c>>,
+    data_version: Option<Statement<'c>>,
+}
+
+/// Executes a steering statement.
+fn control<'c>(
+    connection: &'c Connection,
+    kept: &mut Option<Statement<'c>>,
+    text: &'static str,
+) -> Sqlite<()> {
+    let statement = match kept {
+        Some(statement) => statement,
+        None => kept.insert(connection.prepare(text)?),
+    };
+    statement.raw_execute().map(drop)
 }
 
 /// Which statement: of which target, of its root (0) or of a part (1 and up), over which columns.
@@ -101,7 +126,15 @@ impl From<Fault> for Failure {
 }
 
 /// What a write left behind, before its answer is written.
-pub(crate) struct Reply {
+pub(crate) enum Reply {
+    /// A new root that is stored as it was asked for: the answer is made of what was asked.
+    Created,
+    /// Anything else.
+    Left(Left),
+}
+
+/// What a write left behind that is told by more than the write itself.
+pub(crate) struct Left {
     pub key: Value,
     pub version: i64,
     pub part_key: Option<Value>,
@@ -124,15 +157,33 @@ pub(crate) enum Answer {
 }
 
 impl Reply {
-    /// Writes the answer.
-    pub fn render(self) -> Result<Written, Fault> {
-        let Self { key, version, part_key, answer } = self;
+    /// Writes the answer; `write` is what was asked.
+    pub fn render(self, write: &Write) -> Result<Written, Fault> {
+        let Left { key, version, part_key, answer } = match (self, write) {
+            (Self::Left(left), _) => left,
+            (Self::Created, Write::Create(create)) => {
+                let row = &create.row.values;
+                let table = &create.target.table;
+                let key = row.get(table.own_key()).cloned().unwrap_or_default();
+                let mut binds = Vec::with_capacity(create.binds.len() + 1);
+                binds.extend_from_slice(&create.binds);
+                binds.push(key.clone());
+                let json = render(&create.answer, row, &binds)?;
+                return Ok(Written { key, version: version_of(table, row), json, part_key: None });
+            }
+            (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
+        };
         let json = match answer {
             Answer::Ready(json) => json,
             Answer::Row { read, row, binds } => render(&read, &row, &binds)?,
         };
         Ok(Written { key, version, json, part_key })
     }
+}
+
+/// The version of a row; 0 where the table keeps none.
+pub(crate) fn version_of(table: &Table, row: &[Value]) -> i64 {
+    table.version.and_then(|at| row.get(at)).and_then(Value::as_int).unwrap_or(0)
 }
 
 fn render(read: &Read, row: &[Value], binds: &[Value]) -> Result<Option<Bytes>, Fault> {
@@ -161,7 +212,7 @@ fn render(read: &Read, row: &[Value], binds: &[Value]) -> Result<Option<Bytes>, 
 }
 
 /// Whether an answer draws on nothing but the row that was written.
-fn draws_on_row(read: &Read, table: &Table) -> bool {
+pub(crate) fn draws_on_row(read: &Read, table: &Table) -> bool {
     // After the commit nothing may fail any more: a filter that could is read inside the savepoint.
     read.table.id == table.id
         && read.joins.is_empty()
@@ -177,9 +228,10 @@ impl<'c> Session<'c> {
         let mut session = Self {
             connection,
             shared,
-            reads: Reads::new(connection, shared.options.statements),
+            reads: Reads::new(shared.options.statements),
             statements: FxHashMap::default(),
             clock: 0,
+            controls: Controls::default(),
             data_version: 0,
             touched: Vec::new(),
             references: References::default(),
@@ -190,48 +242,54 @@ impl<'c> Session<'c> {
 
     /// Forgets all that may have changed while others wrote.
     pub fn forget(&mut self) {
-        self.reads.clear();
+        self.reads.clear(self.connection);
         self.statements.clear();
-        self.connection.flush_prepared_statement_cache();
+        self.controls = Controls::default();
         self.references = schema::references(self.connection).unwrap_or_default();
         self.others_wrote();
     }
 
-    /// Executes one write inside the running transaction.
-    pub fn execute(&mut self, write: &Write) -> Result<Reply, Fault> {
+    /// Executes one write inside the running transaction. Positions and the root's key are filled in where they are
+    /// known before the write.
+    pub fn execute(&mut self, write: &mut Write) -> Result<Reply, Fault> {
         match write {
             Write::Create(create) => self.create(create),
-            Write::Edit(edit) => self.edit(edit),
-            Write::Delete(delete) => self.delete_root(delete),
+            Write::Edit(edit) => self.edit(edit).map(Reply::Left),
+            Write::Delete(delete) => self.delete_root(delete).map(Reply::Left),
         }
     }
 
+    /// Whether a write changes the database by one statement, and nothing of it can fail after that.
+    pub fn is_one_statement(write: &Write) -> bool {
+        matches!(write, Write::Create(create) if super::create::is_one_statement(create))
+    }
+
     pub fn begin(&mut self) -> Sqlite<()> {
-        self.control("BEGIN IMMEDIATE")
+        control(self.connection, &mut self.controls.begin, "BEGIN IMMEDIATE")
     }
 
     pub fn commit(&mut self) -> Sqlite<()> {
-        self.control("COMMIT")
+        control(self.connection, &mut self.controls.commit, "COMMIT")
     }
 
     /// Ends a transaction that could not be committed.
     pub fn roll_back(&mut self) {
         if !self.connection.is_autocommit() {
             // If even this fails there is no transaction any more.
-            let _ = self.control("ROLLBACK");
+            let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
 
     pub fn save(&mut self) -> Sqlite<()> {
-        self.control("SAVEPOINT request")
+        control(self.connection, &mut self.controls.save, "SAVEPOINT request")
     }
 
     pub fn undo(&mut self) -> Sqlite<()> {
-        self.control("ROLLBACK TO request")
+        control(self.connection, &mut self.controls.undo, "ROLLBACK TO request")
     }
 
     pub fn release(&mut self) -> Sqlite<()> {
-        self.control("RELEASE request")
+        control(self.connection, &mut self.controls.release, "RELEASE request")
     }
 
     /// Whether the database has ended the transaction by itself.
@@ -241,13 +299,24 @@ impl<'c> Session<'c> {
 
     /// Whether another connection has committed since this was last asked.
     pub fn others_wrote(&mut self) -> bool {
-        let version = self
-            .connection
-            .prepare_cached("PRAGMA data_version")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)));
+        let version = self.data_version();
         // What cannot be told is taken for a change.
         let version = version.unwrap_or(-1);
         std::mem::replace(&mut self.data_version, version) != version || version == -1
+    }
+
+    fn data_version(&mut self) -> Sqlite<i64> {
+        let statement = match &mut self.controls.data_version {
+            Some(statement) => statement,
+            none => none.insert(self.connection.prepare("PRAGMA data_version")?),
+        };
+        statement.query_row([], |row| row.get(0))
+    }
+
+    /// Moves what of the log no reader needs into the database. What fails shows itself when the log shall begin
+    /// anew.
+    pub fn move_log(&self) {
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
 
     /// Lets the log begin anew; the readers of this moment are waited for, a tenth of a second at most.
@@ -265,11 +334,6 @@ impl<'c> Session<'c> {
     pub fn empty_log(&self) {
         let _ = self.connection.busy_timeout(Duration::from_millis(100));
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
-    }
-
-    fn control(&self, text: &'static str) -> Sqlite<()> {
-        self.connection.prepare_cached(text)?.execute([])?;
-        Ok(())
     }
 
     /// The rows of a table with these values in these columns, every column of each, in the order of the key.
@@ -466,7 +530,7 @@ impl<'c> Session<'c> {
         {
             return Ok(Answer::Row { read: read.clone(), row, binds });
         }
-        Ok(Answer::Ready(match self.reads.read(read, &binds, false)? {
+        Ok(Answer::Ready(match self.reads.read(self.connection, read, &binds, false)? {
             Rows::One(row) => row.map(|row| row.json),
             Rows::Page { json, .. } => Some(json),
         }))

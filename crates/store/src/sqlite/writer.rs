@@ -3,77 +3,75 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use operation::{Fault, Write};
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::oneshot;
 
+use super::checkpoint::Checkpoints;
 use super::connection::fault_of;
-use super::reader::limit_time;
+use super::queue::{Done, Job, Pending, Taken};
+use super::reader::{Whose, limit_time};
 use super::session::{Reply, Session};
 use super::{Shared, checkpoint};
 use crate::StoreFault;
 use crate::cache::EVERYTHING;
 
-/// What the writer is asked.
-pub(crate) enum Job {
-    /// To write, and to say how it went after the commit.
-    Write(Box<Write>, oneshot::Sender<Result<Reply, Fault>>),
-    /// To stand still: it says so through `ready`, goes on when `done` is dropped, and says so again once it has
-    /// published that things may have changed.
-    StandStill {
-        /// Told once the writer stands, and once it goes on.
-        ready: SyncSender<()>,
-        /// Dropped at the other end when it may go on.
-        done: Receiver<()>,
-    },
-}
-
 /// How often an idle writer looks whether another process has written.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A batch of this many has company enough to be committed at once.
-const COMPANY: usize = 8;
+const COMPANY: usize = 16;
 
-/// Starts the thread; it ends when the queue's sender is dropped and the queue is empty.
+/// Starts the thread; it ends when the queue is closed and empty.
 pub(crate) fn start(
     mut connection: Connection,
     shared: Arc<Shared>,
-    jobs: Receiver<Job>,
 ) -> Result<JoinHandle<()>, StoreFault> {
-    let checkpoint = checkpoint::start(shared.clone())?;
+    let checkpoints = checkpoint::start(shared.clone())?;
     let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
-    let page = u64::try_from(page).unwrap_or(4_096);
+    // A frame of the log is a page with a header of 24 bytes.
+    let frame = u64::try_from(page).unwrap_or(4_096) + 24;
     let limit = i64::try_from(shared.options.log_limit).unwrap_or(i64::MAX);
     connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
-    let pages = Arc::new(AtomicU64::new(0));
-    let seen = pages.clone();
+    let frames = Arc::new(AtomicU64::new(0));
+    let seen = frames.clone();
     connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
         seen.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
         Ok(())
     }))?;
     let started = Arc::new(AtomicU64::new(0));
     limit_time(&mut connection, shared.options.deadline, started.clone())?;
-    let log = Log { checkpoint, page, pages, asked_at: 0, refused_at: 0 };
+    let log = Log { checkpoints, frame, frames, asked_at: 0, refused_at: 0 };
     std::thread::Builder::new()
         .name("mimar-writer".to_owned())
         .spawn(move || {
+            // Even if this thread should panic: nobody waits for one that is gone.
+            let _end = End(&shared);
             let session = Session::new(&connection, &shared);
-            Writer { session, shared: &shared, log, started }.run(&jobs);
+            Writer { session, shared: &shared, log, started }.run();
         })
         .map_err(|error| StoreFault::NoThread { reason: error.to_string() })
 }
 
+/// Ends the queue when it is dropped.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.queue.end();
+    }
+}
+
 /// The write-ahead log.
 struct Log {
-    checkpoint: SyncSender<()>,
-    /// Bytes of a page.
-    page: u64,
-    /// Pages in the log after the last commit.
-    pages: Arc<AtomicU64>,
+    checkpoints: Checkpoints,
+    /// Bytes of a frame.
+    frame: u64,
+    /// Frames in the log after the last commit.
+    frames: Arc<AtomicU64>,
     /// Its size when a checkpoint was last asked for, in bytes.
     asked_at: u64,
     /// Its size when a reader last kept it from beginning anew, in bytes.
@@ -88,52 +86,39 @@ struct Writer<'c> {
     started: Arc<AtomicU64>,
 }
 
-struct Pending {
-    write: Box<Write>,
-    reply: oneshot::Sender<Result<Reply, Fault>>,
-    outcome: Option<Result<Reply, Fault>>,
-}
-
 impl Writer<'_> {
-    fn run(&mut self, jobs: &Receiver<Job>) {
-        let options = &self.shared.options;
-        let mut batch = Vec::new();
+    fn run(&mut self) {
+        let most = self.shared.options.batch;
+        let mut jobs = Vec::with_capacity(most);
+        let mut batch = Vec::with_capacity(most);
         loop {
-            let mut next = match jobs.recv_timeout(LOOK) {
-                Ok(job) => Some(job),
-                Err(RecvTimeoutError::Timeout) => {
+            match self.shared.queue.take(&mut jobs, most, LOOK) {
+                Taken::Some => {}
+                Taken::Nothing => {
                     self.look_around();
                     continue;
                 }
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            let mut patience = None;
-            while let Some(job) = next.take() {
+                Taken::Closed => break,
+            }
+            // Where reads run, commits share the processors with them: fewer leave more.
+            let reads_run = self.shared.reading.swap(false, Ordering::Relaxed);
+            let (company, wait) = (COMPANY.min(most), self.shared.options.wait);
+            if reads_run && jobs.len() < company && !wait.is_zero() {
+                let deadline = Instant::now() + wait;
+                self.shared.queue.take_more(&mut jobs, company, most, deadline);
+            }
+            for job in jobs.drain(..) {
                 match job {
-                    Job::Write(write, reply) => {
-                        self.shared.counts.queue.fetch_sub(1, Ordering::Relaxed);
-                        batch.push(Pending { write, reply, outcome: None });
-                    }
+                    Job::Write(pending) => batch.push(pending),
                     Job::StandStill { ready, done } => {
                         self.group(&mut batch);
                         self.stand_still(&ready, &done);
                     }
                 }
-                if batch.len() >= options.batch {
-                    break;
-                }
-                next = jobs.try_recv().ok();
-                if next.is_none() && batch.len() < COMPANY && !options.wait.is_zero() {
-                    let until = *patience.get_or_insert_with(|| {
-                        let reads_run = self.shared.reading.swap(false, Ordering::Relaxed);
-                        let wait = if reads_run { options.wait } else { Duration::ZERO };
-                        Instant::now() + wait
-                    });
-                    next = jobs.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
-                }
             }
             self.group(&mut batch);
         }
+        self.release_all();
         self.session.empty_log();
     }
 
@@ -144,12 +129,12 @@ impl Writer<'_> {
         }
         self.commit(batch);
         let counts = &self.shared.counts;
-        for pending in batch.drain(..) {
-            let outcome = pending.outcome.unwrap_or_else(|| Err(lost()));
+        for Pending { write, reply, outcome } in batch.drain(..) {
+            let outcome = outcome.unwrap_or_else(|| Err(lost()));
             let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
             count.fetch_add(1, Ordering::Relaxed);
             // Nobody listens any more: the write stands all the same.
-            let _ = pending.reply.send(outcome);
+            let _ = reply.send(Done { write, outcome });
         }
         self.mind_the_log();
     }
@@ -196,7 +181,7 @@ impl Writer<'_> {
             if batch[at].outcome.is_some() {
                 continue;
             }
-            let outcome = self.isolated(&batch[at].write);
+            let outcome = self.isolated(&mut batch[at].write);
             if self.session.transaction_is_gone() {
                 for pending in batch.iter_mut().filter(|p| matches!(p.outcome, Some(Ok(_)))) {
                     pending.outcome = None;
@@ -233,19 +218,29 @@ impl Writer<'_> {
     }
 
     /// Executes one write so that its failure, even a panic, leaves nothing behind.
-    fn isolated(&mut self, write: &Write) -> Result<Reply, Fault> {
+    fn isolated(&mut self, write: &mut Write) -> Result<Reply, Fault> {
         self.started.store(0, Ordering::Relaxed);
         let touched = self.session.touched.len();
-        self.session.save().map_err(|error| fault_of(&error))?;
+        // One statement that fails has done nothing; only of several may some have been done.
+        let saved = !Session::is_one_statement(write);
+        if saved {
+            self.session.save().map_err(|error| fault_of(&error))?;
+        }
         let outcome = catch_unwind(AssertUnwindSafe(|| self.session.execute(write)))
             .unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));
-        if outcome.is_err() {
-            self.session.touched.truncate(touched);
-            if !self.session.transaction_is_gone() {
+        if outcome.is_err() && !self.session.transaction_is_gone() {
+            if saved {
                 self.session.undo().map_err(|error| fault_of(&error))?;
+            } else if self.session.touched.len() > touched {
+                // Its one statement was done, and what came after it failed all the same. The transaction goes
+                // with it; the others are tried again.
+                self.session.roll_back();
             }
         }
-        if !self.session.transaction_is_gone() {
+        if outcome.is_err() {
+            self.session.touched.truncate(touched);
+        }
+        if saved && !self.session.transaction_is_gone() {
             self.session.release().map_err(|error| fault_of(&error))?;
         }
         outcome
@@ -266,8 +261,13 @@ impl Writer<'_> {
         let _ = ready.send(());
     }
 
-    /// Drops kept answers if another process has written.
+    fn release_all(&self) {
+        self.shared.readers.release(Whose::All, self.shared.answers.committed());
+    }
+
+    /// Drops kept answers if another process has written, and takes snapshots away that nobody reads from.
     fn look_around(&mut self) {
+        self.shared.readers.release(Whose::Idle, self.shared.answers.committed());
         if self.session.others_wrote() {
             let answers = &self.shared.answers;
             let sequence = answers.next();
@@ -277,10 +277,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Asks for a checkpoint when the log has grown, and empties it here when that was not enough.
+    /// Asks for a checkpoint when the log has grown, and lets it begin anew when that was not enough.
     fn mind_the_log(&mut self) {
         let log = &mut self.log;
-        let size = log.pages.load(Ordering::Relaxed) * (log.page + 24);
+        let frames = log.frames.load(Ordering::Relaxed);
+        let size = frames * log.frame;
         self.shared.counts.log_bytes.store(size, Ordering::Relaxed);
         let options = &self.shared.options;
         if size < log.asked_at {
@@ -294,24 +295,40 @@ impl Writer<'_> {
         } else {
             options.log_limit
         };
-        if size >= due {
-            // The background checkpoint has done most of the work; what is left is to wait, briefly, for the
-            // readers of this moment, so that the log can begin anew. A reader that stays (a long dump) is
-            // waited for again when the log has grown by a quarter of its limit, not at every commit.
-            if self.session.restart_log().is_ok() {
-                self.shared.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
-                log.pages.store(0, Ordering::Relaxed);
-                log.refused_at = 0;
-            } else {
-                log.refused_at = size;
+        if size >= due
+            && let Some(moved) = log.checkpoints.moved()
+        {
+            let left = frames.saturating_sub(moved) * log.frame;
+            // Everybody who writes waits for what is left to move, so the background does nearly all of it first.
+            if left <= options.checkpoint / 2 || size >= due + options.log_limit / 4 {
+                self.begin_the_log_anew(size);
+                return;
             }
-            log.asked_at = 0;
-        }
-        if size >= options.checkpoint && size >= log.asked_at + options.checkpoint / 4 {
             log.asked_at = size;
-            // Full means that one is asked for already.
-            let _ = log.checkpoint.try_send(());
+            log.checkpoints.ask();
+        } else if size >= log.asked_at + options.checkpoint {
+            log.asked_at = size;
+            log.checkpoints.ask();
         }
+    }
+
+    /// Moves what is left and waits, briefly, for the readers of this moment. One that stays (a long dump) is waited
+    /// for again when the log has grown by a quarter of its limit, not at every commit.
+    fn begin_the_log_anew(&mut self, size: u64) {
+        // Snapshots that were taken before all is moved stand in the way, those taken after it do not.
+        self.release_all();
+        self.session.move_log();
+        self.release_all();
+        let log = &mut self.log;
+        if self.session.restart_log().is_ok() {
+            self.shared.counts.checkpoints.fetch_add(1, Ordering::Relaxed);
+            log.frames.store(0, Ordering::Relaxed);
+            log.checkpoints.begin_anew();
+            log.refused_at = 0;
+        } else {
+            log.refused_at = size;
+        }
+        log.asked_at = 0;
     }
 }
 
