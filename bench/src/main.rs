@@ -105,6 +105,9 @@ enum Task {
         /// The process whose CPU time is read.
         #[arg(long)]
         process: Option<u32>,
+        /// Which requests: the same seed sends the same.
+        #[arg(long, default_value_t = 7)]
+        seed: u64,
         /// The data is the small one.
         #[arg(long)]
         small: bool,
@@ -192,12 +195,12 @@ fn run(task: Task) -> Result<(), Fault> {
                 secret: secret()?,
             })
         }
-        Task::Load { address, row, connections, seconds, warm_up, process, small } => {
+        Task::Load { address, row, connections, seconds, warm_up, process, seed, small } => {
             let run = u64::from(std::process::id()) << 32
                 | std::time::SystemTime::now()
                     .duration_since(std::time::UNIX_EPOCH)
                     .map_or(0, |now| u64::from(now.subsec_nanos()));
-            let mut requests = Requests::new(size(small), &secret()?, 7, run);
+            let mut requests = Requests::new(size(small), &secret()?, seed, run);
             let mut cpu = Vec::new();
             let measure = load::run(
                 address,

@@ -325,6 +325,8 @@ pub(crate) struct Dependencies {
     bound: Option<(ColumnSlots, usize)>,
     /// The table, where there would be too many of these.
     whole: Slot,
+    /// Every table, by the slots that move with any change of a row of it.
+    tables: Vec<Slot>,
     /// For each join the slots of the rows joined, by key.
     joined: Vec<(Option<ColumnSlots>, Slot)>,
 }
@@ -340,6 +342,11 @@ impl Dependencies {
         };
         add(EVERYTHING);
         add(unseen_slot(read.table.name.as_str()));
+        let mut tables = vec![EVERYTHING];
+        let mut look_into = |table: &Table| {
+            tables.extend([table_slot(table), unseen_slot(table.name.as_str())]);
+        };
+        look_into(&read.table);
         let mut bound = None;
         match narrowest(read) {
             Some((slots, Expression::Bind(at))) => bound = Some((slots, *at)),
@@ -348,6 +355,7 @@ impl Dependencies {
         }
         let mut joined = Vec::new();
         for join in &read.joins {
+            look_into(&join.table);
             add(unseen_slot(join.table.name.as_str()));
             let slots = ColumnSlots::of(&join.table, join.table.own_key());
             if slots.is_none() {
@@ -358,6 +366,7 @@ impl Dependencies {
         let mut inside = |expression: &Expression| {
             expression.visit(&mut |e| {
                 if let Expression::Lookup { table, .. } | Expression::Aggregate { table, .. } = e {
+                    look_into(table);
                     add(table_slot(table));
                     add(unseen_slot(table.name.as_str()));
                 }
@@ -366,7 +375,12 @@ impl Dependencies {
         inside(&read.filter);
         read.joins.iter().for_each(|join| inside(&join.condition));
         conditions(&read.output, &mut inside);
-        Self { fixed, bound, whole: table_slot(&read.table), joined }
+        Self { fixed, bound, whole: table_slot(&read.table), tables, joined }
+    }
+
+    /// Every table that the read itself looks into: while none of these slots moves, its answer stays what it is.
+    pub fn tables(&self) -> &[Slot] {
+        &self.tables
     }
 
     /// Begins an execution; `slot` knows its binds.

@@ -35,7 +35,7 @@ impl Default for Options {
         Self {
             queue: 1_024,
             batch: 64,
-            wait: Duration::from_millis(1),
+            wait: Duration::from_millis(2),
             answers: 64 << 20,
             page_cache_kib: 8 << 10,
             mapped: 256 << 20,

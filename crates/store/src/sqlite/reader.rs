@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use super::Shared;
 use super::connection::{fault_of, open_reading};
 use super::value::{bound, stored, write_json};
-use crate::cache::{ColumnSlots, Dependencies, Gathered, Slot};
+use crate::cache::{Answers, ColumnSlots, Dependencies, Gathered, Slot};
 use crate::lower::{Member, Select, Shape};
 use crate::{Row, Rows};
 
@@ -33,6 +33,8 @@ pub(crate) struct Reads {
 struct Prepared {
     select: Select,
     dependencies: Dependencies,
+    /// The slots of every table that it looks into, those of its parts included.
+    tables: Box<[Slot]>,
     parts: Vec<Prepared>,
     cardinality: Cardinality,
     root_bind: Option<usize>,
@@ -129,6 +131,12 @@ impl Reads {
         })
     }
 
+    /// Whether no table that a read looks into was touched since `sequence`, as far as that is known already.
+    fn untouched(&self, read: &Read, answers: &Answers, sequence: u64) -> bool {
+        let known = self.known.get(&read.id);
+        known.is_some_and(|(_, prepared)| answers.unmoved(&prepared.tables, sequence))
+    }
+
     /// What the last read depends on, if it was asked to gather that.
     fn slots(&self) -> &[Slot] {
         self.gathered.slots()
@@ -164,10 +172,16 @@ fn prepare(connection: &Connection, read: &Read) -> Result<Prepared, Fault> {
         .iter()
         .map(|(read, _)| prepare(connection, read))
         .collect::<Result<Vec<_>, _>>()?;
+    let dependencies = Dependencies::of(read);
+    let mut tables = dependencies.tables().to_vec();
+    tables.extend(parts.iter().flat_map(|part: &Prepared| part.tables.iter()));
+    tables.sort_unstable();
+    tables.dedup();
     let first_constant = select.constants.first().map(|(at, _)| *at);
     Ok(Prepared {
         binds: first_constant.unwrap_or(parameters),
-        dependencies: Dependencies::of(read),
+        dependencies,
+        tables: tables.into(),
         parts,
         cardinality: read.cardinality,
         root_bind: read.root_bind,
@@ -348,12 +362,13 @@ struct View {
     mappable: u64,
     /// Whether the file is mapped.
     mapped: bool,
-    /// Reads from this snapshot, while the file is not mapped.
-    calm: u32,
+    /// Reads from this snapshot.
+    reads: u32,
 }
 
-/// After this many reads from one snapshot the file is mapped again.
-const CALM: u32 = 4_096;
+/// After this many reads from one snapshot the file is mapped, and so it is from the start if the snapshot before
+/// lasted as long.
+const LASTING: u32 = 256;
 
 /// How long a read under way is waited for.
 const PATIENCE: Duration = Duration::from_millis(10);
@@ -414,7 +429,7 @@ impl Reader {
         Ok(Self {
             connection,
             reads: Reads::new(shared.options.statements),
-            view: View { sequence, mappable, mapped: mappable > 0, calm: 0 },
+            view: View { sequence, mappable, mapped: mappable > 0, reads: 0 },
             generation: shared.generation.load(Ordering::Acquire),
             used: false,
             started,
@@ -440,14 +455,16 @@ impl Reader {
             shared.reading.store(true, Ordering::Relaxed);
         }
         if view.sequence != sequence && !connection.is_autocommit() {
-            // A failure may come of what has changed since, before its slot was gathered: it is not believed.
-            if let Ok(rows) = reads.read(connection, read, binds, true)
-                && answers.unmoved(reads.slots(), view.sequence)
-            {
+            // Where none of its tables was touched since, it is as good as new.
+            let untouched = reads.untouched(read, answers, view.sequence);
+            let rows = reads.read(connection, read, binds, keep || !untouched);
+            // A failure may come of what has changed since, before its slot was gathered: then it is not believed.
+            if untouched || (rows.is_ok() && answers.unmoved(reads.slots(), view.sequence)) {
+                let rows = rows?;
                 if keep {
                     answers.keep(read.id, binds, &rows, reads.slots(), view.sequence);
                 }
-                self.count_calm().map_err(|e| fault_of(&e))?;
+                self.count().map_err(|e| fault_of(&e))?;
                 return Ok(rows);
             }
         }
@@ -467,11 +484,12 @@ impl Reader {
     /// to set up again than the few pages of a read cost to copy: while snapshots change often, pages are copied.
     fn refresh(&mut self, sequence: u64) -> rusqlite::Result<()> {
         if self.view.sequence == sequence {
-            self.count_calm()?;
+            self.count()?;
         } else {
             self.end()?;
-            self.view = View { sequence, calm: 0, ..self.view };
-            self.map(false)?;
+            let lasted = self.view.reads >= LASTING;
+            self.view = View { sequence, reads: 0, ..self.view };
+            self.map(lasted)?;
         }
         if self.connection.is_autocommit() {
             self.connection.prepare_cached("BEGIN")?.execute([])?;
@@ -479,13 +497,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Maps the file once its snapshot has lasted for a while.
-    fn count_calm(&mut self) -> rusqlite::Result<()> {
-        if self.view.mapped {
-            return Ok(());
-        }
-        self.view.calm += 1;
-        if self.view.calm == CALM {
+    /// Counts a read, and maps the file once the snapshot has lasted for a while.
+    fn count(&mut self) -> rusqlite::Result<()> {
+        self.view.reads = self.view.reads.saturating_add(1);
+        if self.view.reads == LASTING && !self.view.mapped && self.view.mappable > 0 {
             self.end()?;
             self.map(true)?;
         }
