@@ -53,9 +53,21 @@ struct Shared {
     readers: Readers,
     /// Whether the database was read since the last commit.
     reading: AtomicBool,
-    /// Entities by stored name, for messages.
-    entities: RwLock<HashMap<String, String>>,
+    /// The plan's tables by stored name, for messages and for which is part of which.
+    tables: RwLock<HashMap<String, Arc<Table>>>,
     counts: Counts,
+}
+
+impl Shared {
+    /// A part's table and its root's, by the stored name of the part.
+    fn part_and_root(&self, part: &str) -> Option<(Arc<Table>, Arc<Table>)> {
+        let tables = self.tables.read();
+        let part = tables.get(part)?;
+        let column = part.root?;
+        let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
+        let root = tables.values().find(|table| table.id == target)?;
+        Some((part.clone(), root.clone()))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +120,7 @@ impl Sqlite {
             generation: AtomicU64::new(0),
             readers: Readers::default(),
             reading: AtomicBool::new(false),
-            entities: RwLock::default(),
+            tables: RwLock::default(),
             counts: Counts::default(),
         });
         let writer = writer::start(connection, shared.clone())?;
@@ -139,11 +151,9 @@ impl Sqlite {
     }
 
     pub(crate) fn know(&self, tables: &[Arc<Table>]) {
-        let mut entities = self.shared.entities.write();
-        entities.clear();
-        entities.extend(
-            tables.iter().map(|table| (table.name.as_str().to_owned(), table.entity.to_string())),
-        );
+        let mut known = self.shared.tables.write();
+        known.clear();
+        known.extend(tables.iter().map(|table| (table.name.as_str().to_owned(), table.clone())));
     }
 
     pub(crate) fn ping(&self) -> Result<(), Fault> {

@@ -42,12 +42,18 @@ impl Session<'_> {
         Ok(Left { key, version, part_key: None, answer: Answer::Ready(None) })
     }
 
-    /// Rows whose reference the database is about to clear change by that: their version says so.
+    /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
+    /// root.
     fn raise_cleared(&mut self, table: &Table, key: &Value) -> Result<(), Failure> {
         let references = self.references.to(table.name.as_str()).to_vec();
         for reference in references {
-            if reference.on_delete == OnDelete::Clear && reference.versioned {
+            if reference.on_delete != OnDelete::Clear {
+                continue;
+            }
+            if reference.versioned {
                 self.raise_versions(&reference.table, &reference.column, key)?;
+            } else if let Some((part, root)) = self.shared.part_and_root(&reference.table) {
+                self.raise_roots(&part, &root, &reference.column, key)?;
             }
         }
         Ok(())
@@ -66,8 +72,9 @@ impl Session<'_> {
             if reference.on_delete == OnDelete::Restrict
                 && self.refers(&reference.table, &reference.column, key)?
             {
-                let entities = self.shared.entities.read();
-                let entity = entities.get(&reference.table).unwrap_or(&reference.table);
+                let tables = self.shared.tables.read();
+                let known = tables.get(&reference.table);
+                let entity = known.map_or(&*reference.table, |table| &*table.entity);
                 found.push(Violation::at(
                     FaultCode::StillReferenced,
                     "",

@@ -465,6 +465,36 @@ impl<'c> Session<'c> {
         Ok(())
     }
 
+    /// The same of the roots of those rows, where they are parts.
+    pub fn raise_roots(
+        &mut self,
+        part: &Table,
+        root: &Table,
+        column: &str,
+        key: &Value,
+    ) -> Result<(), Failure> {
+        let name = |table: &Table, at: Option<usize>| {
+            at.and_then(|at| table.columns.get(at)).map(|column| column.name.clone())
+        };
+        let names = (
+            name(root, root.version),
+            name(root, Some(root.own_key())),
+            name(part, part.root),
+            operation::Ident::new(column),
+        );
+        let (Some(version), Some(own), Some(of), Some(column)) = names else { return Ok(()) };
+        let mut sql = operation::Sql::new(DIALECT);
+        sql.push("UPDATE ").ident(&root.name).push(" SET ").ident(&version).push(" = ");
+        sql.ident(&version).push(" + 1 WHERE ").ident(&own).push(" IN (SELECT ").ident(&of);
+        sql.push(" FROM ").ident(&part.name).push(" WHERE ").ident(&column).push(" = ").bind(0);
+        sql.push(")");
+        let mut statement = self.connection.prepare_cached(sql.as_str()).map_err(Failure::of)?;
+        bind_all(&mut statement, &[key])?;
+        statement.raw_execute().map_err(Failure::of)?;
+        self.touched.push(unseen_slot(root.name.as_str()));
+        Ok(())
+    }
+
     /// What a condition says of the stored row with the primary key of `row`. `None`: there is no such row.
     pub fn ask(
         &self,

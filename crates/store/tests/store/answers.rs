@@ -114,6 +114,23 @@ fn what_vanishes_with_a_row_vanishes_from_the_answers() {
 }
 
 #[test]
+fn a_reference_cleared_inside_a_part_changes_its_root() {
+    let shop = Shop::open();
+    shop.write(shop.new_customer("Ann", "a@x", true)).unwrap();
+    shop.write(shop.new_customer("Bob", "b@x", true)).unwrap();
+    shop.write(shop.new_product("pen", 100, 1)).unwrap();
+    shop.write(shop.new_order(1, vec![Shop::line("pen", 1, 100)])).unwrap();
+    let note = r#"INSERT INTO order_note ("order", position, author) VALUES (1, 1, 2)"#;
+    shop.store.execute_schema(&[note.to_owned()]).unwrap();
+    let version = || shop.one(&shop.read_order, Value::Int(1)).unwrap().1;
+    for _ in 0..3 {
+        assert_eq!(version(), 1);
+    }
+    shop.write(shop.delete(&shop.customers, Value::Int(2))).unwrap();
+    assert_eq!(version(), 2);
+}
+
+#[test]
 fn a_kept_snapshot_is_never_old_news() {
     let shop = Shop::with(Options { answers: 0, ..Options::default() });
     let all = operation::Read {

@@ -33,6 +33,7 @@ fn a_schema_change_is_all_or_nothing() {
             "order_line",
             "review",
             "coupon",
+            "order_note",
             "order_line_product"
         ]
     );

@@ -27,6 +27,9 @@ pub const DDL: &[&str] = &[
      ON DELETE CASCADE, row_version INTEGER NOT NULL DEFAULT 1)",
     "CREATE TABLE coupon (id INTEGER PRIMARY KEY, customer INTEGER REFERENCES customer (id) \
      ON DELETE SET NULL, row_version INTEGER NOT NULL DEFAULT 1)",
+    "CREATE TABLE order_note (\"order\" INTEGER NOT NULL REFERENCES \"order\" (id) ON DELETE CASCADE, \
+     position INTEGER NOT NULL, author INTEGER REFERENCES customer (id) ON DELETE SET NULL, \
+     PRIMARY KEY (\"order\", position)) WITHOUT ROWID",
     "CREATE UNIQUE INDEX order_line_product ON order_line (\"order\", product)",
 ];
 
@@ -230,7 +233,27 @@ impl Shop {
         };
         let review = of_customer(4, "review", "Review", OnDelete::Cascade);
         let coupon = of_customer(5, "coupon", "Coupon", OnDelete::Clear);
-        store.know(&[customer.clone(), product.clone(), order.clone(), line.clone()]);
+        let note = Arc::new(Table {
+            id: TableId(6),
+            name: ident("order_note"),
+            entity: "OrderNote".into(),
+            columns: vec![
+                hidden("order", Scalar::Int),
+                column("position", Scalar::Int),
+                Column { nullable: true, ..column("author", Scalar::Int) },
+            ],
+            key: vec![0, 1],
+            root: Some(0),
+            auto: None,
+            version: None,
+            uniques: Vec::new(),
+            foreign_keys: vec![
+                ForeignKey { column: 0, target: TableId(2), on_delete: OnDelete::Cascade },
+                ForeignKey { column: 2, target: TableId(0), on_delete: OnDelete::Clear },
+            ],
+            tracked: vec![0, 2],
+        });
+        store.know(&[customer.clone(), product.clone(), order.clone(), line.clone(), note]);
 
         let customers = Arc::new(target(&customer));
         let mut products = target(&product);
