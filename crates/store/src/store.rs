@@ -96,7 +96,8 @@ impl Store {
         }
     }
 
-    /// Names the plan's tables, so that messages can speak of entities. Call it whenever a model is loaded.
+    /// Tells the plan's tables: messages speak of their entities, and a change inside a part is one of its root. Call
+    /// it whenever a model is loaded.
     pub fn know(&self, tables: &[Arc<Table>]) {
         match self {
             Self::Sqlite(sqlite) => sqlite.know(tables),

@@ -38,7 +38,8 @@ impl Checkpoints {
         (!running).then(|| self.state.moved.load(Ordering::Relaxed))
     }
 
-    /// The log has begun anew: of the new one nothing is moved. Only while no checkpoint is under way.
+    /// The log has begun anew: of the new one nothing is moved. A checkpoint that has just ended may still say
+    /// otherwise, which costs one wait and loses nothing.
     pub fn begin_anew(&self) {
         self.state.moved.store(0, Ordering::Relaxed);
     }

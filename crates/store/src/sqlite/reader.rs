@@ -574,6 +574,8 @@ pub(crate) fn with_reader<T>(
         reader.started.store(0, Ordering::Relaxed);
         let generation = shared.generation.load(Ordering::Acquire);
         if std::mem::replace(&mut reader.generation, generation) != generation {
+            // What is prepared for the new tables must not be tried in a snapshot of the old ones.
+            reader.end().map_err(|e| fault_of(&e))?;
             let Reader { connection, reads, .. } = &mut *reader;
             reads.clear(connection);
         }

@@ -226,14 +226,16 @@ impl Writer<'_> {
         if saved {
             self.session.save().map_err(|error| fault_of(&error))?;
         }
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.session.execute(write)))
-            .unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));
+        let executed = catch_unwind(AssertUnwindSafe(|| self.session.execute(write)));
+        let panicked = executed.is_err();
+        let outcome =
+            executed.unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));
         if outcome.is_err() && !self.session.transaction_is_gone() {
             if saved {
                 self.session.undo().map_err(|error| fault_of(&error))?;
-            } else if self.session.touched.len() > touched {
-                // Its one statement was done, and what came after it failed all the same. The transaction goes
-                // with it; the others are tried again.
+            } else if panicked || self.session.touched.len() > touched {
+                // Its one statement may have been done, and what came after it failed all the same. The transaction
+                // goes with it; the others are tried again.
                 self.session.roll_back();
             }
         }
@@ -295,18 +297,17 @@ impl Writer<'_> {
         } else {
             options.log_limit
         };
-        if size >= due
-            && let Some(moved) = log.checkpoints.moved()
-        {
-            let left = frames.saturating_sub(moved) * log.frame;
-            // Everybody who writes waits for what is left to move, so the background does nearly all of it first.
+        let moved = log.checkpoints.moved();
+        if size >= due {
+            // Everybody who writes waits for what is left to move, so the background does nearly all of it first;
+            // but not for one that does not come to an end.
+            let left = moved.map_or(u64::MAX, |moved| frames.saturating_sub(moved) * log.frame);
             if left <= options.checkpoint / 2 || size >= due + options.log_limit / 4 {
                 self.begin_the_log_anew(size);
                 return;
             }
-            log.asked_at = size;
-            log.checkpoints.ask();
-        } else if size >= log.asked_at + options.checkpoint {
+        }
+        if size >= log.asked_at + options.checkpoint || (size >= due && moved.is_some()) {
             log.asked_at = size;
             log.checkpoints.ask();
         }
