@@ -236,6 +236,21 @@ fn fold(
     Ok(outcome)
 }
 
+/// The lower case of a character where it is one character; otherwise the character itself.
+pub fn lower(c: char) -> char {
+    only(c.to_lowercase()).unwrap_or(c)
+}
+
+/// The upper case of a character where it is one character; otherwise the character itself.
+pub fn upper(c: char) -> char {
+    only(c.to_uppercase()).unwrap_or(c)
+}
+
+fn only(mut characters: impl Iterator<Item = char>) -> Option<char> {
+    let first = characters.next();
+    first.filter(|_| characters.next().is_none())
+}
+
 /// Applies a function. Stores that have no such function of their own register this one.
 pub(crate) fn call(function: Function, arguments: &[Value]) -> Answer {
     if arguments.iter().any(Value::is_null) {
@@ -250,8 +265,8 @@ pub(crate) fn call(function: Function, arguments: &[Value]) -> Answer {
         _ => Err(EvaluationFault::IllTyped),
     };
     Ok(match function {
-        Function::Lower => Value::text(text(0)?.to_lowercase()),
-        Function::Upper => Value::text(text(0)?.to_uppercase()),
+        Function::Lower => Value::text(text(0)?.chars().map(lower).collect::<String>()),
+        Function::Upper => Value::text(text(0)?.chars().map(upper).collect::<String>()),
         Function::Trim => Value::text(text(0)?.trim()),
         Function::Length => Value::Int(
             i64::try_from(text(0)?.chars().count()).map_err(|_| EvaluationFault::Overflow)?,

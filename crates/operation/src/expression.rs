@@ -168,7 +168,8 @@ pub enum NumberKind {
 /// Functions of values; null in gives null out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Function {
-    /// Lower case by Unicode's simple rules of every character.
+    /// Lower case of each character for itself, where that is one character: no database and no language may make a
+    /// difference, so `ß` has no upper case.
     Lower,
     /// Upper case.
     Upper,

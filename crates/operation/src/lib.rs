@@ -17,7 +17,7 @@ mod table;
 mod value;
 mod write;
 
-pub use evaluate::{EvaluationFault, Scope, evaluate, truth};
+pub use evaluate::{EvaluationFault, Scope, evaluate, lower, truth, upper};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};
 pub use ident::Ident;

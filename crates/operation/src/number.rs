@@ -66,7 +66,8 @@ pub fn divide_decimal(
     narrow(divide_half_even(over, under))
 }
 
-/// Floating-point arithmetic that never leaves the finite numbers. Errors: overflow, division by zero.
+/// Floating-point arithmetic that never leaves the finite numbers, nor loses a product or quotient by rounding it to
+/// zero. Errors: overflow (underflow is one), division by zero.
 pub fn float(operation: Arithmetic, a: f64, b: f64) -> Result<f64, EvaluationFault> {
     let outcome = match operation {
         Arithmetic::Add => a + b,
@@ -75,7 +76,13 @@ pub fn float(operation: Arithmetic, a: f64, b: f64) -> Result<f64, EvaluationFau
         Arithmetic::Divide if b == 0.0 => return Err(EvaluationFault::DivisionByZero),
         Arithmetic::Divide => a / b,
     };
-    if outcome.is_finite() { Ok(outcome) } else { Err(EvaluationFault::Overflow) }
+    let vanished = outcome == 0.0
+        && match operation {
+            Arithmetic::Multiply => a != 0.0 && b != 0.0,
+            Arithmetic::Divide => a != 0.0,
+            Arithmetic::Add | Arithmetic::Subtract => false,
+        };
+    if outcome.is_finite() && !vanished { Ok(outcome) } else { Err(EvaluationFault::Overflow) }
 }
 
 fn narrow(n: i128) -> Result<i64, EvaluationFault> {

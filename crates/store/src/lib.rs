@@ -12,6 +12,7 @@ mod options;
 mod rows;
 mod sqlite;
 mod store;
+mod write;
 
 pub use fault::StoreFault;
 pub use options::Options;

@@ -1,12 +1,35 @@
 //! Operations become SQL text: expressions here, reads and writes in the rooms below.
 //!
-//! What SQL means differently from [`operation::evaluate`] goes through functions that the connection registers
-//! (see `sqlite/functions.rs`): arithmetic, texts, sums. What both mean alike is plain SQL, so that indexes serve.
+//! What SQLite means differently from [`operation::evaluate`] goes through functions that the connection registers
+//! (see `sqlite/functions.rs`): arithmetic, texts, sums. PostgreSQL checks its own arithmetic, and what else it means
+//! differently goes through the functions of its schema `mimar` (see `postgres/functions.sql`). What all mean alike is
+//! plain SQL, so that indexes serve.
 
 mod expression;
+mod form;
+mod nested;
+mod postgres;
 mod read;
 mod write;
 
-pub(crate) use expression::{can_fail, function_name, has_query, ill_formed};
+use operation::{Scalar, Value};
+
+pub(crate) use expression::{Parameter, can_fail, function_name, has_query, ill_formed};
+pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, conditions};
-pub(crate) use write::{Statement, decide, delete, exists, insert, row_by, select_row, update};
+pub(crate) use write::{
+    Raised, decide, delete, exists, insert, raise, raise_roots, refers, row_by, select_row, update,
+};
+
+/// A statement, what it is given and what it answers.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// The text.
+    pub text: String,
+    /// Constants and their positions (from 0) among the binds.
+    pub constants: Vec<(usize, Value)>,
+    /// PostgreSQL's placeholders, in their order; SQLite's are the binds by number.
+    pub parameters: Vec<Parameter>,
+    /// What its columns mean.
+    pub answer: Vec<Scalar>,
+}

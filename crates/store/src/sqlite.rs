@@ -3,13 +3,8 @@
 #[cfg(test)]
 mod agreement;
 mod bulk;
-mod change;
 mod checkpoint;
 mod connection;
-mod create;
-mod delete;
-mod diagnose;
-mod edit;
 mod functions;
 mod queue;
 mod reader;
@@ -18,7 +13,6 @@ mod session;
 mod value;
 mod writer;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -26,10 +20,11 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
 use operation::{Fault, Read, Table, Value, Write};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::cache::{Answers, Look};
+use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault, Written};
 use queue::{Done, Pending, Queue, Refused};
 use reader::Readers;
@@ -53,21 +48,8 @@ struct Shared {
     readers: Readers,
     /// Whether the database was read since the last commit.
     reading: AtomicBool,
-    /// The plan's tables by stored name, for messages and for which is part of which.
-    tables: RwLock<HashMap<String, Arc<Table>>>,
+    tables: Tables,
     counts: Counts,
-}
-
-impl Shared {
-    /// A part's table and its root's, by the stored name of the part.
-    fn part_and_root(&self, part: &str) -> Option<(Arc<Table>, Arc<Table>)> {
-        let tables = self.tables.read();
-        let part = tables.get(part)?;
-        let column = part.root?;
-        let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
-        let root = tables.values().find(|table| table.id == target)?;
-        Some((part.clone(), root.clone()))
-    }
 }
 
 #[derive(Debug, Default)]
@@ -120,7 +102,7 @@ impl Sqlite {
             generation: AtomicU64::new(0),
             readers: Readers::default(),
             reading: AtomicBool::new(false),
-            tables: RwLock::default(),
+            tables: Tables::default(),
             counts: Counts::default(),
         });
         let writer = writer::start(connection, shared.clone())?;
@@ -151,9 +133,7 @@ impl Sqlite {
     }
 
     pub(crate) fn know(&self, tables: &[Arc<Table>]) {
-        let mut known = self.shared.tables.write();
-        known.clear();
-        known.extend(tables.iter().map(|table| (table.name.as_str().to_owned(), table.clone())));
+        self.shared.tables.know(tables);
     }
 
     pub(crate) fn ping(&self) -> Result<(), Fault> {

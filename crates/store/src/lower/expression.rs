@@ -1,9 +1,12 @@
 //! Expressions.
 
 use operation::{
-    Aggregate, Arithmetic, Comparison, Dialect, Expression, Fault, Function, NumberKind, Sql,
-    Table, Value,
+    Aggregate, Arithmetic, Comparison, Dialect, Expression, Fault, Function, NumberKind, Scalar,
+    Sql, Table, Value,
 };
+
+use super::Statement;
+use super::form::{Natural, plain, power_of_ten};
 
 /// A statement under construction, and the rows that its expressions see.
 #[derive(Debug)]
@@ -11,21 +14,38 @@ pub(crate) struct Lowering<'a> {
     /// The text.
     pub sql: Sql,
     /// Rows in scope, the innermost last: the alias's number and the table.
-    scope: Vec<(usize, &'a Table)>,
+    pub(super) scope: Vec<(usize, &'a Table)>,
     aliases: usize,
     first_constant: usize,
     constants: Vec<Value>,
+    /// Values that the binds may have, for what they are; PostgreSQL alone asks.
+    pub(super) hints: &'a [Value],
+    parameters: Vec<Parameter>,
+    /// Binds that stand for a column of a row around: position, alias, table, column.
+    arounds: Vec<(usize, usize, &'a Table, usize)>,
+}
+
+/// A placeholder of PostgreSQL, which has one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Parameter {
+    /// Which value: a position among the binds, and after them among the constants.
+    pub origin: usize,
+    /// As whose column type it stands.
+    pub form: Scalar,
 }
 
 impl<'a> Lowering<'a> {
-    /// An empty statement whose binds take the positions below `binds`.
-    pub fn new(dialect: Dialect, binds: usize) -> Self {
+    /// An empty statement whose binds take the positions below `binds`. `hints` are values that they may have.
+    pub fn new(dialect: Dialect, binds: usize, hints: &'a [Value]) -> Self {
         Self {
             sql: Sql::new(dialect),
             scope: Vec::new(),
             aliases: 0,
             first_constant: binds,
             constants: Vec::new(),
+            hints,
+            parameters: Vec::new(),
+            arounds: Vec::new(),
         }
     }
 
@@ -35,7 +55,7 @@ impl<'a> Lowering<'a> {
         self.aliases - 1
     }
 
-    /// Lowers with one row in scope, and no other.
+    /// Lowers with one row in scope, and no other, as a condition.
     pub fn with_row(
         &mut self,
         alias: usize,
@@ -43,9 +63,29 @@ impl<'a> Lowering<'a> {
         expression: &'a Expression,
     ) -> Result<(), Fault> {
         let outer = std::mem::replace(&mut self.scope, vec![(alias, table)]);
-        let outcome = self.value(expression);
+        let outcome = self.any(expression, Scalar::Bool);
         self.scope = outer;
         outcome
+    }
+
+    /// Lowers something in which the bind at a position stands for a column of the row around.
+    pub fn inside_of(
+        &mut self,
+        bind: usize,
+        (alias, table, column): (usize, &'a Table, usize),
+        lower: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        self.arounds.push((bind, alias, table, column));
+        let outcome = lower(self);
+        self.arounds.pop();
+        outcome
+    }
+
+    /// The column that a bind stands for, with its scalar, if it does.
+    pub(super) fn around(&self, bind: usize) -> Option<(usize, (&'a Table, usize), Scalar)> {
+        let around = self.arounds.iter().rev().find(|(at, ..)| *at == bind);
+        let (_, alias, table, column) = around.copied()?;
+        Some((alias, (table, column), table.columns.get(column)?.scalar))
     }
 
     /// Writes `tN."column"`.
@@ -55,16 +95,102 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Writes a column as a value of `form`.
+    pub(super) fn column_as(
+        &mut self,
+        alias: usize,
+        table: &Table,
+        column: usize,
+        form: Scalar,
+    ) -> Result<(), Fault> {
+        let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
+        if self.sql.dialect() == Dialect::Sqlite || scalar == form {
+            return self.column(alias, table, column);
+        }
+        if form != plain(scalar) {
+            return Err(ill_formed("a column as what it is not"));
+        }
+        let (before, after) = match scalar {
+            Scalar::Decimal { .. } => ("(", ""),
+            Scalar::Date => ("(", " - DATE '1970-01-01')::bigint"),
+            Scalar::Time | Scalar::Timestamp | Scalar::Duration => {
+                ("(extract(epoch FROM ", ") * 1000000)::bigint")
+            }
+            _ => ("(", ")::text"),
+        };
+        self.sql.push(before);
+        self.column(alias, table, column)?;
+        self.sql.push(after);
+        if let Scalar::Decimal { scale } = scalar {
+            self.sql.push(" * ").integer(power_of_ten(scale)).push(")::bigint");
+        }
+        Ok(())
+    }
+
+    /// Writes a bind of the request, or the column of the row around that it stands for.
+    pub(super) fn placeholder(&mut self, at: usize, form: Scalar) -> Result<(), Fault> {
+        if let Some((alias, (table, column), _)) = self.around(at) {
+            return self.column_as(alias, table, column, form);
+        }
+        if at >= self.first_constant {
+            return Err(ill_formed("no such bind"));
+        }
+        self.bind(at, form);
+        Ok(())
+    }
+
+    /// Writes a constant as a bind of its own.
+    pub(super) fn constant(&mut self, value: &Value, form: Scalar) {
+        let at = self.first_constant + self.constants.len();
+        self.constants.push(value.clone());
+        self.bind(at, form);
+    }
+
+    /// Writes the placeholder of a bind, as a value of `form`.
+    pub fn bind(&mut self, at: usize, form: Scalar) {
+        if self.sql.dialect() == Dialect::Sqlite {
+            self.sql.bind(at);
+            return;
+        }
+        let wanted = Parameter { origin: at, form };
+        let known = self.parameters.iter().position(|parameter| *parameter == wanted);
+        let number = known.unwrap_or_else(|| {
+            self.parameters.push(wanted);
+            self.parameters.len() - 1
+        });
+        self.sql.bind(number);
+    }
+
+    /// Writes `tN."column" = expression`.
+    pub fn column_is(
+        &mut self,
+        alias: usize,
+        table: &'a Table,
+        column: usize,
+        expression: &'a Expression,
+    ) -> Result<(), Fault> {
+        let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
+        let form = Natural::Is(scalar).with(self.natural(expression, &[])).comparable();
+        self.column_as(alias, table, column, form)?;
+        self.sql.push(" = ");
+        self.any(expression, form)
+    }
+
     /// Writes `"table" AS tN`.
     pub fn table(&mut self, alias: usize, table: &Table) {
         self.sql.ident(&table.name).push(" AS ").alias("t", alias);
     }
 
-    /// The text, and the constants with their positions (from 0) among the binds.
-    pub fn finish(self) -> (String, Vec<(usize, Value)>) {
+    /// The statement, which answers columns of these scalars.
+    pub fn finish(self, answer: Vec<Scalar>) -> Statement {
         let constants = self.constants.into_iter().enumerate();
         let first = self.first_constant;
-        (self.sql.finish(), constants.map(|(i, value)| (first + i, value)).collect())
+        Statement {
+            text: self.sql.finish(),
+            constants: constants.map(|(i, value)| (first + i, value)).collect(),
+            parameters: self.parameters,
+            answer,
+        }
     }
 
     /// Lowers a filter, one row in scope: the terms that cannot fail stand beside the whole, so that indexes
@@ -86,16 +212,19 @@ impl<'a> Lowering<'a> {
         self.with_row(alias, table, filter)
     }
 
-    /// Writes an expression, in parentheses where it has an operator.
-    pub fn value(&mut self, expression: &'a Expression) -> Result<(), Fault> {
+    /// Writes an expression, as a value of `form` where the dialect has forms.
+    pub fn any(&mut self, expression: &'a Expression, form: Scalar) -> Result<(), Fault> {
+        match self.sql.dialect() {
+            Dialect::Sqlite => self.value(expression),
+            Dialect::Postgres => self.postgres(expression, form),
+        }
+    }
+
+    /// Writes an expression for SQLite, in parentheses where it has an operator.
+    fn value(&mut self, expression: &'a Expression) -> Result<(), Fault> {
         match expression {
             Expression::Literal(value) => self.literal(value),
-            Expression::Bind(at) => {
-                if *at >= self.first_constant {
-                    return Err(ill_formed("no such bind"));
-                }
-                self.sql.bind(*at);
-            }
+            Expression::Bind(at) => self.placeholder(*at, Scalar::Int)?,
             Expression::Column { depth, column } => {
                 let (alias, table) = self.row_at(*depth)?;
                 self.column(alias, table, *column)?;
@@ -232,7 +361,7 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    fn row_at(&self, depth: usize) -> Result<(usize, &'a Table), Fault> {
+    pub(super) fn row_at(&self, depth: usize) -> Result<(usize, &'a Table), Fault> {
         self.scope.iter().rev().nth(depth).copied().ok_or_else(|| ill_formed("no such row"))
     }
 
@@ -392,9 +521,8 @@ impl<'a> Lowering<'a> {
             // Constants of the model, quoted: the planner can then use partial indexes and statistics.
             Value::Text(text) if !text.contains('\0') => self.sql.literal(text),
             _ => {
-                let at = self.first_constant + self.constants.len();
-                self.constants.push(value.clone());
-                self.sql.bind(at)
+                self.constant(value, Scalar::Int);
+                return;
             }
         };
     }
@@ -444,7 +572,7 @@ pub(crate) fn has_query(expression: &Expression) -> bool {
     has
 }
 
-fn operator(comparison: Comparison) -> &'static str {
+pub(super) fn operator(comparison: Comparison) -> &'static str {
     match comparison {
         Comparison::Equal => " = ",
         Comparison::NotEqual => " <> ",

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use operation::{
-    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Read, Scalar, Value,
+    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Read, Scalar,
 };
 
+use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
 
-/// A read as one statement, and what its columns are for.
+/// A read as one statement and one more for each of its parts, and what its columns are for: what suits a database
+/// that is no more than a call away.
 #[derive(Debug)]
 pub(crate) struct Select {
     /// The statement.
-    pub text: String,
-    /// Constants and their positions (from 0) among the binds.
-    pub constants: Vec<(usize, Value)>,
+    pub statement: Statement,
     /// The object made of each row.
     pub shape: Shape,
     /// Reads of parts, each with the answer's column that holds the key of the parts' root.
@@ -62,9 +62,9 @@ pub(crate) struct Source {
 }
 
 impl Select {
-    /// Lowers a read.
-    pub fn of(read: &Read, dialect: Dialect) -> Result<Self, Fault> {
-        let mut lowering = Lowering::new(dialect, binds(read));
+    /// Lowers a read for SQLite.
+    pub fn of(read: &Read) -> Result<Self, Fault> {
+        let mut lowering = Lowering::new(Dialect::Sqlite, binds(read), &[]);
         for _ in 0..=read.joins.len() {
             lowering.alias();
         }
@@ -86,27 +86,60 @@ impl Select {
             joined.push(columns.column(join.source, join.column)?);
         }
         let Columns { wanted, parts, .. } = columns;
-        select(&mut lowering, read, &wanted)?;
-        let (text, constants) = lowering.finish();
-        Ok(Self { text, constants, shape, parts, order, version, joined })
+        lowering.sql.push("SELECT ");
+        for (i, wanted) in wanted.iter().enumerate() {
+            if i > 0 {
+                lowering.sql.push(", ");
+            }
+            wanted.write(&mut lowering, read, 0)?;
+        }
+        if wanted.is_empty() {
+            lowering.sql.push("1");
+        }
+        from(&mut lowering, read, 0)?;
+        let statement = lowering.finish(Vec::new());
+        Ok(Self { statement, shape, parts, order, version, joined })
     }
 }
 
 /// What the statement must answer, in order.
-struct Columns<'a> {
-    read: &'a Read,
-    wanted: Vec<Wanted<'a>>,
-    parts: Vec<(Arc<Read>, Source)>,
+pub(super) struct Columns<'a> {
+    pub read: &'a Read,
+    pub wanted: Vec<Wanted<'a>>,
+    /// Parts, each with the answer's column that holds the key of their root.
+    pub parts: Vec<(Arc<Read>, Source)>,
 }
 
+/// A column of the answer.
 #[derive(Clone, Copy)]
-enum Wanted<'a> {
+pub(super) enum Wanted<'a> {
+    /// The column of a source.
     Column(usize, usize),
+    /// What a condition says of the row of a source.
     Condition(usize, &'a Expression),
 }
 
+impl<'a> Wanted<'a> {
+    /// Writes it; source 0 has the alias `base`, the others those after it.
+    pub fn write(
+        self,
+        lowering: &mut Lowering<'a>,
+        read: &'a Read,
+        base: usize,
+    ) -> Result<(), Fault> {
+        match self {
+            Wanted::Column(source, column) => {
+                lowering.column(base + source, source_table(read, source)?, column)
+            }
+            Wanted::Condition(source, condition) => {
+                lowering.with_row(base + source, source_table(read, source)?, condition)
+            }
+        }
+    }
+}
+
 impl<'a> Columns<'a> {
-    fn shape(&mut self, object: &'a Object, source: usize) -> Result<Shape, Fault> {
+    pub fn shape(&mut self, object: &'a Object, source: usize) -> Result<Shape, Fault> {
         let mut members = Vec::with_capacity(object.fields.len());
         for field in &object.fields {
             let condition = field.condition.as_ref().map(|condition| {
@@ -138,7 +171,7 @@ impl<'a> Columns<'a> {
         Ok(Shape { members })
     }
 
-    fn column(&mut self, source: usize, column: usize) -> Result<Source, Fault> {
+    pub fn column(&mut self, source: usize, column: usize) -> Result<Source, Fault> {
         let table = source_table(self.read, source)?;
         let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
         let known = self.wanted.iter().position(
@@ -152,43 +185,28 @@ impl<'a> Columns<'a> {
     }
 }
 
-fn select<'a>(
+/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it.
+pub(super) fn from<'a>(
     lowering: &mut Lowering<'a>,
     read: &'a Read,
-    wanted: &[Wanted<'a>],
+    base: usize,
 ) -> Result<(), Fault> {
-    lowering.sql.push("SELECT ");
-    for (i, wanted) in wanted.iter().enumerate() {
-        if i > 0 {
-            lowering.sql.push(", ");
-        }
-        match *wanted {
-            Wanted::Column(source, column) => {
-                lowering.column(source, source_table(read, source)?, column)?;
-            }
-            Wanted::Condition(source, condition) => {
-                lowering.with_row(source, source_table(read, source)?, condition)?;
-            }
-        }
-    }
-    if wanted.is_empty() {
-        lowering.sql.push("1");
-    }
     lowering.sql.push(" FROM ");
-    lowering.table(0, &read.table);
+    lowering.table(base, &read.table);
     if let (Dialect::Sqlite, Some(index)) = (lowering.sql.dialect(), &read.index) {
         lowering.sql.push(" INDEXED BY ").ident(index);
     }
     for (i, join) in read.joins.iter().enumerate() {
         lowering.sql.push(" LEFT JOIN ");
-        lowering.table(i + 1, &join.table);
+        let alias = base + i + 1;
+        lowering.table(alias, &join.table);
         lowering.sql.push(" ON ");
-        lowering.column(i + 1, &join.table, join.table.own_key())?;
+        lowering.column(alias, &join.table, join.table.own_key())?;
         lowering.sql.push(" = ");
-        lowering.column(join.source, source_table(read, join.source)?, join.column)?;
+        lowering.column(base + join.source, source_table(read, join.source)?, join.column)?;
         if join.condition != Expression::yes() {
             lowering.sql.push(" AND ");
-            lowering.with_row(i + 1, &join.table, &join.condition)?;
+            lowering.with_row(alias, &join.table, &join.condition)?;
         }
     }
     let mut conjunction = " WHERE ";
@@ -197,17 +215,19 @@ fn select<'a>(
     {
         // Parts of another root are never an answer, whatever the filter says.
         lowering.sql.push(conjunction);
-        lowering.column(0, &read.table, root)?;
-        lowering.sql.push(" = ").bind(at);
+        lowering.column(base, &read.table, root)?;
+        lowering.sql.push(" = ");
+        let scalar = read.table.columns.get(root).map_or(Scalar::Int, |column| column.scalar);
+        lowering.placeholder(at, scalar)?;
         conjunction = " AND ";
     }
     if read.filter != Expression::yes() {
         lowering.sql.push(conjunction);
-        lowering.filter(0, &read.table, &read.filter)?;
+        lowering.filter(base, &read.table, &read.filter)?;
     }
     for (i, term) in read.order.iter().enumerate() {
         lowering.sql.push(if i == 0 { " ORDER BY " } else { ", " });
-        lowering.column(0, &read.table, term.column)?;
+        lowering.column(base, &read.table, term.column)?;
         let column = read.table.columns.get(term.column);
         let nullable = column.is_none_or(|column| column.nullable);
         lowering.sql.push(match (term.descending, lowering.sql.dialect()) {
@@ -218,7 +238,9 @@ fn select<'a>(
         });
     }
     if let Cardinality::Page { limit } = read.cardinality {
-        lowering.sql.push(" LIMIT ").bind(limit).push(" + 1");
+        lowering.sql.push(" LIMIT ");
+        lowering.bind(limit, Scalar::Int);
+        lowering.sql.push(" + 1");
     }
     Ok(())
 }
@@ -234,7 +256,7 @@ fn bound_to(filter: &Expression, column: usize, bind: usize) -> bool {
     }
 }
 
-fn source_table(read: &Read, source: usize) -> Result<&operation::Table, Fault> {
+pub(super) fn source_table(read: &Read, source: usize) -> Result<&operation::Table, Fault> {
     if source == 0 {
         return Ok(&read.table);
     }
@@ -243,7 +265,7 @@ fn source_table(read: &Read, source: usize) -> Result<&operation::Table, Fault> 
 }
 
 /// How many binds a read's statement has.
-fn binds(read: &Read) -> usize {
+pub(super) fn binds(read: &Read) -> usize {
     let mut expressions = vec![&read.filter];
     expressions.extend(read.joins.iter().map(|join| &join.condition));
     conditions(&read.output, &mut |condition| expressions.push(condition));

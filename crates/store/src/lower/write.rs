@@ -1,32 +1,27 @@
 //! Writes.
 
-use operation::{Dialect, Expression, Fault, Table, Value};
+use operation::{Dialect, Expression, Fault, Ident, Scalar, Table, Value};
 
+use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
-
-/// A statement and its constants.
-#[derive(Debug)]
-pub(crate) struct Statement {
-    /// The text.
-    pub text: String,
-    /// Constants and their positions (from 0) among the binds.
-    pub constants: Vec<(usize, Value)>,
-}
 
 /// `INSERT` of a value for every column, in the table's order.
 pub(crate) fn insert(dialect: Dialect, table: &Table) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, table.columns.len());
+    let mut lowering = Lowering::new(dialect, table.columns.len(), &[]);
     let sql = &mut lowering.sql;
     sql.push("INSERT INTO ").ident(&table.name).push(" (");
     sql.list(", ", &table.columns, |sql, column| {
         sql.ident(&column.name);
     });
     sql.push(") VALUES (");
-    sql.list(", ", 0..table.columns.len(), |sql, at| {
-        sql.bind(at);
-    });
-    sql.push(")");
-    Ok(finish(lowering))
+    for (at, column) in table.columns.iter().enumerate() {
+        if at > 0 {
+            lowering.sql.push(", ");
+        }
+        lowering.bind(at, column.scalar);
+    }
+    lowering.sql.push(")");
+    Ok(lowering.finish(Vec::new()))
 }
 
 /// `UPDATE` of `columns`; binds: their values, then the values of the primary key.
@@ -35,17 +30,16 @@ pub(crate) fn update(
     table: &Table,
     columns: &[usize],
 ) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, columns.len() + table.key.len());
+    let mut lowering = Lowering::new(dialect, columns.len() + table.key.len(), &[]);
     lowering.sql.push("UPDATE ").ident(&table.name).push(" SET ");
     for (at, column) in columns.iter().enumerate() {
         if at > 0 {
             lowering.sql.push(", ");
         }
-        name(&mut lowering, table, *column)?;
-        lowering.sql.push(" = ").bind(at);
+        is_bind(&mut lowering, table, *column, at)?;
     }
     by_columns(&mut lowering, table, &table.key, columns.len())?;
-    Ok(finish(lowering))
+    Ok(lowering.finish(Vec::new()))
 }
 
 /// `DELETE` by `columns`; binds: their values.
@@ -54,31 +48,36 @@ pub(crate) fn delete(
     table: &Table,
     columns: &[usize],
 ) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, columns.len());
+    let mut lowering = Lowering::new(dialect, columns.len(), &[]);
     lowering.sql.push("DELETE FROM ").ident(&table.name);
     by_columns(&mut lowering, table, columns, 0)?;
-    Ok(finish(lowering))
+    Ok(lowering.finish(Vec::new()))
 }
 
-/// `SELECT` of every column of the rows with the given values in `columns`, in the order of the key.
+/// `SELECT` of every column of the rows with the given values in `columns`, in the order of the key. `locked`: nobody
+/// else may change them before the transaction ends, where others could.
 pub(crate) fn row_by(
     dialect: Dialect,
     table: &Table,
     columns: &[usize],
+    locked: bool,
 ) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, columns.len());
+    let mut lowering = Lowering::new(dialect, columns.len(), &[]);
     all_columns(&mut lowering, table);
     by_columns(&mut lowering, table, columns, 0)?;
     by_key(&mut lowering, table)?;
-    Ok(finish(lowering))
+    if locked && dialect == Dialect::Postgres {
+        lowering.sql.push(" FOR NO KEY UPDATE");
+    }
+    Ok(lowering.finish(scalars(table)))
 }
 
 /// `SELECT` of every column of every row, in the order of the key.
 pub(crate) fn select_row(dialect: Dialect, table: &Table) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, 0);
+    let mut lowering = Lowering::new(dialect, 0, &[]);
     all_columns(&mut lowering, table);
     by_key(&mut lowering, table)?;
-    Ok(finish(lowering))
+    Ok(lowering.finish(scalars(table)))
 }
 
 /// `SELECT 1` of rows with the given values in `columns`.
@@ -87,35 +86,100 @@ pub(crate) fn exists(
     table: &Table,
     columns: &[usize],
 ) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, columns.len());
+    let mut lowering = Lowering::new(dialect, columns.len(), &[]);
     lowering.sql.push("SELECT 1 FROM ").ident(&table.name);
     by_columns(&mut lowering, table, columns, 0)?;
-    Ok(finish(lowering))
+    lowering.sql.push(" LIMIT 1");
+    Ok(lowering.finish(vec![Scalar::Int]))
 }
 
-/// `SELECT` of an expression of the row with the given values in `columns`, which are bound after `binds` values.
+/// `SELECT 1` of rows that refer to the one bind, of whose scalar the column is.
+pub(crate) fn refers(
+    dialect: Dialect,
+    table: &Ident,
+    column: &Ident,
+    scalar: Scalar,
+) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    lowering.sql.push("SELECT 1 FROM ").ident(table).push(" WHERE ").ident(column).push(" = ");
+    lowering.bind(0, scalar);
+    lowering.sql.push(" LIMIT 1");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+/// `UPDATE` that raises the version of the rows that refer to the one bind.
+pub(crate) fn raise(
+    dialect: Dialect,
+    table: &Ident,
+    column: &Ident,
+    scalar: Scalar,
+) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    lowering.sql.push("UPDATE ").ident(table).push(" SET row_version = row_version + 1 WHERE ");
+    lowering.sql.ident(column).push(" = ");
+    lowering.bind(0, scalar);
+    Ok(lowering.finish(Vec::new()))
+}
+
+/// Names of what [`raise_roots`] changes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Raised<'n> {
+    /// The root's table.
+    pub root: &'n Ident,
+    /// Its version.
+    pub version: &'n Ident,
+    /// Its key.
+    pub own: &'n Ident,
+    /// The column of the part that holds it.
+    pub of: &'n Ident,
+}
+
+/// `UPDATE` that raises the version of the roots whose parts refer to the one bind.
+pub(crate) fn raise_roots(
+    dialect: Dialect,
+    Raised { root, version, own, of }: Raised<'_>,
+    part: &Ident,
+    column: &Ident,
+    scalar: Scalar,
+) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    let sql = &mut lowering.sql;
+    sql.push("UPDATE ").ident(root).push(" SET ").ident(version).push(" = ");
+    sql.ident(version).push(" + 1 WHERE ").ident(own).push(" IN (SELECT ").ident(of);
+    sql.push(" FROM ").ident(part).push(" WHERE ").ident(column).push(" = ");
+    lowering.bind(0, scalar);
+    lowering.sql.push(")");
+    Ok(lowering.finish(Vec::new()))
+}
+
+/// `SELECT` of a condition of the row with the given values in `columns`, which are bound after `binds`.
 pub(crate) fn decide(
     dialect: Dialect,
     table: &Table,
-    expression: &Expression,
-    binds: usize,
+    condition: &Expression,
+    binds: &[Value],
     columns: &[usize],
 ) -> Result<Statement, Fault> {
-    if binds_of([expression]) > binds {
+    if binds_of([condition]) > binds.len() {
         return Err(ill_formed("no such bind"));
     }
-    let mut lowering = Lowering::new(dialect, binds + columns.len());
+    let mut lowering = Lowering::new(dialect, binds.len() + columns.len(), binds);
     let alias = lowering.alias();
     lowering.sql.push("SELECT ");
-    lowering.with_row(alias, table, expression)?;
+    lowering.with_row(alias, table, condition)?;
     lowering.sql.push(" FROM ");
     lowering.table(alias, table);
     for (i, column) in columns.iter().enumerate() {
         lowering.sql.push(if i == 0 { " WHERE " } else { " AND " });
         lowering.column(alias, table, *column)?;
-        lowering.sql.push(" = ").bind(binds + i);
+        lowering.sql.push(" = ");
+        lowering.bind(binds.len() + i, scalar_of(table, *column)?);
     }
-    Ok(finish(lowering))
+    Ok(lowering.finish(vec![Scalar::Bool]))
+}
+
+fn scalars(table: &Table) -> Vec<Scalar> {
+    table.columns.iter().map(|column| column.scalar).collect()
 }
 
 fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
@@ -127,9 +191,10 @@ fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
 }
 
 fn by_key(lowering: &mut Lowering<'_>, table: &Table) -> Result<(), Fault> {
-    for (i, column) in table.key.iter().enumerate() {
+    for (i, at) in table.key.iter().enumerate() {
         lowering.sql.push(if i == 0 { " ORDER BY " } else { ", " });
-        name(lowering, table, *column)?;
+        let column = table.columns.get(*at).ok_or_else(|| ill_formed("no such column"))?;
+        lowering.sql.ident(&column.name);
     }
     Ok(())
 }
@@ -142,19 +207,24 @@ fn by_columns(
 ) -> Result<(), Fault> {
     for (i, column) in columns.iter().enumerate() {
         lowering.sql.push(if i == 0 { " WHERE " } else { " AND " });
-        name(lowering, table, *column)?;
-        lowering.sql.push(" = ").bind(first_bind + i);
+        is_bind(lowering, table, *column, first_bind + i)?;
     }
     Ok(())
 }
 
-fn name(lowering: &mut Lowering<'_>, table: &Table, column: usize) -> Result<(), Fault> {
+/// Writes `"column" = ?`, which compares in a condition and assigns after `SET`.
+fn is_bind(
+    lowering: &mut Lowering<'_>,
+    table: &Table,
+    column: usize,
+    bind: usize,
+) -> Result<(), Fault> {
     let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
-    lowering.sql.ident(&column.name);
+    lowering.sql.ident(&column.name).push(" = ");
+    lowering.bind(bind, column.scalar);
     Ok(())
 }
 
-fn finish(lowering: Lowering<'_>) -> Statement {
-    let (text, constants) = lowering.finish();
-    Statement { text, constants }
+fn scalar_of(table: &Table, column: usize) -> Result<Scalar, Fault> {
+    Ok(table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar)
 }

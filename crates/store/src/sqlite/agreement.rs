@@ -385,7 +385,7 @@ fn ask(
     key: i64,
 ) -> Result<Value, String> {
     let dialect = operation::Dialect::Sqlite;
-    let lowered = lower::decide(dialect, table, expression, binds.len(), &table.key).unwrap();
+    let lowered = lower::decide(dialect, table, expression, binds, &table.key).unwrap();
     let mut statement = connection.prepare(&lowered.text).unwrap();
     let values = binds.iter().cloned().chain([Value::Int(key)]).enumerate();
     for (at, value) in values.chain(lowered.constants) {
@@ -459,7 +459,7 @@ fn agree(
         prop_assert!(
             agreed,
             "{evaluated:?} in Rust, {lowered:?} in SQLite: {expression:?}\n{row:?}\n{parts:?}\n{binds:?}\n{}",
-            lower::decide(operation::Dialect::Sqlite, root, &expression, binds.len(), &root.key)
+            lower::decide(operation::Dialect::Sqlite, root, &expression, &binds, &root.key)
                 .unwrap()
                 .text
         );

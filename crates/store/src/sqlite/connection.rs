@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use operation::{EvaluationFault, Fault, FaultCode, Violation};
+use operation::{EvaluationFault, Fault};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
 use super::functions;
+use crate::write::evaluation;
 use crate::{Options, StoreFault};
 
 /// The oldest SQLite that checkpoints safely, as its version number and as people write it.
@@ -119,23 +120,6 @@ pub(crate) fn fault_of(error: &Error) -> Fault {
             | ErrorCode::OutOfMemory,
         ) => Fault::Unavailable { reason: text, retry_after: 1 },
         _ => Fault::Internal(text),
-    }
-}
-
-/// What an expression without a value means for the request; `field` is the one it would have filled.
-pub(crate) fn evaluation(fault: EvaluationFault, pointer: &str) -> Fault {
-    match fault {
-        EvaluationFault::Overflow => Fault::Invalid(vec![Violation::at(
-            FaultCode::Overflow,
-            pointer,
-            "a value computed from these numbers is too large; use smaller ones",
-        )]),
-        EvaluationFault::DivisionByZero => Fault::Invalid(vec![Violation::at(
-            FaultCode::DivisionByZero,
-            pointer,
-            "a value computed from these numbers divides by zero; the divisor must not be 0",
-        )]),
-        EvaluationFault::NotLocal | EvaluationFault::IllTyped => Fault::Internal(fault.to_string()),
     }
 }
 

@@ -11,7 +11,7 @@ use operation::{Fault, Write};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::session::Reply;
+use crate::write::Reply;
 
 /// What the writer is asked.
 pub(crate) enum Job {

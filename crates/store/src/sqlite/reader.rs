@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use operation::{Cardinality, Dialect, Fault, Read, ReadId, Value};
+use operation::{Cardinality, Fault, Read, ReadId, Value};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
@@ -157,8 +157,8 @@ impl Reads {
 const LARGE: usize = 1 << 20;
 
 fn prepare(connection: &Connection, read: &Read) -> Result<Prepared, Fault> {
-    let select = Select::of(read, Dialect::Sqlite)?;
-    let parameters = match connection.prepare_cached(&select.text) {
+    let select = Select::of(read)?;
+    let parameters = match connection.prepare_cached(&select.statement.text) {
         Ok(statement) => statement.parameter_count(),
         // An index that cannot serve the filter, or is not there yet, is a hint that does not fit.
         Err(_) if read.index.is_some() => {
@@ -177,7 +177,7 @@ fn prepare(connection: &Connection, read: &Read) -> Result<Prepared, Fault> {
     tables.extend(parts.iter().flat_map(|part: &Prepared| part.tables.iter()));
     tables.sort_unstable();
     tables.dedup();
-    let first_constant = select.constants.first().map(|(at, _)| *at);
+    let first_constant = select.statement.constants.first().map(|(at, _)| *at);
     Ok(Prepared {
         binds: first_constant.unwrap_or(parameters),
         dependencies,
@@ -205,14 +205,14 @@ impl Prepared {
         gathered: &mut Gathered,
     ) -> Result<Outcome, Fault> {
         let mut statement =
-            connection.prepare_cached(&self.select.text).map_err(|e| fault_of(&e))?;
+            connection.prepare_cached(&self.select.statement.text).map_err(|e| fault_of(&e))?;
         for at in 0..self.binds {
             let value = binds.get(at).ok_or_else(|| {
                 Fault::Internal(format!("the read needs a bind at position {at}"))
             })?;
             statement.raw_bind_parameter(at + 1, value).map_err(|e| fault_of(&e))?;
         }
-        for (at, value) in &self.select.constants {
+        for (at, value) in &self.select.statement.constants {
             statement.raw_bind_parameter(at + 1, bound(value)).map_err(|e| fault_of(&e))?;
         }
         if gathered.wanted() {

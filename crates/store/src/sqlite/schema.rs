@@ -1,61 +1,16 @@
 //! The schema: what is stored, how it changes, which tables refer to which.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use operation::OnDelete;
+use operation::{Ident, OnDelete};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Sqlite;
 use super::connection::open_writing;
 use super::reader::with_connection;
 use crate::StoreFault;
-
-/// The foreign keys of a database, by the table that they lead to.
-#[derive(Debug, Default)]
-pub(crate) struct References(HashMap<String, Vec<Reference>>);
-
-/// A foreign key.
-#[derive(Debug, Clone)]
-pub(crate) struct Reference {
-    /// The table that refers.
-    pub table: String,
-    /// Its referring column.
-    pub column: String,
-    /// What becomes of the referring row.
-    pub on_delete: OnDelete,
-    /// Whether the referring table has a version to raise.
-    pub versioned: bool,
-}
-
-impl References {
-    /// The foreign keys that lead to a table.
-    pub fn to(&self, table: &str) -> &[Reference] {
-        self.0.get(table).map_or(&[], Vec::as_slice)
-    }
-
-    /// The tables whose rows may go or change when a row of this one is deleted.
-    pub fn reached(&self, table: &str) -> HashSet<String> {
-        let mut reached = HashSet::new();
-        let mut from = vec![table.to_owned()];
-        while let Some(table) = from.pop() {
-            for reference in self.to(&table) {
-                match reference.on_delete {
-                    OnDelete::Restrict => {}
-                    OnDelete::Clear => {
-                        reached.insert(reference.table.clone());
-                    }
-                    OnDelete::Cascade => {
-                        if reached.insert(reference.table.clone()) {
-                            from.push(reference.table.clone());
-                        }
-                    }
-                }
-            }
-        }
-        reached
-    }
-}
+use crate::write::{Reference, References};
 
 /// Reads the foreign keys of a database.
 pub(crate) fn references(connection: &Connection) -> rusqlite::Result<References> {
@@ -67,10 +22,15 @@ pub(crate) fn references(connection: &Connection) -> rusqlite::Result<References
     let mut found: HashMap<String, Vec<Reference>> = HashMap::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
+        let (table, column): (String, String) = (row.get(0)?, row.get(2)?);
+        let (Some(table), Some(column)) = (Ident::new(&table), Ident::new(&column)) else {
+            // No table of ours has such a name.
+            continue;
+        };
         let on_delete: String = row.get(3)?;
         let reference = Reference {
-            table: row.get(0)?,
-            column: row.get(2)?,
+            table,
+            column,
             on_delete: match &*on_delete {
                 "CASCADE" => OnDelete::Cascade,
                 "SET NULL" | "SET DEFAULT" => OnDelete::Clear,

@@ -14,10 +14,11 @@ use super::checkpoint::Checkpoints;
 use super::connection::fault_of;
 use super::queue::{Done, Job, Pending, Taken};
 use super::reader::{Whose, limit_time};
-use super::session::{Reply, Session};
+use super::session::Session;
 use super::{Shared, checkpoint};
 use crate::StoreFault;
 use crate::cache::EVERYTHING;
+use crate::write::Reply;
 
 /// How often an idle writer looks whether another process has written.
 const LOOK: Duration = Duration::from_millis(100);
@@ -232,7 +233,7 @@ impl Writer<'_> {
             executed.unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));
         if outcome.is_err() && !self.session.transaction_is_gone() {
             if saved {
-                self.session.undo().map_err(|error| fault_of(&error))?;
+                self.session.take_back().map_err(|error| fault_of(&error))?;
             } else if panicked || self.session.touched.len() > touched {
                 // Its one statement may have been done, and what came after it failed all the same. The transaction
                 // goes with it; the others are tried again.

@@ -8,24 +8,20 @@ use std::collections::HashSet;
 use operation::{Fault, FaultCode, Target, Unique, Value, Violation};
 
 use super::change::{Change, field_of, rules, unknown_reference};
-use super::session::Session;
+use super::{Database, Writing};
 
-impl Session<'_> {
+impl<D: Database> Writing<'_, D> {
     /// All that stands against the changes, added to what was found before. `reason` is the database's word, for
     /// the log, should nothing be found.
-    pub fn diagnose(
-        &self,
+    pub(super) async fn diagnose(
+        &mut self,
         target: &Target,
         changes: &[Change<'_>],
         mut found: Vec<Violation>,
         reason: &str,
     ) -> Fault {
         for change in changes {
-            let outcome = self
-                .dangling(target, change, &mut found)
-                .and_then(|()| self.taken(change, changes, &mut found))
-                .and_then(|()| self.still_referenced(change, &mut found));
-            if let Err(fault) = outcome {
+            if let Err(fault) = self.held_against(target, change, changes, &mut found).await {
                 return fault;
             }
         }
@@ -38,9 +34,21 @@ impl Session<'_> {
         if found.iter().all(stored) { Fault::Conflict(found) } else { Fault::Invalid(found) }
     }
 
+    async fn held_against(
+        &mut self,
+        target: &Target,
+        change: &Change<'_>,
+        changes: &[Change<'_>],
+        found: &mut Vec<Violation>,
+    ) -> Result<(), Fault> {
+        self.dangling(target, change, found).await?;
+        self.taken(change, changes, found).await?;
+        self.still_referenced(change, found).await
+    }
+
     /// References that lead nowhere.
-    fn dangling(
-        &self,
+    async fn dangling(
+        &mut self,
         target: &Target,
         change: &Change<'_>,
         found: &mut Vec<Violation>,
@@ -54,7 +62,7 @@ impl Session<'_> {
             }
             let violation = unknown_reference(change, rule.column, &rule.target);
             if !found.contains(&violation)
-                && !self.exists(&rule.target, &[rule.target.own_key()], &[value])?
+                && !self.exists(&rule.target, &[rule.target.own_key()], &[value]).await?
             {
                 found.push(violation);
             }
@@ -63,8 +71,8 @@ impl Session<'_> {
     }
 
     /// Unique values that are taken.
-    fn taken(
-        &self,
+    async fn taken(
+        &mut self,
         change: &Change<'_>,
         changes: &[Change<'_>],
         found: &mut Vec<Violation>,
@@ -104,7 +112,8 @@ impl Session<'_> {
                 .any(|other| columns.iter().all(|at| other.get(*at) == new.get(*at)));
             // Compared with null, no row is found: a fresh root has no parts yet.
             let stored = self
-                .rows_of(table, columns, &values)?
+                .rows_of(table, columns, &values)
+                .await?
                 .iter()
                 .any(|row| !moving.contains(&own(row)));
             if !beside && !stored {

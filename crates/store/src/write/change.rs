@@ -8,8 +8,7 @@ use operation::{
     Scope, Table, TableId, Target, Value, Violation, evaluate,
 };
 
-use super::connection::evaluation;
-use super::session::{Failure, Place, Session};
+use super::{Database, Failure, Place, Writing, evaluation};
 use crate::lower::ill_formed;
 
 /// The change of one row.
@@ -187,9 +186,9 @@ pub(crate) fn unknown_reference(change: &Change<'_>, column: usize, target: &Tab
     )
 }
 
-impl Session<'_> {
+impl<D: Database> Writing<'_, D> {
     /// References that the caller named and may not name. What is visible to all is left to the foreign key.
-    pub fn invisible(
+    pub(super) async fn invisible(
         &mut self,
         target: &Target,
         changes: &[Change<'_>],
@@ -210,7 +209,7 @@ impl Session<'_> {
                     Guard::Always => true,
                     Guard::Never => false,
                     Guard::When(expression) => {
-                        self.may_name(change.place, rule, expression, binds, value)?
+                        self.may_name(change.place, rule, expression, binds, value).await?
                     }
                 };
                 if !visible {
@@ -222,14 +221,14 @@ impl Session<'_> {
     }
 
     /// Writes the changes: what goes, then what changes, then what is new.
-    pub fn apply(&mut self, changes: &mut [Change<'_>]) -> Result<(), Failure> {
+    pub(super) async fn apply(&mut self, changes: &mut [Change<'_>]) -> Result<(), Failure> {
         // Rows of one root may swap unique values. Those that cannot be referred to are then taken out and put
         // back, so that no order of changes collides with itself.
         let mut put_back = BTreeSet::new();
         for (at, change) in changes.iter().enumerate() {
             if let (Some(old), Some(new)) = (&change.old, &change.new)
                 && change.place.at > 0
-                && self.references.to(change.place.table.name.as_str()).is_empty()
+                && self.database.tables().1.to(change.place.table.name.as_str()).is_empty()
                 && change.place.table.uniques.iter().any(|unique| {
                     unique.columns.iter().any(|column| old.get(*column) != new.get(*column))
                 })
@@ -241,7 +240,7 @@ impl Session<'_> {
             if let Some(old) = &change.old
                 && (change.new.is_none() || put_back.contains(&at))
             {
-                self.delete(change.place, old)?;
+                self.delete(change.place, old).await?;
                 self.touch(change.place.table, old);
                 if change.new.is_none() {
                     self.touch_cascade(change.place.table.name.as_str());
@@ -255,7 +254,7 @@ impl Session<'_> {
                 let columns: Vec<usize> =
                     (0..new.len()).filter(|column| old.get(*column) != new.get(*column)).collect();
                 if !columns.is_empty() {
-                    self.update(change.place, &columns, old, new)?;
+                    self.update(change.place, &columns, old, new).await?;
                     self.touch(change.place.table, old);
                     self.touch(change.place.table, new);
                 }
@@ -273,7 +272,7 @@ impl Session<'_> {
             {
                 *value = Value::clone(key);
             }
-            let number = self.insert(change.place, new)?;
+            let number = self.database.insert(change.place, new).await?;
             if let Some(column) = table.auto
                 && let Some(value) = new.to_mut().get_mut(column)
             {
@@ -284,6 +283,6 @@ impl Session<'_> {
             }
             self.touch(table, new);
         }
-        Ok(())
+        self.database.settle().await
     }
 }

@@ -2,20 +2,19 @@
 
 use std::borrow::Cow;
 
-use operation::{Delete, Fault, FaultCode, OnDelete, Table, Value, Violation};
+use operation::{Delete, Fault, FaultCode, OnDelete, Scalar, Table, Value, Violation};
 
 use super::change::{Change, Pointer};
-use super::connection::fault_of;
 use super::edit::{expected, forbidden};
-use super::session::{Answer, Failure, Left, Place, Session};
+use super::{Answer, Database, Failure, Left, Place, Writing};
 use crate::lower::ill_formed;
 
-impl Session<'_> {
-    pub fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
+impl<D: Database> Writing<'_, D> {
+    pub(super) async fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
         let target = &*delete.target;
         let place = Place { target: target.id, at: 0, table: &target.table };
-        let old = self.seen(place, &target.visible, &delete.key, &delete.binds)?;
-        if !self.allows(&delete.guard, place.table, &old, &delete.binds, &[])? {
+        let old = self.seen(place, &target.visible, &delete.key, &delete.binds).await?;
+        if !self.allows(&delete.guard, place.table, &old, &delete.binds, &[]).await? {
             return Err(forbidden(place, "delete"));
         }
         let version = expected(place, &old, delete.expected.as_deref())?;
@@ -23,19 +22,21 @@ impl Session<'_> {
         for (at, part) in target.parts.iter().enumerate() {
             let place = Place { target: target.id, at: at + 1, table: &part.table };
             let root = part.table.root.ok_or_else(|| ill_formed("a part without a root"))?;
-            for old in self.rows(place, &[root], &[&delete.key])? {
+            for old in self.rows(place, &[root], &[&delete.key]).await? {
                 changes.push(gone(place, old));
             }
         }
         changes.push(gone(place, old));
-        let outcome =
-            self.raise_cleared(place.table, &delete.key).and_then(|()| self.apply(&mut changes));
+        let outcome = match self.raise_cleared(place.table, &delete.key).await {
+            Ok(()) => self.apply(&mut changes).await,
+            Err(failure) => Err(failure),
+        };
         match outcome {
             Ok(()) => {}
             Err(Failure::Fault(fault)) => return Err(fault),
             Err(Failure::Constraint(reason)) => {
-                self.undo().map_err(|error| fault_of(&error))?;
-                return Err(self.diagnose(target, &changes, Vec::new(), &reason));
+                self.database.undo().await?;
+                return Err(self.diagnose(target, &changes, Vec::new(), &reason).await);
             }
         }
         let key = delete.key.clone();
@@ -44,37 +45,40 @@ impl Session<'_> {
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
     /// root.
-    fn raise_cleared(&mut self, table: &Table, key: &Value) -> Result<(), Failure> {
-        let references = self.references.to(table.name.as_str()).to_vec();
-        for reference in references {
+    async fn raise_cleared(&mut self, table: &Table, key: &Value) -> Result<(), Failure> {
+        let scalar = key_scalar(table);
+        let (_, references) = self.database.tables();
+        for reference in references.to(table.name.as_str()).to_vec() {
             if reference.on_delete != OnDelete::Clear {
                 continue;
             }
             if reference.versioned {
-                self.raise_versions(&reference.table, &reference.column, key)?;
-            } else if let Some((part, root)) = self.shared.part_and_root(&reference.table) {
-                self.raise_roots(&part, &root, &reference.column, key)?;
+                self.raise_versions(&reference, scalar, key).await?;
+                continue;
+            }
+            let (tables, _) = self.database.tables();
+            if let Some((part, root)) = tables.part_and_root(reference.table.as_str()) {
+                self.raise_roots(&part, &root, &reference, scalar, key).await?;
             }
         }
         Ok(())
     }
 
     /// Why a row cannot go: what still refers to it.
-    pub fn still_referenced(
-        &self,
+    pub(super) async fn still_referenced(
+        &mut self,
         change: &Change<'_>,
         found: &mut Vec<Violation>,
     ) -> Result<(), Fault> {
         let table = change.place.table;
         let (Some(old), None) = (&change.old, &change.new) else { return Ok(()) };
         let key = old.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
-        for reference in self.references.to(table.name.as_str()) {
+        let (_, references) = self.database.tables();
+        for reference in references.to(table.name.as_str()).to_vec() {
             if reference.on_delete == OnDelete::Restrict
-                && self.refers(&reference.table, &reference.column, key)?
+                && self.refers(&reference, key_scalar(table), key).await?
             {
-                let tables = self.shared.tables.read();
-                let known = tables.get(&reference.table);
-                let entity = known.map_or(&*reference.table, |table| &*table.entity);
+                let entity = self.database.tables().0.entity(reference.table.as_str());
                 found.push(Violation::at(
                     FaultCode::StillReferenced,
                     "",
@@ -87,6 +91,10 @@ impl Session<'_> {
         }
         Ok(())
     }
+}
+
+fn key_scalar(table: &Table) -> Scalar {
+    table.columns.get(table.own_key()).map_or(Scalar::Int, |column| column.scalar)
 }
 
 fn gone(place: Place<'_>, old: Vec<Value>) -> Change<'_> {

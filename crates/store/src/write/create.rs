@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use operation::{Check, Create, Fault, Guard, Scope, Target, Value};
 
 use super::change::{Change, PartRows, Pointer, broken, check_row, count_parts, rules};
-use super::session::{Failure, Left, Place, Reply, Session, draws_on_row, version_of};
+use super::{Database, Failure, Left, Place, Reply, Writing, draws_on_row, version_of};
 use crate::lower::ill_formed;
 
-impl Session<'_> {
-    pub fn create(&mut self, create: &mut Create) -> Result<Reply, Fault> {
+impl<D: Database> Writing<'_, D> {
+    pub(super) async fn create(&mut self, create: &mut Create) -> Result<Reply, Fault> {
         complete(create);
         let create = &*create;
         let target = &*create.target;
@@ -18,21 +18,21 @@ impl Session<'_> {
         for (part, rows) in target.parts.iter().zip(&create.parts) {
             count_parts(part, rows.len(), &mut found);
         }
-        self.invisible(target, &changes, &create.binds, &mut found)?;
+        self.invisible(target, &changes, &create.binds, &mut found).await?;
         if !found.is_empty() {
-            return Err(self.diagnose(target, &changes, found, ""));
+            return Err(self.diagnose(target, &changes, found, "").await);
         }
-        match self.apply(&mut changes) {
+        match self.apply(&mut changes).await {
             Ok(()) => {}
             Err(Failure::Fault(fault)) => return Err(fault),
             Err(Failure::Constraint(reason)) => {
                 if !is_one_statement(create) {
-                    self.undo().map_err(|error| super::connection::fault_of(&error))?;
+                    self.database.undo().await?;
                 }
-                return Err(self.diagnose(target, &changes, found, &reason));
+                return Err(self.diagnose(target, &changes, found, &reason).await);
             }
         }
-        self.decide_late(create, &changes)?;
+        self.decide_late(create, &changes).await?;
         let root = changes.into_iter().next().and_then(|root| root.new);
         let row = root.ok_or_else(|| ill_formed("no root"))?;
         let table = &*target.table;
@@ -42,12 +42,12 @@ impl Session<'_> {
         let key = row.get(table.own_key()).cloned().unwrap_or_default();
         let version = version_of(table, &row);
         let row = Some((table, row.into_owned()));
-        let answer = self.answer(&create.answer, create.binds.clone(), &key, None, row)?;
+        let answer = self.answer(&create.answer, create.binds.clone(), &key, None, row).await?;
         Ok(Reply::Left(Left { key, version, part_key: None, answer }))
     }
 
     /// What could not be decided before the row was stored: the guard, and checks that look into other tables.
-    fn decide_late(&self, create: &Create, changes: &[Change<'_>]) -> Result<(), Fault> {
+    async fn decide_late(&mut self, create: &Create, changes: &[Change<'_>]) -> Result<(), Fault> {
         let target = &*create.target;
         if create.guard == Guard::Always && !checks_late(target) {
             return Ok(());
@@ -67,7 +67,7 @@ impl Session<'_> {
             .collect();
         let parts: PartRows<'_> = parts.iter().map(|(id, rows)| (*id, rows.as_slice())).collect();
         if create.guard != Guard::Always
-            && !self.allows(&create.guard, &target.table, root, &create.binds, &parts)?
+            && !self.allows(&create.guard, &target.table, root, &create.binds, &parts).await?
         {
             return Err(Fault::Forbidden(format!(
                 "you may not create this {}",
@@ -83,7 +83,7 @@ impl Session<'_> {
             let scope = Scope { rows, binds: &create.binds, parts: &parts };
             check_row(checks, change.pointer, &scope, &mut found, &mut later)?;
             for check in later {
-                if self.fails(change, &check.expression, &create.binds)? {
+                if self.fails(change, &check.expression, &create.binds).await? {
                     found.push(broken(check, change.pointer));
                 }
             }
@@ -92,15 +92,15 @@ impl Session<'_> {
     }
 
     /// Whether a condition about the stored row is false.
-    pub fn fails(
-        &self,
+    pub(super) async fn fails(
+        &mut self,
         change: &Change<'_>,
         expression: &operation::Expression,
         binds: &[Value],
     ) -> Result<bool, Fault> {
         let table = change.place.table;
         let Some(new) = &change.new else { return Ok(false) };
-        Ok(self.ask(table, expression, binds, new)? == Some(Value::Bool(false)))
+        Ok(self.ask(table, expression, binds, new).await? == Some(Value::Bool(false)))
     }
 }
 

@@ -12,8 +12,7 @@ use super::change::{
     Change, PartRows, Pointer, broken, check_row, compute, count_parts, field_of, rules,
     transitions,
 };
-use super::connection::fault_of;
-use super::session::{Failure, Left, Place, Session};
+use super::{Database, Failure, Left, Place, Writing};
 use crate::lower::ill_formed;
 
 /// The parts of one kind, as they will be.
@@ -23,12 +22,12 @@ struct Kept {
     rows: Vec<Vec<Value>>,
 }
 
-impl Session<'_> {
-    pub fn edit(&mut self, edit: &Edit) -> Result<Left, Fault> {
+impl<D: Database> Writing<'_, D> {
+    pub(super) async fn edit(&mut self, edit: &Edit) -> Result<Left, Fault> {
         let target = &*edit.target;
         let place = Place { target: target.id, at: 0, table: &target.table };
-        let old = self.seen(place, &target.visible, &edit.key, &edit.binds)?;
-        if !self.allows(&edit.guard, place.table, &old, &edit.binds, &[])? {
+        let old = self.seen(place, &target.visible, &edit.key, &edit.binds).await?;
+        if !self.allows(&edit.guard, place.table, &old, &edit.binds, &[]).await? {
             return Err(forbidden(place, "change"));
         }
         let version = expected(place, &old, edit.expected.as_deref())?;
@@ -44,10 +43,10 @@ impl Session<'_> {
         let mut changes = Vec::new();
         let mut kept = Vec::new();
         for (at, change) in &edit.parts {
-            self.change_parts(edit, *at, change, &mut changes, &mut kept, &mut found)?;
+            self.change_parts(edit, *at, change, &mut changes, &mut kept, &mut found).await?;
         }
         self.compute_parts(target, &new, &edit.binds, &mut changes, &mut kept)?;
-        self.load_parts(target, &edit.key, &mut kept)?;
+        self.load_parts(target, &edit.key, &mut kept).await?;
         let parts = part_rows(target, &kept);
         let name = |column| Pointer::Body.field(field_of(place.table, column));
         compute(&target.computed, &mut new, &[], &edit.binds, &parts, name)?;
@@ -73,53 +72,53 @@ impl Session<'_> {
             check_row(rules.checks, change.pointer, &scope, &mut found, &mut ask)?;
             later.extend(ask.into_iter().map(|check| (at, check)));
         }
-        self.invisible(target, &changes, &edit.binds, &mut found)?;
+        self.invisible(target, &changes, &edit.binds, &mut found).await?;
         if !found.is_empty() {
-            return Err(self.diagnose(target, &changes, found, ""));
+            return Err(self.diagnose(target, &changes, found, "").await);
         }
-        match self.apply(&mut changes) {
+        match self.apply(&mut changes).await {
             Ok(()) => {}
             Err(Failure::Fault(fault)) => return Err(fault),
             Err(Failure::Constraint(reason)) => {
-                self.undo().map_err(|error| fault_of(&error))?;
-                return Err(self.diagnose(target, &changes, found, &reason));
+                self.database.undo().await?;
+                return Err(self.diagnose(target, &changes, found, &reason).await);
             }
         }
         let Some(new) = changes[0].new.as_deref().map(<[Value]>::to_vec) else {
             return Err(ill_formed("no root"));
         };
-        if !self.allows(&edit.guard_after, place.table, &new, &edit.binds, &parts)? {
+        if !self.allows(&edit.guard_after, place.table, &new, &edit.binds, &parts).await? {
             return Err(forbidden(place, "change it so that it is no longer yours to change:"));
         }
         for (at, check) in later {
-            if self.fails(&changes[at], &check.expression, &edit.binds)? {
+            if self.fails(&changes[at], &check.expression, &edit.binds).await? {
                 found.push(broken(check, changes[at].pointer));
             }
         }
         if !found.is_empty() {
             return Err(Fault::Invalid(found));
         }
-        self.reply(edit, &changes, new, version + 1)
+        self.reply(edit, &changes, new, version + 1).await
     }
 
     /// The row with this key, if the caller may see it.
-    pub fn seen(
+    pub(super) async fn seen(
         &mut self,
         place: Place<'_>,
         visible: &Guard,
         key: &Value,
         binds: &[Value],
     ) -> Result<Vec<Value>, Fault> {
-        let row = self.rows(place, &[place.table.own_key()], &[key])?.pop();
+        let row = self.rows(place, &[place.table.own_key()], &[key]).await?.pop();
         let row = row.ok_or(Fault::NotFound)?;
-        if self.allows(visible, place.table, &row, binds, &[])? {
+        if self.allows(visible, place.table, &row, binds, &[]).await? {
             Ok(row)
         } else {
             Err(Fault::NotFound)
         }
     }
 
-    fn change_parts<'t>(
+    async fn change_parts<'t>(
         &mut self,
         edit: &'t Edit,
         at: usize,
@@ -132,7 +131,7 @@ impl Session<'_> {
         let part = target.parts.get(at).ok_or_else(|| ill_formed("no such part"))?;
         let place = Place { target: target.id, at: at + 1, table: &part.table };
         let root = part.table.root.ok_or_else(|| ill_formed("a part without a root"))?;
-        let before = self.rows(place, &[root], &[&edit.key])?;
+        let before = self.rows(place, &[root], &[&edit.key]).await?;
         let changing = Changing { part, place, root: &edit.key, root_column: root };
         let first = changes.len();
         match change {
@@ -191,7 +190,7 @@ impl Session<'_> {
     }
 
     /// Reads the parts that a computed value or a check folds over, and that do not change.
-    fn load_parts(
+    async fn load_parts(
         &mut self,
         target: &Target,
         key: &Value,
@@ -215,14 +214,14 @@ impl Session<'_> {
             if wanted {
                 let place = Place { target: target.id, at: at + 1, table: &part.table };
                 let root = part.table.root.ok_or_else(|| ill_formed("a part without a root"))?;
-                let rows = self.rows(place, &[root], &[key])?;
+                let rows = self.rows(place, &[root], &[key]).await?;
                 kept.push(Kept { part: at, rows });
             }
         }
         Ok(())
     }
 
-    fn reply(
+    async fn reply(
         &mut self,
         edit: &Edit,
         changes: &[Change<'_>],
@@ -243,7 +242,8 @@ impl Session<'_> {
             other => other.as_ref(),
         };
         let row = if answer_key.is_some() { single } else { Some((&*target.table, root)) };
-        let answer = self.answer(&edit.answer, edit.binds.clone(), &edit.key, answer_key, row)?;
+        let answer =
+            self.answer(&edit.answer, edit.binds.clone(), &edit.key, answer_key, row).await?;
         Ok(Left { key: edit.key.clone(), version, part_key, answer })
     }
 }

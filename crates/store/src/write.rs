@@ -1,0 +1,498 @@
+//! Writes, whatever the database: the rules of an aggregate, executed statement by statement.
+//!
+//! ```text
+//! operation::Write ─ create, edit, delete ─► Change of each row ─ apply ─► Database ─► Reply
+//!                                                    └─ diagnose, where a constraint stands against it
+//! ```
+//!
+//! There is one logic of writes, so that two databases cannot disagree on it. What differs is behind [`Database`]:
+//! how a statement is executed, and when its outcome is known.
+
+mod change;
+mod create;
+mod delete;
+mod diagnose;
+mod edit;
+mod tables;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use operation::{
+    Dialect, EvaluationFault, Expression, Fault, FaultCode, Guard, Output, Read, ReadId,
+    ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write, evaluate,
+};
+
+use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
+use crate::lower::{self, Statement, ill_formed};
+use crate::{Rows, Written};
+pub(crate) use create::is_one_statement;
+pub(crate) use tables::{Reference, References, Tables};
+
+/// An open transaction of a database, as the logic of writes sees it.
+pub(crate) trait Database {
+    /// How statements are written for it.
+    const DIALECT: Dialect;
+
+    /// Executes a statement with these binds and answers its rows. `lower` writes it where it is not kept yet.
+    async fn run<'v>(
+        &mut self,
+        asked: Asked,
+        lower: impl FnOnce() -> Result<Statement, Fault>,
+        values: impl Iterator<Item = &'v Value>,
+    ) -> Result<Vec<Vec<Value>>, Failure>;
+
+    /// Inserts a row; the answer is the key that the database counted, where it counts it.
+    async fn insert(&mut self, place: Place<'_>, values: &[Value]) -> Result<i64, Failure>;
+
+    /// Answers a read inside the transaction.
+    async fn read(&mut self, read: &Arc<Read>, binds: &[Value]) -> Result<Rows, Fault>;
+
+    /// Waits until the outcome of all that was executed is known.
+    async fn settle(&mut self) -> Result<(), Failure>;
+
+    /// Takes back what the running write has done, so that the database can be asked why it failed.
+    async fn undo(&mut self) -> Result<(), Fault>;
+
+    /// The tables that there are, and what refers to what.
+    fn tables(&self) -> (&Tables, &References);
+
+    /// Where slots are noted that the write makes stale; `None` where no answers are kept.
+    fn touched(&mut self) -> Option<&mut Vec<Slot>>;
+}
+
+/// Which statement is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// One that will be asked for again.
+    Kept(Key),
+    /// One of the slow paths, looked up by its text.
+    Once,
+}
+
+/// Which statement: of which target, of its root (0) or of a part (1 and up), over which columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub target: ReadId,
+    pub place: usize,
+    pub kind: Kind,
+    pub columns: u64,
+    /// How many binds of the caller it takes besides.
+    pub binds: usize,
+}
+
+impl Key {
+    /// The key of a statement over columns of a place.
+    pub fn of(
+        place: Place<'_>,
+        kind: Kind,
+        columns: &[usize],
+        binds: usize,
+    ) -> Result<Self, Fault> {
+        let mask = columns.iter().try_fold(0_u64, |mask, at| {
+            u32::try_from(*at).ok().and_then(|at| 1_u64.checked_shl(at)).map(|bit| mask | bit)
+        });
+        let columns = mask.ok_or_else(|| ill_formed("more than 64 columns in one statement"))?;
+        Ok(Self { target: place.target, place: place.at, kind, columns, binds })
+    }
+}
+
+/// What a statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Inserts a row.
+    Insert,
+    /// Changes columns of a row.
+    Update,
+    /// Deletes a row by its primary key.
+    Delete,
+    /// Selects rows by columns.
+    Select,
+    /// Asks whether the target of a reference, by the column that refers, may be named.
+    Visible,
+}
+
+/// A table that a target writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'t> {
+    /// The target.
+    pub target: ReadId,
+    /// 0 for the root, 1 and up for its parts.
+    pub at: usize,
+    /// The table.
+    pub table: &'t Table,
+}
+
+/// Why a statement of a write failed.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A constraint stands against it; which one must be found out.
+    Constraint(String),
+    /// Anything else.
+    Fault(Fault),
+}
+
+impl Failure {
+    /// As a fault, where no constraint can stand against a statement.
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Constraint(reason) => {
+                Fault::Internal(format!("a constraint against what changes nothing: {reason}"))
+            }
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
+impl From<Fault> for Failure {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+/// What a write left behind, before its answer is written.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    /// A new root that is stored as it was asked for: the answer is made of what was asked.
+    Created,
+    /// Anything else.
+    Left(Left),
+}
+
+/// What a write left behind that is told by more than the write itself.
+#[derive(Debug)]
+pub(crate) struct Left {
+    pub key: Value,
+    pub version: i64,
+    pub part_key: Option<Value>,
+    pub answer: Answer,
+}
+
+/// The answer to a write.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Done.
+    Ready(Option<Bytes>),
+    /// To be made of a row, on the thread of whoever asked.
+    Row {
+        /// How.
+        read: Arc<Read>,
+        /// Of what.
+        row: Vec<Value>,
+        /// The caller's values.
+        binds: Vec<Value>,
+    },
+}
+
+impl Reply {
+    /// Writes the answer; `write` is what was asked.
+    pub fn render(self, write: &Write) -> Result<Written, Fault> {
+        let Left { key, version, part_key, answer } = match (self, write) {
+            (Self::Left(left), _) => left,
+            (Self::Created, Write::Create(create)) => {
+                let row = &create.row.values;
+                let table = &create.target.table;
+                let key = row.get(table.own_key()).cloned().unwrap_or_default();
+                let mut binds = Vec::with_capacity(create.binds.len() + 1);
+                binds.extend_from_slice(&create.binds);
+                binds.push(key.clone());
+                let json = render(&create.answer, row, &binds)?;
+                return Ok(Written { key, version: version_of(table, row), json, part_key: None });
+            }
+            (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
+        };
+        let json = match answer {
+            Answer::Ready(json) => json,
+            Answer::Row { read, row, binds } => render(&read, &row, &binds)?,
+        };
+        Ok(Written { key, version, json, part_key })
+    }
+}
+
+/// The version of a row; 0 where the table keeps none.
+pub(crate) fn version_of(table: &Table, row: &[Value]) -> i64 {
+    table.version.and_then(|at| row.get(at)).and_then(Value::as_int).unwrap_or(0)
+}
+
+fn render(read: &Read, row: &[Value], binds: &[Value]) -> Result<Option<Bytes>, Fault> {
+    let scope = Scope { rows: &[row], binds, parts: &[] };
+    let seen = operation::truth(&read.filter, &scope).map_err(|fault| evaluation(fault, ""))?;
+    if !seen {
+        return Ok(None);
+    }
+    let mut out = Vec::with_capacity(256);
+    out.push(b'{');
+    for (i, field) in read.output.fields.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(field.label.as_bytes());
+        if let Output::Column { column, .. } = &field.output
+            && let (Some(column), Some(value)) = (read.table.columns.get(*column), row.get(*column))
+        {
+            column.scalar.write_json(value, &mut out);
+        } else {
+            return Err(ill_formed("no such column"));
+        }
+    }
+    out.push(b'}');
+    Ok(Some(Bytes::from(out)))
+}
+
+/// Whether an answer draws on nothing but the row that was written.
+pub(crate) fn draws_on_row(read: &Read, table: &Table) -> bool {
+    // After the commit nothing may fail any more: a filter that could is read inside the transaction.
+    read.table.id == table.id
+        && read.joins.is_empty()
+        && !lower::has_query(&read.filter)
+        && !lower::can_fail(&read.filter)
+        && read.output.fields.iter().all(|field| {
+            field.condition.is_none() && matches!(field.output, Output::Column { source: 0, .. })
+        })
+}
+
+/// What an expression without a value means for the request; `pointer` leads to the field it would have filled.
+pub(crate) fn evaluation(fault: EvaluationFault, pointer: &str) -> Fault {
+    match fault {
+        EvaluationFault::Overflow => Fault::Invalid(vec![Violation::at(
+            FaultCode::Overflow,
+            pointer,
+            "a value computed from these numbers is too large; use smaller ones",
+        )]),
+        EvaluationFault::DivisionByZero => Fault::Invalid(vec![Violation::at(
+            FaultCode::DivisionByZero,
+            pointer,
+            "a value computed from these numbers divides by zero; the divisor must not be 0",
+        )]),
+        EvaluationFault::NotLocal | EvaluationFault::IllTyped => Fault::Internal(fault.to_string()),
+    }
+}
+
+/// Executes one write inside the running transaction. Positions and the root's key are filled in where they are known
+/// before the write.
+pub(crate) async fn execute<D: Database>(
+    database: &mut D,
+    write: &mut Write,
+) -> Result<Reply, Fault> {
+    let mut writing = Writing { database };
+    match write {
+        Write::Create(create) => writing.create(create).await,
+        Write::Edit(edit) => writing.edit(edit).await.map(Reply::Left),
+        Write::Delete(delete) => writing.delete_root(delete).await.map(Reply::Left),
+    }
+}
+
+/// A write under way.
+struct Writing<'d, D> {
+    database: &'d mut D,
+}
+
+impl<D: Database> Writing<'_, D> {
+    /// The rows of a table with these values in these columns, every column of each, in the order of the key. Those of
+    /// a root are kept from changing until the write has ended.
+    async fn rows(
+        &mut self,
+        place: Place<'_>,
+        columns: &[usize],
+        values: &[&Value],
+    ) -> Result<Vec<Vec<Value>>, Fault> {
+        let key = Key::of(place, Kind::Select, columns, 0)?;
+        let lower = || lower::row_by(D::DIALECT, place.table, columns, place.at == 0);
+        let rows = self.database.run(Asked::Kept(key), lower, values.iter().copied()).await;
+        rows.map_err(Failure::into_fault)
+    }
+
+    /// Changes columns of the row with the primary key of `old`.
+    async fn update(
+        &mut self,
+        place: Place<'_>,
+        columns: &[usize],
+        old: &[Value],
+        new: &[Value],
+    ) -> Result<(), Failure> {
+        let table = place.table;
+        let key = Key::of(place, Kind::Update, columns, 0)?;
+        let lower = || lower::update(D::DIALECT, table, columns);
+        let values = columns.iter().filter_map(|at| new.get(*at));
+        let own = table.key.iter().filter_map(|at| old.get(*at));
+        self.database.run(Asked::Kept(key), lower, values.chain(own)).await.map(drop)
+    }
+
+    /// Deletes the row with the primary key of `old`.
+    async fn delete(&mut self, place: Place<'_>, old: &[Value]) -> Result<(), Failure> {
+        let table = place.table;
+        let key = Key::of(place, Kind::Delete, &[], 0)?;
+        let lower = || lower::delete(D::DIALECT, table, &table.key);
+        let own = table.key.iter().filter_map(|at| old.get(*at));
+        self.database.run(Asked::Kept(key), lower, own).await.map(drop)
+    }
+
+    /// Whether a row has these values in these columns.
+    async fn exists(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        values: &[&Value],
+    ) -> Result<bool, Fault> {
+        let lower = || lower::exists(D::DIALECT, table, columns);
+        let rows = self.database.run(Asked::Once, lower, values.iter().copied()).await;
+        Ok(!rows.map_err(Failure::into_fault)?.is_empty())
+    }
+
+    /// The rows of a table with these values in these columns, of whatever target it is.
+    async fn rows_of(
+        &mut self,
+        table: &Table,
+        columns: &[usize],
+        values: &[&Value],
+    ) -> Result<Vec<Vec<Value>>, Fault> {
+        let lower = || lower::row_by(D::DIALECT, table, columns, false);
+        let rows = self.database.run(Asked::Once, lower, values.iter().copied()).await;
+        rows.map_err(Failure::into_fault)
+    }
+
+    /// Whether a stored row refers to this key by its column, from anywhere.
+    async fn refers(
+        &mut self,
+        reference: &Reference,
+        scalar: Scalar,
+        key: &Value,
+    ) -> Result<bool, Fault> {
+        let lower = || lower::refers(D::DIALECT, &reference.table, &reference.column, scalar);
+        let rows = self.database.run(Asked::Once, lower, [key].into_iter()).await;
+        Ok(!rows.map_err(Failure::into_fault)?.is_empty())
+    }
+
+    /// Raises the version of the rows that refer to this key.
+    async fn raise_versions(
+        &mut self,
+        reference: &Reference,
+        scalar: Scalar,
+        key: &Value,
+    ) -> Result<(), Failure> {
+        let lower = || lower::raise(D::DIALECT, &reference.table, &reference.column, scalar);
+        self.database.run(Asked::Once, lower, [key].into_iter()).await.map(drop)
+    }
+
+    /// The same of the roots of those rows, where they are parts.
+    async fn raise_roots(
+        &mut self,
+        part: &Table,
+        root: &Table,
+        reference: &Reference,
+        scalar: Scalar,
+        key: &Value,
+    ) -> Result<(), Failure> {
+        let name = |table: &Table, at: Option<usize>| {
+            at.and_then(|at| table.columns.get(at)).map(|column| column.name.clone())
+        };
+        let names =
+            (name(root, root.version), name(root, Some(root.own_key())), name(part, part.root));
+        let (Some(version), Some(own), Some(of)) = names else { return Ok(()) };
+        let lower = || {
+            let names = lower::Raised { root: &root.name, version: &version, own: &own, of: &of };
+            lower::raise_roots(D::DIALECT, names, &part.name, &reference.column, scalar)
+        };
+        self.database.run(Asked::Once, lower, [key].into_iter()).await?;
+        if let Some(touched) = self.database.touched() {
+            touched.push(unseen_slot(root.name.as_str()));
+        }
+        Ok(())
+    }
+
+    /// What a condition says of the stored row with the primary key of `row`. `None`: there is no such row.
+    async fn ask(
+        &mut self,
+        table: &Table,
+        condition: &Expression,
+        binds: &[Value],
+        row: &[Value],
+    ) -> Result<Option<Value>, Fault> {
+        let lower = || lower::decide(D::DIALECT, table, condition, binds, &table.key);
+        let key = table.key.iter().filter_map(|at| row.get(*at));
+        let rows = self.database.run(Asked::Once, lower, binds.iter().chain(key)).await;
+        Ok(rows.map_err(Failure::into_fault)?.into_iter().flatten().next())
+    }
+
+    /// Decides a guard about a stored row whose values are known; the database is asked only where it must be.
+    async fn allows(
+        &mut self,
+        guard: &Guard,
+        table: &Table,
+        row: &[Value],
+        binds: &[Value],
+        parts: &[(TableId, &[Vec<Value>])],
+    ) -> Result<bool, Fault> {
+        let expression = match guard {
+            Guard::Never => return Ok(false),
+            Guard::Always => return Ok(true),
+            Guard::When(expression) => expression,
+        };
+        match evaluate(expression, &Scope { rows: &[row], binds, parts }) {
+            Ok(value) => Ok(value == Value::Bool(true)),
+            Err(EvaluationFault::NotLocal) => {
+                let answer = self.ask(table, expression, binds, row).await?;
+                Ok(answer == Some(Value::Bool(true)))
+            }
+            Err(fault) => Err(evaluation(fault, "")),
+        }
+    }
+
+    /// The answer to a write: made of the row that was written where that is all it takes, otherwise read now.
+    async fn answer(
+        &mut self,
+        read: &Arc<Read>,
+        mut binds: Vec<Value>,
+        key: &Value,
+        part_key: Option<&Value>,
+        row: Option<(&Table, Vec<Value>)>,
+    ) -> Result<Answer, Fault> {
+        binds.push(key.clone());
+        binds.extend(part_key.cloned());
+        if let Some((table, row)) = row
+            && draws_on_row(read, table)
+        {
+            return Ok(Answer::Row { read: read.clone(), row, binds });
+        }
+        Ok(Answer::Ready(match self.database.read(read, &binds).await? {
+            Rows::One(row) => row.map(|row| row.json),
+            Rows::Page { json, .. } => Some(json),
+        }))
+    }
+
+    /// Notes that a row with these values came, went or changed.
+    fn touch(&mut self, table: &Table, row: &[Value]) {
+        let Some(touched) = self.database.touched() else { return };
+        touched.push(table_slot(table));
+        for column in &table.tracked {
+            if let (Some(slots), Some(value)) = (ColumnSlots::of(table, *column), row.get(*column))
+            {
+                touched.push(slots.value(value));
+            }
+        }
+    }
+
+    /// Notes that rows of the tables that refer to this one may vanish or change with one of its rows.
+    fn touch_cascade(&mut self, table: &str) {
+        let reached = self.database.tables().1.reached(table);
+        let Some(touched) = self.database.touched() else { return };
+        touched.extend(reached.iter().map(|name| unseen_slot(name)));
+    }
+
+    /// Whether the row of `rule`'s target with this key may be named by the caller.
+    async fn may_name(
+        &mut self,
+        place: Place<'_>,
+        rule: &ReferenceRule,
+        expression: &Expression,
+        binds: &[Value],
+        key: &Value,
+    ) -> Result<bool, Fault> {
+        let own_key = [rule.target.own_key()];
+        let lower = || lower::decide(D::DIALECT, &rule.target, expression, binds, &own_key);
+        let asked = Asked::Kept(Key::of(place, Kind::Visible, &[rule.column], binds.len())?);
+        let rows = self.database.run(asked, lower, binds.iter().chain([key])).await;
+        let value = rows.map_err(Failure::into_fault)?.into_iter().flatten().next();
+        Ok(value == Some(Value::Bool(true)))
+    }
+}
