@@ -8,6 +8,8 @@ use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::place::Place;
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
     .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -191,7 +193,8 @@ pub(crate) struct Dev {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  MIMAR_JWT_PUBLIC_KEY=\"$(cat issuer.pem)\" mimar serve shop --listen \
-                        0.0.0.0:8080 --database /var/lib/shop.db"
+                        0.0.0.0:8080 --database /var/lib/shop.db\n  DATABASE_URL=postgres://shop@db.example/shop \
+                        mimar serve shop --environment production"
 )]
 pub(crate) struct Serve {
     /// The project's folder, or one file.
@@ -199,9 +202,13 @@ pub(crate) struct Serve {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7777", env = "MIMAR_LISTEN")]
     pub(crate) listen: SocketAddr,
-    /// The database file [default: <project>/.mimar/data.db].
-    #[arg(long, value_name = "FILE", env = "MIMAR_DATABASE")]
-    pub(crate) database: Option<PathBuf>,
+    /// The database: an SQLite file, or the address of a PostgreSQL database (postgres://…) [default: what
+    /// `environment production` says, or <project>/.mimar/data.db].
+    #[arg(long, value_name = "FILE|URL", env = "MIMAR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<Place>,
+    /// The environment of the model that says where the rows are [default: production].
+    #[arg(long, value_name = "NAME", env = "MIMAR_ENVIRONMENT", conflicts_with = "database")]
+    pub(crate) environment: Option<String>,
     /// Threads that answer requests [default: one for each processor].
     #[arg(long, value_name = "N", env = "MIMAR_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,
@@ -283,9 +290,13 @@ pub(crate) struct DataPlace {
     /// The project's folder, or one file.
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub(crate) project: PathBuf,
-    /// The database file [default: the one that `mimar dev` keeps].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) database: Option<PathBuf>,
+    /// The database: an SQLite file, or the address of a PostgreSQL database (postgres://…) [default: the one that
+    /// `mimar dev` keeps].
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) database: Option<Place>,
+    /// The environment of the model that says where the rows are.
+    #[arg(long, value_name = "NAME", conflicts_with = "database")]
+    pub(crate) environment: Option<String>,
 }
 
 /// Make a token for development.

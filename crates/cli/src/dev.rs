@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::arguments::Dev;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::project::Project;
 use crate::{random, screen, server};
 
@@ -55,11 +56,11 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
     timing.part("check");
     let tables = Arc::new(schema::derive(&model));
-    let path = project.dev_database(&model);
+    let place = Place::of_development(&project, &model)?;
     let loaded = Loaded::new(Arc::new(model), tables);
     timing.part("compile");
-    let store = database::open(&path, arguments.fresh)?;
-    let fresh = database::follow(&store, &loaded, arguments.accept_loss)?;
+    let store = database::open(&place, arguments.fresh)?;
+    let fresh = database::follow(&store, &loaded, &place, arguments.accept_loss)?;
     timing.part("database");
     let rows = if fresh { database::fill(&project, &store, &loaded)? } else { None };
     if rows.is_some() {
@@ -79,7 +80,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     banner::print(&banner::Facts {
         loaded: &engine.loaded(),
         address,
-        database: &path,
+        database: &place,
         rows,
         tokens: &tokens,
         timing: &timing.parts,
@@ -89,6 +90,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         path: arguments.path,
         texts,
         store,
+        place,
         engine: Arc::clone(&engine),
         handle: runtime.handle().clone(),
         accept_loss: arguments.accept_loss,

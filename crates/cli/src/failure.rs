@@ -70,11 +70,31 @@ pub(crate) enum Failure {
     Blocked { losses: String },
     /// The database is of another model.
     #[error(
-        "the database {} does not hold the tables of this model:\n{summary}\n\nServe it with the model it was made \
-         for, or give an empty database with --database",
-        path.display()
+        "the database {place} does not hold the tables of this model:\n{summary}\n\nServe it with the model it was made \
+         for, or give an empty database with --database"
     )]
-    Differs { path: PathBuf, summary: String },
+    Differs { place: String, summary: String },
+    /// Tables of PostgreSQL would have to change.
+    #[error(
+        "the tables in {place} are not those of the model:\n{summary}\n\nThis version makes tables in an empty \
+         PostgreSQL database and does not change them yet: undo the edit, or begin with an empty database"
+    )]
+    Stays { place: String, summary: String },
+    /// Where the rows are is not set.
+    #[error(
+        "the environment `{environment}` keeps its rows in PostgreSQL, at the address in {variable}, which is not \
+         set\n\nSet {variable} (postgres://user:password@host:5432/database), or name another place with --database"
+    )]
+    NoAddress { environment: String, variable: String },
+    /// An environment that the model does not have.
+    #[error("the model has no environment `{environment}`; it has: {known}")]
+    UnknownEnvironment { environment: String, known: String },
+    /// A server's database is not for us to empty.
+    #[error(
+        "--fresh deletes the file that `mimar dev` keeps, and the rows are in {place}\n\nEmpty it yourself: \
+         dropdb and createdb, or DROP SCHEMA public CASCADE and CREATE SCHEMA public"
+    )]
+    NotFresh { place: String },
     /// Tokens could not be verified.
     #[error(
         "the model grants things to roles, and there is no key to verify tokens with\n\nSet MIMAR_JWT_SECRET \
@@ -105,6 +125,7 @@ impl Failure {
             Self::Model | Self::Unformatted => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
+            | Self::UnknownEnvironment { .. }
             | Self::Subject { .. }
             | Self::Name { .. } => 2,
             _ => 3,

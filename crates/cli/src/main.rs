@@ -6,6 +6,7 @@ mod data;
 mod dev;
 mod failure;
 mod keys;
+mod place;
 mod project;
 mod random;
 mod screen;

@@ -113,18 +113,6 @@ impl Project {
     pub(crate) fn own_folder(&self) -> PathBuf {
         self.root.join(".mimar")
     }
-
-    /// The database of development: what `environment dev` says, or one of its own.
-    pub(crate) fn dev_database(&self, model: &Model) -> PathBuf {
-        let named =
-            model.environments.iter().filter(|environment| environment.name == "dev").find_map(
-                |environment| match &environment.store {
-                    Some((engine, Some(file))) if engine == "sqlite" => Some(self.root.join(file)),
-                    _ => None,
-                },
-            );
-        named.unwrap_or_else(|| self.own_folder().join("dev.db"))
-    }
 }
 
 impl Counts {

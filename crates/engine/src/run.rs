@@ -106,8 +106,8 @@ impl Engine {
         &self.verifier
     }
 
-    /// Carries out an intent for a caller. Reads run on the calling thread and take as long as the database does;
-    /// writes are queued at once and waited for.
+    /// Carries out an intent for a caller. On SQLite reads run on the calling thread and take as long as the
+    /// database does; writes are queued at once and waited for.
     ///
     /// # Errors
     /// Every [`Fault`].
@@ -120,9 +120,9 @@ impl Engine {
         let lowered = loaded.plan.lower(intent, caller, microseconds_now())?;
         match lowered.operation {
             Operation::Read { read, binds } => {
-                let rows = self.store.read(&read, &binds)?;
+                let rows = self.store.read(&read, &binds).await?;
                 if let (Rows::Page { count: 0, .. }, Some(owner)) = (&rows, &lowered.when_empty) {
-                    self.demand(owner)?;
+                    self.demand(owner).await?;
                 }
                 answer(loaded, rows, &lowered.reply)
             }
@@ -134,9 +134,9 @@ impl Engine {
     }
 
     /// Whether what a page is of exists: no parts and no root are two answers.
-    fn demand(&self, owner: &Operation) -> Result<(), Fault> {
+    async fn demand(&self, owner: &Operation) -> Result<(), Fault> {
         let Operation::Read { read, binds } = owner else { return Err(mixed_up()) };
-        match self.store.read(read, binds)? {
+        match self.store.read(read, binds).await? {
             Rows::One(None) => Err(Fault::NotFound),
             Rows::One(Some(_)) | Rows::Page { .. } => Ok(()),
         }
@@ -146,8 +146,8 @@ impl Engine {
     ///
     /// # Errors
     /// The reason, for the log.
-    pub fn ready(&self) -> Result<(), Fault> {
-        self.store.ping()
+    pub async fn ready(&self) -> Result<(), Fault> {
+        self.store.ping().await
     }
 
     /// Figures of the store.

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use operation::Dialect;
 use schema::{Change, Loss, LostRows, Schema};
 use store::{Store, StoreFault};
 
@@ -10,6 +11,8 @@ use store::{Store, StoreFault};
 pub struct Mismatch {
     /// Whether the database has none of its tables: it is new.
     pub empty: bool,
+    /// Whether the statements of `change` can be carried out: on PostgreSQL only those for an empty database.
+    pub can_follow: bool,
     /// What would make them so.
     pub change: Change,
 }
@@ -20,9 +23,19 @@ pub struct Mismatch {
 /// [`StoreFault`] if the database does not answer.
 pub fn verify_schema(store: &Store, schema: &Schema) -> Result<Option<Mismatch>, StoreFault> {
     let existing = store.tables()?;
-    let change = schema::diff(&existing, schema);
-    let mismatch = (!change.is_empty()).then_some(Mismatch { empty: existing.is_empty(), change });
-    Ok(mismatch)
+    let mut change = schema::diff(&existing, schema);
+    if change.is_empty() {
+        return Ok(None);
+    }
+    let empty = existing.is_empty();
+    let can_follow = match store.dialect() {
+        Dialect::Sqlite => true,
+        Dialect::Postgres => empty,
+    };
+    if store.dialect() == Dialect::Postgres {
+        change.statements = schema::ddl::postgres(schema);
+    }
+    Ok(Some(Mismatch { empty, can_follow, change }))
 }
 
 /// Of what a change would lose, that which the database really holds. `before` is the schema that made the tables,

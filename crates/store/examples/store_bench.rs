@@ -181,7 +181,7 @@ impl Shop {
                     while !done.load(Ordering::Relaxed) {
                         for _ in 0..64 {
                             let key = 1 + (random(&mut seed) % of as u64) as i64;
-                            store.read(&self.read, &[Value::Int(key)]).unwrap();
+                            store.read_blocking(&self.read, &[Value::Int(key)]).unwrap();
                         }
                         read += 64;
                     }
@@ -237,7 +237,7 @@ impl Shop {
             let key = 1 + (random(seed) % of as u64) as i64;
             let write = random(seed).is_multiple_of(10).then(|| store.write(self.edit(key)));
             if write.is_none() {
-                store.read(&self.read, &[Value::Int(key)]).unwrap();
+                store.read_blocking(&self.read, &[Value::Int(key)]).unwrap();
             }
             async move {
                 match write {

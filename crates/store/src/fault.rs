@@ -25,6 +25,22 @@ pub enum StoreFault {
         /// What SQLite or the system said.
         reason: String,
     },
+    /// The address of a database cannot be used.
+    #[error(
+        "cannot use the address of the database: {reason}; write it as postgres://user:password@host:5432/database"
+    )]
+    Address {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The database at an address does not let us in.
+    #[error("cannot connect to the database {database}: {reason}")]
+    CannotConnect {
+        /// The database, without its password.
+        database: String,
+        /// What it or the system said.
+        reason: String,
+    },
     /// A thread of the store cannot be started.
     #[error("cannot start the store's thread: {reason}")]
     NoThread {

@@ -5,13 +5,17 @@
 //! until a write touches what they came from. SQLite today; another database comes beside it as another variant
 //! of [`Store`], and no caller notices.
 
+#[cfg(test)]
+mod agreement;
 mod cache;
 mod fault;
 mod lower;
 mod options;
+mod postgres;
 mod rows;
 mod sqlite;
 mod store;
+mod ticket;
 mod write;
 
 pub use fault::StoreFault;

@@ -18,7 +18,8 @@ pub(crate) use expression::{Parameter, can_fail, function_name, has_query, ill_f
 pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, conditions};
 pub(crate) use write::{
-    Raised, decide, delete, exists, insert, raise, raise_roots, refers, row_by, select_row, update,
+    Raised, decide, delete, exists, insert, insert_counted, raise, raise_roots, refers, row_by,
+    select_row, update,
 };
 
 /// A statement, what it is given and what it answers.

@@ -1,16 +1,14 @@
 //! SQLite: one writer, a reader for each thread, a log that a thread of its own empties.
 
-#[cfg(test)]
-mod agreement;
 mod bulk;
 mod checkpoint;
 mod connection;
-mod functions;
+pub(crate) mod functions;
 mod queue;
 mod reader;
 mod schema;
 mod session;
-mod value;
+pub(crate) mod value;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -24,9 +22,10 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::cache::{Answers, Look};
+use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
-use crate::{Options, Rows, Statistics, StoreFault, Written};
-use queue::{Done, Pending, Queue, Refused};
+use crate::{Options, Rows, Statistics, StoreFault};
+use queue::{Pending, Queue, Refused};
 use reader::Readers;
 
 /// An SQLite database.
@@ -61,33 +60,6 @@ struct Counts {
     reads: AtomicU64,
     log_bytes: AtomicU64,
     checkpoints: AtomicU64,
-}
-
-/// A place in the writer's queue.
-pub(crate) struct Ticket {
-    reply: oneshot::Receiver<Done>,
-}
-
-impl Ticket {
-    /// The outcome, after the commit.
-    pub async fn wait(self) -> Result<Written, Fault> {
-        self.reply.await.map_err(|_| closed()).and_then(written)
-    }
-
-    /// The same, blocking.
-    pub fn wait_blocking(self) -> Result<Written, Fault> {
-        self.reply.blocking_recv().map_err(|_| closed()).and_then(written)
-    }
-}
-
-/// Writes the answer, on the thread of whoever asked.
-fn written(done: Done) -> Result<Written, Fault> {
-    let Done { write, outcome } = done;
-    outcome?.render(&write)
-}
-
-fn closed() -> Fault {
-    Fault::Unavailable { reason: "the store is closed".to_owned(), retry_after: 1 }
 }
 
 impl Sqlite {

@@ -4,8 +4,9 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use operation::{Fault, Read, Table, Value, Write};
+use operation::{Dialect, Fault, Read, Table, Value, Write};
 
+use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
 use crate::{Options, Rows, StoreFault, Written};
 
@@ -14,6 +15,8 @@ use crate::{Options, Rows, StoreFault, Written};
 pub enum Store {
     /// Embedded SQLite.
     Sqlite(Arc<Sqlite>),
+    /// A PostgreSQL server.
+    Postgres(Arc<Postgres>),
 }
 
 /// What a load brought in.
@@ -59,15 +62,45 @@ impl Store {
         Sqlite::open(path, options.bounded()).map(|sqlite| Self::Sqlite(Arc::new(sqlite)))
     }
 
-    /// Answers a read on the calling thread. It blocks for as long as the database works, microseconds where an
-    /// index serves and never longer than [`Options::deadline`]; it never waits for the writer.
+    /// Connects to the PostgreSQL database at `url` (`postgres://user:password@host:port/name`).
+    ///
+    /// # Errors
+    /// [`StoreFault::Address`], [`StoreFault::CannotConnect`], [`StoreFault::NoThread`], [`StoreFault::Database`].
+    pub fn connect(url: &str, options: Options) -> Result<Self, StoreFault> {
+        Postgres::open(url, options.bounded()).map(|postgres| Self::Postgres(Arc::new(postgres)))
+    }
+
+    /// How its statements are written.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::Sqlite(_) => Dialect::Sqlite,
+            Self::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Answers a read. SQLite does so on the calling thread, microseconds where an index serves and never longer than
+    /// [`Options::deadline`], so that the future is done when it is first polled; PostgreSQL is waited for. Neither
+    /// waits for the writer.
     ///
     /// # Errors
     /// [`Fault::Invalid`] where an expression overflows or divides by zero, [`Fault::Unavailable`] past the
     /// deadline, [`Fault::Internal`] where template and schema do not fit.
-    pub fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+    pub async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.read(read, binds),
+            // Boxed, so that the future of a request is not as large as the longest road through a driver.
+            Self::Postgres(postgres) => Box::pin(postgres.read(read, binds)).await,
+        }
+    }
+
+    /// The same, blocking. Never call it on a thread that drives an async runtime.
+    ///
+    /// # Errors
+    /// As [`Store::read`].
+    pub fn read_blocking(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.read(read, binds),
+            Self::Postgres(postgres) => Postgres::read_blocking(postgres, read, binds),
         }
     }
 
@@ -82,6 +115,7 @@ impl Store {
     ) -> impl Future<Output = Result<Written, Fault>> + Send + use<> {
         let ticket = match self {
             Self::Sqlite(sqlite) => sqlite.enqueue(write),
+            Self::Postgres(postgres) => postgres.enqueue(write),
         };
         async move { ticket?.wait().await }
     }
@@ -93,6 +127,7 @@ impl Store {
     pub fn write_blocking(&self, write: Write) -> Result<Written, Fault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.enqueue(write)?.wait_blocking(),
+            Self::Postgres(postgres) => postgres.enqueue(write)?.wait_blocking(),
         }
     }
 
@@ -101,6 +136,7 @@ impl Store {
     pub fn know(&self, tables: &[Arc<Table>]) {
         match self {
             Self::Sqlite(sqlite) => sqlite.know(tables),
+            Self::Postgres(postgres) => postgres.know(tables),
         }
     }
 
@@ -111,6 +147,7 @@ impl Store {
     pub fn execute_schema(&self, statements: &[String]) -> Result<(), StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.migrate(statements, &[]),
+            Self::Postgres(postgres) => postgres.migrate(statements, &[]),
         }
     }
 
@@ -121,10 +158,11 @@ impl Store {
     pub fn migrate(&self, statements: &[String], notes: &[(&str, &str)]) -> Result<(), StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.migrate(statements, notes),
+            Self::Postgres(postgres) => postgres.migrate(statements, notes),
         }
     }
 
-    /// Stored tables and indexes in order of creation: name, and the statement that made it. The store's own
+    /// Stored tables and indexes in order of creation: name, and the statement that would make it on SQLite. The store's own
     /// table `mimar_meta` is left out.
     ///
     /// # Errors
@@ -132,6 +170,7 @@ impl Store {
     pub fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.tables(),
+            Self::Postgres(postgres) => postgres.tables(),
         }
     }
 
@@ -142,6 +181,7 @@ impl Store {
     pub fn meta(&self, key: &str) -> Result<Option<String>, StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.meta(key),
+            Self::Postgres(postgres) => postgres.meta(key),
         }
     }
 
@@ -152,6 +192,7 @@ impl Store {
     pub fn set_meta(&self, key: &str, value: &str) -> Result<(), StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.migrate(&[], &[(key, value)]),
+            Self::Postgres(postgres) => postgres.migrate(&[], &[(key, value)]),
         }
     }
 
@@ -170,6 +211,7 @@ impl Store {
     {
         match self {
             Self::Sqlite(sqlite) => sqlite.load(rows),
+            Self::Postgres(postgres) => postgres.load(rows),
         }
     }
 
@@ -184,6 +226,7 @@ impl Store {
     ) -> Result<(), StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.dump(table, each),
+            Self::Postgres(postgres) => postgres.dump(table, each),
         }
     }
 
@@ -194,6 +237,7 @@ impl Store {
     pub fn count(&self, table: &Table) -> Result<u64, StoreFault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.count(table),
+            Self::Postgres(postgres) => postgres.count(table),
         }
     }
 
@@ -201,9 +245,10 @@ impl Store {
     ///
     /// # Errors
     /// [`Fault::Unavailable`] or [`Fault::Internal`] with the reason, for the log.
-    pub fn ping(&self) -> Result<(), Fault> {
+    pub async fn ping(&self) -> Result<(), Fault> {
         match self {
             Self::Sqlite(sqlite) => sqlite.ping(),
+            Self::Postgres(postgres) => postgres.ping().await,
         }
     }
 
@@ -211,6 +256,7 @@ impl Store {
     pub fn statistics(&self) -> Statistics {
         match self {
             Self::Sqlite(sqlite) => sqlite.statistics(),
+            Self::Postgres(postgres) => postgres.statistics(),
         }
     }
 
@@ -219,6 +265,7 @@ impl Store {
     pub fn close(&self) {
         match self {
             Self::Sqlite(sqlite) => sqlite.close(),
+            Self::Postgres(postgres) => postgres.close(),
         }
     }
 }

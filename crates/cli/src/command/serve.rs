@@ -1,18 +1,16 @@
 //! `mimar serve`
 
-use std::fs;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use engine::identity::Verifier;
 use engine::{Engine, Loaded, Mismatch};
 use model::{Grantee, Model};
-use store::{Options, Store};
 
 use crate::arguments::Serve;
 use crate::failure::Failure;
 use crate::keys::Keys;
+use crate::place::Place;
 use crate::project::Project;
 use crate::{data, screen, server};
 
@@ -27,22 +25,20 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     if let Some(name) = engine::identity::missing_variables(&model).first() {
         return Err(Failure::NoClaim { name: (*name).to_owned() });
     }
-    let path = arguments.database.clone().unwrap_or_else(|| project.own_folder().join("data.db"));
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
-    }
+    let environment = arguments.environment.as_deref();
+    let place = Place::of_production(arguments.database.as_ref(), environment, &project, &model)?;
     let deferred = Project::deferred(&model).len() as u64;
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let tables = Arc::new(schema::derive(&model));
     let loaded = Loaded::new(Arc::new(model), tables);
-    let store = Store::open(&path, Options::default())?;
+    let store = place.open()?;
     match engine::verify_schema(&store, &loaded.schema)? {
         None => {}
         Some(mismatch) if mismatch.empty => {
             store.execute_schema(&mismatch.change.statements)?;
-            tracing::info!(database = %path.display(), "new database");
+            tracing::info!(database = %place, "new database");
         }
-        Some(mismatch) => return Err(differs(&path, &mismatch)),
+        Some(mismatch) => return Err(differs(&place, &mismatch)),
     }
     let renewed = data::recompute(&store, &loaded, false)?;
     if renewed > 0 {
@@ -82,7 +78,12 @@ fn needs_tokens(model: &Model) -> bool {
 }
 
 /// A database of another model.
-pub(crate) fn differs(path: &Path, mismatch: &Mismatch) -> Failure {
+pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
+    Failure::Differs { place: place.to_string(), summary: summary(mismatch) }
+}
+
+/// What differs, a line each.
+pub(crate) fn summary(mismatch: &Mismatch) -> String {
     let mut lines: Vec<String> =
         mismatch.change.summary.iter().map(|line| format!("  {line}")).collect();
     if lines.len() > 12 {
@@ -90,5 +91,5 @@ pub(crate) fn differs(path: &Path, mismatch: &Mismatch) -> Failure {
         lines.truncate(11);
         lines.push(format!("  and {more} more"));
     }
-    Failure::Differs { path: path.to_owned(), summary: lines.join("\n") }
+    lines.join("\n")
 }

@@ -1,15 +1,15 @@
 //! `mimar data load` and `mimar data dump`
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use store::{Options, Store};
+use store::Store;
 
 use super::{dump as write_files, load as read_files, note_formulas, recompute};
 use crate::arguments::{DataDump, DataLoad, DataPlace};
 use crate::command::serve::differs;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::project::Project;
 use crate::screen;
 
@@ -47,17 +47,17 @@ pub(crate) fn dump(arguments: &DataDump) -> Result<(), Failure> {
 /// The model and its database; whether the database is new.
 fn open(place: &DataPlace, create: bool) -> Result<(engine::Loaded, Store, bool), Failure> {
     let (project, model) = Project::read(&place.project)?.valid()?;
-    let path: PathBuf = place.database.clone().unwrap_or_else(|| project.dev_database(&model));
-    if !create && !path.exists() {
+    let at = match (&place.database, &place.environment) {
+        (None, None) => Place::of_development(&project, &model)?,
+        (said, named) => Place::of_production(said.as_ref(), named.as_deref(), &project, &model)?,
+    };
+    if let Some(path) = at.file().filter(|path| !create && !path.exists()) {
         let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Failure::File { doing: "read", path, source: missing });
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
+        return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
     }
     let schema = Arc::new(schema::derive(&model));
     let loaded = engine::Loaded::new(Arc::new(model), schema);
-    let store = Store::open(&path, Options::default())?;
+    let store = at.open()?;
     store.know(&loaded.schema.tables);
     match engine::verify_schema(&store, &loaded.schema)? {
         None => Ok((loaded, store, false)),
@@ -65,6 +65,6 @@ fn open(place: &DataPlace, create: bool) -> Result<(engine::Loaded, Store, bool)
             store.execute_schema(&mismatch.change.statements)?;
             Ok((loaded, store, true))
         }
-        Some(mismatch) => Err(differs(&path, &mismatch)),
+        Some(mismatch) => Err(differs(&at, &mismatch)),
     }
 }

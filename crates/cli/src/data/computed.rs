@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use model::EntityId;
-use operation::{Dialect, Ident, Scope, Sql, TableId, Value};
+use operation::{Dialect, Ident, Scalar, Scope, Sql, TableId, Value};
 use rustc_hash::FxHashMap;
 use store::{Store, StoreFault};
 
@@ -111,7 +111,7 @@ fn one(
             .filter(|at| row[*at] != stored[*at])
             .collect();
         if !changed.is_empty() {
-            statements.push(update(table, &row, &changed));
+            statements.push(update(store.dialect(), table, &row, &changed));
         }
         if wanted && let Some(root) = table.root {
             kept.entry(row[root].clone()).or_default().push(row);
@@ -127,11 +127,14 @@ fn one(
     Ok(())
 }
 
-fn update(table: &operation::Table, row: &[Value], columns: &[usize]) -> String {
-    let mut sql = Sql::new(Dialect::Sqlite);
+fn update(dialect: Dialect, table: &operation::Table, row: &[Value], columns: &[usize]) -> String {
+    let mut sql = Sql::new(dialect);
     let equals = |sql: &mut Sql, at: usize| {
         sql.ident(&table.columns[at].name).push(" = ");
-        literal(sql, &row[at]);
+        match dialect {
+            Dialect::Sqlite => literal(sql, &row[at]),
+            Dialect::Postgres => typed_literal(sql, table.columns[at].scalar, &row[at]),
+        }
     };
     sql.push("UPDATE ").ident(&table.name).push(" SET ");
     sql.list(", ", columns, |sql, at| equals(sql, *at));
@@ -142,6 +145,21 @@ fn update(table: &operation::Table, row: &[Value], columns: &[usize]) -> String 
     sql.push(" WHERE ");
     sql.list(" AND ", &table.key, |sql, at| equals(sql, *at));
     sql.finish()
+}
+
+/// A value as PostgreSQL reads it: its text, and what it is.
+fn typed_literal(sql: &mut Sql, scalar: Scalar, value: &Value) {
+    if value.is_null() {
+        sql.push("NULL");
+        return;
+    }
+    let mut text = Vec::new();
+    scalar.print(value, &mut text);
+    let text = String::from_utf8_lossy(&text);
+    match scalar {
+        Scalar::Bytes => sql.push("decode(").literal(&text).push(", 'base64')"),
+        _ => sql.literal(&text).push("::").push(scalar.postgres()),
+    };
 }
 
 fn literal(sql: &mut Sql, value: &Value) {

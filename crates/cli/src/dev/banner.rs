@@ -1,8 +1,8 @@
 //! What `dev` prints when it serves.
 
+use crate::place::Place;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use contract::{Contract, Grant, Resource};
@@ -18,7 +18,7 @@ use crate::screen::{self, BOLD, CYAN, DIM, GREEN, YELLOW, styled};
 pub(super) struct Facts<'a> {
     pub(super) loaded: &'a Loaded,
     pub(super) address: SocketAddr,
-    pub(super) database: &'a Path,
+    pub(super) database: &'a Place,
     pub(super) rows: Option<data::Loaded>,
     pub(super) tokens: &'a [RoleToken],
     pub(super) timing: &'a [(&'static str, Duration)],
@@ -59,7 +59,10 @@ fn heading(text: &mut String, facts: &Facts<'_>, contract: &Contract) {
     for (name, address) in rows {
         let _ = writeln!(text, "  {name:<9} {}", styled(CYAN, address));
     }
-    let mut database = shown(facts.database);
+    let mut database = match facts.database {
+        Place::File(path) => shown(path),
+        server @ Place::Server(_) => server.to_string(),
+    };
     if let Some(rows) = facts.rows {
         let _ = write!(
             database,

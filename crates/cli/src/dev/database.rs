@@ -2,19 +2,21 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
 
-use engine::Loaded;
+use engine::{Loaded, Mismatch};
 use schema::{Change, Loss, Schema};
-use store::{Options, Store};
+use store::Store;
 
+use crate::command::serve::summary;
 use crate::data;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::project::Project;
 
 /// Opens the database; `fresh` deletes it before.
-pub(super) fn open(path: &Path, fresh: bool) -> Result<Store, Failure> {
+pub(super) fn open(place: &Place, fresh: bool) -> Result<Store, Failure> {
     if fresh {
+        let path = place.file().ok_or_else(|| Failure::NotFresh { place: place.to_string() })?;
         for ending in ["", "-wal", "-shm"] {
             let mut file = path.as_os_str().to_owned();
             file.push(ending);
@@ -26,10 +28,7 @@ pub(super) fn open(path: &Path, fresh: bool) -> Result<Store, Failure> {
             }
         }
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
-    }
-    Ok(Store::open(path, Options::default())?)
+    place.open()
 }
 
 /// Where it is noted whether the project's rows still have to be loaded.
@@ -38,13 +37,21 @@ const WAITING: &str = "waiting";
 const DONE: &str = "done";
 
 /// Gives the database the tables of the model; whether the project's rows are to be loaded into it.
-pub(super) fn follow(store: &Store, loaded: &Loaded, accept_loss: bool) -> Result<bool, Failure> {
+pub(super) fn follow(
+    store: &Store,
+    loaded: &Loaded,
+    place: &Place,
+    accept_loss: bool,
+) -> Result<bool, Failure> {
     store.know(&loaded.schema.tables);
     let Some(mismatch) = engine::verify_schema(store, &loaded.schema)? else {
         data::recompute(store, loaded, false)?;
         // A load that failed leaves the tables behind: mended, it goes on.
         return Ok(store.meta(ROWS)?.as_deref() == Some(WAITING));
     };
+    if !mismatch.can_follow {
+        return Err(stays(place, &mismatch));
+    }
     may_change(store, &mismatch.change, None, accept_loss)?;
     store.execute_schema(&mismatch.change.statements)?;
     if mismatch.empty {
@@ -57,6 +64,11 @@ pub(super) fn follow(store: &Store, loaded: &Loaded, accept_loss: bool) -> Resul
         data::recompute(store, loaded, !mismatch.change.recompute.is_empty())?;
     }
     Ok(mismatch.empty)
+}
+
+/// The tables are others, and stay as they are.
+pub(super) fn stays(place: &Place, mismatch: &Mismatch) -> Failure {
+    Failure::Stays { place: place.to_string(), summary: summary(mismatch) }
 }
 
 /// Whether a change may happen: nothing is lost, or that was accepted.

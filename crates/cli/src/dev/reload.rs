@@ -12,9 +12,10 @@ use syntax::Severity;
 use tokio::runtime::Handle;
 
 use super::banner::time;
-use super::database::may_change;
+use super::database::{may_change, stays};
 use crate::data;
 use crate::failure::Failure;
+use crate::place::Place;
 use crate::project::{self, Project};
 use crate::screen::{self, DIM, GREEN, RED, styled};
 
@@ -29,6 +30,7 @@ pub(super) struct Watched {
     pub(super) path: PathBuf,
     pub(super) texts: Vec<(String, String)>,
     pub(super) store: Store,
+    pub(super) place: Place,
     pub(super) engine: Arc<Engine>,
     pub(super) handle: Handle,
     pub(super) accept_loss: bool,
@@ -123,6 +125,9 @@ fn kept(failure: &Failure) {
 /// Brings the tables along and swaps the model; what changed in the tables.
 fn swap(watched: &Watched, loaded: Loaded) -> Result<Vec<String>, Failure> {
     let mismatch = engine::verify_schema(&watched.store, &loaded.schema)?;
+    if let Some(mismatch) = mismatch.as_ref().filter(|mismatch| !mismatch.can_follow) {
+        return Err(stays(&watched.place, mismatch));
+    }
     let change = mismatch.map(|mismatch| mismatch.change).unwrap_or_default();
     let before = watched.engine.loaded();
     may_change(&watched.store, &change, Some(&before.schema), watched.accept_loss)?;

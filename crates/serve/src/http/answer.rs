@@ -38,7 +38,7 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
                 counted = allowed.map(|allowed| Arc::clone(&allowed.counter));
                 serve(door, &surface, endpoint, place, &head, &mut body).await
             }
-            None => fixed::answer(door, &surface, &head),
+            None => Box::pin(fixed::answer(door, &surface, &head)).await,
         },
         Err(refusal) => Err(refusal),
     };

@@ -18,7 +18,7 @@ const PROMETHEUS: HeaderValue =
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
 /// Answers under the paths that are not the model's.
-pub(crate) fn answer(door: &Door, surface: &Surface, head: &Parts) -> Result<Reply, Refusal> {
+pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Result<Reply, Refusal> {
     let path = head.uri.path();
     if !matches!(path, "/" | "/docs" | "/openapi.json" | "/livez" | "/readyz" | "/metrics") {
         return Err(Refusal::NoRoute);
@@ -39,7 +39,7 @@ pub(crate) fn answer(door: &Door, surface: &Surface, head: &Parts) -> Result<Rep
     match path {
         "/livez" => Ok(text("alive\n")),
         "/readyz" => {
-            door.engine.ready()?;
+            door.engine.ready().await?;
             Ok(text("ready\n"))
         }
         "/metrics" => {

@@ -520,10 +520,7 @@ impl<'a> Lowering<'a> {
             Value::Int(n) => self.sql.push("(").integer(*n).push(")"),
             // Constants of the model, quoted: the planner can then use partial indexes and statistics.
             Value::Text(text) if !text.contains('\0') => self.sql.literal(text),
-            _ => {
-                self.constant(value, Scalar::Int);
-                return;
-            }
+            _ => return self.constant(value, Scalar::Int),
         };
     }
 }

@@ -103,7 +103,10 @@ impl Lowering<'_> {
                 (Aggregate::Min | Aggregate::Max, _) => {
                     let mut inside = inside.to_vec();
                     inside.push(table);
-                    Natural::Is(self.natural(body, &inside).comparable())
+                    match self.natural(body, &inside) {
+                        Natural::Is(Scalar::Json) => Natural::Is(Scalar::Text),
+                        natural => natural,
+                    }
                 }
             },
             Expression::Not(_)

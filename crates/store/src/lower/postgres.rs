@@ -87,6 +87,15 @@ impl<'a> Lowering<'a> {
             Expression::DivideDecimal { left, left_scale, right, right_scale, scale } => {
                 let shift = i32::from(*right_scale) + i32::from(*scale) - i32::from(*left_scale);
                 let digits = i64::from(shift.unsigned_abs());
+                if digits > 19 {
+                    // Beyond what the evaluator computes with: it overflows, unless one of them is null.
+                    self.sql.push("((");
+                    self.postgres(left, Scalar::Int)?;
+                    self.sql.push(" * 0 + ");
+                    self.postgres(right, Scalar::Int)?;
+                    self.sql.push(" * 0 + ").integer(i64::MAX).push("::bigint) + 1)");
+                    return Ok(());
+                }
                 let factor = |lowering: &mut Self| {
                     lowering.sql.push(" * (10::numeric ^ ").integer(digits).push(")");
                 };
@@ -392,17 +401,12 @@ impl<'a> Lowering<'a> {
 
     fn typed_literal(&mut self, value: &Value, form: Scalar) {
         match (value, form) {
-            (Value::Null, _) => {
-                self.sql.push("NULL::").push(form.postgres());
-            }
             (Value::Bool(b), _) => {
                 self.sql.push(if *b { "true" } else { "false" });
             }
-            // In parentheses, because a cast binds more than a sign.
-            (Value::Int(n), Scalar::Int) => {
-                self.sql.push("(").integer(*n).push(")::bigint");
-            }
-            // Constants of the model, written out: the planner can then use partial indexes and statistics.
+            // Written out, as what cannot fail: the planner can then use statistics. Numbers and nulls stand as parameters,
+            // of which the planner, made to plan for any, knows no value: it would compute with constants ahead, and fail
+            // where nobody asks, or not fail where somebody does.
             (Value::Text(text), Scalar::Text) if !text.contains('\0') => {
                 self.sql.literal(text).push("::text");
             }

@@ -24,6 +24,26 @@ pub(crate) fn insert(dialect: Dialect, table: &Table) -> Result<Statement, Fault
     Ok(lowering.finish(Vec::new()))
 }
 
+/// The same for PostgreSQL, where the database counts the value of `counted`, which it answers. The bind of that column
+/// goes unused.
+pub(crate) fn insert_counted(table: &Table, counted: usize) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(Dialect::Postgres, table.columns.len(), &[]);
+    let written = || table.columns.iter().enumerate().filter(|(at, _)| *at != counted);
+    lowering.sql.push("INSERT INTO ").ident(&table.name);
+    lowering.sql.push(if written().next().is_some() { " (" } else { " DEFAULT VALUES" });
+    lowering.sql.list(", ", written(), |sql, (_, column)| {
+        sql.ident(&column.name);
+    });
+    for (i, (at, column)) in written().enumerate() {
+        lowering.sql.push(if i == 0 { ") VALUES (" } else { ", " });
+        lowering.bind(at, column.scalar);
+    }
+    lowering.sql.push(if written().next().is_some() { ") RETURNING " } else { " RETURNING " });
+    let column = table.columns.get(counted).ok_or_else(|| ill_formed("no such column"))?;
+    lowering.sql.ident(&column.name);
+    Ok(lowering.finish(vec![column.scalar]))
+}
+
 /// `UPDATE` of `columns`; binds: their values, then the values of the primary key.
 pub(crate) fn update(
     dialect: Dialect,

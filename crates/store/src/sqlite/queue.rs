@@ -11,6 +11,7 @@ use operation::{Fault, Write};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
+use crate::ticket::Done;
 use crate::write::Reply;
 
 /// What the writer is asked.
@@ -35,14 +36,6 @@ pub(crate) struct Pending {
     pub reply: oneshot::Sender<Done>,
     /// `None` until it is known.
     pub outcome: Option<Result<Reply, Fault>>,
-}
-
-/// A write that has ended.
-pub(crate) struct Done {
-    /// What was written.
-    pub write: Box<Write>,
-    /// How it went.
-    pub outcome: Result<Reply, Fault>,
 }
 
 /// Why something was not taken in.

@@ -12,12 +12,13 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::checkpoint::Checkpoints;
 use super::connection::fault_of;
-use super::queue::{Done, Job, Pending, Taken};
+use super::queue::{Job, Pending, Taken};
 use super::reader::{Whose, limit_time};
 use super::session::Session;
 use super::{Shared, checkpoint};
 use crate::StoreFault;
 use crate::cache::EVERYTHING;
+use crate::ticket::Done;
 use crate::write::Reply;
 
 /// How often an idle writer looks whether another process has written.

@@ -26,9 +26,7 @@ impl<D: Database> Writing<'_, D> {
             Ok(()) => {}
             Err(Failure::Fault(fault)) => return Err(fault),
             Err(Failure::Constraint(reason)) => {
-                if !is_one_statement(create) {
-                    self.database.undo().await?;
-                }
+                self.database.undo().await?;
                 return Err(self.diagnose(target, &changes, found, &reason).await);
             }
         }

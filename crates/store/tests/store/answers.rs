@@ -139,7 +139,7 @@ fn a_kept_snapshot_is_never_old_news() {
         cardinality: operation::Cardinality::Page { limit: 0 },
         ..operation::Read::clone(&shop.read_product)
     };
-    let products = || shop.store.read(&all, &[Value::Int(1_000)]).unwrap();
+    let products = || shop.store.read_blocking(&all, &[Value::Int(1_000)]).unwrap();
     for round in 0..200 {
         let expected = match round % 3 {
             0 => {
@@ -258,7 +258,7 @@ fn act(shop: &Shop, step: Step) {
 fn everything(shop: &Shop, store: &Store) -> String {
     let mut all = String::new();
     let mut ask = |read: &operation::Read, binds: &[Value]| {
-        let rows = store.read(read, binds).unwrap();
+        let rows = store.read_blocking(read, binds).unwrap();
         all.push_str(&match rows {
             Rows::One(None) => "-".to_owned(),
             Rows::One(Some(row)) => format!("{} {}", text(&row.json), row.version),

@@ -161,7 +161,9 @@ fn readers_do_not_wait_for_the_writer() {
         done.store(true, Ordering::Relaxed);
     });
     assert!(slowest.load(Ordering::Relaxed) < 200, "a read waited {slowest:?} ms");
-    let Rows::One(row) = shop.store.read(&shop.read_product, &[Value::text("x4")]).unwrap() else {
+    let Rows::One(row) =
+        shop.store.read_blocking(&shop.read_product, &[Value::text("x4")]).unwrap()
+    else {
         panic!("not a row")
     };
     assert!(row.is_some());

@@ -158,7 +158,7 @@ fn a_read_that_takes_too_long_ends() {
     let never = Expression::equal(nested.clone(), Expression::Literal(Value::text("no")));
     read.filter = Expression::And(terms.chain([never]).collect());
     let began = Instant::now();
-    let outcome = shop.store.read(&read, &[]);
+    let outcome = shop.store.read_blocking(&read, &[]);
     assert!(matches!(outcome, Err(Fault::Unavailable { .. })), "{outcome:?}");
     assert!(began.elapsed() < Duration::from_secs(5));
     // The connection serves on.
@@ -181,7 +181,7 @@ fn a_number_that_does_not_fit_is_the_requests_fault() {
             },
             Expression::Bind(0),
         );
-        match shop.store.read(&read, &[Value::Int(1)]) {
+        match shop.store.read_blocking(&read, &[Value::Int(1)]) {
             Err(Fault::Invalid(found)) => found[0].code,
             other => panic!("{other:?}"),
         }

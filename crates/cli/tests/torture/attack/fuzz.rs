@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::harness::{Random, Request, beside};
+use crate::harness::{Random, Request, beside, both};
 
 const ROUNDS: usize = 6_000;
 
@@ -51,34 +51,36 @@ const VALUES: [&str; 20] = [
 
 #[test]
 fn requests_made_of_chance_never_break_the_server() {
-    let _turn = beside();
-    let mut random = Random::seeded("fuzz");
-    let scene = Scene::new();
-    let nobody = String::new();
-    let tokens = [&scene.writer, &scene.reader, &scene.owners[0], &scene.owners[1], &nobody];
-    let mut client = scene.server.client();
-    let mut fine = 0;
-    for _ in 0..ROUNDS {
-        let request = request(&mut random, &scene);
-        let token = *random.pick(&tokens);
-        let request = request.token(token);
-        let answer = match client.send(&request) {
-            Ok(answer) => answer,
-            Err(_) => {
-                client = scene.server.client();
-                client.send(&request).unwrap_or_else(|error| panic!("{request:?}: {error}"))
+    both(|| {
+        let _turn = beside();
+        let mut random = Random::seeded("fuzz");
+        let scene = Scene::new();
+        let nobody = String::new();
+        let tokens = [&scene.writer, &scene.reader, &scene.owners[0], &scene.owners[1], &nobody];
+        let mut client = scene.server.client();
+        let mut fine = 0;
+        for _ in 0..ROUNDS {
+            let request = request(&mut random, &scene);
+            let token = *random.pick(&tokens);
+            let request = request.token(token);
+            let answer = match client.send(&request) {
+                Ok(answer) => answer,
+                Err(_) => {
+                    client = scene.server.client();
+                    client.send(&request).unwrap_or_else(|error| panic!("{request:?}: {error}"))
+                }
+            };
+            assert!(answer.status < 500, "{request:?}\n{answer}");
+            match answer.status {
+                200..=299 => fine += 1,
+                304 => {}
+                _ if answer.body.is_empty() => {}
+                _ => drop(answer.expect_problem()),
             }
-        };
-        assert!(answer.status < 500, "{request:?}\n{answer}");
-        match answer.status {
-            200..=299 => fine += 1,
-            304 => {}
-            _ if answer.body.is_empty() => {}
-            _ => drop(answer.expect_problem()),
         }
-    }
-    eprintln!("fuzz: {fine} of {ROUNDS} were fine");
-    assert!(fine > ROUNDS / 50, "chance never hit: {fine}");
+        eprintln!("fuzz: {fine} of {ROUNDS} were fine");
+        assert!(fine > ROUNDS / 50, "chance never hit: {fine}");
+    });
 }
 
 fn request(random: &mut Random, scene: &Scene) -> Request {
@@ -155,46 +157,49 @@ fn value(random: &mut Random, depth: u32) -> Value {
 /// A cursor is for one list in one order; whatever else is made of it is refused.
 #[test]
 fn cursors_of_others_and_mangled_ones_are_refused() {
-    let _turn = beside();
-    let mut random = Random::seeded("cursors");
-    let scene = Scene::new();
-    let mut client = scene.server.client();
-    let mut cursor = |query: &str, token: &str| {
-        let answer =
-            client.send(&Request::get(format!("/v1/baskets?limit=1{query}")).token(token)).unwrap();
-        answer.expect(200).json()["next"].as_str().unwrap().to_string()
-    };
-    let own = cursor("&sort=label", &scene.writer);
-    let foreign = [
-        ("&sort=-label", own.clone()),
-        ("&sort=owner,label", own.clone()),
-        ("", own.clone()),
-        ("&sort=label", cursor("", &scene.writer)),
-        ("&sort=label", cursor("&sort=-label", &scene.writer)),
-    ];
-    for (query, cursor) in &foreign {
-        let target = format!("/v1/baskets?limit=1{query}&after={cursor}");
-        let answer = client.send(&Request::get(&target).token(&scene.writer)).unwrap();
-        let problem = answer.expect_problem();
-        assert_eq!(problem["errors"][0]["code"], "invalid_cursor", "{target}: {answer}");
-    }
-    for _ in 0..500 {
-        let mut bytes = own.clone().into_bytes();
-        match random.below(3) {
-            0 => bytes.truncate(random.below(bytes.len() as u64) as usize),
-            1 => {
-                let at = random.below(bytes.len() as u64) as usize;
-                bytes[at] = *random.pick(b"AZaz09-_=.%");
-            }
-            _ => bytes.extend(b"AAAA"),
+    both(|| {
+        let _turn = beside();
+        let mut random = Random::seeded("cursors");
+        let scene = Scene::new();
+        let mut client = scene.server.client();
+        let mut cursor = |query: &str, token: &str| {
+            let answer = client
+                .send(&Request::get(format!("/v1/baskets?limit=1{query}")).token(token))
+                .unwrap();
+            answer.expect(200).json()["next"].as_str().unwrap().to_string()
+        };
+        let own = cursor("&sort=label", &scene.writer);
+        let foreign = [
+            ("&sort=-label", own.clone()),
+            ("&sort=owner,label", own.clone()),
+            ("", own.clone()),
+            ("&sort=label", cursor("", &scene.writer)),
+            ("&sort=label", cursor("&sort=-label", &scene.writer)),
+        ];
+        for (query, cursor) in &foreign {
+            let target = format!("/v1/baskets?limit=1{query}&after={cursor}");
+            let answer = client.send(&Request::get(&target).token(&scene.writer)).unwrap();
+            let problem = answer.expect_problem();
+            assert_eq!(problem["errors"][0]["code"], "invalid_cursor", "{target}: {answer}");
         }
-        let mangled = String::from_utf8_lossy(&bytes).replace('%', "%25");
-        let target = format!("/v1/baskets?limit=1&sort=label&after={mangled}");
-        let answer = client.send(&Request::get(&target).token(&scene.writer)).unwrap();
-        assert!(answer.status < 500, "{target}: {answer}");
-    }
-    // A cursor says where to go on, never what may be seen: with another's, own rows only.
-    let target = format!("/v1/baskets?limit=10&sort=label&after={own}");
-    let answer = client.send(&Request::get(&target).token(&scene.owners[1])).unwrap();
-    assert!(!answer.text().contains("basket 1-"), "{answer}");
+        for _ in 0..500 {
+            let mut bytes = own.clone().into_bytes();
+            match random.below(3) {
+                0 => bytes.truncate(random.below(bytes.len() as u64) as usize),
+                1 => {
+                    let at = random.below(bytes.len() as u64) as usize;
+                    bytes[at] = *random.pick(b"AZaz09-_=.%");
+                }
+                _ => bytes.extend(b"AAAA"),
+            }
+            let mangled = String::from_utf8_lossy(&bytes).replace('%', "%25");
+            let target = format!("/v1/baskets?limit=1&sort=label&after={mangled}");
+            let answer = client.send(&Request::get(&target).token(&scene.writer)).unwrap();
+            assert!(answer.status < 500, "{target}: {answer}");
+        }
+        // A cursor says where to go on, never what may be seen: with another's, own rows only.
+        let target = format!("/v1/baskets?limit=10&sort=label&after={own}");
+        let answer = client.send(&Request::get(&target).token(&scene.owners[1])).unwrap();
+        assert!(!answer.text().contains("basket 1-"), "{answer}");
+    });
 }

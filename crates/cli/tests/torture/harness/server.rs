@@ -1,5 +1,6 @@
 //! A server of one's own.
 
+use std::cell::Cell;
 use std::env;
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -45,12 +46,34 @@ fn run<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Output {
     output
 }
 
+/// Which database the projects of this thread keep their rows in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    Sqlite,
+    Postgres,
+}
+
+thread_local! {
+    static ON: Cell<On> = const { Cell::new(On::Sqlite) };
+}
+
+/// Runs a test on both databases, one after the other.
+pub(crate) fn both(test: impl Fn()) {
+    for on in [On::Sqlite, On::Postgres] {
+        ON.set(on);
+        eprintln!("on {on:?}");
+        test();
+    }
+    ON.set(On::Sqlite);
+}
+
 /// A model and a database in a folder that goes away.
 #[derive(Debug)]
 pub(crate) struct Project {
     scratch: TempDir,
     pub(crate) model: PathBuf,
-    pub(crate) database: PathBuf,
+    /// A file, or the address of a PostgreSQL database.
+    pub(crate) database: String,
 }
 
 impl Project {
@@ -60,7 +83,10 @@ impl Project {
         let model = scratch.path().join("project");
         fs::create_dir(&model).unwrap();
         fs::write(model.join("model.mimar"), text).unwrap();
-        let database = scratch.path().join("data.db");
+        let database = match ON.get() {
+            On::Sqlite => scratch.path().join("data.db").to_str().unwrap().to_owned(),
+            On::Postgres => testbed::postgres().database(),
+        };
         Self { scratch, model, database }
     }
 
@@ -78,16 +104,16 @@ impl Project {
     /// Loads the files of a folder into the database.
     #[track_caller]
     pub(crate) fn load(&self, folder: &Path) {
-        let [folder, project, database] =
-            [folder, &self.model, &self.database].map(|path| path.to_str().unwrap());
+        let [folder, project] = [folder, &self.model].map(|path| path.to_str().unwrap());
+        let database = &*self.database;
         run(["data", "load", folder, "--project", project, "--database", database]);
     }
 
     /// Dumps the database into a folder that is new.
     #[track_caller]
     pub(crate) fn dump(&self, folder: &Path, format: &str) {
-        let [folder, project, database] =
-            [folder, &self.model, &self.database].map(|path| path.to_str().unwrap());
+        let [folder, project] = [folder, &self.model].map(|path| path.to_str().unwrap());
+        let database = &*self.database;
         run([
             "data",
             "dump",

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{Caller, Reach, Row, Rules, agree};
-use crate::harness::{Project, Random, Request, beside};
+use crate::harness::{Project, Random, Request, beside, both};
 
 const STATES: [&str; 3] = ["draft", "live", "retired"];
 const STATUSES: [&str; 4] = ["pending", "paid", "shipped", "cancelled"];
@@ -237,77 +237,82 @@ fn callers() -> Vec<Caller> {
 
 #[test]
 fn every_role_and_operation_of_the_shop_agrees_with_the_rules_read_by_hand() {
-    let _turn = beside();
-    let mut random = Random::seeded("oracle, shop");
-    let project = Project::example("shop");
-    stock(&project);
-    let server = project.serve();
-    let (products, customers) = (Products(products()), Customers(customers()));
-    let (orders, parcels) = (Orders(orders()), Parcels(parcels()));
-    agree(&server, &[&products, &customers, &orders, &parcels], &callers(), 30, &mut random);
+    both(|| {
+        let _turn = beside();
+        let mut random = Random::seeded("oracle, shop");
+        let project = Project::example("shop");
+        stock(&project);
+        let server = project.serve();
+        let (products, customers) = (Products(products()), Customers(customers()));
+        let (orders, parcels) = (Orders(orders()), Parcels(parcels()));
+        agree(&server, &[&products, &customers, &orders, &parcels], &callers(), 30, &mut random);
 
-    for caller in callers() {
-        // Products are created by clerks and managers; orders, customers and parcels by nobody from outside.
-        let product = json!({ "sku": format!("NEW-{}", random.next() % 1_000_000_000), "name": "New", "price": "1.00" });
-        let answer = server.send(&Request::post("/v1/products", &product).token(&caller.token));
-        let may = caller.is("clerk") || caller.is("manager");
-        assert_eq!(answer.status == 201, may, "{caller:?}: {answer}");
-        for (path, body) in [
-            ("/v1/orders", json!({ "customer": uuid(1, 0), "lines": [] })),
-            ("/v1/customers", json!({ "email": "x@example.org", "name": "X" })),
-            ("/v1/parcels", json!({ "order": uuid(2, 20) })),
-        ] {
-            let answer = server.send(&Request::post(path, &body).token(&caller.token));
-            super::refused(&answer, &format!("create at {path}"), &caller);
+        for caller in callers() {
+            // Products are created by clerks and managers; orders, customers and parcels by nobody from outside.
+            let product = json!({ "sku": format!("NEW-{}", random.next() % 1_000_000_000), "name": "New", "price": "1.00" });
+            let answer = server.send(&Request::post("/v1/products", &product).token(&caller.token));
+            let may = caller.is("clerk") || caller.is("manager");
+            assert_eq!(answer.status == 201, may, "{caller:?}: {answer}");
+            for (path, body) in [
+                ("/v1/orders", json!({ "customer": uuid(1, 0), "lines": [] })),
+                ("/v1/customers", json!({ "email": "x@example.org", "name": "X" })),
+                ("/v1/parcels", json!({ "order": uuid(2, 20) })),
+            ] {
+                let answer = server.send(&Request::post(path, &body).token(&caller.token));
+                super::refused(&answer, &format!("create at {path}"), &caller);
+            }
         }
-    }
+    });
 }
 
 /// `recent_orders`: customers ask for themselves, clerks for everybody; each page in its order.
 #[test]
 fn recent_orders_are_the_callers_own() {
-    let _turn = beside();
-    let project = Project::example("shop");
-    stock(&project);
-    let server = project.serve();
-    let orders = orders();
-    for caller in callers() {
-        for customer in 0..6 {
-            for status in [None, Some("paid"), Some("pending")] {
-                let id = uuid(1, customer);
-                let mut target = format!("/v1/recent-orders?customer={id}");
-                if let Some(status) = status {
-                    target.push_str(&format!("&status={status}"));
-                }
-                let may = caller.is("clerk") || (caller.is("customer") && caller.is_row(&id));
-                let mut wanted: Vec<&Row> = orders
-                    .iter()
-                    .filter(|row| {
-                        row["customer"] == id && status.is_none_or(|status| row["status"] == status)
-                    })
-                    .collect();
-                wanted.sort_by(|one, two| two["placed"].cmp(&one["placed"]));
-                let wanted: Vec<&str> = wanted.iter().map(|row| row["id"].as_str()).collect();
-                let answer = server.send(&Request::get(&target).token(&caller.token));
-                if may {
-                    let page = answer.expect(200).json();
-                    let found: Vec<&str> = page["data"]
-                        .as_array()
-                        .unwrap()
+    both(|| {
+        let _turn = beside();
+        let project = Project::example("shop");
+        stock(&project);
+        let server = project.serve();
+        let orders = orders();
+        for caller in callers() {
+            for customer in 0..6 {
+                for status in [None, Some("paid"), Some("pending")] {
+                    let id = uuid(1, customer);
+                    let mut target = format!("/v1/recent-orders?customer={id}");
+                    if let Some(status) = status {
+                        target.push_str(&format!("&status={status}"));
+                    }
+                    let may = caller.is("clerk") || (caller.is("customer") && caller.is_row(&id));
+                    let mut wanted: Vec<&Row> = orders
                         .iter()
-                        .map(|row| row["id"].as_str().unwrap())
+                        .filter(|row| {
+                            row["customer"] == id
+                                && status.is_none_or(|status| row["status"] == status)
+                        })
                         .collect();
-                    assert_eq!(found, wanted, "{target} as {caller:?}");
-                } else if answer.status == 200 {
-                    assert_eq!(
-                        answer.json()["data"],
-                        Value::Array(Vec::new()),
-                        "{target} as {caller:?}"
-                    );
-                } else {
-                    super::refused(&answer, &format!("ask {target}"), &caller);
+                    wanted.sort_by(|one, two| two["placed"].cmp(&one["placed"]));
+                    let wanted: Vec<&str> = wanted.iter().map(|row| row["id"].as_str()).collect();
+                    let answer = server.send(&Request::get(&target).token(&caller.token));
+                    if may {
+                        let page = answer.expect(200).json();
+                        let found: Vec<&str> = page["data"]
+                            .as_array()
+                            .unwrap()
+                            .iter()
+                            .map(|row| row["id"].as_str().unwrap())
+                            .collect();
+                        assert_eq!(found, wanted, "{target} as {caller:?}");
+                    } else if answer.status == 200 {
+                        assert_eq!(
+                            answer.json()["data"],
+                            Value::Array(Vec::new()),
+                            "{target} as {caller:?}"
+                        );
+                    } else {
+                        super::refused(&answer, &format!("ask {target}"), &caller);
+                    }
                 }
             }
         }
-    }
+    });
 }

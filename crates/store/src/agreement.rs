@@ -1,17 +1,22 @@
-//! Both readings of an expression agree: evaluated in Rust, and lowered to SQLite.
+//! All readings of an expression agree: evaluated in Rust, lowered to SQLite, lowered to PostgreSQL.
 
 use std::sync::Arc;
 
 use operation::{
-    Aggregate, Arithmetic, Column, Comparison, EvaluationFault, Expression, Function, Ident,
+    Aggregate, Arithmetic, Column, Comparison, EvaluationFault, Expression, Fault, Function, Ident,
     NumberKind, Scalar, Scope, Table, TableId, Value, evaluate,
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-use super::functions;
-use super::value::{bound, stored};
 use crate::lower;
+use crate::postgres::link::{self, Address, Link};
+use crate::postgres::value::{type_of, value_of, write_binary};
+use crate::postgres::{fault, read};
+use crate::sqlite::functions;
+use crate::sqlite::value::{bound, stored};
+use crate::{Options, Store};
+use futures_util::TryStreamExt as _;
 
 /// What an expression's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -423,6 +428,161 @@ proptest! {
             outcome
         })?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn evaluated_and_lowered_for_postgres_agree(seed: u64) {
+        agree_beside(seed)?;
+    }
+}
+
+/// A connection to an own database that has the two tables.
+struct Beside {
+    runtime: tokio::runtime::Runtime,
+    link: Link,
+}
+
+impl Beside {
+    fn open() -> Self {
+        let (root, part) = tables();
+        let url = testbed::postgres().database();
+        let options = Options::default();
+        drop(Store::connect(&url, options.clone()).unwrap());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let link = runtime.block_on(Address::of(&url, &options).unwrap().connect()).unwrap();
+        for (table, key) in [(&root, "id"), (&part, "root, position")] {
+            let columns = table.columns.iter().map(|column| {
+                let size =
+                    if column.scalar == (Scalar::Decimal { scale: 2 }) { "(19,2)" } else { "" };
+                let collation = if column.scalar == Scalar::Text { "COLLATE \"C\"" } else { "" };
+                format!("\"{}\" {}{size} {collation}", column.name, column.scalar.postgres())
+            });
+            let columns: Vec<String> = columns.collect();
+            let text = format!(
+                "CREATE TABLE {} ({}, PRIMARY KEY ({key}))",
+                table.name,
+                columns.join(", ")
+            );
+            runtime.block_on(link.client.batch_execute(&text)).unwrap();
+        }
+        Self { runtime, link }
+    }
+
+    fn run(&self, text: &str) {
+        self.runtime.block_on(self.link.client.batch_execute(text)).unwrap();
+    }
+
+    /// Whether the row could be stored: a moment may be too far away for PostgreSQL.
+    fn insert(&self, table: &Table, row: &[Value]) -> bool {
+        let lowered = lower::insert(operation::Dialect::Postgres, table).unwrap();
+        self.ask(&lowered, row).is_ok()
+    }
+
+    /// Whether every value can be sent: a moment before 4714 BC cannot.
+    fn can_ask(lowered: &lower::Statement, values: &[Value]) -> bool {
+        let mut buffer = bytes::BytesMut::new();
+        lowered.parameters.iter().all(|parameter| {
+            let constants = lowered.constants.iter();
+            let constant = || constants.clone().find(|(at, _)| *at == parameter.origin);
+            let value = values.get(parameter.origin).or_else(|| constant().map(|(_, value)| value));
+            value.is_some_and(|value| write_binary(parameter.form, value, &mut buffer).is_ok())
+        })
+    }
+
+    fn ask(&self, lowered: &lower::Statement, values: &[Value]) -> Result<Value, Fault> {
+        self.runtime.block_on(async {
+            let types: Vec<_> =
+                lowered.parameters.iter().map(|parameter| type_of(parameter.form)).collect();
+            let bound =
+                link::bound(&lowered.parameters, &lowered.constants, |at| values.get(at)).unwrap();
+            let statement = self.link.client.prepare_typed(&lowered.text, &types).await;
+            let statement = statement.map_err(|error| fault::fault_of(&error))?;
+            let rows = self.link.client.query_raw(&statement, bound).await;
+            let rows = rows.map_err(|error| fault::fault_of(&error))?;
+            let mut rows = std::pin::pin!(rows);
+            let mut answer = Value::Null;
+            while let Some(row) = rows.try_next().await.map_err(|error| fault::fault_of(&error))? {
+                let cells = read::cells(&row).map_err(link::Trouble::into_fault)?;
+                if let Some(Some(bytes)) = cells.first() {
+                    answer = value_of(Scalar::Bool, bytes).unwrap();
+                }
+            }
+            Ok(answer)
+        })
+    }
+}
+
+/// The same with PostgreSQL, which is asked whether it comes to the value that Rust came to.
+fn agree_beside(seed: u64) -> Result<(), TestCaseError> {
+    thread_local! {
+        static BESIDE: Beside = Beside::open();
+    }
+    BESIDE.with(|beside| {
+        beside.run("BEGIN");
+        let outcome = agree_there(beside, seed);
+        beside.run("ROLLBACK");
+        outcome
+    })
+}
+
+fn agree_there(beside: &Beside, seed: u64) -> Result<(), TestCaseError> {
+    let (root, part) = tables();
+    let mut chance = Chance(seed);
+    let kind = chance.pick(&KINDS);
+    let depth = 1 + chance.below(4);
+    let mut writing = Writing { chance: &mut chance, part: &part, binds: Vec::new() };
+    let expression = writing.expression(kind, depth, false);
+    let binds = writing.binds;
+    let row = chance.row(&[0]);
+    beside.run("SAVEPOINT row");
+    if !beside.insert(&root, &row) {
+        return Ok(());
+    }
+    let parts: Vec<Vec<Value>> =
+        (0..chance.below(4) as i64).map(|position| chance.row(&[0, position])).collect();
+    for row in &parts {
+        if !beside.insert(&part, row) {
+            return Ok(());
+        }
+    }
+    let scope = Scope { rows: &[&row], binds: &binds, parts: &[(part.id, &parts)] };
+    let evaluated = evaluate(&expression, &scope);
+    let mut values = binds.clone();
+    let asked = match &evaluated {
+        Ok(value) if !value.is_null() => {
+            values.push(value.clone());
+            Expression::equal(expression.clone(), Expression::Bind(binds.len()))
+        }
+        _ => Expression::IsNull(Box::new(expression.clone())),
+    };
+    let lowered =
+        lower::decide(operation::Dialect::Postgres, &root, &asked, &values, &root.key).unwrap();
+    values.push(Value::Int(0));
+    if !Beside::can_ask(&lowered, &values) {
+        return Ok(());
+    }
+    let answer = beside.ask(&lowered, &values);
+    let agreed = match (&evaluated, &answer) {
+        (Ok(_), Ok(answer)) => *answer == Value::Bool(true),
+        (
+            Err(EvaluationFault::Overflow | EvaluationFault::DivisionByZero),
+            Err(Fault::Invalid(_)),
+        ) => true,
+        _ => false,
+    };
+    prop_assert!(
+        agreed,
+        "{evaluated:?} in Rust, {answer:?} in PostgreSQL: {expression:?}\n{row:?}\n{parts:?}\n{values:?}\n{}",
+        lowered.text
+    );
+    Ok(())
 }
 
 fn agree(

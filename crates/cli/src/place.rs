@@ -1,0 +1,138 @@
+//! Where the rows of a project are.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use model::Model;
+use store::{Options, Store};
+
+use crate::failure::Failure;
+use crate::project::Project;
+
+/// Where the rows of a project are.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An SQLite file.
+    File(PathBuf),
+    /// A PostgreSQL database, by its address.
+    Server(String),
+}
+
+impl FromStr for Place {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_address =
+            ["postgres://", "postgresql://"].iter().any(|begin| text.starts_with(begin));
+        Ok(if is_address { Self::Server(text.to_owned()) } else { Self::File(text.into()) })
+    }
+}
+
+impl fmt::Display for Place {
+    /// Without what only the server may know: user, password, options.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Server(url) => {
+                let rest = url.split_once("://").map_or(&**url, |(_, rest)| rest);
+                let rest = rest.rsplit_once('@').map_or(rest, |(_, rest)| rest);
+                write!(f, "postgres://{}", rest.split('?').next().unwrap_or(rest))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Place {
+    /// Where an environment of the model says; `None` if the model has none of that name, or it names no store.
+    pub(crate) fn of(
+        project: &Project,
+        model: &Model,
+        environment: &str,
+    ) -> Result<Option<Self>, Failure> {
+        let found = model.environments.iter().find(|known| known.name == environment);
+        match found.and_then(|found| found.store.as_ref()) {
+            Some((engine, Some(variable))) if engine == "postgres" => match std::env::var(variable)
+            {
+                Ok(url) => Ok(Some(Self::Server(url))),
+                Err(_) => Err(Failure::NoAddress {
+                    environment: environment.to_owned(),
+                    variable: variable.clone(),
+                }),
+            },
+            Some((_, Some(file))) => Ok(Some(Self::File(project.root.join(file)))),
+            _ => Ok(None),
+        }
+    }
+
+    /// The database of development: what `environment dev` says, or one of its own.
+    pub(crate) fn of_development(project: &Project, model: &Model) -> Result<Self, Failure> {
+        let own = || Self::File(project.own_folder().join("dev.db"));
+        Ok(Self::of(project, model, "dev")?.unwrap_or_else(own))
+    }
+
+    /// What was said, or what the environment says that was named, or `production`, or a file of its own.
+    pub(crate) fn of_production(
+        said: Option<&Self>,
+        environment: Option<&str>,
+        project: &Project,
+        model: &Model,
+    ) -> Result<Self, Failure> {
+        if let Some(said) = said {
+            return Ok(said.clone());
+        }
+        if let Some(name) = environment
+            && !model.environments.iter().any(|known| known.name == name)
+        {
+            let known: Vec<&str> = model.environments.iter().map(|known| &*known.name).collect();
+            return Err(Failure::UnknownEnvironment {
+                environment: name.to_owned(),
+                known: known.join(", "),
+            });
+        }
+        let own = || Self::File(project.own_folder().join("data.db"));
+        Ok(Self::of(project, model, environment.unwrap_or("production"))?.unwrap_or_else(own))
+    }
+
+    /// Opens the database; a file that is not there is made, and its folder.
+    pub(crate) fn open(&self) -> Result<Store, Failure> {
+        let path = match self {
+            Self::Server(url) => return Ok(Store::connect(url, Options::default())?),
+            Self::File(path) => path,
+        };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
+        }
+        Ok(Store::open(path, Options::default())?)
+    }
+
+    /// The file, where it is one.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Server(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_shown_without_its_password() {
+        let Ok(place) =
+            "postgres://ann:s3cret@db.example:5432/shop?sslmode=require".parse::<Place>();
+        assert_eq!(place.to_string(), "postgres://db.example:5432/shop");
+        assert_eq!(format!("{place:?}"), "postgres://db.example:5432/shop");
+        let Ok(place) = "a/shop.db".parse::<Place>();
+        assert_eq!(place, Place::File("a/shop.db".into()));
+    }
+}

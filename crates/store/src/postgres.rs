@@ -1,0 +1,260 @@
+//! PostgreSQL: pipelined connections, one for each processor for reads and a few for the writer.
+
+mod bulk;
+pub(crate) mod fault;
+pub(crate) mod link;
+pub(crate) mod read;
+mod schema;
+mod session;
+pub(crate) mod value;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use operation::{Fault, Read, Table, Value, Write};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tokio_postgres::Client;
+
+use crate::ticket::{Ticket, closed};
+use crate::write::Tables;
+use crate::{Options, Rows, Statistics, StoreFault};
+use fault::{fault_of, gone, is_stale, told};
+use link::{Address, Links, Trouble};
+use writer::{Entrances, Pending};
+
+/// How much longer than the database may work an answer is waited for: one that does not come is lost on the way.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A PostgreSQL database.
+#[derive(Debug)]
+pub struct Postgres {
+    shared: Arc<Shared>,
+    links: Links,
+    entrances: Mutex<Option<Entrances>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    /// The runtime that the writer's thread drives.
+    runtime: tokio::runtime::Handle,
+}
+
+/// What the threads of one store share.
+#[derive(Debug)]
+struct Shared {
+    address: Address,
+    options: Options,
+    tables: Tables,
+    /// Counts schema changes; what was prepared under another count is stale.
+    generation: AtomicU64,
+    /// Writes that were taken in and not answered yet.
+    waiting: AtomicUsize,
+    counts: Counts,
+}
+
+impl Shared {
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    overloaded: AtomicU64,
+    commits: AtomicU64,
+    writes: AtomicU64,
+    failures: AtomicU64,
+    reads: AtomicU64,
+}
+
+impl Postgres {
+    pub(crate) fn open(url: &str, options: Options) -> Result<Self, StoreFault> {
+        let address = Address::of(url, &options)?;
+        let shared = Arc::new(Shared {
+            address,
+            options,
+            tables: Tables::default(),
+            generation: AtomicU64::new(0),
+            waiting: AtomicUsize::new(0),
+            counts: Counts::default(),
+        });
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let writer::Started { thread: writer, entrances, runtime } = writer::start(shared.clone())?;
+        let store = Self {
+            shared,
+            links: Links::new(processors),
+            entrances: Mutex::new(Some(entrances)),
+            writer: Mutex::new(Some(writer)),
+            runtime,
+        };
+        store.greet()?;
+        Ok(store)
+    }
+
+    /// Makes sure that the database can be used.
+    fn greet(&self) -> Result<(), StoreFault> {
+        self.blocking(async |client| {
+            let cannot = |reason: String| StoreFault::CannotConnect {
+                database: self.shared.address.shown(),
+                reason,
+            };
+            let row = client
+                .query_one(
+                    "SELECT current_setting('server_version_num')::int, \
+                     current_setting('server_encoding'), current_schema()",
+                    &[],
+                )
+                .await?;
+            let (version, encoding): (i32, String) = (row.try_get(0)?, row.try_get(1)?);
+            if version < 140_000 {
+                let found = version / 10_000;
+                return Err(cannot(format!("it is PostgreSQL {found}; 14 or newer is needed")));
+            }
+            if encoding != "UTF8" {
+                return Err(cannot(format!(
+                    "its encoding is {encoding}; create it with `ENCODING 'UTF8'`"
+                )));
+            }
+            if row.try_get::<_, Option<String>>(2)?.is_none() {
+                return Err(cannot("no schema of its `search_path` exists".to_owned()));
+            }
+            Ok(schema::prepare(client).await?)
+        })
+    }
+
+    pub(crate) async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+        self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
+        let patience = self.shared.options.deadline + PATIENCE;
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let link = self.links.get(&self.shared.address, self.shared.generation()).await?;
+            match tokio::time::timeout(patience, link.read(read, binds)).await {
+                Ok(Ok(rows)) => return Ok(rows),
+                Ok(Err(Trouble::Database(error))) if tries == 1 && is_stale(&error) => {
+                    link.forget();
+                }
+                // A connection that broke says nothing of the database: it is asked once more over another.
+                Ok(Err(Trouble::Database(error)))
+                    if tries == 1 && (error.is_closed() || link.client.is_closed()) =>
+                {
+                    self.links.drop_link(&link);
+                }
+                Ok(Err(trouble)) => return Err(trouble.into_fault()),
+                Err(_) => {
+                    self.links.drop_link(&link);
+                    return Err(gone("the database does not answer"));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn read_blocking(
+        own: &Arc<Self>,
+        read: &Read,
+        binds: &[Value],
+    ) -> Result<Rows, Fault> {
+        let (own, read, binds) = (own.clone(), read.clone(), binds.to_vec());
+        let (told, outcome) = std::sync::mpsc::sync_channel(1);
+        // On the writer's thread, which drives a runtime as long as the store is open.
+        let runtime = own.runtime.clone();
+        runtime.spawn(async move {
+            let _ = told.send(own.read(&read, &binds).await);
+        });
+        outcome.recv().unwrap_or_else(|_| Err(closed()))
+    }
+
+    pub(crate) fn enqueue(&self, write: Write) -> Result<Ticket, Fault> {
+        let waiting = &self.shared.waiting;
+        if waiting.fetch_add(1, Ordering::AcqRel) >= self.shared.options.queue {
+            waiting.fetch_sub(1, Ordering::AcqRel);
+            self.shared.counts.overloaded.fetch_add(1, Ordering::Relaxed);
+            return Err(Fault::Overloaded { retry_after: 1 });
+        }
+        let (sender, reply) = oneshot::channel();
+        let pending = Pending { write: Box::new(write), reply: sender };
+        let entrances = self.entrances.lock();
+        if entrances.as_ref().is_none_or(|entrances| entrances.put(pending).is_err()) {
+            waiting.fetch_sub(1, Ordering::AcqRel);
+            return Err(closed());
+        }
+        Ok(Ticket { reply })
+    }
+
+    pub(crate) fn know(&self, tables: &[Arc<Table>]) {
+        self.shared.tables.know(tables);
+    }
+
+    pub(crate) async fn ping(&self) -> Result<(), Fault> {
+        let link = self.links.get(&self.shared.address, self.shared.generation()).await?;
+        let asked = link.client.simple_query("SELECT 1");
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(fault_of(&error)),
+            Err(_) => {
+                self.links.drop_link(&link);
+                Err(gone("the database does not answer"))
+            }
+        }
+    }
+
+    pub(crate) fn statistics(&self) -> Statistics {
+        let counts = &self.shared.counts;
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Statistics {
+            queue: self.shared.waiting.load(Ordering::Relaxed) as u64,
+            overloaded: get(&counts.overloaded),
+            commits: get(&counts.commits),
+            writes: get(&counts.writes),
+            failures: get(&counts.failures),
+            reads: get(&counts.reads),
+            ..Statistics::default()
+        }
+    }
+
+    pub(crate) fn close(&self) {
+        // Nothing comes in any more; what is in is done first.
+        *self.entrances.lock() = None;
+        if let Some(writer) = self.writer.lock().take() {
+            let _ = writer.join();
+        }
+        self.links.close();
+    }
+
+    /// Runs something on a connection of its own, which is closed after it. Blocks; may be called from anywhere, since
+    /// it runs on a thread of its own.
+    fn blocking<T: Send>(
+        &self,
+        action: impl AsyncFnOnce(&mut Client) -> Result<T, StoreFault> + Send,
+    ) -> Result<T, StoreFault> {
+        let no_thread = |error: std::io::Error| StoreFault::NoThread { reason: error.to_string() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(no_thread)?;
+        let work = || {
+            runtime.block_on(async {
+                let client = self.shared.address.connect_bare().await;
+                let mut client = client.map_err(|error| StoreFault::CannotConnect {
+                    database: self.shared.address.shown(),
+                    reason: told(&error),
+                })?;
+                client.batch_execute(Address::without_deadline()).await?;
+                action(&mut client).await
+            })
+        };
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new().name("mimar-schema".to_owned());
+            let thread = thread.spawn_scoped(scope, work).map_err(no_thread)?;
+            match thread.join() {
+                Ok(outcome) => outcome,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

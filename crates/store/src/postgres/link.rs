@@ -1,0 +1,364 @@
+//! Connections, and what is prepared on them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use operation::{Fault, Read, ReadId, Scalar, Value};
+use parking_lot::Mutex;
+use quick_cache::sync::Cache;
+use rustc_hash::FxBuildHasher;
+use tokio_postgres::config::Host;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Config, Error, NoTls};
+
+use super::fault::{fault_of, gone, told};
+use super::value::{Bound, fits, type_of};
+use crate::lower::{self, Nested, Parameter, ill_formed};
+use crate::write::Key;
+use crate::{Options, StoreFault};
+
+/// Where Debian, Fedora and macOS put the socket of a local server.
+const SOCKETS: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/tmp"];
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// Where a database is, and how it is spoken to.
+#[derive(Debug)]
+pub(crate) struct Address {
+    config: Config,
+    /// What is set on each new connection.
+    settings: String,
+    /// Prepared statements that one connection keeps.
+    statements: usize,
+}
+
+impl Address {
+    /// Reads a connection string (`postgres://…` or `host=… dbname=…`).
+    pub fn of(url: &str, options: &Options) -> Result<Self, StoreFault> {
+        let unusable = |reason: String| StoreFault::Address { reason };
+        let mut config: Config = url.parse().map_err(|error: Error| unusable(told(&error)))?;
+        if config.get_dbname().is_none() && config.get_user().is_none() {
+            return Err(unusable("it names neither a database nor a user".to_owned()));
+        }
+        if config.get_application_name().is_none() {
+            config.application_name("mimar");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(CONNECT);
+        }
+        config.tcp_user_timeout(options.deadline + CONNECT);
+        config.keepalives_idle(Duration::from_secs(30));
+        let config = by_socket(config);
+        let deadline = options.deadline.as_millis();
+        let lock = options.lock_wait.as_millis().max(1);
+        let settings = format!(
+            "SET statement_timeout = {deadline}; SET lock_timeout = {lock}; \
+             SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'; \
+             SET standard_conforming_strings = on; SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning",
+            deadline * 2
+        );
+        Ok(Self { config, settings, statements: options.statements })
+    }
+
+    /// The database, for people: without its password.
+    pub fn shown(&self) -> String {
+        let hosts: Vec<String> = self.config.get_hosts().iter().map(host_text).collect();
+        let name = self.config.get_dbname().or(self.config.get_user()).unwrap_or("");
+        format!("{name} on {}", hosts.last().map_or("localhost", String::as_str))
+    }
+
+    /// Opens a connection; a task of the running runtime drives it.
+    pub async fn connect(&self) -> Result<Link, Fault> {
+        let client = self.connect_bare().await.map_err(|error| fault_of(&error))?;
+        Ok(Link {
+            client,
+            reads: Cache::with(
+                self.statements,
+                self.statements as u64,
+                quick_cache::UnitWeighter,
+                FxBuildHasher,
+                quick_cache::sync::DefaultLifecycle::default(),
+            ),
+            statements: Cache::new(self.statements * 4),
+        })
+    }
+
+    /// Opens a connection on which nothing is kept.
+    pub async fn connect_bare(&self) -> Result<Client, Error> {
+        let (client, connection) = self.config.connect(NoTls).await?;
+        tokio::spawn(async move {
+            // Whoever waits for an answer is told by that answer; when nobody does, the next who asks connects anew.
+            let _ = connection.await;
+        });
+        client.batch_execute(&self.settings).await?;
+        Ok(client)
+    }
+
+    /// The longest that a statement may take.
+    pub fn without_deadline() -> &'static str {
+        "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0"
+    }
+}
+
+fn host_text(host: &Host) -> String {
+    match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(path) => path.display().to_string(),
+    }
+}
+
+/// The same, trying the local socket first where the server is this machine: no TCP, no copying through the loopback.
+fn by_socket(config: Config) -> Config {
+    let local = |host: &Host| matches!(host, Host::Tcp(name) if matches!(&**name, "localhost" | "127.0.0.1" | "::1"));
+    let [only] = config.get_hosts() else { return config };
+    if !local(only) || !config.get_hostaddrs().is_empty() {
+        return config;
+    }
+    let port = config.get_ports().first().copied().unwrap_or(5_432);
+    let file = format!(".s.PGSQL.{port}");
+    let Some(folder) = SOCKETS.iter().find(|folder| Path::new(folder).join(&file).exists()) else {
+        return config;
+    };
+    let mut both = Config::new();
+    both.host_path(folder).host(host_text(only)).port(port).port(port);
+    if let Some(user) = config.get_user() {
+        both.user(user);
+    }
+    if let Some(password) = config.get_password() {
+        both.password(password);
+    }
+    if let Some(name) = config.get_dbname() {
+        both.dbname(name);
+    }
+    if let Some(options) = config.get_options() {
+        both.options(options);
+    }
+    if let Some(name) = config.get_application_name() {
+        both.application_name(name);
+    }
+    if let Some(timeout) = config.get_connect_timeout() {
+        both.connect_timeout(*timeout);
+    }
+    if let Some(timeout) = config.get_tcp_user_timeout() {
+        both.tcp_user_timeout(*timeout);
+    }
+    both.keepalives_idle(config.get_keepalives_idle());
+    both.ssl_mode(config.get_ssl_mode()).target_session_attrs(config.get_target_session_attrs());
+    both
+}
+
+/// A connection with its prepared statements. Many may ask at once: what is sent meanwhile follows on the wire.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub client: Client,
+    reads: Cache<ReadId, Arc<Prepared>, quick_cache::UnitWeighter, FxBuildHasher>,
+    statements: Cache<Asking, Arc<Ready>>,
+}
+
+/// A read, prepared.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub nested: Nested,
+    pub statement: tokio_postgres::Statement,
+}
+
+/// A statement of a write, prepared.
+#[derive(Debug)]
+pub(crate) struct Ready {
+    pub statement: tokio_postgres::Statement,
+    pub constants: Vec<(usize, Value)>,
+    pub parameters: Vec<Parameter>,
+    pub answer: Vec<Scalar>,
+}
+
+/// By what a statement of a write is found again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Asking {
+    /// By its place; the flag: in a form of its own, for writes that are grouped.
+    Kept(Key, bool),
+    /// By its text.
+    Once(String),
+}
+
+impl Link {
+    /// The read, prepared for binds of these kinds.
+    pub async fn prepared(&self, read: &Read, binds: &[Value]) -> Result<Arc<Prepared>, Trouble> {
+        if let Some(prepared) = self.reads.get(&read.id) {
+            let statement = &prepared.nested.statement;
+            if fitting(&statement.parameters, &statement.constants, |at| binds.get(at)) {
+                return Ok(prepared);
+            }
+        }
+        let nested = Nested::of(read, binds)?;
+        let types = types(&nested.statement.parameters);
+        let statement = self.client.prepare_typed(&nested.statement.text, &types).await?;
+        let prepared = Arc::new(Prepared { nested, statement });
+        self.reads.insert(read.id, prepared.clone());
+        Ok(prepared)
+    }
+
+    /// A statement of a write, prepared.
+    pub async fn ready(
+        &self,
+        asking: Asking,
+        values: &[&Value],
+        lower: impl FnOnce() -> Result<lower::Statement, Fault>,
+    ) -> Result<Arc<Ready>, Trouble> {
+        if let Some(ready) = self.statements.get(&asking)
+            && fitting(&ready.parameters, &ready.constants, |at| values.get(at).copied())
+        {
+            return Ok(ready);
+        }
+        let lowered = lower()?;
+        let types = types(&lowered.parameters);
+        let statement = self.client.prepare_typed(&lowered.text, &types).await?;
+        let lower::Statement { constants, parameters, answer, .. } = lowered;
+        let ready = Arc::new(Ready { statement, constants, parameters, answer });
+        self.statements.insert(asking, ready.clone());
+        Ok(ready)
+    }
+
+    /// Forgets what is prepared.
+    pub fn forget(&self) {
+        self.reads.clear();
+        self.statements.clear();
+    }
+}
+
+fn types(parameters: &[Parameter]) -> Vec<Type> {
+    parameters.iter().map(|parameter| type_of(parameter.form)).collect()
+}
+
+/// Whether the values of a request can stand as the parameters of a statement.
+fn fitting<'v>(
+    parameters: &[Parameter],
+    constants: &[(usize, Value)],
+    values: impl Fn(usize) -> Option<&'v Value>,
+) -> bool {
+    parameters.iter().all(|parameter| match values(parameter.origin) {
+        Some(value) => fits(parameter.form, value),
+        None => constants.iter().any(|(at, _)| *at == parameter.origin),
+    })
+}
+
+/// The parameters of a statement, from the values of a request and the statement's constants.
+pub(crate) fn bound<'v>(
+    parameters: &[Parameter],
+    constants: &'v [(usize, Value)],
+    values: impl Fn(usize) -> Option<&'v Value>,
+) -> Result<Vec<Bound<&'v Value>>, Fault> {
+    let each = parameters.iter().map(|Parameter { origin, form }| {
+        let constant = || constants.iter().find(|(at, _)| at == origin).map(|(_, value)| value);
+        let value = values(*origin).or_else(constant);
+        let value = value.ok_or_else(|| ill_formed("fewer values than binds"))?;
+        Ok(Bound { value, form: *form })
+    });
+    each.collect()
+}
+
+/// Why something asked of a connection did not come.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The database or the connection to it.
+    Database(Error),
+    /// The operation.
+    Fault(Fault),
+}
+
+impl From<Error> for Trouble {
+    fn from(error: Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Trouble {
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Database(error) => fault_of(&error),
+            Self::Fault(fault) => fault,
+        }
+    }
+}
+
+/// The connections that answer reads: one for each processor, opened when first needed.
+#[derive(Debug)]
+pub(crate) struct Links {
+    places: Vec<Place>,
+}
+
+#[derive(Debug, Default)]
+struct Place {
+    link: Mutex<Option<Arc<Link>>>,
+    /// Held by whoever opens the connection.
+    opening: tokio::sync::Mutex<()>,
+    /// The schema's generation when something was last asked of it.
+    generation: AtomicU64,
+}
+
+impl Links {
+    pub fn new(count: usize) -> Self {
+        Self { places: (0..count.max(1)).map(|_| Place::default()).collect() }
+    }
+
+    /// The connection of this thread.
+    pub async fn get(&self, address: &Address, generation: u64) -> Result<Arc<Link>, Fault> {
+        let place = self.places.get(own_number() % self.places.len());
+        let place = place.ok_or_else(|| gone("there is no connection"))?;
+        if let Some(link) = place.open() {
+            if place.generation.swap(generation, Ordering::AcqRel) != generation {
+                link.forget();
+            }
+            return Ok(link);
+        }
+        let _opening = place.opening.lock().await;
+        if let Some(link) = place.open() {
+            return Ok(link);
+        }
+        place.generation.store(generation, Ordering::Release);
+        let link = Arc::new(address.connect().await?);
+        *place.link.lock() = Some(link.clone());
+        Ok(link)
+    }
+
+    /// Lets go of a connection that no longer answers.
+    pub fn drop_link(&self, link: &Arc<Link>) {
+        for place in &self.places {
+            let mut known = place.link.lock();
+            if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
+                *known = None;
+            }
+        }
+    }
+
+    /// Lets go of all.
+    pub fn close(&self) {
+        for place in &self.places {
+            *place.link.lock() = None;
+        }
+    }
+}
+
+impl Place {
+    fn open(&self) -> Option<Arc<Link>> {
+        self.link.lock().as_ref().filter(|link| !link.client.is_closed()).cloned()
+    }
+}
+
+/// A number of this thread: threads that come one after another have numbers one after another.
+fn own_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+    }
+    OWN.with(|own| *own)
+}

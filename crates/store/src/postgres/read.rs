@@ -1,0 +1,210 @@
+//! Reads: one statement, its binary columns written as JSON.
+
+use bytes::Bytes;
+use futures_util::TryStreamExt as _;
+use operation::{Cardinality, Fault, Read, Value};
+use smallvec::SmallVec;
+
+use super::link::{Link, Trouble, bound};
+use super::value::{Foreign, Raw, value_of, write_json};
+use crate::lower::{Member, Rowwise, Shape, ill_formed};
+use crate::{Row, Rows};
+
+/// The columns of a row as they came.
+type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
+
+impl From<Foreign> for Fault {
+    fn from(foreign: Foreign) -> Self {
+        Self::Internal(foreign.to_string())
+    }
+}
+
+impl Link {
+    /// Answers a read.
+    pub async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Trouble> {
+        let prepared = self.prepared(read, binds).await?;
+        let nested = &prepared.nested;
+        let given = &nested.statement;
+        let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
+        let limit = match read.cardinality {
+            Cardinality::One => 1,
+            Cardinality::Bounded(_) => usize::MAX,
+            Cardinality::Page { limit } => {
+                let limit = binds.get(limit).and_then(Value::as_int);
+                limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
+            }
+        };
+        let rows = self.client.query_raw(&prepared.statement, values).await?;
+        let mut rows = std::pin::pin!(rows);
+        let mut out = Vec::with_capacity(256);
+        if read.cardinality == Cardinality::One {
+            let mut found = None;
+            while let Some(row) = rows.try_next().await? {
+                if found.is_some() {
+                    continue;
+                }
+                let cells = cells(&row)?;
+                object(&nested.rows, &nested.rows.shape, &cells, &mut out)?;
+                let version = match nested.version {
+                    Some(at) => integer(cells.get(at).copied().flatten()),
+                    None => 0,
+                };
+                found = Some(version);
+            }
+            let json = Bytes::from(out);
+            return Ok(Rows::One(found.map(|version| Row { json, version })));
+        }
+        let (mut count, mut next, mut last) = (0, None, None);
+        out.push(b'[');
+        while let Some(row) = rows.try_next().await? {
+            if count == limit {
+                next = Some(last.take().unwrap_or_default());
+                continue;
+            }
+            let cells = cells(&row)?;
+            if count > 0 {
+                out.push(b',');
+            }
+            count += 1;
+            object(&nested.rows, &nested.rows.shape, &cells, &mut out)?;
+            if count == limit {
+                let mut values = Vec::with_capacity(nested.order.len());
+                for source in &nested.order {
+                    let cell = cells.get(source.at).copied().flatten();
+                    values.push(match cell {
+                        Some(bytes) => value_of(source.scalar, bytes).map_err(Fault::from)?,
+                        None => Value::Null,
+                    });
+                }
+                last = Some(values);
+            }
+        }
+        out.push(b']');
+        Ok(Rows::Page { json: Bytes::from(out), count, next })
+    }
+}
+
+/// The columns of an answer.
+pub(crate) fn cells(row: &tokio_postgres::Row) -> Result<Cells<'_>, Trouble> {
+    let mut cells = Cells::new();
+    for at in 0..row.len() {
+        cells.push(row.try_get::<_, Raw<'_>>(at)?.0);
+    }
+    Ok(cells)
+}
+
+fn integer(bytes: Option<&[u8]>) -> i64 {
+    let value = bytes.and_then(|bytes| value_of(operation::Scalar::Int, bytes).ok());
+    value.and_then(|value| value.as_int()).unwrap_or(0)
+}
+
+/// Writes the object made of a row.
+fn object(
+    rows: &Rowwise,
+    shape: &Shape,
+    cells: &Cells<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), Fault> {
+    let cell = |at: usize| cells.get(at).copied().flatten();
+    out.push(b'{');
+    let mut first = true;
+    for (label, condition, member) in &shape.members {
+        if let Some(at) = condition
+            && cell(*at).is_none_or(|bytes| bytes != [1])
+        {
+            continue;
+        }
+        if !first {
+            out.push(b',');
+        }
+        first = false;
+        out.extend_from_slice(label.as_bytes());
+        match member {
+            Member::Column(source) => write_json(source.scalar, cell(source.at), out)?,
+            Member::Reference { present, bare, shape } => {
+                if cell(*present).is_none() {
+                    write_json(bare.scalar, cell(bare.at), out)?;
+                } else {
+                    object(rows, shape, cells, out)?;
+                }
+            }
+            Member::Parts(at) => {
+                let (at, part) = rows.parts.get(*at).ok_or_else(|| ill_formed("no such parts"))?;
+                array(part, cell(*at), out)?;
+            }
+        }
+    }
+    out.push(b'}');
+    Ok(())
+}
+
+/// Writes the objects made of an array of records.
+fn array(part: &Rowwise, bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), Fault> {
+    out.push(b'[');
+    if let Some(bytes) = bytes {
+        let mut wire = Wire(bytes);
+        let records = elements(&mut wire).ok_or_else(garbled)?;
+        for i in 0..records {
+            let record = wire.sized().flatten().ok_or_else(garbled)?;
+            let cells = record_cells(record).ok_or_else(garbled)?;
+            if i > 0 {
+                out.push(b',');
+            }
+            object(part, &part.shape, &cells, out)?;
+        }
+    }
+    out.push(b']');
+    Ok(())
+}
+
+fn garbled() -> Fault {
+    Fault::Internal("the database sent parts in a form that is not known".to_owned())
+}
+
+/// Bytes from the wire, read from the front.
+struct Wire<'w>(&'w [u8]);
+
+impl<'w> Wire<'w> {
+    fn number(&mut self) -> Option<i32> {
+        let (number, rest) = self.0.split_first_chunk::<4>()?;
+        self.0 = rest;
+        Some(i32::from_be_bytes(*number))
+    }
+
+    /// Bytes behind their length; `Some(None)` for a null.
+    fn sized(&mut self) -> Option<Option<&'w [u8]>> {
+        let length = self.number()?;
+        let Ok(length) = usize::try_from(length) else { return Some(None) };
+        let (bytes, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(Some(bytes))
+    }
+}
+
+/// The head of an array (`array_send`): dimensions, whether it has nulls, the element's type, then for each dimension
+/// its size and its first index. The answer is how many elements follow.
+fn elements(wire: &mut Wire<'_>) -> Option<i32> {
+    let dimensions = wire.number()?;
+    wire.number()?;
+    wire.number()?;
+    match dimensions {
+        0 => Some(0),
+        1 => {
+            let size = wire.number()?;
+            wire.number()?;
+            Some(size)
+        }
+        _ => None,
+    }
+}
+
+/// The columns of a record (`record_send`): their number, then for each its type and its bytes.
+fn record_cells(bytes: &[u8]) -> Option<Cells<'_>> {
+    let mut wire = Wire(bytes);
+    let mut cells = Cells::new();
+    for _ in 0..wire.number()? {
+        wire.number()?;
+        cells.push(wire.sized()?);
+    }
+    Some(cells)
+}

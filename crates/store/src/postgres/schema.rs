@@ -1,0 +1,265 @@
+//! The schema: what is stored, how it changes, which tables refer to which.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use operation::{Ident, OnDelete};
+use tokio_postgres::{Client, Error};
+
+use super::Postgres;
+use crate::StoreFault;
+use crate::write::{Reference, References};
+
+/// Functions that lowered expressions call, the two of cases left out.
+const FUNCTIONS: &str = include_str!("functions.sql");
+
+/// Under which key of the notes the version of the functions stands.
+const VERSION: &str = "functions";
+
+/// A lock that only those hold who change what is in `mimar`: two servers may start at once.
+const LOCK: i64 = 0x6d69_6d61_7200;
+
+/// Reads the foreign keys of a database whose columns refer one to one.
+pub(crate) async fn references(client: &Client) -> Result<References, Error> {
+    let rows = client
+        .query(
+            "SELECT target.relname, source.relname, a.attname, c.confdeltype::text, \
+             EXISTS (SELECT 1 FROM pg_attribute v WHERE v.attrelid = source.oid \
+               AND v.attname = 'row_version' AND NOT v.attisdropped) \
+             FROM pg_constraint c \
+             JOIN pg_class source ON source.oid = c.conrelid \
+             JOIN pg_class target ON target.oid = c.confrelid \
+             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
+             WHERE c.contype = 'f' AND cardinality(c.conkey) = 1 \
+             AND source.relnamespace = current_schema()::regnamespace",
+            &[],
+        )
+        .await?;
+    let mut found: HashMap<String, Vec<Reference>> = HashMap::new();
+    for row in rows {
+        let (target, table, column): (String, String, String) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        let (Some(table), Some(column)) = (Ident::new(&table), Ident::new(&column)) else {
+            continue;
+        };
+        let on_delete = match row.try_get::<_, &str>(3)? {
+            "c" => OnDelete::Cascade,
+            "n" | "d" => OnDelete::Clear,
+            _ => OnDelete::Restrict,
+        };
+        let reference = Reference { table, column, on_delete, versioned: row.try_get(4)? };
+        found.entry(target).or_default().push(reference);
+    }
+    Ok(References(found))
+}
+
+/// Makes the schema `mimar` what this version needs, where it is not.
+pub(crate) async fn prepare(client: &Client) -> Result<(), Error> {
+    let wanted = script();
+    let version = version(&wanted);
+    if note(client, VERSION).await?.as_deref() == Some(version.as_str()) {
+        return Ok(());
+    }
+    client.batch_execute("BEGIN").await?;
+    client.query("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    client.batch_execute(&wanted).await?;
+    set_note(client, VERSION, &version).await?;
+    client.batch_execute("COMMIT").await
+}
+
+/// The functions, those of cases with every character that has another case.
+fn script() -> String {
+    let mut script = FUNCTIONS.to_owned();
+    for name in ["lower", "upper"] {
+        let change = if name == "lower" { operation::lower } else { operation::upper };
+        let changed = || ('\u{80}'..=char::MAX).filter(|c| change(*c) != *c);
+        let (from, to): (String, String) = (changed().collect(), changed().map(change).collect());
+        // Plain ASCII, which most texts are, goes the short way.
+        script.push_str(&format!(
+            "CREATE OR REPLACE FUNCTION mimar.{name}(t text) RETURNS text \
+             LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ \
+             SELECT CASE WHEN octet_length(t) = char_length(t) THEN pg_catalog.{name}(t COLLATE \"C\") \
+             ELSE translate(pg_catalog.{name}(t COLLATE \"C\"), '{from}', '{to}') END $$;\n"
+        ));
+    }
+    script
+}
+
+/// FNV-1a of the script: nobody gains by a collision.
+fn version(script: &str) -> String {
+    let hash = script.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+async fn note(client: &Client, key: &str) -> Result<Option<String>, Error> {
+    let there = client.query_one("SELECT to_regclass('mimar.meta') IS NOT NULL", &[]).await?;
+    if !there.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    let row = client.query_opt("SELECT value FROM mimar.meta WHERE key = $1", &[&key]).await?;
+    row.map(|row| row.try_get(0)).transpose()
+}
+
+async fn set_note(client: &Client, key: &str, value: &str) -> Result<(), Error> {
+    let text = "INSERT INTO mimar.meta (key, value) VALUES ($1, $2) \
+                ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    client.execute(text, &[&key, &value]).await.map(drop)
+}
+
+impl Postgres {
+    pub(crate) fn migrate(
+        &self,
+        statements: &[String],
+        notes: &[(&str, &str)],
+    ) -> Result<(), StoreFault> {
+        self.blocking(async |client| {
+            client.batch_execute("BEGIN").await?;
+            for (index, statement) in statements.iter().enumerate() {
+                client.batch_execute(statement).await.map_err(|error| StoreFault::Schema {
+                    index,
+                    statement: statement.clone(),
+                    reason: super::fault::told(&error),
+                })?;
+            }
+            for (key, value) in notes {
+                set_note(client, key, value).await?;
+            }
+            client.batch_execute("COMMIT").await?;
+            if !statements.is_empty() {
+                self.shared.generation.fetch_add(1, Ordering::AcqRel);
+            }
+            Ok(())
+        })
+    }
+
+    pub(crate) fn meta(&self, key: &str) -> Result<Option<String>, StoreFault> {
+        self.blocking(async |client| Ok(note(client, key).await?))
+    }
+
+    /// The tables and indexes of the current schema, written as [`operation::Dialect::Sqlite`] defines them: the one form
+    /// that the difference between two schemas is computed in.
+    pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        self.blocking(async |client| {
+            let mut found = Vec::new();
+            for row in client.query(TABLES, &[]).await? {
+                let name: String = row.try_get(0)?;
+                found.push((name.clone(), definition(client, &name).await?));
+            }
+            for row in client.query(INDEXES, &[]).await? {
+                found.push((row.try_get(0)?, row.try_get(1)?));
+            }
+            Ok(found)
+        })
+    }
+}
+
+const TABLES: &str = "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') \
+     AND c.relnamespace = current_schema()::regnamespace AND NOT c.relispartition ORDER BY c.oid";
+
+/// Indexes that no constraint made, as `CREATE INDEX "name" ON "table" ("column", "column" DESC)`. Those over expressions,
+/// or partial ones, were not made here and are left alone.
+const INDEXES: &str = "SELECT i.relname, 'CREATE ' || CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END \
+     || 'INDEX \"' || replace(i.relname, '\"', '\"\"') || '\" ON \"' || replace(t.relname, '\"', '\"\"') || '\" (' \
+     || (SELECT string_agg('\"' || replace(a.attname, '\"', '\"\"') || '\"' \
+          || CASE WHEN x.indoption[k.n - 1] & 1 = 1 THEN ' DESC' ELSE '' END, ', ' ORDER BY k.n) \
+         FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) \
+         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum) || ')' \
+     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid \
+     WHERE t.relnamespace = current_schema()::regnamespace AND NOT x.indisprimary AND x.indexprs IS NULL \
+     AND x.indpred IS NULL AND x.indisvalid \
+     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype <> 'f') ORDER BY i.oid";
+
+const COLUMNS: &str = "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '', \
+     coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''), \
+     f.confdeltype::text, t.relname, k.attname \
+     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+     LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
+     LEFT JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum] \
+     LEFT JOIN pg_class t ON t.oid = f.confrelid \
+     LEFT JOIN pg_attribute k ON k.attrelid = f.confrelid AND k.attnum = f.confkey[1] \
+     WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace ORDER BY a.attnum";
+
+const KEY: &str = "SELECT a.attname FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid \
+     CROSS JOIN unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) \
+     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum \
+     WHERE x.indisprimary AND c.relname = $1 AND c.relnamespace = current_schema()::regnamespace ORDER BY k.n";
+
+/// How a column is counted whose numbers are never given out twice; the comment on it says so.
+pub(crate) const NEVER_AGAIN: &str = "never again";
+
+async fn definition(client: &Client, table: &str) -> Result<String, Error> {
+    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+    let mut lines = Vec::new();
+    let mut counted = false;
+    for row in client.query(COLUMNS, &[&table]).await? {
+        let name: String = row.try_get(0)?;
+        let kind: String = row.try_get(1)?;
+        let (required, identity): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
+        let (default, comment): (String, String) = (row.try_get(4)?, row.try_get(5)?);
+        let (meaning, stored) = meaning(&kind, &comment);
+        let mut line = format!("{} /* {meaning} */ {stored}", quote(&name));
+        if identity {
+            counted = true;
+            line.push_str(" PRIMARY KEY");
+            if comment == NEVER_AGAIN {
+                line.push_str(" AUTOINCREMENT");
+            }
+        } else if required {
+            line.push_str(" NOT NULL");
+        }
+        if !default.is_empty() {
+            line.push_str(" DEFAULT ");
+            line.push_str(&default);
+        }
+        if let Some(on_delete) = row.try_get::<_, Option<String>>(6)? {
+            let (target, key): (String, String) = (row.try_get(7)?, row.try_get(8)?);
+            line.push_str(&format!(" REFERENCES {} ({})", quote(&target), quote(&key)));
+            line.push_str(match &*on_delete {
+                "c" => " ON DELETE CASCADE",
+                "n" => " ON DELETE SET NULL",
+                _ => "",
+            });
+        }
+        lines.push(line);
+    }
+    if !counted {
+        let mut key = Vec::new();
+        for row in client.query(KEY, &[&table]).await? {
+            key.push(quote(row.try_get(0)?));
+        }
+        lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
+    }
+    let ending = if counted { "" } else { ", WITHOUT ROWID" };
+    Ok(format!("CREATE TABLE {} ({}) STRICT{ending}", quote(table), lines.join(", ")))
+}
+
+/// What a column's type and the comment on it say of its values, and how SQLite stores the like.
+fn meaning(kind: &str, comment: &str) -> (String, &'static str) {
+    let decimal = || {
+        let scale = kind.strip_prefix("numeric(19,")?.strip_suffix(')')?;
+        Some(format!("Decimal {scale}"))
+    };
+    let (meaning, stored) = match kind {
+        "boolean" => ("Bool", "INTEGER"),
+        "bigint" => ("Int", "INTEGER"),
+        "double precision" => ("Float", "REAL"),
+        "text" if comment.starts_with('\'') => (comment, "TEXT"),
+        "text" => ("Text", "TEXT"),
+        "uuid" => ("Uuid", "BLOB"),
+        "date" => ("Date", "INTEGER"),
+        "time without time zone" => ("Time", "INTEGER"),
+        "timestamp with time zone" => ("Timestamp", "INTEGER"),
+        "interval" => ("Duration", "INTEGER"),
+        "json" => ("Json", "TEXT"),
+        "bytea" => ("Bytes", "BLOB"),
+        other => {
+            return match decimal() {
+                Some(meaning) => (meaning, "INTEGER"),
+                None => (other.to_owned(), "TEXT"),
+            };
+        }
+    };
+    (meaning.to_owned(), stored)
+}

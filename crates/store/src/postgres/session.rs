@@ -1,0 +1,297 @@
+//! A transaction of a write, as the logic of writes sees it.
+//!
+//! What changes rows is sent at once and its outcome awaited later, so that the statements of a write share a round
+//! trip. A write runs in one of two ways:
+//!
+//! - **Grouped**: many writes share one transaction and one commit, all optimistic: a reference that may not be named is
+//!   an error of the database, and any error ends the transaction for all. Nothing is told from it but that it failed.
+//! - **Alone**: in a transaction of its own, each outcome known before the next step, so that a refusal can be explained.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use futures_util::TryStreamExt as _;
+use operation::{Dialect, Fault, Read, Value};
+use tokio_postgres::Error;
+use tokio_postgres::error::SqlState;
+
+use super::Shared;
+use super::fault::{failure_of, is_conflict, is_stale};
+use super::link::{Asking, Link, Ready, Trouble, bound};
+use super::read::cells;
+use super::value::{Bound, value_of};
+use crate::Rows;
+use crate::cache::Slot;
+use crate::lower::{self, ill_formed};
+use crate::write::{Asked, Database, Failure, Key, Kind, Place, References, Tables};
+
+/// A statement that was sent.
+type Sent<'s> = Pin<Box<dyn Future<Output = Result<(), Error>> + 's>>;
+
+/// What went wrong, beyond what the caller is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// Another transaction was in the way: the same may go through when tried again.
+    Conflict,
+    /// What was prepared no longer fits the tables.
+    Stale,
+    /// The connection is lost.
+    Lost,
+}
+
+/// An open transaction.
+pub(crate) struct Session<'s> {
+    shared: &'s Shared,
+    references: &'s References,
+    link: &'s Link,
+    grouped: bool,
+    sent: Vec<Sent<'s>>,
+    /// What went wrong, if it was more than the write's own fault.
+    pub wrong: Option<Wrong>,
+    /// Whether a constraint stood against a statement.
+    pub constrained: bool,
+    /// Whether a statement could not even be sent, so that the database knows of no failure.
+    pub unsent: bool,
+}
+
+impl<'s> Session<'s> {
+    pub fn new(
+        shared: &'s Shared,
+        references: &'s References,
+        link: &'s Link,
+        grouped: bool,
+    ) -> Self {
+        Self {
+            shared,
+            references,
+            link,
+            grouped,
+            sent: Vec::new(),
+            wrong: None,
+            constrained: false,
+            unsent: false,
+        }
+    }
+
+    /// Sends a steering statement; its outcome is awaited with the others.
+    pub async fn control(&mut self, text: &'static str) {
+        let link = self.link;
+        self.send(Box::pin(async move { link.client.batch_execute(text).await })).await;
+    }
+
+    /// Awaits everything that was sent.
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        for sent in std::mem::take(&mut self.sent) {
+            let one = sent.await;
+            if outcome.is_ok() {
+                outcome = one;
+            }
+        }
+        if let Err(error) = &outcome {
+            self.note(error);
+        }
+        outcome
+    }
+
+    fn note(&mut self, error: &Error) {
+        let wrong = if is_conflict(error) {
+            Some(Wrong::Conflict)
+        } else if is_stale(error) {
+            Some(Wrong::Stale)
+        } else if self.link.client.is_closed() || error.is_closed() {
+            Some(Wrong::Lost)
+        } else {
+            None
+        };
+        self.wrong = self.wrong.or(wrong);
+        self.constrained |= matches!(failure_of(error), Failure::Constraint(_));
+    }
+
+    /// Why something failed. What comes after a failed statement fails for that alone: then the first is the reason.
+    async fn failed(&mut self, trouble: Trouble) -> Failure {
+        match trouble {
+            Trouble::Database(error) => {
+                let follows = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
+                let first = if follows { self.finish().await.err() } else { None };
+                let error = first.unwrap_or(error);
+                self.note(&error);
+                failure_of(&error)
+            }
+            Trouble::Fault(fault) => Failure::Fault(fault),
+        }
+    }
+
+    /// Puts a statement on the wire, without waiting for its outcome.
+    async fn send(&mut self, mut sent: Sent<'s>) {
+        let outcome = futures_util::future::poll_fn(|context| {
+            Poll::Ready(match sent.as_mut().poll(context) {
+                Poll::Ready(outcome) => Some(outcome),
+                Poll::Pending => None,
+            })
+        });
+        match outcome.await {
+            Some(outcome) => {
+                self.unsent |= outcome.is_err();
+                self.sent.push(Box::pin(std::future::ready(outcome)));
+            }
+            None => self.sent.push(sent),
+        }
+    }
+
+    async fn execute(&mut self, ready: Arc<Ready>, values: &[&Value]) -> Result<(), Failure> {
+        let get = |at| values.get(at).copied();
+        let parameters = bound(&ready.parameters, &ready.constants, get)?;
+        let parameters: Vec<Bound<Value>> = parameters
+            .into_iter()
+            .map(|Bound { value, form }| Bound { value: value.clone(), form })
+            .collect();
+        let link = self.link;
+        let sent =
+            async move { link.client.execute_raw(&ready.statement, parameters).await.map(drop) };
+        self.send(Box::pin(sent)).await;
+        Ok(())
+    }
+
+    /// Executes a statement and waits for its rows.
+    async fn asked(
+        &mut self,
+        ready: &Ready,
+        values: &[&Value],
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        match self.query(ready, values).await {
+            Ok(rows) => Ok(rows),
+            Err(trouble) => Err(self.failed(trouble).await),
+        }
+    }
+
+    async fn query(&self, ready: &Ready, values: &[&Value]) -> Result<Vec<Vec<Value>>, Trouble> {
+        let get = |at| values.get(at).copied();
+        let parameters = bound(&ready.parameters, &ready.constants, get)?;
+        let rows = self.link.client.query_raw(&ready.statement, parameters).await?;
+        let mut rows = std::pin::pin!(rows);
+        let mut found = Vec::new();
+        while let Some(row) = rows.try_next().await? {
+            let cells = cells(&row)?;
+            let mut values = Vec::with_capacity(ready.answer.len());
+            for (at, scalar) in ready.answer.iter().enumerate() {
+                values.push(match cells.get(at).copied().flatten() {
+                    Some(bytes) => value_of(*scalar, bytes).map_err(Fault::from)?,
+                    None => Value::Null,
+                });
+            }
+            found.push(values);
+        }
+        Ok(found)
+    }
+}
+
+impl Database for Session<'_> {
+    const DIALECT: Dialect = Dialect::Postgres;
+
+    async fn run<'v>(
+        &mut self,
+        asked: Asked,
+        lower: impl FnOnce() -> Result<lower::Statement, Fault>,
+        values: impl Iterator<Item = &'v Value>,
+    ) -> Result<Vec<Vec<Value>>, Failure> {
+        let values: Vec<&Value> = values.collect();
+        let Asked::Kept(key) = asked else {
+            let lowered = lower()?;
+            let asking = Asking::Once(lowered.text.clone());
+            let ready = self.link.ready(asking, &values, || Ok(lowered)).await;
+            let ready = match ready {
+                Ok(ready) => ready,
+                Err(trouble) => return Err(self.failed(trouble).await),
+            };
+            return self.asked(&ready, &values).await;
+        };
+        let asserted = self.grouped && key.kind == Kind::Visible;
+        let lower = || {
+            let lowered = lower()?;
+            Ok(if asserted { insisting(lowered) } else { lowered })
+        };
+        let ready = self.link.ready(Asking::Kept(key, asserted), &values, lower).await;
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(trouble) => return Err(self.failed(trouble).await),
+        };
+        match key.kind {
+            Kind::Insert | Kind::Update | Kind::Delete => {
+                self.execute(ready, &values).await?;
+                Ok(Vec::new())
+            }
+            Kind::Visible if asserted => {
+                self.execute(ready, &values).await?;
+                Ok(vec![vec![Value::Bool(true)]])
+            }
+            Kind::Visible | Kind::Select => self.asked(&ready, &values).await,
+        }
+    }
+
+    async fn insert(&mut self, place: Place<'_>, values: &[Value]) -> Result<i64, Failure> {
+        let table = place.table;
+        if values.len() != table.columns.len() {
+            return Err(ill_formed("a row with other columns").into());
+        }
+        let counted = table.auto.filter(|at| values.get(*at).is_some_and(Value::is_null));
+        let Some(column) = counted else {
+            let key = Key::of(place, Kind::Insert, &[], 0)?;
+            let lower = || lower::insert(Dialect::Postgres, table);
+            self.run(Asked::Kept(key), lower, values.iter()).await?;
+            return Ok(0);
+        };
+        let key = Key::of(place, Kind::Insert, &[column], 0)?;
+        let lower = || lower::insert_counted(table, column);
+        let values: Vec<&Value> = values.iter().collect();
+        let ready = self.link.ready(Asking::Kept(key, false), &values, lower).await;
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(trouble) => return Err(self.failed(trouble).await),
+        };
+        let found = self.asked(&ready, &values).await?;
+        let key = found.first().and_then(|row| row.first()).and_then(Value::as_int);
+        key.ok_or_else(|| ill_formed("a row that was not counted").into())
+    }
+
+    async fn read(&mut self, read: &Arc<Read>, binds: &[Value]) -> Result<Rows, Fault> {
+        let trouble = match self.link.read(read, binds).await {
+            Ok(rows) => return Ok(rows),
+            Err(trouble) => trouble,
+        };
+        Err(match self.failed(trouble).await {
+            Failure::Fault(fault) => fault,
+            Failure::Constraint(reason) => Fault::Internal(reason),
+        })
+    }
+
+    async fn settle(&mut self) -> Result<(), Failure> {
+        if self.grouped {
+            // Whoever commits asks for all outcomes at once.
+            return Ok(());
+        }
+        self.finish().await.map_err(|error| failure_of(&error))
+    }
+
+    async fn undo(&mut self) -> Result<(), Fault> {
+        // Not awaited: what is asked next comes after it.
+        self.control("ROLLBACK").await;
+        self.control("BEGIN").await;
+        Ok(())
+    }
+
+    fn tables(&self) -> (&Tables, &References) {
+        (&self.shared.tables, self.references)
+    }
+
+    fn touched(&mut self) -> Option<&mut Vec<Slot>> {
+        None
+    }
+}
+
+/// The same statement, failing where its answer is not true: the division by zero ends the transaction.
+fn insisting(lowered: lower::Statement) -> lower::Statement {
+    let text = format!("SELECT 1 / coalesce(({}), false)::int", lowered.text);
+    lower::Statement { text, answer: vec![operation::Scalar::Int], ..lowered }
+}

@@ -1,0 +1,364 @@
+//! The writer: a thread that sends writes over a few connections.
+//!
+//! New roots that have queued share one transaction and one commit, all their statements on the wire at once; if any
+//! of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
+//! with its root locked.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use operation::{Fault, Write};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+
+use super::Shared;
+use super::fault::{fault_of, gone};
+use super::link::Link;
+use super::session::{Session, Wrong};
+use crate::StoreFault;
+use crate::ticket::Done;
+use crate::write::{self, References, Reply};
+
+/// Connections over which new roots are written: while one commits, the other fills.
+const CREATING: usize = 2;
+
+/// Connections over which roots are changed.
+const CHANGING: usize = 8;
+
+/// How often a write is tried that others stood in the way of.
+const TRIES: u32 = 8;
+
+/// A write on its way.
+pub(crate) struct Pending {
+    /// The write; whoever asked gets it back, since the answer may be made of it.
+    pub write: Box<Write>,
+    /// Told after the commit.
+    pub reply: tokio::sync::oneshot::Sender<Done>,
+}
+
+/// Where writes are put in.
+#[derive(Debug)]
+pub(crate) struct Entrances {
+    creates: mpsc::UnboundedSender<Pending>,
+    changes: mpsc::UnboundedSender<Pending>,
+}
+
+impl Entrances {
+    /// Takes a write in; it comes back where the writer has ended.
+    pub fn put(&self, pending: Pending) -> Result<(), Pending> {
+        let entrance = match &*pending.write {
+            Write::Create(_) => &self.creates,
+            Write::Edit(_) | Write::Delete(_) => &self.changes,
+        };
+        entrance.send(pending).map_err(|refused| refused.0)
+    }
+}
+
+/// The writer's thread, running.
+pub(crate) struct Started {
+    pub thread: JoinHandle<()>,
+    pub entrances: Entrances,
+    pub runtime: tokio::runtime::Handle,
+}
+
+/// Starts the thread; it ends when the entrances are closed and nothing waits.
+pub(crate) fn start(shared: Arc<Shared>) -> Result<Started, StoreFault> {
+    let no_thread = |error: std::io::Error| StoreFault::NoThread { reason: error.to_string() };
+    let (creates, creating) = mpsc::unbounded_channel();
+    let (changes, changing) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(no_thread)?;
+    let handle = runtime.handle().clone();
+    let thread = std::thread::Builder::new().name("mimar-writer".to_owned()).spawn(move || {
+        let local = LocalSet::new();
+        let writer = Rc::new(Writer { shared, references: RefCell::default() });
+        local.spawn_local(groups(writer.clone(), creating));
+        local.spawn_local(singles(writer, changing));
+        // Ends when both loops and all that they began have ended.
+        runtime.block_on(local);
+    });
+    let thread = thread.map_err(no_thread)?;
+    Ok(Started { thread, entrances: Entrances { creates, changes }, runtime: handle })
+}
+
+struct Writer {
+    shared: Arc<Shared>,
+    /// Which tables refer to which, with the schema's generation that it was read at.
+    references: RefCell<Option<(u64, Rc<References>)>>,
+}
+
+/// A connection that is lent out; it goes back when this is dropped.
+struct Lane {
+    link: Option<Link>,
+    generation: u64,
+    back: mpsc::UnboundedSender<Option<Link>>,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        let _ = self.back.send(self.link.take());
+    }
+}
+
+/// Connections to lend out.
+struct Lanes {
+    free: mpsc::UnboundedReceiver<Option<Link>>,
+    back: mpsc::UnboundedSender<Option<Link>>,
+    generation: u64,
+}
+
+impl Lanes {
+    fn new(count: usize) -> Self {
+        let (back, free) = mpsc::unbounded_channel();
+        for _ in 0..count {
+            let _ = back.send(None);
+        }
+        Self { free, back, generation: 0 }
+    }
+
+    /// Waits for one that is free; after a change of the schema what was prepared is forgotten.
+    async fn next(&mut self, generation: u64) -> Lane {
+        let link = self.free.recv().await.flatten();
+        if let Some(link) = &link
+            && self.generation != generation
+        {
+            link.forget();
+        }
+        Lane { link, generation, back: self.back.clone() }
+    }
+}
+
+async fn groups(writer: Rc<Writer>, mut creates: mpsc::UnboundedReceiver<Pending>) {
+    let mut lanes = Lanes::new(CREATING);
+    let most = writer.shared.options.batch;
+    while let Some(first) = creates.recv().await {
+        let lane = lanes.next(writer.shared.generation()).await;
+        let mut batch = vec![first];
+        while batch.len() < most
+            && let Ok(next) = creates.try_recv()
+        {
+            batch.push(next);
+        }
+        let writer = writer.clone();
+        tokio::task::spawn_local(async move { writer.group(lane, batch).await });
+    }
+}
+
+async fn singles(writer: Rc<Writer>, mut changes: mpsc::UnboundedReceiver<Pending>) {
+    let mut lanes = Lanes::new(CHANGING);
+    while let Some(pending) = changes.recv().await {
+        let mut lane = lanes.next(writer.shared.generation()).await;
+        let writer = writer.clone();
+        tokio::task::spawn_local(async move { writer.alone(&mut lane, pending).await });
+    }
+}
+
+impl Writer {
+    /// Writes new roots in one transaction, or each alone if any of them fails.
+    async fn group(&self, mut lane: Lane, mut batch: Vec<Pending>) {
+        let outcomes = match self.ready(&mut lane).await {
+            Ok((link, references)) => self.together(link, &references, &mut batch).await,
+            Err(fault) => Together::Failed(fault),
+        };
+        match outcomes {
+            Together::Done(replies) => {
+                for (pending, reply) in batch.into_iter().zip(replies) {
+                    self.answer(pending, Ok(reply));
+                }
+            }
+            Together::Failed(fault) => {
+                for pending in batch {
+                    self.answer(pending, Err(fault.clone()));
+                }
+            }
+            Together::Again => {
+                for pending in batch {
+                    self.alone(&mut lane, pending).await;
+                }
+            }
+        }
+    }
+
+    async fn together(
+        &self,
+        link: &Link,
+        references: &References,
+        batch: &mut [Pending],
+    ) -> Together {
+        let mut steering = Session::new(&self.shared, references, link, true);
+        steering.control("BEGIN").await;
+        let writes = batch.iter_mut().map(|pending| {
+            let mut session = Session::new(&self.shared, references, link, true);
+            let write = &mut *pending.write;
+            async move {
+                let outcome = write::execute(&mut session, write).await;
+                (session, outcome)
+            }
+        });
+        let executed = join_all(writes).await;
+        let mut replies = Vec::with_capacity(executed.len());
+        let mut sessions = Vec::with_capacity(executed.len());
+        for (session, outcome) in executed {
+            replies.extend(outcome.ok());
+            sessions.push(session);
+        }
+        // Sent before the outcomes are known: had a statement failed, the database makes a rollback of it.
+        let whole =
+            replies.len() == sessions.len() && sessions.iter().all(|session| !session.unsent);
+        let mut outcome = Ok(());
+        if whole {
+            steering.control("COMMIT").await;
+        } else {
+            steering.control("ROLLBACK").await;
+        }
+        for session in &mut sessions {
+            outcome = outcome.and(session.finish().await);
+        }
+        let ended = steering.finish().await;
+        match outcome.and(ended) {
+            Ok(()) if whole => {
+                self.shared.counts.commits.fetch_add(1, Ordering::Relaxed);
+                Together::Done(replies)
+            }
+            // The commit was on its way, and what became of it nobody knows.
+            Err(error) if whole && error.as_db_error().is_none() => {
+                Together::Failed(unknown(&fault_of(&error)))
+            }
+            _ => Together::Again,
+        }
+    }
+
+    /// Executes one write in a transaction of its own.
+    async fn alone(&self, lane: &mut Lane, mut pending: Pending) {
+        let mut tries = 0;
+        let outcome = loop {
+            tries += 1;
+            let (link, references) = match self.ready(lane).await {
+                Ok(ready) => ready,
+                Err(fault) => break Err(fault),
+            };
+            let mut session = Session::new(&self.shared, &references, link, false);
+            let (outcome, wrong) = transact(&mut session, &mut pending.write).await;
+            match (outcome, wrong) {
+                (Err(_), Some(wrong)) if tries < TRIES && wrong != Ended::Unknown => {
+                    match wrong {
+                        Ended::Wrong(Wrong::Conflict) => tokio::time::sleep(jitter(tries)).await,
+                        Ended::Wrong(Wrong::Stale) => link.forget(),
+                        // The database is asked once more, over a new connection.
+                        _ => tries = tries.max(TRIES - 1),
+                    }
+                }
+                (Ok(reply), _) => {
+                    self.shared.counts.commits.fetch_add(1, Ordering::Relaxed);
+                    break Ok(reply);
+                }
+                (Err(fault), _) => break Err(fault),
+            }
+        };
+        self.answer(pending, outcome);
+    }
+
+    /// The lane's connection, opened where it is not, and what refers to what.
+    async fn ready<'l>(&self, lane: &'l mut Lane) -> Result<(&'l Link, Rc<References>), Fault> {
+        if lane.link.as_ref().is_some_and(|link| link.client.is_closed()) {
+            lane.link = None;
+        }
+        let link = match &mut lane.link {
+            Some(link) => &*link,
+            none => none.insert(self.shared.address.connect().await?),
+        };
+        let known = self.references.borrow().clone();
+        let references = match known {
+            Some((generation, references)) if generation == lane.generation => references,
+            _ => {
+                let read = super::schema::references(&link.client).await;
+                let references = Rc::new(read.map_err(|error| fault_of(&error))?);
+                *self.references.borrow_mut() = Some((lane.generation, references.clone()));
+                references
+            }
+        };
+        Ok((link, references))
+    }
+
+    fn answer(&self, Pending { write, reply }: Pending, outcome: Result<Reply, Fault>) {
+        let counts = &self.shared.counts;
+        let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
+        count.fetch_add(1, Ordering::Relaxed);
+        self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
+        // Nobody listens any more: the write stands all the same.
+        let _ = reply.send(Done { write, outcome });
+    }
+}
+
+/// What became of a group.
+enum Together {
+    Done(Vec<Reply>),
+    Failed(Fault),
+    Again,
+}
+
+/// How a transaction ended that did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    Wrong(Wrong),
+    /// It may have been committed.
+    Unknown,
+}
+
+async fn transact(
+    session: &mut Session<'_>,
+    write: &mut Write,
+) -> (Result<Reply, Fault>, Option<Ended>) {
+    session.control("BEGIN").await;
+    let outcome = write::execute(session, write).await;
+    let outcome = match (outcome, session.finish().await) {
+        (Ok(reply), Ok(())) => Ok(reply),
+        (Ok(_), Err(error)) => Err(fault_of(&error)),
+        (Err(fault), _) => Err(fault),
+    };
+    match outcome {
+        Ok(reply) => {
+            session.control("COMMIT").await;
+            match session.finish().await {
+                Ok(()) => (Ok(reply), None),
+                Err(error) => {
+                    let fault = fault_of(&error);
+                    match session.wrong {
+                        Some(Wrong::Lost) | None if error.as_db_error().is_none() => {
+                            (Err(unknown(&fault)), Some(Ended::Unknown))
+                        }
+                        wrong => (Err(fault), wrong.map(Ended::Wrong)),
+                    }
+                }
+            }
+        }
+        Err(fault) => {
+            // What stood against it was not there any more when it was looked for: somebody else has changed it.
+            let vanished = session.constrained && matches!(fault, Fault::Internal(_));
+            let wrong = session.wrong.or(vanished.then_some(Wrong::Conflict)).map(Ended::Wrong);
+            session.control("ROLLBACK").await;
+            // If even this fails, the connection is gone, and the transaction with it.
+            let _ = session.finish().await;
+            (Err(fault), wrong)
+        }
+    }
+}
+
+fn unknown(fault: &Fault) -> Fault {
+    gone(&format!(
+        "the connection to the database broke during the commit; whether the write stands is unknown: {fault}"
+    ))
+}
+
+/// A random while that grows with the tries: those who stood in each other's way shall not meet again.
+fn jitter(tries: u32) -> Duration {
+    static SEED: AtomicU64 = AtomicU64::new(0x9e37_79b9_7f4a_7c15);
+    let mut bits = SEED.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    Duration::from_micros(200 + (bits >> 33) % (1_000 << tries.min(6)))
+}

@@ -1,0 +1,176 @@
+//! Services that tests start for themselves: on a free port of the loopback, with their data in a temporary folder. They
+//! end with the process that started them, however it ends.
+
+#![expect(clippy::panic, reason = "a test without its service fails, and says why")]
+
+use std::ffi::OsStr;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// A PostgreSQL server.
+#[derive(Debug)]
+pub struct Postgres {
+    /// Where its programs are.
+    programs: PathBuf,
+    /// Where its data and its socket are.
+    folder: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+    /// The shell that ends the server when this process lets go of its input.
+    _keeper: Child,
+}
+
+/// The server of this process, started when it is first asked for.
+pub fn postgres() -> &'static Postgres {
+    static SERVER: OnceLock<Postgres> = OnceLock::new();
+    SERVER.get_or_init(Postgres::start)
+}
+
+impl Postgres {
+    /// Starts one more server.
+    ///
+    /// # Panics
+    /// If there is no PostgreSQL, or it does not start.
+    pub fn start() -> Self {
+        let programs = programs();
+        let folder = tempfile::Builder::new().prefix("mimar-postgres-").tempdir();
+        let folder = folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")).keep();
+        // A server refuses to run as root: it runs as the user that its package made.
+        let user = is_root();
+        if user {
+            done(Command::new("chown").arg("postgres").arg(&folder));
+        }
+        let data = folder.join("data");
+        let mut make = as_user(user, programs.join("initdb"));
+        make.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
+        done(make.arg("--no-sync").arg("--pgdata").arg(&data));
+        let port = free_port();
+        // The shell waits for the end of its input, which comes when this process ends.
+        let keeper = Command::new("sh")
+            .args(["-c", KEEP, "sh"])
+            .arg(&folder)
+            .args(if user { SETPRIV } else { &[] })
+            .arg(programs.join("postgres"))
+            .arg("-D")
+            .arg(&data)
+            .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k"])
+            .arg(&folder)
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"])
+            .args(["-c", "log_min_messages=warning", "-c", "shared_buffers=64MB"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("PostgreSQL does not start: {error}"));
+        let server = Self { programs, folder, port, databases: AtomicU32::new(0), _keeper: keeper };
+        server.wait();
+        server
+    }
+
+    fn wait(&self) {
+        let began = Instant::now();
+        let mut ready = Command::new(self.programs.join("pg_isready"));
+        ready.args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
+        while !ready.status().is_ok_and(|status| status.success()) {
+            if began.elapsed() > Duration::from_secs(60) {
+                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+                panic!("PostgreSQL is not ready after a minute\n{log}");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A new, empty database; its address.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn database(&self) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.psql("postgres", &format!("CREATE DATABASE {name}"));
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Executes SQL in a database by name; what it prints, without decoration.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn psql(&self, database: &str, sql: &str) -> String {
+        let mut command = Command::new(self.programs.join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"]);
+        command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-d", database, "-c", sql]);
+        done(&mut command)
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of its socket.
+    pub fn socket(&self) -> &Path {
+        &self.folder
+    }
+}
+
+/// Runs the server in the background until there is no more input, then ends it and removes its folder.
+const KEEP: &str = "folder=$1; shift; \"$@\" </dev/null 2>\"$folder/log\" & server=$!; \
+     read -r _; kill -INT $server; wait $server; rm -rf \"$folder\"";
+
+const SETPRIV: &[&str] = &["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
+
+fn as_user(user: bool, program: impl AsRef<OsStr>) -> Command {
+    if !user {
+        return Command::new(program);
+    }
+    let mut command = Command::new(SETPRIV[0]);
+    command.args(&SETPRIV[1..]).arg(program);
+    command
+}
+
+fn is_root() -> bool {
+    done(Command::new("id").arg("-u")).trim() == "0"
+}
+
+/// Where the newest PostgreSQL is: `MIMAR_POSTGRES` says, or Debian's folders are looked into, or the PATH.
+fn programs() -> PathBuf {
+    if let Some(folder) = std::env::var_os("MIMAR_POSTGRES") {
+        return folder.into();
+    }
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .filter_map(|version| version.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|version| {
+            Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin/initdb").exists()
+        })
+        .max();
+    if let Some(version) = newest {
+        return Path::new("/usr/lib/postgresql").join(version.to_string()).join("bin");
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).find(|folder| folder.join("initdb").exists());
+    found.unwrap_or_else(|| {
+        panic!(
+            "there is no PostgreSQL; `cargo xtask test` installs it, or install it yourself (Debian: `sudo apt-get \
+             install postgresql`), or name the folder of its programs in MIMAR_POSTGRES"
+        )
+    })
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+    let port = listener.and_then(|listener| listener.local_addr()).map(|address| address.port());
+    port.unwrap_or_else(|error| panic!("no free port: {error}"))
+}
+
+/// The output of a command that must succeed.
+fn done(command: &mut Command) -> String {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("{command:?} cannot run: {error}"));
+    if !output.status.success() {
+        panic!("{command:?} failed:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
