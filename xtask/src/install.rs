@@ -79,11 +79,6 @@ pub(crate) fn chromium() -> Result<PathBuf, Fault> {
                     .into(),
         });
     }
-    let apt = || {
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
-        command
-    };
     step::run("install: package lists", apt().arg("update"))?;
     step::run(
         "install: chromium",
@@ -93,6 +88,50 @@ pub(crate) fn chromium() -> Result<PathBuf, Fault> {
         what: "Chromium".into(),
         mend: "its package was installed, yet no program of its name is on the PATH".into(),
     })
+}
+
+/// PostgreSQL's server, installed from Debian's packages if it is not there. Tests start servers of their own with it.
+///
+/// # Errors
+/// [`Fault::Missing`] with what to install where this may not do it.
+pub(crate) fn postgres() -> Result<(), Fault> {
+    if env::var_os("MIMAR_POSTGRES").is_some() || has_postgres() {
+        return Ok(());
+    }
+    if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
+        return Err(Fault::Missing {
+            what: "PostgreSQL 14 or newer, for the tests of the store".into(),
+            mend: "install it (Debian: `sudo apt-get install postgresql`), or name the folder of its programs in \
+                   MIMAR_POSTGRES"
+                .into(),
+        });
+    }
+    step::run("install: package lists", apt().arg("update"))?;
+    step::run(
+        "install: postgresql",
+        apt().args(["install", "-y", "--no-install-recommends", "postgresql"]),
+    )?;
+    if has_postgres() {
+        return Ok(());
+    }
+    Err(Fault::Missing {
+        what: "PostgreSQL".into(),
+        mend: "its package was installed, yet its program `initdb` is nowhere".into(),
+    })
+}
+
+fn has_postgres() -> bool {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let of_debian = versions.map(|version| version.path().join("bin"));
+    let path = env::var_os("PATH").unwrap_or_default();
+    let on_path: Vec<PathBuf> = env::split_paths(&path).collect();
+    of_debian.chain(on_path).any(|folder| folder.join("initdb").is_file())
+}
+
+fn apt() -> Command {
+    let mut command = Command::new("apt-get");
+    command.env("DEBIAN_FRONTEND", "noninteractive").arg("-qq");
+    command
 }
 
 fn on_path() -> Option<PathBuf> {

@@ -30,6 +30,7 @@ Environment
   MIMAR_SEED           the seed of the torture tests and of Schemathesis; each prints the one it used
   MIMAR_SCHEMATHESIS   the program `schemathesis`, if it should not be installed
   MIMAR_CHROMIUM       the program `chromium`, if it should not be installed
+  MIMAR_POSTGRES       the folder of PostgreSQL's programs, if it should not be installed
 
 Exit codes: 0 all is well, 1 something failed, 2 the chore was not understood.
 ";

@@ -47,6 +47,7 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     let schemathesis = install::schemathesis()?;
     let chromium = install::chromium()?;
+    install::postgres()?;
 
     let mut tally = tally::Tally::default();
     let everything = step::attempt(

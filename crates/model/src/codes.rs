@@ -100,7 +100,7 @@ codes! {
     "N0113" "there is no text search yet",
     "N0114" "only tokens that are brought along are taken yet",
     "N0115" "GraphQL and gRPC are not served yet",
-    "N0116" "only a SQLite file is run on yet",
+    "N0116" "of an environment only its store is carried out yet",
     "N0117" "only the newest version is served yet",
     "W0201" "a comparison that is always the same",
     "W0301" "parts without a bound",

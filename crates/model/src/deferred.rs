@@ -143,11 +143,11 @@ static DEFERRED: &[Deferred] = &[
     Deferred {
         code: "N0116",
         severity: Severity::Note,
-        what: "environments are checked, but only a SQLite file is run on yet",
-        instead: "other stores, caches, brokers, clouds and deployments are written down and no more",
+        what: "environments are checked, but only their stores are carried out yet",
+        instead: "replicas, backups, caches, brokers, clouds and deployments are written down and no more",
         places: |model| {
             let other = |environment: &&crate::Environment| {
-                environment.store.as_ref().is_some_and(|(engine, _)| engine != "sqlite")
+                environment.keeping
                     || environment.cache.is_some()
                     || environment.broker.is_some()
                     || environment.cloud.is_some()

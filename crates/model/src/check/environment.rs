@@ -36,6 +36,7 @@ fn environment<'a>(cx: &mut Context<'a>, view: ast::Environment<'a>) {
         name: text_of(view.name()),
         span,
         store: None,
+        keeping: false,
         cache: None,
         broker: None,
         cloud: None,
@@ -58,7 +59,10 @@ fn environment<'a>(cx: &mut Context<'a>, view: ast::Environment<'a>) {
         }
         said.push((word, member.span()));
         match member {
-            EnvironmentMember::Store(store) => environment.store = store_setting(cx, store),
+            EnvironmentMember::Store(store) => {
+                environment.keeping = store.options().next().is_some();
+                environment.store = store_setting(cx, store);
+            }
             EnvironmentMember::Cache(cache) => {
                 environment.cache = engine(cx, cache.engine(), CACHES, "cache")
                     .map(|engine| (engine, setting_text(cache.value())));

@@ -513,15 +513,24 @@ impl<'a> Lowering<'a> {
     }
 
     fn literal(&mut self, value: &Value) {
+        let sql = &mut self.sql;
         match value {
-            Value::Null => self.sql.push("NULL"),
-            Value::Bool(b) => self.sql.push(if *b { "1" } else { "0" }),
+            Value::Null => {
+                sql.push("NULL");
+            }
+            Value::Bool(b) => {
+                sql.push(if *b { "1" } else { "0" });
+            }
             // In parentheses, because a sign in front of the least number is an operator.
-            Value::Int(n) => self.sql.push("(").integer(*n).push(")"),
+            Value::Int(n) => {
+                sql.push("(").integer(*n).push(")");
+            }
             // Constants of the model, quoted: the planner can then use partial indexes and statistics.
-            Value::Text(text) if !text.contains('\0') => self.sql.literal(text),
-            _ => return self.constant(value, Scalar::Int),
-        };
+            Value::Text(text) if !text.contains('\0') => {
+                sql.literal(text);
+            }
+            _ => self.constant(value, Scalar::Int),
+        }
     }
 }
 

@@ -310,7 +310,7 @@ fn sql_in_every_place_is_a_value_or_a_refusal() {
                 let answer = client.send(&Request::get(&target).token(&scene.writer)).unwrap();
                 match answer.status {
                     200 => {
-                        assert_eq!(answer.json()["data"], json!([]), "{text}: {target}: {answer}")
+                        assert_eq!(answer.json()["data"], json!([]), "{text}: {target}: {answer}");
                     }
                     _ => drop(answer.expect_problem()),
                 }
