@@ -1,6 +1,11 @@
 //! The store from outside: operations in, JSON and faults out.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "the helpers of tests fail by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "the helpers of tests fail by panicking"
+)]
 
 mod answers;
 mod group;
