@@ -3,6 +3,8 @@
 
 #![expect(clippy::panic, reason = "a test without its service fails, and says why")]
 
+mod proxy;
+
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+pub use proxy::{Proxy, Way};
 
 /// A PostgreSQL server.
 #[derive(Debug)]
@@ -104,6 +108,18 @@ impl Postgres {
         done(&mut command)
     }
 
+    /// Ends all connections and starts anew, as after a crash.
+    ///
+    /// # Panics
+    /// If it does not come back.
+    pub fn restart(&self) {
+        let mut command = as_user(is_root(), self.programs.join("pg_ctl"));
+        command.args(["restart", "-m", "immediate", "-w", "-D"]).arg(self.folder.join("data"));
+        command.arg("-l").arg(self.folder.join("log-of-restarts"));
+        done(&mut command);
+        self.wait();
+    }
+
     /// The port that it listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -117,7 +133,8 @@ impl Postgres {
 
 /// Runs the server in the background until there is no more input, then ends it and removes its folder.
 const KEEP: &str = "folder=$1; shift; \"$@\" </dev/null 2>\"$folder/log\" & server=$!; \
-     read -r _; kill -INT $server; wait $server; rm -rf \"$folder\"";
+     read -r _; kill -INT $(head -1 \"$folder/data/postmaster.pid\"); wait $server; \
+     while [ -e \"$folder/data/postmaster.pid\" ]; do sleep 0.1; done; rm -rf \"$folder\"";
 
 const SETPRIV: &[&str] = &["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use operation::{Fault, Read, ReadId, Scalar, Value};
 use parking_lot::Mutex;
@@ -25,6 +25,9 @@ const SOCKETS: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/tmp"];
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
 
+/// How long nobody tries again after a connection did not come about.
+const REST: Duration = Duration::from_millis(250);
+
 /// Where a database is, and how it is spoken to.
 #[derive(Debug)]
 pub(crate) struct Address {
@@ -33,6 +36,8 @@ pub(crate) struct Address {
     settings: String,
     /// Prepared statements that one connection keeps.
     statements: usize,
+    /// When a connection last did not come about, and why; `None` once one has.
+    down: Mutex<Option<(Instant, String)>>,
 }
 
 impl Address {
@@ -60,7 +65,7 @@ impl Address {
              SET standard_conforming_strings = on; SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning",
             deadline * 2
         );
-        Ok(Self { config, settings, statements: options.statements })
+        Ok(Self { config, settings, statements: options.statements, down: Mutex::new(None) })
     }
 
     /// The database, for people: without its password.
@@ -70,9 +75,22 @@ impl Address {
         format!("{name} on {}", hosts.last().map_or("localhost", String::as_str))
     }
 
-    /// Opens a connection; a task of the running runtime drives it.
+    /// Opens a connection; a task of the running runtime drives it. Where none came about a moment ago, none is tried: who
+    /// waits in a queue shall not wait for the same in turn.
     pub async fn connect(&self) -> Result<Link, Fault> {
-        let client = self.connect_bare().await.map_err(|error| fault_of(&error))?;
+        let down = self.down.lock().clone();
+        if let Some((since, reason)) = down
+            && since.elapsed() < REST
+        {
+            return Err(gone(&reason));
+        }
+        let connecting = tokio::time::timeout(CONNECT, self.connect_bare()).await;
+        let client = match connecting {
+            Ok(Ok(client)) => client,
+            Ok(Err(error)) => return Err(self.note_down(told(&error))),
+            Err(_) => return Err(self.note_down("the database does not answer".to_owned())),
+        };
+        *self.down.lock() = None;
         Ok(Link {
             client,
             reads: Cache::with(
@@ -84,6 +102,12 @@ impl Address {
             ),
             statements: Cache::new(self.statements * 4),
         })
+    }
+
+    fn note_down(&self, reason: String) -> Fault {
+        let fault = gone(&reason);
+        *self.down.lock() = Some((Instant::now(), reason));
+        fault
     }
 
     /// Opens a connection on which nothing is kept.

@@ -4,7 +4,7 @@
 //! of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
 //! with its root locked.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,10 +16,10 @@ use operation::{Fault, Write};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use super::Shared;
-use super::fault::{fault_of, gone};
+use super::fault::{fault_of, gone, told};
 use super::link::Link;
 use super::session::{Session, Wrong};
+use super::{PATIENCE, Shared};
 use crate::StoreFault;
 use crate::ticket::Done;
 use crate::write::{self, References, Reply};
@@ -161,8 +161,18 @@ async fn singles(writer: Rc<Writer>, mut changes: mpsc::UnboundedReceiver<Pendin
 impl Writer {
     /// Writes new roots in one transaction, or each alone if any of them fails.
     async fn group(&self, mut lane: Lane, mut batch: Vec<Pending>) {
+        let patience = self.patience();
         let outcomes = match self.ready(&mut lane).await {
-            Ok((link, references)) => self.together(link, &references, &mut batch).await,
+            Ok((link, references)) => {
+                let together = self.together(link, &references, &mut batch);
+                match tokio::time::timeout(patience, together).await {
+                    Ok(outcomes) => outcomes,
+                    Err(_) => {
+                        lane.link = None;
+                        Together::Failed(unknown("the database does not answer"))
+                    }
+                }
+            }
             Err(fault) => Together::Failed(fault),
         };
         match outcomes {
@@ -227,7 +237,7 @@ impl Writer {
             }
             // The commit was on its way, and what became of it nobody knows.
             Err(error) if whole && error.as_db_error().is_none() => {
-                Together::Failed(unknown(&fault_of(&error)))
+                Together::Failed(unknown(&told(&error)))
             }
             _ => Together::Again,
         }
@@ -243,7 +253,15 @@ impl Writer {
                 Err(fault) => break Err(fault),
             };
             let mut session = Session::new(&self.shared, &references, link, false);
-            let (outcome, wrong) = transact(&mut session, &mut pending.write).await;
+            let committing = Cell::new(false);
+            let transaction = transact(&mut session, &mut pending.write, &committing);
+            let Ok((outcome, wrong)) = tokio::time::timeout(self.patience(), transaction).await
+            else {
+                drop(session);
+                lane.link = None;
+                let silent = "the database does not answer";
+                break Err(if committing.get() { unknown(silent) } else { gone(silent) });
+            };
             match (outcome, wrong) {
                 (Err(_), Some(wrong)) if tries < TRIES && wrong != Ended::Unknown => {
                     match wrong {
@@ -261,6 +279,12 @@ impl Writer {
             }
         };
         self.answer(pending, outcome);
+    }
+
+    /// How long the outcome of a transaction is waited for. The database gives up a statement before; what takes longer
+    /// is lost on the way.
+    fn patience(&self) -> Duration {
+        self.shared.options.deadline * 2 + PATIENCE
     }
 
     /// The lane's connection, opened where it is not, and what refers to what.
@@ -313,6 +337,7 @@ enum Ended {
 async fn transact(
     session: &mut Session<'_>,
     write: &mut Write,
+    committing: &Cell<bool>,
 ) -> (Result<Reply, Fault>, Option<Ended>) {
     session.control("BEGIN").await;
     let outcome = write::execute(session, write).await;
@@ -323,17 +348,15 @@ async fn transact(
     };
     match outcome {
         Ok(reply) => {
+            committing.set(true);
             session.control("COMMIT").await;
             match session.finish().await {
                 Ok(()) => (Ok(reply), None),
                 Err(error) => {
-                    let fault = fault_of(&error);
-                    match session.wrong {
-                        Some(Wrong::Lost) | None if error.as_db_error().is_none() => {
-                            (Err(unknown(&fault)), Some(Ended::Unknown))
-                        }
-                        wrong => (Err(fault), wrong.map(Ended::Wrong)),
+                    if error.as_db_error().is_none() {
+                        return (Err(unknown(&told(&error))), Some(Ended::Unknown));
                     }
+                    (Err(fault_of(&error)), session.wrong.map(Ended::Wrong))
                 }
             }
         }
@@ -349,9 +372,9 @@ async fn transact(
     }
 }
 
-fn unknown(fault: &Fault) -> Fault {
+fn unknown(reason: &str) -> Fault {
     gone(&format!(
-        "the connection to the database broke during the commit; whether the write stands is unknown: {fault}"
+        "the connection to the database was lost during the commit, and whether the write stands is unknown: {reason}"
     ))
 }
 

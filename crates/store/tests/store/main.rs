@@ -10,6 +10,7 @@
 mod answers;
 mod group;
 mod operations;
+mod outage;
 mod schema;
 mod shop;
 mod writes;

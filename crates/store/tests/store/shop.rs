@@ -179,7 +179,7 @@ impl Shop {
         Self::around(folder, store)
     }
 
-    fn around(folder: tempfile::TempDir, store: Store) -> Self {
+    pub fn around(folder: tempfile::TempDir, store: Store) -> Self {
         let money = Scalar::Decimal { scale: 2 };
         let customer = Arc::new(Table {
             id: TableId(0),
