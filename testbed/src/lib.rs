@@ -40,6 +40,18 @@ impl Postgres {
     /// # Panics
     /// If there is no PostgreSQL, or it does not start.
     pub fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// Starts one that speaks with clients over TCP only encrypted, with this certificate and key (PEM).
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub fn encrypted(certificate: &str, key: &str) -> Self {
+        Self::start_with(Some((certificate, key)))
+    }
+
+    fn start_with(encrypted: Option<(&str, &str)>) -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("mimar-postgres-").tempdir();
         let folder = folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")).keep();
@@ -52,6 +64,25 @@ impl Postgres {
         let mut make = as_user(user, programs.join("initdb"));
         make.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
         done(make.arg("--no-sync").arg("--pgdata").arg(&data));
+        let mut settings = Vec::new();
+        if let Some((certificate, key)) = encrypted {
+            let files = [
+                ("server.crt", certificate),
+                ("server.key", key),
+                ("pg_hba.conf", "local all all trust\nhostssl all all 127.0.0.1/32 trust\n"),
+            ];
+            for (name, text) in files {
+                let file = data.join(name);
+                if let Err(error) = std::fs::write(&file, text) {
+                    panic!("{}: {error}", file.display());
+                }
+                done(Command::new("chmod").arg("600").arg(&file));
+                if user {
+                    done(Command::new("chown").arg("postgres").arg(&file));
+                }
+            }
+            settings.extend(["-c", "ssl=on"]);
+        }
         let port = free_port();
         // The shell waits for the end of its input, which comes when this process ends.
         let keeper = Command::new("sh")
@@ -65,6 +96,7 @@ impl Postgres {
             .arg(&folder)
             .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"])
             .args(["-c", "log_min_messages=warning", "-c", "shared_buffers=64MB"])
+            .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()

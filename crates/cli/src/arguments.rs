@@ -84,6 +84,7 @@ pub(crate) enum Command {
     Openapi(Openapi),
     #[command(subcommand)]
     Data(DataCommand),
+    Copy(Copy),
     Token(Token),
     Completions(Completions),
     /// Print the language reference, in Markdown.
@@ -297,6 +298,28 @@ pub(crate) struct DataPlace {
     /// The environment of the model that says where the rows are.
     #[arg(long, value_name = "NAME", conflicts_with = "database")]
     pub(crate) environment: Option<String>,
+}
+
+/// Copy the rows of a project from one database into another.
+///
+/// SQLite on the laptop today, PostgreSQL tomorrow: the target is empty, or holds what an interrupted copy left, which then
+/// goes on. At the end both are read and compared, table by table, by count and checksum. Stop the server before: what it
+/// writes meanwhile would be missing, and the comparison would say so.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar copy --project shop --from shop.db --to postgres://shop@db.example/shop\n  mimar \
+                  copy --from postgres://localhost/shop --to sqlite:shop.db"
+)]
+pub(crate) struct Copy {
+    /// Where the rows are: an SQLite file or the address of a PostgreSQL database.
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) from: Place,
+    /// Where they are to be.
+    #[arg(long, value_name = "FILE|URL")]
+    pub(crate) to: Place,
+    /// The project's folder, or one file.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) project: PathBuf,
 }
 
 /// Make a token for development.

@@ -86,6 +86,19 @@ pub(crate) enum Failure {
          set\n\nSet {variable} (postgres://user:password@host:5432/database), or name another place with --database"
     )]
     NoAddress { environment: String, variable: String },
+    /// Something is where a copy should go.
+    #[error(
+        "{place} holds tables already\n\nA copy begins in an empty database, or goes on where one of the same model \
+         was interrupted: name another place with --to, or empty that one"
+    )]
+    Occupied { place: String },
+    /// A copy differs from what was copied.
+    #[error(
+        "the rows of {table} are not the same: {} in {from} and {} in {to}\n\nSomebody has written to one of them meanwhile. \
+         Stop the server, empty {to} and copy again",
+        rows.0, rows.1
+    )]
+    Unequal { table: String, from: String, to: String, rows: (u64, u64) },
     /// An environment that the model does not have.
     #[error("the model has no environment `{environment}`; it has: {known}")]
     UnknownEnvironment { environment: String, known: String },

@@ -44,6 +44,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Openapi(arguments) => command::openapi::run(&arguments),
         Command::Data(DataCommand::Load(arguments)) => data::command::load(&arguments),
         Command::Data(DataCommand::Dump(arguments)) => data::command::dump(&arguments),
+        Command::Copy(arguments) => command::copy::run(&arguments),
         Command::Token(arguments) => command::token::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(&arguments);

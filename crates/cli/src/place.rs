@@ -26,7 +26,11 @@ impl FromStr for Place {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let is_address =
             ["postgres://", "postgresql://"].iter().any(|begin| text.starts_with(begin));
-        Ok(if is_address { Self::Server(text.to_owned()) } else { Self::File(text.into()) })
+        Ok(if is_address {
+            Self::Server(text.to_owned())
+        } else {
+            Self::File(text.strip_prefix("sqlite:").unwrap_or(text).into())
+        })
     }
 }
 
@@ -132,7 +136,9 @@ mod tests {
             "postgres://ann:s3cret@db.example:5432/shop?sslmode=require".parse::<Place>();
         assert_eq!(place.to_string(), "postgres://db.example:5432/shop");
         assert_eq!(format!("{place:?}"), "postgres://db.example:5432/shop");
-        let Ok(place) = "a/shop.db".parse::<Place>();
-        assert_eq!(place, Place::File("a/shop.db".into()));
+        for text in ["a/shop.db", "sqlite:a/shop.db"] {
+            let Ok(place) = text.parse::<Place>();
+            assert_eq!(place, Place::File("a/shop.db".into()));
+        }
     }
 }

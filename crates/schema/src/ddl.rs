@@ -17,8 +17,19 @@ pub fn sqlite(schema: &Schema) -> Vec<String> {
 /// say as comments on columns. Text has the collation `"C"`, which compares by code point; references can be deferred, so
 /// that many rows may come in any order.
 pub fn postgres(schema: &Schema) -> Vec<String> {
-    let mut statements: Vec<String> =
-        schema.tables.iter().map(|table| postgres_table(table)).collect();
+    let mut statements = postgres_tables(schema);
+    statements.extend(postgres_around(schema));
+    statements
+}
+
+/// The first of them: tables with their keys, to which nothing refers yet.
+pub fn postgres_tables(schema: &Schema) -> Vec<String> {
+    schema.tables.iter().map(|table| postgres_table(table)).collect()
+}
+
+/// The rest of them: what can be made, and is made faster, when the rows are there.
+pub fn postgres_around(schema: &Schema) -> Vec<String> {
+    let mut statements = Vec::new();
     for table in &schema.tables {
         let references =
             table.foreign_keys.iter().map(|key| postgres_reference(schema, table, key));

@@ -6,6 +6,7 @@ pub(crate) mod link;
 pub(crate) mod read;
 mod schema;
 mod session;
+mod tls;
 pub(crate) mod value;
 mod writer;
 
@@ -236,7 +237,7 @@ impl Postgres {
                 let client = self.shared.address.connect_bare().await;
                 let mut client = client.map_err(|error| StoreFault::CannotConnect {
                     database: self.shared.address.shown(),
-                    reason: told(&error),
+                    reason: told_with_help(&error),
                 })?;
                 client.batch_execute(Address::without_deadline()).await?;
                 action(&mut client).await
@@ -251,6 +252,20 @@ impl Postgres {
             }
         })
     }
+}
+
+/// Why no connection came about, and what to do where that is known.
+fn told_with_help(error: &tokio_postgres::Error) -> String {
+    let reason = told(error);
+    let help = if reason.contains("does not support TLS") {
+        "\n\nBeyond this machine the connection is encrypted; add `?sslmode=disable` to the address if the network is trusted"
+    } else if reason.contains("certificate") {
+        "\n\nIts certificate is verified: `?sslrootcert=FILE` in the address names whom to believe, otherwise the system's \
+         certificates count"
+    } else {
+        ""
+    };
+    format!("{reason}{help}")
 }
 
 impl Drop for Postgres {

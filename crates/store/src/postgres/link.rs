@@ -9,11 +9,13 @@ use operation::{Fault, Read, ReadId, Scalar, Value};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use rustc_hash::FxBuildHasher;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{fault_of, gone, told};
+use super::tls::Said;
 use super::value::{Bound, fits, type_of};
 use crate::lower::{self, Nested, Parameter, ill_formed};
 use crate::write::Key;
@@ -29,9 +31,10 @@ const CONNECT: Duration = Duration::from_secs(3);
 const REST: Duration = Duration::from_millis(250);
 
 /// Where a database is, and how it is spoken to.
-#[derive(Debug)]
 pub(crate) struct Address {
     config: Config,
+    /// How what goes over the wire is encrypted, if it is.
+    tls: Option<MakeRustlsConnect>,
     /// What is set on each new connection.
     settings: String,
     /// Prepared statements that one connection keeps.
@@ -40,10 +43,17 @@ pub(crate) struct Address {
     down: Mutex<Option<(Instant, String)>>,
 }
 
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Address").field(&self.shown()).finish()
+    }
+}
+
 impl Address {
     /// Reads a connection string (`postgres://…` or `host=… dbname=…`).
     pub fn of(url: &str, options: &Options) -> Result<Self, StoreFault> {
         let unusable = |reason: String| StoreFault::Address { reason };
+        let (url, said) = Said::out_of(url);
         let mut config: Config = url.parse().map_err(|error: Error| unusable(told(&error)))?;
         if config.get_dbname().is_none() && config.get_user().is_none() {
             return Err(unusable("it names neither a database nor a user".to_owned()));
@@ -56,6 +66,8 @@ impl Address {
         }
         config.tcp_user_timeout(options.deadline + CONNECT);
         config.keepalives_idle(Duration::from_secs(30));
+        let (mode, tls) = said.settle(is_local(&config))?;
+        config.ssl_mode(mode);
         let config = by_socket(config);
         let deadline = options.deadline.as_millis();
         let lock = options.lock_wait.as_millis().max(1);
@@ -65,7 +77,7 @@ impl Address {
              SET standard_conforming_strings = on; SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning",
             deadline * 2
         );
-        Ok(Self { config, settings, statements: options.statements, down: Mutex::new(None) })
+        Ok(Self { config, tls, settings, statements: options.statements, down: Mutex::new(None) })
     }
 
     /// The database, for people: without its password.
@@ -112,11 +124,20 @@ impl Address {
 
     /// Opens a connection on which nothing is kept.
     pub async fn connect_bare(&self) -> Result<Client, Error> {
-        let (client, connection) = self.config.connect(NoTls).await?;
-        tokio::spawn(async move {
-            // Whoever waits for an answer is told by that answer; when nobody does, the next who asks connects anew.
-            let _ = connection.await;
-        });
+        // Whoever waits for an answer is told by that answer when a connection breaks; when nobody does, the next who
+        // asks connects anew.
+        let client = match &self.tls {
+            Some(tls) => {
+                let (client, connection) = self.config.connect(tls.clone()).await?;
+                tokio::spawn(async move { drop(connection.await) });
+                client
+            }
+            None => {
+                let (client, connection) = self.config.connect(NoTls).await?;
+                tokio::spawn(async move { drop(connection.await) });
+                client
+            }
+        };
         client.batch_execute(&self.settings).await?;
         Ok(client)
     }
@@ -135,11 +156,25 @@ fn host_text(host: &Host) -> String {
     }
 }
 
+fn is_loopback(host: &Host) -> bool {
+    matches!(host, Host::Tcp(name) if matches!(&**name, "localhost" | "127.0.0.1" | "::1"))
+}
+
+/// Whether nothing that is sent leaves this machine.
+fn is_local(config: &Config) -> bool {
+    config.get_hostaddrs().is_empty()
+        && config.get_hosts().iter().all(|host| match host {
+            Host::Tcp(_) => is_loopback(host),
+            #[cfg(unix)]
+            Host::Unix(_) => true,
+        })
+}
+
 /// The same, trying the local socket first where the server is this machine: no TCP, no copying through the loopback.
 fn by_socket(config: Config) -> Config {
-    let local = |host: &Host| matches!(host, Host::Tcp(name) if matches!(&**name, "localhost" | "127.0.0.1" | "::1"));
     let [only] = config.get_hosts() else { return config };
-    if !local(only) || !config.get_hostaddrs().is_empty() {
+    let encrypted = config.get_ssl_mode() != SslMode::Disable;
+    if !is_loopback(only) || !config.get_hostaddrs().is_empty() || encrypted {
         return config;
     }
     let port = config.get_ports().first().copied().unwrap_or(5_432);
@@ -306,6 +341,19 @@ impl From<Fault> for Trouble {
 }
 
 impl Trouble {
+    /// Whether the database itself said no, so that nothing of it stands.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Database(error) if error.as_db_error().is_some())
+    }
+
+    /// In words.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Database(error) => told(error),
+            Self::Fault(fault) => fault.to_string(),
+        }
+    }
+
     pub fn into_fault(self) -> Fault {
         match self {
             Self::Database(error) => fault_of(&error),

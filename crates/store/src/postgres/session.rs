@@ -8,16 +8,18 @@
 //! - **Alone**: in a transaction of its own, each outcome known before the next step, so that a refusal can be explained.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
 use operation::{Dialect, Fault, Read, Value};
+use tokio::task::JoinHandle;
 use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
 
 use super::Shared;
-use super::fault::{failure_of, is_conflict, is_stale};
+use super::fault::{failure_of, gone, is_conflict, is_stale};
 use super::link::{Asking, Link, Ready, Trouble, bound};
 use super::read::cells;
 use super::value::{Bound, value_of};
@@ -26,8 +28,17 @@ use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
 use crate::write::{Asked, Database, Failure, Key, Kind, Place, References, Tables};
 
+/// A statement on its way.
+type Sending = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
+
 /// A statement that was sent.
-type Sent<'s> = Pin<Box<dyn Future<Output = Result<(), Error>> + 's>>;
+enum Sent {
+    /// Its outcome is known.
+    Done(Result<(), Error>),
+    /// A task takes in what the database says of it: a connection goes on only when each answer is taken, also of those
+    /// whom nobody asks for theirs yet.
+    Task(JoinHandle<Result<(), Error>>),
+}
 
 /// What went wrong, beyond what the caller is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +55,9 @@ pub(crate) enum Wrong {
 pub(crate) struct Session<'s> {
     shared: &'s Shared,
     references: &'s References,
-    link: &'s Link,
+    link: Rc<Link>,
     grouped: bool,
-    sent: Vec<Sent<'s>>,
+    sent: Vec<Sent>,
     /// What went wrong, if it was more than the write's own fault.
     pub wrong: Option<Wrong>,
     /// Whether a constraint stood against a statement.
@@ -59,7 +70,7 @@ impl<'s> Session<'s> {
     pub fn new(
         shared: &'s Shared,
         references: &'s References,
-        link: &'s Link,
+        link: Rc<Link>,
         grouped: bool,
     ) -> Self {
         Self {
@@ -76,20 +87,26 @@ impl<'s> Session<'s> {
 
     /// Sends a steering statement; its outcome is awaited with the others.
     pub async fn control(&mut self, text: &'static str) {
-        let link = self.link;
+        let link = self.link.clone();
         self.send(Box::pin(async move { link.client.batch_execute(text).await })).await;
     }
 
     /// Awaits everything that was sent.
-    pub async fn finish(&mut self) -> Result<(), Error> {
+    pub async fn finish(&mut self) -> Result<(), Trouble> {
         let mut outcome = Ok(());
         for sent in std::mem::take(&mut self.sent) {
-            let one = sent.await;
+            let one = match sent {
+                Sent::Done(outcome) => outcome.map_err(Trouble::Database),
+                Sent::Task(task) => match task.await {
+                    Ok(outcome) => outcome.map_err(Trouble::Database),
+                    Err(_) => Err(Trouble::Fault(gone("a statement was given up"))),
+                },
+            };
             if outcome.is_ok() {
                 outcome = one;
             }
         }
-        if let Err(error) = &outcome {
+        if let Err(Trouble::Database(error)) = &outcome {
             self.note(error);
         }
         outcome
@@ -114,19 +131,24 @@ impl<'s> Session<'s> {
         match trouble {
             Trouble::Database(error) => {
                 let follows = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
-                let first = if follows { self.finish().await.err() } else { None };
-                let error = first.unwrap_or(error);
-                self.note(&error);
-                failure_of(&error)
+                match if follows { self.finish().await } else { Ok(()) } {
+                    Err(Trouble::Database(first)) => failure_of(&first),
+                    Err(Trouble::Fault(fault)) => Failure::Fault(fault),
+                    Ok(()) => {
+                        self.note(&error);
+                        failure_of(&error)
+                    }
+                }
             }
             Trouble::Fault(fault) => Failure::Fault(fault),
         }
     }
 
     /// Puts a statement on the wire, without waiting for its outcome.
-    async fn send(&mut self, mut sent: Sent<'s>) {
+    async fn send(&mut self, mut sending: Sending) {
+        // First polled here, which is what sends it: in the order of the program, whoever is polled next.
         let outcome = futures_util::future::poll_fn(|context| {
-            Poll::Ready(match sent.as_mut().poll(context) {
+            Poll::Ready(match sending.as_mut().poll(context) {
                 Poll::Ready(outcome) => Some(outcome),
                 Poll::Pending => None,
             })
@@ -134,9 +156,9 @@ impl<'s> Session<'s> {
         match outcome.await {
             Some(outcome) => {
                 self.unsent |= outcome.is_err();
-                self.sent.push(Box::pin(std::future::ready(outcome)));
+                self.sent.push(Sent::Done(outcome));
             }
-            None => self.sent.push(sent),
+            None => self.sent.push(Sent::Task(tokio::task::spawn_local(sending))),
         }
     }
 
@@ -147,7 +169,7 @@ impl<'s> Session<'s> {
             .into_iter()
             .map(|Bound { value, form }| Bound { value: value.clone(), form })
             .collect();
-        let link = self.link;
+        let link = self.link.clone();
         let sent =
             async move { link.client.execute_raw(&ready.statement, parameters).await.map(drop) };
         self.send(Box::pin(sent)).await;
@@ -184,6 +206,17 @@ impl<'s> Session<'s> {
             found.push(values);
         }
         Ok(found)
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        // Whoever gives up a transaction gives up its statements: they would keep the connection open.
+        for sent in &self.sent {
+            if let Sent::Task(task) = sent {
+                task.abort();
+            }
+        }
     }
 }
 
@@ -271,7 +304,10 @@ impl Database for Session<'_> {
             // Whoever commits asks for all outcomes at once.
             return Ok(());
         }
-        self.finish().await.map_err(|error| failure_of(&error))
+        self.finish().await.map_err(|trouble| match trouble {
+            Trouble::Database(error) => failure_of(&error),
+            Trouble::Fault(fault) => Failure::Fault(fault),
+        })
     }
 
     async fn undo(&mut self) -> Result<(), Fault> {

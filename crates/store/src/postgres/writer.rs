@@ -16,7 +16,7 @@ use operation::{Fault, Write};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use super::fault::{fault_of, gone, told};
+use super::fault::{fault_of, gone};
 use super::link::Link;
 use super::session::{Session, Wrong};
 use super::{PATIENCE, Shared};
@@ -94,9 +94,9 @@ struct Writer {
 
 /// A connection that is lent out; it goes back when this is dropped.
 struct Lane {
-    link: Option<Link>,
+    link: Option<Rc<Link>>,
     generation: u64,
-    back: mpsc::UnboundedSender<Option<Link>>,
+    back: mpsc::UnboundedSender<Option<Rc<Link>>>,
 }
 
 impl Drop for Lane {
@@ -107,8 +107,8 @@ impl Drop for Lane {
 
 /// Connections to lend out.
 struct Lanes {
-    free: mpsc::UnboundedReceiver<Option<Link>>,
-    back: mpsc::UnboundedSender<Option<Link>>,
+    free: mpsc::UnboundedReceiver<Option<Rc<Link>>>,
+    back: mpsc::UnboundedSender<Option<Rc<Link>>>,
     generation: u64,
 }
 
@@ -164,7 +164,7 @@ impl Writer {
         let patience = self.patience();
         let outcomes = match self.ready(&mut lane).await {
             Ok((link, references)) => {
-                let together = self.together(link, &references, &mut batch);
+                let together = self.together(&link, &references, &mut batch);
                 match tokio::time::timeout(patience, together).await {
                     Ok(outcomes) => outcomes,
                     Err(_) => {
@@ -196,14 +196,14 @@ impl Writer {
 
     async fn together(
         &self,
-        link: &Link,
+        link: &Rc<Link>,
         references: &References,
         batch: &mut [Pending],
     ) -> Together {
-        let mut steering = Session::new(&self.shared, references, link, true);
+        let mut steering = Session::new(&self.shared, references, link.clone(), true);
         steering.control("BEGIN").await;
         let writes = batch.iter_mut().map(|pending| {
-            let mut session = Session::new(&self.shared, references, link, true);
+            let mut session = Session::new(&self.shared, references, link.clone(), true);
             let write = &mut *pending.write;
             async move {
                 let outcome = write::execute(&mut session, write).await;
@@ -236,8 +236,8 @@ impl Writer {
                 Together::Done(replies)
             }
             // The commit was on its way, and what became of it nobody knows.
-            Err(error) if whole && error.as_db_error().is_none() => {
-                Together::Failed(unknown(&told(&error)))
+            Err(trouble) if whole && !trouble.is_refusal() => {
+                Together::Failed(unknown(&trouble.told()))
             }
             _ => Together::Again,
         }
@@ -252,7 +252,7 @@ impl Writer {
                 Ok(ready) => ready,
                 Err(fault) => break Err(fault),
             };
-            let mut session = Session::new(&self.shared, &references, link, false);
+            let mut session = Session::new(&self.shared, &references, link.clone(), false);
             let committing = Cell::new(false);
             let transaction = transact(&mut session, &mut pending.write, &committing);
             let Ok((outcome, wrong)) = tokio::time::timeout(self.patience(), transaction).await
@@ -288,13 +288,13 @@ impl Writer {
     }
 
     /// The lane's connection, opened where it is not, and what refers to what.
-    async fn ready<'l>(&self, lane: &'l mut Lane) -> Result<(&'l Link, Rc<References>), Fault> {
+    async fn ready(&self, lane: &mut Lane) -> Result<(Rc<Link>, Rc<References>), Fault> {
         if lane.link.as_ref().is_some_and(|link| link.client.is_closed()) {
             lane.link = None;
         }
         let link = match &mut lane.link {
-            Some(link) => &*link,
-            none => none.insert(self.shared.address.connect().await?),
+            Some(link) => link.clone(),
+            none => none.insert(Rc::new(self.shared.address.connect().await?)).clone(),
         };
         let known = self.references.borrow().clone();
         let references = match known {
@@ -343,7 +343,7 @@ async fn transact(
     let outcome = write::execute(session, write).await;
     let outcome = match (outcome, session.finish().await) {
         (Ok(reply), Ok(())) => Ok(reply),
-        (Ok(_), Err(error)) => Err(fault_of(&error)),
+        (Ok(_), Err(trouble)) => Err(trouble.into_fault()),
         (Err(fault), _) => Err(fault),
     };
     match outcome {
@@ -352,11 +352,11 @@ async fn transact(
             session.control("COMMIT").await;
             match session.finish().await {
                 Ok(()) => (Ok(reply), None),
-                Err(error) => {
-                    if error.as_db_error().is_none() {
-                        return (Err(unknown(&told(&error))), Some(Ended::Unknown));
+                Err(trouble) => {
+                    if !trouble.is_refusal() {
+                        return (Err(unknown(&trouble.told())), Some(Ended::Unknown));
                     }
-                    (Err(fault_of(&error)), session.wrong.map(Ended::Wrong))
+                    (Err(trouble.into_fault()), session.wrong.map(Ended::Wrong))
                 }
             }
         }

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod encryption;
 mod group;
 mod operations;
 mod outage;

@@ -101,6 +101,11 @@ impl Project {
         Self::of(&text)
     }
 
+    /// Whether the rows are in a file.
+    pub(crate) fn is_file(&self) -> bool {
+        !self.database.starts_with("postgres://")
+    }
+
     /// Loads the files of a folder into the database.
     #[track_caller]
     pub(crate) fn load(&self, folder: &Path) {

@@ -1,0 +1,223 @@
+//! `mimar copy`: the rows of a project from one database into another.
+//!
+//! Tables come first, rows after them in the order of their keys, a transaction for each hundred thousand, and indexes and
+//! references last. So a copy that was interrupted knows by counting where it has to go on.
+
+use std::hash::{DefaultHasher, Hasher as _};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use operation::{Dialect, Table, Value};
+use schema::{Schema, ddl};
+use store::{Store, StoreFault};
+
+use crate::arguments::Copy;
+use crate::command::serve::differs;
+use crate::data;
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::project::Project;
+use crate::screen::{self, GREEN, styled};
+
+/// Rows that one transaction carries.
+const CHUNK: usize = 100_000;
+
+/// Under which key the target notes that a copy is under way: the fingerprint of its tables.
+const NOTE: &str = "copy";
+
+/// What one table holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sum {
+    rows: u64,
+    /// Of every value of every row, in the order of the key.
+    checksum: u64,
+}
+
+pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
+    let began = Instant::now();
+    let (_, model) = Project::read(&arguments.project)?.valid()?;
+    let schema = Arc::new(schema::derive(&model));
+    let loaded = engine::Loaded::new(Arc::new(model), Arc::clone(&schema));
+    if let Some(path) = arguments.from.file().filter(|path| !path.exists()) {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
+    }
+    let source = arguments.from.open()?;
+    source.know(&schema.tables);
+    if let Some(mismatch) = engine::verify_schema(&source, &schema)? {
+        return Err(differs(&arguments.from, &mismatch));
+    }
+    let target = arguments.to.open()?;
+    target.know(&schema.tables);
+    begin(&target, &schema, &arguments.to)?;
+    let bar = bar(&source, &schema)?;
+    let copied = rows(&source, &target, &schema, &bar)?;
+    bar.finish_and_clear();
+    let sums = verify(&source, &target, &schema, arguments)?;
+    finish(&target, &schema)?;
+    data::note_formulas(&target, &loaded)?;
+    source.close();
+    target.close();
+    let mut total = 0;
+    for (table, sum) in schema.tables.iter().zip(&sums) {
+        total += sum.rows;
+        screen::out(&format!(
+            "{:<24} {:>12}  {:016x}\n",
+            table.entity,
+            screen::count(sum.rows, "row", "rows"),
+            sum.checksum
+        ));
+    }
+    screen::note(&format!(
+        "{}: {} in {} ms ({} now), count and checksum of each table are the same in both",
+        styled(GREEN, "copied"),
+        screen::count(total, "row", "rows"),
+        began.elapsed().as_millis(),
+        screen::count(copied, "row", "rows"),
+    ));
+    Ok(())
+}
+
+/// Makes the tables, unless a copy of the same tables was interrupted here.
+fn begin(target: &Store, schema: &Schema, place: &Place) -> Result<(), Failure> {
+    let fingerprint = schema::fingerprint(schema);
+    let note = target.meta(NOTE)?;
+    if note.as_deref() == Some(&fingerprint) {
+        return Ok(());
+    }
+    if !target.tables()?.is_empty() {
+        return Err(Failure::Occupied { place: place.to_string() });
+    }
+    let tables = match target.dialect() {
+        Dialect::Sqlite => ddl::sqlite(schema),
+        Dialect::Postgres => ddl::postgres_tables(schema),
+    };
+    target.migrate(&tables, &[(NOTE, &fingerprint)])?;
+    Ok(())
+}
+
+/// Makes what stands around the rows, and notes that the copy is whole.
+fn finish(target: &Store, schema: &Schema) -> Result<(), Failure> {
+    let statements = match target.dialect() {
+        Dialect::Sqlite => Vec::new(),
+        Dialect::Postgres => ddl::postgres_around(schema),
+    };
+    target.migrate(&statements, &[(NOTE, "")])?;
+    Ok(())
+}
+
+/// Copies what the target does not have yet; how many rows.
+fn rows(
+    source: &Store,
+    target: &Store,
+    schema: &Schema,
+    bar: &ProgressBar,
+) -> Result<u64, Failure> {
+    let mut there = Vec::with_capacity(schema.tables.len());
+    for table in &schema.tables {
+        let count = target.count(table)?;
+        bar.inc(count);
+        there.push(count);
+    }
+    let (sender, receiver) = sync_channel::<(Arc<Table>, Vec<Value>)>(4_096);
+    std::thread::scope(|scope| {
+        let reading = scope.spawn(move || read(source, schema, &there, &sender));
+        let mut copied = 0;
+        loop {
+            let next = receiver.iter().inspect(|_| bar.inc(1)).map(Ok::<_, StoreFault>);
+            // SQLite looks at references with each load, and they may point forwards: there it is one.
+            let loaded = match target.dialect() {
+                Dialect::Sqlite => target.load(next)?,
+                Dialect::Postgres => target.load(next.take(CHUNK))?,
+            };
+            if loaded.rows == 0 {
+                break;
+            }
+            copied += loaded.rows;
+        }
+        match reading.join() {
+            Ok(outcome) => outcome.map(|()| copied),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Sends every row that is not there, in the order of its key.
+fn read(
+    source: &Store,
+    schema: &Schema,
+    there: &[u64],
+    sender: &SyncSender<(Arc<Table>, Vec<Value>)>,
+) -> Result<(), Failure> {
+    for (table, skip) in schema.tables.iter().zip(there) {
+        let mut passed = 0;
+        source.dump(table, |row| {
+            passed += 1;
+            // The receiver goes when the target fails, which is told there.
+            if passed > *skip && sender.send((Arc::clone(table), row.to_vec())).is_err() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether both hold the same, table by table.
+fn verify(
+    source: &Store,
+    target: &Store,
+    schema: &Schema,
+    arguments: &Copy,
+) -> Result<Vec<Sum>, Failure> {
+    let mut sums = Vec::with_capacity(schema.tables.len());
+    for table in &schema.tables {
+        let (theirs, ours) = (sum(source, table)?, sum(target, table)?);
+        if theirs != ours {
+            return Err(Failure::Unequal {
+                table: table.entity.to_string(),
+                from: arguments.from.to_string(),
+                to: arguments.to.to_string(),
+                rows: (theirs.rows, ours.rows),
+            });
+        }
+        sums.push(ours);
+    }
+    Ok(sums)
+}
+
+fn sum(store: &Store, table: &Table) -> Result<Sum, StoreFault> {
+    let (mut rows, mut hasher) = (0, DefaultHasher::new());
+    let mut text = Vec::new();
+    store.dump(table, |row| {
+        rows += 1;
+        for (column, value) in table.columns.iter().zip(row) {
+            text.clear();
+            column.scalar.print(value, &mut text);
+            // Null and an empty text print alike.
+            hasher.write_u8(u8::from(value.is_null()));
+            hasher.write_usize(text.len());
+            hasher.write(&text);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(Sum { rows, checksum: hasher.finish() })
+}
+
+fn bar(source: &Store, schema: &Schema) -> Result<ProgressBar, Failure> {
+    if !screen::is_interactive() {
+        return Ok(ProgressBar::hidden());
+    }
+    let mut total = 0;
+    for table in &schema.tables {
+        total += source.count(table)?;
+    }
+    let style = ProgressStyle::with_template(
+        "{bar:40} {human_pos} of {human_len} rows  {per_sec}  {eta} left",
+    )
+    .unwrap_or_else(|_| ProgressStyle::default_bar());
+    Ok(ProgressBar::new(total).with_style(style))
+}

@@ -1,0 +1,139 @@
+//! `mimar copy`: from SQLite to PostgreSQL and back, interrupted or not.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::process::{Ended, end, mimar, run};
+
+const MODEL: &str = "
+app Copied {
+  version  1
+  surface  rest
+}
+
+entity Writer {
+  key id: Int = auto
+  name: String(1..80)
+  born: Date?
+}
+
+entity Book {
+  key isbn: String(1..20)
+  title: String(1..200)
+  price: Decimal(10, 2)
+  writer: Writer?
+  sequel: Book?
+  since: Timestamp
+}
+
+entity Line part of Book as lines (0..9) {
+  text: String(1..200)
+}
+";
+
+fn example(name: &str) -> String {
+    format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[track_caller]
+fn well(ended: Ended) -> String {
+    assert_eq!(ended.code, 0, "{}{}", ended.out, ended.err);
+    ended.out
+}
+
+/// What a database holds, as `data dump` writes it.
+fn dumped(project: &str, database: &str, folder: &Path) -> Vec<(String, String)> {
+    let shown = folder.to_str().unwrap();
+    let arguments =
+        ["data", "dump", shown, "--project", project, "--database", database, "--format", "jsonl"];
+    well(run(&arguments));
+    let mut files: Vec<(String, String)> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| {
+            let file = file.unwrap();
+            let name = file.file_name().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(file.path()).unwrap())
+        })
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn chinook_goes_to_postgres_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (project, first, last) = (example("chinook"), at("first.db"), at("last.db"));
+    let data = format!("{project}/data");
+    well(run(&["data", "load", &data, "--project", &project, "--database", &first]));
+    let server = testbed::postgres().database();
+    let there = well(run(&["copy", "--project", &project, "--from", &first, "--to", &server]));
+    let back = format!("sqlite:{last}");
+    let again = well(run(&["copy", "--project", &project, "--from", &server, "--to", &back]));
+    // The table of counts and checksums says the same both ways, and so do the rows.
+    assert_eq!(there, again);
+    assert!(there.contains("Track") && there.contains("3,503 rows"), "{there}");
+    let before = dumped(&project, &first, &folder.path().join("before"));
+    assert_eq!(before, dumped(&project, &server, &folder.path().join("server")));
+    assert_eq!(before, dumped(&project, &last, &folder.path().join("after")));
+    // What was copied is a database like any other: it is served, and its keys are counted on.
+    let full = run(&["copy", "--project", &project, "--from", &first, "--to", &server]);
+    assert_eq!(full.code, 3, "{}", full.err);
+    assert!(full.err.contains("holds tables already"), "{}", full.err);
+}
+
+#[test]
+fn a_copy_that_was_killed_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (project, rows, first) = (at("project"), at("rows"), at("first.db"));
+    fs::create_dir_all(&project).unwrap();
+    fs::create_dir_all(&rows).unwrap();
+    fs::write(format!("{project}/model.mimar"), MODEL).unwrap();
+    let mut books = String::new();
+    let mut lines = String::new();
+    for number in 0..120_000 {
+        // References point forwards, backwards and nowhere; texts need care.
+        let sequel = match number % 3 {
+            0 => format!("\"b{:06}\"", (number + 777) % 120_000),
+            1 => format!("\"b{:06}\"", number / 2),
+            _ => "null".to_owned(),
+        };
+        let writer =
+            if number % 5 == 0 { "null".to_owned() } else { (1 + number % 50).to_string() };
+        books.push_str(&format!(
+            "{{\"isbn\":\"b{number:06}\",\"title\":\"Straße \\\"{number}\\\" é\",\"price\":\"{}.{:02}\",\
+             \"writer\":{writer},\"sequel\":{sequel},\"since\":\"2026-01-02T03:04:05.{:06}Z\"}}\n",
+            number % 1_000,
+            number % 100,
+            number
+        ));
+        if number % 2 == 0 {
+            lines.push_str(&format!("{{\"book\":\"b{number:06}\",\"text\":\"line {number}\"}}\n"));
+        }
+    }
+    let writers: String =
+        (1..=50).map(|id| format!("{{\"id\":{id},\"name\":\"w{id}\",\"born\":null}}\n")).collect();
+    for (name, text) in [("Writer", writers), ("Book", books), ("Line", lines)] {
+        fs::write(format!("{rows}/{name}.jsonl"), text).unwrap();
+    }
+    well(run(&["data", "load", &rows, "--project", &project, "--database", &first]));
+    let server = testbed::postgres().database();
+    let arguments = ["copy", "--project", &project, "--from", &first, "--to", &server];
+    let mut killed = 0;
+    for pause in [300, 900, 1_500] {
+        let mut child = mimar().args(arguments).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        if child.try_wait().unwrap().is_none() {
+            child.kill().unwrap();
+            killed += 1;
+        }
+        child.wait().unwrap();
+    }
+    assert!(killed > 0, "it was done before it could be killed");
+    let last = end(mimar().args(arguments));
+    assert!(last.code == 0 || last.err.contains("holds tables already"), "{}", last.err);
+    let before = dumped(&project, &first, &folder.path().join("before"));
+    assert_eq!(before, dumped(&project, &server, &folder.path().join("after")));
+}

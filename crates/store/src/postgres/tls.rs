@@ -1,0 +1,138 @@
+//! Encryption on the wire: which, and whom to believe.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::StoreFault;
+
+/// What an address says of encryption, taken out of it: the driver knows no verification.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Said {
+    mode: Option<String>,
+    roots: Option<String>,
+}
+
+impl Said {
+    /// Takes `sslmode` and `sslrootcert` out of an address, which may be a URL or pairs of words.
+    pub fn out_of(address: &str) -> (String, Self) {
+        let mut said = Self::default();
+        let mut keep = |pair: &str| match pair.split_once('=') {
+            Some(("sslmode", value)) => {
+                said.mode = Some(value.to_owned());
+                false
+            }
+            Some(("sslrootcert", value)) => {
+                said.roots = Some(value.replace("%2F", "/").replace("%2f", "/"));
+                false
+            }
+            _ => true,
+        };
+        let rest = match address.split_once('?') {
+            Some((place, query)) if address.contains("://") => {
+                let pairs: Vec<&str> = query.split('&').filter(|pair| keep(pair)).collect();
+                if pairs.is_empty() {
+                    place.to_owned()
+                } else {
+                    format!("{place}?{}", pairs.join("&"))
+                }
+            }
+            None if !address.contains("://") => {
+                let pairs: Vec<&str> =
+                    address.split_whitespace().filter(|pair| keep(pair)).collect();
+                pairs.join(" ")
+            }
+            _ => address.to_owned(),
+        };
+        (rest, said)
+    }
+
+    /// Whether and how to encrypt. Nothing said: not on this machine, and always beyond it. A certificate is always
+    /// verified, with its name, whatever the word for encryption.
+    pub fn settle(&self, local: bool) -> Result<(SslMode, Option<MakeRustlsConnect>), StoreFault> {
+        let mode = match self.mode.as_deref() {
+            None if local => SslMode::Disable,
+            None | Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
+            Some("disable") => SslMode::Disable,
+            Some("allow" | "prefer") => SslMode::Prefer,
+            Some(other) => {
+                return Err(StoreFault::Address {
+                    reason: format!(
+                        "`sslmode={other}` is not known; it may be disable, prefer, require or verify-full"
+                    ),
+                });
+            }
+        };
+        let tls = match mode {
+            SslMode::Disable => None,
+            _ => Some(MakeRustlsConnect::new(configuration(self.roots.as_deref())?)),
+        };
+        Ok((mode, tls))
+    }
+}
+
+/// Believes the certificates of a file, or else those that the system believes.
+fn configuration(roots: Option<&str>) -> Result<ClientConfig, StoreFault> {
+    let unusable = |reason: String| StoreFault::Address { reason };
+    let mut store = RootCertStore::empty();
+    match roots {
+        Some(file) => {
+            let cannot =
+                |error: String| unusable(format!("cannot read `sslrootcert={file}`: {error}"));
+            let certificates =
+                CertificateDer::pem_file_iter(file).map_err(|error| cannot(error.to_string()))?;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|error| cannot(error.to_string()))?;
+                store.add(certificate).map_err(|error| cannot(error.to_string()))?;
+            }
+        }
+        None => {
+            // One that cannot be read or understood is one less to believe.
+            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    if store.is_empty() {
+        return Err(unusable(
+            "there is no certificate to verify the server's with; name a file with `sslrootcert`"
+                .to_owned(),
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| unusable(error.to_string()))?;
+    Ok(builder.with_root_certificates(store).with_no_client_auth())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_of_encryption_is_taken_out() {
+        let said = |mode: Option<&str>, roots: Option<&str>| Said {
+            mode: mode.map(str::to_owned),
+            roots: roots.map(str::to_owned),
+        };
+        for (address, rest, expected) in [
+            ("postgres://a@b/c", "postgres://a@b/c", said(None, None)),
+            ("postgres://a@b/c?sslmode=disable", "postgres://a@b/c", said(Some("disable"), None)),
+            (
+                "postgres://a@b/c?options=x&sslmode=require&sslrootcert=%2Fca.pem",
+                "postgres://a@b/c?options=x",
+                said(Some("require"), Some("/ca.pem")),
+            ),
+            ("host=b sslmode=prefer dbname=c", "host=b dbname=c", said(Some("prefer"), None)),
+        ] {
+            assert_eq!(Said::out_of(address), (rest.to_owned(), expected));
+        }
+        assert_eq!(said(None, None).settle(true).unwrap().0, SslMode::Disable);
+        assert_eq!(said(None, None).settle(false).unwrap().0, SslMode::Require);
+        assert!(said(Some("off"), None).settle(true).is_err());
+        assert!(said(None, Some("/nowhere.pem")).settle(false).is_err());
+    }
+}
