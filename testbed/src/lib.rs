@@ -3,6 +3,7 @@
 
 #![expect(clippy::panic, reason = "a test without its service fails, and says why")]
 
+mod pooler;
 mod proxy;
 
 use std::ffi::OsStr;
@@ -13,6 +14,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use pooler::Pooler;
 pub use proxy::{Proxy, Way};
 
 /// A PostgreSQL server.
@@ -115,7 +117,7 @@ impl Postgres {
                 let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 panic!("PostgreSQL is not ready after a minute\n{log}");
             }
-            std::thread::sleep(Duration::from_millis(20));
+            pause();
         }
     }
 
@@ -206,6 +208,10 @@ fn programs() -> PathBuf {
              install postgresql`), or name the folder of its programs in MIMAR_POSTGRES"
         )
     })
+}
+
+fn pause() {
+    std::thread::sleep(Duration::from_millis(20));
 }
 
 fn free_port() -> u16 {

@@ -90,33 +90,34 @@ pub(crate) fn chromium() -> Result<PathBuf, Fault> {
     })
 }
 
-/// PostgreSQL's server, installed from Debian's packages if it is not there. Tests start servers of their own with it.
+/// PostgreSQL's server and PgBouncer, installed from Debian's packages if they are not there. Tests start servers of their own with it.
 ///
 /// # Errors
 /// [`Fault::Missing`] with what to install where this may not do it.
 pub(crate) fn postgres() -> Result<(), Fault> {
-    if env::var_os("MIMAR_POSTGRES").is_some() || has_postgres() {
+    let there = (env::var_os("MIMAR_POSTGRES").is_some() || has_postgres()) && has_pgbouncer();
+    if there {
         return Ok(());
     }
     if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
         return Err(Fault::Missing {
-            what: "PostgreSQL 14 or newer, for the tests of the store".into(),
-            mend: "install it (Debian: `sudo apt-get install postgresql`), or name the folder of its programs in \
-                   MIMAR_POSTGRES"
+            what: "PostgreSQL 14 or newer and PgBouncer, for the tests of the store".into(),
+            mend: "install them (Debian: `sudo apt-get install postgresql pgbouncer`), or name the folder of \
+                   PostgreSQL's programs in MIMAR_POSTGRES"
                 .into(),
         });
     }
     step::run("install: package lists", apt().arg("update"))?;
     step::run(
-        "install: postgresql",
-        apt().args(["install", "-y", "--no-install-recommends", "postgresql"]),
+        "install: postgresql, pgbouncer",
+        apt().args(["install", "-y", "--no-install-recommends", "postgresql", "pgbouncer"]),
     )?;
-    if has_postgres() {
+    if has_postgres() && has_pgbouncer() {
         return Ok(());
     }
     Err(Fault::Missing {
-        what: "PostgreSQL".into(),
-        mend: "its package was installed, yet its program `initdb` is nowhere".into(),
+        what: "PostgreSQL or PgBouncer".into(),
+        mend: "their packages were installed, yet `initdb` or `pgbouncer` is nowhere".into(),
     })
 }
 
@@ -126,6 +127,13 @@ fn has_postgres() -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path: Vec<PathBuf> = env::split_paths(&path).collect();
     of_debian.chain(on_path).any(|folder| folder.join("initdb").is_file())
+}
+
+/// Debian puts it where only the administrator's PATH leads.
+fn has_pgbouncer() -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    folders.into_iter().any(|folder| folder.join("pgbouncer").is_file())
 }
 
 fn apt() -> Command {

@@ -222,6 +222,10 @@ fn headers() -> Value {
             "description": "The next page, if there is one (RFC 8288).",
             "schema": {"type": "string"}
         },
+        "Idempotency-Replayed": {
+            "description": "`true` where the same request was done before, and is answered as it was then.",
+            "schema": {"const": "true"}
+        },
         "Retry-After": {
             "description": "Seconds to wait.",
             "required": true,
@@ -248,6 +252,12 @@ fn shared_parameters() -> Value {
             "description": "Only if it is none of these versions: 304 otherwise (RFC 9110 §13.1.2).",
             "schema": {"type": "string"},
             "example": "\"3\""
+        },
+        "IdempotencyKey": {
+            "name": "Idempotency-Key", "in": "header",
+            "description": "A name of your choice for this request, such as a UUID: sent again within a day, it is done once and answered alike.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-\\[\\]-~]+$"},
+            "example": "8e03978e-40d5-43e8-bc93-6894a57f9324"
         },
         "After": {
             "name": "after", "in": "query",
@@ -288,6 +298,7 @@ fn collection(contract: &Contract, resource: &Resource) -> Map<String, Value> {
     }
     if !resource.create.is_empty() {
         let mut parameters = shape_parameters(resource);
+        parameters.push(shared_parameter("IdempotencyKey"));
         if under_root {
             parameters.push(shared_parameter("IfMatch"));
         }
@@ -300,7 +311,11 @@ fn collection(contract: &Contract, resource: &Resource) -> Map<String, Value> {
             "201",
             json!({
                 "description": "It is stored. Who may not read it is given its key alone.",
-                "headers": {"Location": header("Location"), "ETag": header("ETag")},
+                "headers": {
+                    "Location": header("Location"),
+                    "ETag": header("ETag"),
+                    "Idempotency-Replayed": header("Idempotency-Replayed")
+                },
                 "content": {"application/json": {"schema": schema::reference(&resource.name)}},
                 "links": links(resource, "$response.body#/")
             }),

@@ -33,6 +33,8 @@ pub enum Outcome {
         json: Option<Bytes>,
         /// As in [`Outcome::One`].
         composite: bool,
+        /// Whether it was created before, under the same receipt.
+        replayed: bool,
     },
     /// A root or a part was changed.
     Changed {

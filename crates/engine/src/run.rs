@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use model::EntityId;
-use operation::{Fault, Operation, Scalar, Value};
+use operation::{Fault, Operation, Receipt, Scalar, Value};
 use plan::{Caller, CursorKey, Intent, Reply};
 use store::{Rows, Store, Written};
 use tokio::sync::Notify;
@@ -106,7 +106,7 @@ impl Engine {
         &self.verifier
     }
 
-    /// Carries out an intent for a caller. On SQLite reads run on the calling thread and take as long as the
+    /// Carries out an intent for a caller; with a receipt, a write is done once. On SQLite reads run on the calling thread and take as long as the
     /// database does; writes are queued at once and waited for.
     ///
     /// # Errors
@@ -116,6 +116,7 @@ impl Engine {
         loaded: &Loaded,
         intent: &Intent<'_>,
         caller: &Caller,
+        receipt: Option<Receipt>,
     ) -> Result<Outcome, Fault> {
         let lowered = loaded.plan.lower(intent, caller, microseconds_now())?;
         match lowered.operation {
@@ -127,7 +128,7 @@ impl Engine {
                 answer(loaded, rows, &lowered.reply)
             }
             Operation::Write(write) => {
-                let written = self.store.write(*write).await?;
+                let written = self.store.write(*write, receipt).await?;
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
         }
@@ -201,7 +202,7 @@ fn acknowledge(
     written: Written,
     reply: &Reply,
 ) -> Result<Outcome, Fault> {
-    let Written { key, version, json, part_key } = written;
+    let Written { key, version, json, part_key, replayed } = written;
     match reply {
         Reply::Created { composite } => {
             let (root, part) = match intent {
@@ -218,6 +219,7 @@ fn acknowledge(
                 version,
                 json,
                 composite: *composite,
+                replayed,
             })
         }
         Reply::Changed { composite } => {

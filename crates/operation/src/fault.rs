@@ -26,6 +26,9 @@ pub enum Fault {
     /// The request is fine, the stored data stands against it (a unique value taken, a row still referred to).
     #[error("{} conflict(s)", .0.len())]
     Conflict(Vec<Violation>),
+    /// The key of a [`Receipt`](crate::Receipt) names another request.
+    #[error("the key was used for another request")]
+    KeyReused,
     /// A queue is full; try again after this many seconds.
     #[error("overloaded, retry after {retry_after} s")]
     Overloaded {

@@ -30,7 +30,7 @@ pub use table::{Column, ForeignKey, OnDelete, Table, TableId, Unique};
 pub use value::Value;
 pub use write::{
     Check, Computed, Create, Delete, Edit, Flow, Guard, PartChange, PartRow, PartTarget,
-    Permission, ReferenceRule, SetColumn, Target, Write,
+    Permission, Receipt, ReferenceRule, SetColumn, Target, Write,
 };
 
 /// What a store executes: one read, or one write that is atomic by itself.

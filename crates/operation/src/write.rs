@@ -18,6 +18,17 @@ pub enum Write {
     Delete(Delete),
 }
 
+/// Lets a write be asked for again without being done again: what came of it is kept with it, in its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Names the write: a digest of who asks and of the key that they chose.
+    pub key: [u8; 32],
+    /// A digest of the request, by which another request under the same key is told apart.
+    pub request: [u8; 32],
+    /// The moment of asking, in microseconds since 1970-01-01T00:00:00Z: receipts are not kept for ever.
+    pub now: i64,
+}
+
 /// A decision about a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Guard {

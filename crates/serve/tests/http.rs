@@ -63,6 +63,7 @@ const SHOWN: &[&str] = &[
     "content-type",
     "etag",
     "location",
+    "idempotency-replayed",
     "link",
     "allow",
     "www-authenticate",

@@ -10,6 +10,7 @@ mod form;
 mod nested;
 mod postgres;
 mod read;
+pub(crate) mod receipt;
 mod write;
 
 use operation::{Scalar, Value};

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use operation::{Fault, Read, Table, Value, Write};
+use operation::{Fault, Read, Receipt, Table, Value, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
@@ -101,7 +101,7 @@ impl Postgres {
                 reason,
             };
             let row = client
-                .query_one(
+                .query_typed_one(
                     "SELECT current_setting('server_version_num')::int, \
                      current_setting('server_encoding'), current_schema()",
                     &[],
@@ -166,7 +166,7 @@ impl Postgres {
         outcome.recv().unwrap_or_else(|_| Err(closed()))
     }
 
-    pub(crate) fn enqueue(&self, write: Write) -> Result<Ticket, Fault> {
+    pub(crate) fn enqueue(&self, write: Write, receipt: Option<Receipt>) -> Result<Ticket, Fault> {
         let waiting = &self.shared.waiting;
         if waiting.fetch_add(1, Ordering::AcqRel) >= self.shared.options.queue {
             waiting.fetch_sub(1, Ordering::AcqRel);
@@ -174,7 +174,7 @@ impl Postgres {
             return Err(Fault::Overloaded { retry_after: 1 });
         }
         let (sender, reply) = oneshot::channel();
-        let pending = Pending { write: Box::new(write), reply: sender };
+        let pending = Pending { write: Box::new(write), receipt, reply: sender };
         let entrances = self.entrances.lock();
         if entrances.as_ref().is_none_or(|entrances| entrances.put(pending).is_err()) {
             waiting.fetch_sub(1, Ordering::AcqRel);
@@ -239,7 +239,9 @@ impl Postgres {
                     database: self.shared.address.shown(),
                     reason: told_with_help(&error),
                 })?;
-                client.batch_execute(Address::without_deadline()).await?;
+                if !self.shared.address.pooled {
+                    client.batch_execute(Address::without_deadline()).await?;
+                }
                 action(&mut client).await
             })
         };

@@ -39,4 +39,6 @@ pub struct Written {
     pub json: Option<Bytes>,
     /// The own key of the part that was added or changed, when exactly one was.
     pub part_key: Option<Value>,
+    /// Whether this was done before, and is answered again.
+    pub replayed: bool,
 }

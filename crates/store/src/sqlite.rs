@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
-use operation::{Fault, Read, Table, Value, Write};
+use operation::{Fault, Read, Receipt, Table, Value, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -66,6 +66,7 @@ impl Sqlite {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, StoreFault> {
         connection::assert_version()?;
         let connection = connection::open_writing(path, &options)?;
+        connection.execute_batch(crate::lower::receipt::SQLITE)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),
@@ -91,9 +92,9 @@ impl Sqlite {
         reader::with_reader(&self.shared, |reader| reader.read(&self.shared, read, binds, keep))
     }
 
-    pub(crate) fn enqueue(&self, write: Write) -> Result<Ticket, Fault> {
+    pub(crate) fn enqueue(&self, write: Write, receipt: Option<Receipt>) -> Result<Ticket, Fault> {
         let (sender, reply) = oneshot::channel();
-        let pending = Pending { write: Box::new(write), reply: sender, outcome: None };
+        let pending = Pending { write: Box::new(write), receipt, reply: sender, outcome: None };
         match self.shared.queue.put(pending) {
             Ok(()) => Ok(Ticket { reply }),
             Err(Refused::Full) => {

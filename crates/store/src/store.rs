@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use operation::{Dialect, Fault, Read, Table, Value, Write};
+use operation::{Dialect, Fault, Read, Receipt, Table, Value, Write};
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -105,17 +105,18 @@ impl Store {
     }
 
     /// Queues a write at once, before the future is first polled. The future ends after the commit; dropping it
-    /// does not undo the write.
+    /// does not undo the write. A write with a receipt is done once, however often it is asked for within a day.
     ///
     /// # Errors
     /// Every [`Fault`] but `Unauthenticated`; [`Fault::Overloaded`] where the queue is full.
     pub fn write(
         &self,
         write: Write,
+        receipt: Option<Receipt>,
     ) -> impl Future<Output = Result<Written, Fault>> + Send + use<> {
         let ticket = match self {
-            Self::Sqlite(sqlite) => sqlite.enqueue(write),
-            Self::Postgres(postgres) => postgres.enqueue(write),
+            Self::Sqlite(sqlite) => sqlite.enqueue(write, receipt),
+            Self::Postgres(postgres) => postgres.enqueue(write, receipt),
         };
         async move { ticket?.wait().await }
     }
@@ -125,9 +126,21 @@ impl Store {
     /// # Errors
     /// As [`Store::write`].
     pub fn write_blocking(&self, write: Write) -> Result<Written, Fault> {
+        self.write_once_blocking(write, None)
+    }
+
+    /// The same with a receipt.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub fn write_once_blocking(
+        &self,
+        write: Write,
+        receipt: Option<Receipt>,
+    ) -> Result<Written, Fault> {
         match self {
-            Self::Sqlite(sqlite) => sqlite.enqueue(write)?.wait_blocking(),
-            Self::Postgres(postgres) => postgres.enqueue(write)?.wait_blocking(),
+            Self::Sqlite(sqlite) => sqlite.enqueue(write, receipt)?.wait_blocking(),
+            Self::Postgres(postgres) => postgres.enqueue(write, receipt)?.wait_blocking(),
         }
     }
 

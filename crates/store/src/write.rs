@@ -13,13 +13,14 @@ mod create;
 mod delete;
 mod diagnose;
 mod edit;
+mod receipt;
 mod tables;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Dialect, EvaluationFault, Expression, Fault, FaultCode, Guard, Output, Read, ReadId,
+    Dialect, EvaluationFault, Expression, Fault, FaultCode, Guard, Output, Read, ReadId, Receipt,
     ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write, evaluate,
 };
 
@@ -166,6 +167,8 @@ pub(crate) struct Left {
     pub version: i64,
     pub part_key: Option<Value>,
     pub answer: Answer,
+    /// Whether it was done before, under the same receipt.
+    pub replayed: bool,
 }
 
 /// The answer to a write.
@@ -187,7 +190,7 @@ pub(crate) enum Answer {
 impl Reply {
     /// Writes the answer; `write` is what was asked.
     pub fn render(self, write: &Write) -> Result<Written, Fault> {
-        let Left { key, version, part_key, answer } = match (self, write) {
+        let Left { key, version, part_key, answer, replayed } = match (self, write) {
             (Self::Left(left), _) => left,
             (Self::Created, Write::Create(create)) => {
                 let row = &create.row.values;
@@ -197,7 +200,8 @@ impl Reply {
                 binds.extend_from_slice(&create.binds);
                 binds.push(key.clone());
                 let json = render(&create.answer, row, &binds)?;
-                return Ok(Written { key, version: version_of(table, row), json, part_key: None });
+                let version = version_of(table, row);
+                return Ok(Written { key, version, json, part_key: None, replayed: false });
             }
             (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
         };
@@ -205,7 +209,7 @@ impl Reply {
             Answer::Ready(json) => json,
             Answer::Row { read, row, binds } => render(&read, &row, &binds)?,
         };
-        Ok(Written { key, version, json, part_key })
+        Ok(Written { key, version, json, part_key, replayed })
     }
 }
 
@@ -268,12 +272,25 @@ pub(crate) fn evaluation(fault: EvaluationFault, pointer: &str) -> Fault {
     }
 }
 
-/// Executes one write inside the running transaction. Positions and the root's key are filled in where they are known
-/// before the write.
+/// Executes one write inside the running transaction, unless its receipt says that it was done before. Positions and the
+/// root's key are filled in where they are known before the write.
 pub(crate) async fn execute<D: Database>(
     database: &mut D,
     write: &mut Write,
+    receipt: Option<&Receipt>,
 ) -> Result<Reply, Fault> {
+    let Some(receipt) = receipt else { return execute_anew(database, write).await };
+    if let Some(reply) = receipt::found(database, write, receipt).await? {
+        return Ok(reply);
+    }
+    let reply = execute_anew(database, write).await?;
+    let written = reply.render(write)?;
+    receipt::keep(database, write, receipt, &written).await?;
+    let Written { key, version, json, part_key, replayed } = written;
+    Ok(Reply::Left(Left { key, version, part_key, answer: Answer::Ready(json), replayed }))
+}
+
+async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Result<Reply, Fault> {
     let mut writing = Writing { database };
     match write {
         Write::Create(create) => writing.create(create).await,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use contract::Resource;
@@ -15,8 +15,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use operation::{Fault, FaultCode, Tree, Violation};
+use operation::{Fault, FaultCode, Receipt, Tree, Violation};
 use plan::{Caller, Intent, List, Source};
+use sha2::{Digest as _, Sha256};
 
 use super::problem::Refusal;
 use super::query::{self, Parameters};
@@ -68,6 +69,12 @@ pub(crate) fn refuse(door: &Door, peer: IpAddr, head: &Parts, refusal: &Refusal)
     }
     reply::problem(refusal, &trace_id)
 }
+
+/// Names a request, so that it is done once.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// Says that a request was done before, and is answered as it was then.
+const REPLAYED: http::HeaderName = http::HeaderName::from_static("idempotency-replayed");
 
 /// How long a refused caller may go on sending what nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -183,7 +190,16 @@ impl Exchange<'_> {
     }
 
     async fn run(&self, intent: &Intent<'_>) -> Result<Outcome, Refusal> {
-        let outcome = self.door.engine.run(&self.surface.loaded, intent, self.caller).await;
+        self.run_once(intent, None).await
+    }
+
+    async fn run_once(
+        &self,
+        intent: &Intent<'_>,
+        receipt: Option<Receipt>,
+    ) -> Result<Outcome, Refusal> {
+        let outcome =
+            self.door.engine.run(&self.surface.loaded, intent, self.caller, receipt).await;
         outcome.map_err(Refusal::Fault)
     }
 
@@ -292,15 +308,38 @@ impl Exchange<'_> {
         Ok(expected)
     }
 
-    /// What would be ignored is refused.
-    fn no_idempotency_key(&self) -> Result<(), Refusal> {
-        match self.head.headers.get("idempotency-key") {
-            None => Ok(()),
-            Some(_) => Err(Refusal::Header {
-                name: "Idempotency-Key",
-                detail: "repeated requests are not recognised yet; leave the header out".to_owned(),
-            }),
+    /// By which this request is known if it is sent again, where it says so (draft-ietf-httpapi-idempotency-key-header).
+    /// The key is the caller's own: another's of the same name is another key.
+    fn receipt(&self, verb: Verb, body: &[u8]) -> Result<Option<Receipt>, Refusal> {
+        let mut keys = self.head.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let Some(key) = keys.next() else { return Ok(None) };
+        let refused =
+            |detail: &str| Refusal::Header { name: "Idempotency-Key", detail: detail.to_owned() };
+        if verb != Verb::Post {
+            return Err(refused("is for POST; let a change depend on `If-Match`"));
         }
+        let key = key.as_bytes();
+        let bare = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(key);
+        let plain = bare.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(byte));
+        if keys.next().is_some() || !plain || !(1..=255).contains(&bare.len()) {
+            return Err(refused(
+                "must be one text of 1 to 255 visible ASCII characters, such as a UUID",
+            ));
+        }
+        let Caller { roles, subject, authenticated } = self.caller;
+        let who = format!("{roles:?} {subject:?} {authenticated} ");
+        let target = self.head.uri.path_and_query().map_or("", |target| target.as_str());
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Ok(Some(Receipt {
+            key: Sha256::new().chain_update(who).chain_update(bare).finalize().into(),
+            request: Sha256::new()
+                .chain_update(target)
+                .chain_update(b"\n")
+                .chain_update(body)
+                .finalize()
+                .into(),
+            now: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        }))
     }
 
     async fn delete(&self, place: Place<'_>) -> Result<Reply, Refusal> {
@@ -346,12 +385,12 @@ impl Exchange<'_> {
             let detail = "send the body as it is".to_owned();
             return Err(Refusal::Header { name: "Content-Encoding", detail });
         }
-        self.no_idempotency_key()?;
         let parameters = Parameters::parse(self.head.uri.query())?;
         let shape = parameters.shape()?;
         let expected = self.expected()?;
         // Apart, so that what is held while the write is waited for stays below what an allocator hands out at once.
         let bytes = Box::pin(self.collect(body)).await?;
+        let receipt = self.receipt(verb, &bytes)?;
         let body = parse(&bytes)?;
         let outcome = match (verb, &place) {
             (Verb::Post, Place::Many(resource)) => {
@@ -359,11 +398,13 @@ impl Exchange<'_> {
                     let detail = "nothing new matches a version; leave `If-Match` out".to_owned();
                     return Err(Refusal::Precondition(detail));
                 }
-                self.run(&Intent::Create { entity: resource.entity, body, shape }).await?
+                let create = Intent::Create { entity: resource.entity, body, shape };
+                self.run_once(&create, receipt).await?
             }
             (Verb::Post, Place::Parts(resource, root)) => {
                 let (part, root) = (resource.entity, &key(root)?);
-                self.run(&Intent::CreatePart { part, root, body, expected, shape }).await?
+                let create = Intent::CreatePart { part, root, body, expected, shape };
+                self.run_once(&create, receipt).await?
             }
             (Verb::Patch, Place::One(resource, id)) => {
                 let (entity, key) = (resource.entity, &key(id)?);
@@ -388,7 +429,7 @@ impl Exchange<'_> {
 
     fn written(&self, place: &Place<'_>, outcome: Outcome) -> Result<Reply, Refusal> {
         match outcome {
-            Outcome::Created { key, part_key, version, json, composite } => {
+            Outcome::Created { key, part_key, version, json, composite, replayed } => {
                 let mut location = String::from(self.head.uri.path());
                 location.push('/');
                 text::encode(part_key.as_deref().unwrap_or(&key), &mut location);
@@ -404,6 +445,9 @@ impl Exchange<'_> {
                 reply.headers_mut().insert(ETAG, etag);
                 if let Ok(location) = HeaderValue::try_from(location) {
                     reply.headers_mut().insert(LOCATION, location);
+                }
+                if replayed {
+                    reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
                 }
                 Ok(reply)
             }

@@ -29,7 +29,9 @@ impl Origins {
         response.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
         response.insert(
             ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("ETag, Link, Location, Retry-After, Deprecation, Sunset"),
+            HeaderValue::from_static(
+                "ETag, Link, Location, Retry-After, Deprecation, Sunset, Idempotency-Replayed",
+            ),
         );
     }
 

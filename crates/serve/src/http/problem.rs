@@ -234,6 +234,12 @@ fn of_fault(fault: &Fault) -> Said {
             "Conflict",
             violations.first().map_or_else(String::new, |violation| violation.detail.clone()),
         ),
+        Fault::KeyReused => said(
+            422,
+            "idempotency_key_reused",
+            "The key names another request",
+            "this `Idempotency-Key` was used for another request within the last day; take a new one for each request",
+        ),
         Fault::Overloaded { .. } => {
             said(503, "overloaded", "Overloaded", "too much is asked at once; try again shortly")
         }

@@ -10,6 +10,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt as _, TryStreamExt as _};
 use operation::{Dialect, Scalar, Sql, Table, Value};
 use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
@@ -61,8 +62,8 @@ impl Postgres {
         std::thread::scope(|scope| {
             let reading = scope.spawn(|| {
                 self.blocking(async move |client| {
-                    let none: [&str; 0] = [];
-                    let rows = client.query_raw(&lowered.text, none).await?;
+                    let none: [(&str, Type); 0] = [];
+                    let rows = client.query_typed_raw(&lowered.text, none).await?;
                     let mut rows = pin!(rows);
                     while let Some(row) = rows.try_next().await? {
                         let values = values(&row, &lowered.answer)?;
@@ -90,7 +91,7 @@ impl Postgres {
         let mut sql = Sql::new(Dialect::Postgres);
         sql.push("SELECT count(*) FROM ").ident(&table.name);
         self.blocking(async |client| {
-            let count: i64 = client.query_one(sql.as_str(), &[]).await?.try_get(0)?;
+            let count: i64 = client.query_typed_one(sql.as_str(), &[]).await?.try_get(0)?;
             Ok(u64::try_from(count).unwrap_or(0))
         })
     }
@@ -321,14 +322,14 @@ async fn first_dangling(
     constraint: &str,
 ) -> Result<Option<StoreFault>, Error> {
     let row = client
-        .query_opt(
+        .query_typed_opt(
             "SELECT a.attname, t.relname, k.attname FROM pg_constraint c \
              JOIN pg_class s ON s.oid = c.conrelid JOIN pg_class t ON t.oid = c.confrelid \
              JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum = c.conkey[1] \
              JOIN pg_attribute k ON k.attrelid = t.oid AND k.attnum = c.confkey[1] \
              WHERE c.conname = $1 AND s.relname = $2 \
              AND s.relnamespace = current_schema()::regnamespace",
-            &[&constraint, &name],
+            &[(&constraint, Type::TEXT), (&name, Type::TEXT)],
         )
         .await?;
     let (Some(row), Some(table)) = (row, table) else { return Ok(None) };
@@ -349,7 +350,7 @@ async fn first_dangling(
     sql.push(" AS b ON b.").ident(&to).push(" = a.").ident(&from);
     sql.push(" WHERE a.").ident(&from).push(" IS NOT NULL AND b.").ident(&to);
     sql.push(" IS NULL LIMIT 1");
-    let found = client.query_opt(sql.as_str(), &[]).await?;
+    let found = client.query_typed_opt(sql.as_str(), &[]).await?;
     let Some(found) = found else { return Ok(None) };
     let mut described = Vec::new();
     for (i, at) in table.key.iter().enumerate() {
@@ -374,5 +375,5 @@ async fn count_on(client: &Client, table: &Table) -> Result<(), Error> {
     sql.push("quote_ident(").literal(table.name.as_str()).push("), ");
     sql.literal(column.name.as_str()).push(") AS s, coalesce(max(").ident(&column.name);
     sql.push("), 0) AS m FROM ").ident(&table.name).push(") AS counted");
-    client.query(sql.as_str(), &[]).await.map(drop)
+    client.query_typed(sql.as_str(), &[]).await.map(drop)
 }

@@ -2,6 +2,18 @@ CREATE SCHEMA IF NOT EXISTS mimar;
 COMMENT ON SCHEMA mimar IS 'What Mimar needs beside the tables: functions that its expressions call, and its own notes.';
 CREATE TABLE IF NOT EXISTS mimar.meta (key text PRIMARY KEY, value text NOT NULL);
 
+CREATE TABLE IF NOT EXISTS mimar.receipt (
+  key bytea PRIMARY KEY,
+  request bytea NOT NULL,
+  made bigint NOT NULL,
+  row_key text NOT NULL,
+  part_key text,
+  version bigint NOT NULL,
+  json text
+);
+CREATE INDEX IF NOT EXISTS receipt_made ON mimar.receipt (made);
+COMMENT ON TABLE mimar.receipt IS 'What came of requests with an Idempotency-Key, for a day.';
+
 CREATE OR REPLACE FUNCTION mimar.divide_half_even(over numeric, under numeric) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT (div(over, under) + CASE

@@ -1,5 +1,6 @@
 //! Connections, and what is prepared on them.
 
+use std::borrow::Borrow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use quick_cache::sync::Cache;
 use rustc_hash::FxBuildHasher;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, Error, NoTls};
+use tokio_postgres::{Client, Config, Error, NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{fault_of, gone, told};
@@ -37,6 +38,9 @@ pub(crate) struct Address {
     tls: Option<MakeRustlsConnect>,
     /// What is set on each new connection.
     settings: String,
+    /// Whether a pooler hands each transaction to another connection of the server (PgBouncer's transaction mode): then
+    /// nothing is prepared by name, and nothing is set.
+    pub pooled: bool,
     /// Prepared statements that one connection keeps.
     statements: usize,
     /// When a connection last did not come about, and why; `None` once one has.
@@ -53,7 +57,8 @@ impl Address {
     /// Reads a connection string (`postgres://…` or `host=… dbname=…`).
     pub fn of(url: &str, options: &Options) -> Result<Self, StoreFault> {
         let unusable = |reason: String| StoreFault::Address { reason };
-        let (url, said) = Said::out_of(url);
+        let (url, said) = Said::out_of(url)?;
+        let pooled = said.pooled;
         let mut config: Config = url.parse().map_err(|error: Error| unusable(told(&error)))?;
         if config.get_dbname().is_none() && config.get_user().is_none() {
             return Err(unusable("it names neither a database nor a user".to_owned()));
@@ -77,7 +82,8 @@ impl Address {
              SET standard_conforming_strings = on; SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning",
             deadline * 2
         );
-        Ok(Self { config, tls, settings, statements: options.statements, down: Mutex::new(None) })
+        let statements = options.statements;
+        Ok(Self { config, tls, settings, pooled, statements, down: Mutex::new(None) })
     }
 
     /// The database, for people: without its password.
@@ -105,6 +111,7 @@ impl Address {
         *self.down.lock() = None;
         Ok(Link {
             client,
+            pooled: self.pooled,
             reads: Cache::with(
                 self.statements,
                 self.statements as u64,
@@ -138,7 +145,9 @@ impl Address {
                 client
             }
         };
-        client.batch_execute(&self.settings).await?;
+        if !self.pooled {
+            client.batch_execute(&self.settings).await?;
+        }
         Ok(client)
     }
 
@@ -214,6 +223,7 @@ fn by_socket(config: Config) -> Config {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub client: Client,
+    pooled: bool,
     reads: Cache<ReadId, Arc<Prepared>, quick_cache::UnitWeighter, FxBuildHasher>,
     statements: Cache<Asking, Arc<Ready>>,
 }
@@ -222,13 +232,16 @@ pub(crate) struct Link {
 #[derive(Debug)]
 pub(crate) struct Prepared {
     pub nested: Nested,
-    pub statement: tokio_postgres::Statement,
+    /// `None` where nothing is prepared by name.
+    statement: Option<tokio_postgres::Statement>,
 }
 
 /// A statement of a write, prepared.
 #[derive(Debug)]
 pub(crate) struct Ready {
-    pub statement: tokio_postgres::Statement,
+    /// `None` where nothing is prepared by name.
+    statement: Option<tokio_postgres::Statement>,
+    text: String,
     pub constants: Vec<(usize, Value)>,
     pub parameters: Vec<Parameter>,
     pub answer: Vec<Scalar>,
@@ -253,8 +266,7 @@ impl Link {
             }
         }
         let nested = Nested::of(read, binds)?;
-        let types = types(&nested.statement.parameters);
-        let statement = self.client.prepare_typed(&nested.statement.text, &types).await?;
+        let statement = self.prepare(&nested.statement).await?;
         let prepared = Arc::new(Prepared { nested, statement });
         self.reads.insert(read.id, prepared.clone());
         Ok(prepared)
@@ -273,12 +285,58 @@ impl Link {
             return Ok(ready);
         }
         let lowered = lower()?;
-        let types = types(&lowered.parameters);
-        let statement = self.client.prepare_typed(&lowered.text, &types).await?;
-        let lower::Statement { constants, parameters, answer, .. } = lowered;
-        let ready = Arc::new(Ready { statement, constants, parameters, answer });
+        let statement = self.prepare(&lowered).await?;
+        let lower::Statement { text, constants, parameters, answer } = lowered;
+        let ready = Arc::new(Ready { statement, text, constants, parameters, answer });
         self.statements.insert(asking, ready.clone());
         Ok(ready)
+    }
+
+    async fn prepare(
+        &self,
+        lowered: &lower::Statement,
+    ) -> Result<Option<tokio_postgres::Statement>, Error> {
+        if self.pooled {
+            return Ok(None);
+        }
+        let types: Vec<Type> = lowered.parameters.iter().map(|it| type_of(it.form)).collect();
+        self.client.prepare_typed(&lowered.text, &types).await.map(Some)
+    }
+
+    /// Executes a prepared read.
+    pub async fn ask_prepared(
+        &self,
+        prepared: &Prepared,
+        parameters: Vec<Bound<&Value>>,
+    ) -> Result<RowStream, Error> {
+        self.ask(prepared.statement.as_ref(), &prepared.nested.statement.text, parameters).await
+    }
+
+    /// Executes a prepared statement of a write.
+    pub async fn ask_ready<V: Borrow<Value> + std::fmt::Debug + Sync>(
+        &self,
+        ready: &Ready,
+        parameters: Vec<Bound<V>>,
+    ) -> Result<RowStream, Error> {
+        self.ask(ready.statement.as_ref(), &ready.text, parameters).await
+    }
+
+    async fn ask<V: Borrow<Value> + std::fmt::Debug + Sync>(
+        &self,
+        statement: Option<&tokio_postgres::Statement>,
+        text: &str,
+        parameters: Vec<Bound<V>>,
+    ) -> Result<RowStream, Error> {
+        match statement {
+            Some(statement) => self.client.query_raw(statement, parameters).await,
+            None => {
+                let typed = parameters.into_iter().map(|bound| {
+                    let kind = type_of(bound.form);
+                    (bound, kind)
+                });
+                self.client.query_typed_raw(text, typed).await
+            }
+        }
     }
 
     /// Forgets what is prepared.
@@ -286,10 +344,6 @@ impl Link {
         self.reads.clear();
         self.statements.clear();
     }
-}
-
-fn types(parameters: &[Parameter]) -> Vec<Type> {
-    parameters.iter().map(|parameter| type_of(parameter.form)).collect()
 }
 
 /// Whether the values of a request can stand as the parameters of a statement.

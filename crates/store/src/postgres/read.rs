@@ -34,7 +34,7 @@ impl Link {
                 limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
             }
         };
-        let rows = self.client.query_raw(&prepared.statement, values).await?;
+        let rows = self.ask_prepared(&prepared, values).await?;
         let mut rows = std::pin::pin!(rows);
         let mut out = Vec::with_capacity(256);
         if read.cardinality == Cardinality::One {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use operation::{Ident, OnDelete};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
@@ -22,7 +23,7 @@ const LOCK: i64 = 0x6d69_6d61_7200;
 /// Reads the foreign keys of a database whose columns refer one to one.
 pub(crate) async fn references(client: &Client) -> Result<References, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "SELECT target.relname, source.relname, a.attname, c.confdeltype::text, \
              EXISTS (SELECT 1 FROM pg_attribute v WHERE v.attrelid = source.oid \
                AND v.attname = 'row_version' AND NOT v.attisdropped) \
@@ -61,7 +62,7 @@ pub(crate) async fn prepare(client: &Client) -> Result<(), Error> {
         return Ok(());
     }
     client.batch_execute("BEGIN").await?;
-    client.query("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+    client.query_typed("SELECT pg_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)]).await?;
     client.batch_execute(&wanted).await?;
     set_note(client, VERSION, &version).await?;
     client.batch_execute("COMMIT").await
@@ -94,18 +95,19 @@ fn version(script: &str) -> String {
 }
 
 async fn note(client: &Client, key: &str) -> Result<Option<String>, Error> {
-    let there = client.query_one("SELECT to_regclass('mimar.meta') IS NOT NULL", &[]).await?;
+    let there = client.query_typed_one("SELECT to_regclass('mimar.meta') IS NOT NULL", &[]).await?;
     if !there.try_get::<_, bool>(0)? {
         return Ok(None);
     }
-    let row = client.query_opt("SELECT value FROM mimar.meta WHERE key = $1", &[&key]).await?;
+    let text = "SELECT value FROM mimar.meta WHERE key = $1";
+    let row = client.query_typed_opt(text, &[(&key, Type::TEXT)]).await?;
     row.map(|row| row.try_get(0)).transpose()
 }
 
 async fn set_note(client: &Client, key: &str, value: &str) -> Result<(), Error> {
     let text = "INSERT INTO mimar.meta (key, value) VALUES ($1, $2) \
                 ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    client.execute(text, &[&key, &value]).await.map(drop)
+    client.execute_typed(text, &[(&key, Type::TEXT), (&value, Type::TEXT)]).await.map(drop)
 }
 
 impl Postgres {
@@ -143,11 +145,11 @@ impl Postgres {
     pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
         self.blocking(async |client| {
             let mut found = Vec::new();
-            for row in client.query(TABLES, &[]).await? {
+            for row in client.query_typed(TABLES, &[]).await? {
                 let name: String = row.try_get(0)?;
                 found.push((name.clone(), definition(client, &name).await?));
             }
-            for row in client.query(INDEXES, &[]).await? {
+            for row in client.query_typed(INDEXES, &[]).await? {
                 found.push((row.try_get(0)?, row.try_get(1)?));
             }
             Ok(found)
@@ -193,7 +195,7 @@ async fn definition(client: &Client, table: &str) -> Result<String, Error> {
     let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     let mut lines = Vec::new();
     let mut counted = false;
-    for row in client.query(COLUMNS, &[&table]).await? {
+    for row in client.query_typed(COLUMNS, &[(&table, Type::TEXT)]).await? {
         let name: String = row.try_get(0)?;
         let kind: String = row.try_get(1)?;
         let (required, identity): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
@@ -226,7 +228,7 @@ async fn definition(client: &Client, table: &str) -> Result<String, Error> {
     }
     if !counted {
         let mut key = Vec::new();
-        for row in client.query(KEY, &[&table]).await? {
+        for row in client.query_typed(KEY, &[(&table, Type::TEXT)]).await? {
             key.push(quote(row.try_get(0)?));
         }
         lines.push(format!("PRIMARY KEY ({})", key.join(", ")));

@@ -170,8 +170,11 @@ impl<'s> Session<'s> {
             .map(|Bound { value, form }| Bound { value: value.clone(), form })
             .collect();
         let link = self.link.clone();
-        let sent =
-            async move { link.client.execute_raw(&ready.statement, parameters).await.map(drop) };
+        let sent = async move {
+            let mut rows = std::pin::pin!(link.ask_ready(&ready, parameters).await?);
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        };
         self.send(Box::pin(sent)).await;
         Ok(())
     }
@@ -191,7 +194,7 @@ impl<'s> Session<'s> {
     async fn query(&self, ready: &Ready, values: &[&Value]) -> Result<Vec<Vec<Value>>, Trouble> {
         let get = |at| values.get(at).copied();
         let parameters = bound(&ready.parameters, &ready.constants, get)?;
-        let rows = self.link.client.query_raw(&ready.statement, parameters).await?;
+        let rows = self.link.ask_ready(ready, parameters).await?;
         let mut rows = std::pin::pin!(rows);
         let mut found = Vec::new();
         while let Some(row) = rows.try_next().await? {

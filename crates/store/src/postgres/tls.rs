@@ -10,17 +10,19 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::StoreFault;
 
-/// What an address says of encryption, taken out of it: the driver knows no verification.
+/// What an address says that the driver does not know, taken out of it: of encryption, and of a pooler.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Said {
+    /// `pgbouncer=true`: behind it is a pooler in transaction mode.
+    pub pooled: bool,
     mode: Option<String>,
     roots: Option<String>,
 }
 
 impl Said {
-    /// Takes `sslmode` and `sslrootcert` out of an address, which may be a URL or pairs of words.
-    pub fn out_of(address: &str) -> (String, Self) {
-        let mut said = Self::default();
+    /// Takes `sslmode`, `sslrootcert` and `pgbouncer` out of an address, which may be a URL or pairs of words.
+    pub fn out_of(address: &str) -> Result<(String, Self), StoreFault> {
+        let (mut said, mut pooler) = (Self::default(), None);
         let mut keep = |pair: &str| match pair.split_once('=') {
             Some(("sslmode", value)) => {
                 said.mode = Some(value.to_owned());
@@ -28,6 +30,10 @@ impl Said {
             }
             Some(("sslrootcert", value)) => {
                 said.roots = Some(value.replace("%2F", "/").replace("%2f", "/"));
+                false
+            }
+            Some(("pgbouncer", value)) => {
+                pooler = Some(value.to_owned());
                 false
             }
             _ => true,
@@ -48,7 +54,16 @@ impl Said {
             }
             _ => address.to_owned(),
         };
-        (rest, said)
+        said.pooled = match pooler.as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                return Err(StoreFault::Address {
+                    reason: format!("`pgbouncer={other}` is not known; it may be true or false"),
+                });
+            }
+        };
+        Ok((rest, said))
     }
 
     /// Whether and how to encrypt. Nothing said: not on this machine, and always beyond it. A certificate is always
@@ -115,6 +130,7 @@ mod tests {
     #[test]
     fn what_is_said_of_encryption_is_taken_out() {
         let said = |mode: Option<&str>, roots: Option<&str>| Said {
+            pooled: false,
             mode: mode.map(str::to_owned),
             roots: roots.map(str::to_owned),
         };
@@ -128,8 +144,14 @@ mod tests {
             ),
             ("host=b sslmode=prefer dbname=c", "host=b dbname=c", said(Some("prefer"), None)),
         ] {
-            assert_eq!(Said::out_of(address), (rest.to_owned(), expected));
+            assert_eq!(Said::out_of(address), Ok((rest.to_owned(), expected)));
         }
+        let pooled = Said { pooled: true, ..Said::default() };
+        assert_eq!(
+            Said::out_of("postgres://a/b?pgbouncer=true"),
+            Ok(("postgres://a/b".to_owned(), pooled))
+        );
+        assert!(Said::out_of("postgres://a/b?pgbouncer=session").is_err());
         assert_eq!(said(None, None).settle(true).unwrap().0, SslMode::Disable);
         assert_eq!(said(None, None).settle(false).unwrap().0, SslMode::Require);
         assert!(said(Some("off"), None).settle(true).is_err());

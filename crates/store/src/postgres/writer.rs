@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use operation::{Fault, Write};
+use operation::{Fault, Receipt, Write};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -37,6 +37,8 @@ const TRIES: u32 = 8;
 pub(crate) struct Pending {
     /// The write; whoever asked gets it back, since the answer may be made of it.
     pub write: Box<Write>,
+    /// By which it is known if it is asked for again.
+    pub receipt: Option<Receipt>,
     /// Told after the commit.
     pub reply: tokio::sync::oneshot::Sender<Done>,
 }
@@ -204,9 +206,9 @@ impl Writer {
         steering.control("BEGIN").await;
         let writes = batch.iter_mut().map(|pending| {
             let mut session = Session::new(&self.shared, references, link.clone(), true);
-            let write = &mut *pending.write;
+            let Pending { write, receipt, .. } = pending;
             async move {
-                let outcome = write::execute(&mut session, write).await;
+                let outcome = write::execute(&mut session, write, receipt.as_ref()).await;
                 (session, outcome)
             }
         });
@@ -254,7 +256,8 @@ impl Writer {
             };
             let mut session = Session::new(&self.shared, &references, link.clone(), false);
             let committing = Cell::new(false);
-            let transaction = transact(&mut session, &mut pending.write, &committing);
+            let Pending { write, receipt, .. } = &mut pending;
+            let transaction = transact(&mut session, write, receipt.as_ref(), &committing);
             let Ok((outcome, wrong)) = tokio::time::timeout(self.patience(), transaction).await
             else {
                 drop(session);
@@ -309,7 +312,7 @@ impl Writer {
         Ok((link, references))
     }
 
-    fn answer(&self, Pending { write, reply }: Pending, outcome: Result<Reply, Fault>) {
+    fn answer(&self, Pending { write, reply, .. }: Pending, outcome: Result<Reply, Fault>) {
         let counts = &self.shared.counts;
         let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
         count.fetch_add(1, Ordering::Relaxed);
@@ -337,10 +340,11 @@ enum Ended {
 async fn transact(
     session: &mut Session<'_>,
     write: &mut Write,
+    receipt: Option<&Receipt>,
     committing: &Cell<bool>,
 ) -> (Result<Reply, Fault>, Option<Ended>) {
     session.control("BEGIN").await;
-    let outcome = write::execute(session, write).await;
+    let outcome = write::execute(session, write, receipt).await;
     let outcome = match (outcome, session.finish().await) {
         (Ok(reply), Ok(())) => Ok(reply),
         (Ok(_), Err(trouble)) => Err(trouble.into_fault()),

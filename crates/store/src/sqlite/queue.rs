@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
-use operation::{Fault, Write};
+use operation::{Fault, Receipt, Write};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
@@ -32,6 +32,8 @@ pub(crate) enum Job {
 pub(crate) struct Pending {
     /// The write; whoever asked gets it back, since the answer may be made of it.
     pub write: Box<Write>,
+    /// By which it is known if it is asked for again.
+    pub receipt: Option<Receipt>,
     /// Told after the commit.
     pub reply: oneshot::Sender<Done>,
     /// `None` until it is known.

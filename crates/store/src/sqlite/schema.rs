@@ -89,7 +89,7 @@ impl Sqlite {
     pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
         with_connection(&self.shared, |connection| {
             let mut statement = connection.prepare(
-                "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> 'mimar_meta' \
+                "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'mimar\\_%' ESCAPE '\\' \
                  AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
             )?;
             let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use operation::{Fault, Read, Scalar, Table, Value, Write};
+use operation::{Fault, Read, Receipt, Scalar, Table, Value, Write};
 use rusqlite::{Connection, Result as Sqlite, Statement};
 use rustc_hash::FxHashMap;
 
@@ -121,8 +121,12 @@ impl<'c> Session<'c> {
 
     /// Executes one write inside the running transaction. Positions and the root's key are filled in where they are
     /// known before the write.
-    pub fn execute(&mut self, write: &mut Write) -> Result<Reply, Fault> {
-        at_once(write::execute(self, write))
+    pub fn execute(
+        &mut self,
+        write: &mut Write,
+        receipt: Option<&Receipt>,
+    ) -> Result<Reply, Fault> {
+        at_once(write::execute(self, write, receipt))
     }
 
     /// Whether a write changes the database by one statement, and nothing of it can fail after that.

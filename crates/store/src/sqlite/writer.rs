@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use operation::{Fault, Write};
+use operation::{Fault, Receipt, Write};
 use rusqlite::{Connection, ErrorCode};
 
 use super::checkpoint::Checkpoints;
@@ -131,7 +131,7 @@ impl Writer<'_> {
         }
         self.commit(batch);
         let counts = &self.shared.counts;
-        for Pending { write, reply, outcome } in batch.drain(..) {
+        for Pending { write, reply, outcome, .. } in batch.drain(..) {
             let outcome = outcome.unwrap_or_else(|| Err(lost()));
             let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
             count.fetch_add(1, Ordering::Relaxed);
@@ -183,7 +183,8 @@ impl Writer<'_> {
             if batch[at].outcome.is_some() {
                 continue;
             }
-            let outcome = self.isolated(&mut batch[at].write);
+            let Pending { write, receipt, .. } = &mut batch[at];
+            let outcome = self.isolated(write, receipt.as_ref());
             if self.session.transaction_is_gone() {
                 for pending in batch.iter_mut().filter(|p| matches!(p.outcome, Some(Ok(_)))) {
                     pending.outcome = None;
@@ -220,15 +221,15 @@ impl Writer<'_> {
     }
 
     /// Executes one write so that its failure, even a panic, leaves nothing behind.
-    fn isolated(&mut self, write: &mut Write) -> Result<Reply, Fault> {
+    fn isolated(&mut self, write: &mut Write, receipt: Option<&Receipt>) -> Result<Reply, Fault> {
         self.started.store(0, Ordering::Relaxed);
         let touched = self.session.touched.len();
         // One statement that fails has done nothing; only of several may some have been done.
-        let saved = !Session::is_one_statement(write);
+        let saved = receipt.is_some() || !Session::is_one_statement(write);
         if saved {
             self.session.save().map_err(|error| fault_of(&error))?;
         }
-        let executed = catch_unwind(AssertUnwindSafe(|| self.session.execute(write)));
+        let executed = catch_unwind(AssertUnwindSafe(|| self.session.execute(write, receipt)));
         let panicked = executed.is_err();
         let outcome =
             executed.unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));

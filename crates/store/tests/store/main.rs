@@ -12,6 +12,8 @@ mod encryption;
 mod group;
 mod operations;
 mod outage;
+mod pooled;
+mod receipts;
 mod schema;
 mod shop;
 mod writes;

@@ -121,6 +121,23 @@ fn a_commit_that_is_cut_off_is_unknown_and_never_done_twice() {
     assert!(reason.contains("unknown"), "{reason}");
     proxy.set(Way::Open);
     assert_eq!(version(), stood + 1);
+    // Under a receipt, asking again settles it: what stands is told, and what does not is done, once.
+    for way in [Way::CutBehind(b"COMMIT"), Way::CutBefore(b"COMMIT")] {
+        let before = count();
+        let receipt = operation::Receipt {
+            key: [u8::from(way == Way::CutBehind(b"COMMIT")); 32],
+            request: [0; 32],
+            now: 0,
+        };
+        let order = || shop.new_order(1, vec![Shop::line("pen", 1, 150)]);
+        proxy.set(way);
+        let reason = unavailable(shop.store.write_once_blocking(order(), Some(receipt)));
+        assert!(reason.contains("unknown"), "{reason}");
+        proxy.set(Way::Open);
+        let settled = shop.store.write_once_blocking(order(), Some(receipt)).unwrap();
+        assert_eq!(settled.replayed, way == Way::CutBehind(b"COMMIT"));
+        assert_eq!(count(), before + 1);
+    }
     // Lost before the commit was sent, nothing is unknown: it is tried again, and here in vain.
     proxy.set(Way::CutBefore(b"UPDATE"));
     works_again_or_refuses(&shop, &proxy, rename("Eva"));

@@ -1,0 +1,122 @@
+//! Writes that are asked for again: done once, answered alike.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use operation::{Fault, PartChange, ReadId, Receipt, Scalar, Table, Value, Write};
+
+use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Reply};
+use crate::Written;
+use crate::lower::{ill_formed, receipt};
+
+/// How long a receipt is kept, in microseconds: a day.
+const KEPT: i64 = 24 * 3_600 * 1_000_000;
+
+/// Which of the statements of receipts.
+fn asked(kind: Kind) -> Asked {
+    static TARGET: OnceLock<ReadId> = OnceLock::new();
+    let target = *TARGET.get_or_init(ReadId::fresh);
+    Asked::Kept(Key { target, place: 0, kind, columns: 0, binds: 0 })
+}
+
+/// What came of the write when it was first asked for; `None` if this is the first time.
+pub(super) async fn found<D: Database>(
+    database: &mut D,
+    write: &Write,
+    Receipt { key, request, .. }: &Receipt,
+) -> Result<Option<Reply>, Fault> {
+    let key = Value::Bytes((*key).into());
+    let rows =
+        database.run(asked(Kind::Select), || Ok(receipt::find(D::DIALECT)), [&key].into_iter());
+    let Some(row) = rows.await.map_err(Failure::into_fault)?.pop() else { return Ok(None) };
+    let [Value::Bytes(known), Value::Text(row_key), part_key, Value::Int(version), json] = &*row
+    else {
+        return Err(ill_formed("a receipt of another form"));
+    };
+    if **known != *request {
+        return Err(Fault::KeyReused);
+    }
+    let (root, part) = tables(write);
+    let part_key = match (part, part_key) {
+        (Some(part), Value::Text(text)) => Some(own_key(part, text)?),
+        _ => None,
+    };
+    let json = match json {
+        Value::Text(json) => Some(Bytes::copy_from_slice(json.as_bytes())),
+        _ => None,
+    };
+    Ok(Some(Reply::Left(Left {
+        key: own_key(root, row_key)?,
+        version: *version,
+        part_key,
+        answer: Answer::Ready(json),
+        replayed: true,
+    })))
+}
+
+/// Keeps what came of a write, and forgets what is old.
+pub(super) async fn keep<D: Database>(
+    database: &mut D,
+    write: &Write,
+    Receipt { key, request, now }: &Receipt,
+    written: &Written,
+) -> Result<(), Fault> {
+    let (root, part) = tables(write);
+    let json = match &written.json {
+        Some(json) => Value::text(String::from_utf8_lossy(json)),
+        None => Value::Null,
+    };
+    let values = [
+        Value::Bytes((*key).into()),
+        Value::Bytes((*request).into()),
+        Value::Int(*now),
+        text(root, &written.key),
+        part.zip(written.part_key.as_ref()).map_or(Value::Null, |(part, key)| text(part, key)),
+        Value::Int(written.version),
+        json,
+    ];
+    let old = Value::Int(now.saturating_sub(KEPT));
+    let forget = || Ok(receipt::forget(D::DIALECT));
+    database.run(asked(Kind::Delete), forget, [&old].into_iter()).await.map_err(told)?;
+    let keep = || Ok(receipt::keep(D::DIALECT));
+    database.run(asked(Kind::Insert), keep, values.iter()).await.map_err(told)?;
+    database.settle().await.map_err(told)
+}
+
+/// A constraint can stand against a receipt only where the same is asked for at the same time: then one of them is
+/// tried again, and finds the other's.
+fn told(failure: Failure) -> Fault {
+    match failure {
+        Failure::Constraint(reason) => Fault::Internal(reason),
+        Failure::Fault(fault) => fault,
+    }
+}
+
+/// The table of the root, and that of the part that is added.
+fn tables(write: &Write) -> (&Table, Option<&Table>) {
+    match write {
+        Write::Create(create) => (&create.target.table, None),
+        Write::Delete(delete) => (&delete.target.table, None),
+        Write::Edit(edit) => {
+            let part = match edit.parts.as_slice() {
+                [(at, PartChange::Add(_) | PartChange::Set { .. })] => edit.target.parts.get(*at),
+                _ => None,
+            };
+            (&edit.target.table, part.map(|part| &*part.table))
+        }
+    }
+}
+
+fn scalar(table: &Table) -> Scalar {
+    table.columns.get(table.own_key()).map_or(Scalar::Text, |column| column.scalar)
+}
+
+fn text(table: &Table, key: &Value) -> Value {
+    let mut text = Vec::new();
+    scalar(table).print(key, &mut text);
+    Value::text(String::from_utf8_lossy(&text))
+}
+
+fn own_key(table: &Table, text: &str) -> Result<Value, Fault> {
+    scalar(table).parse(text).map_err(|_| ill_formed("the key of a receipt"))
+}
