@@ -1,4 +1,4 @@
-//! PostgreSQL: pipelined connections, one for each processor for reads and a few for the writer.
+//! PostgreSQL: pipelined connections, two for each processor for reads and a few for the writer.
 
 mod bulk;
 pub(crate) mod fault;
@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use operation::{Fault, Read, Receipt, Table, Value, Write};
+use operation::{Cardinality, Fault, Read, Receipt, Table, Value, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
@@ -24,11 +24,15 @@ use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
 use fault::{fault_of, gone, is_stale, told};
-use link::{Address, Links, Trouble};
+use link::{Address, Lane, Links, Trouble};
 use writer::{Entrances, Pending};
 
 /// How much longer than the database may work an answer is waited for: one that does not come is lost on the way.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Pairs of connections that read, at most: pipelined they carry far more than one request each, and a server has a
+/// hundred unless told otherwise.
+const MOST_READING: usize = 8;
 
 /// A PostgreSQL database.
 #[derive(Debug)]
@@ -84,7 +88,7 @@ impl Postgres {
         let writer::Started { thread: writer, entrances, runtime } = writer::start(shared.clone())?;
         let store = Self {
             shared,
-            links: Links::new(processors),
+            links: Links::new(processors.min(MOST_READING)),
             entrances: Mutex::new(Some(entrances)),
             writer: Mutex::new(Some(writer)),
             runtime,
@@ -127,10 +131,15 @@ impl Postgres {
     pub(crate) async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
         let patience = self.shared.options.deadline + PATIENCE;
+        let lane = match read.cardinality {
+            Cardinality::One => Lane::Quick,
+            Cardinality::Page { .. } | Cardinality::Bounded(_) => Lane::Slow,
+        };
         let mut tries = 0;
         loop {
             tries += 1;
-            let link = self.links.get(&self.shared.address, self.shared.generation()).await?;
+            let (address, generation) = (&self.shared.address, self.shared.generation());
+            let link = self.links.get(lane, address, generation).await?;
             match tokio::time::timeout(patience, link.read(read, binds)).await {
                 Ok(Ok(rows)) => return Ok(rows),
                 Ok(Err(Trouble::Database(error))) if tries == 1 && is_stale(&error) => {
@@ -188,7 +197,8 @@ impl Postgres {
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Fault> {
-        let link = self.links.get(&self.shared.address, self.shared.generation()).await?;
+        let (address, generation) = (&self.shared.address, self.shared.generation());
+        let link = self.links.get(Lane::Quick, address, generation).await?;
         let asked = link.client.simple_query("SELECT 1");
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(_)) => Ok(()),

@@ -416,10 +416,19 @@ impl Trouble {
     }
 }
 
-/// The connections that answer reads: one for each processor, opened when first needed.
+/// The connections that answer reads: for each processor one for every lane, opened when first needed.
 #[derive(Debug)]
 pub(crate) struct Links {
-    places: Vec<Place>,
+    places: Vec<[Place; 2]>,
+}
+
+/// What is pipelined behind what: a statement that takes long holds up those behind it on its connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// One row by its key: never long.
+    Quick,
+    /// Anything else.
+    Slow,
 }
 
 #[derive(Debug, Default)]
@@ -433,13 +442,22 @@ struct Place {
 
 impl Links {
     pub fn new(count: usize) -> Self {
-        Self { places: (0..count.max(1)).map(|_| Place::default()).collect() }
+        Self { places: (0..count.max(1)).map(|_| Default::default()).collect() }
     }
 
-    /// The connection of this thread.
-    pub async fn get(&self, address: &Address, generation: u64) -> Result<Arc<Link>, Fault> {
-        let place = self.places.get(own_number() % self.places.len());
-        let place = place.ok_or_else(|| gone("there is no connection"))?;
+    /// This thread's connection in a lane.
+    pub async fn get(
+        &self,
+        lane: Lane,
+        address: &Address,
+        generation: u64,
+    ) -> Result<Arc<Link>, Fault> {
+        let places = self.places.get(own_number() % self.places.len());
+        let [quick, slow] = places.ok_or_else(|| gone("there is no connection"))?;
+        let place = match lane {
+            Lane::Quick => quick,
+            Lane::Slow => slow,
+        };
         if let Some(link) = place.open() {
             if place.generation.swap(generation, Ordering::AcqRel) != generation {
                 link.forget();
@@ -458,7 +476,7 @@ impl Links {
 
     /// Lets go of a connection that no longer answers.
     pub fn drop_link(&self, link: &Arc<Link>) {
-        for place in &self.places {
+        for place in self.places.iter().flatten() {
             let mut known = place.link.lock();
             if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
                 *known = None;
@@ -468,7 +486,7 @@ impl Links {
 
     /// Lets go of all.
     pub fn close(&self) {
-        for place in &self.places {
+        for place in self.places.iter().flatten() {
             *place.link.lock() = None;
         }
     }

@@ -170,3 +170,34 @@ fn a_server_that_restarts_is_found_again() {
         works_again(&shop);
     }
 }
+
+#[test]
+fn a_list_that_waits_holds_up_no_row_by_key() {
+    let server = testbed::postgres();
+    let url = server.database();
+    let store = Store::connect(&url, Options::default()).unwrap();
+    let ddl: Vec<String> = POSTGRES.iter().map(|text| (*text).to_owned()).collect();
+    store.execute_schema(&ddl).unwrap();
+    let shop = Shop::around(tempfile::tempdir().unwrap(), store);
+    shop.write(shop.new_customer("Ann", "ann@example.org", true)).unwrap();
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let slowly = Duration::from_secs(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let lock =
+                "BEGIN; LOCK TABLE \"order\" IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(2); COMMIT";
+            server.psql(name, lock);
+        });
+        std::thread::sleep(Duration::from_millis(500));
+        scope.spawn(|| {
+            let began = Instant::now();
+            let binds = [Value::Int(1), Value::Int(10)];
+            shop.store.read_blocking(&shop.read_orders, &binds).unwrap();
+            assert!(began.elapsed() > slowly / 2, "the list did not wait");
+        });
+        std::thread::sleep(Duration::from_millis(100));
+        let began = Instant::now();
+        assert!(shop.one(&shop.read_customer, Value::Int(1)).is_some());
+        assert!(began.elapsed() < slowly / 4, "{:?}", began.elapsed());
+    });
+}
