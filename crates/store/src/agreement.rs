@@ -456,7 +456,7 @@ impl Beside {
             .enable_all()
             .build()
             .unwrap();
-        let link = runtime.block_on(Address::of(&url, &options).unwrap().connect()).unwrap();
+        let link = runtime.block_on(Address::of(&url, &options).unwrap().connect(0)).unwrap();
         for (table, key) in [(&root, "id"), (&part, "root, position")] {
             let columns = table.columns.iter().map(|column| {
                 let size =

@@ -245,7 +245,7 @@ impl Postgres {
         let work = || {
             runtime.block_on(async {
                 let client = self.shared.address.connect_bare().await;
-                let mut client = client.map_err(|error| StoreFault::CannotConnect {
+                let (mut client, _) = client.map_err(|error| StoreFault::CannotConnect {
                     database: self.shared.address.shown(),
                     reason: told_with_help(&error),
                 })?;

@@ -254,6 +254,29 @@ impl Store {
         }
     }
 
+    /// The greatest number that the database has given out for a table's key, whether its row is still there or not; 0
+    /// where it has given out none, or counts none.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn counted(&self, table: &Table) -> Result<i64, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.counted(table),
+            Self::Postgres(postgres) => postgres.counted(table),
+        }
+    }
+
+    /// Lets the database count a table's key from behind a number; never backwards.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`], [`StoreFault::Schema`].
+    pub fn count_from(&self, table: &Table, number: i64) -> Result<(), StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.count_from(table, number),
+            Self::Postgres(postgres) => postgres.count_from(table, number),
+        }
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

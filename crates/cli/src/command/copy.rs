@@ -57,6 +57,10 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     let copied = rows(&source, &target, &schema, &bar)?;
     bar.finish_and_clear();
     let sums = verify(&source, &target, &schema, arguments)?;
+    for table in &schema.tables {
+        // Numbers that were given out stay given out, though their rows be gone.
+        target.count_from(table, source.counted(table)?)?;
+    }
     finish(&target, &schema)?;
     data::note_formulas(&target, &loaded)?;
     source.close();
@@ -124,6 +128,8 @@ fn rows(
     }
     let (sender, receiver) = sync_channel::<(Arc<Table>, Vec<Value>)>(4_096);
     std::thread::scope(|scope| {
+        // Owned here, so that it goes when the target fails, and with it the reason to send more.
+        let receiver = receiver;
         let reading = scope.spawn(move || read(source, schema, &there, &sender));
         let mut copied = 0;
         loop {

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use testbed::{Proxy, Way};
+
 use crate::process::{Ended, end, mimar, run};
 
 const MODEL: &str = "
@@ -67,12 +69,27 @@ fn chinook_goes_to_postgres_and_back() {
     let (project, first, last) = (example("chinook"), at("first.db"), at("last.db"));
     let data = format!("{project}/data");
     well(run(&["data", "load", &data, "--project", &project, "--database", &first]));
+    // A customer's number is never given out again, also where its row is long gone.
+    let counted = |file: &str| -> i64 {
+        let database = rusqlite::Connection::open(file).unwrap();
+        let seq = "SELECT seq FROM sqlite_sequence WHERE name = 'customer'";
+        database.query_row(seq, [], |row| row.get(0)).unwrap()
+    };
+    rusqlite::Connection::open(&first)
+        .unwrap()
+        .execute("UPDATE sqlite_sequence SET seq = 1000 WHERE name = 'customer'", [])
+        .unwrap();
     let server = testbed::postgres().database();
     let there = well(run(&["copy", "--project", &project, "--from", &first, "--to", &server]));
     let back = format!("sqlite:{last}");
     let again = well(run(&["copy", "--project", &project, "--from", &server, "--to", &back]));
     // The table of counts and checksums says the same both ways, and so do the rows.
     assert_eq!(there, again);
+    assert_eq!((counted(&first), counted(&last)), (1_000, 1_000));
+    let (_, name) = server.rsplit_once('/').unwrap();
+    let next =
+        testbed::postgres().psql(name, "SELECT nextval(pg_get_serial_sequence('customer', 'id'))");
+    assert_eq!(next.trim(), "1001");
     assert!(there.contains("Track") && there.contains("3,503 rows"), "{there}");
     let before = dumped(&project, &first, &folder.path().join("before"));
     assert_eq!(before, dumped(&project, &server, &folder.path().join("server")));
@@ -121,6 +138,13 @@ fn a_copy_that_was_killed_goes_on() {
     well(run(&["data", "load", &rows, "--project", &project, "--database", &first]));
     let server = testbed::postgres().database();
     let arguments = ["copy", "--project", &project, "--from", &first, "--to", &server];
+    // A target that fails ends the copy, however many rows are left.
+    let proxy = Proxy::to(testbed::postgres().port());
+    let port = |port: u16| format!(":{port}/");
+    let through = server.replace(&port(testbed::postgres().port()), &port(proxy.port()));
+    proxy.set(Way::CutBefore(b"PGCOPY"));
+    let cut = run(&["copy", "--project", &project, "--from", &first, "--to", &through]);
+    assert_eq!(cut.code, 3, "{}{}", cut.out, cut.err);
     let mut killed = 0;
     for pause in [300, 900, 1_500] {
         let mut child = mimar().args(arguments).spawn().unwrap();

@@ -28,13 +28,15 @@ fn table(sql: &mut Sql) {
     });
 }
 
-/// `SELECT` of the receipt whose key is the one bind: request, key of the root, key of the part, version, JSON.
+/// `SELECT` of the receipt whose key is the first bind, unless it was made before the second: request, key of the root, key of the part, version, JSON.
 pub(crate) fn find(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 1, &[]);
+    let mut lowering = Lowering::new(dialect, 2, &[]);
     lowering.sql.push("SELECT request, row_key, part_key, version, json FROM ");
     table(&mut lowering.sql);
     lowering.sql.push(" WHERE key = ");
     lowering.bind(0, Scalar::Bytes);
+    lowering.sql.push(" AND made >= ");
+    lowering.bind(1, Scalar::Int);
     lowering.finish(vec![Scalar::Bytes, Scalar::Text, Scalar::Text, Scalar::Int, Scalar::Text])
 }
 
@@ -54,12 +56,33 @@ pub(crate) fn keep(dialect: Dialect) -> Statement {
     lowering.finish(Vec::new())
 }
 
-/// `DELETE` of the receipts that were made before the one bind.
+/// `DELETE` of some receipts that were made before the first bind, the one whose key is the second among them. Some: a
+/// write pays for a few old ones, never for all that a day has left, and does not wait for those that others take away.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 1, &[]);
+    let mut lowering = Lowering::new(dialect, 2, &[]);
     lowering.sql.push("DELETE FROM ");
     table(&mut lowering.sql);
     lowering.sql.push(" WHERE made < ");
     lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" AND (key = ");
+    lowering.bind(1, Scalar::Bytes);
+    lowering.sql.push(" OR key IN (SELECT key FROM ");
+    table(&mut lowering.sql);
+    lowering.sql.push(" WHERE made < ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" ORDER BY made LIMIT 16");
+    if dialect == Dialect::Postgres {
+        lowering.sql.push(" FOR UPDATE SKIP LOCKED");
+    }
+    lowering.sql.push("))");
+    lowering.finish(Vec::new())
+}
+
+/// Waits, on PostgreSQL, until nobody else writes under the key of which the one bind is a part.
+pub(crate) fn lock() -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 1, &[]);
+    lowering.sql.push("SELECT pg_advisory_xact_lock(");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(")");
     lowering.finish(Vec::new())
 }

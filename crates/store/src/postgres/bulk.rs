@@ -97,6 +97,23 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    pub(crate) fn counted(&self, table: &Table) -> Result<i64, StoreFault> {
+        let Some(column) = table.auto.and_then(|at| table.columns.get(at)) else { return Ok(0) };
+        let mut sql = Sql::new(Dialect::Postgres);
+        sql.push("SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(quote_ident(");
+        sql.literal(table.name.as_str()).push("), ").literal(column.name.as_str());
+        sql.push(")::regclass), 0)::bigint");
+        self.blocking(async |client| {
+            Ok(client.query_typed_one(sql.as_str(), &[]).await?.try_get(0)?)
+        })
+    }
+
+    pub(crate) fn count_from(&self, table: &Table, number: i64) -> Result<(), StoreFault> {
+        self.blocking(async |client| Ok(count_on(client, table, number).await?))
+    }
+}
+
 fn values(row: &tokio_postgres::Row, scalars: &[Scalar]) -> Result<Vec<Value>, StoreFault> {
     let reason = |trouble: String| StoreFault::Database { reason: trouble };
     let cells = cells(row).map_err(|trouble| match trouble {
@@ -208,7 +225,7 @@ async fn copy_all(
         return Err(dangling(client, &tables, &error).await);
     }
     for table in tables.values() {
-        count_on(client, table).await?;
+        count_on(client, table, 0).await?;
     }
     client.batch_execute("COMMIT").await?;
     for table in tables.values() {
@@ -367,13 +384,19 @@ async fn first_dangling(
     }))
 }
 
-/// Lets the database count on behind the greatest key that was loaded.
-async fn count_on(client: &Client, table: &Table) -> Result<(), Error> {
+/// Lets the database count on behind the greatest key that is there, and behind `number`.
+async fn count_on(client: &Client, table: &Table, number: i64) -> Result<(), Error> {
     let Some(column) = table.auto.and_then(|at| table.columns.get(at)) else { return Ok(()) };
     let mut sql = Sql::new(Dialect::Postgres);
-    sql.push("SELECT setval(s, greatest(m, 1), m > 0) FROM (SELECT pg_get_serial_sequence(");
+    // Never backwards: what was given out stays given out, though its row be gone.
+    sql.push("SELECT setval(s, greatest(n, 1), n > 0) FROM (SELECT s, greatest(m, ");
+    sql.integer(number).push(", coalesce(pg_sequence_last_value(s::regclass), 0)) AS n FROM (SELECT pg_get_serial_sequence(");
     sql.push("quote_ident(").literal(table.name.as_str()).push("), ");
     sql.literal(column.name.as_str()).push(") AS s, coalesce(max(").ident(&column.name);
-    sql.push("), 0) AS m FROM ").ident(&table.name).push(") AS counted");
+    sql.push("), ")
+        .integer(0)
+        .push(") AS m FROM ")
+        .ident(&table.name)
+        .push(") AS greatest) AS counted");
     client.query_typed(sql.as_str(), &[]).await.map(drop)
 }

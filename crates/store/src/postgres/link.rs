@@ -10,7 +10,9 @@ use operation::{Fault, Read, ReadId, Scalar, Value};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use rustc_hash::FxBuildHasher;
+use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
+use tokio_postgres::error::Severity;
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -22,8 +24,12 @@ use crate::lower::{self, Nested, Parameter, ill_formed};
 use crate::write::Key;
 use crate::{Options, StoreFault};
 
-/// Where Debian, Fedora and macOS put the socket of a local server.
-const SOCKETS: &[&str] = &["/var/run/postgresql", "/run/postgresql", "/tmp"];
+/// Where the socket of a local server is, in folders that only it may write to: a password goes there.
+const SOCKETS: &[&str] = &["/var/run/postgresql", "/run/postgresql"];
+
+/// What is otherwise set on a connection, for one transaction.
+const BEGIN_POOLED: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL lock_timeout = 5000; \
+     SET LOCAL plan_cache_mode = force_generic_plan";
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -41,6 +47,8 @@ pub(crate) struct Address {
     /// Whether a pooler hands each transaction to another connection of the server (PgBouncer's transaction mode): then
     /// nothing is prepared by name, and nothing is set.
     pub pooled: bool,
+    /// What begins a transaction.
+    begin: &'static str,
     /// Prepared statements that one connection keeps.
     statements: usize,
     /// When a connection last did not come about, and why; `None` once one has.
@@ -83,7 +91,8 @@ impl Address {
             deadline * 2
         );
         let statements = options.statements;
-        Ok(Self { config, tls, settings, pooled, statements, down: Mutex::new(None) })
+        let begin = if pooled { BEGIN_POOLED } else { "BEGIN" };
+        Ok(Self { config, tls, settings, pooled, begin, statements, down: Mutex::new(None) })
     }
 
     /// The database, for people: without its password.
@@ -95,7 +104,7 @@ impl Address {
 
     /// Opens a connection; a task of the running runtime drives it. Where none came about a moment ago, none is tried: who
     /// waits in a queue shall not wait for the same in turn.
-    pub async fn connect(&self) -> Result<Link, Fault> {
+    pub async fn connect(&self, generation: u64) -> Result<Link, Fault> {
         let down = self.down.lock().clone();
         if let Some((since, reason)) = down
             && since.elapsed() < REST
@@ -103,14 +112,17 @@ impl Address {
             return Err(gone(&reason));
         }
         let connecting = tokio::time::timeout(CONNECT, self.connect_bare()).await;
-        let client = match connecting {
-            Ok(Ok(client)) => client,
+        let (client, driver) = match connecting {
+            Ok(Ok(connected)) => connected,
             Ok(Err(error)) => return Err(self.note_down(told(&error))),
             Err(_) => return Err(self.note_down("the database does not answer".to_owned())),
         };
         *self.down.lock() = None;
         Ok(Link {
             client,
+            generation: AtomicU64::new(generation),
+            begin: self.begin,
+            driver,
             pooled: self.pooled,
             reads: Cache::with(
                 self.statements,
@@ -130,25 +142,23 @@ impl Address {
     }
 
     /// Opens a connection on which nothing is kept.
-    pub async fn connect_bare(&self) -> Result<Client, Error> {
+    pub async fn connect_bare(&self) -> Result<(Client, AbortHandle), Error> {
         // Whoever waits for an answer is told by that answer when a connection breaks; when nobody does, the next who
         // asks connects anew.
-        let client = match &self.tls {
+        let (client, driver) = match &self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls.clone()).await?;
-                tokio::spawn(async move { drop(connection.await) });
-                client
+                (client, tokio::spawn(async move { drop(connection.await) }))
             }
             None => {
                 let (client, connection) = self.config.connect(NoTls).await?;
-                tokio::spawn(async move { drop(connection.await) });
-                client
+                (client, tokio::spawn(async move { drop(connection.await) }))
             }
         };
         if !self.pooled {
             client.batch_execute(&self.settings).await?;
         }
-        Ok(client)
+        Ok((client, driver.abort_handle()))
     }
 
     /// The longest that a statement may take.
@@ -183,7 +193,9 @@ fn is_local(config: &Config) -> bool {
 fn by_socket(config: Config) -> Config {
     let [only] = config.get_hosts() else { return config };
     let encrypted = config.get_ssl_mode() != SslMode::Disable;
-    if !is_loopback(only) || !config.get_hostaddrs().is_empty() || encrypted {
+    // An address in numbers may be the end of a tunnel, and means that end.
+    let named = matches!(only, Host::Tcp(name) if name == "localhost");
+    if !named || !config.get_hostaddrs().is_empty() || encrypted {
         return config;
     }
     let port = config.get_ports().first().copied().unwrap_or(5_432);
@@ -223,9 +235,21 @@ fn by_socket(config: Config) -> Config {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub client: Client,
+    /// The schema's generation that what is prepared belongs to.
+    pub generation: AtomicU64,
+    /// What begins a transaction, with what holds for it alone.
+    pub begin: &'static str,
+    /// Drives the connection; ended with it, or it would wait for answers that nobody wants.
+    driver: AbortHandle,
     pooled: bool,
     reads: Cache<ReadId, Arc<Prepared>, quick_cache::UnitWeighter, FxBuildHasher>,
     statements: Cache<Asking, Arc<Ready>>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
 }
 
 /// A read, prepared.
@@ -252,8 +276,8 @@ pub(crate) struct Ready {
 pub(crate) enum Asking {
     /// By its place; the flag: in a form of its own, for writes that are grouped.
     Kept(Key, bool),
-    /// By its text.
-    Once(String),
+    /// By its text and its constants, which are not in the text.
+    Once(String, Vec<(usize, Value)>),
 }
 
 impl Link {
@@ -339,6 +363,13 @@ impl Link {
         }
     }
 
+    /// Forgets what was prepared for other tables than those of this generation.
+    pub fn belong_to(&self, generation: u64) {
+        if self.generation.swap(generation, Ordering::AcqRel) != generation {
+            self.forget();
+        }
+    }
+
     /// Forgets what is prepared.
     pub fn forget(&self) {
         self.reads.clear();
@@ -397,7 +428,12 @@ impl From<Fault> for Trouble {
 impl Trouble {
     /// Whether the database itself said no, so that nothing of it stands.
     pub fn is_refusal(&self) -> bool {
-        matches!(self, Self::Database(error) if error.as_db_error().is_some())
+        let Self::Database(error) = self else { return false };
+        let Some(error) = error.as_db_error() else { return false };
+        // A pooler that has lost the server, and a server that ends, speak in the same form; what became of the
+        // statement they do not know.
+        let class = error.code().code().get(..2).unwrap_or("");
+        error.parsed_severity() == Some(Severity::Error) && !matches!(class, "08" | "57" | "58")
     }
 
     /// In words.
@@ -436,8 +472,6 @@ struct Place {
     link: Mutex<Option<Arc<Link>>>,
     /// Held by whoever opens the connection.
     opening: tokio::sync::Mutex<()>,
-    /// The schema's generation when something was last asked of it.
-    generation: AtomicU64,
 }
 
 impl Links {
@@ -459,17 +493,14 @@ impl Links {
             Lane::Slow => slow,
         };
         if let Some(link) = place.open() {
-            if place.generation.swap(generation, Ordering::AcqRel) != generation {
-                link.forget();
-            }
+            link.belong_to(generation);
             return Ok(link);
         }
         let _opening = place.opening.lock().await;
         if let Some(link) = place.open() {
             return Ok(link);
         }
-        place.generation.store(generation, Ordering::Release);
-        let link = Arc::new(address.connect().await?);
+        let link = Arc::new(address.connect(generation).await?);
         *place.link.lock() = Some(link.clone());
         Ok(link)
     }

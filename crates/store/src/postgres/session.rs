@@ -85,6 +85,11 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Begins the transaction.
+    pub async fn begin(&mut self) {
+        self.control(self.link.begin).await;
+    }
+
     /// Sends a steering statement; its outcome is awaited with the others.
     pub async fn control(&mut self, text: &'static str) {
         let link = self.link.clone();
@@ -235,7 +240,7 @@ impl Database for Session<'_> {
         let values: Vec<&Value> = values.collect();
         let Asked::Kept(key) = asked else {
             let lowered = lower()?;
-            let asking = Asking::Once(lowered.text.clone());
+            let asking = Asking::Once(lowered.text.clone(), lowered.constants.clone());
             let ready = self.link.ready(asking, &values, || Ok(lowered)).await;
             let ready = match ready {
                 Ok(ready) => ready,
@@ -316,7 +321,7 @@ impl Database for Session<'_> {
     async fn undo(&mut self) -> Result<(), Fault> {
         // Not awaited: what is asked next comes after it.
         self.control("ROLLBACK").await;
-        self.control("BEGIN").await;
+        self.control(self.link.begin).await;
         Ok(())
     }
 

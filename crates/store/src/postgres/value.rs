@@ -18,8 +18,9 @@ const EPOCH_MICROSECONDS: i64 = EPOCH_DAYS * DAY;
 /// Microseconds in a day.
 const DAY: i64 = 86_400_000_000;
 
-/// What a `timestamptz` can hold, in microseconds since 2000-01-01 (4714 BC to 294276 AD).
-const TIMESTAMPS: std::ops::Range<i64> = -211_813_488_000_000_000..9_223_371_331_200_000_000;
+/// What a `timestamptz` can hold of what we can say, in microseconds since 2000-01-01 (4714 BC to 294247 AD). The very last
+/// moment that 64 bits can count from 1970 is left out: `extract(epoch …)` rounds it.
+const TIMESTAMPS: std::ops::Range<i64> = -211_813_488_000_000_000..i64::MAX - EPOCH_MICROSECONDS;
 
 /// What a `date` can hold, in days since 2000-01-01 (4714 BC to 5874897 AD).
 const DATES: std::ops::Range<i64> = -2_451_545..2_145_031_949;

@@ -111,7 +111,6 @@ impl Drop for Lane {
 struct Lanes {
     free: mpsc::UnboundedReceiver<Option<Rc<Link>>>,
     back: mpsc::UnboundedSender<Option<Rc<Link>>>,
-    generation: u64,
 }
 
 impl Lanes {
@@ -120,16 +119,14 @@ impl Lanes {
         for _ in 0..count {
             let _ = back.send(None);
         }
-        Self { free, back, generation: 0 }
+        Self { free, back }
     }
 
     /// Waits for one that is free; after a change of the schema what was prepared is forgotten.
     async fn next(&mut self, generation: u64) -> Lane {
         let link = self.free.recv().await.flatten();
-        if let Some(link) = &link
-            && self.generation != generation
-        {
-            link.forget();
+        if let Some(link) = &link {
+            link.belong_to(generation);
         }
         Lane { link, generation, back: self.back.clone() }
     }
@@ -203,7 +200,7 @@ impl Writer {
         batch: &mut [Pending],
     ) -> Together {
         let mut steering = Session::new(&self.shared, references, link.clone(), true);
-        steering.control("BEGIN").await;
+        steering.begin().await;
         let writes = batch.iter_mut().map(|pending| {
             let mut session = Session::new(&self.shared, references, link.clone(), true);
             let Pending { write, receipt, .. } = pending;
@@ -292,12 +289,24 @@ impl Writer {
 
     /// The lane's connection, opened where it is not, and what refers to what.
     async fn ready(&self, lane: &mut Lane) -> Result<(Rc<Link>, Rc<References>), Fault> {
+        match tokio::time::timeout(self.patience(), self.open(lane)).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                lane.link = None;
+                Err(gone("the database does not answer"))
+            }
+        }
+    }
+
+    async fn open(&self, lane: &mut Lane) -> Result<(Rc<Link>, Rc<References>), Fault> {
         if lane.link.as_ref().is_some_and(|link| link.client.is_closed()) {
             lane.link = None;
         }
         let link = match &mut lane.link {
             Some(link) => link.clone(),
-            none => none.insert(Rc::new(self.shared.address.connect().await?)).clone(),
+            none => {
+                none.insert(Rc::new(self.shared.address.connect(lane.generation).await?)).clone()
+            }
         };
         let known = self.references.borrow().clone();
         let references = match known {
@@ -343,7 +352,7 @@ async fn transact(
     receipt: Option<&Receipt>,
     committing: &Cell<bool>,
 ) -> (Result<Reply, Fault>, Option<Ended>) {
-    session.control("BEGIN").await;
+    session.begin().await;
     let outcome = write::execute(session, write, receipt).await;
     let outcome = match (outcome, session.finish().await) {
         (Ok(reply), Ok(())) => Ok(reply),

@@ -60,6 +60,52 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Only where a number is never given out again does SQLite remember it longer than its row.
+    pub(crate) fn counted(&self, table: &Table) -> Result<i64, StoreFault> {
+        let Some(column) = table.auto.and_then(|at| table.columns.get(at)) else { return Ok(0) };
+        let mut greatest = operation::Sql::new(DIALECT);
+        greatest.push("SELECT coalesce(max(").ident(&column.name).push("), 0) FROM ");
+        greatest.ident(&table.name);
+        with_connection(&self.shared, |connection| {
+            let greatest: i64 = connection.query_row(greatest.as_str(), [], |row| row.get(0))?;
+            let remembers: bool = connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
+                [],
+                |row| row.get(0),
+            )?;
+            if !remembers {
+                return Ok(greatest);
+            }
+            let remembered: i64 = connection.query_row(
+                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1",
+                [table.name.as_str()],
+                |row| row.get(0),
+            )?;
+            Ok(greatest.max(remembered))
+        })
+    }
+
+    pub(crate) fn count_from(&self, table: &Table, number: i64) -> Result<(), StoreFault> {
+        let remembers = with_connection(&self.shared, |connection| {
+            Ok(connection.query_row(
+                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = ?1 AND sql LIKE '%AUTOINCREMENT%')",
+                [table.name.as_str()],
+                |row| row.get::<_, bool>(0),
+            )?)
+        })?;
+        if !remembers {
+            return Ok(());
+        }
+        let mut known = operation::Sql::new(DIALECT);
+        known.push("INSERT INTO sqlite_sequence (name, seq) SELECT ").literal(table.name.as_str());
+        known.push(", 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ");
+        known.literal(table.name.as_str()).push(")");
+        let mut raised = operation::Sql::new(DIALECT);
+        raised.push("UPDATE sqlite_sequence SET seq = max(seq, ").integer(number);
+        raised.push(") WHERE name = ").literal(table.name.as_str());
+        self.migrate(&[known.finish(), raised.finish()], &[])
+    }
+
     /// Whether anything is stored under a table's name.
     pub(crate) fn count(&self, table: &Table) -> Result<u64, StoreFault> {
         let mut sql = operation::Sql::new(DIALECT);

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use operation::{Fault, PartChange, ReadId, Receipt, Scalar, Table, Value, Write};
+use operation::{Dialect, Fault, PartChange, ReadId, Receipt, Scalar, Table, Value, Write};
 
 use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Reply};
 use crate::Written;
@@ -23,11 +23,22 @@ fn asked(kind: Kind) -> Asked {
 pub(super) async fn found<D: Database>(
     database: &mut D,
     write: &Write,
-    Receipt { key, request, .. }: &Receipt,
+    Receipt { key, request, now }: &Receipt,
 ) -> Result<Option<Reply>, Fault> {
+    if D::DIALECT == Dialect::Postgres {
+        // Whoever asks for the same at the same time waits for the first, instead of meeting what it has just changed.
+        let part = key.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
+        let (part, lock) = (Value::Int(part), || Ok(receipt::lock()));
+        let locked = database.run(asked(Kind::Update), lock, [&part].into_iter());
+        locked.await.map_err(told)?;
+    }
     let key = Value::Bytes((*key).into());
-    let rows =
-        database.run(asked(Kind::Select), || Ok(receipt::find(D::DIALECT)), [&key].into_iter());
+    let since = Value::Int(now.saturating_sub(KEPT));
+    let rows = database.run(
+        asked(Kind::Select),
+        || Ok(receipt::find(D::DIALECT)),
+        [&key, &since].into_iter(),
+    );
     let Some(row) = rows.await.map_err(Failure::into_fault)?.pop() else { return Ok(None) };
     let [Value::Bytes(known), Value::Text(row_key), part_key, Value::Int(version), json] = &*row
     else {
@@ -75,9 +86,9 @@ pub(super) async fn keep<D: Database>(
         Value::Int(written.version),
         json,
     ];
-    let old = Value::Int(now.saturating_sub(KEPT));
+    let (old, own) = (Value::Int(now.saturating_sub(KEPT)), Value::Bytes((*key).into()));
     let forget = || Ok(receipt::forget(D::DIALECT));
-    database.run(asked(Kind::Delete), forget, [&old].into_iter()).await.map_err(told)?;
+    database.run(asked(Kind::Delete), forget, [&old, &own].into_iter()).await.map_err(told)?;
     let keep = || Ok(receipt::keep(D::DIALECT));
     database.run(asked(Kind::Insert), keep, values.iter()).await.map_err(told)?;
     database.settle().await.map_err(told)

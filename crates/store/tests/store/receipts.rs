@@ -103,6 +103,39 @@ fn a_receipt_is_kept_for_a_day() {
 }
 
 #[test]
+fn a_repeat_does_not_trip_over_what_it_repeats() {
+    both(|| {
+        let shop = Arc::new(stocked());
+        for order in 1..7 {
+            let lines = vec![Shop::line("pen", 2, 150)];
+            shop.write(shop.new_order(1, lines)).unwrap();
+            let outcomes: Vec<Result<Written, Fault>> = thread::scope(|scope| {
+                let asking: Vec<_> = (0..8)
+                    .map(|_| {
+                        let shop = shop.clone();
+                        scope.spawn(move || {
+                            // Whoever comes second meets version 2, and a line that is there.
+                            let Write::Edit(mut edit) =
+                                shop.edit_lines(order, PartChange::Add(Shop::line("ink", 1, 990)))
+                            else {
+                                panic!("no edit")
+                            };
+                            edit.expected = Some(vec![1]);
+                            let own = u8::try_from(100 + order).unwrap();
+                            once(&shop, Write::Edit(edit), receipt(own, own))
+                        })
+                    })
+                    .collect();
+                asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+            });
+            let outcomes: Vec<Written> = outcomes.into_iter().map(Result::unwrap).collect();
+            assert_eq!(outcomes.iter().filter(|written| !written.replayed).count(), 1);
+            assert!(outcomes.iter().all(|written| same(written, &outcomes[0])));
+        }
+    });
+}
+
+#[test]
 fn many_at_once_under_one_key_do_it_once() {
     both(|| {
         let shop = Arc::new(stocked());

@@ -282,3 +282,30 @@ fn an_answer_is_withheld_from_who_may_not_see_it() {
         assert_eq!(written.json, None);
     });
 }
+
+/// Two rules may differ in nothing but a number, which is not in the statement's text.
+#[test]
+fn a_rule_is_asked_with_its_own_numbers() {
+    both(|| {
+        let shop = stocked();
+        shop.write(shop.new_order(1, vec![Shop::line("pen", 1, 150)])).unwrap();
+        // The customer's number, looked up in the customer's row, is below a bound.
+        let edit = |bound| {
+            let mut edit = shop.edit(&shop.orders, &shop.bare_order, Value::Int(1), &[]);
+            edit.guard = Guard::When(Expression::Compare(
+                Comparison::Less,
+                Box::new(Expression::Lookup {
+                    table: shop.customer.clone(),
+                    key: Box::new(Expression::column(1)),
+                    value: Box::new(Expression::column(0)),
+                }),
+                Box::new(Expression::Literal(Value::Int(bound))),
+            ));
+            shop.write(Write::Edit(edit))
+        };
+        for _ in 0..3 {
+            edit(1_000).unwrap();
+            assert!(matches!(edit(1), Err(Fault::Forbidden(_))));
+        }
+    });
+}
