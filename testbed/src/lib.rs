@@ -30,6 +30,24 @@ pub struct Postgres {
     _keeper: Child,
 }
 
+/// A session of [`Postgres::hold`].
+#[derive(Debug)]
+pub struct Held(Child);
+
+impl Held {
+    /// Ends it; what it had begun is taken back.
+    pub fn release(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 /// The server of this process, started when it is first asked for.
 pub fn postgres() -> &'static Postgres {
     static SERVER: OnceLock<Postgres> = OnceLock::new();
@@ -131,6 +149,17 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
     }
 
+    /// A new database that holds what another holds, to which nobody may be connected; its address.
+    ///
+    /// # Panics
+    /// If it cannot be made.
+    pub fn database_like(&self, url: &str) -> String {
+        let template = url.rsplit('/').next().unwrap_or(url);
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
     /// Executes SQL in a database by name; what it prints, without decoration.
     ///
     /// # Panics
@@ -140,6 +169,24 @@ impl Postgres {
         command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres"]);
         command.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-d", database, "-c", sql]);
         done(&mut command)
+    }
+
+    /// A session that has executed some SQL and stays as it is, with its locks, until it is released or dropped.
+    ///
+    /// # Panics
+    /// If it cannot be had.
+    pub fn hold(url: &str, sql: &str) -> Held {
+        use std::io::{BufRead as _, BufReader, Write as _};
+        let mut command = Command::new(programs().join("psql"));
+        command.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", url]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("psql: {error}"));
+        let input = child.stdin.as_mut().unwrap_or_else(|| panic!("psql takes no input"));
+        writeln!(input, "{sql}\n\\echo held").unwrap_or_else(|error| panic!("psql: {error}"));
+        let output = child.stdout.take().unwrap_or_else(|| panic!("psql says nothing"));
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        assert!(lines.any(|line| line == "held"), "psql did not do: {sql}");
+        Held(child)
     }
 
     /// Ends all connections and starts anew, as after a crash.

@@ -85,6 +85,8 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Data(DataCommand),
     Copy(Copy),
+    #[command(subcommand)]
+    Migrate(Migrate),
     Token(Token),
     Completions(Completions),
     /// Print the language reference, in Markdown.
@@ -320,6 +322,109 @@ pub(crate) struct Copy {
     /// The project's folder, or one file.
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub(crate) project: PathBuf,
+}
+
+/// Change the tables of a database that is in use.
+///
+/// The change comes in two halves. `apply` carries out the first: what the new version of the model needs comes into being,
+/// and both versions can be served, old and new servers side by side. When no server of the old version runs, `apply
+/// --contract` carries out the second: what only the old version needed goes. Each step is recorded in the database, so that
+/// a process that died is gone on from; until the second half `rollback` takes everything back. On SQLite the whole change is
+/// one transaction, after a backup.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Migrate {
+    Plan(MigratePlan),
+    Apply(MigrateApply),
+    /// Say how far the change is that is under way, or whether the database fits the model.
+    Status(MigrateShow),
+    Rollback(MigrateRollback),
+    /// Tell the changes that were carried out, oldest first.
+    History(MigrateShow),
+}
+
+/// Show every step between what runs and what is written: its SQL, its lock, its cost, its dangers.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar migrate plan shop\n  mimar migrate plan shop --format sql > change.sql\n  mimar migrate \
+                  plan shop --database postgres://localhost/shop --format json"
+)]
+pub(crate) struct MigratePlan {
+    #[command(flatten)]
+    pub(crate) place: MigratePlace,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = PlanFormat::Human, value_name = "FORMAT")]
+    pub(crate) format: PlanFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlanFormat {
+    /// Drawn for people.
+    Human,
+    /// One JSON object for programs: {"state", "summary", "drops", "obstacles", "steps": [...]}.
+    Json,
+    /// The statements, for psql or a linter.
+    Sql,
+}
+
+/// Carry the change out, or go on with it.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar migrate apply shop\n  mimar migrate apply shop --allow-drop product.colour\n  mimar \
+                  migrate apply shop --contract      when no server of the old version runs"
+)]
+pub(crate) struct MigrateApply {
+    #[command(flatten)]
+    pub(crate) place: MigratePlace,
+    /// A table or column (`product.colour`) whose values may be lost; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) allow_drop: Vec<String>,
+    /// Carry out the second half, too: no server of the old version runs any more.
+    #[arg(long)]
+    pub(crate) contract: bool,
+    /// SQLite: make no copy of the database before.
+    #[arg(long)]
+    pub(crate) no_backup: bool,
+}
+
+/// Take a change back that has not begun its second half.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  mimar migrate rollback shop")]
+pub(crate) struct MigrateRollback {
+    #[command(flatten)]
+    pub(crate) place: MigratePlace,
+}
+
+/// What `status` and `history` take.
+#[derive(Debug, Args)]
+pub(crate) struct MigrateShow {
+    #[command(flatten)]
+    pub(crate) place: MigratePlace,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = RecordFormat::Human, value_name = "FORMAT")]
+    pub(crate) format: RecordFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RecordFormat {
+    /// For people.
+    Human,
+    /// One JSON value for programs.
+    Json,
+}
+
+/// Which model, which database: as `serve` takes them.
+#[derive(Debug, Args)]
+pub(crate) struct MigratePlace {
+    /// The project's folder, or one file.
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// The database: an SQLite file, or the address of a PostgreSQL database (postgres://…) [default: what
+    /// `environment production` says, or <project>/.mimar/data.db].
+    #[arg(long, value_name = "FILE|URL", env = "MIMAR_DATABASE", hide_env_values = true)]
+    pub(crate) database: Option<Place>,
+    /// The environment of the model that says where the rows are [default: production].
+    #[arg(long, value_name = "NAME", env = "MIMAR_ENVIRONMENT", conflicts_with = "database")]
+    pub(crate) environment: Option<String>,
 }
 
 /// Make a token for development.

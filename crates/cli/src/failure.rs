@@ -68,24 +68,48 @@ pub(crate) enum Failure {
          with --fresh to begin with an empty database"
     )]
     Blocked { losses: String },
-    /// The database is of another model.
+    /// The database is behind the model.
     #[error(
-        "the database {place} does not hold the tables of this model:\n{summary}\n\nServe it with the model it was made \
-         for, or give an empty database with --database"
+        "the database {place} does not hold the tables of this model:\n{summary}\n\n`mimar migrate plan` shows the way \
+         there, `mimar migrate apply` goes it. Otherwise serve it with the model it was made for, or give an empty database \
+         with --database"
     )]
     Differs { place: String, summary: String },
-    /// Tables of PostgreSQL would have to change.
+    /// The database is ahead of the model.
     #[error(
-        "the tables in {place} are not those of the model:\n{summary}\n\nThis version makes tables in an empty \
-         PostgreSQL database and does not change them yet: undo the edit, or begin with an empty database"
+        "the database {place} has moved on from this model:\n{summary}\n\nServe the newer model, whose change was carried \
+         out there (`mimar migrate history`). If this one is meant, `mimar migrate plan` shows the way back to it"
     )]
-    Stays { place: String, summary: String },
+    Ahead { place: String, summary: String },
+    /// The database was changed by hand.
+    #[error(
+        "the database {place} was changed by hand:\n{drift}\n\nUndo that in the database, or write it into the model. \
+         `mimar migrate plan` shows what would make the tables those of the model"
+    )]
+    Drifted { place: String, drift: String },
+    /// A change of the database is under way.
+    #[error(
+        "a change of {place} is under way since {began}, and this model cannot be served now:\n{summary}\n\n{way}"
+    )]
+    UnderWay { place: String, began: String, summary: String, way: &'static str },
+    /// A change of the tables failed.
+    #[error(transparent)]
+    Migrate(#[from] engine::migrate::MigrateFault),
     /// Where the rows are is not set.
     #[error(
         "the environment `{environment}` keeps its rows in PostgreSQL, at the address in {variable}, which is not \
          set\n\nSet {variable} (postgres://user:password@host:5432/database), or name another place with --database"
     )]
     NoAddress { environment: String, variable: String },
+    /// Things have other names than the model says.
+    #[error(
+        "in {place} some things are stored under other names, since servers ran when it was changed\n\nStop them; `mimar \
+         migrate apply` gives everything its final name then"
+    )]
+    Renaming { place: String },
+    /// Nothing is where a copy should come from.
+    #[error("{place} holds no tables: there is nothing to copy")]
+    Empty { place: String },
     /// Something is where a copy should go.
     #[error(
         "{place} holds tables already\n\nA copy begins in an empty database, or goes on where one of the same model \

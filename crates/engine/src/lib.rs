@@ -4,6 +4,7 @@
 
 pub mod identity;
 mod loaded;
+pub mod migrate;
 mod outcome;
 mod run;
 mod start;
@@ -11,4 +12,4 @@ mod start;
 pub use loaded::Loaded;
 pub use outcome::Outcome;
 pub use run::{Engine, Statistics};
-pub use start::{Mismatch, real_losses, verify_schema};
+pub use start::{Cause, Mismatch, Standing, real_losses, stand};

@@ -33,7 +33,7 @@ pub struct Engine {
 
 impl Engine {
     /// An engine over an open store whose tables are those of `loaded`
-    /// ([`verify_schema`](crate::verify_schema) tells).
+    /// ([`stand`](crate::stand) tells).
     pub fn new(store: Store, loaded: Loaded, verifier: Verifier) -> Self {
         store.know(&loaded.schema.tables);
         Self {

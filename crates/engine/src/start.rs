@@ -3,39 +3,85 @@
 use std::ops::ControlFlow;
 
 use operation::Dialect;
-use schema::{Change, Loss, LostRows, Schema};
+use schema::{Change, Loss, LostRows, Names, Schema};
 use store::{Store, StoreFault};
+
+use crate::migrate::{self, MigrateFault, Record, State};
+
+/// How a database stands to a model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    /// It can be served, under these stored names.
+    Fits(Names),
+    /// It has none of its tables: it is new. These statements make them.
+    Empty(Vec<String>),
+    /// It cannot be served.
+    Differs(Box<Mismatch>),
+}
 
 /// The tables are not those of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
-    /// Whether the database has none of its tables: it is new.
-    pub empty: bool,
-    /// Whether the statements of `change` can be carried out: on PostgreSQL only those for an empty database.
-    pub can_follow: bool,
-    /// What would make them so.
+    /// Why.
+    pub cause: Cause,
+    /// What would make them so on SQLite; its summary holds for both.
     pub change: Change,
 }
 
-/// Whether the database holds the tables of a schema: `None` if it does.
+/// Why a database is not that of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cause {
+    /// A change is under way that does not let this model be served now.
+    UnderWay(Box<Record>),
+    /// It was changed by hand: what went with `-`, what came with `+`.
+    Drift(Vec<String>),
+    /// It has moved on from this model.
+    Ahead,
+    /// It has not been brought to this model.
+    Behind,
+}
+
+/// Whether a database can be served with the tables of a schema.
 ///
 /// # Errors
-/// [`StoreFault`] if the database does not answer.
-pub fn verify_schema(store: &Store, schema: &Schema) -> Result<Option<Mismatch>, StoreFault> {
-    let existing = store.tables()?;
-    let mut change = schema::diff(&existing, schema);
+/// [`MigrateFault`] if the database does not answer, or has recorded what cannot be read.
+pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
+    let fingerprint = schema::fingerprint(schema);
+    if let Some(record) = migrate::status(store)? {
+        let (is_old, is_new) = (record.from == fingerprint, record.to == fingerprint);
+        return Ok(match record.state {
+            State::Expanding | State::Expanded | State::Undoing if is_old => {
+                Standing::Fits(migrate::names(store)?)
+            }
+            State::Expanded | State::Contracting if is_new => Standing::Fits(record.names),
+            _ => Standing::Differs(Box::new(Mismatch {
+                change: Change { summary: record.plan.summary.clone(), ..Change::default() },
+                cause: Cause::UnderWay(Box::new(record)),
+            })),
+        });
+    }
+    let names = migrate::names(store)?;
+    let existing = migrate::tables(store, &names)?;
+    let change = schema::diff(&existing, schema);
     if change.is_empty() {
-        return Ok(None);
+        return Ok(Standing::Fits(names));
     }
-    let empty = existing.is_empty();
-    let can_follow = match store.dialect() {
-        Dialect::Sqlite => true,
-        Dialect::Postgres => empty,
+    if existing.is_empty() {
+        return Ok(Standing::Empty(match store.dialect() {
+            Dialect::Sqlite => change.statements,
+            Dialect::Postgres => schema::ddl::postgres(schema),
+        }));
+    }
+    let is_noted = migrate::noted_schema(store)?.as_ref() == Some(&fingerprint);
+    let was = |entry: &migrate::Entry| !entry.undone && entry.from == fingerprint;
+    let cause = if is_noted {
+        Cause::Drift(migrate::drift(store)?)
+    } else if migrate::history(store)?.iter().any(was) {
+        Cause::Ahead
+    } else {
+        Cause::Behind
     };
-    if store.dialect() == Dialect::Postgres {
-        change.statements = schema::ddl::postgres(schema);
-    }
-    Ok(Some(Mismatch { empty, can_follow, change }))
+    Ok(Standing::Differs(Box::new(Mismatch { cause, change })))
 }
 
 /// Of what a change would lose, that which the database really holds. `before` is the schema that made the tables,
@@ -45,11 +91,11 @@ pub fn verify_schema(store: &Store, schema: &Schema) -> Result<Option<Mismatch>,
 /// [`StoreFault`] if the database does not answer.
 pub fn real_losses(
     store: &Store,
-    change: &Change,
+    losses: &[Loss],
     before: Option<&Schema>,
 ) -> Result<Vec<Loss>, StoreFault> {
     let mut real = Vec::new();
-    for loss in &change.losses {
+    for loss in losses {
         let mut found = false;
         store.dump(&loss.probe, |row| {
             found = row.first().is_some_and(|value| {

@@ -7,6 +7,9 @@ use operation::{Column, Dialect, Ident, Scalar, Sql, Table, TableId, Value};
 use crate::existing::{Existing, ExistingColumn, Renames, same_statement, table_of_index};
 use crate::{ColumnOrigin, Fill, Meaning, Origin, Schema, ddl};
 
+/// How a sentence ends of a table that SQLite cannot change in place.
+pub(crate) const BUILT_ANEW: &str = "is built anew";
+
 /// What has to happen to a database.
 ///
 /// The statements belong into one transaction with foreign keys off (`PRAGMA foreign_keys = OFF` before it begins),
@@ -110,7 +113,8 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
     let mut before: Vec<Existing> =
         existing.iter().filter_map(|(_, sql)| Existing::parse(sql)).collect();
     let mut change = Change::default();
-    let renames = renames(&before, wanted, &mut change);
+    let renames = renames(&before, wanted);
+    rename(&renames, wanted, &mut change);
     let originals = std::mem::take(&mut before);
     let mut after: Vec<(Existing, &Existing)> =
         originals.iter().map(|table| (table.renamed(&renames), table)).collect();
@@ -194,8 +198,8 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
     change
 }
 
-/// Finds what was renamed; the statements that rename it are put into the change.
-fn renames(before: &[Existing], wanted: &Schema, change: &mut Change) -> Renames {
+/// Finds what was renamed.
+pub(crate) fn renames(before: &[Existing], wanted: &Schema) -> Renames {
     let mut renames = Renames::default();
     let is_wanted = |name: &str| {
         wanted.tables.iter().any(|table| table.name.as_str().eq_ignore_ascii_case(name))
@@ -212,11 +216,6 @@ fn renames(before: &[Existing], wanted: &Schema, change: &mut Change) -> Renames
             let Some(found) = was.filter(|found| !renames.tables.contains_key(&found.name)) else {
                 continue;
             };
-            let mut sql = Sql::new(Dialect::Sqlite);
-            sql.push("ALTER TABLE ").ident(&Ident::fit(&found.name));
-            sql.push(" RENAME TO ").ident(&table.name);
-            change.statements.push(sql.finish());
-            change.summary.push(format!("table `{}` is now `{}`", found.name, table.name));
             renames.tables.insert(found.name.clone(), table.name.as_str().to_owned());
             old = Some(found);
         }
@@ -228,17 +227,38 @@ fn renames(before: &[Existing], wanted: &Schema, change: &mut Change) -> Renames
             if old.column(name).is_some() || old.column(was.as_str()).is_none() || !free {
                 continue;
             }
-            let mut sql = Sql::new(Dialect::Sqlite);
-            sql.push("ALTER TABLE ").ident(&table.name);
-            sql.push(" RENAME COLUMN ").ident(was).push(" TO ").ident(&column.name);
-            change.statements.push(sql.finish());
-            change.summary.push(format!("`{}.{was}` is now `{name}`", table.name));
             renames
                 .columns
                 .insert((table.name.as_str().to_owned(), was.as_str().to_owned()), name.to_owned());
         }
     }
     renames
+}
+
+/// The statements that rename, in the order of the wanted tables.
+fn rename(renames: &Renames, wanted: &Schema, change: &mut Change) {
+    for table in &wanted.tables {
+        let name = table.name.as_str();
+        if let Some((old, _)) = renames.tables.iter().find(|(_, new)| *new == name) {
+            let mut sql = Sql::new(Dialect::Sqlite);
+            sql.push("ALTER TABLE ").ident(&Ident::fit(old));
+            sql.push(" RENAME TO ").ident(&table.name);
+            change.statements.push(sql.finish());
+            change.summary.push(format!("table `{old}` is now `{name}`"));
+        }
+        for column in &table.columns {
+            let found = renames
+                .columns
+                .iter()
+                .find(|((of, _), new)| of == name && *new == column.name.as_str());
+            let Some(((_, was), new)) = found else { continue };
+            let mut sql = Sql::new(Dialect::Sqlite);
+            sql.push("ALTER TABLE ").ident(&table.name).push(" RENAME COLUMN ");
+            sql.ident(&Ident::fit(was)).push(" TO ").ident(&column.name);
+            change.statements.push(sql.finish());
+            change.summary.push(format!("`{name}.{was}` is now `{new}`"));
+        }
+    }
 }
 
 /// Brings one table to its wanted form; true if it was rebuilt.
@@ -361,7 +381,7 @@ fn rebuild(
     statements.push(sql.finish());
     let known = format!("`{}`", table.name);
     if !change.summary.iter().any(|line| line.contains(&known)) {
-        change.summary.push(format!("table {known} is built anew"));
+        change.summary.push(format!("table {known} {BUILT_ANEW}"));
     }
 }
 
@@ -473,6 +493,9 @@ fn convert(
         | (Meaning::Scalar(Scalar::Bool), Meaning::Scalar(Scalar::Int))
         | (Meaning::Scalar(Scalar::Json), Meaning::Scalar(Scalar::Text)) => {
             sql.ident(name);
+        }
+        (Meaning::Scalar(Scalar::Int), Meaning::Scalar(Scalar::Text)) => {
+            sql.push("CAST(").ident(name).push(" AS TEXT)");
         }
         (Meaning::Scalar(from), Meaning::Scalar(to)) => {
             let factor = match (from, to) {

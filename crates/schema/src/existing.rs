@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use operation::Scalar;
+use operation::{OnDelete, Scalar};
 
 use crate::Meaning;
 
@@ -133,6 +133,42 @@ impl ExistingColumn {
         })
     }
 
+    /// The table and column that it refers to, and what becomes of the row when the target is deleted.
+    pub(crate) fn reference(&self) -> Option<(&str, &str, OnDelete)> {
+        let at = self.position("REFERENCES")?;
+        let [Token::Name(table), Token::Mark('('), Token::Name(column), rest @ ..] =
+            &self.definition[at + 1..]
+        else {
+            return None;
+        };
+        let says = |word: &str| rest.contains(&Token::Word(word.into()));
+        let on_delete = match () {
+            () if says("CASCADE") => OnDelete::Cascade,
+            () if says("SET") => OnDelete::Clear,
+            () => OnDelete::Restrict,
+        };
+        Some((table, column, on_delete))
+    }
+
+    /// Whether the database gives a value where none is given.
+    pub(crate) fn has_default(&self) -> bool {
+        self.position("DEFAULT").is_some()
+    }
+
+    /// Whether the database counts it.
+    pub(crate) fn is_counted(&self) -> bool {
+        self.position("PRIMARY").is_some()
+    }
+
+    /// Whether a number that it counted is never given out again.
+    pub(crate) fn never_again(&self) -> bool {
+        self.position("AUTOINCREMENT").is_some()
+    }
+
+    fn position(&self, word: &str) -> Option<usize> {
+        self.definition.iter().position(|token| *token == Token::Word(word.into()))
+    }
+
     /// What the values mean, if the comment says something that is known.
     pub(crate) fn meaning(&self) -> Option<Meaning> {
         let text = self.meaning.as_str();
@@ -164,6 +200,41 @@ impl ExistingColumn {
 /// Whether two statements say the same, however they are spaced and quoted.
 pub(crate) fn same_statement(a: &str, b: &str) -> bool {
     matches!((tokens(a), tokens(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// An index as it is, over columns only.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ExistingIndex {
+    pub(crate) name: String,
+    pub(crate) table: String,
+    pub(crate) unique: bool,
+    /// Columns; true where it descends.
+    pub(crate) columns: Vec<(String, bool)>,
+}
+
+impl ExistingIndex {
+    /// The index of a `CREATE INDEX`.
+    pub(crate) fn parse(sql: &str) -> Option<Self> {
+        let tokens = tokens(sql)?;
+        let word = |at: usize, word: &str| tokens.get(at) == Some(&Token::Word(word.into()));
+        let unique = word(1, "UNIQUE");
+        let at = 1 + usize::from(unique);
+        if !word(0, "CREATE") || !word(at, "INDEX") || !word(at + 2, "ON") {
+            return None;
+        }
+        let name = name_of(tokens.get(at + 1)?)?;
+        let table = name_of(tokens.get(at + 3)?)?;
+        if tokens.get(at + 4) != Some(&Token::Mark('(')) {
+            return None;
+        }
+        let (items, _) = items(&tokens[at + 5..])?;
+        let columns = items.iter().map(|item| match item {
+            [column] => Some((name_of(column)?, false)),
+            [column, Token::Word(word)] if word == "DESC" => Some((name_of(column)?, true)),
+            _ => None,
+        });
+        Some(Self { name, table, unique, columns: columns.collect::<Option<_>>()? })
+    }
 }
 
 /// The table that a `CREATE INDEX` is on.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Model ── derive ──► Schema ── ddl::sqlite ──► statements for an empty database
-//!                       └── diff(existing) ──► Change { statements, losses, obstacles }
+//!                       ├── diff(existing) ──► Change { statements, losses, obstacles }: at once, on SQLite
+//!                       └── migration::postgres(existing) ──► Migration { steps }: beside the traffic
 //! ```
 //!
 //! What a column's integers or texts mean (money of two digits, a moment, the labels of an enum) is written as a
@@ -14,6 +15,8 @@ pub mod ddl;
 mod derive;
 mod diff;
 mod existing;
+pub mod migration;
+mod names;
 
 use std::sync::Arc;
 
@@ -22,6 +25,8 @@ use operation::{Ident, Scalar, Table, TableId, Value};
 
 pub use derive::derive;
 pub use diff::{Change, Loss, LostRows, diff};
+pub use migration::{Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work};
+pub use names::Names;
 
 /// The tables of a model. `TableId(n)` is `EntityId(n)`.
 #[derive(Debug, Clone)]

@@ -95,6 +95,17 @@ pub enum StoreFault {
         /// What SQLite said.
         reason: String,
     },
+    /// A lock was not to be had soon; nothing has changed.
+    #[error("a lock was not to be had in time")]
+    Busy,
+    /// Another process changes the schema.
+    #[error("another process is changing this database; one at a time may")]
+    Migrating,
+    /// The schema cannot be changed through a pooler.
+    #[error(
+        "the schema is changed in one session, which a pooler in transaction mode does not give: name the server itself"
+    )]
+    Pooled,
     /// The store was closed.
     #[error("the store is closed")]
     Closed,

@@ -20,5 +20,6 @@ mod write;
 
 pub use fault::StoreFault;
 pub use options::Options;
+pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
-pub use store::{Loaded, Statistics, Store};
+pub use store::{Called, Loaded, Statistics, Store};

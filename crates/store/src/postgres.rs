@@ -3,6 +3,7 @@
 mod bulk;
 pub(crate) mod fault;
 pub(crate) mod link;
+pub(crate) mod migrate;
 pub(crate) mod read;
 mod schema;
 mod session;
@@ -222,6 +223,18 @@ impl Postgres {
             reads: get(&counts.reads),
             ..Statistics::default()
         }
+    }
+
+    pub(crate) fn migrator(&self) -> Result<migrate::Migrator, StoreFault> {
+        migrate::Migrator::open(self.shared.clone())
+    }
+
+    pub(crate) fn sizes(&self) -> Result<Vec<migrate::Size>, StoreFault> {
+        self.blocking(async |client| Ok(migrate::sizes(client).await?))
+    }
+
+    pub(crate) fn call(&self, name: &str) {
+        self.shared.address.call(name);
     }
 
     pub(crate) fn close(&self) {

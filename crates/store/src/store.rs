@@ -8,7 +8,7 @@ use operation::{Dialect, Fault, Read, Receipt, Table, Value, Write};
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Options, Rows, StoreFault, Written};
+use crate::{Migrator, Options, Rows, Size, StoreFault, Written};
 
 /// A database that executes operations. Cloning it is cheap and gives the same store.
 #[derive(Debug, Clone)]
@@ -18,6 +18,9 @@ pub enum Store {
     /// A PostgreSQL server.
     Postgres(Arc<Postgres>),
 }
+
+/// What a stored table is called, and a column of it where one is given.
+pub type Called<'a> = &'a (dyn Fn(&str, Option<&str>) -> String + Sync);
 
 /// What a load brought in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -175,15 +178,59 @@ impl Store {
         }
     }
 
-    /// Stored tables and indexes in order of creation: name, and the statement that would make it on SQLite. The store's own
-    /// table `mimar_meta` is left out.
+    /// Stored tables and indexes in order of creation: name, and the statement that would make it on SQLite, with every table
+    /// and column called what `called` calls it (of a table, and of its column where one is given). The store's own tables
+    /// are left out.
     ///
     /// # Errors
     /// [`StoreFault::Database`].
-    pub fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
+    pub fn tables(&self, called: Called<'_>) -> Result<Vec<(String, String)>, StoreFault> {
         match self {
+            // There everything has the name that the model wants at once.
             Self::Sqlite(sqlite) => sqlite.tables(),
-            Self::Postgres(postgres) => postgres.tables(),
+            Self::Postgres(postgres) => postgres.tables(called),
+        }
+    }
+
+    /// A session that changes the schema beside the traffic; `None` on SQLite, which changes it at once.
+    ///
+    /// # Errors
+    /// [`StoreFault::Migrating`] while another process holds one, [`StoreFault::Pooled`], [`StoreFault::CannotConnect`].
+    pub fn migrator(&self) -> Result<Option<Migrator>, StoreFault> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(postgres) => postgres.migrator().map(Some),
+        }
+    }
+
+    /// How large the tables are; nothing on SQLite, which does not guess.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn sizes(&self) -> Result<Vec<Size>, StoreFault> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(postgres) => postgres.sizes(),
+        }
+    }
+
+    /// Writes a whole and consistent copy of the database into a new file; false on a server, which has backups of its own.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`], also where the file is there already.
+    pub fn back_up(&self, path: &Path) -> Result<bool, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.back_up(path).map(|()| true),
+            Self::Postgres(_) => Ok(false),
+        }
+    }
+
+    /// Calls this server so to others who are connected to the same database (`application_name`), on every connection that
+    /// is opened from now on.
+    pub fn call(&self, name: &str) {
+        match self {
+            Self::Sqlite(_) => {}
+            Self::Postgres(postgres) => postgres.call(name),
         }
     }
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Instant;
 
+use engine::{Standing, migrate};
 use indicatif::{ProgressBar, ProgressStyle};
 use operation::{Dialect, Table, Value};
-use schema::{Schema, ddl};
+use schema::{Names, Schema, ddl};
 use store::{Store, StoreFault};
 
 use crate::arguments::Copy;
@@ -40,28 +41,31 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     let began = Instant::now();
     let (_, model) = Project::read(&arguments.project)?.valid()?;
     let schema = Arc::new(schema::derive(&model));
-    let loaded = engine::Loaded::new(Arc::new(model), Arc::clone(&schema));
     if let Some(path) = arguments.from.file().filter(|path| !path.exists()) {
         let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
     }
     let source = arguments.from.open()?;
-    source.know(&schema.tables);
-    if let Some(mismatch) = engine::verify_schema(&source, &schema)? {
-        return Err(differs(&arguments.from, &mismatch));
-    }
+    let stored = match engine::stand(&source, &schema)? {
+        Standing::Fits(names) => Schema::clone(&schema).stored_under(&names),
+        Standing::Empty(_) => return Err(Failure::Empty { place: arguments.from.to_string() }),
+        Standing::Differs(mismatch) => return Err(differs(&arguments.from, &mismatch)),
+    };
+    source.know(&stored.tables);
     let target = arguments.to.open()?;
     target.know(&schema.tables);
     begin(&target, &schema, &arguments.to)?;
-    let bar = bar(&source, &schema)?;
-    let copied = rows(&source, &target, &schema, &bar)?;
+    let bar = bar(&source, &stored)?;
+    let copied = rows((&source, &stored), (&target, &schema), &bar)?;
     bar.finish_and_clear();
-    let sums = verify(&source, &target, &schema, arguments)?;
-    for table in &schema.tables {
+    let sums = verify((&source, &stored), (&target, &schema), arguments)?;
+    for (from, to) in stored.tables.iter().zip(&schema.tables) {
         // Numbers that were given out stay given out, though their rows be gone.
-        target.count_from(table, source.counted(table)?)?;
+        target.count_from(to, source.counted(from)?)?;
     }
     finish(&target, &schema)?;
+    migrate::settle(&target, &schema)?;
+    let loaded = engine::Loaded::new(Arc::new(model), Arc::clone(&schema));
     data::note_formulas(&target, &loaded)?;
     source.close();
     target.close();
@@ -92,7 +96,7 @@ fn begin(target: &Store, schema: &Schema, place: &Place) -> Result<(), Failure> 
     if note.as_deref() == Some(&fingerprint) {
         return Ok(());
     }
-    if !target.tables()?.is_empty() {
+    if !migrate::tables(target, &Names::default())?.is_empty() {
         return Err(Failure::Occupied { place: place.to_string() });
     }
     let tables = match target.dialect() {
@@ -115,9 +119,8 @@ fn finish(target: &Store, schema: &Schema) -> Result<(), Failure> {
 
 /// Copies what the target does not have yet; how many rows.
 fn rows(
-    source: &Store,
-    target: &Store,
-    schema: &Schema,
+    (source, stored): (&Store, &Schema),
+    (target, schema): (&Store, &Schema),
     bar: &ProgressBar,
 ) -> Result<u64, Failure> {
     let mut there = Vec::with_capacity(schema.tables.len());
@@ -130,7 +133,7 @@ fn rows(
     std::thread::scope(|scope| {
         // Owned here, so that it goes when the target fails, and with it the reason to send more.
         let receiver = receiver;
-        let reading = scope.spawn(move || read(source, schema, &there, &sender));
+        let reading = scope.spawn(move || read((source, stored), schema, &there, &sender));
         let mut copied = 0;
         loop {
             let next = receiver.iter().inspect(|_| bar.inc(1)).map(Ok::<_, StoreFault>);
@@ -153,14 +156,14 @@ fn rows(
 
 /// Sends every row that is not there, in the order of its key.
 fn read(
-    source: &Store,
+    (source, stored): (&Store, &Schema),
     schema: &Schema,
     there: &[u64],
     sender: &SyncSender<(Arc<Table>, Vec<Value>)>,
 ) -> Result<(), Failure> {
-    for (table, skip) in schema.tables.iter().zip(there) {
+    for ((from, table), skip) in stored.tables.iter().zip(&schema.tables).zip(there) {
         let mut passed = 0;
-        source.dump(table, |row| {
+        source.dump(from, |row| {
             passed += 1;
             // The receiver goes when the target fails, which is told there.
             if passed > *skip && sender.send((Arc::clone(table), row.to_vec())).is_err() {
@@ -174,14 +177,13 @@ fn read(
 
 /// Whether both hold the same, table by table.
 fn verify(
-    source: &Store,
-    target: &Store,
-    schema: &Schema,
+    (source, stored): (&Store, &Schema),
+    (target, schema): (&Store, &Schema),
     arguments: &Copy,
 ) -> Result<Vec<Sum>, Failure> {
     let mut sums = Vec::with_capacity(schema.tables.len());
-    for table in &schema.tables {
-        let (theirs, ours) = (sum(source, table)?, sum(target, table)?);
+    for (from, table) in stored.tables.iter().zip(&schema.tables) {
+        let (theirs, ours) = (sum(source, from)?, sum(target, table)?);
         if theirs != ours {
             return Err(Failure::Unequal {
                 table: table.entity.to_string(),

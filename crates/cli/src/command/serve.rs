@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::identity::Verifier;
-use engine::{Engine, Loaded, Mismatch};
+use engine::migrate::{self, State};
+use engine::{Cause, Engine, Loaded, Mismatch, Standing};
 use model::{Grantee, Model};
+use schema::Names;
 
 use crate::arguments::Serve;
 use crate::failure::Failure;
@@ -29,24 +31,36 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let place = Place::of_production(arguments.database.as_ref(), environment, &project, &model)?;
     let deferred = Project::deferred(&model).len() as u64;
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
-    let tables = Arc::new(schema::derive(&model));
-    let loaded = Loaded::new(Arc::new(model), tables);
+    let schema = schema::derive(&model);
+    let fingerprint = schema::fingerprint(&schema);
+    let runtime = server::runtime(arguments.workers.map(usize::from))?;
     let store = place.open()?;
-    match engine::verify_schema(&store, &loaded.schema)? {
-        None => {}
-        Some(mismatch) if mismatch.empty => {
-            store.execute_schema(&mismatch.change.statements)?;
+    // Who changes the tables sees by our connections that we are here, before we look at what the tables are.
+    store.call(&migrate::server_name(&fingerprint));
+    runtime.block_on(store.ping())?;
+    let names = match engine::stand(&store, &schema)? {
+        Standing::Fits(names) => names,
+        Standing::Empty(statements) => {
+            store.execute_schema(&statements)?;
             tracing::info!(database = %place, "new database");
+            Names::default()
         }
-        Some(mismatch) => return Err(differs(&place, &mismatch)),
-    }
-    let renewed = data::recompute(&store, &loaded, false)?;
-    if renewed > 0 {
-        tracing::warn!(rows = renewed, "formulas have changed: computed values were computed anew");
+        Standing::Differs(mismatch) => return Err(differs(&place, &mismatch)),
+    };
+    migrate::settle(&store, &schema)?;
+    let loaded = Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
+    // While the tables change, formulas are the newer version's.
+    if migrate::status(&store)?.is_none_or(|record| record.to == fingerprint) {
+        let renewed = data::recompute(&store, &loaded, false)?;
+        if renewed > 0 {
+            tracing::warn!(
+                rows = renewed,
+                "formulas have changed: computed values were computed anew"
+            );
+        }
     }
     let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)));
     sources.follow(Arc::clone(&engine))?;
-    let runtime = server::runtime(arguments.workers.map(usize::from))?;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(arguments.listen))
         .map_err(|source| Failure::Listen { address: arguments.listen, source })?;
@@ -79,13 +93,42 @@ fn needs_tokens(model: &Model) -> bool {
 
 /// A database of another model.
 pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
-    Failure::Differs { place: place.to_string(), summary: summary(mismatch) }
+    let (place, summary) = (place.to_string(), summary(mismatch));
+    match &mismatch.cause {
+        Cause::Behind => Failure::Differs { place, summary },
+        Cause::Ahead => Failure::Ahead { place, summary },
+        Cause::Drift(lines) if lines.is_empty() => Failure::Differs { place, summary },
+        Cause::Drift(lines) => Failure::Drifted { place, drift: bounded(lines) },
+        Cause::UnderWay(record) => {
+            let way = match record.state {
+                State::Expanding => {
+                    "The model that it comes from can be served meanwhile; `mimar migrate apply` goes on, and the new one \
+                     can be served when it has ended"
+                }
+                State::Expanded => {
+                    "The model that it comes from and the one that it goes to can be served; for a third, complete it with \
+                     `mimar migrate apply --contract` or take it back with `mimar migrate rollback`"
+                }
+                State::Contracting => {
+                    "Only the new model can be served; `mimar migrate apply` completes the change"
+                }
+                State::Undoing => {
+                    "Only the old model can be served; `mimar migrate rollback` completes taking it back"
+                }
+            };
+            Failure::UnderWay { place, began: record.began.clone(), summary, way }
+        }
+    }
 }
 
 /// What differs, a line each.
 pub(crate) fn summary(mismatch: &Mismatch) -> String {
-    let mut lines: Vec<String> =
-        mismatch.change.summary.iter().map(|line| format!("  {line}")).collect();
+    bounded(&mismatch.change.summary)
+}
+
+/// Lines, indented, and not too many of them.
+fn bounded(lines: &[String]) -> String {
+    let mut lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
     if lines.len() > 12 {
         let more = lines.len() - 11;
         lines.truncate(11);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use engine::Standing;
+use schema::Names;
 use store::Store;
 
 use super::{dump as write_files, load as read_files, note_formulas, recompute};
@@ -55,16 +57,19 @@ fn open(place: &DataPlace, create: bool) -> Result<(engine::Loaded, Store, bool)
         let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
         return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
     }
-    let schema = Arc::new(schema::derive(&model));
-    let loaded = engine::Loaded::new(Arc::new(model), schema);
+    let schema = schema::derive(&model);
     let store = at.open()?;
-    store.know(&loaded.schema.tables);
-    match engine::verify_schema(&store, &loaded.schema)? {
-        None => Ok((loaded, store, false)),
-        Some(mismatch) if mismatch.empty && create => {
-            store.execute_schema(&mismatch.change.statements)?;
-            Ok((loaded, store, true))
+    let (names, is_new) = match engine::stand(&store, &schema)? {
+        Standing::Fits(names) => (names, false),
+        Standing::Empty(statements) if create => {
+            store.execute_schema(&statements)?;
+            (Names::default(), true)
         }
-        Some(mismatch) => Err(differs(&at, &mismatch)),
-    }
+        Standing::Empty(_) => return Err(Failure::Empty { place: at.to_string() }),
+        Standing::Differs(mismatch) => return Err(differs(&at, &mismatch)),
+    };
+    engine::migrate::settle(&store, &schema)?;
+    let loaded = engine::Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
+    store.know(&loaded.schema.tables);
+    Ok((loaded, store, is_new))
 }

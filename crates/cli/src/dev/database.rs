@@ -3,11 +3,15 @@
 use std::fs;
 use std::io;
 
-use engine::{Loaded, Mismatch};
-use schema::{Change, Loss, Schema};
+use std::collections::BTreeMap;
+
+use engine::migrate::{self, Terms};
+use engine::{Cause, Loaded, Mismatch, Standing};
+use operation::Dialect;
+use schema::{Loss, Schema};
 use store::Store;
 
-use crate::command::serve::summary;
+use crate::command::serve::differs;
 use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -44,41 +48,68 @@ pub(super) fn follow(
     accept_loss: bool,
 ) -> Result<bool, Failure> {
     store.know(&loaded.schema.tables);
-    let Some(mismatch) = engine::verify_schema(store, &loaded.schema)? else {
-        data::recompute(store, loaded, false)?;
-        // A load that failed leaves the tables behind: mended, it goes on.
-        return Ok(store.meta(ROWS)?.as_deref() == Some(WAITING));
-    };
-    if !mismatch.can_follow {
-        return Err(stays(place, &mismatch));
-    }
-    may_change(store, &mismatch.change, None, accept_loss)?;
-    store.execute_schema(&mismatch.change.statements)?;
-    if mismatch.empty {
-        store.set_meta(ROWS, WAITING)?;
-        data::note_formulas(store, loaded)?;
-    } else {
-        for line in &mismatch.change.summary {
-            crate::screen::note(line);
+    let fresh = match engine::stand(store, &loaded.schema)? {
+        Standing::Fits(names) if names.is_empty() => {
+            data::recompute(store, loaded, false)?;
+            // A load that failed leaves the tables behind: mended, it goes on.
+            store.meta(ROWS)?.as_deref() == Some(WAITING)
         }
-        data::recompute(store, loaded, !mismatch.change.recompute.is_empty())?;
-    }
-    Ok(mismatch.empty)
+        // Left behind by servers that ran here.
+        Standing::Fits(_) => return Err(Failure::Renaming { place: place.to_string() }),
+        Standing::Empty(statements) => {
+            store.execute_schema(&statements)?;
+            store.set_meta(ROWS, WAITING)?;
+            data::note_formulas(store, loaded)?;
+            true
+        }
+        Standing::Differs(mismatch) => {
+            can_follow(store, place, &mismatch)?;
+            may_change(store, &mismatch.change.losses, None, accept_loss)?;
+            change(store, &loaded.schema, &mismatch)?;
+            for line in &mismatch.change.summary {
+                crate::screen::note(line);
+            }
+            data::recompute(store, loaded, !mismatch.change.recompute.is_empty())?;
+            false
+        }
+    };
+    migrate::settle(store, &loaded.schema)?;
+    Ok(fresh)
 }
 
-/// The tables are others, and stay as they are.
-pub(super) fn stays(place: &Place, mismatch: &Mismatch) -> Failure {
-    Failure::Stays { place: place.to_string(), summary: summary(mismatch) }
+/// Whether the tables may be changed at all: not while somebody else changes them.
+pub(super) fn can_follow(store: &Store, place: &Place, mismatch: &Mismatch) -> Result<(), Failure> {
+    if matches!(mismatch.cause, Cause::UnderWay(_)) {
+        return Err(differs(place, mismatch));
+    }
+    let drifted = matches!(&mismatch.cause, Cause::Drift(lines) if !lines.is_empty());
+    if drifted && store.dialect() == Dialect::Postgres {
+        return Err(differs(place, mismatch));
+    }
+    Ok(())
+}
+
+/// Makes the tables those of the model: nobody else is served meanwhile.
+pub(super) fn change(store: &Store, schema: &Schema, mismatch: &Mismatch) -> Result<(), Failure> {
+    if store.dialect() == Dialect::Sqlite {
+        return Ok(store.execute_schema(&mismatch.change.statements)?);
+    }
+    let plan = migrate::plan(store, schema, &BTreeMap::new())?;
+    // What would be lost was asked before.
+    let allowed = plan.drops.into_iter().map(|drop| drop.name).collect();
+    let terms = Terms { allowed, contract: true, backup: None };
+    migrate::apply(store, schema, &BTreeMap::new(), &terms, &mut |_| {})?;
+    Ok(())
 }
 
 /// Whether a change may happen: nothing is lost, or that was accepted.
 pub(super) fn may_change(
     store: &Store,
-    change: &Change,
+    losses: &[Loss],
     before: Option<&Schema>,
     accept_loss: bool,
 ) -> Result<(), Failure> {
-    let losses = engine::real_losses(store, change, before)?;
+    let losses = engine::real_losses(store, losses, before)?;
     let sentences = |wanted: &dyn Fn(&&Loss) -> bool| {
         let lines: Vec<String> =
             losses.iter().filter(wanted).map(|loss| format!("  {}", loss.sentence)).collect();

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
-use engine::{Engine, Loaded};
-use schema::Change;
-use store::{Store, StoreFault};
+use engine::{Engine, Loaded, Standing, migrate};
+use store::Store;
 use syntax::Severity;
 use tokio::runtime::Handle;
 
 use super::banner::time;
-use super::database::{may_change, stays};
+use super::database::{can_follow, change, may_change};
 use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -124,31 +123,40 @@ fn kept(failure: &Failure) {
 
 /// Brings the tables along and swaps the model; what changed in the tables.
 fn swap(watched: &Watched, loaded: Loaded) -> Result<Vec<String>, Failure> {
-    let mismatch = engine::verify_schema(&watched.store, &loaded.schema)?;
-    if let Some(mismatch) = mismatch.as_ref().filter(|mismatch| !mismatch.can_follow) {
-        return Err(stays(&watched.place, mismatch));
-    }
-    let change = mismatch.map(|mismatch| mismatch.change).unwrap_or_default();
+    let mismatch = match engine::stand(&watched.store, &loaded.schema)? {
+        Standing::Fits(_) => None,
+        // Somebody has emptied the database under us.
+        Standing::Empty(_) => return Err(Failure::Empty { place: watched.place.to_string() }),
+        Standing::Differs(mismatch) => {
+            can_follow(&watched.store, &watched.place, &mismatch)?;
+            Some(mismatch)
+        }
+    };
     let before = watched.engine.loaded();
-    may_change(&watched.store, &change, Some(&before.schema), watched.accept_loss)?;
+    let losses = mismatch.as_ref().map_or(&[][..], |mismatch| &mismatch.change.losses);
+    may_change(&watched.store, losses, Some(&before.schema), watched.accept_loss)?;
     let new_formulas = data::has_new_formulas(&watched.store, &loaded)?;
-    if change.is_empty() && !new_formulas {
+    if mismatch.is_none() && !new_formulas {
         watched.engine.swap(loaded);
-        return Ok(change.summary);
+        return Ok(Vec::new());
     }
     let store = watched.store.clone();
-    let Change { statements, summary, recompute, .. } = change;
+    let (summary, recompute) = match &mismatch {
+        Some(mismatch) => (mismatch.change.summary.clone(), !mismatch.change.recompute.is_empty()),
+        None => (Vec::new(), false),
+    };
     // Once the tables are new there is no way back to the old model: values that cannot be computed are told, and the
     // next start tries again.
     let (told, faults) = channel();
     let follow = move |loaded: &Loaded| {
-        if !statements.is_empty() {
-            store.execute_schema(&statements)?;
+        if let Some(mismatch) = &mismatch {
+            change(&store, &loaded.schema, mismatch)?;
+            migrate::settle(&store, &loaded.schema)?;
         }
-        if let Err(fault) = data::recompute(&store, loaded, !recompute.is_empty()) {
+        if let Err(fault) = data::recompute(&store, loaded, recompute) {
             let _ = told.send(fault);
         }
-        Ok::<(), StoreFault>(())
+        Ok::<(), Failure>(())
     };
     watched.handle.block_on(watched.engine.swap_after(loaded, follow))?;
     faults.try_recv().map_or(Ok(summary), |fault| Err(fault.into()))

@@ -21,6 +21,7 @@ mod crash;
 mod drain;
 mod footprint;
 mod freshness;
+mod migrate;
 mod oracle;
 mod overload;
 mod reload;

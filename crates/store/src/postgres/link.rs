@@ -44,6 +44,8 @@ pub(crate) struct Address {
     tls: Option<MakeRustlsConnect>,
     /// What is set on each new connection.
     settings: String,
+    /// What each new connection calls itself, once that is said.
+    name: Mutex<Option<String>>,
     /// Whether a pooler hands each transaction to another connection of the server (PgBouncer's transaction mode): then
     /// nothing is prepared by name, and nothing is set.
     pub pooled: bool,
@@ -92,7 +94,13 @@ impl Address {
         );
         let statements = options.statements;
         let begin = if pooled { BEGIN_POOLED } else { "BEGIN" };
-        Ok(Self { config, tls, settings, pooled, begin, statements, down: Mutex::new(None) })
+        let (name, down) = (Mutex::new(None), Mutex::new(None));
+        Ok(Self { config, tls, settings, name, pooled, begin, statements, down })
+    }
+
+    /// What connections call themselves from now on (`application_name`).
+    pub fn call(&self, name: &str) {
+        *self.name.lock() = Some(name.replace(['\'', '\\'], ""));
     }
 
     /// The database, for people: without its password.
@@ -156,7 +164,14 @@ impl Address {
             }
         };
         if !self.pooled {
-            client.batch_execute(&self.settings).await?;
+            let name = self.name.lock().clone();
+            match name {
+                Some(name) => {
+                    let settings = format!("{}; SET application_name = '{name}'", self.settings);
+                    client.batch_execute(&settings).await?;
+                }
+                None => client.batch_execute(&self.settings).await?,
+            }
         }
         Ok((client, driver.abort_handle()))
     }

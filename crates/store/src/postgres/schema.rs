@@ -1,6 +1,7 @@
 //! The schema: what is stored, how it changes, which tables refer to which.
 
 use std::collections::HashMap;
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use operation::{Ident, OnDelete};
@@ -8,8 +9,8 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
-use crate::StoreFault;
 use crate::write::{Reference, References};
+use crate::{Called, StoreFault};
 
 /// Functions that lowered expressions call, the two of cases left out.
 const FUNCTIONS: &str = include_str!("functions.sql");
@@ -56,15 +57,19 @@ pub(crate) async fn references(client: &Client) -> Result<References, Error> {
 
 /// Makes the schema `mimar` what this version needs, where it is not.
 pub(crate) async fn prepare(client: &Client) -> Result<(), Error> {
-    let wanted = script();
-    let version = version(&wanted);
-    if note(client, VERSION).await?.as_deref() == Some(version.as_str()) {
+    static SCRIPT: LazyLock<(String, String)> = LazyLock::new(|| {
+        let script = script();
+        let version = version(&script);
+        (script, version)
+    });
+    let (wanted, version) = &*SCRIPT;
+    if note(client, VERSION).await?.as_ref() == Some(version) {
         return Ok(());
     }
     client.batch_execute("BEGIN").await?;
     client.query_typed("SELECT pg_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)]).await?;
-    client.batch_execute(&wanted).await?;
-    set_note(client, VERSION, &version).await?;
+    client.batch_execute(wanted).await?;
+    set_note(client, VERSION, version).await?;
     client.batch_execute("COMMIT").await
 }
 
@@ -94,17 +99,18 @@ fn version(script: &str) -> String {
     format!("{hash:016x}")
 }
 
-async fn note(client: &Client, key: &str) -> Result<Option<String>, Error> {
+pub(super) async fn note(client: &Client, key: &str) -> Result<Option<String>, Error> {
     let there = client.query_typed_one("SELECT to_regclass('mimar.meta') IS NOT NULL", &[]).await?;
     if !there.try_get::<_, bool>(0)? {
         return Ok(None);
     }
-    let text = "SELECT value FROM mimar.meta WHERE key = $1";
+    // Who gives things their final names waits for those who read, and they for it.
+    let text = "SELECT value FROM mimar.meta WHERE key = $1 FOR SHARE";
     let row = client.query_typed_opt(text, &[(&key, Type::TEXT)]).await?;
     row.map(|row| row.try_get(0)).transpose()
 }
 
-async fn set_note(client: &Client, key: &str, value: &str) -> Result<(), Error> {
+pub(super) async fn set_note(client: &Client, key: &str, value: &str) -> Result<(), Error> {
     let text = "INSERT INTO mimar.meta (key, value) VALUES ($1, $2) \
                 ON CONFLICT (key) DO UPDATE SET value = excluded.value";
     client.execute_typed(text, &[(&key, Type::TEXT), (&value, Type::TEXT)]).await.map(drop)
@@ -142,32 +148,49 @@ impl Postgres {
 
     /// The tables and indexes of the current schema, written as [`operation::Dialect::Sqlite`] defines them: the one form
     /// that the difference between two schemas is computed in.
-    pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
+    pub(crate) fn tables(&self, called: Called<'_>) -> Result<Vec<(String, String)>, StoreFault> {
         self.blocking(async |client| {
             let mut found = Vec::new();
             for row in client.query_typed(TABLES, &[]).await? {
                 let name: String = row.try_get(0)?;
-                found.push((name.clone(), definition(client, &name).await?));
+                found.push((called(&name, None), definition(client, &name, called).await?));
             }
             for row in client.query_typed(INDEXES, &[]).await? {
-                found.push((row.try_get(0)?, row.try_get(1)?));
+                let (name, table): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+                let (columns, descending): (Vec<String>, Vec<bool>) =
+                    (row.try_get(3)?, row.try_get(4)?);
+                let columns = columns.iter().zip(descending).map(|(column, descending)| {
+                    let column = quote(&called(&table, Some(column)));
+                    if descending { format!("{column} DESC") } else { column }
+                });
+                let columns: Vec<String> = columns.collect();
+                let unique = if row.try_get(2)? { "UNIQUE " } else { "" };
+                let on = quote(&called(&table, None));
+                let sql = format!(
+                    "CREATE {unique}INDEX {} ON {on} ({})",
+                    quote(&name),
+                    columns.join(", ")
+                );
+                found.push((name, sql));
             }
             Ok(found)
         })
     }
 }
 
+fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
 const TABLES: &str = "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') \
      AND c.relnamespace = current_schema()::regnamespace AND NOT c.relispartition ORDER BY c.oid";
 
-/// Indexes that no constraint made, as `CREATE INDEX "name" ON "table" ("column", "column" DESC)`. Those over expressions,
+/// Indexes that no constraint made: name, table, whether unique, columns, which of them descend. Those over expressions,
 /// or partial ones, were not made here and are left alone.
-const INDEXES: &str = "SELECT i.relname, 'CREATE ' || CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END \
-     || 'INDEX \"' || replace(i.relname, '\"', '\"\"') || '\" ON \"' || replace(t.relname, '\"', '\"\"') || '\" (' \
-     || (SELECT string_agg('\"' || replace(a.attname, '\"', '\"\"') || '\"' \
-          || CASE WHEN x.indoption[k.n - 1] & 1 = 1 THEN ' DESC' ELSE '' END, ', ' ORDER BY k.n) \
-         FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) \
-         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum) || ')' \
+const INDEXES: &str = "SELECT i.relname, t.relname, x.indisunique, \
+     ARRAY(SELECT a.attname::text FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) \
+       JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum ORDER BY k.n), \
+     ARRAY(SELECT o & 1 = 1 FROM unnest(x.indoption::int2[]) WITH ORDINALITY AS o (o, n) ORDER BY n) \
      FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid \
      WHERE t.relnamespace = current_schema()::regnamespace AND NOT x.indisprimary AND x.indexprs IS NULL \
      AND x.indpred IS NULL AND x.indisvalid \
@@ -191,8 +214,7 @@ const KEY: &str = "SELECT a.attname FROM pg_index x JOIN pg_class c ON c.oid = x
 /// How a column is counted whose numbers are never given out twice; the comment on it says so.
 pub(crate) const NEVER_AGAIN: &str = "never again";
 
-async fn definition(client: &Client, table: &str) -> Result<String, Error> {
-    let quote = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
+async fn definition(client: &Client, table: &str, called: Called<'_>) -> Result<String, Error> {
     let mut lines = Vec::new();
     let mut counted = false;
     for row in client.query_typed(COLUMNS, &[(&table, Type::TEXT)]).await? {
@@ -201,7 +223,10 @@ async fn definition(client: &Client, table: &str) -> Result<String, Error> {
         let (required, identity): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
         let (default, comment): (String, String) = (row.try_get(4)?, row.try_get(5)?);
         let (meaning, stored) = meaning(&kind, &comment);
-        let mut line = format!("{} /* {meaning} */ {stored}", quote(&name));
+        let mut line = {
+            let name = called(table, Some(&name));
+            format!("{} /* {meaning} */ {stored}", quote(&name))
+        };
         if identity {
             counted = true;
             line.push_str(" PRIMARY KEY");
@@ -217,7 +242,11 @@ async fn definition(client: &Client, table: &str) -> Result<String, Error> {
         }
         if let Some(on_delete) = row.try_get::<_, Option<String>>(6)? {
             let (target, key): (String, String) = (row.try_get(7)?, row.try_get(8)?);
-            line.push_str(&format!(" REFERENCES {} ({})", quote(&target), quote(&key)));
+            line.push_str(&format!(
+                " REFERENCES {} ({})",
+                quote(&called(&target, None)),
+                quote(&called(&target, Some(&key)))
+            ));
             line.push_str(match &*on_delete {
                 "c" => " ON DELETE CASCADE",
                 "n" => " ON DELETE SET NULL",
@@ -229,12 +258,16 @@ async fn definition(client: &Client, table: &str) -> Result<String, Error> {
     if !counted {
         let mut key = Vec::new();
         for row in client.query_typed(KEY, &[(&table, Type::TEXT)]).await? {
-            key.push(quote(row.try_get(0)?));
+            key.push(quote(&called(table, Some(row.try_get(0)?))));
         }
         lines.push(format!("PRIMARY KEY ({})", key.join(", ")));
     }
     let ending = if counted { "" } else { ", WITHOUT ROWID" };
-    Ok(format!("CREATE TABLE {} ({}) STRICT{ending}", quote(table), lines.join(", ")))
+    Ok(format!(
+        "CREATE TABLE {} ({}) STRICT{ending}",
+        quote(&called(table, None)),
+        lines.join(", ")
+    ))
 }
 
 /// What a column's type and the comment on it say of its values, and how SQLite stores the like.

@@ -97,6 +97,17 @@ impl Sqlite {
         })
     }
 
+    pub(crate) fn back_up(&self, path: &std::path::Path) -> Result<(), StoreFault> {
+        let Some(path) = path.to_str() else {
+            let reason = format!("the path {} is no text", path.display());
+            return Err(StoreFault::Database { reason });
+        };
+        with_connection(&self.shared, |connection| {
+            connection.execute("VACUUM INTO ?1", [path])?;
+            Ok(())
+        })
+    }
+
     pub(crate) fn meta(&self, key: &str) -> Result<Option<String>, StoreFault> {
         with_connection(&self.shared, |connection| {
             let there: bool = connection.query_row(

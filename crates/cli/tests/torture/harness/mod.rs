@@ -9,7 +9,7 @@ use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub(crate) use client::{Answer, Client, Request};
 pub(crate) use random::Random;
-pub(crate) use server::{Project, Server, both, example};
+pub(crate) use server::{Project, Server, binary, both, example};
 pub(crate) use token::{SECRET, hs256, sign, token};
 
 static TURN: RwLock<()> = RwLock::new(());

@@ -18,7 +18,7 @@ use super::{Answer, Client, Request, SECRET};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The binary under test.
-fn binary() -> PathBuf {
+pub(crate) fn binary() -> PathBuf {
     env::var_os("MIMAR_BINARY").map_or_else(|| env!("CARGO_BIN_EXE_mimar").into(), PathBuf::from)
 }
 
@@ -88,6 +88,21 @@ impl Project {
             On::Postgres => testbed::postgres().database(),
         };
         Self { scratch, model, database }
+    }
+
+    /// A model of its own over a PostgreSQL database of its own.
+    pub(crate) fn on_postgres(text: &str) -> Self {
+        let before = ON.replace(On::Postgres);
+        let project = Self::of(text);
+        ON.set(before);
+        project
+    }
+
+    /// Another model over the same database.
+    pub(crate) fn beside(&self, text: &str) -> Self {
+        let mut project = Self::of(text);
+        project.database.clone_from(&self.database);
+        project
     }
 
     /// The ledger.

@@ -1,0 +1,460 @@
+//! `mimar migrate`: the tables of a database that is in use follow the model.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use engine::migrate::{self, Entry, MigrateFault, Outcome, Progress, Record, State, Terms};
+use indicatif::{ProgressBar, ProgressStyle};
+use model::{LoadEntry, Model, Valid};
+use schema::{Hazard, Migration, Phase, Schema, Step, Work};
+use serde_json::json;
+use store::Store;
+
+use crate::arguments::{
+    Migrate, MigrateApply, MigratePlace, MigratePlan, MigrateShow, PlanFormat, RecordFormat,
+};
+use crate::data;
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::project::Project;
+use crate::screen::{self, BOLD, CYAN, DIM, GREEN, YELLOW, styled};
+
+pub(crate) fn run(command: &Migrate) -> Result<(), Failure> {
+    match command {
+        Migrate::Plan(arguments) => plan(arguments),
+        Migrate::Apply(arguments) => apply(arguments),
+        Migrate::Status(arguments) => status(arguments),
+        Migrate::Rollback(arguments) => rollback(&arguments.place),
+        Migrate::History(arguments) => history(arguments),
+    }
+}
+
+/// A model, its tables, and the database that is to have them.
+struct Opened {
+    model: Arc<Valid<Model>>,
+    schema: Schema,
+    place: Place,
+    store: Store,
+}
+
+fn open(at: &MigratePlace) -> Result<Opened, Failure> {
+    let (project, model) = Project::read(&at.path)?.valid()?;
+    let environment = at.environment.as_deref();
+    let place = Place::of_production(at.database.as_ref(), environment, &project, &model)?;
+    if let Some(path) = place.file().filter(|path| !path.exists()) {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
+    }
+    let schema = schema::derive(&model);
+    let store = place.open()?;
+    store.know(&schema.tables);
+    Ok(Opened { model: Arc::new(model), schema, place, store })
+}
+
+/// Requests per second that the `load` blocks expect on each table, at their peak.
+fn load(model: &Model, schema: &Schema) -> BTreeMap<String, f64> {
+    let mut load: BTreeMap<String, f64> = BTreeMap::new();
+    for entry in model.loads.iter().flat_map(|load| &load.entries) {
+        let (entity, rate) = match entry {
+            LoadEntry::EntityRate(entity, _, rate, peak) => (*entity, peak.unwrap_or(*rate)),
+            LoadEntry::QueryRate(query, rate, peak) => {
+                (model[*query].entity, peak.unwrap_or(*rate))
+            }
+            _ => continue,
+        };
+        *load.entry(schema.table(entity).name.to_string()).or_default() += rate;
+    }
+    load
+}
+
+fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
+    let Opened { model, schema, place, store } = open(&arguments.place)?;
+    if let Some(record) = migrate::status(&store)? {
+        let MigrateFault::UnderWay { .. } = under_way(&record) else { return Ok(()) };
+        match arguments.format {
+            PlanFormat::Human => {
+                screen::out(&drawn(&record.plan, record.step));
+                screen::note(&told(&record));
+            }
+            PlanFormat::Json => screen::out(&machine(&record.plan, Some(&record))),
+            PlanFormat::Sql => screen::out(&script(&record.plan)),
+        }
+        return Ok(());
+    }
+    let plan = migrate::plan(&store, &schema, &load(&model, &schema))?;
+    match arguments.format {
+        PlanFormat::Json => screen::out(&machine(&plan, None)),
+        PlanFormat::Sql => screen::out(&script(&plan)),
+        PlanFormat::Human if plan.is_empty() && plan.obstacles.is_empty() => {
+            screen::note(&format!(
+                "{}: {place} holds the tables of this model",
+                styled(GREEN, "nothing to do")
+            ));
+        }
+        PlanFormat::Human => {
+            screen::out(&drawn(&plan, 0));
+            let allowed: Vec<String> = plan.drops.iter().map(|drop| drop.name.clone()).collect();
+            match migrate::may(&store, &plan, &allowed) {
+                Ok(()) => screen::note(&next(&plan)),
+                // The plan is shown all the same.
+                Err(fault) => return Err(fault.into()),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn under_way(record: &Record) -> MigrateFault {
+    let Record { to, state, began, .. } = record.clone();
+    MigrateFault::UnderWay { to, state, began }
+}
+
+/// What to do with a plan.
+fn next(plan: &Migration) -> String {
+    let mut command = "mimar migrate apply".to_owned();
+    for drop in &plan.drops {
+        command.push_str(&format!(" --allow-drop {}", drop.name));
+    }
+    format!("{} carries it out", styled(CYAN, command))
+}
+
+/// A plan for people; steps before `done` are done.
+fn drawn(plan: &Migration, done: usize) -> String {
+    let mut text = String::new();
+    for line in &plan.summary {
+        text.push_str(&format!("{line}\n"));
+    }
+    let mut hazards: Vec<Hazard> = Vec::new();
+    for (phase, heading) in [
+        (Phase::Expand, "expand: the old version is served on; both can be served at its end"),
+        (Phase::Contract, "contract: when no server of the old version runs"),
+    ] {
+        let steps = plan.steps.iter().enumerate().filter(|(_, step)| step.phase == phase);
+        for (count, (at, step)) in steps.enumerate() {
+            if count == 0 {
+                text.push_str(&format!("\n{}\n", styled(BOLD, heading)));
+            }
+            text.push_str(&drawn_step(at, step, at < done));
+            for hazard in &step.hazards {
+                if !hazards.contains(hazard) {
+                    hazards.push(*hazard);
+                }
+            }
+        }
+    }
+    if !hazards.is_empty() {
+        text.push_str(&format!(
+            "\n{}\n",
+            styled(BOLD, "what is dangerous about it, and how that is met")
+        ));
+        for hazard in hazards {
+            text.push_str(&format!(
+                "  {}: {}\n      {}\n",
+                styled(YELLOW, hazard.name()),
+                hazard.reason(),
+                styled(DIM, hazard.way())
+            ));
+        }
+    }
+    text
+}
+
+fn drawn_step(at: usize, step: &Step, is_done: bool) -> String {
+    let mark = if is_done { styled(GREEN, "✓") } else { " ".to_owned() };
+    let mut text = format!("{mark}{:>3}  {}\n", at + 1, styled(BOLD, &step.title));
+    let mut facts = vec![match step.lock {
+        schema::Lock::None => "no lock".to_owned(),
+        lock => format!("lock {}, which blocks {}", lock.name(), lock.blocks()),
+    }];
+    facts.push(step.cost.sentence().to_owned());
+    facts.push(duration(step.seconds));
+    if step.load > 0.0 {
+        facts.push(format!("{} requests per second expected there", step.load));
+    }
+    text.push_str(&format!("      {}\n", styled(DIM, facts.join(" · "))));
+    let script = step.script();
+    for line in script.lines().skip(1).filter(|line| *line != "BEGIN;" && *line != "COMMIT;") {
+        text.push_str(&format!("      {line}\n"));
+    }
+    let names: Vec<&str> = step.hazards.iter().map(|hazard| hazard.name()).collect();
+    if !names.is_empty() {
+        text.push_str(&format!("      {}\n", styled(YELLOW, names.join(", "))));
+    }
+    text
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        seconds if seconds < 0.1 => "milliseconds".to_owned(),
+        seconds if seconds < 90.0 => format!("about {seconds:.1} s"),
+        seconds if seconds < 5_400.0 => format!("about {:.0} min", seconds / 60.0),
+        seconds => format!("about {:.1} h", seconds / 3_600.0),
+    }
+}
+
+/// A plan as `psql` would carry it out.
+fn script(plan: &Migration) -> String {
+    let mut text = "-- A backfill is carried out in batches by `mimar migrate apply`; here it is one statement.\n\
+                    SET lock_timeout = '300ms';\nSET statement_timeout = '1h';\n"
+        .to_owned();
+    for step in &plan.steps {
+        text.push('\n');
+        text.push_str(&step.script());
+    }
+    text
+}
+
+/// A plan for programs.
+fn machine(plan: &Migration, record: Option<&Record>) -> String {
+    let steps: Vec<serde_json::Value> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(at, step)| {
+            let hazards: Vec<_> = step
+                .hazards
+                .iter()
+                .map(|hazard| json!({ "name": hazard.name(), "reason": hazard.reason(), "way": hazard.way() }))
+                .collect();
+            json!({
+                "phase": step.phase,
+                "title": step.title,
+                "sql": statements(step),
+                "undo": step.undo,
+                "lock": step.lock.name(),
+                "blocks": step.lock.blocks(),
+                "cost": step.cost,
+                "seconds": step.seconds,
+                "requests_per_second": step.load,
+                "hazards": hazards,
+                "done": record.is_some_and(|record| at < record.step),
+            })
+        })
+        .collect();
+    let value = json!({
+        "state": record.map(|record| record.state),
+        "summary": plan.summary,
+        "drops": plan.drops,
+        "obstacles": plan.obstacles,
+        "steps": steps,
+    });
+    format!("{value:#}\n")
+}
+
+fn statements(step: &Step) -> Vec<String> {
+    match &step.work {
+        Work::Transaction { statements } | Work::Rename { statements } => statements.clone(),
+        Work::CreateIndex { statement, .. } | Work::DropIndex { statement } => {
+            vec![statement.clone()]
+        }
+        Work::Backfill { table, assignments, condition } => {
+            vec![format!("UPDATE \"{table}\" SET {assignments} WHERE {condition}")]
+        }
+    }
+}
+
+fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
+    let Opened { model, schema, place, store } = open(&arguments.place)?;
+    let backup = place.file().filter(|_| !arguments.no_backup).map(backup_of);
+    let terms =
+        Terms { allowed: arguments.allow_drop.clone(), contract: arguments.contract, backup };
+    let mut shown = Shown::default();
+    let outcome =
+        migrate::apply(&store, &schema, &load(&model, &schema), &terms, &mut |progress| {
+            shown.show(progress);
+        });
+    shown.end();
+    let outcome = outcome?;
+    // The new version begins with what its formulas say.
+    let names = match &outcome {
+        Outcome::Expanded(record) => record.names.clone(),
+        _ => migrate::names(&store)?,
+    };
+    let loaded = engine::Loaded::new(model, Arc::new(schema.stored_under(&names)));
+    store.know(&loaded.schema.tables);
+    let always = match &outcome {
+        Outcome::Nothing => false,
+        Outcome::Expanded(record) => !record.plan.recompute.is_empty(),
+        Outcome::Done(_) => true,
+    };
+    let renewed = data::recompute(&store, &loaded, always)?;
+    if renewed > 0 {
+        screen::note(&format!("computed anew: {}", screen::count(renewed, "row", "rows")));
+    }
+    match outcome {
+        Outcome::Nothing => {
+            screen::note(&format!(
+                "{}: {place} holds the tables of this model",
+                styled(GREEN, "nothing to do")
+            ));
+        }
+        Outcome::Expanded(record) => screen::note(&told(&record)),
+        Outcome::Done(entry) => {
+            for line in &entry.summary {
+                screen::note(&format!("  {line}"));
+            }
+            let kept = match &entry.backup {
+                Some(path) => format!("; the database before is {path}"),
+                None => String::new(),
+            };
+            screen::note(&format!(
+                "{}: {place} holds the tables of this model{kept}",
+                styled(GREEN, "done")
+            ));
+        }
+    }
+    store.close();
+    Ok(())
+}
+
+/// Beside the file, with the moment in its name.
+fn backup_of(file: &std::path::Path) -> PathBuf {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seconds = since.unwrap_or(Duration::ZERO).as_secs();
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{seconds}.backup"));
+    name.into()
+}
+
+fn status(arguments: &MigrateShow) -> Result<(), Failure> {
+    let Opened { schema, place, store, .. } = open(&arguments.place)?;
+    let record = migrate::status(&store)?;
+    let names = migrate::names(&store)?;
+    let drift = if record.is_none() { migrate::drift(&store)? } else { Vec::new() };
+    let fits =
+        record.is_none() && schema::diff(&migrate::tables(&store, &names)?, &schema).is_empty();
+    if arguments.format == RecordFormat::Json {
+        let value = json!({
+            "state": record.as_ref().map(|record| record.state),
+            "step": record.as_ref().map(|record| record.step),
+            "steps": record.as_ref().map(|record| record.plan.steps.len()),
+            "began": record.as_ref().map(|record| &record.began),
+            "fits": fits,
+            "drift": drift,
+            "names": names,
+        });
+        screen::out(&format!("{value:#}\n"));
+        return Ok(());
+    }
+    match &record {
+        Some(record) => {
+            screen::out(&drawn(&record.plan, record.step));
+            screen::note(&told(record));
+        }
+        None if !drift.is_empty() => {
+            screen::out(&format!("{place} was changed by hand:\n{}\n", drift.join("\n")));
+        }
+        None if fits => screen::out(&format!("{place} holds the tables of this model\n")),
+        None => screen::out(&format!(
+            "{place} does not hold the tables of this model; `mimar migrate plan` shows the way\n"
+        )),
+    }
+    if !names.is_empty() {
+        screen::out(
+            "some things are stored under other names until no server runs; `mimar migrate apply` gives them theirs then\n",
+        );
+    }
+    Ok(())
+}
+
+/// What a change under way waits for.
+fn told(record: &Record) -> String {
+    let apply = styled(CYAN, "mimar migrate apply");
+    let rollback = styled(CYAN, "mimar migrate rollback");
+    match record.state {
+        State::Expanding => {
+            format!("{}: {apply} goes on, {rollback} takes it back", styled(YELLOW, "expanding"))
+        }
+        State::Expanded => format!(
+            "{}: both versions can be served now. Bring the new one out everywhere; when no server of the old one runs, {} \
+             completes the change. Until then {rollback} takes it back",
+            styled(GREEN, "expanded"),
+            styled(CYAN, "mimar migrate apply --contract")
+        ),
+        State::Contracting => {
+            format!("{}: {apply} completes the change", styled(YELLOW, "contracting"))
+        }
+        State::Undoing => {
+            format!("{}: {rollback} completes that", styled(YELLOW, "being taken back"))
+        }
+    }
+}
+
+fn rollback(at: &MigratePlace) -> Result<(), Failure> {
+    let Opened { store, place, .. } = open(at)?;
+    let mut shown = Shown::default();
+    let entry = migrate::rollback(&store, &mut |progress| shown.show(progress));
+    shown.end();
+    entry?;
+    screen::note(&format!("{}: {place} is as it was before", styled(GREEN, "taken back")));
+    Ok(())
+}
+
+fn history(arguments: &MigrateShow) -> Result<(), Failure> {
+    let Opened { store, .. } = open(&arguments.place)?;
+    let entries = migrate::history(&store)?;
+    if arguments.format == RecordFormat::Json {
+        let value = serde_json::to_value(&entries).unwrap_or_default();
+        screen::out(&format!("{value:#}\n"));
+        return Ok(());
+    }
+    if entries.is_empty() {
+        screen::note("no change was carried out here yet");
+    }
+    for Entry { began, ended, undone, summary, backup, .. } in entries {
+        let undone = if undone { ", taken back" } else { "" };
+        screen::out(&format!("{}\n", styled(BOLD, format!("{began} to {ended}{undone}"))));
+        for line in summary {
+            screen::out(&format!("  {line}\n"));
+        }
+        if let Some(backup) = backup {
+            screen::out(&format!("  the database before: {backup}\n"));
+        }
+    }
+    Ok(())
+}
+
+/// Shows how a change goes: a line for each step, a bar while rows are written.
+#[derive(Default)]
+struct Shown {
+    bar: Option<ProgressBar>,
+}
+
+impl Shown {
+    fn show(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Step(at, of, step) => {
+                self.end();
+                screen::note(&format!("{:>3}/{of}  {}", at + 1, step.title));
+            }
+            Progress::Filled(done, all) => {
+                let bar = self.bar.get_or_insert_with(|| {
+                    if !screen::is_interactive() {
+                        return ProgressBar::hidden();
+                    }
+                    let style =
+                        ProgressStyle::with_template("       {bar:40} {percent}%  {eta} left")
+                            .unwrap_or_else(|_| ProgressStyle::default_bar());
+                    ProgressBar::new(all).with_style(style)
+                });
+                bar.set_position(done);
+            }
+            Progress::Waiting(tries) if tries % 5 == 0 => {
+                screen::note("       somebody holds the lock that is needed; trying on");
+            }
+            Progress::Waiting(_) => {}
+            Progress::NamesStay => screen::note(
+                "       servers run that know the names as they are: the final ones come with `mimar migrate apply` when \
+                 none does",
+            ),
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,727 @@
+//! Changes the tables of a database that is in use, step by step; what was done is recorded in the database itself, with
+//! the step, so that a process that dies leaves a record that another goes on from.
+//!
+//! ```text
+//! apply ──► Expanding ──► Expanded ── apply --contract ──► Contracting ──► (done: only history and names stay)
+//!               └── rollback ──┴──► Undoing ──► (undone)
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use operation::{Dialect, Scalar, Value};
+use schema::{Facts, Migration, Names, Phase, Schema, Step, TableFacts, Work, migration};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use store::{Migrator, Store, StoreFault};
+
+/// Under which keys the database keeps what is written down here.
+mod note {
+    /// The [`Record`](super::Record) of a change under way; empty where none is.
+    pub(super) const RECORD: &str = "migration";
+    /// How far a backfill has come, in blocks.
+    pub(super) const BLOCK: &str = "migration block";
+    /// [`Entry`](super::Entry)s, oldest first.
+    pub(super) const HISTORY: &str = "history";
+    /// [`Names`](schema::Names) that are not those of the model.
+    pub(super) const NAMES: &str = "names";
+    /// The fingerprint of the schema.
+    pub(super) const SCHEMA: &str = "schema";
+    /// The tables as they were when the fingerprint was noted.
+    pub(super) const TABLES: &str = "tables";
+}
+
+/// How often a step that does not get its lock is tried, and the longest pause between.
+const TRIES: u32 = 40;
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// How long a batch of a backfill shall take; the pause after it is twice as long as it took.
+const BATCH: Duration = Duration::from_millis(20);
+
+/// Blocks (of 8 kB) that a batch begins with, and has at most.
+const BLOCKS: u64 = 16;
+const MOST_BLOCKS: u64 = 4_096;
+
+/// A change that is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// When it began (RFC 3339).
+    pub began: String,
+    /// The fingerprint of the tables before; empty where it was not noted.
+    pub from: String,
+    /// That of the wanted ones.
+    pub to: String,
+    /// How far it is.
+    pub state: State,
+    /// Position of the next step.
+    pub step: usize,
+    /// Stored names that the new version uses now.
+    pub names: Names,
+    /// The plan.
+    pub plan: Migration,
+}
+
+/// How far a change is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// What the new version needs comes into being; only the old one can be served.
+    Expanding,
+    /// Both versions can be served.
+    Expanded,
+    /// What only the old version needed goes; only the new one can be served.
+    Contracting,
+    /// What was begun is undone; only the old one can be served.
+    Undoing,
+}
+
+/// A change that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When it began (RFC 3339).
+    pub began: String,
+    /// When it ended.
+    pub ended: String,
+    /// The fingerprint of the tables before; empty where it was not noted.
+    pub from: String,
+    /// That of the tables after.
+    pub to: String,
+    /// Whether it was undone.
+    #[serde(default)]
+    pub undone: bool,
+    /// What changed.
+    pub summary: Vec<String>,
+    /// The copy of the database that was made before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<String>,
+}
+
+/// Why a change is not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateFault {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// What is recorded cannot be read.
+    #[error(
+        "what the database has recorded about its changes cannot be read ({0}); it was written by another version of mimar"
+    )]
+    Record(serde_json::Error),
+    /// Another change is under way.
+    #[error(
+        "a change to another model ({to}) is under way, {state:?} since {began}: finish it with that model, or take it back \
+         with `mimar migrate rollback`"
+    )]
+    UnderWay {
+        /// The other model.
+        to: String,
+        /// How far it is.
+        state: State,
+        /// Since when.
+        began: String,
+    },
+    /// The plan cannot be carried out.
+    #[error("the tables cannot follow the model:\n{}", lines(.0))]
+    Obstacles(Vec<String>),
+    /// Something would be destroyed that nobody has allowed to.
+    #[error("the change destroys what nobody has allowed it to:\n{}\n\nNothing was changed. Allow each by its name, or do as said there",
+        allowing(.0))]
+    NotAllowed(Vec<migration::Drop>),
+    /// Servers run that would fail.
+    #[error(
+        "{connections} connections of servers of the {version} version are open, and they would fail: stop them first"
+    )]
+    Served {
+        /// How many.
+        connections: u64,
+        /// `old` or `new`.
+        version: &'static str,
+    },
+    /// A lock was not to be had.
+    #[error(
+        "\"{step}\" did not get its lock in {tries} tries{}\n\nNothing is half done: the same command goes on where it stopped",
+        .holder.as_ref().map(|holder| format!("; {holder}")).unwrap_or_default()
+    )]
+    Locked {
+        /// The step.
+        step: String,
+        /// How often it was tried.
+        tries: u32,
+        /// Who may hold it.
+        holder: Option<String>,
+    },
+    /// Nothing to take back.
+    #[error("{0}")]
+    NothingToUndo(&'static str),
+}
+
+fn lines(sentences: &[String]) -> String {
+    sentences.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+fn allowing(drops: &[migration::Drop]) -> String {
+    let lines: Vec<String> = drops
+        .iter()
+        .map(|drop| format!("  --allow-drop {}   {}", drop.name, drop.reason))
+        .collect();
+    lines.join("\n")
+}
+
+/// What is told while a change is carried out.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A step begins: its position from 0, and how many there are in this half.
+    Step(usize, usize, &'a Step),
+    /// So many blocks of so many are filled.
+    Filled(u64, u64),
+    /// A lock is not to be had; it is tried again.
+    Waiting(u32),
+    /// Things keep the names they have: servers run that know them.
+    NamesStay,
+}
+
+/// How a change is carried out.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// What may be destroyed, by name.
+    pub allowed: Vec<String>,
+    /// Whether the second half is carried out, too.
+    pub contract: bool,
+    /// Where a SQLite database is copied to before.
+    pub backup: Option<PathBuf>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The tables are the wanted ones already.
+    Nothing,
+    /// Both versions can be served; the second half waits.
+    Expanded(Record),
+    /// The tables are the wanted ones.
+    Done(Entry),
+}
+
+/// How servers of a schema call themselves to the database.
+pub fn server_name(fingerprint: &str) -> String {
+    format!("mimar {fingerprint}")
+}
+
+fn read<T: DeserializeOwned>(store: &Store, key: &str) -> Result<Option<T>, MigrateFault> {
+    match store.meta(key)?.as_deref() {
+        None | Some("") => Ok(None),
+        Some(text) => serde_json::from_str(text).map(Some).map_err(MigrateFault::Record),
+    }
+}
+
+/// The text of something that is noted. Nothing that is noted can fail to be written.
+fn text(value: &impl Serialize) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+fn now() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = i64::try_from(since.as_secs()).unwrap_or(0);
+    let mut text = Vec::new();
+    Scalar::Timestamp.print(&Value::Int(seconds * 1_000_000), &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+/// The change that is under way, if one is.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn status(store: &Store) -> Result<Option<Record>, MigrateFault> {
+    read(store, note::RECORD)
+}
+
+/// The changes that have ended, oldest first.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn history(store: &Store) -> Result<Vec<Entry>, MigrateFault> {
+    Ok(read(store, note::HISTORY)?.unwrap_or_default())
+}
+
+/// What the database calls otherwise than the model that its tables are of.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn names(store: &Store) -> Result<Names, MigrateFault> {
+    Ok(read(store, note::NAMES)?.unwrap_or_default())
+}
+
+/// The fingerprint of the tables, where it is noted.
+///
+/// # Errors
+/// [`MigrateFault::Store`].
+pub fn noted_schema(store: &Store) -> Result<Option<String>, MigrateFault> {
+    Ok(store.meta(note::SCHEMA)?)
+}
+
+/// The tables in the words of the model that they are of.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn tables(store: &Store, names: &Names) -> Result<Vec<(String, String)>, MigrateFault> {
+    let called = |table: &str, column: Option<&str>| match column {
+        None => names.table_of(table).to_owned(),
+        Some(column) => names.column_of(table, column).to_owned(),
+    };
+    Ok(store.tables(&called)?)
+}
+
+/// Notes that the tables are those of a schema, so that a change by hand is seen later; costs nothing where that is noted.
+/// While a change is under way it is not for anybody else to say.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
+    if status(store)?.is_some() {
+        return Ok(());
+    }
+    let fingerprint = schema::fingerprint(schema);
+    let noted: Option<Noted> = read(store, note::TABLES)?;
+    if noted.is_some_and(|noted| noted.schema == fingerprint) {
+        return Ok(());
+    }
+    let tables = tables(store, &names(store)?)?;
+    let noted = text(&Noted { schema: fingerprint.clone(), tables });
+    Ok(store.migrate(&[], &[(note::SCHEMA, &fingerprint), (note::TABLES, &noted)])?)
+}
+
+/// The tables as they were noted.
+#[derive(Serialize, Deserialize)]
+struct Noted {
+    schema: String,
+    tables: Vec<(String, String)>,
+}
+
+/// What was changed by hand since the tables were noted, as a diff of definitions; nothing where they were not.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn drift(store: &Store) -> Result<Vec<String>, MigrateFault> {
+    let Some(noted) = read::<Noted>(store, note::TABLES)? else { return Ok(Vec::new()) };
+    if store.meta(note::SCHEMA)?.as_deref() != Some(&noted.schema) {
+        return Ok(Vec::new());
+    }
+    let tables = tables(store, &names(store)?)?;
+    Ok(difference(&noted.tables, &tables))
+}
+
+/// Lines that went with `-`, lines that came with `+`, each under the table it belongs to.
+fn difference(before: &[(String, String)], after: &[(String, String)]) -> Vec<String> {
+    let pieces = |sql: &str| -> Vec<String> {
+        // Each column on a line of its own, however the definition was spaced.
+        let sql = sql.replace('\n', " ");
+        let sql = sql.trim_end_matches(", WITHOUT ROWID").trim_end_matches(") STRICT");
+        sql.split(", ").map(|piece| piece.trim().to_owned()).collect()
+    };
+    let find = |list: &[(String, String)], name: &str| {
+        list.iter().find(|(other, _)| other == name).map(|(_, sql)| pieces(sql))
+    };
+    let mut lines = Vec::new();
+    let mut names: Vec<&String> = before.iter().chain(after).map(|(name, _)| name).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let (old, new) = (find(before, name), find(after, name));
+        match (old, new) {
+            (Some(_), None) => lines.push(format!("- {name}")),
+            (None, Some(_)) => lines.push(format!("+ {name}")),
+            (Some(old), Some(new)) if old != new => {
+                lines.push(format!("  {name}"));
+                let gone = old.iter().filter(|piece| !new.contains(piece));
+                lines.extend(gone.map(|piece| format!("-   {piece}")));
+                let come = new.iter().filter(|piece| !old.contains(piece));
+                lines.extend(come.map(|piece| format!("+   {piece}")));
+            }
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// The plan from what the database holds to a schema; `load` says how many requests per second the model expects on a table.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn plan(
+    store: &Store,
+    wanted: &Schema,
+    load: &BTreeMap<String, f64>,
+) -> Result<Migration, MigrateFault> {
+    let names = names(store)?;
+    let existing = tables(store, &names)?;
+    if store.dialect() == Dialect::Sqlite {
+        return Ok(migration::sqlite(&existing, wanted));
+    }
+    let mut facts = Facts { load: load.clone(), ..Facts::default() };
+    for size in store.sizes()? {
+        let references = size.references.into_iter().collect();
+        let table = TableFacts { rows: size.rows, bytes: size.bytes, references };
+        facts.tables.insert(size.table, table);
+    }
+    Ok(migration::postgres(&existing, &names, wanted, &facts))
+}
+
+/// Whether a plan may be carried out.
+///
+/// # Errors
+/// [`MigrateFault::Obstacles`], [`MigrateFault::NotAllowed`], [`MigrateFault::Store`].
+pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), MigrateFault> {
+    let mut obstacles = plan.obstacles.clone();
+    let blocking: Vec<_> = plan.losses.iter().filter(|loss| loss.blocks).cloned().collect();
+    obstacles.extend(crate::real_losses(store, &blocking, None)?.into_iter().map(|l| l.sentence));
+    if !obstacles.is_empty() {
+        return Err(MigrateFault::Obstacles(obstacles));
+    }
+    let is_allowed = |drop: &&migration::Drop| !allowed.contains(&drop.name);
+    let missing: Vec<migration::Drop> = plan.drops.iter().filter(is_allowed).cloned().collect();
+    if missing.is_empty() { Ok(()) } else { Err(MigrateFault::NotAllowed(missing)) }
+}
+
+/// Brings the database to a schema, or goes on with that.
+///
+/// # Errors
+/// [`MigrateFault`]; what was done stays, and the same call goes on from there.
+pub fn apply(
+    store: &Store,
+    wanted: &Schema,
+    load: &BTreeMap<String, f64>,
+    terms: &Terms,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<Outcome, MigrateFault> {
+    let Some(migrator) = store.migrator()? else { return at_once(store, wanted, terms) };
+    let to = schema::fingerprint(wanted);
+    let mut record = match status(store)? {
+        Some(record) if record.to != to || record.state == State::Undoing => {
+            let Record { to, state, began, .. } = record;
+            return Err(MigrateFault::UnderWay { to, state, began });
+        }
+        Some(record) => record,
+        None => {
+            let plan = plan(store, wanted, load)?;
+            if plan.is_empty() {
+                final_names(store, &migrator, &to, told)?;
+                settle(store, wanted)?;
+                return Ok(Outcome::Nothing);
+            }
+            may(store, &plan, &terms.allowed)?;
+            begin(store, &migrator, plan, to)?
+        }
+    };
+    let expanding = record.plan.expanding();
+    while record.state == State::Expanding {
+        told(Progress::Step(record.step, expanding, &record.plan.steps[record.step]));
+        run(&migrator, &mut record, told)?;
+    }
+    if record.state == State::Expanded {
+        if !terms.contract {
+            return Ok(Outcome::Expanded(record));
+        }
+        unserved(&migrator, &record.from, "old")?;
+        record.state = State::Contracting;
+        migrator.transaction(&[], &[(note::RECORD, &text(&record))])?;
+    }
+    let contracting = record.plan.steps.len() - expanding;
+    while record.step < record.plan.steps.len() {
+        let at = record.step - expanding;
+        told(Progress::Step(at, contracting, &record.plan.steps[record.step]));
+        run(&migrator, &mut record, told)?;
+    }
+    let entry = end(store, &migrator, &record, false)?;
+    settle(store, wanted)?;
+    Ok(Outcome::Done(entry))
+}
+
+/// Records that a change begins.
+fn begin(
+    store: &Store,
+    migrator: &Migrator,
+    plan: Migration,
+    to: String,
+) -> Result<Record, MigrateFault> {
+    let from = noted_schema(store)?.unwrap_or_default();
+    let state = if plan.expanding() == 0 { State::Expanded } else { State::Expanding };
+    let names = plan.names.clone();
+    let record = Record { began: now(), from, to, state, step: 0, names, plan };
+    migrator.transaction(&[], &[(note::RECORD, &text(&record)), (note::BLOCK, "")])?;
+    Ok(record)
+}
+
+/// Records that a change has ended.
+fn end(
+    store: &Store,
+    migrator: &Migrator,
+    record: &Record,
+    undone: bool,
+) -> Result<Entry, MigrateFault> {
+    let entry = Entry {
+        began: record.began.clone(),
+        ended: now(),
+        from: record.from.clone(),
+        to: record.to.clone(),
+        undone,
+        summary: record.plan.summary.clone(),
+        backup: None,
+    };
+    let mut history = history(store)?;
+    history.push(entry.clone());
+    let (history, names) = (text(&history), text(&record.names));
+    let mut notes = vec![(note::RECORD, ""), (note::HISTORY, history.as_str())];
+    if !undone {
+        notes.extend([(note::NAMES, names.as_str()), (note::SCHEMA, record.to.as_str())]);
+    }
+    migrator.transaction(&[], &notes)?;
+    Ok(entry)
+}
+
+/// Whether no server of a version runs.
+fn unserved(
+    migrator: &Migrator,
+    fingerprint: &str,
+    version: &'static str,
+) -> Result<(), MigrateFault> {
+    let connections = migrator.connected(&server_name(fingerprint))?;
+    if connections > 0 { Err(MigrateFault::Served { connections, version }) } else { Ok(()) }
+}
+
+/// Carries the next step out and records it, with it where a transaction holds both.
+fn run(
+    migrator: &Migrator,
+    record: &mut Record,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), MigrateFault> {
+    let step = record.plan.steps[record.step].clone();
+    let mut next = record.clone();
+    next.step += 1;
+    if next.state == State::Expanding && next.step == next.plan.expanding() {
+        next.state = State::Expanded;
+    }
+    let noted = text(&next);
+    let notes = [(note::RECORD, noted.as_str()), (note::BLOCK, "")];
+    match &step.work {
+        Work::Transaction { statements } => {
+            patiently(migrator, &step, told, || migrator.transaction(statements, &notes))?;
+        }
+        Work::CreateIndex { name, statement } => {
+            patiently(migrator, &step, told, || {
+                match migrator.index(name)? {
+                    Some(true) => return Ok(()),
+                    // Left behind by a build that did not end.
+                    Some(false) => migrator.alone(&drop_index(name))?,
+                    None => {}
+                }
+                let built = migrator.alone(statement);
+                if built.is_err() && migrator.index(name)? == Some(false) {
+                    migrator.alone(&drop_index(name))?;
+                }
+                built
+            })?;
+            migrator.transaction(&[], &notes)?;
+        }
+        Work::DropIndex { statement } => {
+            patiently(migrator, &step, told, || migrator.alone(statement))?;
+            migrator.transaction(&[], &notes)?;
+        }
+        Work::Backfill { table, assignments, condition } => {
+            fill(migrator, &step, (table, assignments, condition), told)?;
+            migrator.transaction(&[], &notes)?;
+        }
+        Work::Rename { statements } => {
+            let mut named = next.clone();
+            named.names = Names::default();
+            let noted = text(&named);
+            let renamed = patiently(migrator, &step, told, || {
+                let name = server_name(&record.to);
+                migrator.unless_served(&name, statements, &[(note::RECORD, &noted)])
+            })?;
+            if renamed {
+                next = named;
+            } else {
+                told(Progress::NamesStay);
+                migrator.transaction(&[], &notes)?;
+            }
+        }
+    }
+    *record = next;
+    Ok(())
+}
+
+fn drop_index(name: &str) -> String {
+    format!("DROP INDEX CONCURRENTLY IF EXISTS \"{}\"", name.replace('"', "\"\""))
+}
+
+/// Tries again and again until a lock is to be had, with pauses that grow and differ.
+fn patiently<T>(
+    migrator: &Migrator,
+    step: &Step,
+    told: &mut dyn FnMut(Progress<'_>),
+    mut attempt: impl FnMut() -> Result<T, StoreFault>,
+) -> Result<T, MigrateFault> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt() {
+            Err(StoreFault::Busy) if tries < TRIES => {
+                told(Progress::Waiting(tries));
+                let pause = Duration::from_millis(100) * 2_u32.pow(tries.min(6));
+                // Two who wait for each other shall not do so in step.
+                let jitter = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let jitter = jitter.subsec_nanos() % 100;
+                std::thread::sleep(pause.min(LONGEST) + Duration::from_millis(jitter.into()));
+            }
+            Err(StoreFault::Busy) => {
+                let holder = migrator.oldest();
+                return Err(MigrateFault::Locked { step: step.title.clone(), tries, holder });
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Fills rows that are there, some blocks at a time, as fast as leaves the traffic alone.
+fn fill(
+    migrator: &Migrator,
+    step: &Step,
+    (table, assignments, condition): (&str, &str, &str),
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), MigrateFault> {
+    // Rows that come or change from now on are filled by the trigger: what is behind the last block of now needs nothing.
+    // Blocks that were done before a process died are looked at again, and hold nothing to do.
+    let all = migrator.blocks(table)?;
+    let table = format!("\"{}\"", table.replace('"', "\"\""));
+    let (mut from, mut blocks) =
+        (migrator.note(note::BLOCK)?.and_then(|at| at.parse().ok()).unwrap_or(0), BLOCKS);
+    while from < all {
+        let to = (from + blocks).min(all);
+        let statement = format!(
+            "UPDATE {table} SET {assignments} WHERE ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid AND ({condition})"
+        );
+        let position = to.to_string();
+        let began = Instant::now();
+        patiently(migrator, step, told, || {
+            migrator.batch(&statement, &[(note::BLOCK, &position)])
+        })?;
+        let took = began.elapsed();
+        from = to;
+        told(Progress::Filled(from, all));
+        if took > BATCH * 2 {
+            blocks = (blocks / 2).max(1);
+        } else if took < BATCH / 2 {
+            blocks = (blocks * 2).min(MOST_BLOCKS);
+        }
+        std::thread::sleep(took * 2);
+    }
+    Ok(())
+}
+
+/// Takes back a change that has not been completed.
+///
+/// # Errors
+/// [`MigrateFault`]; the same call goes on from there.
+pub fn rollback(store: &Store, told: &mut dyn FnMut(Progress<'_>)) -> Result<Entry, MigrateFault> {
+    let Some(migrator) = store.migrator()? else {
+        return Err(MigrateFault::NothingToUndo(
+            "on SQLite a change happens whole or not at all, so that there is never one to take back. To go back to the \
+             model before, write it and `mimar migrate apply`; `mimar migrate history` names the backups",
+        ));
+    };
+    let Some(mut record) = status(store)? else {
+        return Err(MigrateFault::NothingToUndo(
+            "no change is under way. To go back to the model before, write it and `mimar migrate apply`",
+        ));
+    };
+    if record.state == State::Contracting {
+        return Err(MigrateFault::NothingToUndo(
+            "what only the old version needed is going already: complete the change with `mimar migrate apply`. To go back \
+             to the model before, write it and apply that",
+        ));
+    }
+    unserved(&migrator, &record.to, "new")?;
+    if record.state != State::Undoing {
+        // A build that did not end may have left an index behind.
+        let begun = record.plan.steps.get(record.step);
+        if begun.is_some_and(|step| matches!(step.work, Work::CreateIndex { .. })) {
+            record.step += 1;
+        }
+        record.state = State::Undoing;
+        migrator.transaction(&[], &[(note::RECORD, &text(&record))])?;
+    }
+    let all = record.step;
+    while record.step > 0 {
+        let step = record.plan.steps[record.step - 1].clone();
+        let mut next = record.clone();
+        next.step -= 1;
+        let noted = text(&next);
+        let notes = [(note::RECORD, noted.as_str())];
+        told(Progress::Step(all - record.step, all, &step));
+        match &step.work {
+            Work::CreateIndex { name, .. } => {
+                patiently(&migrator, &step, told, || migrator.alone(&drop_index(name)))?;
+                migrator.transaction(&[], &notes)?;
+            }
+            _ => patiently(&migrator, &step, told, || migrator.transaction(&step.undo, &notes))?,
+        }
+        record = next;
+    }
+    end(store, &migrator, &record, true)
+}
+
+/// Gives things their final names that still have others, if nobody runs who knows those.
+fn final_names(
+    store: &Store,
+    migrator: &Migrator,
+    fingerprint: &str,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), MigrateFault> {
+    let Some(step) = migration::final_names(&names(store)?) else { return Ok(()) };
+    let Work::Rename { statements } = &step.work else { return Ok(()) };
+    let name = server_name(fingerprint);
+    let renamed = patiently(migrator, &step, told, || {
+        migrator.unless_served(&name, statements, &[(note::NAMES, "")])
+    })?;
+    if !renamed {
+        told(Progress::NamesStay);
+    }
+    Ok(())
+}
+
+/// The whole change in one transaction, as SQLite can.
+fn at_once(store: &Store, wanted: &Schema, terms: &Terms) -> Result<Outcome, MigrateFault> {
+    let plan = plan(store, wanted, &BTreeMap::new())?;
+    if plan.is_empty() {
+        settle(store, wanted)?;
+        return Ok(Outcome::Nothing);
+    }
+    may(store, &plan, &terms.allowed)?;
+    if let Some(path) = &terms.backup {
+        store.back_up(path)?;
+    }
+    let entry = Entry {
+        began: now(),
+        ended: now(),
+        from: noted_schema(store)?.unwrap_or_default(),
+        to: schema::fingerprint(wanted),
+        undone: false,
+        summary: plan.summary,
+        backup: terms.backup.as_ref().map(|path| path.display().to_string()),
+    };
+    let mut history = history(store)?;
+    history.push(entry.clone());
+    let statements: Vec<String> = plan
+        .steps
+        .into_iter()
+        .filter(|step| step.phase == Phase::Expand)
+        .flat_map(|step| match step.work {
+            Work::Transaction { statements } => statements,
+            _ => Vec::new(),
+        })
+        .collect();
+    store.migrate(&statements, &[(note::HISTORY, &text(&history))])?;
+    settle(store, wanted)?;
+    Ok(Outcome::Done(entry))
+}

@@ -1,0 +1,321 @@
+//! The way from one schema to another on a database that is in use: steps that keep the old and the new version of the
+//! server right all the while.
+//!
+//! ```text
+//! expand ── add, write both, backfill, validate ──► both versions serve ── contract ──► only the new one does
+//! ```
+
+pub(crate) mod hazard;
+mod postgres;
+mod sync;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Change, Loss, LostRows, Names, Schema, diff};
+
+pub use hazard::Hazard;
+pub use postgres::postgres;
+
+/// What a database is like that will be changed: what an estimate needs, and names that only it knows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Facts {
+    /// By stored name.
+    pub tables: BTreeMap<String, TableFacts>,
+    /// Requests per second that the model expects on a table, by the name the model gives it.
+    pub load: BTreeMap<String, f64>,
+}
+
+/// What one table is like.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TableFacts {
+    /// Rows, as the database guesses.
+    pub rows: u64,
+    /// Bytes of the rows, without indexes.
+    pub bytes: u64,
+    /// Names of the constraints that keep references, by the stored name of the column.
+    pub references: BTreeMap<String, String>,
+}
+
+/// The way from one schema to another.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Migration {
+    /// What changes, one short sentence each.
+    pub summary: Vec<String>,
+    /// In order: first all of [`Phase::Expand`], then all of [`Phase::Contract`].
+    pub steps: Vec<Step>,
+    /// Stored names that the new version has to use between the phases.
+    pub names: Names,
+    /// What is destroyed, by the name that `--allow-drop` takes.
+    pub drops: Vec<Drop>,
+    /// What stands in the way, a sentence each; nothing is carried out while there is one.
+    pub obstacles: Vec<String>,
+    /// What would be lost, and what stands in the way where the tables have rows.
+    #[serde(skip)]
+    pub losses: Vec<Loss>,
+    /// Stored names of tables whose computed columns have to be computed anew.
+    pub recompute: Vec<String>,
+}
+
+/// Something that the change destroys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drop {
+    /// `table` or `table.column`.
+    pub name: String,
+    /// Why it is lost, and what to do if it should not be.
+    pub reason: String,
+}
+
+/// A half of the change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// What the new version needs comes into being; the old version goes on. Can be undone.
+    Expand,
+    /// What only the old version needed goes.
+    Contract,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// In which half.
+    pub phase: Phase,
+    /// What it does, for people: "add column `product.sku`".
+    pub title: String,
+    /// What is executed.
+    pub work: Work,
+    /// What undoes it, in one transaction; empty where nothing has to be undone.
+    pub undo: Vec<String>,
+    /// The heaviest lock that it takes on a table that others use.
+    pub lock: Lock,
+    /// For how long, as far as can be told.
+    pub cost: Cost,
+    /// Seconds that it will take, estimated from the size of the table.
+    pub seconds: f64,
+    /// Requests per second that the model expects on the table.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub load: f64,
+    /// What is dangerous about it, and how that is met here.
+    pub hazards: Vec<Hazard>,
+}
+
+fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
+/// What a step executes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// One transaction that gives up when a lock is not to be had soon, and is tried again.
+    Transaction {
+        /// In order.
+        statements: Vec<String>,
+    },
+    /// `CREATE INDEX CONCURRENTLY`, which no transaction may hold.
+    CreateIndex {
+        /// The index.
+        name: String,
+        /// The statement.
+        statement: String,
+    },
+    /// `DROP INDEX CONCURRENTLY`.
+    DropIndex {
+        /// The statement.
+        statement: String,
+    },
+    /// Rows that are already there get their values, some at a time.
+    Backfill {
+        /// The stored table.
+        table: String,
+        /// What is set: `"a" = …, "b" = …`.
+        assignments: String,
+        /// Which rows need it.
+        condition: String,
+    },
+    /// Things get their final names, where no server runs that knows the other ones.
+    Rename {
+        /// In order.
+        statements: Vec<String>,
+    },
+}
+
+/// A lock of PostgreSQL on a table (its documentation, "Explicit Locking").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Lock {
+    /// None on anything that others use.
+    None,
+    /// That of every write: on rows only.
+    RowExclusive,
+    /// That of VACUUM and of concurrent builds.
+    ShareUpdateExclusive,
+    /// That of triggers and references.
+    ShareRowExclusive,
+    /// That of most of `ALTER TABLE`.
+    AccessExclusive,
+    /// The one writer of SQLite.
+    Database,
+}
+
+impl Lock {
+    /// As PostgreSQL calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::RowExclusive => "ROW EXCLUSIVE",
+            Self::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
+            Self::ShareRowExclusive => "SHARE ROW EXCLUSIVE",
+            Self::AccessExclusive => "ACCESS EXCLUSIVE",
+            Self::Database => "the database",
+        }
+    }
+
+    /// What it keeps waiting.
+    pub fn blocks(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::RowExclusive => "writers of the same rows",
+            Self::ShareUpdateExclusive => "other schema changes",
+            Self::ShareRowExclusive | Self::Database => "writes",
+            Self::AccessExclusive => "reads and writes",
+        }
+    }
+}
+
+/// How much of a table a step touches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// Only the catalog: milliseconds.
+    Catalog,
+    /// Every row is read.
+    Scan,
+    /// Every row is written anew, some at a time.
+    Rewrite,
+}
+
+impl Cost {
+    /// For people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Catalog => "only the catalog",
+            Self::Scan => "reads every row",
+            Self::Rewrite => "writes every row, in batches",
+        }
+    }
+}
+
+impl Migration {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// How many steps the first half has.
+    pub fn expanding(&self) -> usize {
+        self.steps.iter().filter(|step| step.phase == Phase::Expand).count()
+    }
+}
+
+impl Step {
+    /// What `psql` would be given for it. A backfill is written as one statement; it is carried out in batches.
+    pub fn script(&self) -> String {
+        let mut script = format!("-- {}\n", self.title);
+        let lines = |statements: &[String]| -> String {
+            statements.iter().map(|statement| format!("{statement};\n")).collect()
+        };
+        match &self.work {
+            Work::Transaction { statements } | Work::Rename { statements } => {
+                script.push_str("BEGIN;\n");
+                script.push_str(&lines(statements));
+                script.push_str("COMMIT;\n");
+            }
+            Work::CreateIndex { statement, .. } | Work::DropIndex { statement } => {
+                script.push_str(&lines(std::slice::from_ref(statement)));
+            }
+            Work::Backfill { table, assignments, condition } => {
+                let table = quoted(table);
+                script.push_str(&format!("UPDATE {table} SET {assignments} WHERE {condition};\n"));
+            }
+        }
+        script
+    }
+}
+
+/// A name as PostgreSQL takes it.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The step that gives everything its final name, if something has another one: when nobody runs that knows it.
+pub fn final_names(names: &Names) -> Option<Step> {
+    let mut statements = Vec::new();
+    for (wanted, columns) in &names.columns {
+        let table = quoted(names.table(wanted));
+        for (column, stored) in columns {
+            let (from, to) = (quoted(stored), quoted(column));
+            statements.push(format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}"));
+        }
+    }
+    for (wanted, stored) in &names.tables {
+        let (from, to) = (quoted(stored), quoted(wanted));
+        statements.push(format!("ALTER TABLE {from} RENAME TO {to}"));
+    }
+    (!statements.is_empty()).then(|| Step {
+        title: "give everything its final name".to_owned(),
+        work: Work::Rename { statements },
+        lock: Lock::AccessExclusive,
+        hazards: vec![Hazard::LockQueue, Hazard::RenamedTable],
+        ..step(Phase::Contract)
+    })
+}
+
+/// The plan for SQLite: one transaction, after which the tables are the wanted ones.
+pub fn sqlite(existing: &[(String, String)], wanted: &Schema) -> Migration {
+    let Change { statements, losses, summary, recompute, .. } = diff(existing, wanted);
+    let steps = if statements.is_empty() {
+        Vec::new()
+    } else {
+        vec![Step {
+            title: "change the tables in one transaction, after a backup".to_owned(),
+            work: Work::Transaction { statements },
+            lock: Lock::Database,
+            cost: Cost::Scan,
+            ..step(Phase::Expand)
+        }]
+    };
+    Migration { summary, steps, drops: drops(&losses), losses, recompute, ..Migration::default() }
+}
+
+/// What losses destroy, by name.
+fn drops(losses: &[Loss]) -> Vec<Drop> {
+    let destroying = losses.iter().filter(|loss| !loss.blocks);
+    destroying
+        .map(|loss| {
+            let table = &loss.probe.name;
+            let name = match (&loss.rows, loss.probe.columns.first()) {
+                (LostRows::All, _) | (_, None) => table.to_string(),
+                (_, Some(column)) => format!("{table}.{}", column.name),
+            };
+            Drop { name, reason: loss.sentence.clone() }
+        })
+        .collect()
+}
+
+/// A step that costs nothing.
+fn step(phase: Phase) -> Step {
+    Step {
+        phase,
+        title: String::new(),
+        work: Work::Transaction { statements: Vec::new() },
+        undo: Vec::new(),
+        lock: Lock::None,
+        cost: Cost::Catalog,
+        seconds: 0.01,
+        load: 0.0,
+        hazards: Vec::new(),
+    }
+}

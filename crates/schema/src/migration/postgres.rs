@@ -1,0 +1,275 @@
+//! The plan for PostgreSQL.
+
+mod column;
+mod index;
+mod table;
+
+use operation::{Dialect, ForeignKey, Ident, Sql, Table};
+
+use super::{Cost, Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work, quoted, step};
+use crate::diff::{diff, renames};
+use crate::existing::{Existing, Renames};
+use crate::{Names, Origin, Schema, ddl};
+
+/// Bytes that a scan reads in a second, carefully guessed.
+const SCANNED: f64 = 200e6;
+
+/// The steps from what is there to the wanted tables.
+///
+/// `existing` is what the database holds, in the words of the model before (each table and index as
+/// [`crate::ddl::sqlite`] defines it); `names` says what it calls otherwise.
+pub fn postgres(
+    existing: &[(String, String)],
+    names: &Names,
+    wanted: &Schema,
+    facts: &Facts,
+) -> Migration {
+    let change = diff(existing, wanted);
+    if change.is_empty() {
+        return Migration::default();
+    }
+    let originals: Vec<Existing> =
+        existing.iter().filter_map(|(_, sql)| Existing::parse(sql)).collect();
+    let renames = renames(&originals, wanted);
+    let drops = super::drops(&change.losses);
+    let mut losses = change.losses;
+    for loss in &mut losses {
+        // Where to look is said in the names of the database.
+        let table = loss.probe.name.as_str().to_owned();
+        for column in &mut loss.probe.columns {
+            column.name = Ident::fit(names.column(&table, column.name.as_str()));
+        }
+        loss.probe.name = Ident::fit(names.table(&table));
+    }
+    let mut planner = Planner {
+        names,
+        wanted,
+        facts,
+        renames: &renames,
+        expand: Vec::new(),
+        endings: Vec::new(),
+        contract: Vec::new(),
+        plan: Migration {
+            // Nothing is built anew here.
+            summary: change
+                .summary
+                .into_iter()
+                .filter(|line| !line.ends_with(crate::diff::BUILT_ANEW))
+                .collect(),
+            drops,
+            losses,
+            recompute: change.recompute,
+            ..Migration::default()
+        },
+        moved: Vec::new(),
+    };
+    planner.plan(existing, &originals);
+    planner.finish()
+}
+
+struct Planner<'a> {
+    /// What the database calls things of the model before.
+    names: &'a Names,
+    wanted: &'a Schema,
+    facts: &'a Facts,
+    renames: &'a Renames,
+    expand: Vec<Step>,
+    /// Where the contraction begins: nothing is written for the old version any more, and its indexes go.
+    endings: Vec<Step>,
+    contract: Vec<Step>,
+    plan: Migration,
+    /// Columns of the wanted tables that live in a new stored column: table, position.
+    moved: Vec<(usize, usize)>,
+}
+
+/// A table that stays, and what it was.
+struct Kept<'a> {
+    /// Position of the wanted table.
+    at: usize,
+    table: &'a Table,
+    origin: &'a Origin,
+    /// As it is, under the names of the model before.
+    original: &'a Existing,
+    /// The same under the names that the new model has for it.
+    old: Existing,
+    /// Its stored name.
+    stored: String,
+}
+
+impl Planner<'_> {
+    fn plan(&mut self, existing: &[(String, String)], originals: &[Existing]) {
+        let wanted = self.wanted;
+        let mut kept = Vec::new();
+        let mut made = Vec::new();
+        let mut gone: Vec<&Existing> = originals.iter().collect();
+        for (at, table) in wanted.tables.iter().enumerate() {
+            let name = table.name.as_str();
+            let found = gone.iter().position(|original| {
+                original.renamed(self.renames).name.eq_ignore_ascii_case(name)
+            });
+            let Some(found) = found else {
+                made.push(at);
+                continue;
+            };
+            let original = gone.swap_remove(found);
+            let stored = self.names.table(&original.name).to_owned();
+            if stored != name {
+                self.plan.names.tables.insert(name.to_owned(), stored.clone());
+            }
+            kept.push(Kept {
+                at,
+                table,
+                origin: &wanted.origins[at],
+                original,
+                old: original.renamed(self.renames),
+                stored,
+            });
+        }
+        // A new table may have the name of one that lives on under another.
+        for at in &made {
+            let name = wanted.tables[*at].name.as_str();
+            if kept.iter().any(|kept| kept.stored == name)
+                || gone.iter().any(|gone| self.names.table(&gone.name) == name)
+            {
+                self.plan.obstacles.push(format!(
+                    "a new table is called `{name}`, as another one still is; take two steps, or give it another name \
+                     with `stored as`"
+                ));
+            }
+        }
+        for at in &made {
+            self.create(*at);
+        }
+        for kept in &kept {
+            self.alter(kept);
+        }
+        for at in made {
+            self.references(at);
+        }
+        self.indexes(existing, &kept);
+        for gone in gone {
+            self.drop_table(gone);
+        }
+    }
+
+    fn finish(mut self) -> Migration {
+        self.contract.extend(super::final_names(&self.plan.names));
+        self.plan.steps = self.expand;
+        self.plan.steps.extend(self.endings);
+        self.plan.steps.extend(self.contract);
+        self.plan
+    }
+
+    fn size(&self, stored: &str) -> TableFacts {
+        self.facts.tables.get(stored).cloned().unwrap_or_default()
+    }
+
+    /// A step that changes a table under a lock, only its definition.
+    fn locking(&self, phase: Phase, table: &str, lock: Lock, statements: Vec<String>) -> Step {
+        Step {
+            work: Work::Transaction { statements },
+            lock,
+            load: self.facts.load.get(table).copied().unwrap_or(0.0),
+            hazards: vec![Hazard::LockQueue],
+            ..step(phase)
+        }
+    }
+
+    /// A step that reads a table beside its traffic.
+    fn scanning(&self, phase: Phase, stored: &str, statements: Vec<String>) -> Step {
+        Step {
+            work: Work::Transaction { statements },
+            lock: Lock::ShareUpdateExclusive,
+            cost: Cost::Scan,
+            seconds: self.size(stored).bytes as f64 / SCANNED,
+            ..step(phase)
+        }
+    }
+
+    /// A new table, with what is its own.
+    fn create(&mut self, at: usize) {
+        let table = &self.wanted.tables[at];
+        let mut statements = vec![ddl::postgres_table(table)];
+        statements.extend(
+            ddl::indexes(self.wanted)
+                .into_iter()
+                .filter(|index| index.table == table.name)
+                .map(|index| index.sql),
+        );
+        statements.extend(ddl::postgres_comments(self.wanted, table));
+        self.expand.push(Step {
+            title: format!("create table `{}`", table.name),
+            work: Work::Transaction { statements },
+            undo: vec![format!("DROP TABLE {}", quoted(table.name.as_str()))],
+            ..step(Phase::Expand)
+        });
+    }
+
+    /// The references of a new table.
+    fn references(&mut self, at: usize) {
+        let table = &self.wanted.tables[at];
+        for key in &table.foreign_keys {
+            let column = table.columns[key.column].name.as_str();
+            self.reference(Phase::Expand, table, table.name.as_str(), key, column);
+        }
+    }
+
+    /// A reference of a stored column, validated beside the traffic.
+    fn reference(
+        &mut self,
+        phase: Phase,
+        table: &Table,
+        stored: &str,
+        key: &ForeignKey,
+        column: &str,
+    ) {
+        let target = &self.wanted.tables[key.target.0 as usize];
+        let to = self.plan.names.table(target.name.as_str()).to_owned();
+        let own_key = target.columns[target.own_key()].name.as_str();
+        let own_key = self.stored_key(target, own_key);
+        let name = Ident::fit(&format!("fk_{stored}_{column}"));
+        let mut sql = Sql::new(Dialect::Postgres);
+        sql.push("ALTER TABLE ").ident(&Ident::fit(stored)).push(" ADD CONSTRAINT ").ident(&name);
+        sql.push(" FOREIGN KEY (").ident(&Ident::fit(column)).push(") REFERENCES ");
+        sql.ident(&Ident::fit(&to)).push(" (").ident(&Ident::fit(&own_key)).push(")");
+        sql.push(ddl::on_delete(key.on_delete)).push(" DEFERRABLE NOT VALID");
+        let drop =
+            format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(stored), quoted(name.as_str()));
+        let validate =
+            format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", quoted(stored), quoted(name.as_str()));
+        let shown = format!("`{}.{}`", table.name, table.columns[key.column].name);
+        let mut adding = self.locking(phase, &to, Lock::ShareRowExclusive, vec![sql.finish()]);
+        adding.title = format!("reference {shown} to `{}`, for new rows", target.name);
+        adding.undo = vec![drop];
+        adding.hazards.push(Hazard::ReferenceOverRows);
+        let mut validating = self.scanning(phase, stored, vec![validate]);
+        validating.title = format!("validate the reference {shown}");
+        match phase {
+            Phase::Expand => self.expand.extend([adding, validating]),
+            Phase::Contract => {
+                adding.hazards.push(Hazard::RuleForOldVersion);
+                self.contract.extend([adding, validating]);
+            }
+        }
+    }
+
+    /// The stored name of a key, which keeps it until the end. Its table may not have been looked at yet.
+    fn stored_key(&self, target: &Table, key: &str) -> String {
+        let name = target.name.as_str();
+        let renamed =
+            self.renames.columns.iter().find(|((table, _), now)| table == name && *now == key);
+        let before = renamed.map_or(key, |((_, was), _)| was.as_str());
+        let table = self.renames.tables.iter().find(|(_, now)| *now == name);
+        let table = table.map_or(name, |(was, _)| was.as_str());
+        self.names.column(table, before).to_owned()
+    }
+
+    fn drop_table(&mut self, gone: &Existing) {
+        let stored = self.names.table(&gone.name).to_owned();
+        let drop = vec![format!("DROP TABLE {}", quoted(&stored))];
+        let mut dropping = self.locking(Phase::Contract, &stored, Lock::AccessExclusive, drop);
+        dropping.title = format!("drop table `{}`", gone.name);
+        dropping.hazards.push(Hazard::DroppedTable);
+        self.contract.push(dropping);
+    }
+}

@@ -1,0 +1,333 @@
+//! The columns of a table that stays: new, changed, living in two for a while, gone.
+
+use operation::{Dialect, Ident, Scalar, Sql};
+
+use super::table::Changes;
+use super::{Kept, Planner};
+use crate::existing::{Existing, ExistingColumn};
+use crate::migration::sync::{self, Filled, Pair};
+use crate::migration::{Hazard, Phase, quoted};
+use crate::{ColumnOrigin, Fill, Meaning, ddl};
+
+impl Planner<'_> {
+    /// A column that no row has yet.
+    pub(super) fn add(&mut self, kept: &Kept<'_>, at: usize, changes: &mut Changes) {
+        let column = &kept.table.columns[at];
+        let origin = &kept.origin.columns[at];
+        let stored = self.free_name(kept, column.name.as_str());
+        let name = kept.table.name.as_str();
+        self.plan.names.put(name, column.name.as_str(), &stored);
+        self.moved.push((kept.at, at));
+        let definition = &mut changes.definition;
+        definition.what.push(format!("add `{}`", column.name));
+        definition.statements.push(self.added(kept, at, &stored, true));
+        definition.statements.extend(self.commented(kept, at, &stored));
+        definition.undo.push(drop_column(&kept.stored, &stored));
+        if origin.fill != Fill::Unknown {
+            definition.hazard(&[Hazard::ColumnDefault]);
+            changes.ending.statements.push(format!(
+                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
+                quoted(&kept.stored),
+                quoted(&stored)
+            ));
+            changes
+                .ending
+                .what
+                .push(format!("leave the default of `{}` to the model", column.name));
+        }
+        if !column.nullable {
+            definition.hazard(&[Hazard::RequiredColumn]);
+        }
+        refer(kept, at, Phase::Expand, &stored, changes);
+    }
+
+    /// A stored name for a new column that no column has.
+    pub(super) fn free_name(&self, kept: &Kept<'_>, wanted: &str) -> String {
+        let taken = |name: &str| {
+            let before = &kept.original;
+            before.columns.iter().any(|column| {
+                self.names.column(&before.name, &column.name).eq_ignore_ascii_case(name)
+            })
+        };
+        let mut name = wanted.to_owned();
+        let mut number = 1;
+        while taken(&name) {
+            number += 1;
+            name = Ident::fit(&format!("{wanted}_{number}")).as_str().to_owned();
+        }
+        name
+    }
+
+    /// `ALTER TABLE … ADD COLUMN`; `filled`: with what rows get that know nothing of it.
+    pub(super) fn added(&self, kept: &Kept<'_>, at: usize, stored: &str, filled: bool) -> String {
+        let column = &kept.table.columns[at];
+        let origin = &kept.origin.columns[at];
+        let mut sql = Sql::new(Dialect::Postgres);
+        sql.push("ALTER TABLE ").ident(&Ident::fit(&kept.stored)).push(" ADD COLUMN ");
+        sql.ident(&Ident::fit(stored)).push(" ");
+        ddl::postgres_type(&mut sql, column.scalar);
+        let mut text = sql.finish();
+        if filled && origin.fill != Fill::Unknown {
+            text.push_str(&format!(" DEFAULT {}", sync::fill(&origin.fill, column.scalar)));
+        }
+        if filled && !column.nullable {
+            text.push_str(" NOT NULL");
+        }
+        text
+    }
+
+    pub(super) fn commented(&self, kept: &Kept<'_>, at: usize, stored: &str) -> Option<String> {
+        let said = ddl::postgres_said(self.wanted, kept.table, at)?;
+        Some(ddl::postgres_comment(&Ident::fit(&kept.stored), &Ident::fit(stored), Some(&said)))
+    }
+
+    /// A column that is there already, perhaps under another name or of another type.
+    pub(super) fn column(
+        &mut self,
+        kept: &Kept<'_>,
+        new: &Existing,
+        at: usize,
+        from: usize,
+        changes: &mut Changes,
+    ) {
+        let (table, name) = (kept.table, kept.table.name.as_str());
+        let column = &table.columns[at];
+        let origin = &kept.origin.columns[at];
+        let there = &kept.old.columns[from];
+        let before = &kept.original.columns[from].name;
+        let stored = self.names.column(&kept.original.name, before).to_owned();
+        let is_key = table.key.contains(&at) || table.root == Some(at) || table.auto == Some(at);
+        let meaning = there.meaning();
+        let is_retyped = meaning.as_ref() != Some(&origin.meaning);
+        let stays = !is_retyped || meaning.as_ref().is_some_and(|from| is_only_said(from, origin));
+        let is_fixed = is_key || table.version == Some(at);
+        if is_fixed && !stays {
+            self.plan.obstacles.push(format!(
+                "`{name}.{}` is a key, and its type changes: write a new entity, and move the rows into it",
+                column.name
+            ));
+        }
+        if !is_fixed && (*before != there.name || !stays) {
+            return self.twice(kept, at, from, &stored, changes);
+        }
+        self.plan.names.put(name, column.name.as_str(), &stored);
+        if new.column(column.name.as_str()) == Some(there) {
+            return;
+        }
+        if is_retyped || (table.auto == Some(at) && there.never_again() != kept.origin.never_again)
+        {
+            let said = ddl::postgres_said(self.wanted, table, at);
+            let comment = |said: Option<&str>| {
+                ddl::postgres_comment(&Ident::fit(&kept.stored), &Ident::fit(&stored), said)
+            };
+            let undone = match &meaning {
+                Some(Meaning::Labels(_)) => Some(there.meaning.as_str()),
+                _ if there.never_again() => Some("never again"),
+                _ => None,
+            };
+            let definition = &mut changes.definition;
+            definition.what.push(format!("note what `{}` may hold", column.name));
+            definition.statements.push(comment(said.as_deref()));
+            definition.undo.push(comment(undone));
+            if is_retyped {
+                definition.hazard(&[Hazard::NewLabel]);
+                self.plan.summary.push(format!("`{name}.{}` has other labels", column.name));
+            }
+        }
+        if is_fixed {
+            return;
+        }
+        match (there.nullable(), column.nullable) {
+            (true, false) => {
+                self.plan.summary.push(format!("`{name}.{}` is now required", column.name));
+                if origin.fill == Fill::Unknown {
+                    changes.demanded.1.push(stored.clone());
+                } else {
+                    let value = sync::fill(&origin.fill, column.scalar);
+                    changes.filled.push((Filled { column: stored.clone(), value }, true));
+                }
+            }
+            (false, true) => {
+                self.plan.summary.push(format!("`{name}.{}` is now optional", column.name));
+                self.loosen(kept, &column.name.to_string(), &stored, changes);
+            }
+            _ => {}
+        }
+        if there.has_default() {
+            changes.ending.statements.push(format!(
+                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
+                quoted(&kept.stored),
+                quoted(&stored)
+            ));
+            changes
+                .ending
+                .what
+                .push(format!("leave the default of `{}` to the model", column.name));
+        }
+        self.refer_otherwise(kept, at, there, &stored, changes);
+    }
+
+    pub(super) fn loosen(&self, kept: &Kept<'_>, shown: &str, stored: &str, changes: &mut Changes) {
+        let alter = |what: &str| {
+            format!("ALTER TABLE {} ALTER COLUMN {} {what}", quoted(&kept.stored), quoted(stored))
+        };
+        let definition = &mut changes.definition;
+        definition.what.push(format!("let `{shown}` be empty"));
+        definition.statements.push(alter("DROP NOT NULL"));
+        definition.undo.push(alter("SET NOT NULL"));
+        definition.hazard(&[Hazard::OptionalNow]);
+    }
+
+    /// A reference that is new, gone or another.
+    pub(super) fn refer_otherwise(
+        &mut self,
+        kept: &Kept<'_>,
+        at: usize,
+        there: &ExistingColumn,
+        stored: &str,
+        changes: &mut Changes,
+    ) {
+        let table = kept.table;
+        let key = table.foreign_keys.iter().find(|key| key.column == at);
+        let wanted = key.map(|key| {
+            let target = &self.wanted.tables[key.target.0 as usize];
+            let own_key = target.columns[target.own_key()].name.as_str();
+            (target.name.as_str(), own_key, key.on_delete)
+        });
+        if there.reference() == wanted {
+            return;
+        }
+        let column = &table.columns[at].name;
+        self.plan.summary.push(format!("the reference `{}.{column}` is another", table.name));
+        if there.reference().is_some() {
+            let size = self.size(&kept.stored);
+            let constraint = size.references.get(stored).cloned().unwrap_or_else(|| {
+                Ident::fit(&format!("fk_{}_{stored}", kept.stored)).as_str().to_owned()
+            });
+            changes.ending.what.push(format!("end the reference `{column}`"));
+            changes.ending.statements.push(format!(
+                "ALTER TABLE {} DROP CONSTRAINT {}",
+                quoted(&kept.stored),
+                quoted(&constraint)
+            ));
+        }
+        refer(kept, at, Phase::Contract, stored, changes);
+    }
+
+    /// A column whose values live in two for a while.
+    pub(super) fn twice(
+        &mut self,
+        kept: &Kept<'_>,
+        at: usize,
+        from: usize,
+        stored: &str,
+        changes: &mut Changes,
+    ) {
+        let (table, name) = (kept.table, kept.table.name.as_str());
+        let column = &table.columns[at];
+        let origin = &kept.origin.columns[at];
+        let there = &kept.old.columns[from];
+        let before = &kept.original.columns[from].name;
+        let new = self.free_name(kept, column.name.as_str());
+        self.plan.names.put(name, column.name.as_str(), &new);
+        self.moved.push((kept.at, at));
+        let is_renamed = *before != there.name;
+        let meaning = there.meaning();
+        let is_retyped = meaning.as_ref() != Some(&origin.meaning);
+        let definition = &mut changes.definition;
+        definition.what.push(if is_renamed {
+            format!("add `{}`, which was `{before}`", column.name)
+        } else {
+            format!("add a column for the new type of `{}`", column.name)
+        });
+        definition.statements.push(self.added(kept, at, &new, false));
+        definition.statements.extend(self.commented(kept, at, &new));
+        definition.undo.push(drop_column(&kept.stored, &new));
+        if is_renamed {
+            definition.hazard(&[Hazard::RenamedColumn]);
+        }
+        if is_retyped {
+            definition.hazard(&[Hazard::RetypedColumn, Hazard::NarrowedForOldVersion]);
+            self.plan.summary.push(format!("`{name}.{}` has another type", column.name));
+        }
+        let nothing = || sync::fill(&origin.fill, column.scalar);
+        let up = meaning
+            .as_ref()
+            .and_then(|from| sync::up(from, origin, column.scalar, column.nullable));
+        if up.as_ref().is_none_or(|(_, lossy)| *lossy) {
+            definition.hazard(&[Hazard::LostValues]);
+        }
+        let up = up.map_or_else(nothing, |(up, _)| up);
+        // A value that must be there, and was not always.
+        let up = if there.nullable() && !column.nullable && origin.fill != Fill::Unknown {
+            format!("coalesce({up}, {})", nothing())
+        } else {
+            up
+        };
+        let old_meaning = meaning.unwrap_or(Meaning::Scalar(Scalar::Text));
+        let down = sync::down(origin, column.scalar, &old_meaning, there.nullable());
+        let down = if column.nullable && !there.nullable() {
+            format!("coalesce({down}, {})", sync::zero(&old_meaning))
+        } else {
+            down
+        };
+        let incomparable =
+            column.scalar == Scalar::Json || old_meaning == Meaning::Scalar(Scalar::Json);
+        changes.pairs.push(Pair {
+            old: stored.to_owned(),
+            new: new.clone(),
+            up,
+            down,
+            incomparable,
+        });
+        changes.ending.what.push(format!("drop the old column of `{}`", column.name));
+        changes.ending.statements.push(drop_column(&kept.stored, stored));
+        refer(kept, at, Phase::Expand, &new, changes);
+    }
+
+    /// A column that the new version does not know.
+    pub(super) fn gone(&mut self, kept: &Kept<'_>, from: usize, changes: &mut Changes) {
+        let there = &kept.old.columns[from];
+        let before = &kept.original.columns[from].name;
+        let stored = self.names.column(&kept.original.name, before).to_owned();
+        if there.is_counted() {
+            self.plan.obstacles.push(format!(
+                "`{}.{before}` is the key of its table, and goes: write a new entity, and move the rows into it",
+                kept.original.name
+            ));
+            return;
+        }
+        if !there.nullable() && !there.has_default() {
+            // The old version goes on reading what the new one does not write.
+            match there.meaning().filter(|_| there.reference().is_none()) {
+                Some(meaning) => {
+                    let value = sync::zero(&meaning);
+                    changes.filled.push((Filled { column: stored.clone(), value }, false));
+                }
+                None => self.loosen(kept, before, &stored, changes),
+            }
+        }
+        changes.ending.what.push(format!("drop `{before}`"));
+        changes.ending.statements.push(drop_column(&kept.stored, &stored));
+        changes.ending.hazard(&[Hazard::DroppedColumn]);
+    }
+}
+
+/// Whether only the comment on a column says the difference: every old value is a new one, and the other way round.
+fn is_only_said(from: &Meaning, to: &ColumnOrigin) -> bool {
+    match (from, &to.meaning) {
+        (Meaning::Labels(old), Meaning::Labels(new)) => old.iter().all(|label| new.contains(label)),
+        (Meaning::Labels(_), Meaning::Scalar(Scalar::Text)) => true,
+        (from, to) => from == to,
+    }
+}
+
+/// The reference of a column, if it has one.
+fn refer(kept: &Kept<'_>, at: usize, phase: Phase, stored: &str, changes: &mut Changes) {
+    let found = kept.table.foreign_keys.iter().position(|key| key.column == at);
+    changes.references.extend(found.map(|key| (phase, key, stored.to_owned())));
+}
+
+fn drop_column(table: &str, column: &str) -> String {
+    format!("ALTER TABLE {} DROP COLUMN {}", quoted(table), quoted(column))
+}

@@ -1,0 +1,118 @@
+//! Indexes of tables that stay.
+
+use operation::{Dialect, Ident, Sql};
+
+use super::{Kept, Planner};
+use crate::existing::ExistingIndex;
+use crate::migration::{Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
+
+/// Bytes of a table whose index is built in a second.
+const INDEXED: f64 = 40e6;
+
+impl Planner<'_> {
+    pub(super) fn indexes(&mut self, existing: &[(String, String)], kept: &[Kept<'_>]) {
+        let mut there: Vec<ExistingIndex> =
+            existing.iter().filter_map(|(_, sql)| ExistingIndex::parse(sql)).collect();
+        // Those of dropped tables go with them; those of tables that were not made here stay.
+        there.retain(|index| kept.iter().any(|kept| kept.original.name == index.table));
+        let mut standing = vec![false; there.len()];
+        let mut renamed = Vec::new();
+        let mut built = Vec::new();
+        for kept in kept {
+            let table = kept.table;
+            let uniques = table.uniques.iter().map(|unique| {
+                let columns: Vec<(usize, bool)> =
+                    unique.columns.iter().map(|at| (*at, false)).collect();
+                (&unique.name, true, columns)
+            });
+            let others = self.wanted.indexes.iter().filter(|index| index.table == table.id);
+            let others = others.map(|index| (&index.name, false, index.columns.clone()));
+            for (name, unique, columns) in uniques.chain(others) {
+                let is_moved = columns.iter().any(|(at, _)| self.moved.contains(&(kept.at, *at)));
+                let found = there.iter().position(|index| {
+                    index.table == kept.original.name
+                        && index.unique == unique
+                        && index.columns.len() == columns.len()
+                        && index.columns.iter().zip(&columns).all(|((was, down), (at, wanted))| {
+                            let now = self
+                                .renames
+                                .columns
+                                .get(&(table.name.as_str().to_owned(), was.clone()));
+                            let now = now.unwrap_or(was);
+                            *now == *table.columns[*at].name.as_str() && down == wanted
+                        })
+                });
+                match found.filter(|_| !is_moved) {
+                    Some(at) => {
+                        standing[at] = true;
+                        if there[at].name != name.as_str() {
+                            renamed.push((there[at].name.clone(), name.as_str().to_owned()));
+                        }
+                    }
+                    None => built.push((kept, name.clone(), unique, columns)),
+                }
+            }
+        }
+        for (kept, name, unique, columns) in built {
+            let table = kept.table;
+            let mut free = name.as_str().to_owned();
+            let mut number = 1;
+            while there.iter().any(|index| index.name == free) {
+                number += 1;
+                free = Ident::fit(&format!("{name}_{number}")).as_str().to_owned();
+            }
+            if free != name.as_str() {
+                renamed.push((free.clone(), name.as_str().to_owned()));
+            }
+            let mut sql = Sql::new(Dialect::Postgres);
+            sql.push(if unique { "CREATE UNIQUE INDEX" } else { "CREATE INDEX" });
+            sql.push(" CONCURRENTLY ").ident(&Ident::fit(&free)).push(" ON ");
+            sql.ident(&Ident::fit(&kept.stored)).push(" (");
+            sql.list(", ", &columns, |sql, (at, descending)| {
+                let column = table.columns[*at].name.as_str();
+                sql.ident(&Ident::fit(self.plan.names.column(table.name.as_str(), column)));
+                if *descending {
+                    sql.push(" DESC");
+                }
+            });
+            sql.push(")");
+            let mut hazards = vec![Hazard::IndexBuild];
+            if unique {
+                hazards.extend([Hazard::UniqueOverRows, Hazard::RuleForOldVersion]);
+            }
+            let size = self.size(&kept.stored);
+            self.expand.push(Step {
+                title: format!("build index `{name}`"),
+                work: Work::CreateIndex { name: free.clone(), statement: sql.finish() },
+                undo: vec![format!("DROP INDEX IF EXISTS {}", quoted(&free))],
+                lock: Lock::ShareUpdateExclusive,
+                cost: Cost::Scan,
+                seconds: size.bytes as f64 / INDEXED,
+                hazards,
+                ..step(Phase::Expand)
+            });
+        }
+        for (index, _) in there.iter().zip(&standing).filter(|(_, standing)| !**standing) {
+            let name = quoted(&index.name);
+            self.endings.push(Step {
+                title: format!("drop index `{}`", index.name),
+                work: Work::DropIndex {
+                    statement: format!("DROP INDEX CONCURRENTLY IF EXISTS {name}"),
+                },
+                lock: Lock::ShareUpdateExclusive,
+                hazards: vec![Hazard::DroppedIndex],
+                ..step(Phase::Contract)
+            });
+        }
+        if !renamed.is_empty() {
+            let statements = renamed.iter().map(|(from, to)| {
+                format!("ALTER INDEX IF EXISTS {} RENAME TO {}", quoted(from), quoted(to))
+            });
+            let statements = statements.collect();
+            let mut renaming =
+                self.locking(Phase::Contract, "", Lock::ShareUpdateExclusive, statements);
+            renaming.title = "give indexes their final names".to_owned();
+            self.contract.push(renaming);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! A table that stays: what happens to it under one lock, and what follows.
+
+use operation::Ident;
+
+use super::{Kept, Planner};
+use crate::ddl;
+use crate::existing::Existing;
+use crate::migration::sync::{self, Filled, Pair};
+use crate::migration::{Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
+
+/// Rows that a backfill writes in a second, its pauses included.
+const WRITTEN: f64 = 10_000.0;
+
+/// What happens to one table under one lock: the fewer there are, the fewer wait.
+#[derive(Default)]
+pub(super) struct Together {
+    pub(super) what: Vec<String>,
+    pub(super) statements: Vec<String>,
+    pub(super) undo: Vec<String>,
+    pub(super) hazards: Vec<Hazard>,
+}
+
+impl Together {
+    pub(super) fn hazard(&mut self, hazards: &[Hazard]) {
+        for hazard in hazards {
+            if !self.hazards.contains(hazard) {
+                self.hazards.push(*hazard);
+            }
+        }
+    }
+
+    /// What undoes it, the last first.
+    fn undo(&self) -> Vec<String> {
+        self.undo.iter().rev().cloned().collect()
+    }
+}
+
+/// What is collected for one table that stays.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Of its definition, before rows are filled.
+    pub(super) definition: Together,
+    /// Columns that live in two for a while.
+    pub(super) pairs: Vec<Pair>,
+    /// Columns that must not be null whatever a version thinks; whether rows that are there get it, too.
+    pub(super) filled: Vec<(Filled, bool)>,
+    /// Columns that will have a value in every row, before and after the old version has gone.
+    pub(super) demanded: (Vec<String>, Vec<String>),
+    /// References to be: when, position in the table, stored column.
+    pub(super) references: Vec<(Phase, usize, String)>,
+    /// Of its definition, when the old version has gone.
+    pub(super) ending: Together,
+}
+
+impl Planner<'_> {
+    pub(super) fn alter(&mut self, kept: &Kept<'_>) {
+        let Some(new) = Existing::parse(&ddl::table(self.wanted, kept.table, &kept.table.name))
+        else {
+            return;
+        };
+        if !kept.old.same_frame(&new) {
+            self.plan.obstacles.push(format!(
+                "the key of `{}` changes, and everything refers to rows by it: write a new entity, and move the rows into it",
+                kept.table.entity
+            ));
+            return;
+        }
+        let mut changes = Changes::default();
+        for at in 0..kept.table.columns.len() {
+            let name = kept.table.columns[at].name.as_str();
+            match kept.old.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+            {
+                None => self.add(kept, at, &mut changes),
+                Some(from) => self.column(kept, &new, at, from, &mut changes),
+            }
+        }
+        for (from, column) in kept.old.columns.iter().enumerate() {
+            if new.column(&column.name).is_none() {
+                self.gone(kept, from, &mut changes);
+            }
+        }
+        self.emit(kept, changes);
+    }
+
+    /// The steps of one table.
+    pub(super) fn emit(&mut self, kept: &Kept<'_>, mut changes: Changes) {
+        let name = kept.table.name.as_str();
+        let fills: Vec<Filled> = changes.filled.iter().map(|(filled, _)| filled.clone()).collect();
+        if !changes.pairs.is_empty() || !fills.is_empty() {
+            let (make, take) = sync::trigger(&kept.stored, &changes.pairs, &fills);
+            let definition = &mut changes.definition;
+            definition.statements.extend(make);
+            definition.undo.extend(take.iter().rev().cloned());
+            definition.what.push("keep it right for both versions".to_owned());
+            // Nothing is written any more that old columns could demand.
+            let ending = &mut changes.ending;
+            ending.statements.splice(0..0, take);
+        }
+        let definition = std::mem::take(&mut changes.definition);
+        if !definition.statements.is_empty() {
+            let undo = definition.undo();
+            let mut defining =
+                self.locking(Phase::Expand, name, Lock::AccessExclusive, definition.statements);
+            defining.title = format!("`{name}`: {}", definition.what.join(", "));
+            defining.undo = undo;
+            defining.hazards.extend(definition.hazards);
+            self.expand.push(defining);
+        }
+        self.backfill(kept, &changes);
+        for pair in &changes.pairs {
+            let at =
+                kept.table.columns.iter().position(|column| {
+                    self.plan.names.column(name, column.name.as_str()) == pair.new
+                });
+            if at.is_some_and(|at| !kept.table.columns[at].nullable) {
+                changes.demanded.0.push(pair.new.clone());
+            }
+        }
+        for (Filled { column, .. }, is_backfilled) in &changes.filled {
+            if *is_backfilled {
+                changes.demanded.0.push(column.clone());
+            }
+        }
+        self.demand(Phase::Expand, kept, &changes.demanded.0);
+        let (early, late): (Vec<_>, Vec<_>) =
+            changes.references.into_iter().partition(|(phase, ..)| *phase == Phase::Expand);
+        for (phase, key, stored) in early {
+            let key = &kept.table.foreign_keys[key];
+            self.reference(phase, kept.table, &kept.stored, key, &stored);
+        }
+        let ending = changes.ending;
+        if !ending.statements.is_empty() {
+            let mut leaving =
+                self.locking(Phase::Contract, name, Lock::AccessExclusive, ending.statements);
+            leaving.title = if ending.what.is_empty() {
+                format!("`{name}`: write for the new version only")
+            } else {
+                format!("`{name}`: {}", ending.what.join(", "))
+            };
+            leaving.hazards.extend(ending.hazards);
+            self.contract.push(leaving);
+        }
+        self.demand(Phase::Contract, kept, &changes.demanded.1);
+        for (phase, key, stored) in late {
+            let key = &kept.table.foreign_keys[key];
+            self.reference(phase, kept.table, &kept.stored, key, &stored);
+        }
+    }
+
+    /// Brings the rows along that are there.
+    pub(super) fn backfill(&mut self, kept: &Kept<'_>, changes: &Changes) {
+        let mut assignments = Vec::new();
+        let mut conditions = Vec::new();
+        for pair in &changes.pairs {
+            let (old, new) = (quoted(&pair.old), quoted(&pair.new));
+            assignments.push(format!("{new} = {}", sync::of_row(&pair.up, &pair.old)));
+            conditions.push(format!("({new} IS NULL AND {old} IS NOT NULL)"));
+        }
+        for (Filled { column, value }, _) in changes.filled.iter().filter(|(_, rows)| *rows) {
+            let column = quoted(column);
+            assignments.push(format!("{column} = coalesce({column}, {value})"));
+            conditions.push(format!("{column} IS NULL"));
+        }
+        if assignments.is_empty() {
+            return;
+        }
+        let size = self.size(&kept.stored);
+        self.expand.push(Step {
+            title: format!("`{}`: fill the rows that are there", kept.table.name),
+            work: Work::Backfill {
+                table: kept.stored.clone(),
+                assignments: assignments.join(", "),
+                condition: conditions.join(" OR "),
+            },
+            lock: Lock::RowExclusive,
+            cost: Cost::Rewrite,
+            seconds: size.rows as f64 / WRITTEN,
+            hazards: vec![Hazard::RewrittenRows],
+            ..step(Phase::Expand)
+        });
+    }
+
+    /// NOT NULL for columns of a table with rows.
+    pub(super) fn demand(&mut self, phase: Phase, kept: &Kept<'_>, columns: &[String]) {
+        if columns.is_empty() {
+            return;
+        }
+        let name = kept.table.name.as_str();
+        let table = quoted(&kept.stored);
+        let each = |what: &dyn Fn(&str, &str) -> String| -> Vec<String> {
+            let named = columns.iter().map(|column| {
+                let constraint = Ident::fit(&format!("nn_{}_{column}", kept.stored));
+                what(&quoted(constraint.as_str()), &quoted(column))
+            });
+            named.collect()
+        };
+        let shown = columns.join("`, `");
+        let add = each(&|constraint, column| {
+            format!(
+                "ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({column} IS NOT NULL) NOT VALID"
+            )
+        });
+        let mut adding = self.locking(phase, name, Lock::AccessExclusive, add);
+        adding.title = format!("`{name}`: demand a value in `{shown}` of new rows");
+        adding.undo = each(&|constraint, _| {
+            format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
+        });
+        adding.hazards.push(Hazard::RequiredNow);
+        if phase == Phase::Contract {
+            adding.hazards.push(Hazard::RuleForOldVersion);
+        }
+        let validate =
+            each(&|constraint, _| format!("ALTER TABLE {table} VALIDATE CONSTRAINT {constraint}"));
+        let mut validating = self.scanning(phase, &kept.stored, validate);
+        validating.title = format!("`{name}`: validate that `{shown}` has a value in every row");
+        let mut set =
+            each(&|_, column| format!("ALTER TABLE {table} ALTER COLUMN {column} SET NOT NULL"));
+        set.extend(each(&|constraint, _| {
+            format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+        }));
+        let mut setting = self.locking(phase, name, Lock::AccessExclusive, set);
+        setting.title = format!("`{name}`: make `{shown}` required");
+        setting.undo =
+            each(&|_, column| format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"));
+        let steps = [adding, validating, setting];
+        match phase {
+            Phase::Expand => self.expand.extend(steps),
+            Phase::Contract => self.contract.extend(steps),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Stored names that are not those of the model.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use operation::Ident;
+use serde::{Deserialize, Serialize};
+
+use crate::Schema;
+
+/// Where a database calls things otherwise than the model does: while a change is under way, and after it for as long as
+/// servers run that know the other name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Names {
+    /// Stored names of tables, by the name that the model wants.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tables: BTreeMap<String, String>,
+    /// The same of columns, by the name that the model wants for their table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub columns: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Names {
+    /// Whether everything is called as the model calls it.
+    pub fn is_empty(&self) -> bool {
+        self.tables.is_empty() && self.columns.values().all(BTreeMap::is_empty)
+    }
+
+    /// The stored name of a table.
+    pub fn table<'a>(&'a self, wanted: &'a str) -> &'a str {
+        self.tables.get(wanted).map_or(wanted, String::as_str)
+    }
+
+    /// The stored name of a column; the table by the name that the model wants.
+    pub fn column<'a>(&'a self, table: &str, wanted: &'a str) -> &'a str {
+        let found = self.columns.get(table).and_then(|columns| columns.get(wanted));
+        found.map_or(wanted, String::as_str)
+    }
+
+    /// What the model calls a stored table.
+    pub fn table_of<'a>(&'a self, stored: &'a str) -> &'a str {
+        let found = self.tables.iter().find(|(_, name)| *name == stored);
+        found.map_or(stored, |(wanted, _)| wanted)
+    }
+
+    /// What the model calls a stored column; the table by its stored name, too.
+    pub fn column_of<'a>(&'a self, table: &str, stored: &'a str) -> &'a str {
+        let columns = self.columns.get(self.table_of(table));
+        let found = columns.and_then(|columns| columns.iter().find(|(_, name)| *name == stored));
+        found.map_or(stored, |(wanted, _)| wanted)
+    }
+
+    /// Says where a column is stored.
+    pub(crate) fn put(&mut self, table: &str, wanted: &str, stored: &str) {
+        if wanted != stored {
+            self.columns.entry(table.to_owned()).or_default().insert(wanted.into(), stored.into());
+        }
+    }
+}
+
+impl Schema {
+    /// The same tables under the names that they are stored under.
+    #[must_use]
+    pub fn stored_under(mut self, names: &Names) -> Self {
+        for table in &mut self.tables {
+            let wanted = table.name.clone();
+            let is_renamed = names.tables.contains_key(wanted.as_str())
+                || names.columns.contains_key(wanted.as_str());
+            if !is_renamed {
+                continue;
+            }
+            let table = Arc::make_mut(table);
+            table.name = Ident::fit(names.table(wanted.as_str()));
+            for column in &mut table.columns {
+                column.name = Ident::fit(names.column(wanted.as_str(), column.name.as_str()));
+            }
+        }
+        self
+    }
+}

@@ -1,0 +1,319 @@
+//! Changes a schema beside the traffic: a session of its own that one process at a time may hold.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+use tokio_postgres::{Client, Error};
+
+use super::schema::{note, set_note};
+use super::{Shared, fault::told, told_with_help};
+use crate::StoreFault;
+use crate::postgres::link::Address;
+
+/// Held by the session that changes the schema.
+const LOCK: i64 = 0x6d69_6d61_7201;
+
+/// How long a step waits for a lock: everybody who comes after waits as long.
+const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long a session that another process held may take to end.
+const ENDING: Duration = Duration::from_secs(2);
+
+/// A session that changes the schema of a PostgreSQL database in use. Its methods block; never call them on a thread that
+/// drives an async runtime.
+pub struct Migrator {
+    runtime: Runtime,
+    client: Client,
+    driver: AbortHandle,
+    shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Migrator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Migrator").field("database", &self.shared.address).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Migrator {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// How large a table is, as the database guesses, and what its references are called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Size {
+    /// The table.
+    pub table: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes without indexes.
+    pub bytes: u64,
+    /// Column and constraint of each reference.
+    pub references: Vec<(String, String)>,
+}
+
+impl Migrator {
+    pub(super) fn open(shared: Arc<Shared>) -> Result<Self, StoreFault> {
+        if shared.address.pooled {
+            return Err(StoreFault::Pooled);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| StoreFault::NoThread { reason: error.to_string() })?;
+        let (client, driver) =
+            runtime.block_on(shared.address.connect_bare()).map_err(|error| {
+                StoreFault::CannotConnect {
+                    database: shared.address.shown(),
+                    reason: told_with_help(&error),
+                }
+            })?;
+        let migrator = Self { runtime, client, driver, shared };
+        migrator.run(Address::without_deadline())?;
+        // Who looks at what servers run shall not count itself.
+        migrator.run("SET application_name = 'mimar migrate'")?;
+        let began = Instant::now();
+        while !migrator.is_ours()? {
+            // The session of a process that has just died is about to end.
+            if began.elapsed() > ENDING {
+                return Err(StoreFault::Migrating);
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(migrator)
+    }
+
+    fn is_ours(&self) -> Result<bool, StoreFault> {
+        let text = "SELECT pg_try_advisory_lock($1)";
+        let asking =
+            async { self.client.query_typed_one(text, &[(&LOCK, Type::INT8)]).await?.try_get(0) };
+        Ok(self.runtime.block_on(asking)?)
+    }
+
+    fn run(&self, statements: &str) -> Result<(), StoreFault> {
+        Ok(self.runtime.block_on(self.client.batch_execute(statements))?)
+    }
+
+    /// Executes statements and keeps notes in one transaction, which gives up where a lock is not to be had soon.
+    ///
+    /// # Errors
+    /// [`StoreFault::Busy`] where it gave up; [`StoreFault::Schema`] names the statement. Nothing has changed then.
+    pub fn transaction(
+        &self,
+        statements: &[String],
+        notes: &[(&str, &str)],
+    ) -> Result<(), StoreFault> {
+        let patience = PATIENCE.as_millis();
+        let begin = format!("BEGIN; SET LOCAL lock_timeout = {patience}");
+        self.within(&begin, statements, notes, async |_| Ok(true)).map(drop)
+    }
+
+    /// The same if no server that calls itself `name` is connected, judged when the last who reads the notes has done so;
+    /// false if one is, and nothing has changed.
+    ///
+    /// # Errors
+    /// As [`Migrator::transaction`].
+    pub fn unless_served(
+        &self,
+        name: &str,
+        statements: &[String],
+        notes: &[(&str, &str)],
+    ) -> Result<bool, StoreFault> {
+        let patience = PATIENCE.as_millis();
+        let begin = format!(
+            "BEGIN; SET LOCAL lock_timeout = {patience}; LOCK TABLE mimar.meta IN ACCESS EXCLUSIVE MODE"
+        );
+        self.within(&begin, statements, notes, async |client| {
+            Ok(connected(client, name).await? == 0)
+        })
+    }
+
+    fn within(
+        &self,
+        begin: &str,
+        statements: &[String],
+        notes: &[(&str, &str)],
+        may: impl AsyncFnOnce(&Client) -> Result<bool, Error>,
+    ) -> Result<bool, StoreFault> {
+        let client = &self.client;
+        let changing = async {
+            client.batch_execute(begin).await.map_err(busy_or)?;
+            if !may(client).await? {
+                client.batch_execute("ROLLBACK").await?;
+                return Ok(false);
+            }
+            for (index, statement) in statements.iter().enumerate() {
+                client
+                    .batch_execute(statement)
+                    .await
+                    .map_err(|error| of_statement(&error, index, statement))?;
+            }
+            for (key, value) in notes {
+                set_note(client, key, value).await?;
+            }
+            client.batch_execute("COMMIT").await.map_err(busy_or)?;
+            Ok(true)
+        };
+        let outcome = self.runtime.block_on(changing);
+        if outcome.is_err() && !self.client.is_closed() {
+            // What failed is told already.
+            let _ = self.run("ROLLBACK");
+        }
+        self.shared.generation.fetch_add(1, Ordering::AcqRel);
+        outcome
+    }
+
+    /// Executes a statement that no transaction may hold.
+    ///
+    /// # Errors
+    /// [`StoreFault::Busy`], [`StoreFault::Schema`].
+    pub fn alone(&self, statement: &str) -> Result<(), StoreFault> {
+        // It waits for transactions that are older than it, and nobody waits behind it.
+        self.run("SET lock_timeout = 60000")?;
+        let done = self.runtime.block_on(self.client.batch_execute(statement));
+        self.run("SET lock_timeout = 0")?;
+        done.map_err(|error| of_statement(&error, 0, statement))
+    }
+
+    /// Whether an index is there: `None` if not, and whether it can be used.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn index(&self, name: &str) -> Result<Option<bool>, StoreFault> {
+        let text = "SELECT x.indisvalid FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid \
+                    WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace";
+        let row =
+            self.runtime.block_on(self.client.query_typed_opt(text, &[(&name, Type::TEXT)]))?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// A note of the database.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn note(&self, key: &str) -> Result<Option<String>, StoreFault> {
+        Ok(self.runtime.block_on(note(&self.client, key))?)
+    }
+
+    /// Writes rows of a table and notes in one transaction; rows written. The trigger that keeps columns the same does not
+    /// look, and the commit is not waited for: what is lost with it is done again.
+    ///
+    /// # Errors
+    /// [`StoreFault::Busy`], [`StoreFault::Schema`].
+    pub fn batch(&self, statement: &str, notes: &[(&str, &str)]) -> Result<u64, StoreFault> {
+        let client = &self.client;
+        let writing = async {
+            client
+                .batch_execute(
+                    "BEGIN; SET LOCAL mimar.backfill = 'on'; SET LOCAL synchronous_commit = off; \
+                     SET LOCAL lock_timeout = 2000",
+                )
+                .await?;
+            let rows = client
+                .execute_typed(statement, &[])
+                .await
+                .map_err(|error| of_statement(&error, 0, statement))?;
+            for (key, value) in notes {
+                set_note(client, key, value).await?;
+            }
+            client.batch_execute("COMMIT").await?;
+            Ok(rows)
+        };
+        let outcome: Result<u64, StoreFault> = self.runtime.block_on(writing);
+        if outcome.is_err() && !self.client.is_closed() {
+            let _ = self.run("ROLLBACK");
+        }
+        outcome
+    }
+
+    /// How many blocks of rows a table has.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn blocks(&self, table: &str) -> Result<u64, StoreFault> {
+        let text = "SELECT pg_relation_size(c.oid) / current_setting('block_size')::int FROM pg_class c \
+                    WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace";
+        let row =
+            self.runtime.block_on(self.client.query_typed_one(text, &[(&table, Type::TEXT)]))?;
+        Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
+    }
+
+    /// Connections of servers that call themselves `name`.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn connected(&self, name: &str) -> Result<u64, StoreFault> {
+        Ok(self.runtime.block_on(connected(&self.client, name))?)
+    }
+
+    /// The transaction that has been open longest, for people: who does not get a lock may wait for it.
+    pub fn oldest(&self) -> Option<String> {
+        let text = "SELECT format('%s has a transaction open for %s s: %s', coalesce(nullif(application_name, ''), usename), \
+                    extract(epoch FROM now() - xact_start)::int, left(regexp_replace(query, '\\s+', ' ', 'g'), 100)) \
+                    FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() \
+                    AND xact_start < now() - interval '1 s' AND backend_type = 'client backend' ORDER BY xact_start LIMIT 1";
+        let row = self.runtime.block_on(self.client.query_typed_opt(text, &[])).ok()??;
+        row.try_get(0).ok()
+    }
+}
+
+/// Sizes of the tables of the current schema.
+pub(super) async fn sizes(client: &Client) -> Result<Vec<Size>, Error> {
+    let text = "SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_relation_size(c.oid), c.reltuples < 0 \
+                FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace";
+    let mut sizes = Vec::new();
+    for row in client.query_typed(text, &[]).await? {
+        let (table, bytes): (String, i64) = (row.try_get(0)?, row.try_get(2)?);
+        let bytes = u64::try_from(bytes).unwrap_or(0);
+        // A table that was never analysed says nothing of its rows: a hundred bytes each are usual.
+        let rows: u64 = match row.try_get(3)? {
+            true => bytes / 100,
+            false => u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or(0),
+        };
+        sizes.push(Size { table, rows, bytes, references: Vec::new() });
+    }
+    let text = "SELECT t.relname, a.attname, c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid \
+                JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1] \
+                WHERE c.contype = 'f' AND cardinality(c.conkey) = 1 \
+                AND t.relnamespace = current_schema()::regnamespace";
+    for row in client.query_typed(text, &[]).await? {
+        let table: &str = row.try_get(0)?;
+        if let Some(size) = sizes.iter_mut().find(|size| size.table == table) {
+            size.references.push((row.try_get(1)?, row.try_get(2)?));
+        }
+    }
+    Ok(sizes)
+}
+
+async fn connected(client: &Client, name: &str) -> Result<u64, Error> {
+    let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1";
+    let row = client.query_typed_one(text, &[(&name, Type::TEXT)]).await?;
+    Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
+}
+
+fn is_busy(error: &Error) -> bool {
+    error.code().is_some_and(|code| {
+        [
+            SqlState::LOCK_NOT_AVAILABLE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::T_R_SERIALIZATION_FAILURE,
+        ]
+        .contains(code)
+    })
+}
+
+fn busy_or(error: Error) -> StoreFault {
+    if is_busy(&error) { StoreFault::Busy } else { error.into() }
+}
+
+fn of_statement(error: &Error, index: usize, statement: &str) -> StoreFault {
+    if is_busy(error) {
+        return StoreFault::Busy;
+    }
+    StoreFault::Schema { index, statement: statement.to_owned(), reason: told(error) }
+}
