@@ -8,8 +8,28 @@ use std::process::Command;
 use crate::fault::Fault;
 use crate::{place, step};
 
-/// The version that the suite is known to hold against; a newer one may check more.
-const SCHEMATHESIS: &str = "4.32.5";
+/// A program from PyPI. The version is one that the suite is known to hold against; a newer one may check more.
+struct PythonTool {
+    package: &'static str,
+    program: &'static str,
+    version: &'static str,
+    /// Names a program to use instead.
+    variable: &'static str,
+}
+
+const SCHEMATHESIS: PythonTool = PythonTool {
+    package: "schemathesis",
+    program: "schemathesis",
+    version: "4.32.5",
+    variable: "MIMAR_SCHEMATHESIS",
+};
+
+const SQUAWK: PythonTool = PythonTool {
+    package: "squawk-cli",
+    program: "squawk",
+    version: "2.70.0",
+    variable: "MIMAR_SQUAWK",
+};
 
 /// Names that the browser goes by.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -19,11 +39,23 @@ const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 /// # Errors
 /// [`Fault`] if there is no Python or the package cannot be had.
 pub(crate) fn schemathesis() -> Result<PathBuf, Fault> {
-    if let Some(path) = env::var_os("MIMAR_SCHEMATHESIS") {
+    python_tool(&SCHEMATHESIS)
+}
+
+/// The program `squawk`, which lints migrations of PostgreSQL, installed into the cache if it is not there.
+///
+/// # Errors
+/// [`Fault`] if there is no Python or the package cannot be had.
+pub(crate) fn squawk() -> Result<PathBuf, Fault> {
+    python_tool(&SQUAWK)
+}
+
+fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {
+    if let Some(path) = env::var_os(tool.variable) {
         return Ok(path.into());
     }
-    let folder = place::cache().join(format!("schemathesis-{SCHEMATHESIS}"));
-    let program = folder.join("bin").join("schemathesis");
+    let folder = place::cache().join(format!("{}-{}", tool.package, tool.version));
+    let program = folder.join("bin").join(tool.program);
     // The mark is written last: half an installation is none.
     let complete = folder.join("complete");
     if complete.exists() && program.exists() {
@@ -51,12 +83,12 @@ pub(crate) fn schemathesis() -> Result<PathBuf, Fault> {
         Command::new(&python).args(["-m", "venv"]).arg(&folder),
     )?;
     step::run(
-        "install: schemathesis",
+        &format!("install: {}", tool.package),
         Command::new(folder.join("bin").join("python"))
             .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-            .arg(format!("schemathesis=={SCHEMATHESIS}")),
+            .arg(format!("{}=={}", tool.package, tool.version)),
     )?;
-    fs::write(&complete, SCHEMATHESIS).map_err(file(&complete))?;
+    fs::write(&complete, tool.version).map_err(file(&complete))?;
     Ok(program)
 }
 

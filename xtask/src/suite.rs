@@ -46,6 +46,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     keep(step::own("docs/language.md is current", docs::verify));
 
     let schemathesis = install::schemathesis()?;
+    let squawk = install::squawk()?;
     let chromium = install::chromium()?;
     install::postgres()?;
 
@@ -67,13 +68,24 @@ pub(crate) fn run() -> Result<(), Fault> {
     )?;
     tally += tally::of(&torture.output);
 
+    let lint = step::attempt(
+        "squawk over migrations",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "migrate"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_SQUAWK", squawk),
+    )?;
+    tally += tally::of(&lint.output);
+
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if let Some(fault) = first {
         return Err(fault);
     }
-    if tally.failed > 0 || tally.passed == 0 || !everything.success || !torture.success {
+    if tally.failed > 0
+        || tally.passed == 0
+        || !(everything.success && torture.success && lint.success)
+    {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }
     Ok(())

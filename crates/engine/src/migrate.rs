@@ -37,10 +37,10 @@ const TRIES: u32 = 40;
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// How long a batch of a backfill shall take; the pause after it is twice as long as it took.
-const BATCH: Duration = Duration::from_millis(20);
+const BATCH: Duration = Duration::from_millis(8);
 
 /// Blocks (of 8 kB) that a batch begins with, and has at most.
-const BLOCKS: u64 = 16;
+const BLOCKS: u64 = 8;
 const MOST_BLOCKS: u64 = 4_096;
 
 /// A change that is under way.

@@ -478,3 +478,28 @@ fn changes_by_hand_are_shown() {
         ]
     );
 }
+
+#[test]
+#[ignore = "needs squawk; `cargo xtask test` installs it and runs this"]
+fn squawk_finds_nothing() {
+    let program = std::env::var_os("MIMAR_SQUAWK").unwrap();
+    let folder = std::env::temp_dir().join(format!("mimar-squawk-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut files = Vec::new();
+    for case in CASES {
+        let (before, after) = (tables(case.before), tables(case.after));
+        let bench = Bench::new(&before, case.fill);
+        let plan = migrate::plan(&bench.store, &after, &BTreeMap::new()).unwrap();
+        let file = folder.join(format!("{}.sql", case.name.replace(' ', "_")));
+        std::fs::write(&file, plan.script()).unwrap();
+        files.push(file);
+    }
+    let output = std::process::Command::new(program)
+        .args(["--pg-version", "14.0", "--reporter", "gcc"])
+        .args(&files)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::remove_dir_all(&folder).unwrap();
+}

@@ -211,7 +211,7 @@ impl Cost {
 impl Migration {
     /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.steps.is_empty() && self.obstacles.is_empty()
     }
 
     /// How many steps the first half has.
@@ -220,13 +220,33 @@ impl Migration {
     }
 }
 
+impl Migration {
+    /// The whole as `psql` would carry it out.
+    pub fn script(&self) -> String {
+        let mut text = "-- A backfill is carried out in batches by `mimar migrate apply`; here it is one statement.\n\
+                        SET lock_timeout = '300ms';\nSET statement_timeout = '1h';\n"
+            .to_owned();
+        let expanding = self.expanding();
+        for (at, step) in self.steps.iter().enumerate() {
+            if at == expanding {
+                text.push_str("\n-- From here on: when no server of the old version runs.\n");
+            }
+            text.push('\n');
+            text.push_str(&step.script());
+        }
+        text
+    }
+}
+
 impl Step {
     /// What `psql` would be given for it. A backfill is written as one statement; it is carried out in batches.
     pub fn script(&self) -> String {
         let mut script = format!("-- {}\n", self.title);
-        let lines = |statements: &[String]| -> String {
-            statements.iter().map(|statement| format!("{statement};\n")).collect()
+        let line = |statement: &String| match guarded(statement) {
+            Some(rule) => format!("-- squawk-ignore {rule}\n{statement};\n"),
+            None => format!("{statement};\n"),
         };
+        let lines = |statements: &[String]| -> String { statements.iter().map(line).collect() };
         match &self.work {
             Work::Transaction { statements } | Work::Rename { statements } => {
                 script.push_str("BEGIN;\n");
@@ -243,6 +263,26 @@ impl Step {
         }
         script
     }
+}
+
+/// The rule of the linter squawk that a statement breaks on purpose: what a change of this kind does is dangerous by itself,
+/// and here it waits until the old version is gone, or is made up for by a trigger.
+fn guarded(statement: &str) -> Option<&'static str> {
+    const RULES: &[(&str, &str)] = &[
+        ("DROP FUNCTION ", "ban-drop-function"),
+        ("DROP TABLE ", "ban-drop-table"),
+        (" DROP COLUMN ", "ban-drop-column"),
+        (" DROP DEFAULT", "ban-drop-default"),
+        (" DROP NOT NULL", "ban-drop-not-null"),
+        (" DROP CONSTRAINT ", "ban-drop-constraint"),
+        (" RENAME COLUMN ", "renaming-column"),
+        ("ALTER INDEX ", "renaming-object"),
+        ("ALTER TABLE ", "renaming-table"),
+    ];
+    let found = RULES.iter().find(|(words, _)| statement.contains(words));
+    let (_, rule) =
+        found.filter(|(_, rule)| *rule != "renaming-table" || statement.contains(" RENAME TO "))?;
+    Some(rule)
 }
 
 /// A name as PostgreSQL takes it.

@@ -79,15 +79,15 @@ fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
                 screen::note(&told(&record));
             }
             PlanFormat::Json => screen::out(&machine(&record.plan, Some(&record))),
-            PlanFormat::Sql => screen::out(&script(&record.plan)),
+            PlanFormat::Sql => screen::out(&record.plan.script()),
         }
         return Ok(());
     }
     let plan = migrate::plan(&store, &schema, &load(&model, &schema))?;
     match arguments.format {
         PlanFormat::Json => screen::out(&machine(&plan, None)),
-        PlanFormat::Sql => screen::out(&script(&plan)),
-        PlanFormat::Human if plan.is_empty() && plan.obstacles.is_empty() => {
+        PlanFormat::Sql => screen::out(&plan.script()),
+        PlanFormat::Human if plan.is_empty() => {
             screen::note(&format!(
                 "{}: {place} holds the tables of this model",
                 styled(GREEN, "nothing to do")
@@ -175,7 +175,9 @@ fn drawn_step(at: usize, step: &Step, is_done: bool) -> String {
     }
     text.push_str(&format!("      {}\n", styled(DIM, facts.join(" · "))));
     let script = step.script();
-    for line in script.lines().skip(1).filter(|line| *line != "BEGIN;" && *line != "COMMIT;") {
+    let is_statement =
+        |line: &&str| *line != "BEGIN;" && *line != "COMMIT;" && !line.starts_with("-- ");
+    for line in script.lines().filter(is_statement) {
         text.push_str(&format!("      {line}\n"));
     }
     let names: Vec<&str> = step.hazards.iter().map(|hazard| hazard.name()).collect();
@@ -192,18 +194,6 @@ fn duration(seconds: f64) -> String {
         seconds if seconds < 5_400.0 => format!("about {:.0} min", seconds / 60.0),
         seconds => format!("about {:.1} h", seconds / 3_600.0),
     }
-}
-
-/// A plan as `psql` would carry it out.
-fn script(plan: &Migration) -> String {
-    let mut text = "-- A backfill is carried out in batches by `mimar migrate apply`; here it is one statement.\n\
-                    SET lock_timeout = '300ms';\nSET statement_timeout = '1h';\n"
-        .to_owned();
-    for step in &plan.steps {
-        text.push('\n');
-        text.push_str(&step.script());
-    }
-    text
 }
 
 /// A plan for programs.

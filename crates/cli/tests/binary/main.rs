@@ -6,5 +6,6 @@ mod commands;
 mod copy;
 mod data;
 mod dev;
+mod migrate;
 mod process;
 mod serve;

@@ -18,7 +18,13 @@ pub(crate) struct Ended {
 /// The binary, cut off from the environment that tests run in.
 pub(crate) fn mimar() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mimar"));
-    for variable in ["MIMAR_JWT_SECRET", "MIMAR_JWT_PUBLIC_KEY", "MIMAR_DATABASE", "MIMAR_LISTEN"] {
+    for variable in [
+        "MIMAR_JWT_SECRET",
+        "MIMAR_JWT_PUBLIC_KEY",
+        "MIMAR_DATABASE",
+        "MIMAR_ENVIRONMENT",
+        "MIMAR_LISTEN",
+    ] {
         command.env_remove(variable);
     }
     command.stdin(Stdio::null());

@@ -4,7 +4,10 @@ mod column;
 mod index;
 mod table;
 
-use operation::{Dialect, ForeignKey, Ident, Sql, Table};
+use operation::{Dialect, Ident, Sql, Table};
+
+use self::column::drop_constraint;
+use self::table::ToRefer;
 
 use super::{Cost, Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work, quoted, step};
 use crate::diff::{diff, renames};
@@ -147,6 +150,9 @@ impl Planner<'_> {
             self.references(at);
         }
         self.indexes(existing, &kept);
+        for kept in &kept {
+            self.analyze(kept);
+        }
         for gone in gone {
             self.drop_table(gone);
         }
@@ -208,37 +214,51 @@ impl Planner<'_> {
     /// The references of a new table.
     fn references(&mut self, at: usize) {
         let table = &self.wanted.tables[at];
-        for key in &table.foreign_keys {
-            let column = table.columns[key.column].name.as_str();
-            self.reference(Phase::Expand, table, table.name.as_str(), key, column);
+        for (key, foreign) in table.foreign_keys.iter().enumerate() {
+            let stored = table.columns[foreign.column].name.to_string();
+            let to = ToRefer { phase: Phase::Expand, key, stored, replaces: None };
+            self.reference(table, table.name.as_str(), &to);
         }
     }
 
     /// A reference of a stored column, validated beside the traffic.
-    fn reference(
-        &mut self,
-        phase: Phase,
-        table: &Table,
-        stored: &str,
-        key: &ForeignKey,
-        column: &str,
-    ) {
+    fn reference(&mut self, table: &Table, stored: &str, refer: &ToRefer) {
+        let ToRefer { phase, stored: column, .. } = refer;
+        let (phase, key) = (*phase, &table.foreign_keys[refer.key]);
         let target = &self.wanted.tables[key.target.0 as usize];
         let to = self.plan.names.table(target.name.as_str()).to_owned();
         let own_key = target.columns[target.own_key()].name.as_str();
         let own_key = self.stored_key(target, own_key);
-        let name = Ident::fit(&format!("fk_{stored}_{column}"));
+        let taken = self.size(stored).references;
+        let is_free = |name: &Ident| {
+            taken
+                .values()
+                .all(|other| other != name.as_str() || refer.replaces.as_ref() == Some(other))
+        };
+        let mut name = Ident::fit(&format!("fk_{stored}_{column}"));
+        let mut number = 1;
+        // Constraints keep their names when columns get others.
+        while !is_free(&name) {
+            number += 1;
+            name = Ident::fit(&format!("fk_{stored}_{column}_{number}"));
+        }
         let mut sql = Sql::new(Dialect::Postgres);
         sql.push("ALTER TABLE ").ident(&Ident::fit(stored)).push(" ADD CONSTRAINT ").ident(&name);
         sql.push(" FOREIGN KEY (").ident(&Ident::fit(column)).push(") REFERENCES ");
         sql.ident(&Ident::fit(&to)).push(" (").ident(&Ident::fit(&own_key)).push(")");
         sql.push(ddl::on_delete(key.on_delete)).push(" DEFERRABLE NOT VALID");
-        let drop =
-            format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(stored), quoted(name.as_str()));
+        let drop = drop_constraint(stored, name.as_str());
         let validate =
             format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", quoted(stored), quoted(name.as_str()));
         let shown = format!("`{}.{}`", table.name, table.columns[key.column].name);
-        let mut adding = self.locking(phase, &to, Lock::ShareRowExclusive, vec![sql.finish()]);
+        let mut statements: Vec<String> = Vec::new();
+        let mut lock = Lock::ShareRowExclusive;
+        if let Some(old) = &refer.replaces {
+            statements.push(drop_constraint(stored, old));
+            lock = Lock::AccessExclusive;
+        }
+        statements.push(sql.finish());
+        let mut adding = self.locking(phase, &to, lock, statements);
         adding.title = format!("reference {shown} to `{}`, for new rows", target.name);
         adding.undo = vec![drop];
         adding.hazards.push(Hazard::ReferenceOverRows);
@@ -262,6 +282,31 @@ impl Planner<'_> {
         let table = self.renames.tables.iter().find(|(_, now)| *now == name);
         let table = table.map_or(name, |(was, _)| was.as_str());
         self.names.column(table, before).to_owned()
+    }
+
+    /// Statistics of columns that the new version asks for: without them the planner guesses, and reads whole tables.
+    fn analyze(&mut self, kept: &Kept<'_>) {
+        let columns: Vec<String> = self
+            .moved
+            .iter()
+            .filter(|(at, _)| *at == kept.at)
+            .map(|(_, column)| {
+                let column = kept.table.columns[*column].name.as_str();
+                quoted(self.plan.names.column(kept.table.name.as_str(), column))
+            })
+            .collect();
+        if columns.is_empty() {
+            return;
+        }
+        let statement = format!("ANALYZE {} ({})", quoted(&kept.stored), columns.join(", "));
+        self.expand.push(Step {
+            title: format!("`{}`: let the planner know the new columns", kept.table.name),
+            work: Work::Transaction { statements: vec![statement] },
+            lock: Lock::ShareUpdateExclusive,
+            // A sample of thirty thousand rows, however many there are.
+            seconds: 0.5,
+            ..step(Phase::Expand)
+        });
     }
 
     fn drop_table(&mut self, gone: &Existing) {

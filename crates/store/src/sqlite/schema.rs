@@ -102,7 +102,8 @@ impl Sqlite {
             let reason = format!("the path {} is no text", path.display());
             return Err(StoreFault::Database { reason });
         };
-        with_connection(&self.shared, |connection| {
+        self.alone(|| {
+            let connection = open_writing(&self.shared.path, &self.shared.options)?;
             connection.execute("VACUUM INTO ?1", [path])?;
             Ok(())
         })

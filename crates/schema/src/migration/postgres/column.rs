@@ -2,7 +2,7 @@
 
 use operation::{Dialect, Ident, Scalar, Sql};
 
-use super::table::Changes;
+use super::table::{Changes, ToRefer};
 use super::{Kept, Planner};
 use crate::existing::{Existing, ExistingColumn};
 use crate::migration::sync::{self, Filled, Pair};
@@ -38,7 +38,7 @@ impl Planner<'_> {
         if !column.nullable {
             definition.hazard(&[Hazard::RequiredColumn]);
         }
-        refer(kept, at, Phase::Expand, &stored, changes);
+        refer(kept, at, Phase::Expand, &stored, None, changes);
     }
 
     /// A stored name for a new column that no column has.
@@ -199,19 +199,19 @@ impl Planner<'_> {
         }
         let column = &table.columns[at].name;
         self.plan.summary.push(format!("the reference `{}.{column}` is another", table.name));
+        let mut replaces = None;
         if there.reference().is_some() {
             let size = self.size(&kept.stored);
             let constraint = size.references.get(stored).cloned().unwrap_or_else(|| {
                 Ident::fit(&format!("fk_{}_{stored}", kept.stored)).as_str().to_owned()
             });
-            changes.ending.what.push(format!("end the reference `{column}`"));
-            changes.ending.statements.push(format!(
-                "ALTER TABLE {} DROP CONSTRAINT {}",
-                quoted(&kept.stored),
-                quoted(&constraint)
-            ));
+            if key.is_none() {
+                changes.ending.what.push(format!("end the reference `{column}`"));
+                changes.ending.statements.push(drop_constraint(&kept.stored, &constraint));
+            }
+            replaces = Some(constraint);
         }
-        refer(kept, at, Phase::Contract, stored, changes);
+        refer(kept, at, Phase::Contract, stored, replaces, changes);
     }
 
     /// A column whose values live in two for a while.
@@ -282,7 +282,7 @@ impl Planner<'_> {
         });
         changes.ending.what.push(format!("drop the old column of `{}`", column.name));
         changes.ending.statements.push(drop_column(&kept.stored, stored));
-        refer(kept, at, Phase::Expand, &new, changes);
+        refer(kept, at, Phase::Expand, &new, None, changes);
     }
 
     /// A column that the new version does not know.
@@ -323,9 +323,21 @@ fn is_only_said(from: &Meaning, to: &ColumnOrigin) -> bool {
 }
 
 /// The reference of a column, if it has one.
-fn refer(kept: &Kept<'_>, at: usize, phase: Phase, stored: &str, changes: &mut Changes) {
+fn refer(
+    kept: &Kept<'_>,
+    at: usize,
+    phase: Phase,
+    stored: &str,
+    replaces: Option<String>,
+    changes: &mut Changes,
+) {
     let found = kept.table.foreign_keys.iter().position(|key| key.column == at);
-    changes.references.extend(found.map(|key| (phase, key, stored.to_owned())));
+    let stored = stored.to_owned();
+    changes.references.extend(found.map(|key| ToRefer { phase, key, stored, replaces }));
+}
+
+pub(super) fn drop_constraint(table: &str, constraint: &str) -> String {
+    format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(constraint))
 }
 
 fn drop_column(table: &str, column: &str) -> String {

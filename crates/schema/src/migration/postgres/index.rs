@@ -66,7 +66,7 @@ impl Planner<'_> {
             }
             let mut sql = Sql::new(Dialect::Postgres);
             sql.push(if unique { "CREATE UNIQUE INDEX" } else { "CREATE INDEX" });
-            sql.push(" CONCURRENTLY ").ident(&Ident::fit(&free)).push(" ON ");
+            sql.push(" CONCURRENTLY IF NOT EXISTS ").ident(&Ident::fit(&free)).push(" ON ");
             sql.ident(&Ident::fit(&kept.stored)).push(" (");
             sql.list(", ", &columns, |sql, (at, descending)| {
                 let column = table.columns[*at].name.as_str();

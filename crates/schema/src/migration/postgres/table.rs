@@ -35,6 +35,17 @@ impl Together {
     }
 }
 
+/// A reference to be.
+pub(super) struct ToRefer {
+    pub(super) phase: Phase,
+    /// Position among the references of the table.
+    pub(super) key: usize,
+    /// Its stored column.
+    pub(super) stored: String,
+    /// The constraint that it takes the place of.
+    pub(super) replaces: Option<String>,
+}
+
 /// What is collected for one table that stays.
 #[derive(Default)]
 pub(super) struct Changes {
@@ -46,8 +57,8 @@ pub(super) struct Changes {
     pub(super) filled: Vec<(Filled, bool)>,
     /// Columns that will have a value in every row, before and after the old version has gone.
     pub(super) demanded: (Vec<String>, Vec<String>),
-    /// References to be: when, position in the table, stored column.
-    pub(super) references: Vec<(Phase, usize, String)>,
+    /// References to be.
+    pub(super) references: Vec<ToRefer>,
     /// Of its definition, when the old version has gone.
     pub(super) ending: Together,
 }
@@ -123,10 +134,9 @@ impl Planner<'_> {
         }
         self.demand(Phase::Expand, kept, &changes.demanded.0);
         let (early, late): (Vec<_>, Vec<_>) =
-            changes.references.into_iter().partition(|(phase, ..)| *phase == Phase::Expand);
-        for (phase, key, stored) in early {
-            let key = &kept.table.foreign_keys[key];
-            self.reference(phase, kept.table, &kept.stored, key, &stored);
+            changes.references.into_iter().partition(|to| to.phase == Phase::Expand);
+        for to in early {
+            self.reference(kept.table, &kept.stored, &to);
         }
         let ending = changes.ending;
         if !ending.statements.is_empty() {
@@ -141,9 +151,8 @@ impl Planner<'_> {
             self.contract.push(leaving);
         }
         self.demand(Phase::Contract, kept, &changes.demanded.1);
-        for (phase, key, stored) in late {
-            let key = &kept.table.foreign_keys[key];
-            self.reference(phase, kept.table, &kept.stored, key, &stored);
+        for to in late {
+            self.reference(kept.table, &kept.stored, &to);
         }
     }
 

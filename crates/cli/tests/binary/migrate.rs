@@ -1,0 +1,224 @@
+//! `mimar migrate`: what is shown, what is refused, and that nothing is lost on the way.
+
+use serde_json::Value;
+
+use crate::process::{Ended, Project, end, mimar, run};
+
+const OLD: &str = "
+app Shop {
+  version  1
+  surface  rest
+}
+
+entity Product {
+  key id: Int = auto
+  name: String(1..80)
+  price: Int(0..)
+  colour: String(1..20)
+  index (name)
+}
+
+load day {
+  Product 1_000 rows
+  Product.read 120/s peak 400/s
+}
+";
+
+const NEW: &str = "
+app Shop {
+  version  1
+  surface  rest
+}
+
+entity Product {
+  key id: Int = auto
+  title: String(1..80) was name
+  price: Decimal(12, 2)
+  stock: Int(0..) = 5
+  index (title)
+}
+
+load day {
+  Product 1_000 rows
+  Product.read 120/s peak 400/s
+}
+";
+
+/// A model, and a database with the tables and rows of [`OLD`].
+struct Shop {
+    project: Project,
+    database: String,
+}
+
+impl Shop {
+    fn new(database: Option<String>) -> Self {
+        let project = Project::new(OLD);
+        let database =
+            database.unwrap_or_else(|| project.join("shop.db").to_str().unwrap().to_owned());
+        project.write("rows/Product.csv", "name,price,colour\ncup,3,red\npan,20,blue\n");
+        let shop = Self { project, database };
+        let rows = shop.project.join("rows");
+        let rows = rows.to_str().unwrap();
+        let (path, database) = (shop.project.path(), &*shop.database);
+        let loaded = run(&["data", "load", rows, "--project", path, "--database", database]);
+        assert_eq!(loaded.code, 0, "{}", loaded.err);
+        shop
+    }
+
+    fn becomes(&self, model: &str) {
+        self.project.write("app.mimar", model);
+    }
+
+    fn migrate(&self, command: &str, arguments: &[&str]) -> Ended {
+        let (path, database) = (self.project.path(), &*self.database);
+        let mut all = vec!["migrate", command, path, "--database", database];
+        all.extend(arguments);
+        run(&all)
+    }
+
+    /// Says what the database holds, under the model of now.
+    fn rows(&self) -> String {
+        let folder = self.project.join("dump");
+        let shown = folder.to_str().unwrap();
+        let (path, database) = (self.project.path(), &*self.database);
+        let dumped = run(&["data", "dump", shown, "--project", path, "--database", database]);
+        assert_eq!(dumped.code, 0, "{}", dumped.err);
+        let rows = std::fs::read_to_string(folder.join("Product.csv")).unwrap();
+        std::fs::remove_dir_all(folder).unwrap();
+        rows
+    }
+
+    fn serve(&self) -> Ended {
+        let (path, database) = (self.project.path(), &*self.database);
+        end(mimar()
+            .args(["serve", path, "--database", database, "--listen", "127.0.0.1:0"])
+            .env("MIMAR_JWT_SECRET", "a secret of more than thirty-two bytes"))
+    }
+}
+
+#[track_caller]
+fn holds(text: &str, wanted: &[&str]) {
+    for wanted in wanted {
+        assert!(text.contains(wanted), "{wanted}\n{text}");
+    }
+}
+
+#[test]
+fn on_sqlite_a_change_is_whole_and_leaves_a_backup() {
+    let shop = Shop::new(None);
+    let nothing = shop.migrate("plan", &[]);
+    holds(&nothing.err, &["nothing to do"]);
+    shop.becomes(NEW);
+    let refused = shop.serve();
+    assert_eq!(refused.code, 3);
+    holds(&refused.err, &["does not hold the tables of this model", "mimar migrate plan"]);
+
+    let plan = shop.migrate("plan", &[]);
+    assert_eq!(plan.code, 0, "{}", plan.err);
+    holds(&plan.out, &["`product.name` is now `title`", "RENAME COLUMN \"name\" TO \"title\""]);
+    holds(&plan.err, &["mimar migrate apply --allow-drop product.colour"]);
+
+    let refused = shop.migrate("apply", &[]);
+    assert_eq!(refused.code, 3);
+    holds(&refused.err, &["--allow-drop product.colour", "Nothing was changed"]);
+
+    let applied = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    assert_eq!(shop.rows(), "id,title,price,stock\n1,cup,3.00,5\n2,pan,20.00,5\n");
+    let history = shop.migrate("history", &["--format", "json"]);
+    let history: Value = serde_json::from_str(&history.out).unwrap();
+    let backup = history[0]["backup"].as_str().unwrap().to_owned();
+    assert_eq!(shop.migrate("status", &[]).code, 0);
+
+    let back = shop.migrate("rollback", &[]);
+    assert_eq!(back.code, 3);
+    holds(&back.err, &["whole or not at all"]);
+    // The backup is the database before.
+    shop.becomes(OLD);
+    let before = Shop { project: Project::new(OLD), database: backup };
+    assert_eq!(before.rows(), "id,name,price,colour\n1,cup,3,red\n2,pan,20,blue\n");
+    let refused = shop.serve();
+    assert_eq!(refused.code, 3);
+    holds(&refused.err, &["has moved on from this model", "mimar migrate history"]);
+}
+
+#[test]
+fn on_postgres_a_change_goes_through_its_halves() {
+    let shop = Shop::new(Some(testbed::postgres().database()));
+    shop.becomes(NEW);
+    let plan = shop.migrate("plan", &["--format", "json"]);
+    let plan: Value = serde_json::from_str(&plan.out).unwrap();
+    let steps = plan["steps"].as_array().unwrap();
+    let phases: Vec<&str> = steps.iter().map(|step| step["phase"].as_str().unwrap()).collect();
+    assert!(phases.is_sorted_by_key(|phase| *phase == "contract"), "{phases:?}");
+    let first = &steps[0];
+    assert_eq!(first["lock"], "ACCESS EXCLUSIVE");
+    assert_eq!(first["blocks"], "reads and writes");
+    assert_eq!(first["requests_per_second"], 400.0);
+    let hazards: Vec<&str> = steps
+        .iter()
+        .flat_map(|step| step["hazards"].as_array().unwrap())
+        .map(|hazard| hazard["name"].as_str().unwrap())
+        .collect();
+    for wanted in [
+        "lock-queue",
+        "renamed-column",
+        "retyped-column",
+        "required-column",
+        "rewritten-rows",
+        "required-now",
+        "index-build",
+        "dropped-column",
+    ] {
+        assert!(hazards.contains(&wanted), "{wanted}: {hazards:?}");
+    }
+    assert_eq!(plan["drops"][0]["name"], "product.colour");
+
+    let applied = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    holds(&applied.err, &["both versions can be served now"]);
+    assert_eq!(shop.rows(), "id,title,price,stock\n1,cup,3.00,5\n2,pan,20.00,5\n");
+    let status = shop.migrate("status", &["--format", "json"]);
+    let status: Value = serde_json::from_str(&status.out).unwrap();
+    assert_eq!(status["state"], "expanded");
+    shop.becomes(OLD);
+    assert_eq!(shop.rows(), "id,name,price,colour\n1,cup,3,red\n2,pan,20,blue\n");
+
+    // A third model has to wait.
+    shop.becomes(&NEW.replace("stock", "amount"));
+    let refused = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    assert_eq!(refused.code, 3);
+    holds(&refused.err, &["a change to another model", "mimar migrate rollback"]);
+    let refused = shop.serve();
+    holds(&refused.err, &["this model cannot be served now"]);
+
+    shop.becomes(OLD);
+    let back = shop.migrate("rollback", &[]);
+    assert_eq!(back.code, 0, "{}", back.err);
+    assert_eq!(shop.rows(), "id,name,price,colour\n1,cup,3,red\n2,pan,20,blue\n");
+
+    shop.becomes(NEW);
+    let applied = shop.migrate("apply", &["--allow-drop", "product.colour", "--contract"]);
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    assert_eq!(shop.rows(), "id,title,price,stock\n1,cup,3.00,5\n2,pan,20.00,5\n");
+    let history = shop.migrate("history", &["--format", "json"]);
+    let history: Value = serde_json::from_str(&history.out).unwrap();
+    assert_eq!((&history[0]["undone"], &history[1]["undone"]), (&true.into(), &false.into()));
+
+    let name = shop.database.rsplit('/').next().unwrap();
+    testbed::postgres().psql(name, "ALTER TABLE product ADD COLUMN by_hand int");
+    let refused = shop.serve();
+    assert_eq!(refused.code, 3);
+    holds(&refused.err, &["was changed by hand", "+   \"by_hand\" /* integer */"]);
+    let status = shop.migrate("status", &[]);
+    holds(&status.out, &["was changed by hand", "by_hand"]);
+}
+
+#[test]
+fn a_key_that_changes_is_no_change_of_tables() {
+    let shop = Shop::new(Some(testbed::postgres().database()));
+    shop.becomes(&OLD.replace("id: Int = auto", "code: String(1..9)"));
+    let refused = shop.migrate("apply", &["--contract"]);
+    assert_eq!(refused.code, 3);
+    holds(&refused.err, &["the key of `Product` changes", "write a new entity"]);
+}
