@@ -137,7 +137,7 @@ fn a_loaded_table_changes_under_an_old_and_a_new_client() {
     let second = new.serve();
     let both =
         load(&seen, &[(Version::Old, first.address), (Version::New, second.address)], || {
-            thread::sleep(Duration::from_secs(5))
+            thread::sleep(Duration::from_secs(5));
         });
     each_reads_what_the_other_wrote(first.address, second.address);
     drop(first);

@@ -192,3 +192,22 @@ impl Hazard {
         self.row().2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_has_them_all() {
+        let page = include_str!("../../../../docs/schema-changes.md");
+        for hazard in Hazard::all() {
+            let row = format!(
+                "| `{}` | {}. Here: {} |",
+                hazard.name(),
+                hazard.reason(),
+                hazard.way()
+            );
+            assert!(page.contains(&row), "docs/schema-changes.md lacks:\n{row}");
+        }
+    }
+}
