@@ -85,6 +85,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Data(DataCommand),
     Copy(Copy),
+    Import(Import),
     #[command(subcommand)]
     Migrate(Migrate),
     Token(Token),
@@ -322,6 +323,44 @@ pub(crate) struct Copy {
     /// The project's folder, or one file.
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub(crate) project: PathBuf,
+}
+
+/// Write a model from a database that is there already.
+///
+/// Reads the definitions of a running PostgreSQL database, of an SQLite file, or of a script (`pg_dump --schema-only`, a dump of
+/// any size) and writes an idiomatic model: keys, references, bounds, enums, checks, defaults, indexes and comments; a table
+/// that goes with another becomes a part of it. Names become those of the language and keep their stored ones. What a model
+/// cannot say is listed, each with its reason.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar import postgres://localhost/shop --output shop.mimar\n  mimar import sqlite:shop.db\n  \
+                  pg_dump --schema-only shop > shop.sql && mimar import shop.sql"
+)]
+pub(crate) struct Import {
+    /// The address of a PostgreSQL database (postgres://…), an SQLite file (sqlite:FILE), or a script (FILE.sql, `-` for
+    /// standard input).
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// Write the model to a file instead of standard output; it must not be there yet.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// What the app is called [default: after the source].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// How a script is written [default: by the look of it].
+    #[arg(long, value_enum, value_name = "DIALECT")]
+    pub(crate) dialect: Option<ScriptDialect>,
+    /// How to print what the model does not say: for people, or as one JSON object with the model in it.
+    #[arg(long, value_enum, default_value_t = RecordFormat::Human, value_name = "FORMAT")]
+    pub(crate) format: RecordFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScriptDialect {
+    /// As PostgreSQL's.
+    Postgres,
+    /// As SQLite's.
+    Sqlite,
 }
 
 /// Change the tables of a database that is in use.

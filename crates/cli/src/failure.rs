@@ -107,6 +107,12 @@ pub(crate) enum Failure {
          migrate apply` gives everything its final name then"
     )]
     Renaming { place: String },
+    /// A source without tables that a model could have.
+    #[error(
+        "{place} defines no table that could be an entity\n\nmimar import takes postgres://…, sqlite:FILE, or a script with CREATE \
+         TABLE statements; --dialect says how a script is written"
+    )]
+    NothingToImport { place: String },
     /// Nothing is where a copy should come from.
     #[error("{place} holds no tables: there is nothing to copy")]
     Empty { place: String },

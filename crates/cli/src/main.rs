@@ -45,6 +45,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Data(DataCommand::Load(arguments)) => data::command::load(&arguments),
         Command::Data(DataCommand::Dump(arguments)) => data::command::dump(&arguments),
         Command::Copy(arguments) => command::copy::run(&arguments),
+        Command::Import(arguments) => command::import::run(&arguments),
         Command::Migrate(arguments) => command::migrate::run(&arguments),
         Command::Token(arguments) => command::token::run(&arguments),
         Command::Completions(arguments) => {

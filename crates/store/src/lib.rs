@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod agreement;
 mod cache;
+pub mod definitions;
 mod fault;
 mod lower;
 mod options;

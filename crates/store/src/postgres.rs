@@ -98,6 +98,16 @@ impl Postgres {
         Ok(store)
     }
 
+    /// Asks a database something on one connection, and leaves nothing behind.
+    pub(crate) fn look<T: Send>(
+        url: &str,
+        options: Options,
+        ask: impl AsyncFnOnce(&mut Client) -> Result<T, StoreFault> + Send,
+    ) -> Result<T, StoreFault> {
+        let address = Address::of(url, &options)?;
+        alone(&address, ask)
+    }
+
     /// Makes sure that the database can be used.
     fn greet(&self) -> Result<(), StoreFault> {
         self.blocking(async |client| {
@@ -252,31 +262,38 @@ impl Postgres {
         &self,
         action: impl AsyncFnOnce(&mut Client) -> Result<T, StoreFault> + Send,
     ) -> Result<T, StoreFault> {
-        let no_thread = |error: std::io::Error| StoreFault::NoThread { reason: error.to_string() };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(no_thread)?;
-        let work = || {
-            runtime.block_on(async {
-                let client = self.shared.address.connect_bare().await;
-                let (mut client, _) = client.map_err(|error| StoreFault::CannotConnect {
-                    database: self.shared.address.shown(),
-                    reason: told_with_help(&error),
-                })?;
-                if !self.shared.address.pooled {
-                    client.batch_execute(Address::without_deadline()).await?;
-                }
-                action(&mut client).await
-            })
-        };
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("mimar-schema".to_owned());
-            let thread = thread.spawn_scoped(scope, work).map_err(no_thread)?;
-            match thread.join() {
-                Ok(outcome) => outcome,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
+        alone(&self.shared.address, action)
     }
+}
+
+fn alone<T: Send>(
+    address: &Address,
+    action: impl AsyncFnOnce(&mut Client) -> Result<T, StoreFault> + Send,
+) -> Result<T, StoreFault> {
+    let no_thread = |error: std::io::Error| StoreFault::NoThread { reason: error.to_string() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(no_thread)?;
+    let work = || {
+        runtime.block_on(async {
+            let client = address.connect_bare().await;
+            let (mut client, _) = client.map_err(|error| StoreFault::CannotConnect {
+                database: address.shown(),
+                reason: told_with_help(&error),
+            })?;
+            if !address.pooled {
+                client.batch_execute(Address::without_deadline()).await?;
+            }
+            action(&mut client).await
+        })
+    };
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("mimar-schema".to_owned());
+        let thread = thread.spawn_scoped(scope, work).map_err(no_thread)?;
+        match thread.join() {
+            Ok(outcome) => outcome,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
 }
 
 /// Why no connection came about, and what to do where that is known.

@@ -201,12 +201,8 @@ mod tests {
     fn the_documentation_has_them_all() {
         let page = include_str!("../../../../docs/schema-changes.md");
         for hazard in Hazard::all() {
-            let row = format!(
-                "| `{}` | {}. Here: {} |",
-                hazard.name(),
-                hazard.reason(),
-                hazard.way()
-            );
+            let row =
+                format!("| `{}` | {}. Here: {} |", hazard.name(), hazard.reason(), hazard.way());
             assert!(page.contains(&row), "docs/schema-changes.md lacks:\n{row}");
         }
     }

@@ -1,0 +1,177 @@
+//! `mimar import`: from running databases, files and scripts; and back again.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::process::{Project, end, mimar, run};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../import/tests/fixtures").join(name)
+}
+
+/// A PostgreSQL database made by a script: its address, and its name.
+fn database(script: &str) -> (String, String) {
+    let url = testbed::postgres().database();
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    // What `psql` and administrators do around the definitions.
+    let skipped = ["DROP DATABASE", "CREATE DATABASE", "\\c", "COPY ", "1\t", "\\."];
+    let sql = fs::read_to_string(fixture(script)).unwrap();
+    let lines: Vec<&str> = sql
+        .trim_start_matches('\u{feff}')
+        .lines()
+        .filter(|line| !skipped.iter().any(|start| line.starts_with(start)))
+        .collect();
+    testbed::postgres().psql(&name, &lines.join("\n"));
+    (url, name)
+}
+
+#[track_caller]
+fn imported(arguments: &[&str]) -> Value {
+    let mut all = vec!["import"];
+    all.extend(arguments);
+    all.extend(["--format", "json"]);
+    let ended = run(&all);
+    assert_eq!(ended.code, 0, "{}", ended.err);
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+/// What tables are, a line for each fact: whether columns may be null, their kinds, keys, references, uniques, indexes.
+fn facts_of(name: &str) -> BTreeSet<String> {
+    let sql = "
+WITH t AS (SELECT c.oid, CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname IN ('public', 'billing')),
+cols AS (SELECT t.oid, a.attnum, a.attname FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0)
+SELECT t.name || '.' || a.attname || CASE WHEN a.attnotnull OR y.typnotnull THEN ' required ' ELSE ' optional ' END ||
+  CASE format_type(coalesce(nullif(y.typbasetype, 0), a.atttypid), NULL)
+    WHEN 'integer' THEN 'int' WHEN 'bigint' THEN 'int' WHEN 'smallint' THEN 'int' WHEN 'character varying' THEN 'text'
+    WHEN 'numeric' THEN 'decimal' WHEN 'double precision' THEN 'float' WHEN 'real' THEN 'float' WHEN 'boolean' THEN 'bool'
+    WHEN 'timestamp without time zone' THEN 'timestamp' WHEN 'timestamp with time zone' THEN 'timestamp' WHEN 'jsonb' THEN 'json'
+    WHEN 'interval' THEN 'duration' WHEN 'money' THEN 'decimal'
+    ELSE CASE WHEN y.typtype = 'e' OR y.typname IN ('citext', 'inet') THEN 'text' ELSE y.typname END END
+FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped JOIN pg_type y ON y.oid = a.atttypid
+UNION ALL SELECT t.name || ' key ' || (SELECT string_agg(attname, ',' ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY u (n, o)
+  JOIN cols ON cols.oid = t.oid AND attnum = n) FROM t JOIN pg_constraint k ON k.conrelid = t.oid AND contype = 'p'
+UNION ALL SELECT t.name || '.' || c.attname || ' to ' || o.name || CASE confdeltype WHEN 'c' THEN ' cascade' WHEN 'n' THEN ' clear' ELSE '' END
+  FROM t JOIN pg_constraint k ON k.conrelid = t.oid AND contype = 'f' JOIN cols c ON c.oid = t.oid AND c.attnum = k.conkey[1]
+  JOIN t o ON o.oid = k.confrelid
+UNION ALL SELECT t.name || CASE WHEN x.indisunique THEN ' unique ' ELSE ' index ' END ||
+  coalesce((SELECT string_agg(coalesce(attname, '?'), ',' ORDER BY o) FROM unnest(x.indkey::int2[]) WITH ORDINALITY u (n, o)
+  LEFT JOIN cols ON cols.oid = t.oid AND attnum = n), '?') || CASE WHEN x.indpred IS NULL THEN '' ELSE ' partial' END
+  FROM t JOIN pg_index x ON x.indrelid = t.oid WHERE NOT x.indisprimary AND NOT x.indisexclusion";
+    testbed::postgres().psql(name, sql).lines().map(str::to_owned).collect()
+}
+
+/// The same of the tables that Mimar makes of the model, in a database of their own.
+fn facts_of_model(text: &str) -> BTreeSet<String> {
+    let project = Project::new(text);
+    let url = testbed::postgres().database();
+    let empty = project.join("none");
+    fs::create_dir(&empty).unwrap();
+    let (path, empty) = (project.path(), empty.to_str().unwrap());
+    let made = run(&["data", "load", empty, "--project", path, "--database", &url]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let mut facts = facts_of(url.rsplit('/').next().unwrap());
+    facts.retain(|fact| !fact.contains(".row_version "));
+    facts
+}
+
+/// Every difference between the tables of a database and those of the model that was made of it must have been said.
+fn goes_round(script: &str, unsaid: &[&str]) {
+    let (url, name) = database(script);
+    let import = imported(&[&url]);
+    let before = facts_of(&name);
+    let after = facts_of_model(import["model"].as_str().unwrap());
+    let subjects: Vec<&str> = import["remarks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|remark| remark["subject"].as_str().unwrap())
+        .collect();
+    // Other schemas are services, whose tables stand beside the others.
+    let plain = |fact: &str| fact.replace("billing.", "");
+    let before: BTreeSet<String> = before.iter().map(|fact| plain(fact)).collect();
+    let subjects: Vec<String> = subjects.iter().map(|subject| plain(subject)).collect();
+    let mut unexplained = Vec::new();
+    for fact in before.symmetric_difference(&after) {
+        let subject = fact.split(' ').next().unwrap();
+        let table = subject.split('.').next().unwrap();
+        // A remark on a column speaks of the column; of keys and indexes those on any column of the table do.
+        let is_said = subjects.iter().any(|said| {
+            if subject.contains('.') {
+                said == subject || said == table
+            } else {
+                said.split(['.', ':']).next() == Some(table)
+            }
+        });
+        let is_known = unsaid.iter().any(|known| fact == known);
+        // An index that Mimar adds by itself takes nothing away.
+        let is_added = after.contains(fact) && fact.contains(" index ");
+        if !(is_said || is_known || is_added) {
+            unexplained.push(fact);
+        }
+    }
+    assert!(unexplained.is_empty(), "{unexplained:#?}\n{subjects:#?}");
+    assert!(before.intersection(&after).count() > 20, "hardly anything is the same");
+}
+
+#[test]
+fn chinook_goes_round() {
+    goes_round("chinook-postgresql.sql", &[]);
+}
+
+#[test]
+fn an_odd_database_goes_round() {
+    // Across services a reference is no foreign key, as the reference of the language says.
+    goes_round("odd-postgresql.sql", &["invoices.order_id to orders"]);
+}
+
+#[test]
+fn a_server_and_its_dump_are_one() {
+    let (url, _) = database("odd-postgresql.sql");
+    let script = fixture("odd-postgresql.sql");
+    let (of_server, of_script) = (
+        imported(&[&url, "--name", "odd"]),
+        imported(&[script.to_str().unwrap(), "--name", "odd"]),
+    );
+    assert_eq!(of_server["model"], of_script["model"]);
+    assert_eq!(of_server["entities"], of_script["entities"]);
+}
+
+#[test]
+fn a_file_and_its_script_are_one() {
+    let project = Project::new("");
+    let file = project.join("shop.db");
+    let script = fixture("chinook-sqlite.sql");
+    let sql = fs::read_to_string(&script).unwrap();
+    rusqlite::Connection::open(&file).unwrap().execute_batch(&sql).unwrap();
+    let source = format!("sqlite:{}", file.display());
+    let of_file = imported(&[&source, "--name", "shop"]);
+    let of_script = imported(&[script.to_str().unwrap(), "--name", "shop"]);
+    assert_eq!(of_file["model"], of_script["model"]);
+    assert_eq!(of_file["entities"], 11);
+}
+
+#[test]
+fn what_cannot_be_imported_is_said() {
+    let project = Project::new("");
+    project.write("none.sql", "CREATE VIEW v AS SELECT 1;\nSELECT 1;");
+    let path = project.join("none.sql");
+    let ended = run(&["import", path.to_str().unwrap()]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.err.contains("defines no table that could be an entity"), "{}", ended.err);
+    let there = project.join("app.mimar");
+    let script = fixture("odd-sqlite.sql");
+    let ended = run(&["import", script.to_str().unwrap(), "--output", there.to_str().unwrap()]);
+    assert_eq!(ended.code, 3);
+    assert!(ended.err.contains("exists already"), "{}", ended.err);
+    let ended = end(mimar().args(["import", "sqlite:/nowhere/at/all.db"]));
+    assert_eq!(ended.code, 3);
+    // For people the remarks stand apart from the model.
+    let ended = run(&["import", script.to_str().unwrap()]);
+    assert!(ended.out.starts_with("// Nothing of this is open"), "{}", ended.out);
+    assert!(ended.err.contains("1 × virtual table: search"), "{}", ended.err);
+}

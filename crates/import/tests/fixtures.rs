@@ -1,0 +1,116 @@
+//! Scripts of others, and the models that they become. `UPDATE_EXPECT=1` writes what is expected anew.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use import::{Dialect, Imported};
+use syntax::Severity;
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+}
+
+/// The model must be one.
+fn check(name: &str, imported: &Imported) {
+    let parse = syntax::parse(syntax::FileId(0), imported.text.as_str());
+    let (model, mut found) = model::check(&[&parse]);
+    found.extend(parse.diagnostics.iter().cloned());
+    let faults: Vec<String> = found
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error)
+        .map(|diagnostic| format!("{} {}", diagnostic.code, diagnostic.message))
+        .collect();
+    assert_eq!(faults, Vec::<String>::new(), "{name}\n{}", imported.text);
+    assert_eq!(model.entities.len(), imported.entities, "{name}");
+    assert_eq!(syntax::format(&parse).as_deref(), Ok(&*imported.text), "{name}: not formatted");
+}
+
+/// What is said beside the model.
+fn beside(imported: &Imported) -> String {
+    let mut text = String::new();
+    for remark in &imported.remarks {
+        writeln!(text, "{remark}").unwrap();
+    }
+    for (kind, names) in &imported.skipped {
+        writeln!(text, "skipped {kind}: {}", names.join(", ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn scripts_become_models() {
+    let mut files: Vec<PathBuf> = fs::read_dir(fixtures())
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let name = file.file_stem().unwrap().to_str().unwrap();
+        let sql = fs::read_to_string(&file).unwrap();
+        let dialect = import::dialect_of(&sql);
+        let wanted = if name.ends_with("sqlite") { Dialect::Sqlite } else { Dialect::Postgres };
+        assert_eq!(dialect, wanted, "{name}");
+        let imported = import::import(&sql, dialect, name.split('-').next().unwrap());
+        check(name, &imported);
+        for (extension, text) in [("mimar", imported.text.clone()), ("remarks", beside(&imported))]
+        {
+            let expected = file.with_extension(extension);
+            if std::env::var_os("UPDATE_EXPECT").is_some() {
+                fs::write(&expected, &text).unwrap();
+            }
+            assert_eq!(
+                fs::read_to_string(&expected).unwrap_or_default(),
+                text,
+                "{name}.{extension}"
+            );
+        }
+    }
+}
+
+/// Two megabytes of all that dumps hold: nothing fails, and it takes a moment.
+#[test]
+fn a_large_dump_is_read_in_a_moment() {
+    let mut dump = "-- a dump\nCREATE EXTENSION hstore;\n".to_owned();
+    let tables = 800;
+    for at in 0..tables {
+        writeln!(
+            dump,
+            "CREATE TABLE public.thing_{at} (\n  id integer NOT NULL,\n  other_id integer,\n  name character varying(40) NOT NULL,\n  \
+             price numeric(10,2) DEFAULT 0 NOT NULL,\n  made timestamp with time zone DEFAULT now(),\n  more hstore,\n  \
+             CONSTRAINT positive_{at} CHECK ((price >= (0)::numeric))\n);\n\
+             ALTER TABLE public.thing_{at} OWNER TO app;\n\
+             CREATE SEQUENCE public.thing_{at}_id_seq START WITH 1;\n\
+             ALTER SEQUENCE public.thing_{at}_id_seq OWNED BY public.thing_{at}.id;\n\
+             CREATE FUNCTION public.f_{at}() RETURNS trigger LANGUAGE plpgsql AS $f$\nBEGIN\n{}  RETURN NEW;\nEND\n$f$;\n\
+             CREATE TABLE public.thing_{at}_old PARTITION OF public.thing_{at} DEFAULT;\n\
+             CREATE DOMAIN public.d_{at} AS text CHECK ((VALUE <> ''::text));\n\
+             COPY public.thing_{at} (id, name) FROM stdin;\n1\tan entry; with 'odd \"quotes\n\\.\n\
+             ALTER TABLE ONLY public.thing_{at} ADD CONSTRAINT key_{at} PRIMARY KEY (id);\n\
+             ALTER TABLE ONLY public.thing_{at} ADD CONSTRAINT other_{at} FOREIGN KEY (other_id) REFERENCES public.thing_{}(id);\n\
+             CREATE INDEX by_name_{at} ON public.thing_{at} USING btree (name, made DESC);\n\
+             CREATE TRIGGER t_{at} BEFORE INSERT ON public.thing_{at} FOR EACH ROW EXECUTE FUNCTION public.f_{at}();\n",
+            "  PERFORM pg_notify('channel', 'a step; and more of it');\n".repeat(24),
+            (at * 7) % tables,
+        )
+        .unwrap();
+    }
+    assert!(dump.len() > 2_000_000, "{}", dump.len());
+    let began = Instant::now();
+    let imported = import::import(&dump, Dialect::Postgres, "big");
+    let took = began.elapsed();
+    assert_eq!(imported.entities, tables);
+    let counts: BTreeMap<&str, usize> =
+        imported.skipped.iter().map(|(kind, names)| (&**kind, names.len())).collect();
+    let all = [("extension", 1), ("function", tables), ("partition", tables), ("trigger", tables)];
+    assert_eq!(counts, BTreeMap::from(all));
+    // A hundred times less where it is built for release; what is held off is work that grows with the square.
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    check("big", &imported);
+}
