@@ -126,6 +126,29 @@ const CASES: &[Case] = &[
         wanted: "3.00|42|1|2026-11-21 00:00:00|1.2500|blue|[1]\n0.00|0|0|1969-12-31 00:00:00|0.0000|red|",
     },
     Case {
+        name: "texts are split",
+        before: r#"entity Thing {
+            key id: Int = auto
+            name: String(1..80)
+            place: String(0..80)?
+            index (name)
+            allow read to user
+        }"#,
+        fill: "INSERT INTO thing (name, place) VALUES ('Ada King Lovelace', 'Berlin, DE'), ('Plato', NULL), ('it''s, odd', '')",
+        after: r#"entity Thing {
+            key id: Int = auto
+            given: String(0..80) was name before " "
+            family: String(0..80) was name after " "
+            city: String(0..80)? was place before ", "
+            country: String(0..80)? was place after ", "
+            index (family, given)
+            allow read to user
+        }"#,
+        allowed: &[],
+        select: "SELECT given, family, city, country IS NULL, country FROM thing ORDER BY id",
+        wanted: "Ada|King Lovelace|Berlin|f|DE\nPlato|||t|\nit's,|odd||f|",
+    },
+    Case {
         name: "labels are renamed, come and go",
         before: "entity Thing { key id: Int = auto  state: enum { open, done, lost } = open  kind: enum { a, b }? allow read to user }",
         fill: "INSERT INTO thing (state, kind) VALUES ('open', 'a'), ('done', NULL), ('lost', 'b')",

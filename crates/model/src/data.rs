@@ -113,12 +113,23 @@ pub struct Field {
     pub pattern: Option<String>,
     /// The name it had before.
     pub was: Option<String>,
+    /// Which half of that field's text it is, if it was split.
+    pub half: Option<Half>,
     /// The name of its column, if it was given.
     pub stored_as: Option<String>,
     /// For a reference: what happens when the target is deleted.
     pub on_delete: OnDelete,
     /// `deprecated`
     pub deprecation: Option<Deprecation>,
+}
+
+/// A half of a text that was split at its first separator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Half {
+    /// Whether it is what stands behind the separator; before it: the whole where there is none.
+    pub after: bool,
+    /// What stands between the halves, never empty.
+    pub separator: String,
 }
 
 /// What a field is when it is left out.

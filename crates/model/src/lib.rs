@@ -29,8 +29,8 @@ pub use behaviour::{
 pub use check::check;
 pub use codes::CODES;
 pub use data::{
-    Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Index,
-    OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
+    Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Half,
+    Index, OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
 };
 pub use deferred::deferred;
 pub use expression::{BinaryOperator, Expression, ExpressionKind, Function};

@@ -168,6 +168,11 @@ pub(crate) static MODIFIERS: &[Construct] = &[
         "sku: String(3..40) pattern \"[A-Z]{2}-[0-9]+\"",
     ),
     row("was", "the name it had before: its data moves along", "title: String(1..80) was name"),
+    row(
+        "before, after",
+        "which half of a former text it is, split at the first separator; both halves are fields",
+        "given: String(0..80) was name before \" \"",
+    ),
     row("stored as", "the name of its column", "title: String(1..80) stored as \"ttl\""),
     row(
         "on delete",

@@ -208,6 +208,7 @@ impl ColumnOrigin {
     fn plain(was: Option<Ident>, scalar: Scalar) -> Self {
         Self {
             was,
+            half: None,
             meaning: Meaning::Scalar(scalar),
             renamed_labels: Vec::new(),
             fill: Fill::Unknown,
@@ -217,7 +218,13 @@ impl ColumnOrigin {
 }
 
 fn column_origin(model: &Model, field: &Field, scalar: Scalar) -> ColumnOrigin {
-    let mut origin = ColumnOrigin::plain(field.was.as_ref().map(|was| Ident::fit(was)), scalar);
+    let was = field.was.as_ref().map(|was| Ident::fit(was));
+    let (was, half) = match (was, field.half.clone()) {
+        (Some(was), Some(half)) => (None, Some((was, half))),
+        (was, _) => (was, None),
+    };
+    let mut origin = ColumnOrigin::plain(was, scalar);
+    origin.half = half;
     if let Type::Enum(id) = field.ty {
         let values = &model[id].values;
         origin.meaning = Meaning::Labels(values.iter().map(|value| value.name.clone()).collect());

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use model::Half;
 use operation::{Column, Dialect, Ident, Scalar, Sql, Table, TableId, Value};
 
 use crate::existing::{Existing, ExistingColumn, Renames, same_statement, table_of_index};
@@ -281,7 +282,14 @@ fn alter(
         .filter(|at| old.column(table.columns[*at].name.as_str()).is_none())
         .collect();
     for at in &added {
-        change.summary.push(format!("new column `{}.{}`", table.name, table.columns[*at].name));
+        let column = &table.columns[*at].name;
+        change.summary.push(match source_of(origin, *at, old) {
+            Some((was, half)) => {
+                let side = if half.after { "after" } else { "before" };
+                format!("`{}.{column}` is what stands {side} the separator in `{was}`", table.name)
+            }
+            None => format!("new column `{}.{column}`", table.name),
+        });
         if origin.columns[*at].fill != Fill::Unknown {
             change.recompute.push(table.name.as_str().to_owned());
         }
@@ -289,9 +297,10 @@ fn alter(
     let in_place = old.same_frame(&new)
         && old.columns.len() + added.len() == new.columns.len()
         && old.columns.iter().all(|column| new.column(&column.name) == Some(column))
-        && added
-            .iter()
-            .all(|at| table.columns[*at].nullable && origin.columns[*at].fill == Fill::Unknown);
+        && added.iter().all(|at| {
+            let is_empty = origin.columns[*at].fill == Fill::Unknown;
+            table.columns[*at].nullable && is_empty && source_of(origin, *at, old).is_none()
+        });
     if in_place {
         for at in added {
             let mut sql = Sql::new(Dialect::Sqlite);
@@ -302,7 +311,11 @@ fn alter(
         return false;
     }
     for column in &old.columns {
-        if new.column(&column.name).is_none() {
+        let is_split = origin
+            .columns
+            .iter()
+            .any(|origin| origin.half.as_ref().is_some_and(|(was, _)| was.as_str() == column.name));
+        if new.column(&column.name).is_none() && !is_split {
             let now = original_name(old, original, column);
             change.summary.push(format!("column `{}.{now}` is gone", original.name));
             change.losses.push(Loss {
@@ -319,6 +332,36 @@ fn alter(
     }
     rebuild(schema, table, origin, old, original, statements, change);
     true
+}
+
+/// The column that a new one is a half of, if that is there.
+pub(crate) fn source_of<'a>(
+    origin: &'a Origin,
+    at: usize,
+    old: &Existing,
+) -> Option<(&'a Ident, &'a Half)> {
+    let (was, half) = origin.columns[at].half.as_ref()?;
+    old.column(was.as_str())?;
+    Some((was, half))
+}
+
+/// Writes a half of a text; empty behind a separator that is not there.
+fn split(sql: &mut Sql, was: &Ident, half: &Half) {
+    sql.push("CASE WHEN instr(").ident(was).push(", ").literal(&half.separator).push(") > 0 THEN ");
+    sql.push("substr(").ident(was);
+    if half.after {
+        sql.push(", instr(").ident(was).push(", ").literal(&half.separator).push(") + ");
+        sql.integer(i64::try_from(half.separator.chars().count()).unwrap_or(1)).push(")");
+    } else {
+        sql.push(", 1, instr(").ident(was).push(", ").literal(&half.separator).push(") - 1)");
+    }
+    sql.push(" WHEN ").ident(was).push(" IS NULL THEN NULL ELSE ");
+    if half.after {
+        sql.push("''");
+    } else {
+        sql.ident(was);
+    }
+    sql.push(" END");
 }
 
 /// The name a column has in the database now.
@@ -355,6 +398,14 @@ fn rebuild(
             Some(there) => {
                 let now = original_name(old, original, there).to_owned();
                 copy(sql, table, at, from, there, original, &now, change);
+            }
+            None if source_of(origin, at, old).is_some() => {
+                // A row without a text has two empty halves where it must have them.
+                sql.push(if column.nullable { "" } else { "coalesce(" });
+                if let Some((was, half)) = source_of(origin, at, old) {
+                    split(sql, was, half);
+                }
+                sql.push(if column.nullable { "" } else { ", '')" });
             }
             None => {
                 fill(sql, &from.fill);

@@ -20,7 +20,7 @@ mod names;
 
 use std::sync::Arc;
 
-use model::{EntityId, FieldId};
+use model::{EntityId, FieldId, Half};
 use operation::{Ident, Scalar, Table, TableId, Value};
 
 pub use derive::derive;
@@ -70,6 +70,8 @@ struct Origin {
 struct ColumnOrigin {
     /// The name it had before.
     was: Option<Ident>,
+    /// The column whose text was split, and which half of it this is.
+    half: Option<(Ident, Half)>,
     /// What its values mean.
     meaning: Meaning,
     /// The labels that were renamed: old, new.

@@ -302,6 +302,25 @@ fn renames_keep_every_value() {
 }
 
 #[test]
+fn a_text_is_split_into_its_halves() {
+    let change = check(
+        "entity Thing { key id: Int = auto  name: String(1..80)  place: String(0..80)?  allow read to user }",
+        "INSERT INTO thing (name, place) VALUES ('Ada King Lovelace', 'Berlin, DE'), ('Plato', NULL), ('it''s, odd', '')",
+        r#"entity Thing {
+            key id: Int = auto
+            given: String(0..80) was name before " "
+            family: String(0..80) was name after " "
+            city: String(0..80)? was place before ", "
+            country: String(0..80) was place after ", "
+            allow read to user
+        }"#,
+        "SELECT given, family, city, '<' || country || '>' FROM thing ORDER BY id",
+        "Ada King Lovelace Berlin <DE>\nPlato  - <>\nit's, odd  <>",
+    );
+    assert!(change.lossless, "{:?}", change.losses);
+}
+
+#[test]
 fn a_renamed_root_takes_its_parts_and_references_along() {
     let before = "entity Basket { key id: Uuid  allow read to user }
          entity Item part of Basket as items (0..9) { name: String(1..9) }

@@ -239,6 +239,8 @@ pub enum NodeKind {
     Entity,
     /// `was old_name`
     Was,
+    /// `before " "` or `after " "`, behind a former name
+    Half,
     /// `stored as "name"`
     StoredAs,
     /// `part of Root as name (1..50)`

@@ -37,13 +37,14 @@ entity Product {
   price: Int(0..)
   state: enum { open, gone } = open
   colour: String(1..20)
+  label: String(1..60)
   maker: Maker?
   index (name)
   allow read, create, update, delete to anyone
 }
 "#;
 
-/// Added: `stock`, `tag`, `Review`; renamed: `title`, `closed`; retyped: `price`; dropped: `colour`.
+/// Added: `stock`, `tag`, `Review`; renamed: `title`, `closed`; retyped: `price`; split: `label`; dropped: `colour`.
 const NEW: &str = r#"
 app Store {
   version 1
@@ -60,6 +61,8 @@ entity Product {
   title: String(1..80) was name
   price: Decimal(12, 2)
   state: enum { open, closed was gone } = open
+  brand: String(0..60) was label before " "
+  line: String(0..60) was label after " "
   stock: Int(0..) = 3
   tag: String(1..20)?
   maker: Maker?
@@ -118,8 +121,8 @@ fn a_loaded_table_changes_under_an_old_and_a_new_client() {
         database,
         &format!(
             "INSERT INTO maker (name) SELECT 'maker ' || g FROM generate_series(1, 100) g;
-             INSERT INTO product (name, price, state, colour, maker)
-             SELECT 'product ' || g, g % 1000, (ARRAY['open', 'gone'])[1 + g % 2], 'red', 1 + g % 100
+             INSERT INTO product (name, price, state, colour, label, maker)
+             SELECT 'product ' || g, g % 1000, (ARRAY['open', 'gone'])[1 + g % 2], 'red', 'brand line ' || g, 1 + g % 100
              FROM generate_series(1, {ROWS}) g;
              ANALYZE; CHECKPOINT"
         ),
@@ -170,7 +173,7 @@ fn a_loaded_table_changes_under_an_old_and_a_new_client() {
         "SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute \
          WHERE attrelid = 'product'::regclass AND attnum > 0 AND NOT attisdropped",
     );
-    assert_eq!(columns.trim(), "id maker price row_version state stock tag title");
+    assert_eq!(columns.trim(), "brand id line maker price row_version state stock tag title");
     let count = testbed::postgres().psql(
         database,
         "SELECT count(*) FROM product WHERE title IS NULL OR price IS NULL OR state NOT IN ('open', 'closed')",
@@ -226,6 +229,10 @@ fn ask(seen: &Mutex<Seen>, version: Version, address: SocketAddr, ended: &Atomic
                 body[name] = json!(format!("made {id}"));
                 if version == Version::Old {
                     body["colour"] = json!("blue");
+                    body["label"] = json!("acme one");
+                } else {
+                    body["brand"] = json!("acme");
+                    body["line"] = json!("two");
                 }
                 (Request::post("/v1/products", &body), 201)
             }
@@ -251,7 +258,9 @@ fn ask(seen: &Mutex<Seen>, version: Version, address: SocketAddr, ended: &Atomic
 fn each_reads_what_the_other_wrote(old: SocketAddr, new: SocketAddr) {
     let mut old = Client::connect(old).unwrap();
     let mut new = Client::connect(new).unwrap();
-    let body = json!({ "name": "by the old", "price": 7, "state": "gone", "colour": "red" });
+    let body = json!({
+        "name": "by the old", "price": 7, "state": "gone", "colour": "red", "label": "acme super two",
+    });
     let id =
         old.send(&Request::post("/v1/products", &body)).unwrap().expect(201).json()["id"].clone();
     let path = format!("/v1/products/{id}");
@@ -260,13 +269,16 @@ fn each_reads_what_the_other_wrote(old: SocketAddr, new: SocketAddr) {
         (&read["title"], &read["price"], &read["state"], &read["stock"]),
         (&json!("by the old"), &json!("7.00"), &json!("closed"), &json!(3))
     );
-    let change = json!({ "title": "by the new", "price": "8.60", "state": "open" });
+    assert_eq!((&read["brand"], &read["line"]), (&json!("acme"), &json!("super two")));
+    let change =
+        json!({ "title": "by the new", "price": "8.60", "state": "open", "line": "three" });
     new.send(&Request::patch(&path, &change)).unwrap().expect(200);
     let read = old.send(&Request::get(&path)).unwrap().expect(200).json();
     assert_eq!(
         (&read["name"], &read["price"], &read["state"], &read["colour"]),
         (&json!("by the new"), &json!(9), &json!("open"), &json!("red"))
     );
+    assert_eq!(read["label"], "acme three");
 }
 
 fn command(project: &Project, arguments: &[&str]) -> Command {

@@ -259,6 +259,7 @@ pub(crate) fn blank_field(name: String, span: Span, ty: Type, type_span: Span) -
         secret: false,
         pattern: None,
         was: None,
+        half: None,
         stored_as: None,
         on_delete: OnDelete::Restrict,
         deprecation: None,

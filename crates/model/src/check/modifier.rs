@@ -72,6 +72,12 @@ pub(crate) fn modifiers(
             Modifier::Pattern(_) => unfit(cx, id, span, word, "only text matches a pattern"),
             Modifier::Was(was) => {
                 cx.model.fields[index].was = was.name().map(|name| name.text().to_owned());
+                if let Some(view) = was.half() {
+                    cx.model.fields[index].half = half(cx, view);
+                    if !is_text {
+                        unfit(cx, id, span, word, "only a text is split, into texts");
+                    }
+                }
             }
             Modifier::StoredAs(stored_as) => {
                 cx.model.fields[index].stored_as = stored_name(cx, stored_as);
@@ -84,6 +90,19 @@ pub(crate) fn modifiers(
         }
     }
     contradictions(cx, id, &said);
+}
+
+fn half(cx: &mut Context<'_>, view: ast::Half<'_>) -> Option<crate::Half> {
+    let literal = view.separator()?;
+    let separator = literal.string()?.into_owned();
+    if separator.is_empty() {
+        cx.report(
+            Diagnostic::error("E0309", literal.span(), "a text is split at something")
+                .help("write what stands between the halves, such as `\" \"`"),
+        );
+        return None;
+    }
+    Some(crate::Half { after: view.side()?.text() == "after", separator })
 }
 
 /// Modifiers that exclude each other.
@@ -256,14 +275,32 @@ pub(crate) fn former_names(cx: &mut Context<'_>, fields: &[FieldId]) {
             type_expr::still_there(cx, was, first);
             continue;
         }
-        let also = fields
+        let others: Vec<FieldId> = fields
             .iter()
-            .take_while(|other| *other != id)
-            .map(|other| &cx.model[*other])
-            .find(|field| field.was.as_deref() == Some(was.text()));
-        if let Some(first) = also {
-            let first = first.span;
+            .copied()
+            .filter(|other| other != id)
+            .filter(|other| cx.model[*other].was.as_deref() == Some(was.text()))
+            .collect();
+        let at = fields.iter().position(|field| field == id);
+        let before = fields[..at.unwrap_or(0)].iter().find(|field| others.contains(field));
+        let is_other_half = |first: &FieldId| match (&cx.model[*first].half, &cx.model[*id].half) {
+            (Some(a), Some(b)) => a.separator == b.separator && a.after != b.after,
+            _ => false,
+        };
+        if let Some(first) = before.filter(|first| !is_other_half(first)) {
+            let first = cx.model[*first].span;
             cx.twice("the former name", was.text(), first, was.span());
+        }
+        if let Some(half) = cx.model[*id].half.as_ref().filter(|_| others.is_empty()) {
+            let (there, missing) =
+                if half.after { ("after", "before") } else { ("before", "after") };
+            let message =
+                format!("what stands {missing} the separator in `{}` is no field", was.text());
+            cx.report(
+                Diagnostic::error("E0309", was.span(), message)
+                    .note(format!("one half alone (`{there}`) would lose the other"))
+                    .help(format!("write a second field `was {} {missing} …`", was.text())),
+            );
         }
     }
 }

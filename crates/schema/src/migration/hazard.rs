@@ -16,6 +16,8 @@ pub enum Hazard {
     RenamedColumn,
     /// The same of a table.
     RenamedTable,
+    /// A text becomes two.
+    SplitColumn,
     /// Another type.
     RetypedColumn,
     /// Values that the old type cannot hold.
@@ -53,6 +55,7 @@ pub const ALL: &[Hazard] = &[
     Hazard::ColumnDefault,
     Hazard::RenamedColumn,
     Hazard::RenamedTable,
+    Hazard::SplitColumn,
     Hazard::RetypedColumn,
     Hazard::NarrowedForOldVersion,
     Hazard::RequiredNow,
@@ -102,6 +105,11 @@ impl Hazard {
                 "renamed-table",
                 "the old version goes on using the old name, and would fail",
                 "both versions use the old name until no server runs that knows it",
+            ),
+            Self::SplitColumn => (
+                "split-column",
+                "the old version goes on reading and writing the whole text, the new one its halves",
+                "all three columns exist for a while; a trigger splits what the old version writes and joins what the new one does",
             ),
             Self::RetypedColumn => (
                 "retyped-column",

@@ -22,6 +22,49 @@ pub(super) struct Pair {
     pub(super) incomparable: bool,
 }
 
+/// A text that lives in two halves for a while.
+#[derive(Debug, Clone)]
+pub(super) struct Halves {
+    /// Stored names.
+    pub(super) old: String,
+    pub(super) before: String,
+    pub(super) after: String,
+    pub(super) separator: String,
+    /// Whether each half must be a text, also where there is none.
+    pub(super) required: (bool, bool),
+    /// Whether the whole must be.
+    pub(super) old_required: bool,
+}
+
+impl Halves {
+    /// The halves of a whole, which is written `text`.
+    pub(super) fn split(&self, text: &str) -> (String, String) {
+        let separator = literal(&self.separator);
+        let length = self.separator.chars().count();
+        let before = format!("split_part({text}, {separator}, 1)");
+        let after = format!(
+            "CASE WHEN strpos({text}, {separator}) > 0 THEN substr({text}, strpos({text}, {separator}) + {length}) \
+             WHEN {text} IS NOT NULL THEN '' END"
+        );
+        let some = |sql: String, required: bool| {
+            if required { format!("coalesce({sql}, '')") } else { sql }
+        };
+        (some(before, self.required.0), some(after, self.required.1))
+    }
+
+    /// The whole of halves.
+    fn joined(&self) -> String {
+        let (before, after) =
+            (format!("NEW.{}", quoted(&self.before)), format!("NEW.{}", quoted(&self.after)));
+        let separator = literal(&self.separator);
+        let joined = format!("concat_ws({separator}, {before}, nullif({after}, ''))");
+        if self.old_required {
+            return joined;
+        }
+        format!("CASE WHEN {before} IS NOT NULL OR {after} IS NOT NULL THEN {joined} END")
+    }
+}
+
 /// A column that must not be null whatever the other version thinks.
 #[derive(Debug, Clone)]
 pub(super) struct Filled {
@@ -187,6 +230,7 @@ pub(super) fn of_row(template: &str, column: &str) -> String {
 pub(super) fn trigger(
     table: &str,
     pairs: &[Pair],
+    splits: &[Halves],
     filled: &[Filled],
 ) -> (Vec<String>, Vec<String>) {
     let function = format!("mimar.{}", quoted(Ident::fit(&format!("sync_{table}")).as_str()));
@@ -204,6 +248,20 @@ pub(super) fn trigger(
         on_update.push_str(&format!(
             "    IF NEW.{new}{text} IS DISTINCT FROM OLD.{new}{text} THEN NEW.{old} := {down};\n    \
              ELSIF NEW.{old}{text} IS DISTINCT FROM OLD.{old}{text} OR NEW.{new} IS NULL THEN NEW.{new} := {up}; END IF;\n"
+        ));
+    }
+    for split in splits {
+        let [old, before, after] =
+            [&split.old, &split.before, &split.after].map(|name| quoted(name));
+        let (first, second) = split.split(&format!("NEW.{old}"));
+        let joined = split.joined();
+        let apart = format!("NEW.{before} := {first}; NEW.{after} := {second}");
+        on_insert.push_str(&format!(
+            "    IF NEW.{before} IS NULL AND NEW.{after} IS NULL THEN {apart}; ELSE NEW.{old} := {joined}; END IF;\n"
+        ));
+        on_update.push_str(&format!(
+            "    IF NEW.{before} IS DISTINCT FROM OLD.{before} OR NEW.{after} IS DISTINCT FROM OLD.{after} THEN NEW.{old} := {joined};\n    \
+             ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} OR NEW.{before} IS NULL THEN {apart}; END IF;\n"
         ));
     }
     let mut always = String::new();

@@ -21,10 +21,20 @@ views! {
         members: children Member;
     }
 
-    /// `was old_name`
+    /// `was old_name`, or `was old_name before " "`
     Was = Was {
         /// The former name.
         name: the used;
+        /// Which half of its text it is, if it was split.
+        half: child Half;
+    }
+
+    /// `before " "` or `after " "`
+    Half = Half {
+        /// `before` or `after`.
+        side: the used;
+        /// What stands between the halves, a string.
+        separator: child Literal;
     }
 
     /// `stored as "name"`

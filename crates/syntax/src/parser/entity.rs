@@ -65,6 +65,20 @@ impl Parser<'_> {
         self.finish(clause);
     }
 
+    /// `was name`, or `was name before " "` where a text was split.
+    fn field_was(&mut self) {
+        let clause = self.start(NodeKind::Was);
+        self.bump();
+        self.reference("the former name");
+        if matches!(self.word(), "before" | "after") && !self.starts_line() {
+            let half = self.start(NodeKind::Half);
+            self.reference("`before` or `after`");
+            self.literal(TokenKind::String, "what stands between the halves, as a string");
+            self.finish(half);
+        }
+        self.finish(clause);
+    }
+
     fn stored_as(&mut self) {
         let clause = self.start(NodeKind::StoredAs);
         self.bump();
@@ -258,7 +272,7 @@ impl Parser<'_> {
                 self.literal(TokenKind::String, "a regular expression, as a string");
                 self.finish(modifier);
             }
-            "was" => self.was(),
+            "was" => self.field_was(),
             "stored" => self.stored_as(),
             "on" if self.word_at(1) == "delete" || !self.starts_line() => {
                 let modifier = self.start(NodeKind::OnDelete);

@@ -4,6 +4,7 @@ use operation::{Dialect, Ident, Scalar, Sql};
 
 use super::table::{Changes, ToRefer};
 use super::{Kept, Planner};
+use crate::diff::source_of;
 use crate::existing::{Existing, ExistingColumn};
 use crate::migration::sync::{self, Filled, Pair};
 use crate::migration::{Hazard, Phase, quoted};
@@ -19,11 +20,17 @@ impl Planner<'_> {
         self.plan.names.put(name, column.name.as_str(), &stored);
         self.moved.push((kept.at, at));
         let definition = &mut changes.definition;
-        definition.what.push(format!("add `{}`", column.name));
-        definition.statements.push(self.added(kept, at, &stored, true));
+        let half = source_of(kept.origin, at, &kept.old);
+        definition.what.push(match half {
+            Some((was, _)) => format!("add `{}`, a half of `{was}`", column.name),
+            None => format!("add `{}`", column.name),
+        });
+        definition.statements.push(self.added(kept, at, &stored, half.is_none()));
         definition.statements.extend(self.commented(kept, at, &stored));
         definition.undo.push(drop_column(&kept.stored, &stored));
-        if origin.fill != Fill::Unknown {
+        if half.is_some() {
+            definition.hazard(&[Hazard::SplitColumn]);
+        } else if origin.fill != Fill::Unknown {
             definition.hazard(&[Hazard::ColumnDefault]);
             changes.ending.statements.push(format!(
                 "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
@@ -35,7 +42,7 @@ impl Planner<'_> {
                 .what
                 .push(format!("leave the default of `{}` to the model", column.name));
         }
-        if !column.nullable {
+        if !column.nullable && half.is_none() {
             definition.hazard(&[Hazard::RequiredColumn]);
         }
         refer(kept, at, Phase::Expand, &stored, None, changes);
@@ -295,6 +302,14 @@ impl Planner<'_> {
                 "`{}.{before}` is the key of its table, and goes: write a new entity, and move the rows into it",
                 kept.original.name
             ));
+            return;
+        }
+        let is_split = (0..kept.table.columns.len()).any(|at| {
+            source_of(kept.origin, at, &kept.old).is_some_and(|(was, _)| was.as_str() == there.name)
+        });
+        if is_split {
+            changes.ending.what.push(format!("drop `{before}`, which was split"));
+            changes.ending.statements.push(drop_column(&kept.stored, &stored));
             return;
         }
         if !there.nullable() && !there.has_default() {

@@ -4,8 +4,9 @@ use operation::Ident;
 
 use super::{Kept, Planner};
 use crate::ddl;
+use crate::diff::source_of;
 use crate::existing::Existing;
-use crate::migration::sync::{self, Filled, Pair};
+use crate::migration::sync::{self, Filled, Halves, Pair};
 use crate::migration::{Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
 
 /// Rows that a backfill writes in a second, its pauses included.
@@ -53,6 +54,8 @@ pub(super) struct Changes {
     pub(super) definition: Together,
     /// Columns that live in two for a while.
     pub(super) pairs: Vec<Pair>,
+    /// Texts that live in two halves for a while.
+    pub(super) splits: Vec<Halves>,
     /// Columns that must not be null whatever a version thinks; whether rows that are there get it, too.
     pub(super) filled: Vec<(Filled, bool)>,
     /// Columns that will have a value in every row, before and after the old version has gone.
@@ -97,8 +100,9 @@ impl Planner<'_> {
     pub(super) fn emit(&mut self, kept: &Kept<'_>, mut changes: Changes) {
         let name = kept.table.name.as_str();
         let fills: Vec<Filled> = changes.filled.iter().map(|(filled, _)| filled.clone()).collect();
-        if !changes.pairs.is_empty() || !fills.is_empty() {
-            let (make, take) = sync::trigger(&kept.stored, &changes.pairs, &fills);
+        self.split(kept, &mut changes);
+        if !(changes.pairs.is_empty() && changes.splits.is_empty() && fills.is_empty()) {
+            let (make, take) = sync::trigger(&kept.stored, &changes.pairs, &changes.splits, &fills);
             let definition = &mut changes.definition;
             definition.statements.extend(make);
             definition.undo.extend(take.iter().rev().cloned());
@@ -156,6 +160,37 @@ impl Planner<'_> {
         }
     }
 
+    /// Finds the texts that are split into columns that were added.
+    fn split(&mut self, kept: &Kept<'_>, changes: &mut Changes) {
+        let name = kept.table.name.as_str();
+        for (at, before) in kept.table.columns.iter().enumerate() {
+            let Some((was, half)) = source_of(kept.origin, at, &kept.old) else { continue };
+            let other = (0..kept.table.columns.len()).find(|other| {
+                source_of(kept.origin, *other, &kept.old)
+                    .is_some_and(|(from, other)| from == was && other.after)
+            });
+            let (false, Some(other)) = (half.after, other) else { continue };
+            let after = &kept.table.columns[other];
+            let from = kept.old.columns.iter().position(|column| column.name == was.as_str());
+            let Some(from) = from else { continue };
+            let stored = |column: &str| self.plan.names.column(name, column).to_owned();
+            let source = &kept.original.columns[from].name;
+            let required = (!before.nullable, !after.nullable);
+            let halves = Halves {
+                old: self.names.column(&kept.original.name, source).to_owned(),
+                before: stored(before.name.as_str()),
+                after: stored(after.name.as_str()),
+                separator: half.separator.clone(),
+                required,
+                old_required: !kept.old.columns[from].nullable(),
+            };
+            let new = [(required.0, &halves.before), (required.1, &halves.after)];
+            let demanded = new.iter().filter(|(required, _)| *required);
+            changes.demanded.0.extend(demanded.map(|(_, stored)| (*stored).clone()));
+            changes.splits.push(halves);
+        }
+    }
+
     /// Brings the rows along that are there.
     pub(super) fn backfill(&mut self, kept: &Kept<'_>, changes: &Changes) {
         let mut assignments = Vec::new();
@@ -164,6 +199,18 @@ impl Planner<'_> {
             let (old, new) = (quoted(&pair.old), quoted(&pair.new));
             assignments.push(format!("{new} = {}", sync::of_row(&pair.up, &pair.old)));
             conditions.push(format!("({new} IS NULL AND {old} IS NOT NULL)"));
+        }
+        for split in &changes.splits {
+            let [old, before, after] =
+                [&split.old, &split.before, &split.after].map(|name| quoted(name));
+            let (first, second) = split.split(&old);
+            assignments.push(format!("{before} = {first}"));
+            assignments.push(format!("{after} = {second}"));
+            conditions.push(match split.required {
+                (false, false) => format!("({before} IS NULL AND {old} IS NOT NULL)"),
+                (true, _) => format!("{before} IS NULL"),
+                (_, true) => format!("{after} IS NULL"),
+            });
         }
         for (Filled { column, value }, _) in changes.filled.iter().filter(|(_, rows)| *rows) {
             let column = quoted(column);
