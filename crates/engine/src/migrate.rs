@@ -30,6 +30,8 @@ mod note {
     pub(super) const SCHEMA: &str = "schema";
     /// The tables as they were when the fingerprint was noted.
     pub(super) const TABLES: &str = "tables";
+    /// The formulas that stored values follow.
+    pub(super) const FORMULAS: &str = "formulas";
 }
 
 /// How often a step that does not get its lock is tried, and the longest pause between.
@@ -130,12 +132,12 @@ pub enum MigrateFault {
     NotAllowed(Vec<migration::Drop>),
     /// Servers run that would fail.
     #[error(
-        "{connections} connections of servers of the {version} version are open, and they would fail: stop them first"
+        "{connections} connections of servers that do not run the {version} version are open, and they would fail: stop them first"
     )]
     Served {
         /// How many.
         connections: u64,
-        /// `old` or `new`.
+        /// `old` or `new`: the version that may run.
         version: &'static str,
     },
     /// A lock was not to be had.
@@ -188,6 +190,8 @@ pub struct Terms {
     pub allowed: Vec<String>,
     /// Whether the second half is carried out, too.
     pub contract: bool,
+    /// Whether who calls is the only server there is: no other is looked for.
+    pub alone: bool,
     /// Where a SQLite database is copied to before.
     pub backup: Option<PathBuf>,
 }
@@ -405,32 +409,33 @@ pub fn apply(
         None => {
             let plan = plan(store, wanted, load)?;
             if plan.is_empty() {
-                final_names(store, &migrator, &to, told)?;
+                final_names(store, &migrator, terms.alone, told)?;
                 settle(store, wanted)?;
                 return Ok(Outcome::Nothing);
             }
             may(store, &plan, &terms.allowed)?;
+            hold(&migrator, &plan, Phase::Expand)?;
             begin(store, &migrator, plan, to)?
         }
     };
     let expanding = record.plan.expanding();
     while record.state == State::Expanding {
         told(Progress::Step(record.step, expanding, &record.plan.steps[record.step]));
-        run(&migrator, &mut record, told)?;
+        run(&migrator, &mut record, terms.alone, told)?;
     }
     if record.state == State::Expanded {
         if !terms.contract {
             return Ok(Outcome::Expanded(record));
         }
-        unserved(&migrator, &record.from, "old")?;
+        hold(&migrator, &record.plan, Phase::Contract)?;
         record.state = State::Contracting;
-        migrator.transaction(&[], &[(note::RECORD, &text(&record))])?;
+        turn(&migrator, &record, "new", terms.alone)?;
     }
     let contracting = record.plan.steps.len() - expanding;
     while record.step < record.plan.steps.len() {
         let at = record.step - expanding;
         told(Progress::Step(at, contracting, &record.plan.steps[record.step]));
-        run(&migrator, &mut record, told)?;
+        run(&migrator, &mut record, terms.alone, told)?;
     }
     let entry = end(store, &migrator, &record, false)?;
     settle(store, wanted)?;
@@ -473,26 +478,72 @@ fn end(
     let (history, names) = (text(&history), text(&record.names));
     let mut notes = vec![(note::RECORD, ""), (note::HISTORY, history.as_str())];
     if !undone {
+        // Whoever computes next computes anew: what the old version wrote follows its own formulas.
         notes.extend([(note::NAMES, names.as_str()), (note::SCHEMA, record.to.as_str())]);
+        notes.push((note::FORMULAS, ""));
     }
     migrator.transaction(&[], &notes)?;
     Ok(entry)
 }
 
-/// Whether no server of a version runs.
-fn unserved(
+/// Records that only one version may be served from now on, if no other is.
+fn turn(
     migrator: &Migrator,
-    fingerprint: &str,
+    record: &Record,
     version: &'static str,
+    alone: bool,
 ) -> Result<(), MigrateFault> {
-    let connections = migrator.connected(&server_name(fingerprint))?;
-    if connections > 0 { Err(MigrateFault::Served { connections, version }) } else { Ok(()) }
+    let noted = text(record);
+    let notes = [(note::RECORD, noted.as_str())];
+    let step = Step::named("see that no other version is served");
+    if alone {
+        return patiently(migrator, &step, &mut |_| {}, || migrator.transaction(&[], &notes));
+    }
+    let kept = server_name(if version == "new" { &record.to } else { &record.from });
+    let turned = patiently(migrator, &step, &mut |_| {}, || {
+        migrator.unless_served(Some(&kept), &[], &notes)
+    })?;
+    if turned {
+        return Ok(());
+    }
+    let connections = migrator.connected(Some(&kept))?;
+    Err(MigrateFault::Served { connections, version })
+}
+
+/// Renames if nobody runs who knows the names as they are; whether it did.
+fn rename(
+    migrator: &Migrator,
+    alone: bool,
+    statements: &[String],
+    notes: &[(&str, &str)],
+) -> Result<bool, StoreFault> {
+    if alone {
+        return migrator.transaction(statements, notes).map(|()| true);
+    }
+    migrator.unless_served(None, statements, notes)
+}
+
+/// Whether the rows are such that a half of the change can be carried out.
+fn hold(migrator: &Migrator, plan: &Migration, phase: Phase) -> Result<(), MigrateFault> {
+    let mut obstacles = Vec::new();
+    // What can be asked before the first half is asked before the second again: the old version has written since.
+    let asked = plan
+        .conditions
+        .iter()
+        .filter(|condition| phase == Phase::Contract || condition.phase == Phase::Expand);
+    for condition in asked {
+        if migrator.finds(&condition.sql)? {
+            obstacles.push(condition.sentence.clone());
+        }
+    }
+    if obstacles.is_empty() { Ok(()) } else { Err(MigrateFault::Obstacles(obstacles)) }
 }
 
 /// Carries the next step out and records it, with it where a transaction holds both.
 fn run(
     migrator: &Migrator,
     record: &mut Record,
+    alone: bool,
     told: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), MigrateFault> {
     let step = record.plan.steps[record.step].clone();
@@ -536,8 +587,7 @@ fn run(
             named.names = Names::default();
             let noted = text(&named);
             let renamed = patiently(migrator, &step, told, || {
-                let name = server_name(&record.to);
-                migrator.unless_served(&name, statements, &[(note::RECORD, &noted)])
+                rename(migrator, alone, statements, &[(note::RECORD, &noted)])
             })?;
             if renamed {
                 next = named;
@@ -623,7 +673,11 @@ fn fill(
 ///
 /// # Errors
 /// [`MigrateFault`]; the same call goes on from there.
-pub fn rollback(store: &Store, told: &mut dyn FnMut(Progress<'_>)) -> Result<Entry, MigrateFault> {
+pub fn rollback(
+    store: &Store,
+    alone: bool,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<Entry, MigrateFault> {
     let Some(migrator) = store.migrator()? else {
         return Err(MigrateFault::NothingToUndo(
             "on SQLite a change happens whole or not at all, so that there is never one to take back. To go back to the \
@@ -641,7 +695,6 @@ pub fn rollback(store: &Store, told: &mut dyn FnMut(Progress<'_>)) -> Result<Ent
              to the model before, write it and apply that",
         ));
     }
-    unserved(&migrator, &record.to, "new")?;
     if record.state != State::Undoing {
         // A build that did not end may have left an index behind.
         let begun = record.plan.steps.get(record.step);
@@ -649,7 +702,7 @@ pub fn rollback(store: &Store, told: &mut dyn FnMut(Progress<'_>)) -> Result<Ent
             record.step += 1;
         }
         record.state = State::Undoing;
-        migrator.transaction(&[], &[(note::RECORD, &text(&record))])?;
+        turn(&migrator, &record, "old", alone)?;
     }
     let all = record.step;
     while record.step > 0 {
@@ -675,14 +728,13 @@ pub fn rollback(store: &Store, told: &mut dyn FnMut(Progress<'_>)) -> Result<Ent
 fn final_names(
     store: &Store,
     migrator: &Migrator,
-    fingerprint: &str,
+    alone: bool,
     told: &mut dyn FnMut(Progress<'_>),
 ) -> Result<(), MigrateFault> {
     let Some(step) = migration::final_names(&names(store)?) else { return Ok(()) };
     let Work::Rename { statements } = &step.work else { return Ok(()) };
-    let name = server_name(fingerprint);
     let renamed = patiently(migrator, &step, told, || {
-        migrator.unless_served(&name, statements, &[(note::NAMES, "")])
+        rename(migrator, alone, statements, &[(note::NAMES, "")])
     })?;
     if !renamed {
         told(Progress::NamesStay);

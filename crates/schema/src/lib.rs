@@ -130,12 +130,24 @@ impl Schema {
     }
 }
 
-/// A text that differs whenever the tables differ: 16 hexadecimal digits, stable across versions.
+/// A text that differs whenever the tables differ: 16 hexadecimal digits, stable across versions. The order of tables, columns
+/// and indexes does not matter.
 pub fn fingerprint(schema: &Schema) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for statement in ddl::sqlite(schema) {
+        let mut pieces: Vec<&str> =
+            statement.split('\n').map(|piece| piece.trim().trim_end_matches(',')).collect();
+        // The first names the table, the last says how it is stored.
+        if let [_, middle @ .., _] = pieces.as_mut_slice() {
+            middle.sort_unstable();
+        }
+        lines.push(pieces.join("\n"));
+    }
+    lines.sort_unstable();
     // FNV-1a, 64 bit: nobody gains by a collision, and it needs no library.
-    let hash = ddl::sqlite(schema)
+    let hash = lines
         .iter()
-        .flat_map(|statement| statement.bytes().chain([b';']))
+        .flat_map(|line| line.bytes().chain([b';']))
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });

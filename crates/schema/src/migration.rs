@@ -49,6 +49,9 @@ pub struct Migration {
     pub names: Names,
     /// What is destroyed, by the name that `--allow-drop` takes.
     pub drops: Vec<Drop>,
+    /// What must not be found in the rows.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
     /// What stands in the way, a sentence each; nothing is carried out while there is one.
     pub obstacles: Vec<String>,
     /// What would be lost, and what stands in the way where the tables have rows.
@@ -56,6 +59,17 @@ pub struct Migration {
     pub losses: Vec<Loss>,
     /// Stored names of tables whose computed columns have to be computed anew.
     pub recompute: Vec<String>,
+}
+
+/// Rows that a half of the change would fail on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// The half that needs it: before that begins it is asked again.
+    pub phase: Phase,
+    /// A query that finds such rows.
+    pub sql: String,
+    /// What they are, for people.
+    pub sentence: String,
 }
 
 /// Something that the change destroys.
@@ -239,6 +253,11 @@ impl Migration {
 }
 
 impl Step {
+    /// One that does nothing, to be spoken of.
+    pub fn named(title: &str) -> Self {
+        Self { title: title.to_owned(), ..step(Phase::Contract) }
+    }
+
     /// What `psql` would be given for it. A backfill is written as one statement; it is carried out in batches.
     pub fn script(&self) -> String {
         let mut script = format!("-- {}\n", self.title);
@@ -295,14 +314,13 @@ pub fn final_names(names: &Names) -> Option<Step> {
     let mut statements = Vec::new();
     for (wanted, columns) in &names.columns {
         let table = quoted(names.table(wanted));
-        for (column, stored) in columns {
-            let (from, to) = (quoted(stored), quoted(column));
+        for (from, to) in in_order(columns) {
+            let (from, to) = (quoted(&from), quoted(&to));
             statements.push(format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}"));
         }
     }
-    for (wanted, stored) in &names.tables {
-        let (from, to) = (quoted(stored), quoted(wanted));
-        statements.push(format!("ALTER TABLE {from} RENAME TO {to}"));
+    for (from, to) in in_order(&names.tables) {
+        statements.push(format!("ALTER TABLE {} RENAME TO {}", quoted(&from), quoted(&to)));
     }
     (!statements.is_empty()).then(|| Step {
         title: "give everything its final name".to_owned(),
@@ -311,6 +329,28 @@ pub fn final_names(names: &Names) -> Option<Step> {
         hazards: vec![Hazard::LockQueue, Hazard::RenamedTable],
         ..step(Phase::Contract)
     })
+}
+
+/// Renames (from, to) of what is wanted (by the name it shall have: the name it has), so that no name is given that another still
+/// has.
+fn in_order(wanted: &BTreeMap<String, String>) -> Vec<(String, String)> {
+    let mut pending: Vec<(String, String)> =
+        wanted.iter().map(|(to, from)| (from.clone(), to.clone())).collect();
+    let mut ordered = Vec::new();
+    while !pending.is_empty() {
+        let free = pending.iter().position(|(_, to)| !pending.iter().any(|(from, _)| from == to));
+        match free {
+            Some(at) => ordered.push(pending.remove(at)),
+            None => {
+                // In a circle one gives way for a moment.
+                let (from, to) = pending.remove(0);
+                let aside = format!("mimar_{from}");
+                ordered.push((from, aside.clone()));
+                pending.push((aside, to));
+            }
+        }
+    }
+    ordered
 }
 
 /// The plan for SQLite: one transaction, after which the tables are the wanted ones.

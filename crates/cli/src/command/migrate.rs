@@ -49,6 +49,8 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
     }
     let schema = schema::derive(&model);
     let store = place.open()?;
+    // Not a server, that somebody would wait for.
+    store.call("mimar migrate");
     store.know(&schema.tables);
     Ok(Opened { model: Arc::new(model), schema, place, store })
 }
@@ -248,8 +250,12 @@ fn statements(step: &Step) -> Vec<String> {
 fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
     let Opened { model, schema, place, store } = open(&arguments.place)?;
     let backup = place.file().filter(|_| !arguments.no_backup).map(backup_of);
-    let terms =
-        Terms { allowed: arguments.allow_drop.clone(), contract: arguments.contract, backup };
+    let terms = Terms {
+        allowed: arguments.allow_drop.clone(),
+        contract: arguments.contract,
+        alone: false,
+        backup,
+    };
     let mut shown = Shown::default();
     let outcome =
         migrate::apply(&store, &schema, &load(&model, &schema), &terms, &mut |progress| {
@@ -265,9 +271,9 @@ fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
     let loaded = engine::Loaded::new(model, Arc::new(schema.stored_under(&names)));
     store.know(&loaded.schema.tables);
     let always = match &outcome {
-        Outcome::Nothing => false,
         Outcome::Expanded(record) => !record.plan.recompute.is_empty(),
-        Outcome::Done(_) => true,
+        // Where it has just ended, the note of the formulas is gone.
+        Outcome::Nothing | Outcome::Done(_) => false,
     };
     let renewed = data::recompute(&store, &loaded, always)?;
     if renewed > 0 {
@@ -375,7 +381,7 @@ fn told(record: &Record) -> String {
 fn rollback(at: &MigratePlace) -> Result<(), Failure> {
     let Opened { store, place, .. } = open(at)?;
     let mut shown = Shown::default();
-    let entry = migrate::rollback(&store, &mut |progress| shown.show(progress));
+    let entry = migrate::rollback(&store, false, &mut |progress| shown.show(progress));
     shown.end();
     entry?;
     screen::note(&format!("{}: {place} is as it was before", styled(GREEN, "taken back")));

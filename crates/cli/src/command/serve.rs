@@ -1,7 +1,7 @@
 //! `mimar serve`
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use engine::identity::Verifier;
 use engine::migrate::{self, State};
@@ -15,6 +15,9 @@ use crate::keys::Keys;
 use crate::place::Place;
 use crate::project::Project;
 use crate::{data, screen, server};
+
+/// How often the database hears of a server that has nothing to ask.
+const PRESENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let began = Instant::now();
@@ -59,6 +62,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             );
         }
     }
+    let present = store.clone();
     let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)));
     sources.follow(Arc::clone(&engine))?;
     let listener = runtime
@@ -75,6 +79,14 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             screen::count(deferred, "part is", "parts are")
         ));
     }
+    // Seen by who changes the tables also when nobody asks us anything, and after the database has been restarted.
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(PRESENCE).await;
+            // A database that does not answer is told by requests and by /readyz.
+            let _ = present.ping().await;
+        }
+    });
     let origins = server::Mode::Production { origins: arguments.origins.clone() };
     runtime.block_on(server::serve(listener, engine, origins))
 }
@@ -103,7 +115,7 @@ pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
             let way = match record.state {
                 State::Expanding => {
                     "The model that it comes from can be served meanwhile; `mimar migrate apply` goes on, and the new one \
-                     can be served when it has ended"
+                     can be served when it has ended; `mimar migrate rollback` takes it back"
                 }
                 State::Expanded => {
                     "The model that it comes from and the one that it goes to can be served; for a third, complete it with \

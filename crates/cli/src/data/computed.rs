@@ -20,20 +20,42 @@ pub(crate) fn recompute(
     if !always && !has_new_formulas(store, loaded)? {
         return Ok(0);
     }
-    let mut statements = Vec::new();
-    // Parts first: a root may sum what is computed in its parts.
-    let mut entities: Vec<EntityId> = loaded.model.entity_ids().collect();
-    entities.sort_by_key(|entity| loaded.model.part_of(*entity).is_none());
-    let mut renewed: FxHashMap<TableId, FxHashMap<Value, Vec<Vec<Value>>>> = FxHashMap::default();
-    for entity in entities {
-        one(store, loaded, entity, &mut renewed, &mut statements)?;
+    let mut total = 0;
+    for _ in 0..PASSES {
+        let mut statements = Vec::new();
+        // Parts first: a root may sum what is computed in its parts.
+        let mut entities: Vec<EntityId> = loaded.model.entity_ids().collect();
+        entities.sort_by_key(|entity| loaded.model.part_of(*entity).is_none());
+        let mut renewed: FxHashMap<TableId, FxHashMap<Value, Vec<Vec<Value>>>> =
+            FxHashMap::default();
+        for entity in entities {
+            one(store, loaded, entity, &mut renewed, &mut statements)?;
+        }
+        total += statements.len() as u64;
+        match store.dialect() {
+            Dialect::Sqlite if statements.is_empty() => {}
+            Dialect::Sqlite => store.execute_schema(&statements)?,
+            // Others write meanwhile: a few rows at a time, and each only if it is still what it was computed from.
+            Dialect::Postgres => {
+                for some in statements.chunks(TOGETHER) {
+                    store.execute_schema(some)?;
+                }
+            }
+        }
+        if statements.is_empty() || store.dialect() == Dialect::Sqlite {
+            note_formulas(store, loaded)?;
+            break;
+        }
     }
-    if !statements.is_empty() {
-        store.execute_schema(&statements)?;
-    }
-    note_formulas(store, loaded)?;
-    Ok(statements.len() as u64)
+    // What was written again and again meanwhile is left to the next time: the note says so by not being there.
+    Ok(total)
 }
+
+/// Rows that are computed anew in one transaction beside others who write.
+const TOGETHER: usize = 100;
+
+/// How often rows are looked at until none has changed meanwhile.
+const PASSES: usize = 10;
 
 /// Whether the stored values follow other formulas than this model's.
 pub(crate) fn has_new_formulas(store: &Store, loaded: &engine::Loaded) -> Result<bool, StoreFault> {
@@ -111,7 +133,7 @@ fn one(
             .filter(|at| row[*at] != stored[*at])
             .collect();
         if !changed.is_empty() {
-            statements.push(update(store.dialect(), table, &row, &changed));
+            statements.push(update(store.dialect(), table, (stored, &row), &changed));
         }
         if wanted && let Some(root) = table.root {
             kept.entry(row[root].clone()).or_default().push(row);
@@ -127,14 +149,21 @@ fn one(
     Ok(())
 }
 
-fn update(dialect: Dialect, table: &operation::Table, row: &[Value], columns: &[usize]) -> String {
+/// Gives a row its new values, if it is still the one that they were computed from.
+fn update(
+    dialect: Dialect,
+    table: &operation::Table,
+    (before, row): (&[Value], &[Value]),
+    columns: &[usize],
+) -> String {
     let mut sql = Sql::new(dialect);
+    let value = |sql: &mut Sql, at: usize, value: &Value| match dialect {
+        Dialect::Sqlite => literal(sql, value),
+        Dialect::Postgres => typed_literal(sql, table.columns[at].scalar, value),
+    };
     let equals = |sql: &mut Sql, at: usize| {
         sql.ident(&table.columns[at].name).push(" = ");
-        match dialect {
-            Dialect::Sqlite => literal(sql, &row[at]),
-            Dialect::Postgres => typed_literal(sql, table.columns[at].scalar, &row[at]),
-        }
+        value(sql, at, &row[at]);
     };
     sql.push("UPDATE ").ident(&table.name).push(" SET ");
     sql.list(", ", columns, |sql, at| equals(sql, *at));
@@ -144,6 +173,20 @@ fn update(dialect: Dialect, table: &operation::Table, row: &[Value], columns: &[
     }
     sql.push(" WHERE ");
     sql.list(" AND ", &table.key, |sql, at| equals(sql, *at));
+    if dialect == Dialect::Postgres {
+        // A root has a version, a part is what its columns hold.
+        let seen: Vec<usize> = match table.version {
+            Some(version) => vec![version],
+            None => (0..table.columns.len()).filter(|at| !table.key.contains(at)).collect(),
+        };
+        for at in seen {
+            let text = if table.columns[at].scalar == Scalar::Json { "::text" } else { "" };
+            sql.push(" AND ").ident(&table.columns[at].name).push(text);
+            sql.push(" IS NOT DISTINCT FROM ");
+            value(&mut sql, at, &before[at]);
+            sql.push(text);
+        }
+    }
     sql.finish()
 }
 

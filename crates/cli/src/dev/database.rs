@@ -5,7 +5,7 @@ use std::io;
 
 use std::collections::BTreeMap;
 
-use engine::migrate::{self, Terms};
+use engine::migrate::{self, State, Terms};
 use engine::{Cause, Loaded, Mismatch, Standing};
 use operation::Dialect;
 use schema::{Loss, Schema};
@@ -97,9 +97,15 @@ pub(super) fn change(store: &Store, schema: &Schema, mismatch: &Mismatch) -> Res
     let plan = migrate::plan(store, schema, &BTreeMap::new())?;
     // What would be lost was asked before.
     let allowed = plan.drops.into_iter().map(|drop| drop.name).collect();
-    let terms = Terms { allowed, contract: true, backup: None };
-    migrate::apply(store, schema, &BTreeMap::new(), &terms, &mut |_| {})?;
-    Ok(())
+    let terms = Terms { allowed, contract: true, alone: true, backup: None };
+    let Err(fault) = migrate::apply(store, schema, &BTreeMap::new(), &terms, &mut |_| {}) else {
+        return Ok(());
+    };
+    // What was begun would keep the next edit out.
+    if migrate::status(store)?.is_some_and(|record| record.state == State::Expanding) {
+        migrate::rollback(store, true, &mut |_| {})?;
+    }
+    Err(fault.into())
 }
 
 /// Whether a change may happen: nothing is lost, or that was accepted.

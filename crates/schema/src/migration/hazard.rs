@@ -89,7 +89,7 @@ impl Hazard {
             Self::RequiredColumn => (
                 "required-column",
                 "the old version creates rows without the new column, which must have a value",
-                "the database fills in its default until the old version is gone",
+                "the database fills in its default until the old version is gone; without one it is demanded only then",
             ),
             Self::ColumnDefault => (
                 "column-default",
@@ -139,8 +139,8 @@ impl Hazard {
             ),
             Self::UniqueOverRows => (
                 "unique-over-rows",
-                "rows that collide make the build fail, and the old version does not know the rule",
-                "look for rows that collide before: `mimar migrate plan` names the index; a failed build leaves nothing",
+                "rows that collide make the build fail, and from then on the old version is refused what breaks the rule",
+                "rows that collide are looked for before anything is changed; a failed build leaves nothing",
             ),
             Self::ReferenceOverRows => (
                 "reference-over-rows",

@@ -4,14 +4,18 @@ mod column;
 mod index;
 mod table;
 
+use std::collections::HashSet;
+
 use operation::{Dialect, Ident, Sql, Table};
 
 use self::column::drop_constraint;
 use self::table::ToRefer;
 
-use super::{Cost, Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work, quoted, step};
+use super::{
+    Condition, Cost, Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work, quoted, step,
+};
 use crate::diff::{diff, renames};
-use crate::existing::{Existing, Renames};
+use crate::existing::{Existing, ExistingIndex, Renames};
 use crate::{Names, Origin, Schema, ddl};
 
 /// Bytes that a scan reads in a second, carefully guessed.
@@ -64,6 +68,16 @@ pub fn postgres(
             recompute: change.recompute,
             ..Migration::default()
         },
+        created: HashSet::new(),
+        uniques: existing
+            .iter()
+            .filter_map(|(_, sql)| ExistingIndex::parse(sql))
+            .filter(|index| index.unique)
+            .flat_map(|index| {
+                let table = index.table;
+                index.columns.into_iter().map(move |(column, _)| (table.clone(), column))
+            })
+            .collect(),
         moved: Vec::new(),
     };
     planner.plan(existing, &originals);
@@ -81,6 +95,10 @@ struct Planner<'a> {
     endings: Vec<Step>,
     contract: Vec<Step>,
     plan: Migration,
+    /// Tables that are new.
+    created: HashSet<String>,
+    /// Tables and columns, as the model before calls them, that are part of a unique index.
+    uniques: HashSet<(String, String)>,
     /// Columns of the wanted tables that live in a new stored column: table, position.
     moved: Vec<(usize, usize)>,
 }
@@ -141,6 +159,7 @@ impl Planner<'_> {
             }
         }
         for at in &made {
+            self.created.insert(wanted.tables[*at].name.to_string());
             self.create(*at);
         }
         for kept in &kept {
@@ -153,12 +172,18 @@ impl Planner<'_> {
         for kept in &kept {
             self.analyze(kept);
         }
-        for gone in gone {
-            self.drop_table(gone);
-        }
+        self.drop_tables(&gone);
     }
 
     fn finish(mut self) -> Migration {
+        let has_steps =
+            !(self.expand.is_empty() && self.endings.is_empty() && self.contract.is_empty());
+        if !has_steps && self.plan.obstacles.is_empty() {
+            self.plan.obstacles.push(format!(
+                "the tables differ from the model in what no change of it leads to, and somebody has changed by hand: {}",
+                self.plan.summary.join("; ")
+            ));
+        }
         self.contract.extend(super::final_names(&self.plan.names));
         self.plan.steps = self.expand;
         self.plan.steps.extend(self.endings);
@@ -216,7 +241,7 @@ impl Planner<'_> {
         let table = &self.wanted.tables[at];
         for (key, foreign) in table.foreign_keys.iter().enumerate() {
             let stored = table.columns[foreign.column].name.to_string();
-            let to = ToRefer { phase: Phase::Expand, key, stored, replaces: None };
+            let to = ToRefer { phase: Phase::Expand, key, stored, replaces: None, restores: None };
             self.reference(table, table.name.as_str(), &to);
         }
     }
@@ -261,6 +286,25 @@ impl Planner<'_> {
         let mut adding = self.locking(phase, &to, lock, statements);
         adding.title = format!("reference {shown} to `{}`, for new rows", target.name);
         adding.undo = vec![drop];
+        adding.undo.extend(refer.restores.clone());
+        if phase == Phase::Contract {
+            // A reference of a column that is there, to a table that is.
+            let (from, column, to) = (quoted(stored), quoted(column), quoted(&to));
+            let is_there = self.renames.tables.values().any(|now| now == target.name.as_str())
+                || !self.created.contains(target.name.as_str());
+            self.plan.conditions.push(Condition {
+                phase: if is_there { Phase::Expand } else { Phase::Contract },
+                sql: format!(
+                    "SELECT 1 FROM {from} r WHERE r.{column} IS NOT NULL \
+                     AND NOT EXISTS (SELECT 1 FROM {to} t WHERE t.{} = r.{column})",
+                    quoted(&own_key)
+                ),
+                sentence: format!(
+                    "{shown} is to refer to `{}`, and some rows lead nowhere",
+                    target.name
+                ),
+            });
+        }
         adding.hazards.push(Hazard::ReferenceOverRows);
         let mut validating = self.scanning(phase, stored, vec![validate]);
         validating.title = format!("validate the reference {shown}");
@@ -309,11 +353,17 @@ impl Planner<'_> {
         });
     }
 
-    fn drop_table(&mut self, gone: &Existing) {
-        let stored = self.names.table(&gone.name).to_owned();
-        let drop = vec![format!("DROP TABLE {}", quoted(&stored))];
-        let mut dropping = self.locking(Phase::Contract, &stored, Lock::AccessExclusive, drop);
-        dropping.title = format!("drop table `{}`", gone.name);
+    /// All at once: they may refer to each other.
+    fn drop_tables(&mut self, gone: &[&Existing]) {
+        if gone.is_empty() {
+            return;
+        }
+        let stored: Vec<String> =
+            gone.iter().map(|gone| quoted(self.names.table(&gone.name))).collect();
+        let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
+        let drop = vec![format!("DROP TABLE {}", stored.join(", "))];
+        let mut dropping = self.locking(Phase::Contract, "", Lock::AccessExclusive, drop);
+        dropping.title = format!("drop `{}`", names.join("`, `"));
         dropping.hazards.push(Hazard::DroppedTable);
         self.contract.push(dropping);
     }

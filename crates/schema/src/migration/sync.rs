@@ -20,6 +20,10 @@ pub(super) struct Pair {
     pub(super) down: String,
     /// Whether its type cannot be compared (`json`).
     pub(super) incomparable: bool,
+    /// Whether a row without an old value gets a new one.
+    pub(super) gives: bool,
+    /// Whether every row has a new value, whatever the old version writes.
+    pub(super) whole: bool,
 }
 
 /// A text that lives in two halves for a while.
@@ -163,7 +167,10 @@ pub(super) fn down(from: &ColumnOrigin, scalar: Scalar, to: &Meaning, nullable: 
             } else {
                 format!("numeric(19,{digits})")
             };
-            format!("least(greatest(({{}})::numeric, -{most}), {most})::{kind}")
+            // `least` and `greatest` pass over NULL.
+            format!(
+                "CASE WHEN {{}} IS NOT NULL THEN least(greatest(({{}})::numeric, -{most}), {most})::{kind} END"
+            )
         }
         _ => nothing,
     }
@@ -211,8 +218,9 @@ pub(super) fn fill(fill: &Fill, scalar: Scalar) -> String {
     }
 }
 
+/// A text as a constant. What stands for a value in a template, and what quotes a function, is taken apart in it.
 pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    format!("'{}'", text.replace('\'', "''").replace("{}", "{'||'}").replace('$', "'||chr(36)||'"))
 }
 
 /// The expression over a column of the row that is being written.
@@ -225,6 +233,13 @@ pub(super) fn of_row(template: &str, column: &str) -> String {
     template.replace("{}", &quoted(column))
 }
 
+/// Whether the rows that were there have their new values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rows {
+    BeingFilled,
+    Filled,
+}
+
 /// The trigger that keeps the columns of a table right for both versions: the statements that make it, and those that take
 /// it away.
 pub(super) fn trigger(
@@ -232,8 +247,14 @@ pub(super) fn trigger(
     pairs: &[Pair],
     splits: &[Halves],
     filled: &[Filled],
+    rows: Rows,
 ) -> (Vec<String>, Vec<String>) {
     let function = format!("mimar.{}", quoted(Ident::fit(&format!("sync_{table}")).as_str()));
+    // Until the rows are filled an empty new column says nothing; afterwards it says that it is empty.
+    let or_not_yet = |column: &str| match rows {
+        Rows::BeingFilled => format!(" OR NEW.{column} IS NULL"),
+        Rows::Filled => String::new(),
+    };
     let mut on_insert = String::new();
     let mut on_update = String::new();
     for pair in pairs {
@@ -247,7 +268,8 @@ pub(super) fn trigger(
         // Who changed one of them meant it; a row that has not got its new value yet gets it now.
         on_update.push_str(&format!(
             "    IF NEW.{new}{text} IS DISTINCT FROM OLD.{new}{text} THEN NEW.{old} := {down};\n    \
-             ELSIF NEW.{old}{text} IS DISTINCT FROM OLD.{old}{text} OR NEW.{new} IS NULL THEN NEW.{new} := {up}; END IF;\n"
+             ELSIF NEW.{old}{text} IS DISTINCT FROM OLD.{old}{text}{} THEN NEW.{new} := {up}; END IF;\n",
+            or_not_yet(&new)
         ));
     }
     for split in splits {
@@ -261,7 +283,8 @@ pub(super) fn trigger(
         ));
         on_update.push_str(&format!(
             "    IF NEW.{before} IS DISTINCT FROM OLD.{before} OR NEW.{after} IS DISTINCT FROM OLD.{after} THEN NEW.{old} := {joined};\n    \
-             ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} OR NEW.{before} IS NULL THEN {apart}; END IF;\n"
+             ELSIF NEW.{old} IS DISTINCT FROM OLD.{old}{} THEN {apart}; END IF;\n",
+            or_not_yet(&before)
         ));
     }
     let mut always = String::new();

@@ -100,7 +100,7 @@ impl Address {
 
     /// What connections call themselves from now on (`application_name`).
     pub fn call(&self, name: &str) {
-        *self.name.lock() = Some(name.replace(['\'', '\\'], ""));
+        *self.name.lock() = Some(name.to_owned());
     }
 
     /// The database, for people: without its password.
@@ -153,25 +153,23 @@ impl Address {
     pub async fn connect_bare(&self) -> Result<(Client, AbortHandle), Error> {
         // Whoever waits for an answer is told by that answer when a connection breaks; when nobody does, the next who
         // asks connects anew.
+        let mut config = self.config.clone();
+        if let Some(name) = &*self.name.lock() {
+            // Said when connecting, so that a pooler passes it on.
+            config.application_name(name);
+        }
         let (client, driver) = match &self.tls {
             Some(tls) => {
-                let (client, connection) = self.config.connect(tls.clone()).await?;
+                let (client, connection) = config.connect(tls.clone()).await?;
                 (client, tokio::spawn(async move { drop(connection.await) }))
             }
             None => {
-                let (client, connection) = self.config.connect(NoTls).await?;
+                let (client, connection) = config.connect(NoTls).await?;
                 (client, tokio::spawn(async move { drop(connection.await) }))
             }
         };
         if !self.pooled {
-            let name = self.name.lock().clone();
-            match name {
-                Some(name) => {
-                    let settings = format!("{}; SET application_name = '{name}'", self.settings);
-                    client.batch_execute(&settings).await?;
-                }
-                None => client.batch_execute(&self.settings).await?,
-            }
+            client.batch_execute(&self.settings).await?;
         }
         Ok((client, driver.abort_handle()))
     }

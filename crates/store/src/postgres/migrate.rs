@@ -75,8 +75,10 @@ impl Migrator {
             })?;
         let migrator = Self { runtime, client, driver, shared };
         migrator.run(Address::without_deadline())?;
-        // Who looks at what servers run shall not count itself.
-        migrator.run("SET application_name = 'mimar migrate'")?;
+        // Who looks at what servers run shall not count itself; and what a process that died has begun ends with it.
+        migrator.run(
+            "SET application_name = 'mimar migrate'; SET client_connection_check_interval = 1000",
+        )?;
         let began = Instant::now();
         while !migrator.is_ours()? {
             // The session of a process that has just died is about to end.
@@ -113,14 +115,14 @@ impl Migrator {
         self.within(&begin, statements, notes, async |_| Ok(true)).map(drop)
     }
 
-    /// The same if no server that calls itself `name` is connected, judged when the last who reads the notes has done so;
+    /// The same if no server is connected but those that call themselves `kept`, judged when nobody reads the notes any more;
     /// false if one is, and nothing has changed.
     ///
     /// # Errors
     /// As [`Migrator::transaction`].
     pub fn unless_served(
         &self,
-        name: &str,
+        kept: Option<&str>,
         statements: &[String],
         notes: &[(&str, &str)],
     ) -> Result<bool, StoreFault> {
@@ -129,7 +131,7 @@ impl Migrator {
             "BEGIN; SET LOCAL lock_timeout = {patience}; LOCK TABLE mimar.meta IN ACCESS EXCLUSIVE MODE"
         );
         self.within(&begin, statements, notes, async |client| {
-            Ok(connected(client, name).await? == 0)
+            Ok(connected(client, kept).await? == 0)
         })
     }
 
@@ -243,12 +245,22 @@ impl Migrator {
         Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
     }
 
-    /// Connections of servers that call themselves `name`.
+    /// Connections of servers but those that call themselves `kept`.
     ///
     /// # Errors
     /// [`StoreFault::Database`].
-    pub fn connected(&self, name: &str) -> Result<u64, StoreFault> {
-        Ok(self.runtime.block_on(connected(&self.client, name))?)
+    pub fn connected(&self, kept: Option<&str>) -> Result<u64, StoreFault> {
+        Ok(self.runtime.block_on(connected(&self.client, kept))?)
+    }
+
+    /// Whether a query finds anything.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn finds(&self, query: &str) -> Result<bool, StoreFault> {
+        let text = format!("SELECT EXISTS ({query})");
+        let row = self.runtime.block_on(self.client.query_typed_one(&text, &[]))?;
+        Ok(row.try_get(0)?)
     }
 
     /// The transaction that has been open longest, for people: who does not get a lock may wait for it.
@@ -290,9 +302,11 @@ pub(super) async fn sizes(client: &Client) -> Result<Vec<Size>, Error> {
     Ok(sizes)
 }
 
-async fn connected(client: &Client, name: &str) -> Result<u64, Error> {
-    let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1";
-    let row = client.query_typed_one(text, &[(&name, Type::TEXT)]).await?;
+async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
+    let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                AND application_name LIKE 'mimar%' AND application_name <> 'mimar migrate' \
+                AND application_name IS DISTINCT FROM $1";
+    let row = client.query_typed_one(text, &[(&kept, Type::TEXT)]).await?;
     Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
 }
 

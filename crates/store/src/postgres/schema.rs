@@ -104,8 +104,7 @@ pub(super) async fn note(client: &Client, key: &str) -> Result<Option<String>, E
     if !there.try_get::<_, bool>(0)? {
         return Ok(None);
     }
-    // Who gives things their final names waits for those who read, and they for it.
-    let text = "SELECT value FROM mimar.meta WHERE key = $1 FOR SHARE";
+    let text = "SELECT value FROM mimar.meta WHERE key = $1";
     let row = client.query_typed_opt(text, &[(&key, Type::TEXT)]).await?;
     row.map(|row| row.try_get(0)).transpose()
 }

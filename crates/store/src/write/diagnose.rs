@@ -10,6 +10,18 @@ use operation::{Fault, FaultCode, Target, Unique, Value, Violation};
 use super::change::{Change, field_of, rules, unknown_reference};
 use super::{Database, Writing};
 
+/// A constraint that nobody here knows: the database is on its way to another version of the model, which has it.
+fn unknown_rule(reason: &str) -> Fault {
+    let said = reason.to_ascii_lowercase();
+    let code = match () {
+        () if said.contains("unique constraint") => FaultCode::NotUnique,
+        () if said.contains("foreign key constraint") => FaultCode::StillReferenced,
+        () => return Fault::Internal(format!("a constraint without a rule: {reason}")),
+    };
+    let detail = "breaks a rule of the database that this version of the model does not know";
+    Fault::Conflict(vec![Violation::at(code, "", detail)])
+}
+
 impl<D: Database> Writing<'_, D> {
     /// All that stands against the changes, added to what was found before. `reason` is the database's word, for
     /// the log, should nothing be found.
@@ -26,7 +38,7 @@ impl<D: Database> Writing<'_, D> {
             }
         }
         if found.is_empty() {
-            return Fault::Internal(format!("a constraint without a rule: {reason}"));
+            return unknown_rule(reason);
         }
         let stored = |violation: &Violation| {
             matches!(violation.code, FaultCode::NotUnique | FaultCode::StillReferenced)

@@ -1,6 +1,6 @@
 //! The columns of a table that stays: new, changed, living in two for a while, gone.
 
-use operation::{Dialect, Ident, Scalar, Sql};
+use operation::{Dialect, Ident, OnDelete, Scalar, Sql};
 
 use super::table::{Changes, ToRefer};
 use super::{Kept, Planner};
@@ -44,17 +44,29 @@ impl Planner<'_> {
         }
         if !column.nullable && half.is_none() {
             definition.hazard(&[Hazard::RequiredColumn]);
+            if origin.fill == Fill::Unknown {
+                changes.demanded.1.push(stored.clone());
+            }
         }
         refer(kept, at, Phase::Expand, &stored, None, changes);
     }
 
     /// A stored name for a new column that no column has.
     pub(super) fn free_name(&self, kept: &Kept<'_>, wanted: &str) -> String {
+        let table = kept.table.name.as_str();
         let taken = |name: &str| {
             let before = &kept.original;
-            before.columns.iter().any(|column| {
+            let stands = before.columns.iter().any(|column| {
                 self.names.column(&before.name, &column.name).eq_ignore_ascii_case(name)
-            })
+            });
+            let comes = kept.table.columns.iter().any(|column| {
+                let column = column.name.as_str();
+                let stored = self.plan.names.column(table, column);
+                let is_called_so =
+                    column.eq_ignore_ascii_case(name) || stored.eq_ignore_ascii_case(name);
+                column != wanted && is_called_so
+            });
+            stands || comes
         };
         let mut name = wanted.to_owned();
         let mut number = 1;
@@ -77,7 +89,8 @@ impl Planner<'_> {
         if filled && origin.fill != Fill::Unknown {
             text.push_str(&format!(" DEFAULT {}", sync::fill(&origin.fill, column.scalar)));
         }
-        if filled && !column.nullable {
+        // Without a default the old version could create no row.
+        if filled && !column.nullable && origin.fill != Fill::Unknown {
             text.push_str(" NOT NULL");
         }
         text
@@ -156,7 +169,8 @@ impl Planner<'_> {
             }
             (false, true) => {
                 self.plan.summary.push(format!("`{name}.{}` is now optional", column.name));
-                self.loosen(kept, &column.name.to_string(), &stored, changes);
+                let zero = meaning.as_ref().filter(|_| there.reference().is_none()).map(sync::zero);
+                self.loosen(kept, &column.name.to_string(), &stored, zero, changes);
             }
             _ => {}
         }
@@ -174,7 +188,15 @@ impl Planner<'_> {
         self.refer_otherwise(kept, at, there, &stored, changes);
     }
 
-    pub(super) fn loosen(&self, kept: &Kept<'_>, shown: &str, stored: &str, changes: &mut Changes) {
+    /// Lets a column be empty; `zero`: what empty ones get where that is taken back.
+    pub(super) fn loosen(
+        &self,
+        kept: &Kept<'_>,
+        shown: &str,
+        stored: &str,
+        zero: Option<String>,
+        changes: &mut Changes,
+    ) {
         let alter = |what: &str| {
             format!("ALTER TABLE {} ALTER COLUMN {} {what}", quoted(&kept.stored), quoted(stored))
         };
@@ -182,6 +204,12 @@ impl Planner<'_> {
         definition.what.push(format!("let `{shown}` be empty"));
         definition.statements.push(alter("DROP NOT NULL"));
         definition.undo.push(alter("SET NOT NULL"));
+        if let Some(zero) = zero {
+            let (table, column) = (quoted(&kept.stored), quoted(stored));
+            definition
+                .undo
+                .push(format!("UPDATE {table} SET {column} = {zero} WHERE {column} IS NULL"));
+        }
         definition.hazard(&[Hazard::OptionalNow]);
     }
 
@@ -218,7 +246,23 @@ impl Planner<'_> {
             }
             replaces = Some(constraint);
         }
-        refer(kept, at, Phase::Contract, stored, replaces, changes);
+        // The old rule would delete rows that the new version keeps.
+        let destroys =
+            there.reference().is_some_and(|(.., on_delete)| on_delete == OnDelete::Cascade);
+        let phase = if destroys { Phase::Expand } else { Phase::Contract };
+        refer(kept, at, phase, stored, replaces.clone(), changes);
+        if let (Some((table, column, on_delete)), Some(constraint), Some(to)) =
+            (there.reference(), replaces, changes.references.last_mut())
+        {
+            let target = self.plan.names.table(table).to_owned();
+            let mut sql = Sql::new(Dialect::Postgres);
+            sql.push("ALTER TABLE ").ident(&Ident::fit(&kept.stored)).push(" ADD CONSTRAINT ");
+            sql.ident(&Ident::fit(&constraint)).push(" FOREIGN KEY (").ident(&Ident::fit(stored));
+            sql.push(") REFERENCES ").ident(&Ident::fit(&target)).push(" (");
+            sql.ident(&Ident::fit(self.plan.names.column(table, column))).push(")");
+            sql.push(ddl::on_delete(on_delete)).push(" DEFERRABLE");
+            to.restores = Some(sql.finish());
+        }
     }
 
     /// A column whose values live in two for a while.
@@ -273,20 +317,28 @@ impl Planner<'_> {
         };
         let old_meaning = meaning.unwrap_or(Meaning::Scalar(Scalar::Text));
         let down = sync::down(origin, column.scalar, &old_meaning, there.nullable());
-        let down = if column.nullable && !there.nullable() {
-            format!("coalesce({down}, {})", sync::zero(&old_meaning))
-        } else {
-            down
+        let is_reference = there.reference().is_some();
+        let down = match (column.nullable && !there.nullable(), is_reference) {
+            // There is no row that a reference could lead to instead.
+            (true, true) => {
+                self.loosen(kept, before, stored, None, changes);
+                down
+            }
+            (true, false) => {
+                let value = sync::zero(&old_meaning);
+                changes
+                    .filled
+                    .push((Filled { column: stored.to_owned(), value: value.clone() }, false));
+                format!("coalesce({down}, {value})")
+            }
+            _ => down,
         };
+        let gives = there.nullable() && !column.nullable && origin.fill != Fill::Unknown;
+        let whole = gives || !there.nullable();
         let incomparable =
             column.scalar == Scalar::Json || old_meaning == Meaning::Scalar(Scalar::Json);
-        changes.pairs.push(Pair {
-            old: stored.to_owned(),
-            new: new.clone(),
-            up,
-            down,
-            incomparable,
-        });
+        let (old, pair) = (stored.to_owned(), new.clone());
+        changes.pairs.push(Pair { old, new: pair, up, down, incomparable, gives, whole });
         changes.ending.what.push(format!("drop the old column of `{}`", column.name));
         changes.ending.statements.push(drop_column(&kept.stored, stored));
         refer(kept, at, Phase::Expand, &new, None, changes);
@@ -314,12 +366,15 @@ impl Planner<'_> {
         }
         if !there.nullable() && !there.has_default() {
             // The old version goes on reading what the new one does not write.
-            match there.meaning().filter(|_| there.reference().is_none()) {
+            // Where each value may be there once, no constant will do.
+            let is_unique = self.uniques.contains(&(kept.original.name.clone(), before.clone()));
+            let meaning = there.meaning().filter(|_| there.reference().is_none() && !is_unique);
+            match meaning {
                 Some(meaning) => {
                     let value = sync::zero(&meaning);
                     changes.filled.push((Filled { column: stored.clone(), value }, false));
                 }
-                None => self.loosen(kept, before, &stored, changes),
+                None => self.loosen(kept, before, &stored, None, changes),
             }
         }
         changes.ending.what.push(format!("drop `{before}`"));
@@ -348,7 +403,8 @@ fn refer(
 ) {
     let found = kept.table.foreign_keys.iter().position(|key| key.column == at);
     let stored = stored.to_owned();
-    changes.references.extend(found.map(|key| ToRefer { phase, key, stored, replaces }));
+    let restores = None;
+    changes.references.extend(found.map(|key| ToRefer { phase, key, stored, replaces, restores }));
 }
 
 pub(super) fn drop_constraint(table: &str, constraint: &str) -> String {

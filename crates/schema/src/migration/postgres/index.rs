@@ -4,7 +4,7 @@ use operation::{Dialect, Ident, Sql};
 
 use super::{Kept, Planner};
 use crate::existing::ExistingIndex;
-use crate::migration::{Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
+use crate::migration::{Condition, Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
 
 /// Bytes of a table whose index is built in a second.
 const INDEXED: f64 = 40e6;
@@ -78,7 +78,31 @@ impl Planner<'_> {
             sql.push(")");
             let mut hazards = vec![Hazard::IndexBuild];
             if unique {
-                hazards.extend([Hazard::UniqueOverRows, Hazard::RuleForOldVersion]);
+                hazards.push(Hazard::UniqueOverRows);
+                let is_moved = columns.iter().any(|(at, _)| self.moved.contains(&(kept.at, *at)));
+                if !is_moved {
+                    let names: Vec<String> = columns
+                        .iter()
+                        .map(|(at, _)| {
+                            let column = table.columns[*at].name.as_str();
+                            quoted(self.plan.names.column(table.name.as_str(), column))
+                        })
+                        .collect();
+                    let given: Vec<String> =
+                        names.iter().map(|name| format!("{name} IS NOT NULL")).collect();
+                    let (list, given) = (names.join(", "), given.join(" AND "));
+                    self.plan.conditions.push(Condition {
+                        phase: Phase::Expand,
+                        sql: format!(
+                            "SELECT 1 FROM {} WHERE {given} GROUP BY {list} HAVING count(*) > 1",
+                            quoted(&kept.stored)
+                        ),
+                        sentence: format!(
+                            "{list} of `{}` is to be unique, and some rows have the same",
+                            table.name
+                        ),
+                    });
+                }
             }
             let size = self.size(&kept.stored);
             self.expand.push(Step {

@@ -6,8 +6,8 @@ use super::{Kept, Planner};
 use crate::ddl;
 use crate::diff::source_of;
 use crate::existing::Existing;
-use crate::migration::sync::{self, Filled, Halves, Pair};
-use crate::migration::{Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
+use crate::migration::sync::{self, Filled, Halves, Pair, Rows};
+use crate::migration::{Condition, Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
 
 /// Rows that a backfill writes in a second, its pauses included.
 const WRITTEN: f64 = 10_000.0;
@@ -45,6 +45,8 @@ pub(super) struct ToRefer {
     pub(super) stored: String,
     /// The constraint that it takes the place of.
     pub(super) replaces: Option<String>,
+    /// What makes that again.
+    pub(super) restores: Option<String>,
 }
 
 /// What is collected for one table that stays.
@@ -101,8 +103,15 @@ impl Planner<'_> {
         let name = kept.table.name.as_str();
         let fills: Vec<Filled> = changes.filled.iter().map(|(filled, _)| filled.clone()).collect();
         self.split(kept, &mut changes);
+        let mut filled_function = None;
         if !(changes.pairs.is_empty() && changes.splits.is_empty() && fills.is_empty()) {
-            let (make, take) = sync::trigger(&kept.stored, &changes.pairs, &changes.splits, &fills);
+            let trigger =
+                |rows| sync::trigger(&kept.stored, &changes.pairs, &changes.splits, &fills, rows);
+            let (make, take) = trigger(Rows::BeingFilled);
+            let (strictly, _) = trigger(Rows::Filled);
+            if !(changes.pairs.is_empty() && changes.splits.is_empty()) {
+                filled_function = strictly.into_iter().next();
+            }
             let definition = &mut changes.definition;
             definition.statements.extend(make);
             definition.undo.extend(take.iter().rev().cloned());
@@ -122,13 +131,23 @@ impl Planner<'_> {
             self.expand.push(defining);
         }
         self.backfill(kept, &changes);
+        if let Some(function) = filled_function {
+            self.expand.push(Step {
+                title: format!("`{name}`: from now on an empty new column is meant"),
+                work: Work::Transaction { statements: vec![function] },
+                ..step(Phase::Expand)
+            });
+        }
         for pair in &changes.pairs {
             let at =
                 kept.table.columns.iter().position(|column| {
                     self.plan.names.column(name, column.name.as_str()) == pair.new
                 });
             if at.is_some_and(|at| !kept.table.columns[at].nullable) {
-                changes.demanded.0.push(pair.new.clone());
+                // A value that the old version need not give can be demanded when that has gone.
+                let list =
+                    if pair.whole { &mut changes.demanded.0 } else { &mut changes.demanded.1 };
+                list.push(pair.new.clone());
             }
         }
         for (Filled { column, .. }, is_backfilled) in &changes.filled {
@@ -142,6 +161,10 @@ impl Planner<'_> {
         for to in early {
             self.reference(kept.table, &kept.stored, &to);
         }
+        self.demand(Phase::Contract, kept, &changes.demanded.1);
+        for to in late {
+            self.reference(kept.table, &kept.stored, &to);
+        }
         let ending = changes.ending;
         if !ending.statements.is_empty() {
             let mut leaving =
@@ -153,10 +176,6 @@ impl Planner<'_> {
             };
             leaving.hazards.extend(ending.hazards);
             self.contract.push(leaving);
-        }
-        self.demand(Phase::Contract, kept, &changes.demanded.1);
-        for to in late {
-            self.reference(kept.table, &kept.stored, &to);
         }
     }
 
@@ -198,7 +217,9 @@ impl Planner<'_> {
         for pair in &changes.pairs {
             let (old, new) = (quoted(&pair.old), quoted(&pair.new));
             assignments.push(format!("{new} = {}", sync::of_row(&pair.up, &pair.old)));
-            conditions.push(format!("({new} IS NULL AND {old} IS NOT NULL)"));
+            let is_given =
+                if pair.gives { String::new() } else { format!(" AND {old} IS NOT NULL") };
+            conditions.push(format!("({new} IS NULL{is_given})"));
         }
         for split in &changes.splits {
             let [old, before, after] =
@@ -264,6 +285,20 @@ impl Planner<'_> {
         adding.hazards.push(Hazard::RequiredNow);
         if phase == Phase::Contract {
             adding.hazards.push(Hazard::RuleForOldVersion);
+            for column in columns {
+                let stored = self.names.column(&kept.original.name, column);
+                let is_there = kept
+                    .original
+                    .columns
+                    .iter()
+                    .any(|there| there.name == *column || stored == there.name);
+                let phase = if is_there { Phase::Expand } else { Phase::Contract };
+                let sql = format!("SELECT 1 FROM {table} WHERE {} IS NULL", quoted(column));
+                let sentence = format!(
+                    "`{name}.{column}` is to be required, and some rows have no value in it"
+                );
+                self.plan.conditions.push(Condition { phase, sql, sentence });
+            }
         }
         let validate =
             each(&|constraint, _| format!("ALTER TABLE {table} VALIDATE CONSTRAINT {constraint}"));
