@@ -5,6 +5,7 @@ mod bench;
 mod docs;
 mod fault;
 mod install;
+mod migrate;
 mod place;
 mod step;
 mod suite;
@@ -22,6 +23,8 @@ Usage: cargo xtask CHORE
           The last line counts the tests: `N passed, 0 failed`.
   tidy    what no compiler checks: rooms, names, sizes, places, links
   docs    writes docs/language.md anew from what the code knows
+  migrate changes a table of a million rows under 200 requests per second of an old and a new client, and holds their p99 to
+          twice the quiet one: on a machine that does nothing else
   bench   measures against the hand-written server and writes bench/RESULTS.md; arguments are passed on
 
 Environment
@@ -29,6 +32,7 @@ Environment
   MIMAR_CACHE          where installed tools are kept (otherwise the user's cache folder)
   MIMAR_SEED           the seed of the torture tests and of Schemathesis; each prints the one it used
   MIMAR_SCHEMATHESIS   the program `schemathesis`, if it should not be installed
+  MIMAR_SQUAWK         the program `squawk`, if it should not be installed
   MIMAR_CHROMIUM       the program `chromium`, if it should not be installed
   MIMAR_POSTGRES       the folder of PostgreSQL's programs, if it should not be installed
 
@@ -42,6 +46,7 @@ fn main() -> ExitCode {
         ["tidy"] => tidy::run(),
         ["docs"] => docs::write(),
         ["bench", rest @ ..] => bench::run(rest),
+        ["migrate"] => migrate::run(),
         [] | ["help" | "--help" | "-h"] => {
             print!("{HELP}");
             return ExitCode::SUCCESS;

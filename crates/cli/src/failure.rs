@@ -81,6 +81,12 @@ pub(crate) enum Failure {
          out there (`mimar migrate history`). If this one is meant, `mimar migrate plan` shows the way back to it"
     )]
     Ahead { place: String, summary: String },
+    /// Tables of others that cannot be served.
+    #[error(
+        "the tables in {place} were made by others, and cannot be served as they are:\n{reasons}\n\nChange the model so that it says \
+         what is there (`mimar import` writes one that does), or give an empty database and move the rows into it"
+    )]
+    Foreign { place: String, reasons: String },
     /// The database was changed by hand.
     #[error(
         "the database {place} was changed by hand:\n{drift}\n\nUndo that in the database, or write it into the model. \

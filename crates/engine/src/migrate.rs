@@ -202,7 +202,7 @@ pub enum Outcome {
     /// The tables are the wanted ones already.
     Nothing,
     /// Both versions can be served; the second half waits.
-    Expanded(Record),
+    Expanded(Box<Record>),
     /// The tables are the wanted ones.
     Done(Entry),
 }
@@ -283,6 +283,13 @@ pub fn tables(store: &Store, names: &Names) -> Result<Vec<(String, String)>, Mig
 /// [`MigrateFault::Store`], [`MigrateFault::Record`].
 pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
     if status(store)?.is_some() {
+        return Ok(());
+    }
+    // Tables of others stay theirs.
+    if store.dialect() == Dialect::Postgres
+        && noted_schema(store)?.is_none()
+        && schema::are_foreign(&tables(store, &Names::default())?)
+    {
         return Ok(());
     }
     let fingerprint = schema::fingerprint(schema);
@@ -425,7 +432,7 @@ pub fn apply(
     }
     if record.state == State::Expanded {
         if !terms.contract {
-            return Ok(Outcome::Expanded(record));
+            return Ok(Outcome::Expanded(Box::new(record)));
         }
         hold(&migrator, &record.plan, Phase::Contract)?;
         record.state = State::Contracting;

@@ -35,6 +35,8 @@ pub enum Cause {
     UnderWay(Box<Record>),
     /// It was changed by hand: what went with `-`, what came with `+`.
     Drift(Vec<String>),
+    /// Others made its tables, and they cannot be served as they are: why not.
+    Foreign(Vec<String>),
     /// It has moved on from this model.
     Ahead,
     /// It has not been brought to this model.
@@ -66,13 +68,26 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
     if change.is_empty() {
         return Ok(Standing::Fits(names));
     }
+    // Tables of others are served as they are, where they can be.
+    let is_noted = migrate::noted_schema(store)?;
+    let foreign = store.dialect() == Dialect::Postgres
+        && is_noted.is_none()
+        && schema::are_foreign(&existing);
+    if foreign {
+        return Ok(match schema::adopt(&existing, schema) {
+            Ok(names) => Standing::Fits(names),
+            Err(reasons) => {
+                Standing::Differs(Box::new(Mismatch { cause: Cause::Foreign(reasons), change }))
+            }
+        });
+    }
     if existing.is_empty() {
         return Ok(Standing::Empty(match store.dialect() {
             Dialect::Sqlite => change.statements,
             Dialect::Postgres => schema::ddl::postgres(schema),
         }));
     }
-    let is_noted = migrate::noted_schema(store)?.as_ref() == Some(&fingerprint);
+    let is_noted = is_noted.as_ref() == Some(&fingerprint);
     let was = |entry: &migrate::Entry| !entry.undone && entry.from == fingerprint;
     let cause = if is_noted {
         Cause::Drift(migrate::drift(store)?)

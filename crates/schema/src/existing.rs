@@ -113,6 +113,23 @@ impl Existing {
         self.rest == other.rest
     }
 
+    /// Its primary key.
+    pub(crate) fn key(&self) -> Vec<String> {
+        let counted = self.columns.iter().filter(|column| column.is_counted());
+        let mut key: Vec<String> = counted.map(|column| column.name.clone()).collect();
+        for constraint in &self.rest {
+            if constraint.first() == Some(&Token::Word("PRIMARY".into())) {
+                key.extend(constraint.iter().filter_map(name_of));
+            }
+        }
+        key
+    }
+
+    /// Whether a column is part of it.
+    pub(crate) fn is_key(&self, column: &str) -> bool {
+        self.key().iter().any(|name| name == column)
+    }
+
     pub(crate) fn column(&self, name: &str) -> Option<&ExistingColumn> {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }

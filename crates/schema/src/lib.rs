@@ -10,6 +10,7 @@
 //! comment into its definition, where SQLite keeps it: so that a change of meaning is seen even where the column
 //! type stays.
 
+mod adopt;
 mod cover;
 pub mod ddl;
 mod derive;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use model::{EntityId, FieldId, Half};
 use operation::{Ident, Scalar, Table, TableId, Value};
 
+pub use adopt::{adopt, are_foreign};
 pub use derive::derive;
 pub use diff::{Change, Loss, LostRows, diff};
 pub use migration::{Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work};

@@ -1,6 +1,6 @@
 //! Stored names that are not those of the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use operation::Ident;
@@ -18,12 +18,22 @@ pub struct Names {
     /// The same of columns, by the name that the model wants for their table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, BTreeMap<String, String>>,
+    /// Tables that others made, which count no versions of their rows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unversioned: BTreeSet<String>,
 }
 
 impl Names {
     /// Whether everything is called as the model calls it.
     pub fn is_empty(&self) -> bool {
-        self.tables.is_empty() && self.columns.values().all(BTreeMap::is_empty)
+        self.tables.is_empty()
+            && self.columns.values().all(BTreeMap::is_empty)
+            && !self.are_adopted()
+    }
+
+    /// Whether the tables were made by others, and are served as they are.
+    pub fn are_adopted(&self) -> bool {
+        !self.unversioned.is_empty()
     }
 
     /// The stored name of a table.
@@ -62,14 +72,20 @@ impl Schema {
     /// The same tables under the names that they are stored under.
     #[must_use]
     pub fn stored_under(mut self, names: &Names) -> Self {
-        for table in &mut self.tables {
+        for (table, origin) in self.tables.iter_mut().zip(&mut self.origins) {
             let wanted = table.name.clone();
             let is_renamed = names.tables.contains_key(wanted.as_str())
                 || names.columns.contains_key(wanted.as_str());
-            if !is_renamed {
+            let is_unversioned = names.unversioned.contains(wanted.as_str());
+            if !(is_renamed || is_unversioned) {
                 continue;
             }
             let table = Arc::make_mut(table);
+            if let Some(version) = table.version.take_if(|_| is_unversioned) {
+                // It is the last of a root.
+                table.columns.truncate(version);
+                origin.columns.truncate(version);
+            }
             table.name = Ident::fit(names.table(wanted.as_str()));
             for column in &mut table.columns {
                 column.name = Ident::fit(names.column(wanted.as_str(), column.name.as_str()));

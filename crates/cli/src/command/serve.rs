@@ -107,6 +107,7 @@ fn needs_tokens(model: &Model) -> bool {
 pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
     let (place, summary) = (place.to_string(), summary(mismatch));
     match &mismatch.cause {
+        Cause::Foreign(reasons) => Failure::Foreign { place, reasons: bounded(reasons) },
         Cause::Behind => Failure::Differs { place, summary },
         Cause::Ahead => Failure::Ahead { place, summary },
         Cause::Drift(lines) if lines.is_empty() => Failure::Differs { place, summary },

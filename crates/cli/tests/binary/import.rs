@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::process::{Project, end, mimar, run};
+use crate::process::{Project, Server, ask, end, mimar, run};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../import/tests/fixtures").join(name)
@@ -174,4 +174,107 @@ fn what_cannot_be_imported_is_said() {
     let ended = run(&["import", script.to_str().unwrap()]);
     assert!(ended.out.starts_with("// Nothing of this is open"), "{}", ended.out);
     assert!(ended.err.contains("1 × virtual table: search"), "{}", ended.err);
+}
+
+/// What was there before somebody came.
+const ROWS: &str = "
+INSERT INTO artist VALUES (1, 'Ada'), (2, NULL);
+INSERT INTO album VALUES (1, 'Engines', 1), (2, 'Notes', 1);
+INSERT INTO genre VALUES (1, 'Tape');
+INSERT INTO media_type VALUES (1, 'File');
+INSERT INTO track VALUES (1, 'First', 1, 1, 1, NULL, 1000, 2000, 0.99), (2, 'Second', 2, 1, NULL, 'B', 1, NULL, 1.50);
+INSERT INTO playlist VALUES (1, 'All');
+INSERT INTO playlist_track VALUES (1, 1), (1, 2);
+INSERT INTO employee VALUES (1, 'Byron', 'Ada', NULL, NULL, '2020-02-29', '2021-01-01 12:30:00');
+INSERT INTO customer (customer_id, first_name, last_name, email, support_rep_id) VALUES (1, 'C', 'D', 'c@d.example', 1);
+INSERT INTO invoice (invoice_id, customer_id, invoice_date, total) VALUES (1, 1, '2026-01-02 03:04:05.678', 2.49);
+INSERT INTO invoice_line VALUES (1, 1, 1, 0.99, 1);
+";
+
+#[test]
+fn an_imported_database_is_served_over_its_own_tables() {
+    let (url, name) = database("chinook-postgresql.sql");
+    testbed::postgres().psql(&name, ROWS);
+    let shape = "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns \
+                 WHERE table_schema = 'public' ORDER BY 1, ordinal_position";
+    let before = testbed::postgres().psql(&name, shape);
+    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
+    // What is to be served is granted: everything, to everyone.
+    let mut opened = String::new();
+    for line in model.lines() {
+        opened.push_str(line);
+        opened.push('\n');
+        if line.starts_with("entity ") && !line.contains(" part of ") {
+            opened.push_str("  allow read, create, update, delete to anyone\n");
+        }
+    }
+    let project = Project::new(&opened);
+    let server = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
+    let ask = |method: &str, path: &str, body: &str, status: u16| -> String {
+        let reply = ask(server.address, method, path, None, body);
+        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
+        reply.body
+    };
+    let json = |text: String| serde_json::from_str::<Value>(&text).unwrap();
+
+    let albums = json(ask("GET", "/v1/albums?artist=1&include=artist", "", 200));
+    assert_eq!(albums["data"][1]["title"], "Notes");
+    assert_eq!(albums["data"][1]["artist"]["name"], "Ada");
+    let track = json(ask("GET", "/v1/tracks/1", "", 200));
+    assert_eq!(
+        (&track["unit_price"], &track["milliseconds"], &track["composer"]),
+        (&"0.99".into(), &1000.into(), &Value::Null)
+    );
+    let employee = json(ask("GET", "/v1/employees/1", "", 200));
+    assert_eq!(employee["hire_date"], "2021-01-01T12:30:00Z");
+    let invoice = json(ask("GET", "/v1/invoices/1", "", 200));
+    assert_eq!(invoice["invoice_date"], "2026-01-02T03:04:05.678Z");
+    let playlist = json(ask("GET", "/v1/playlists/1?include=tracks", "", 200));
+    assert_eq!(playlist["tracks"].as_array().unwrap().len(), 2, "{playlist}");
+
+    ask("POST", "/v1/albums", r#"{"id": 3, "title": "Third", "artist": 2}"#, 201);
+    ask("PATCH", "/v1/albums/3", r#"{"title": "Fourth"}"#, 200);
+    ask(
+        "PATCH",
+        "/v1/invoices/1",
+        r#"{"invoice_date": "2026-05-06T07:08:09Z", "total": "3.10"}"#,
+        200,
+    );
+    ask("PATCH", "/v1/playlists/1", r#"{"tracks": [{"track": 2}]}"#, 200);
+    ask("DELETE", "/v1/tracks/1", "", 409);
+    ask("POST", "/v1/albums", r#"{"id": 3, "title": "Again", "artist": 2}"#, 409);
+    ask("POST", "/v1/albums", r#"{"id": 4, "title": "Lost", "artist": 99}"#, 422);
+    ask("DELETE", "/v1/albums/3", "", 204);
+    ask("GET", "/v1/albums/3", "", 404);
+    let stored = testbed::postgres().psql(
+        &name,
+        "SELECT invoice_date, total FROM invoice; SELECT track_id FROM playlist_track; SELECT count(*) FROM album",
+    );
+    assert_eq!(stored, "2026-05-06 07:08:09|3.10\n2\n2\n");
+    drop(server);
+    // Nothing about the tables has changed, and a second start is as good.
+    assert_eq!(testbed::postgres().psql(&name, shape), before);
+    let again = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
+    assert_eq!(again.get("/v1/artists/1", None).status, 200);
+}
+
+#[test]
+fn what_cannot_be_served_as_it_is_is_said() {
+    let (url, name) = database("chinook-postgresql.sql");
+    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
+    testbed::postgres().psql(
+        &name,
+        "ALTER TABLE genre ALTER COLUMN name TYPE point USING NULL; ALTER TABLE artist ADD COLUMN born date NOT NULL",
+    );
+    let project = Project::new(&model.replace("title:  String(0..160)", "title:  String(0..160)?"));
+    let ended = run(&["serve", project.path(), "--database", &url]);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    for wanted in [
+        "made by others",
+        "`genre.name` is point, which cannot be served as Text",
+        "`artist.born` must have a value, and no field gives it one",
+        "`album.title` may not be NULL, and its field is optional",
+    ] {
+        assert!(ended.err.contains(wanted), "{wanted}\n{}", ended.err);
+    }
 }

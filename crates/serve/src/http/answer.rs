@@ -459,7 +459,10 @@ impl Exchange<'_> {
             }
             Outcome::Changed { version, json: None, .. } => {
                 let mut reply = reply::empty(StatusCode::NO_CONTENT, Keep::Never);
-                reply.headers_mut().insert(ETAG, tag::strong(version, &self.endpoint.mark));
+                // Without a version and without a body there is nothing to make a tag of.
+                if version != 0 {
+                    reply.headers_mut().insert(ETAG, tag::strong(version, &self.endpoint.mark));
+                }
                 Ok(reply)
             }
             _ => Err(mixed_up()),

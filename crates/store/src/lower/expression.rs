@@ -95,6 +95,40 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Writes a column as what is answered: of its scalar's own type, also where others made the table with a narrower one. Of a
+    /// column that has that type already the database makes nothing of it.
+    pub fn answered(&mut self, alias: usize, table: &Table, column: usize) -> Result<(), Fault> {
+        self.column(alias, table, column)?;
+        let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
+        self.as_answer(scalar);
+        Ok(())
+    }
+
+    /// Writes the type that a value of a scalar is answered with, behind it.
+    pub fn as_answer(&mut self, scalar: Scalar) {
+        if self.sql.dialect() == Dialect::Sqlite {
+            return;
+        }
+        let cast = match scalar {
+            Scalar::Int => "::bigint",
+            Scalar::Float => "::double precision",
+            Scalar::Text => "::text",
+            Scalar::Json => "::json",
+            Scalar::Timestamp => "::timestamptz",
+            Scalar::Decimal { scale } => {
+                self.sql.push("::numeric(19,").integer(i64::from(scale)).push(")");
+                return;
+            }
+            Scalar::Bool
+            | Scalar::Uuid
+            | Scalar::Date
+            | Scalar::Time
+            | Scalar::Duration
+            | Scalar::Bytes => return,
+        };
+        self.sql.push(cast);
+    }
+
     /// Writes a column as a value of `form`.
     pub(super) fn column_as(
         &mut self,

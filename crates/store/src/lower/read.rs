@@ -129,7 +129,7 @@ impl<'a> Wanted<'a> {
     ) -> Result<(), Fault> {
         match self {
             Wanted::Column(source, column) => {
-                lowering.column(base + source, source_table(read, source)?, column)
+                lowering.answered(base + source, source_table(read, source)?, column)
             }
             Wanted::Condition(source, condition) => {
                 lowering.with_row(base + source, source_table(read, source)?, condition)

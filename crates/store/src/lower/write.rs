@@ -41,6 +41,7 @@ pub(crate) fn insert_counted(table: &Table, counted: usize) -> Result<Statement,
     lowering.sql.push(if written().next().is_some() { ") RETURNING " } else { " RETURNING " });
     let column = table.columns.get(counted).ok_or_else(|| ill_formed("no such column"))?;
     lowering.sql.ident(&column.name);
+    lowering.as_answer(column.scalar);
     Ok(lowering.finish(vec![column.scalar]))
 }
 
@@ -203,10 +204,10 @@ fn scalars(table: &Table) -> Vec<Scalar> {
 }
 
 fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
-    lowering.sql.push("SELECT ");
-    lowering.sql.list(", ", &table.columns, |sql, column| {
-        sql.ident(&column.name);
-    });
+    for (at, column) in table.columns.iter().enumerate() {
+        lowering.sql.push(if at == 0 { "SELECT " } else { ", " }).ident(&column.name);
+        lowering.as_answer(column.scalar);
+    }
     lowering.sql.push(" FROM ").ident(&table.name);
 }
 

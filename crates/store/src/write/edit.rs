@@ -450,7 +450,10 @@ pub(crate) fn expected(
     let stored = place.table.version.and_then(|at| row.get(at)).and_then(Value::as_int);
     let current = stored.unwrap_or(0);
     match expected {
-        Some(versions) if !versions.contains(&current) => Err(Fault::VersionMismatch { current }),
+        // A table that counts no versions cannot tell whether the row is still what the caller saw.
+        Some(versions) if stored.is_none() || !versions.contains(&current) => {
+            Err(Fault::VersionMismatch { current })
+        }
         _ => Ok(current),
     }
 }
