@@ -60,6 +60,8 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     let loaded = Loaded::new(Arc::new(model), tables);
     timing.part("compile");
     let store = database::open(&place, arguments.fresh)?;
+    // Held until the process ends.
+    let _served = place.serve()?;
     let fresh = database::follow(&store, &loaded, &place, arguments.accept_loss)?;
     timing.part("database");
     let rows = if fresh { database::fill(&project, &store, &loaded)? } else { None };

@@ -107,6 +107,27 @@ pub(crate) enum Failure {
          set\n\nSet {variable} (postgres://user:password@host:5432/database), or name another place with --database"
     )]
     NoAddress { environment: String, variable: String },
+    /// A file that should be a database.
+    #[error(
+        "there is no database at {}\n\n`mimar serve` makes one when it first starts, `mimar dev` keeps its own in .mimar/dev.db; --database \
+         names another", path.display()
+    )]
+    NoDatabase { path: PathBuf },
+    /// A file whose tables are being changed.
+    #[error("the tables of {} are being changed by `mimar migrate apply`; try again when it has ended", path.display())]
+    BeingChanged { path: PathBuf },
+    /// A file that is being served.
+    #[error(
+        "{} is being served, and its tables cannot change under a server that knows the old ones\n\nStop `mimar serve` or `mimar dev` \
+         first; on PostgreSQL the old and the new version are served side by side", path.display()
+    )]
+    BeingServed { path: PathBuf },
+    /// Tables of others, which `dev` would change.
+    #[error(
+        "the tables in {place} were made by others, and `mimar dev` would change them with every edit\n\n`mimar serve` serves them as \
+         they are"
+    )]
+    NotOurs { place: String },
     /// Things have other names than the model says.
     #[error(
         "in {place} some things are stored under other names, since servers ran when it was changed\n\nStop them; `mimar \

@@ -1,7 +1,7 @@
 //! Where the rows of a project are.
 
 use std::fmt;
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -115,6 +115,38 @@ impl Place {
             fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
         }
         Ok(Store::open(path, Options::default())?)
+    }
+
+    /// Says that the file is being served, for as long as what is answered lives; nothing on a server, which knows its
+    /// connections.
+    ///
+    /// Fails where somebody is changing its tables.
+    pub(crate) fn serve(&self) -> Result<Option<File>, Failure> {
+        let Some((path, mark)) = self.mark()? else { return Ok(None) };
+        match mark.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(Failure::BeingChanged { path }),
+            // A file system that knows no locks keeps nobody out.
+            _ => Ok(Some(mark)),
+        }
+    }
+
+    /// Makes sure that nobody serves the file, for as long as what is answered lives.
+    pub(crate) fn alone(&self) -> Result<Option<File>, Failure> {
+        let Some((path, mark)) = self.mark()? else { return Ok(None) };
+        match mark.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(Failure::BeingServed { path }),
+            _ => Ok(Some(mark)),
+        }
+    }
+
+    /// The file, and one beside it that is locked by who uses it.
+    fn mark(&self) -> Result<Option<(PathBuf, File)>, Failure> {
+        let Self::File(path) = self else { return Ok(None) };
+        let mut name = path.as_os_str().to_owned();
+        name.push("-served");
+        let name = PathBuf::from(name);
+        let open = File::options().create(true).truncate(false).write(true).open(&name);
+        Ok(Some((path.clone(), open.map_err(Failure::file("open", &name))?)))
     }
 
     /// The file, where it is one.

@@ -369,6 +369,11 @@ pub fn plan(
     if store.dialect() == Dialect::Sqlite {
         return Ok(migration::sqlite(&existing, wanted));
     }
+    if noted_schema(store)?.is_none() && schema::are_foreign(&existing) {
+        let obstacle = "others made these tables, and they are served as they are: change them with what made them, and the model \
+                        after them";
+        return Ok(Migration { obstacles: vec![obstacle.to_owned()], ..Migration::default() });
+    }
     let mut facts = Facts { load: load.clone(), ..Facts::default() };
     for size in store.sizes()? {
         let references = size.references.into_iter().collect();

@@ -42,8 +42,7 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     let (_, model) = Project::read(&arguments.project)?.valid()?;
     let schema = Arc::new(schema::derive(&model));
     if let Some(path) = arguments.from.file().filter(|path| !path.exists()) {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
+        return Err(Failure::NoDatabase { path: path.to_owned() });
     }
     let source = arguments.from.open()?;
     let stored = match engine::stand(&source, &schema)? {

@@ -44,8 +44,7 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
     let environment = at.environment.as_deref();
     let place = Place::of_production(at.database.as_ref(), environment, &project, &model)?;
     if let Some(path) = place.file().filter(|path| !path.exists()) {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
+        return Err(Failure::NoDatabase { path: path.to_owned() });
     }
     let schema = schema::derive(&model);
     let store = place.open()?;
@@ -129,8 +128,13 @@ fn drawn(plan: &Migration, done: usize) -> String {
         text.push_str(&format!("{line}\n"));
     }
     let mut hazards: Vec<Hazard> = Vec::new();
+    let first = if plan.steps.iter().any(|step| step.lock == schema::Lock::Database) {
+        "at once: nobody may serve the file meanwhile"
+    } else {
+        "expand: the old version is served on; both can be served at its end"
+    };
     for (phase, heading) in [
-        (Phase::Expand, "expand: the old version is served on; both can be served at its end"),
+        (Phase::Expand, first),
         (Phase::Contract, "contract: when no server of the old version runs"),
     ] {
         let steps = plan.steps.iter().enumerate().filter(|(_, step)| step.phase == phase);
@@ -249,6 +253,8 @@ fn statements(step: &Step) -> Vec<String> {
 
 fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
     let Opened { model, schema, place, store } = open(&arguments.place)?;
+    // Held until the end.
+    let _alone = place.alone()?;
     let backup = place.file().filter(|_| !arguments.no_backup).map(backup_of);
     let terms = Terms {
         allowed: arguments.allow_drop.clone(),

@@ -38,6 +38,8 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let fingerprint = schema::fingerprint(&schema);
     let runtime = server::runtime(arguments.workers.map(usize::from))?;
     let store = place.open()?;
+    // Held until the process ends.
+    let _served = place.serve()?;
     // Who changes the tables sees by our connections that we are here, before we look at what the tables are.
     store.call(&migrate::server_name(&fingerprint));
     runtime.block_on(store.ping())?;

@@ -54,8 +54,7 @@ fn open(place: &DataPlace, create: bool) -> Result<(engine::Loaded, Store, bool)
         (said, named) => Place::of_production(said.as_ref(), named.as_deref(), &project, &model)?,
     };
     if let Some(path) = at.file().filter(|path| !create && !path.exists()) {
-        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-        return Err(Failure::File { doing: "read", path: path.to_owned(), source: missing });
+        return Err(Failure::NoDatabase { path: path.to_owned() });
     }
     let schema = schema::derive(&model);
     let store = at.open()?;

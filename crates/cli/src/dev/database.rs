@@ -54,6 +54,9 @@ pub(super) fn follow(
             // A load that failed leaves the tables behind: mended, it goes on.
             store.meta(ROWS)?.as_deref() == Some(WAITING)
         }
+        Standing::Fits(names) if names.are_adopted() => {
+            return Err(Failure::NotOurs { place: place.to_string() });
+        }
         // Left behind by servers that ran here.
         Standing::Fits(_) => return Err(Failure::Renaming { place: place.to_string() }),
         Standing::Empty(statements) => {

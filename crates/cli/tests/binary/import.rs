@@ -252,6 +252,10 @@ fn an_imported_database_is_served_over_its_own_tables() {
     );
     assert_eq!(stored, "2026-05-06 07:08:09|3.10\n2\n2\n");
     drop(server);
+    // Who changes tables keeps off.
+    let planned = run(&["migrate", "plan", project.path(), "--database", &url]);
+    assert_eq!(planned.code, 3);
+    assert!(planned.err.contains("others made these tables"), "{}", planned.err);
     // Nothing about the tables has changed, and a second start is as good.
     assert_eq!(testbed::postgres().psql(&name, shape), before);
     let again = Server::start(mimar().args(["serve", project.path(), "--database", &url]));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::process::{Ended, Project, end, mimar, run};
+use crate::process::{Ended, Project, Server, end, mimar, run};
 
 const OLD: &str = "
 app Shop {
@@ -140,6 +140,27 @@ fn on_sqlite_a_change_is_whole_and_leaves_a_backup() {
     let refused = shop.serve();
     assert_eq!(refused.code, 3);
     holds(&refused.err, &["has moved on from this model", "mimar migrate history"]);
+}
+
+#[test]
+fn a_file_that_is_being_served_does_not_change() {
+    let shop = Shop::new(None);
+    let (path, database) = (shop.project.path(), &*shop.database);
+    let mut server = Server::start(
+        mimar()
+            .args(["serve", path, "--database", database])
+            .env("MIMAR_JWT_SECRET", "a secret of more than thirty-two bytes"),
+    );
+    shop.becomes(NEW);
+    let refused = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    holds(&refused.err, &["is being served", "Stop `mimar serve`"]);
+    server.signal("-TERM");
+    server.ends();
+    let applied = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    let nowhere = run(&["migrate", "status", path, "--database", "nowhere.db"]);
+    holds(&nowhere.err, &["there is no database at nowhere.db", "`mimar serve` makes one"]);
 }
 
 #[test]
