@@ -6,6 +6,8 @@
 //!               └── rollback ──┴──► Undoing ──► (undone)
 //! ```
 
+mod drift;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -110,6 +112,11 @@ pub enum MigrateFault {
         "what the database has recorded about its changes cannot be read ({0}); it was written by another version of mimar"
     )]
     Record(serde_json::Error),
+    /// What is recorded contradicts itself.
+    #[error(
+        "what the database has recorded about its change points to a step that its plan does not have"
+    )]
+    Position,
     /// Another change is under way.
     #[error(
         "a change to another model ({to}) is under way, {state:?} since {began}: finish it with that model, or take it back \
@@ -237,7 +244,13 @@ fn now() -> String {
 /// # Errors
 /// [`MigrateFault::Store`], [`MigrateFault::Record`].
 pub fn status(store: &Store) -> Result<Option<Record>, MigrateFault> {
-    read(store, note::RECORD)
+    let record: Option<Record> = read(store, note::RECORD)?;
+    // What somebody has written there by hand may be well-formed, and still point behind its own plan.
+    let is_sound = record.as_ref().is_none_or(|record| {
+        let (steps, expanding) = (record.plan.steps.len(), record.plan.expanding());
+        record.step <= steps && (record.state != State::Expanding || record.step < expanding)
+    });
+    if is_sound { Ok(record) } else { Err(MigrateFault::Position) }
 }
 
 /// The changes that have ended, oldest first.
@@ -319,40 +332,7 @@ pub fn drift(store: &Store) -> Result<Vec<String>, MigrateFault> {
         return Ok(Vec::new());
     }
     let tables = tables(store, &names(store)?)?;
-    Ok(difference(&noted.tables, &tables))
-}
-
-/// Lines that went with `-`, lines that came with `+`, each under the table it belongs to.
-fn difference(before: &[(String, String)], after: &[(String, String)]) -> Vec<String> {
-    let pieces = |sql: &str| -> Vec<String> {
-        // Each column on a line of its own, however the definition was spaced.
-        let sql = sql.replace('\n', " ");
-        let sql = sql.trim_end_matches(", WITHOUT ROWID").trim_end_matches(") STRICT");
-        sql.split(", ").map(|piece| piece.trim().to_owned()).collect()
-    };
-    let find = |list: &[(String, String)], name: &str| {
-        list.iter().find(|(other, _)| other == name).map(|(_, sql)| pieces(sql))
-    };
-    let mut lines = Vec::new();
-    let mut names: Vec<&String> = before.iter().chain(after).map(|(name, _)| name).collect();
-    names.sort();
-    names.dedup();
-    for name in names {
-        let (old, new) = (find(before, name), find(after, name));
-        match (old, new) {
-            (Some(_), None) => lines.push(format!("- {name}")),
-            (None, Some(_)) => lines.push(format!("+ {name}")),
-            (Some(old), Some(new)) if old != new => {
-                lines.push(format!("  {name}"));
-                let gone = old.iter().filter(|piece| !new.contains(piece));
-                lines.extend(gone.map(|piece| format!("-   {piece}")));
-                let come = new.iter().filter(|piece| !old.contains(piece));
-                lines.extend(come.map(|piece| format!("+   {piece}")));
-            }
-            _ => {}
-        }
-    }
-    lines
+    Ok(drift::difference(&noted.tables, &tables))
 }
 
 /// The plan from what the database holds to a schema; `load` says how many requests per second the model expects on a table.
