@@ -192,17 +192,28 @@ fn after_rows(text: &str, at: usize) -> usize {
     at
 }
 
+/// Behind a quoted text or a comment that begins at `at`, if one does: nothing in it counts.
+fn behind(bytes: &[u8], at: usize, dialect: Dialect) -> Option<usize> {
+    match bytes[at] {
+        b'\'' | b'"' => Some(quote_end(bytes, at, false)),
+        b'`' | b'[' if dialect == Dialect::Sqlite => Some(quote_end(bytes, at, false)),
+        b'-' if bytes[at..].starts_with(b"--") => Some(line_end(bytes, at)),
+        b'/' if bytes[at..].starts_with(b"/*") => Some(comment_end(bytes, at)),
+        _ => None,
+    }
+}
+
 /// The parts of a list at its commas, those inside parentheses and quotes left alone.
 pub(crate) fn items(list: &str, dialect: Dialect) -> Vec<&str> {
     let bytes = list.as_bytes();
     let (mut at, mut start, mut depth) = (0, 0, 0_usize);
     let mut items = Vec::new();
     while at < bytes.len() {
+        if let Some(end) = behind(bytes, at, dialect) {
+            at = end;
+            continue;
+        }
         match bytes[at] {
-            b'\'' | b'"' => at = quote_end(bytes, at, false),
-            b'`' | b'[' if dialect == Dialect::Sqlite => at = quote_end(bytes, at, false),
-            b'-' if bytes[at..].starts_with(b"--") => at = line_end(bytes, at),
-            b'/' if bytes[at..].starts_with(b"/*") => at = comment_end(bytes, at),
             b'(' => {
                 depth += 1;
                 at += 1;
@@ -229,11 +240,11 @@ pub(crate) fn parenthesised(statement: &str, dialect: Dialect) -> Option<(&str, 
     let bytes = statement.as_bytes();
     let (mut at, mut depth, mut open) = (0, 0_usize, None);
     while at < bytes.len() {
+        if let Some(end) = behind(bytes, at, dialect) {
+            at = end;
+            continue;
+        }
         match bytes[at] {
-            b'\'' | b'"' => at = quote_end(bytes, at, false),
-            b'`' | b'[' if dialect == Dialect::Sqlite => at = quote_end(bytes, at, false),
-            b'-' if bytes[at..].starts_with(b"--") => at = line_end(bytes, at),
-            b'/' if bytes[at..].starts_with(b"/*") => at = comment_end(bytes, at),
             b'(' => {
                 depth += 1;
                 open.get_or_insert(at);

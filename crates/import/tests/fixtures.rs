@@ -110,7 +110,7 @@ fn a_large_dump_is_read_in_a_moment() {
         imported.skipped.iter().map(|(kind, names)| (&**kind, names.len())).collect();
     let all = [("extension", 1), ("function", tables), ("partition", tables), ("trigger", tables)];
     assert_eq!(counts, BTreeMap::from(all));
-    // A hundred times less where it is built for release; what is held off is work that grows with the square.
+    // About a second without optimisation; what is held off is work that grows with the square.
     assert!(took < Duration::from_secs(30), "{took:?}");
     check("big", &imported);
 }

@@ -175,7 +175,7 @@ impl Hazard {
             Self::RewrittenRows => (
                 "rewritten-rows",
                 "writing every row at once holds its locks for long, fills the log and leaves dead rows behind",
-                "rows are written in batches of a fraction of a second each, with a pause as long between them",
+                "rows are written in batches of a few milliseconds each, with pauses twice as long between them",
             ),
             Self::LostValues => (
                 "lost-values",

@@ -2,7 +2,7 @@
 
 use operation::{Dialect, Ident, OnDelete, Scalar, Sql};
 
-use super::table::{Changes, ToRefer};
+use super::table::{Changes, ToRefer, Together};
 use super::{Kept, Planner};
 use crate::diff::source_of;
 use crate::existing::{Existing, ExistingColumn};
@@ -32,15 +32,7 @@ impl Planner<'_> {
             definition.hazard(&[Hazard::SplitColumn]);
         } else if origin.fill != Fill::Unknown {
             definition.hazard(&[Hazard::ColumnDefault]);
-            changes.ending.statements.push(format!(
-                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
-                quoted(&kept.stored),
-                quoted(&stored)
-            ));
-            changes
-                .ending
-                .what
-                .push(format!("leave the default of `{}` to the model", column.name));
+            leave_default(kept, column.name.as_str(), &stored, &mut changes.ending);
         }
         if !column.nullable && half.is_none() {
             definition.hazard(&[Hazard::RequiredColumn]);
@@ -175,15 +167,7 @@ impl Planner<'_> {
             _ => {}
         }
         if there.has_default() {
-            changes.ending.statements.push(format!(
-                "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT",
-                quoted(&kept.stored),
-                quoted(&stored)
-            ));
-            changes
-                .ending
-                .what
-                .push(format!("leave the default of `{}` to the model", column.name));
+            leave_default(kept, column.name.as_str(), &stored, &mut changes.ending);
         }
         self.refer_otherwise(kept, at, there, &stored, changes);
     }
@@ -405,6 +389,14 @@ fn refer(
     let stored = stored.to_owned();
     let restores = None;
     changes.references.extend(found.map(|key| ToRefer { phase, key, stored, replaces, restores }));
+}
+
+/// The default that the database gave goes when nobody needs it any more.
+fn leave_default(kept: &Kept<'_>, shown: &str, stored: &str, ending: &mut Together) {
+    let (table, column) = (quoted(&kept.stored), quoted(stored));
+    ending.what.push(format!("leave the default of `{shown}` to the model"));
+    let statement = format!("ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT");
+    ending.statements.push(statement);
 }
 
 pub(super) fn drop_constraint(table: &str, constraint: &str) -> String {
