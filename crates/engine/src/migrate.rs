@@ -445,7 +445,7 @@ fn begin(
     let state = if plan.expanding() == 0 { State::Expanded } else { State::Expanding };
     let names = plan.names.clone();
     let record = Record { began: now(), from, to, state, step: 0, names, plan };
-    migrator.transaction(&[], &[(note::RECORD, &text(&record)), (note::BLOCK, "")])?;
+    migrator.note_down(&[(note::RECORD, &text(&record)), (note::BLOCK, "")])?;
     Ok(record)
 }
 
@@ -474,7 +474,7 @@ fn end(
         notes.extend([(note::NAMES, names.as_str()), (note::SCHEMA, record.to.as_str())]);
         notes.push((note::FORMULAS, ""));
     }
-    migrator.transaction(&[], &notes)?;
+    migrator.note_down(&notes)?;
     Ok(entry)
 }
 
@@ -489,11 +489,11 @@ fn turn(
     let notes = [(note::RECORD, noted.as_str())];
     let step = Step::named("see that no other version is served");
     if alone {
-        return patiently(migrator, &step, &mut |_| {}, || migrator.transaction(&[], &notes));
+        return patiently(migrator, &step, &mut |_| {}, || migrator.note_down(&notes));
     }
     let kept = server_name(if version == "new" { &record.to } else { &record.from });
     let turned = patiently(migrator, &step, &mut |_| {}, || {
-        migrator.unless_served(Some(&kept), &[], &notes)
+        migrator.unless_served(Some(&kept), (&[], &[]), &notes)
     })?;
     if turned {
         return Ok(());
@@ -506,13 +506,13 @@ fn turn(
 fn rename(
     migrator: &Migrator,
     alone: bool,
-    statements: &[String],
+    (locked, statements): (&[String], &[String]),
     notes: &[(&str, &str)],
 ) -> Result<bool, StoreFault> {
     if alone {
-        return migrator.transaction(statements, notes).map(|()| true);
+        return migrator.transaction(locked, statements, notes).map(|()| true);
     }
-    migrator.unless_served(None, statements, notes)
+    migrator.unless_served(None, (locked, statements), notes)
 }
 
 /// Whether the rows are such that a half of the change can be carried out.
@@ -548,7 +548,9 @@ fn run(
     let notes = [(note::RECORD, noted.as_str()), (note::BLOCK, "")];
     match &step.work {
         Work::Transaction { statements } => {
-            patiently(migrator, &step, told, || migrator.transaction(statements, &notes))?;
+            patiently(migrator, &step, told, || {
+                migrator.transaction(&step.locked, statements, &notes)
+            })?;
         }
         Work::CreateIndex { name, statement } => {
             patiently(migrator, &step, told, || {
@@ -564,28 +566,29 @@ fn run(
                 }
                 built
             })?;
-            migrator.transaction(&[], &notes)?;
+            migrator.note_down(&notes)?;
         }
         Work::DropIndex { statement } => {
             patiently(migrator, &step, told, || migrator.alone(statement))?;
-            migrator.transaction(&[], &notes)?;
+            migrator.note_down(&notes)?;
         }
         Work::Backfill { table, assignments, condition } => {
             fill(migrator, &step, (table, assignments, condition), told)?;
-            migrator.transaction(&[], &notes)?;
+            migrator.note_down(&notes)?;
         }
         Work::Rename { statements } => {
             let mut named = next.clone();
             named.names = Names::default();
             let noted = text(&named);
             let renamed = patiently(migrator, &step, told, || {
-                rename(migrator, alone, statements, &[(note::RECORD, &noted)])
+                let tables = (step.locked.as_slice(), statements.as_slice());
+                rename(migrator, alone, tables, &[(note::RECORD, &noted)])
             })?;
             if renamed {
                 next = named;
             } else {
                 told(Progress::NamesStay);
-                migrator.transaction(&[], &notes)?;
+                migrator.note_down(&notes)?;
             }
         }
     }
@@ -707,9 +710,11 @@ pub fn rollback(
         match &step.work {
             Work::CreateIndex { name, .. } => {
                 patiently(&migrator, &step, told, || migrator.alone(&drop_index(name)))?;
-                migrator.transaction(&[], &notes)?;
+                migrator.note_down(&notes)?;
             }
-            _ => patiently(&migrator, &step, told, || migrator.transaction(&step.undo, &notes))?,
+            _ => patiently(&migrator, &step, told, || {
+                migrator.transaction(&step.locked, &step.undo, &notes)
+            })?,
         }
         record = next;
     }
@@ -726,7 +731,7 @@ fn final_names(
     let Some(step) = migration::final_names(&names(store)?) else { return Ok(()) };
     let Work::Rename { statements } = &step.work else { return Ok(()) };
     let renamed = patiently(migrator, &step, told, || {
-        rename(migrator, alone, statements, &[(note::NAMES, "")])
+        rename(migrator, alone, (&step.locked, statements), &[(note::NAMES, "")])
     })?;
     if !renamed {
         told(Progress::NamesStay);

@@ -104,6 +104,9 @@ pub struct Step {
     pub undo: Vec<String>,
     /// The heaviest lock that it takes on a table that others use.
     pub lock: Lock,
+    /// The stored tables that it takes this lock on, where it could make others wait behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub locked: Vec<String>,
     /// For how long, as far as can be told.
     pub cost: Cost,
     /// Seconds that it will take, estimated from the size of the table.
@@ -312,8 +315,13 @@ pub(crate) fn quoted(name: &str) -> String {
 /// The step that gives everything its final name, if something has another one: when nobody runs that knows it.
 pub fn final_names(names: &Names) -> Option<Step> {
     let mut statements = Vec::new();
+    let mut locked: Vec<String> = names.tables.values().cloned().collect();
     for (wanted, columns) in &names.columns {
-        let table = quoted(names.table(wanted));
+        let stored = names.table(wanted);
+        if !columns.is_empty() && !locked.iter().any(|table| table == stored) {
+            locked.push(stored.to_owned());
+        }
+        let table = quoted(stored);
         for (from, to) in in_order(columns) {
             let (from, to) = (quoted(&from), quoted(&to));
             statements.push(format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}"));
@@ -326,6 +334,7 @@ pub fn final_names(names: &Names) -> Option<Step> {
         title: "give everything its final name".to_owned(),
         work: Work::Rename { statements },
         lock: Lock::AccessExclusive,
+        locked,
         hazards: vec![Hazard::LockQueue, Hazard::RenamedTable],
         ..step(Phase::Contract)
     })
@@ -393,6 +402,7 @@ fn step(phase: Phase) -> Step {
         work: Work::Transaction { statements: Vec::new() },
         undo: Vec::new(),
         lock: Lock::None,
+        locked: Vec::new(),
         cost: Cost::Catalog,
         seconds: 0.01,
         load: 0.0,

@@ -195,11 +195,19 @@ impl Planner<'_> {
         self.facts.tables.get(stored).cloned().unwrap_or_default()
     }
 
-    /// A step that changes a table under a lock, only its definition.
-    fn locking(&self, phase: Phase, table: &str, lock: Lock, statements: Vec<String>) -> Step {
+    /// A step that changes stored tables under a lock, only their definition. The first is the one that `table` is called in the
+    /// model.
+    fn locking(
+        &self,
+        phase: Phase,
+        (table, locked): (&str, &[&str]),
+        lock: Lock,
+        statements: Vec<String>,
+    ) -> Step {
         Step {
             work: Work::Transaction { statements },
             lock,
+            locked: locked.iter().map(|stored| (*stored).to_owned()).collect(),
             load: self.facts.load.get(table).copied().unwrap_or(0.0),
             hazards: vec![Hazard::LockQueue],
             ..step(phase)
@@ -283,7 +291,10 @@ impl Planner<'_> {
             lock = Lock::AccessExclusive;
         }
         statements.push(sql.finish());
-        let mut adding = self.locking(phase, &to, lock, statements);
+        // Both tables are locked, and neither may be new.
+        let locked: Vec<&str> =
+            [stored, &to].into_iter().filter(|table| !self.created.contains(*table)).collect();
+        let mut adding = self.locking(phase, (&to, &locked), lock, statements);
         adding.title = format!("reference {shown} to `{}`, for new rows", target.name);
         adding.undo = vec![drop];
         adding.undo.extend(refer.restores.clone());
@@ -362,7 +373,9 @@ impl Planner<'_> {
             gone.iter().map(|gone| quoted(self.names.table(&gone.name))).collect();
         let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
         let drop = vec![format!("DROP TABLE {}", stored.join(", "))];
-        let mut dropping = self.locking(Phase::Contract, "", Lock::AccessExclusive, drop);
+        let locked: Vec<&str> = gone.iter().map(|gone| self.names.table(&gone.name)).collect();
+        let mut dropping =
+            self.locking(Phase::Contract, ("", &locked), Lock::AccessExclusive, drop);
         dropping.title = format!("drop `{}`", names.join("`, `"));
         dropping.hazards.push(Hazard::DroppedTable);
         self.contract.push(dropping);

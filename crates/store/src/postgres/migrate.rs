@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::schema::{note, set_note};
@@ -20,6 +20,13 @@ const LOCK: i64 = 0x6d69_6d61_7201;
 
 /// How long a step waits for a lock: everybody who comes after waits as long.
 const PATIENCE: Duration = Duration::from_millis(300);
+
+/// How long a step waits for those that only maintain a table, and for transactions that began before it: nobody waits behind
+/// it yet. More than the second (`deadlock_timeout`) after which autovacuum gives way to whoever waits for it.
+const COURTESY: Duration = Duration::from_secs(5);
+
+/// A transaction that has been open for so long may stay so.
+const LONG: Duration = Duration::from_millis(50);
 
 /// How long a session that another process held may take to end.
 const ENDING: Duration = Duration::from_secs(2);
@@ -101,18 +108,26 @@ impl Migrator {
         Ok(self.runtime.block_on(self.client.batch_execute(statements))?)
     }
 
-    /// Executes statements and keeps notes in one transaction, which gives up where a lock is not to be had soon.
+    /// Keeps notes.
+    ///
+    /// # Errors
+    /// [`StoreFault::Busy`], [`StoreFault::Schema`].
+    pub fn note_down(&self, notes: &[(&str, &str)]) -> Result<(), StoreFault> {
+        self.transaction(&[], &[], notes)
+    }
+
+    /// Executes statements, which lock these tables, and keeps notes in one transaction, which gives up where a lock is not to be
+    /// had soon.
     ///
     /// # Errors
     /// [`StoreFault::Busy`] where it gave up; [`StoreFault::Schema`] names the statement. Nothing has changed then.
     pub fn transaction(
         &self,
+        locked: &[String],
         statements: &[String],
         notes: &[(&str, &str)],
     ) -> Result<(), StoreFault> {
-        let patience = PATIENCE.as_millis();
-        let begin = format!("BEGIN; SET LOCAL lock_timeout = {patience}");
-        self.within(&begin, statements, notes, async |_| Ok(true)).map(drop)
+        self.within(locked, statements, notes, async |_| Ok(true)).map(drop)
     }
 
     /// The same if no server is connected but those that call themselves `kept`, judged when nobody reads the notes any more;
@@ -123,29 +138,31 @@ impl Migrator {
     pub fn unless_served(
         &self,
         kept: Option<&str>,
-        statements: &[String],
+        (locked, statements): (&[String], &[String]),
         notes: &[(&str, &str)],
     ) -> Result<bool, StoreFault> {
-        let patience = PATIENCE.as_millis();
-        let begin = format!(
-            "BEGIN; SET LOCAL lock_timeout = {patience}; LOCK TABLE mimar.meta IN ACCESS EXCLUSIVE MODE"
-        );
-        self.within(&begin, statements, notes, async |client| {
+        self.within(locked, statements, notes, async |client| {
+            client.batch_execute("LOCK TABLE mimar.meta IN ACCESS EXCLUSIVE MODE").await?;
             Ok(connected(client, kept).await? == 0)
         })
     }
 
     fn within(
         &self,
-        begin: &str,
+        locked: &[String],
         statements: &[String],
         notes: &[(&str, &str)],
         may: impl AsyncFnOnce(&Client) -> Result<bool, Error>,
     ) -> Result<bool, StoreFault> {
         let client = &self.client;
         let changing = async {
-            client.batch_execute(begin).await.map_err(busy_or)?;
-            if !may(client).await? {
+            client.batch_execute("BEGIN").await?;
+            if !locked.is_empty() {
+                make_way(client, locked).await.map_err(busy_or)?;
+            }
+            let patience = format!("SET LOCAL lock_timeout = {}", PATIENCE.as_millis());
+            client.batch_execute(&patience).await?;
+            if !may(client).await.map_err(busy_or)? {
                 client.batch_execute("ROLLBACK").await?;
                 return Ok(false);
             }
@@ -308,6 +325,38 @@ async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
                 AND application_name IS DISTINCT FROM $1";
     let row = client.query_typed_one(text, &[(&kept, Type::TEXT)]).await?;
     Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
+}
+
+/// Waits where nobody waits behind us yet, before a lock is asked for that everybody would wait behind.
+///
+/// Autovacuum keeps the lock of maintenance for as long as it works, and gives way only to who has waited for a second; a
+/// transaction that has been open for long may stay open for long.
+async fn make_way(client: &Client, tables: &[String]) -> Result<(), Error> {
+    let courtesy = COURTESY.as_millis();
+    let names: Vec<String> =
+        tables.iter().map(|table| format!("ONLY \"{}\"", table.replace('"', "\"\""))).collect();
+    client
+        .batch_execute(&format!(
+            "SET LOCAL lock_timeout = {courtesy}; LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE",
+            names.join(", ")
+        ))
+        .await?;
+    let text = "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
+                JOIN pg_class c ON c.oid = l.relation \
+                WHERE c.relname = ANY ($1) AND c.relnamespace = current_schema()::regnamespace \
+                AND l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid() \
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
+                AND a.xact_start < clock_timestamp() - make_interval(secs => $2))";
+    let began = Instant::now();
+    while began.elapsed() < COURTESY {
+        let binds: [(&(dyn ToSql + Sync), Type); 2] =
+            [(&tables, Type::TEXT_ARRAY), (&LONG.as_secs_f64(), Type::FLOAT8)];
+        if !client.query_typed_one(text, &binds).await?.try_get::<_, bool>(0)? {
+            break;
+        }
+        tokio::time::sleep(LONG / 2).await;
+    }
+    Ok(())
 }
 
 fn is_busy(error: &Error) -> bool {

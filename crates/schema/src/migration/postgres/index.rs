@@ -134,7 +134,7 @@ impl Planner<'_> {
             });
             let statements = statements.collect();
             let mut renaming =
-                self.locking(Phase::Contract, "", Lock::ShareUpdateExclusive, statements);
+                self.locking(Phase::Contract, ("", &[]), Lock::ShareUpdateExclusive, statements);
             renaming.title = "give indexes their final names".to_owned();
             self.contract.push(renaming);
         }

@@ -123,8 +123,12 @@ impl Planner<'_> {
         let definition = std::mem::take(&mut changes.definition);
         if !definition.statements.is_empty() {
             let undo = definition.undo();
-            let mut defining =
-                self.locking(Phase::Expand, name, Lock::AccessExclusive, definition.statements);
+            let mut defining = self.locking(
+                Phase::Expand,
+                (name, &[&kept.stored]),
+                Lock::AccessExclusive,
+                definition.statements,
+            );
             defining.title = format!("`{name}`: {}", definition.what.join(", "));
             defining.undo = undo;
             defining.hazards.extend(definition.hazards);
@@ -167,8 +171,12 @@ impl Planner<'_> {
         }
         let ending = changes.ending;
         if !ending.statements.is_empty() {
-            let mut leaving =
-                self.locking(Phase::Contract, name, Lock::AccessExclusive, ending.statements);
+            let mut leaving = self.locking(
+                Phase::Contract,
+                (name, &[&kept.stored]),
+                Lock::AccessExclusive,
+                ending.statements,
+            );
             leaving.title = if ending.what.is_empty() {
                 format!("`{name}`: write for the new version only")
             } else {
@@ -277,7 +285,9 @@ impl Planner<'_> {
                 "ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({column} IS NOT NULL) NOT VALID"
             )
         });
-        let mut adding = self.locking(phase, name, Lock::AccessExclusive, add);
+        let stored = [kept.stored.as_str()];
+        let locked = (name, stored.as_slice());
+        let mut adding = self.locking(phase, locked, Lock::AccessExclusive, add);
         adding.title = format!("`{name}`: demand a value in `{shown}` of new rows");
         adding.undo = each(&|constraint, _| {
             format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
@@ -309,7 +319,7 @@ impl Planner<'_> {
         set.extend(each(&|constraint, _| {
             format!("ALTER TABLE {table} DROP CONSTRAINT {constraint}")
         }));
-        let mut setting = self.locking(phase, name, Lock::AccessExclusive, set);
+        let mut setting = self.locking(phase, locked, Lock::AccessExclusive, set);
         setting.title = format!("`{name}`: make `{shown}` required");
         setting.undo =
             each(&|_, column| format!("ALTER TABLE {table} ALTER COLUMN {column} DROP NOT NULL"));
