@@ -359,6 +359,39 @@ CREATE UNIQUE INDEX customer_email ON customer (email);
 CREATE INDEX order_customer_placed ON "order" (customer, placed, id, status, total);
 "#;
 
+/// The CSV files as they are, on PostgreSQL.
+pub const POSTGRES_STAGE: &str = "
+CREATE SCHEMA stage;
+CREATE UNLOGGED TABLE stage.product (sku text, name text, price numeric, stock bigint, state text);
+CREATE UNLOGGED TABLE stage.customer (id uuid, email text, name text, phone text, joined timestamptz);
+CREATE UNLOGGED TABLE stage.order (id uuid, customer uuid, status text, placed timestamptz);
+CREATE UNLOGGED TABLE stage.line (\"order\" uuid, position bigint, product text, quantity bigint, price numeric)";
+
+/// The tables of the servers that are written by hand, on PostgreSQL, from the staged rows. Money is cents.
+pub const POSTGRES_TABLES: &str = r#"
+CREATE TABLE product (
+  sku text COLLATE "C" PRIMARY KEY, name text NOT NULL, price bigint NOT NULL, stock bigint NOT NULL,
+  state text NOT NULL, row_version bigint NOT NULL DEFAULT 1);
+INSERT INTO product SELECT sku, name, price * 100, stock, state FROM stage.product;
+CREATE TABLE customer (
+  id uuid PRIMARY KEY, email text COLLATE "C" NOT NULL UNIQUE, name text NOT NULL, phone text,
+  joined timestamptz NOT NULL, row_version bigint NOT NULL DEFAULT 1);
+INSERT INTO customer SELECT * FROM stage.customer;
+CREATE TABLE "order" (
+  id uuid PRIMARY KEY, customer uuid NOT NULL REFERENCES customer, status text NOT NULL, total bigint NOT NULL,
+  placed timestamptz NOT NULL, row_version bigint NOT NULL DEFAULT 1);
+INSERT INTO "order" SELECT o.id, o.customer, o.status, l.total, o.placed FROM stage.order o
+  JOIN (SELECT "order", sum(price * quantity) * 100 AS total FROM stage.line GROUP BY 1) l ON l."order" = o.id
+  ORDER BY o.id;
+CREATE TABLE line (
+  "order" uuid NOT NULL REFERENCES "order", position bigint NOT NULL,
+  product text COLLATE "C" NOT NULL REFERENCES product, quantity bigint NOT NULL, price bigint NOT NULL,
+  PRIMARY KEY ("order", position));
+INSERT INTO line SELECT "order", position, product, quantity, price * 100 FROM stage.line ORDER BY "order", position;
+CREATE INDEX ON "order" (customer, placed, id) INCLUDE (status, total, row_version);
+DROP SCHEMA stage CASCADE;
+"#;
+
 /// Builds the baseline's database at `path`, which must not exist.
 ///
 /// # Errors

@@ -16,6 +16,12 @@ pub enum Fault {
     /// SQLite refused.
     #[error("SQLite: {0}")]
     Database(#[from] rusqlite::Error),
+    /// PostgreSQL refused, or cannot be reached.
+    #[error("PostgreSQL: {0}")]
+    Postgres(#[from] tokio_postgres::Error),
+    /// The same, seen by sqlx.
+    #[error("PostgreSQL: {0}")]
+    Pool(#[from] sqlx_core::Error),
     /// The bundled SQLite carries the WAL corruption that 3.51.3 mends.
     #[error("SQLite {found} is older than 3.51.3, whose predecessors can corrupt a WAL database")]
     OldSqlite {

@@ -6,5 +6,8 @@ pub mod data;
 pub mod fault;
 pub mod form;
 pub mod harness;
+mod http;
 pub mod identity;
 pub mod load;
+pub mod pipelined;
+pub mod usual;

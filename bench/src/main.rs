@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use mimar_bench::harness::{self, report, server::Kind};
+use mimar_bench::harness::{self, On, report, server::Kind};
 use mimar_bench::load::request::{Requests, Row};
-use mimar_bench::{baseline, data, fault::Fault, load};
+use mimar_bench::{baseline, data, fault::Fault, load, pipelined, usual};
 
 /// Measures Mimar against a server written by hand for the same requests.
 #[derive(Parser)]
@@ -28,6 +28,9 @@ enum Task {
         /// A thirtieth of the rows; for trying the run itself.
         #[arg(long)]
         small: bool,
+        /// Measure on SQLite or on PostgreSQL; on both, one after the other, unless given.
+        #[arg(long)]
+        on: Option<On>,
         /// Measure only this server.
         #[arg(long)]
         only: Option<Only>,
@@ -84,6 +87,30 @@ enum Task {
         /// Microseconds that the writer may wait for a fuller batch while reads run.
         #[arg(long, default_value_t = 1_000)]
         patience: u64,
+    },
+    /// Serve the shop by hand on PostgreSQL; MIMAR_JWT_SECRET holds the key of callers' tokens.
+    Pipelined {
+        /// The address of the database.
+        #[arg(long)]
+        database: String,
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:8088")]
+        listen: SocketAddr,
+        /// The most requests that one commit or one read carries.
+        #[arg(long, default_value_t = 64)]
+        batch: usize,
+        /// Threads; as many as there are processors unless given.
+        #[arg(long)]
+        threads: Option<usize>,
+    },
+    /// Serve the shop as is usual, with axum and sqlx; MIMAR_JWT_SECRET holds the key of callers' tokens.
+    Usual {
+        /// The address of the database.
+        #[arg(long)]
+        database: String,
+        /// Where to listen.
+        #[arg(long, default_value = "127.0.0.1:8088")]
+        listen: SocketAddr,
     },
     /// Load one server with one kind of request and print what came of it.
     Load {
@@ -144,6 +171,7 @@ fn run(task: Task) -> Result<(), Fault> {
         Task::Run {
             quick,
             small,
+            on,
             only,
             stand_in,
             mimar,
@@ -154,16 +182,15 @@ fn run(task: Task) -> Result<(), Fault> {
             seconds,
             report,
         } => {
-            let rivals = match (only, stand_in) {
-                (Some(Only::Baseline), _) => Vec::new(),
-                (None, true) => {
-                    vec![Kind::Baseline { name: "hand-written again".into(), batch: 64 }]
-                }
-                (None, false) => vec![Kind::Mimar { binary: mimar.map_or_else(beside, Ok)? }],
-            };
+            let mimar = Kind::Mimar { binary: mimar.map_or_else(beside, Ok)? };
             let window = seconds.unwrap_or(if quick { 0.8 } else { 1.5 });
-            let options = harness::Options {
-                rivals,
+            let limit = |on, name: &str| match on {
+                On::Sqlite => Kind::Baseline { name: name.into(), batch: 64 },
+                On::Postgres => Kind::Pipelined { name: name.into() },
+            };
+            let mut options = harness::Options {
+                limit: limit(On::Sqlite, "hand-written"),
+                rivals: Vec::new(),
                 rows: if rows.is_empty() { Row::ALL.to_vec() } else { rows },
                 connections,
                 rounds: rounds.unwrap_or(if quick { 3 } else { 9 }).max(1),
@@ -173,7 +200,21 @@ fn run(task: Task) -> Result<(), Fault> {
                     .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),
                 model,
             };
-            measure(&options, &report)
+            let mut findings = Vec::new();
+            for on in on.map_or(vec![On::Sqlite, On::Postgres], |on| vec![on]) {
+                options.limit = limit(on, "hand-written");
+                options.rivals = match (only, stand_in) {
+                    (Some(Only::Baseline), _) => Vec::new(),
+                    (None, true) => vec![limit(on, "hand-written again")],
+                    (None, false) => vec![mimar.clone()],
+                };
+                if on == On::Postgres && only.is_none() {
+                    options.rivals.push(Kind::Usual);
+                }
+                say(if on == On::Postgres { "PostgreSQL" } else { "SQLite" });
+                findings.push(harness::run(&options, &mut |text| say(text))?);
+            }
+            tell(&options, &findings, &report)
         }
         Task::Data { folder, small, database } => {
             data::write_csv(&size(small), &folder)?;
@@ -194,6 +235,16 @@ fn run(task: Task) -> Result<(), Fault> {
                 patience: Duration::from_micros(patience),
                 secret: secret()?,
             })
+        }
+        Task::Pipelined { database, listen, batch, threads } => {
+            let threads = threads
+                .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
+                .unwrap_or(2);
+            let secret = secret()?;
+            pipelined::serve(&pipelined::Options { listen, database, batch, threads, secret })
+        }
+        Task::Usual { database, listen } => {
+            usual::serve(&usual::Options { listen, database, secret: secret()? })
         }
         Task::Load { address, row, connections, seconds, warm_up, process, seed, small } => {
             let run = u64::from(std::process::id()) << 32
@@ -228,7 +279,12 @@ fn run(task: Task) -> Result<(), Fault> {
     }
 }
 
-fn measure(options: &harness::Options, report: &Path) -> Result<(), Fault> {
+/// Writes the report.
+fn tell(
+    options: &harness::Options,
+    findings: &[harness::Findings],
+    report: &Path,
+) -> Result<(), Fault> {
     let doing = |doing: &str, path: &Path, source| Fault::Io {
         doing: format!("{doing} {}", path.display()),
         source,
@@ -237,8 +293,7 @@ fn measure(options: &harness::Options, report: &Path) -> Result<(), Fault> {
         .map_err(|source| doing("making", &options.folder, source))?;
     let flush = harness::flush_time(&options.folder)?;
     let circumstances = report::Circumstances::here(flush, options);
-    let findings = harness::run(options, &mut |text| say(text))?;
-    let text = report::markdown(&findings, &circumstances);
+    let text = report::markdown(findings, &circumstances);
     if report == Path::new("-") {
         say(&format!("\n{text}"));
         return Ok(());

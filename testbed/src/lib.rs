@@ -60,7 +60,15 @@ impl Postgres {
     /// # Panics
     /// If there is no PostgreSQL, or it does not start.
     pub fn start() -> Self {
-        Self::start_with(None)
+        Self::start_with(None, FAST)
+    }
+
+    /// Starts one that keeps what it has committed and has the memory of a server in use: to be measured, not to be quick.
+    ///
+    /// # Panics
+    /// As [`Postgres::start`].
+    pub fn durable() -> Self {
+        Self::start_with(None, DURABLE)
     }
 
     /// Starts one that speaks with clients over TCP only encrypted, with this certificate and key (PEM).
@@ -68,10 +76,10 @@ impl Postgres {
     /// # Panics
     /// As [`Postgres::start`].
     pub fn encrypted(certificate: &str, key: &str) -> Self {
-        Self::start_with(Some((certificate, key)))
+        Self::start_with(Some((certificate, key)), FAST)
     }
 
-    fn start_with(encrypted: Option<(&str, &str)>) -> Self {
+    fn start_with(encrypted: Option<(&str, &str)>, given: &[&str]) -> Self {
         let programs = programs();
         let folder = tempfile::Builder::new().prefix("mimar-postgres-").tempdir();
         let folder = folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")).keep();
@@ -84,7 +92,7 @@ impl Postgres {
         let mut make = as_user(user, programs.join("initdb"));
         make.args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C"]);
         done(make.arg("--no-sync").arg("--pgdata").arg(&data));
-        let mut settings = Vec::new();
+        let mut settings: Vec<&str> = given.iter().flat_map(|given| ["-c", *given]).collect();
         if let Some((certificate, key)) = encrypted {
             let files = [
                 ("server.crt", certificate),
@@ -114,8 +122,7 @@ impl Postgres {
             .arg(&data)
             .args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k"])
             .arg(&folder)
-            .args(["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300"])
-            .args(["-c", "log_min_messages=warning", "-c", "shared_buffers=64MB"])
+            .args(["-c", "max_connections=300", "-c", "log_min_messages=warning"])
             .args(settings)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -206,6 +213,18 @@ impl Postgres {
         self.port
     }
 
+    /// Its first process, the parent of those that serve connections.
+    pub fn process(&self) -> Option<u32> {
+        let noted = std::fs::read_to_string(self.folder.join("data/postmaster.pid")).ok()?;
+        noted.lines().next()?.trim().parse().ok()
+    }
+
+    /// The address of a database by its socket.
+    pub fn by_socket(&self, database: &str) -> String {
+        let folder = self.folder.display().to_string().replace('/', "%2F");
+        format!("postgres://postgres@{folder}:{}/{database}", self.port)
+    }
+
     /// The folder of its socket.
     pub fn socket(&self) -> &Path {
         &self.folder
@@ -216,6 +235,11 @@ impl Postgres {
 const KEEP: &str = "folder=$1; shift; \"$@\" </dev/null 2>\"$folder/log\" & server=$!; \
      read -r _; kill -INT $(head -1 \"$folder/data/postmaster.pid\"); wait $server; \
      while [ -e \"$folder/data/postmaster.pid\" ]; do sleep 0.1; done; rm -rf \"$folder\"";
+
+/// What is lost with the machine may be lost.
+const FAST: &[&str] = &["fsync=off", "full_page_writes=off", "shared_buffers=64MB"];
+
+const DURABLE: &[&str] = &["shared_buffers=1GB", "max_wal_size=8GB", "checkpoint_timeout=30min"];
 
 const SETPRIV: &[&str] = &["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"];
 

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use crate::fault::{Doing as _, Fault};
+use crate::http::{Change, Line, Refusal};
 
 /// Requests that may wait; past it a request is turned away at once.
 const BOUND: usize = 8_192;
@@ -24,42 +25,6 @@ const CHECKPOINT_AT: i32 = 1_000;
 const RESTART_AT: i32 = 32_000;
 /// A batch that is this full is not waited for any longer.
 const FULL_ENOUGH: usize = 16;
-
-/// What a request wants changed; everything that needs no look at the database is already checked.
-pub(super) enum Change {
-    /// A row of `product`.
-    Product { sku: String, name: String, price: i64, stock: i64, state: &'static str },
-    /// A row of `order` and its lines.
-    Order {
-        id: [u8; 16],
-        customer: [u8; 16],
-        total: i64,
-        placed: i64,
-        lines: Vec<Line>,
-        /// Whether the caller sees every product; otherwise it may name live ones only.
-        sees_all: bool,
-    },
-}
-
-/// A row of `line` of an order that is being made.
-pub(super) struct Line {
-    pub(super) product: String,
-    pub(super) quantity: i64,
-    pub(super) price: i64,
-}
-
-/// Why a change was not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// A row with this key exists.
-    Taken,
-    /// A reference leads nowhere.
-    Dangling,
-    /// Too many wait.
-    Busy,
-    /// The database failed.
-    Failed,
-}
 
 struct Job {
     change: Change,

@@ -6,18 +6,33 @@ pub mod server;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
+
+use testbed::Postgres;
 
 use crate::data::{self, Shop};
 use crate::fault::{Doing as _, Fault};
 use crate::load;
 use crate::load::request::{Requests, Row};
-use server::{Kind, Server};
+use server::{Database, Kind, Server};
+
+/// The databases that can be measured on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum On {
+    /// Embedded.
+    #[default]
+    Sqlite,
+    /// A server that the run starts for itself.
+    Postgres,
+}
 
 /// What is measured, and for how long.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The servers beside the baseline.
+    /// The limit.
+    pub limit: Kind,
+    /// The servers beside it.
     pub rivals: Vec<Kind>,
     /// The rows, in the order of the report.
     pub rows: Vec<Row>,
@@ -93,6 +108,8 @@ pub struct Start {
 /// All that a run found.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
+    /// On which database.
+    pub on: On,
     /// The medians.
     pub cells: Vec<Cell>,
     /// Starts and idle memory.
@@ -107,9 +124,10 @@ pub struct Findings {
 /// When data cannot be made, a server does not come up, the servers disagree, or a load fails.
 pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Findings, Fault> {
     let prepared = prepare(options, say)?;
-    let mut findings = Findings::default();
+    let on = if prepared.postgres.is_some() { On::Postgres } else { On::Sqlite };
+    let mut findings = Findings { on, ..Findings::default() };
 
-    let mut kinds = vec![Kind::Baseline { name: "hand-written".into(), batch: 64 }];
+    let mut kinds = vec![options.limit.clone()];
     kinds.extend(options.rivals.iter().cloned());
 
     for kind in &kinds {
@@ -117,10 +135,12 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Findings, Fau
     }
     if kinds.len() > 1 {
         say("comparing the servers' answers");
-        let servers = start_all(options, &prepared, &kinds)?;
-        let mut requests = Requests::new(options.shop, SECRET.as_bytes(), 11, unique());
-        for rival in &servers[1..] {
-            findings.compared += agree::check(&servers[0], rival, &mut requests)?;
+        for rival in &kinds[1..] {
+            // Each pair begins with the same rows: comparing writes some.
+            let pair = [kinds[0].clone(), rival.clone()];
+            let servers = start_all(options, &prepared, &pair)?;
+            let mut requests = Requests::new(options.shop, SECRET.as_bytes(), 11, unique());
+            findings.compared += agree::check(&servers[0], &servers[1], &mut requests)?;
         }
     }
     // The floor is measured in turns with R1, so that the two meet the same neighbours.
@@ -134,7 +154,7 @@ pub fn run(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Findings, Fau
     }
     for group in &groups {
         let mut kinds = kinds.clone();
-        if group.contains(&Row::W1) {
+        if group.contains(&Row::W1) && prepared.postgres.is_none() {
             kinds.push(Kind::Baseline { name: "one commit per request".into(), batch: 1 });
         }
         measure_group(options, &prepared, group, &kinds, &mut findings, say)?;
@@ -147,15 +167,32 @@ struct Prepared {
     csv: PathBuf,
     baseline: PathBuf,
     work: PathBuf,
+    /// With the databases `by_hand` and `mimar`, where PostgreSQL is measured.
+    postgres: Option<Rc<Postgres>>,
 }
 
 impl Prepared {
-    /// The pristine database of a server.
-    fn database(&self, kind: &Kind) -> Result<PathBuf, Fault> {
-        Ok(match kind {
-            Kind::Baseline { .. } => self.baseline.clone(),
+    /// A copy of a server's pristine database.
+    fn copy(&self, kind: &Kind, name: &str) -> Result<Database, Fault> {
+        let process = std::process::id();
+        if let Some(server) = &self.postgres {
+            let template = if matches!(kind, Kind::Mimar { .. }) { "mimar" } else { "by_hand" };
+            let name = format!("run_{process}_{name}");
+            server.psql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
+            return Ok(Database::Postgres { server: Rc::clone(server), name });
+        }
+        let pristine = match kind {
             Kind::Mimar { binary } => self.mimar(binary)?,
-        })
+            _ => self.baseline.clone(),
+        };
+        let path = self.work.join(format!("run-{process}-{name}.db"));
+        server::copy_database(&pristine, &path)?;
+        Ok(Database::File(path))
+    }
+
+    /// Where a server writes what it has to say.
+    fn log(&self, name: &str) -> PathBuf {
+        self.work.join(format!("run-{}-{name}.log", std::process::id()))
     }
 
     /// Named after the binary's age and size: another build may lay its tables out otherwise.
@@ -174,8 +211,12 @@ fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fau
     let shop = options.shop;
     let name = format!("shop-{}-{}", data::VERSION, shop.orders);
     let work = options.folder.join(name);
-    let prepared =
-        Prepared { csv: work.join("csv"), baseline: work.join("baseline.db"), work: work.clone() };
+    let prepared = Prepared {
+        csv: work.join("csv"),
+        baseline: work.join("baseline.db"),
+        work: work.clone(),
+        postgres: None,
+    };
     std::fs::create_dir_all(&work).doing(format!("making {}", work.display()))?;
     // Made beside its name and renamed: what has the name is whole.
     let rename = |from: &Path, to: &Path| {
@@ -186,6 +227,9 @@ fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fau
         let draft = work.join("csv.draft");
         data::write_csv(&shop, &draft)?;
         rename(&draft, &prepared.csv)?;
+    }
+    if matches!(options.limit, Kind::Pipelined { .. }) {
+        return prepare_postgres(options, prepared, say);
     }
     if !prepared.baseline.exists() {
         say("building the hand-written server's database");
@@ -209,6 +253,40 @@ fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fau
     Ok(prepared)
 }
 
+/// Starts a PostgreSQL and loads both forms of the shop into it.
+fn prepare_postgres(
+    options: &Options,
+    prepared: Prepared,
+    say: &mut dyn FnMut(&str),
+) -> Result<Prepared, Fault> {
+    say("starting PostgreSQL and building the hand-written servers' database");
+    let server = Postgres::durable();
+    server.psql("postgres", "CREATE DATABASE by_hand");
+    server.psql("postgres", "CREATE DATABASE mimar");
+    server.psql("by_hand", data::POSTGRES_STAGE);
+    for table in ["Product", "Customer", "Order", "Line"] {
+        let path = prepared.csv.join(format!("{table}.csv"));
+        let table = table.to_lowercase();
+        server.psql(
+            "by_hand",
+            &format!(r"\copy stage.{table} FROM '{}' WITH (FORMAT csv, HEADER)", path.display()),
+        );
+    }
+    server.psql("by_hand", data::POSTGRES_TABLES);
+    for kind in &options.rivals {
+        let Kind::Mimar { binary } = kind else { continue };
+        say("loading the same rows with `mimar data load`");
+        let database = server.by_socket("mimar");
+        server::load_mimar(binary, &options.model, &prepared.csv, database, &prepared.work)?;
+    }
+    // As autovacuum leaves them: what is measured shall not meet it.
+    for database in ["by_hand", "mimar"] {
+        server.psql(database, "VACUUM ANALYZE");
+    }
+    server.psql("postgres", "CHECKPOINT");
+    Ok(Prepared { postgres: Some(Rc::new(server)), ..prepared })
+}
+
 /// Removes what other builds of Mimar had loaded: each is as large as the shop.
 fn forget_mimar(work: &Path) -> Result<(), Fault> {
     let doing = || format!("looking through {}", work.display());
@@ -227,9 +305,9 @@ fn start_all(options: &Options, prepared: &Prepared, kinds: &[Kind]) -> Result<V
         .iter()
         .enumerate()
         .map(|(index, kind)| {
-            let database = prepared.work.join(format!("run-{}-{index}.db", std::process::id()));
-            server::copy_database(&prepared.database(kind)?, &database)?;
-            Server::start(kind, &database, &options.model)
+            let name = index.to_string();
+            let database = prepared.copy(kind, &name)?;
+            Server::start(kind, database, &options.model, &prepared.log(&name))
         })
         .collect()
 }
@@ -239,9 +317,9 @@ fn measure_start(options: &Options, prepared: &Prepared, kind: &Kind) -> Result<
     let mut times = Vec::new();
     let mut memory = (0, 0);
     for round in 0..5 {
-        let database = prepared.work.join(format!("run-{}-start.db", std::process::id()));
-        server::copy_database(&prepared.database(kind)?, &database)?;
-        let (server, time) = Server::start_until(kind, &database, &options.model, &request)?;
+        let database = prepared.copy(kind, "start")?;
+        let log = prepared.log("start");
+        let (server, time) = Server::start_until(kind, database, &options.model, &log, &request)?;
         times.push(time);
         if round == 4 {
             std::thread::sleep(Duration::from_secs(1));

@@ -1,11 +1,14 @@
 //! A server under measurement: a child process of this one, with a database of its own and a free port.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
+
+use testbed::Postgres;
 
 use super::SECRET;
 use super::agree::{Client, Reply};
@@ -17,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Linux counts a process's CPU time in hundredths of a second (USER_HZ), whatever the kernel's own clock.
 const TICK: Duration = Duration::from_millis(10);
 
+/// How the report calls what is usually written.
+pub const USUAL: &str = "axum + sqlx";
+
 /// Which server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
@@ -27,6 +33,13 @@ pub enum Kind {
         /// Requests that one commit carries at most.
         batch: usize,
     },
+    /// The one written by hand on PostgreSQL.
+    Pipelined {
+        /// How the report calls it.
+        name: String,
+    },
+    /// What is usually written on PostgreSQL.
+    Usual,
     /// Mimar.
     Mimar {
         /// The binary `mimar`.
@@ -39,10 +52,87 @@ impl Kind {
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
-            Kind::Baseline { name, .. } => name,
+            Kind::Baseline { name, .. } | Kind::Pipelined { name } => name,
+            Kind::Usual => USUAL,
             Kind::Mimar { .. } => "Mimar",
         }
     }
+}
+
+/// The database of a server under measurement, its own; it goes when this is dropped.
+#[derive(Debug)]
+pub enum Database {
+    /// A file of SQLite.
+    File(PathBuf),
+    /// One of a PostgreSQL.
+    Postgres {
+        /// Where it is.
+        server: Rc<Postgres>,
+        /// Its name.
+        name: String,
+    },
+}
+
+impl Database {
+    /// How it is named on a command line.
+    fn argument(&self) -> OsString {
+        match self {
+            Database::File(path) => path.into(),
+            Database::Postgres { server, name } => server.by_socket(name).into(),
+        }
+    }
+
+    /// CPU time that processes beside the server's own have used for it.
+    fn cpu(&self) -> Duration {
+        let Database::Postgres { server, .. } = self else { return Duration::ZERO };
+        let Some(parent) = server.process() else { return Duration::ZERO };
+        // Sessions that have ended are counted by their parent.
+        let own = stat(parent).map_or(0, |stat| stat.own + stat.children);
+        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let sessions: u64 = processes
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter_map(stat)
+            .filter(|stat| stat.parent == parent)
+            .map(|stat| stat.own)
+            .sum();
+        ticks(own + sessions)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        match self {
+            Database::File(path) => remove_database(path),
+            Database::Postgres { server, name } => {
+                server.psql("postgres", &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+            }
+        }
+    }
+}
+
+/// What the system knows of a process.
+struct Stat {
+    parent: u32,
+    /// Ticks of user and system time.
+    own: u64,
+    /// The same of its children that have ended.
+    children: u64,
+}
+
+fn stat(process: u32) -> Option<Stat> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name in parentheses may hold spaces; the parent is the 2nd field after it, times the 12th to the 15th.
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(Stat {
+        parent: fields.get(1)?.parse().ok()?,
+        own: number(11)? + number(12)?,
+        children: number(13)? + number(14)?,
+    })
+}
+
+fn ticks(count: u64) -> Duration {
+    TICK * u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// A running server; it is killed and its database removed when this is dropped.
@@ -53,7 +143,8 @@ pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     child: Child,
-    database: PathBuf,
+    database: Database,
+    log: PathBuf,
     /// Whether it has answered; the output of one that never did is kept, for it says why.
     answered: bool,
 }
@@ -63,14 +154,19 @@ impl Server {
     ///
     /// # Errors
     /// When it cannot be started or does not become ready.
-    pub fn start(kind: &Kind, database: &Path, model: &Path) -> Result<Server, Fault> {
+    pub fn start(
+        kind: &Kind,
+        database: Database,
+        model: &Path,
+        log: &Path,
+    ) -> Result<Server, Fault> {
         let ready = Plain {
             method: "GET",
             target: "/readyz".into(),
             token: String::new(),
             body: String::new(),
         };
-        Ok(Server::start_until(kind, database, model, &ready)?.0)
+        Ok(Server::start_until(kind, database, model, log, &ready)?.0)
     }
 
     /// Starts a server and waits until `request` is answered with 200; also tells how long that took.
@@ -79,8 +175,9 @@ impl Server {
     /// When it cannot be started or does not answer in time.
     pub fn start_until(
         kind: &Kind,
-        database: &Path,
+        database: Database,
         model: &Path,
+        log: &Path,
         request: &Plain,
     ) -> Result<(Server, Duration), Fault> {
         // The port is given back before the server takes it; nobody else asks for ports in between but by
@@ -88,12 +185,17 @@ impl Server {
         let address = TcpListener::bind("127.0.0.1:0")
             .and_then(|listener| listener.local_addr())
             .doing("looking for a free port")?;
-        let log = database.with_extension("log");
         let mut command = match kind {
             Kind::Baseline { batch, .. } => {
                 let own = std::env::current_exe().doing("looking for this program's file")?;
                 let mut command = Command::new(own);
                 command.arg("baseline").arg("--batch").arg(batch.to_string());
+                command
+            }
+            Kind::Pipelined { .. } | Kind::Usual => {
+                let own = std::env::current_exe().doing("looking for this program's file")?;
+                let mut command = Command::new(own);
+                command.arg(if *kind == Kind::Usual { "usual" } else { "pipelined" });
                 command
             }
             Kind::Mimar { binary } => {
@@ -106,17 +208,18 @@ impl Server {
             .arg("--listen")
             .arg(address.to_string())
             .arg("--database")
-            .arg(database)
+            .arg(database.argument())
             .env("MIMAR_JWT_SECRET", SECRET)
             .stdin(Stdio::null());
-        log_to(&mut command, &log)?;
+        log_to(&mut command, log)?;
         let started = Instant::now();
         let child = command.spawn().doing(format!("starting {}", kind.name()))?;
         let mut server = Server {
             name: kind.name().to_owned(),
             address,
             child,
-            database: database.to_owned(),
+            database,
+            log: log.to_owned(),
             answered: false,
         };
         while started.elapsed() < PATIENCE {
@@ -131,21 +234,21 @@ impl Server {
             }
             std::thread::sleep(Duration::from_micros(200));
         }
-        Err(Fault::NotReady { server: server.name.clone(), seconds: PATIENCE.as_secs(), log })
+        Err(Fault::NotReady {
+            server: server.name.clone(),
+            seconds: PATIENCE.as_secs(),
+            log: log.to_owned(),
+        })
     }
 
-    /// CPU time that the process has used, user and system.
+    /// CPU time that the server has used, user and system, and its database with it.
     ///
     /// # Errors
     /// When the process has ended.
     pub fn cpu(&self) -> Result<Duration, Fault> {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = fs::read_to_string(&path).doing(format!("reading {path}"))?;
-        // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it.
-        let fields = stat.rsplit_once(") ").map_or("", |(_, fields)| fields);
-        let ticks: u32 =
-            fields.split(' ').skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
-        Ok(TICK * ticks)
+        let gone = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let stat = stat(self.child.id()).ok_or_else(gone).doing("looking at the server's time")?;
+        Ok(ticks(stat.own) + self.database.cpu())
     }
 
     /// Resident bytes, and those of them that are the process's own rather than a file's.
@@ -169,9 +272,8 @@ impl Drop for Server {
         // It may have ended by itself; either way it is reaped and its copy of the data goes.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        remove_database(&self.database);
         if self.answered {
-            let _ = fs::remove_file(self.database.with_extension("log"));
+            let _ = fs::remove_file(&self.log);
         }
     }
 }
@@ -184,13 +286,13 @@ pub fn load_mimar(
     binary: &Path,
     model: &Path,
     csv: &Path,
-    database: &Path,
+    database: impl AsRef<OsStr>,
     work: &Path,
 ) -> Result<(), Fault> {
     let log = work.join("mimar-load.log");
     let mut command = Command::new(binary);
     command.args(["data", "load"]).arg(csv).arg("--project").arg(model);
-    command.arg("--database").arg(database).stdin(Stdio::null());
+    command.arg("--database").arg(database.as_ref()).stdin(Stdio::null());
     log_to(&mut command, &log)?;
     let status = command.status().doing(format!("starting {}", binary.display()))?;
     if status.success() {
