@@ -226,5 +226,7 @@ async fn connect(database: &str) -> Result<Client, Fault> {
     let (client, connection) = tokio_postgres::connect(database, NoTls).await?;
     // Whoever waits for an answer is told by it when the connection breaks.
     spawn_local(async move { drop(connection.await) });
+    // A plan for each batch would cost more than its rows.
+    client.batch_execute("SET plan_cache_mode = force_generic_plan").await?;
     Ok(client)
 }

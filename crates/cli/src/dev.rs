@@ -102,7 +102,12 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         .name("watch".into())
         .spawn(move || reload::watch(watched))
         .map_err(Failure::Runtime)?;
-    runtime.block_on(server::serve(listener, engine, server::Mode::Development))
+    runtime.block_on(server::serve(
+        listener,
+        engine,
+        server::Mode::Development,
+        &server::Threads::none(),
+    ))
 }
 
 /// Listens where it was said, or at the first free port.

@@ -1,12 +1,14 @@
 //! The runtime, the server on it, and how both end.
 
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use engine::Engine;
 use serve::http::{Origins, Settings};
 use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::watch;
 
 use crate::failure::Failure;
 
@@ -34,18 +36,73 @@ pub(crate) fn runtime(workers: Option<usize>) -> Result<Runtime, Failure> {
     builder.enable_all().thread_name("worker").build().map_err(Failure::Runtime)
 }
 
+/// Threads with a runtime each, for connections whose requests wait for a database elsewhere; they end with this.
+///
+/// A request that waits is woken where its answer arrives. On one runtime for all threads that is often another thread than the
+/// one that has its connection, and each crossing costs as much as parsing the request.
+pub(crate) struct Threads {
+    stop: watch::Sender<bool>,
+    handles: Vec<Handle>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    /// None.
+    pub(crate) fn none() -> Self {
+        let (stop, _) = watch::channel(false);
+        Self { stop, handles: Vec::new(), threads: Vec::new() }
+    }
+
+    /// So many, or one for each processor.
+    pub(crate) fn start(count: Option<usize>) -> Result<Self, Failure> {
+        let count = count.or_else(|| thread::available_parallelism().ok().map(usize::from));
+        let mut threads = Self::none();
+        for number in 0..count.unwrap_or(1).max(1) {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.map_err(Failure::Runtime)?;
+            threads.handles.push(runtime.handle().clone());
+            let mut stopped = threads.stop.subscribe();
+            let thread = thread::Builder::new().name(format!("worker-{number}"));
+            let run = move || {
+                // An error is a sender that has gone, which is an end as well.
+                let _ = runtime.block_on(stopped.wait_for(|stopped| *stopped));
+            };
+            threads.threads.push(thread.spawn(run).map_err(Failure::Runtime)?);
+        }
+        Ok(threads)
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        for thread in self.threads.drain(..) {
+            // One that has panicked has said so.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Serves until SIGTERM or SIGINT, then stops accepting, lets requests end and the writer finish.
 pub(crate) async fn serve(
     listener: TcpListener,
     engine: Arc<Engine>,
     mode: Mode,
+    threads: &Threads,
 ) -> Result<(), Failure> {
     let origins = match mode {
         Mode::Development => Origins::Any,
         Mode::Production { origins } => Origins::Listed(origins),
     };
     let settings = Settings { origins, drain_time: DRAIN, ..Settings::default() };
-    let outcome = serve::http::serve(listener, Arc::clone(&engine), settings, ended()).await;
+    let outcome = serve::http::serve_on(
+        threads.handles.clone(),
+        listener,
+        Arc::clone(&engine),
+        settings,
+        ended(),
+    )
+    .await;
     let closed = tokio::task::spawn_blocking(move || engine.close()).await;
     outcome.map_err(|error| Failure::Server(error.to_string()))?;
     closed.map_err(|error| Failure::Server(error.to_string()))

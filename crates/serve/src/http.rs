@@ -31,7 +31,7 @@ use parking_lot::Mutex;
 use metrics::{Counter, Metrics};
 use surface::Surface;
 
-pub use connection::serve;
+pub use connection::{serve, serve_on};
 pub use cors::Origins;
 
 /// Bounds and habits of the door. Everything that waits has a time, everything that grows has a bound.

@@ -8,6 +8,7 @@ pub(crate) mod read;
 mod schema;
 mod session;
 mod tls;
+mod together;
 pub(crate) mod value;
 mod writer;
 
@@ -231,6 +232,7 @@ impl Postgres {
             writes: get(&counts.writes),
             failures: get(&counts.failures),
             reads: get(&counts.reads),
+            gathered: get(&self.shared.address.gathered),
             ..Statistics::default()
         }
     }

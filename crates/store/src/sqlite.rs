@@ -124,6 +124,7 @@ impl Sqlite {
             writes: get(&counts.writes),
             failures: get(&counts.failures),
             reads: get(&counts.reads),
+            gathered: 0,
             answer_hits,
             answer_misses,
             answer_bytes,

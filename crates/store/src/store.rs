@@ -44,6 +44,8 @@ pub struct Statistics {
     pub failures: u64,
     /// Reads that the database answered.
     pub reads: u64,
+    /// Of them those that another read's statement answered.
+    pub gathered: u64,
     /// Reads that a kept answer served.
     pub answer_hits: u64,
     /// Reads for which no valid answer was kept.

@@ -7,6 +7,7 @@ use engine::identity::Verifier;
 use engine::migrate::{self, State};
 use engine::{Cause, Engine, Loaded, Mismatch, Standing};
 use model::{Grantee, Model};
+use operation::Dialect;
 use schema::Names;
 
 use crate::arguments::Serve;
@@ -64,6 +65,11 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             );
         }
     }
+    let threads = match store.dialect() {
+        // Reads run where their connection is, and nothing is waited for.
+        Dialect::Sqlite => server::Threads::none(),
+        Dialect::Postgres => server::Threads::start(arguments.workers.map(usize::from))?,
+    };
     let present = store.clone();
     let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)));
     sources.follow(Arc::clone(&engine))?;
@@ -90,7 +96,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         }
     });
     let origins = server::Mode::Production { origins: arguments.origins.clone() };
-    runtime.block_on(server::serve(listener, engine, origins))
+    runtime.block_on(server::serve(listener, engine, origins, &threads))
 }
 
 /// Whether anything is granted to callers with a token only.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::reply::Reply;
@@ -40,6 +41,23 @@ pub async fn serve(
     settings: Settings,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
+    serve_on(Vec::new(), listener, engine, settings, shutdown).await
+}
+
+/// The same with each connection on one of these runtimes, that with the fewest, from its first byte to its last: what a
+/// request waits for then never crosses threads. Without any they stay on the runtime that this runs on.
+///
+/// # Errors
+/// When the listener is lost.
+pub async fn serve_on(
+    threads: Vec<Handle>,
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    settings: Settings,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let threads = threads.into_iter().map(|runtime| Thread { runtime, open: Arc::default() });
+    let threads: Vec<Thread> = threads.collect();
     let drain_time = settings.drain_time;
     let permits = Arc::new(Semaphore::new(settings.connections.max(1)));
     let all = u32::try_from(settings.connections.max(1)).unwrap_or(u32::MAX);
@@ -47,7 +65,7 @@ pub async fn serve(
     let (stop, stopping) = watch::channel(false);
     // Accepting is a task of a worker: the thread that blocks on this future would need waking for each connection.
     let accepting =
-        tokio::spawn(accept(listener, Arc::clone(&door), Arc::clone(&permits), stopping));
+        tokio::spawn(accept(listener, threads, Arc::clone(&door), Arc::clone(&permits), stopping));
     shutdown.await;
     door.stopping.store(true, Ordering::Relaxed);
     let _ = stop.send(true);
@@ -57,8 +75,25 @@ pub async fn serve(
     Ok(())
 }
 
+/// A runtime that connections are given to.
+struct Thread {
+    runtime: Handle,
+    /// Connections that it has.
+    open: Arc<AtomicUsize>,
+}
+
+/// A connection of a [`Thread`].
+struct Open(Arc<AtomicUsize>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 async fn accept(
     listener: TcpListener,
+    threads: Vec<Thread>,
     door: Arc<Door>,
     permits: Arc<Semaphore>,
     stopping: watch::Receiver<bool>,
@@ -67,9 +102,23 @@ async fn accept(
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, peer)) => {
-                let connection =
-                    converse(stream, peer.ip(), Arc::clone(&door), permit, stopping.clone());
-                tokio::spawn(connection);
+                let (door, stopping) = (Arc::clone(&door), stopping.clone());
+                let least = threads.iter().min_by_key(|thread| thread.open.load(Ordering::Relaxed));
+                let Some(Thread { runtime, open }) = least else {
+                    tokio::spawn(converse(stream, peer.ip(), door, permit, stopping));
+                    continue;
+                };
+                open.fetch_add(1, Ordering::Relaxed);
+                let open = Open(Arc::clone(open));
+                // A socket belongs to the runtime that waits for it.
+                let stream = stream.into_std();
+                runtime.spawn(async move {
+                    let _open = open;
+                    match stream.and_then(TcpStream::from_std) {
+                        Ok(stream) => converse(stream, peer.ip(), door, permit, stopping).await,
+                        Err(error) => tracing::warn!(%error, "a connection was not taken over"),
+                    }
+                });
             }
             Err(error) => {
                 // Out of descriptors, or a peer that left: the next may do better, but not at once.

@@ -128,6 +128,12 @@ impl Metrics {
                 store.reads,
             ),
             (
+                "mimar_store_gathered_total",
+                "counter",
+                "Of them those that another read's statement answered.",
+                store.gathered,
+            ),
+            (
                 "mimar_store_answer_hits_total",
                 "counter",
                 "Reads that a kept answer served.",

@@ -23,6 +23,8 @@ pub(crate) struct Lowering<'a> {
     parameters: Vec<Parameter>,
     /// Binds that stand for a column of a row around: position, alias, table, column.
     arounds: Vec<(usize, usize, &'a Table, usize)>,
+    /// Whether binds stand in columns of a table `given`, a row for each request.
+    given: bool,
 }
 
 /// A placeholder of PostgreSQL, which has one type.
@@ -46,7 +48,13 @@ impl<'a> Lowering<'a> {
             hints,
             parameters: Vec::new(),
             arounds: Vec::new(),
+            given: false,
         }
+    }
+
+    /// An empty statement for PostgreSQL whose binds are columns of a table `given`: `b1` and so on.
+    pub fn of_given(binds: usize, hints: &'a [Value]) -> Self {
+        Self { given: true, ..Self::new(Dialect::Postgres, binds, hints) }
     }
 
     /// A new alias number.
@@ -192,7 +200,11 @@ impl<'a> Lowering<'a> {
             self.parameters.push(wanted);
             self.parameters.len() - 1
         });
-        self.sql.bind(number);
+        if self.given {
+            self.sql.push("given.").alias("b", number + 1);
+        } else {
+            self.sql.bind(number);
+        }
     }
 
     /// Writes `tN."column" = expression`.

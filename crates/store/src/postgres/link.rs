@@ -10,6 +10,7 @@ use operation::{Fault, Read, ReadId, Scalar, Value};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use rustc_hash::FxBuildHasher;
+use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::Severity;
@@ -19,7 +20,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{fault_of, gone, told};
 use super::tls::Said;
-use super::value::{Bound, fits, type_of};
+use super::together::Queue;
+use super::value::{Bound, fits, type_name, type_of};
 use crate::lower::{self, Nested, Parameter, ill_formed};
 use crate::write::Key;
 use crate::{Options, StoreFault};
@@ -53,6 +55,8 @@ pub(crate) struct Address {
     begin: &'static str,
     /// Prepared statements that one connection keeps.
     statements: usize,
+    /// Counts reads that were answered by another's statement.
+    pub gathered: Arc<AtomicU64>,
     /// When a connection last did not come about, and why; `None` once one has.
     down: Mutex<Option<(Instant, String)>>,
 }
@@ -95,7 +99,8 @@ impl Address {
         let statements = options.statements;
         let begin = if pooled { BEGIN_POOLED } else { "BEGIN" };
         let (name, down) = (Mutex::new(None), Mutex::new(None));
-        Ok(Self { config, tls, settings, name, pooled, begin, statements, down })
+        let gathered = Arc::default();
+        Ok(Self { config, tls, settings, name, pooled, begin, statements, gathered, down })
     }
 
     /// What connections call themselves from now on (`application_name`).
@@ -132,6 +137,7 @@ impl Address {
             begin: self.begin,
             driver,
             pooled: self.pooled,
+            gathered: self.gathered.clone(),
             reads: Cache::with(
                 self.statements,
                 self.statements as u64,
@@ -255,6 +261,8 @@ pub(crate) struct Link {
     /// Drives the connection; ended with it, or it would wait for answers that nobody wants.
     driver: AbortHandle,
     pooled: bool,
+    /// Counts reads that were answered by another's statement.
+    pub gathered: Arc<AtomicU64>,
     reads: Cache<ReadId, Arc<Prepared>, quick_cache::UnitWeighter, FxBuildHasher>,
     statements: Cache<Asking, Arc<Ready>>,
 }
@@ -271,6 +279,17 @@ pub(crate) struct Prepared {
     pub nested: Nested,
     /// `None` where nothing is prepared by name.
     statement: Option<tokio_postgres::Statement>,
+    /// Requests for it that wait for each other.
+    pub queue: Queue,
+    /// The same read for many requests at once.
+    together: OnceCell<Together>,
+}
+
+/// A read for many requests at once, prepared.
+#[derive(Debug)]
+pub(crate) struct Together {
+    pub nested: Nested,
+    statement: tokio_postgres::Statement,
 }
 
 /// A statement of a write, prepared.
@@ -304,7 +323,8 @@ impl Link {
         }
         let nested = Nested::of(read, binds)?;
         let statement = self.prepare(&nested.statement).await?;
-        let prepared = Arc::new(Prepared { nested, statement });
+        let (queue, together) = (Queue::default(), OnceCell::new());
+        let prepared = Arc::new(Prepared { nested, statement, queue, together });
         self.reads.insert(read.id, prepared.clone());
         Ok(prepared)
     }
@@ -338,6 +358,35 @@ impl Link {
         }
         let types: Vec<Type> = lowered.parameters.iter().map(|it| type_of(it.form)).collect();
         self.client.prepare_typed(&lowered.text, &types).await.map(Some)
+    }
+
+    /// The same for many requests at once, of which this is one.
+    pub async fn prepared_together<'p>(
+        &self,
+        prepared: &'p Prepared,
+        read: &Read,
+        binds: &[Value],
+    ) -> Result<&'p Together, Trouble> {
+        let prepare = async || {
+            let nested = Nested::together(read, binds, type_name)?;
+            let statement = self.client.prepare(&nested.statement.text).await?;
+            Ok(Together { nested, statement })
+        };
+        prepared.together.get_or_try_init(prepare).await
+    }
+
+    /// Executes it: each parameter is an array with an element for each request.
+    pub async fn ask_together(
+        &self,
+        together: &Together,
+        parameters: Vec<Vec<Bound<&Value>>>,
+    ) -> Result<RowStream, Error> {
+        self.client.query_raw(&together.statement, parameters).await
+    }
+
+    /// Whether requests can go together.
+    pub fn gathers(&self) -> bool {
+        !self.pooled
     }
 
     /// Executes a prepared read.

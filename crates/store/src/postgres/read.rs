@@ -5,13 +5,13 @@ use futures_util::TryStreamExt as _;
 use operation::{Cardinality, Fault, Read, Value};
 use smallvec::SmallVec;
 
-use super::link::{Link, Trouble, bound};
+use super::link::{Link, Prepared, Trouble, bound};
 use super::value::{Foreign, Raw, value_of, write_json};
-use crate::lower::{Member, Rowwise, Shape, ill_formed};
+use crate::lower::{Member, Nested, Rowwise, Shape, ill_formed};
 use crate::{Row, Rows};
 
 /// The columns of a row as they came.
-type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
+pub(super) type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
 
 impl From<Foreign> for Fault {
     fn from(foreign: Foreign) -> Self {
@@ -23,6 +23,19 @@ impl Link {
     /// Answers a read.
     pub async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Trouble> {
         let prepared = self.prepared(read, binds).await?;
+        if read.cardinality == Cardinality::One && self.gathers() {
+            return self.read_together(&prepared, read, binds).await;
+        }
+        self.read_alone(&prepared, read, binds).await
+    }
+
+    /// Answers a read by a statement of its own.
+    pub(super) async fn read_alone(
+        &self,
+        prepared: &Prepared,
+        read: &Read,
+        binds: &[Value],
+    ) -> Result<Rows, Trouble> {
         let nested = &prepared.nested;
         let given = &nested.statement;
         let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
@@ -34,26 +47,18 @@ impl Link {
                 limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
             }
         };
-        let rows = self.ask_prepared(&prepared, values).await?;
+        let rows = self.ask_prepared(prepared, values).await?;
         let mut rows = std::pin::pin!(rows);
-        let mut out = Vec::with_capacity(256);
         if read.cardinality == Cardinality::One {
             let mut found = None;
             while let Some(row) = rows.try_next().await? {
-                if found.is_some() {
-                    continue;
+                if found.is_none() {
+                    found = Some(one(nested, &[row])?);
                 }
-                let cells = cells(&row)?;
-                object(&nested.rows, &nested.rows.shape, &cells, &mut out)?;
-                let version = match nested.version {
-                    Some(at) => integer(cells.get(at).copied().flatten()),
-                    None => 0,
-                };
-                found = Some(version);
             }
-            let json = Bytes::from(out);
-            return Ok(Rows::One(found.map(|version| Row { json, version })));
+            return Ok(Rows::One(found));
         }
+        let mut out = Vec::with_capacity(256);
         let (mut count, mut next, mut last) = (0, None, None);
         out.push(b'[');
         while let Some(row) = rows.try_next().await? {
@@ -66,7 +71,7 @@ impl Link {
                 out.push(b',');
             }
             count += 1;
-            object(&nested.rows, &nested.rows.shape, &cells, &mut out)?;
+            object(&nested.rows, (&nested.rows.shape, None), &cells, &mut out)?;
             if count == limit {
                 let mut values = Vec::with_capacity(nested.order.len());
                 for source in &nested.order {
@@ -84,24 +89,63 @@ impl Link {
     }
 }
 
+/// The object of a row that was asked for alone, and its version: from its only row, or from as many as it has parts where they
+/// are joined to it.
+pub(super) fn one(nested: &Nested, rows: &[tokio_postgres::Row]) -> Result<Row, Trouble> {
+    let root = rows.first().ok_or_else(|| Fault::Internal("a row without columns".to_owned()))?;
+    let mut joined = None;
+    if let Some(parts) = &nested.joined {
+        let mut out = vec![b'['];
+        for row in rows {
+            if row.try_get::<_, Raw<'_>>(parts.present)?.0.is_none() {
+                continue;
+            }
+            if out.len() > 1 {
+                out.push(b',');
+            }
+            let cells = cells_of(row, parts.present + 1..row.len())?;
+            object(&parts.rows, (&parts.rows.shape, None), &cells, &mut out)?;
+        }
+        out.push(b']');
+        joined = Some(out);
+    }
+    let own = nested.joined.as_ref().map_or(root.len(), |parts| parts.present);
+    let cells = cells_of(root, 0..own)?;
+    let mut out = Vec::with_capacity(256 + joined.as_ref().map_or(0, Vec::len));
+    object(&nested.rows, (&nested.rows.shape, joined.as_deref()), &cells, &mut out)?;
+    let version = match nested.version {
+        Some(at) => integer(cells.get(at).copied().flatten()),
+        None => 0,
+    };
+    Ok(Row { json: out.into(), version })
+}
+
 /// The columns of an answer.
 pub(crate) fn cells(row: &tokio_postgres::Row) -> Result<Cells<'_>, Trouble> {
+    cells_of(row, 0..row.len())
+}
+
+/// Some of the columns of an answer.
+pub(super) fn cells_of(
+    row: &tokio_postgres::Row,
+    columns: std::ops::Range<usize>,
+) -> Result<Cells<'_>, Trouble> {
     let mut cells = Cells::new();
-    for at in 0..row.len() {
+    for at in columns {
         cells.push(row.try_get::<_, Raw<'_>>(at)?.0);
     }
     Ok(cells)
 }
 
-fn integer(bytes: Option<&[u8]>) -> i64 {
+pub(super) fn integer(bytes: Option<&[u8]>) -> i64 {
     let value = bytes.and_then(|bytes| value_of(operation::Scalar::Int, bytes).ok());
     value.and_then(|value| value.as_int()).unwrap_or(0)
 }
 
-/// Writes the object made of a row.
-fn object(
+/// Writes the object made of a row. `joined` is the JSON of its parts, where they did not come with it.
+pub(super) fn object(
     rows: &Rowwise,
-    shape: &Shape,
+    (shape, joined): (&Shape, Option<&[u8]>),
     cells: &Cells<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
@@ -125,10 +169,14 @@ fn object(
                 if cell(*present).is_none() {
                     write_json(bare.scalar, cell(bare.at), out)?;
                 } else {
-                    object(rows, shape, cells, out)?;
+                    object(rows, (shape, joined), cells, out)?;
                 }
             }
             Member::Parts(at) => {
+                if let Some(joined) = joined {
+                    out.extend_from_slice(joined);
+                    continue;
+                }
                 let (at, part) = rows.parts.get(*at).ok_or_else(|| ill_formed("no such parts"))?;
                 array(part, cell(*at), out)?;
             }
@@ -150,7 +198,7 @@ fn array(part: &Rowwise, bytes: Option<&[u8]>, out: &mut Vec<u8>) -> Result<(), 
             if i > 0 {
                 out.push(b',');
             }
-            object(part, &part.shape, &cells, out)?;
+            object(part, (&part.shape, None), &cells, out)?;
         }
     }
     out.push(b']');

@@ -43,6 +43,24 @@ pub(crate) fn type_of(scalar: Scalar) -> Type {
     }
 }
 
+/// The name of a scalar's type, in a cast.
+pub(crate) fn type_name(scalar: Scalar) -> &'static str {
+    match scalar {
+        Scalar::Bool => "boolean",
+        Scalar::Int => "bigint",
+        Scalar::Float => "double precision",
+        Scalar::Decimal { .. } => "numeric",
+        Scalar::Text => "text",
+        Scalar::Uuid => "uuid",
+        Scalar::Date => "date",
+        Scalar::Time => "time",
+        Scalar::Timestamp => "timestamptz",
+        Scalar::Duration => "interval",
+        Scalar::Json => "json",
+        Scalar::Bytes => "bytea",
+    }
+}
+
 /// Whether a value can stand as one of a scalar.
 pub(crate) fn fits(scalar: Scalar, value: &Value) -> bool {
     match value {

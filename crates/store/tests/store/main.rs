@@ -16,4 +16,5 @@ mod pooled;
 mod receipts;
 mod schema;
 mod shop;
+mod together;
 mod writes;

@@ -1,0 +1,217 @@
+//! Reads of one template that go together: what comes while one is on its way is the next one, as one statement for all.
+//!
+//! Nobody waits for company by the clock: a request that finds nothing on its way goes as soon as its thread has looked at what
+//! else has arrived. Whoever comes meanwhile waits for its answer, and then one of them leads all of them. So there is no timer,
+//! no task of its own, and the more there is to do, the less each costs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use futures_util::TryStreamExt as _;
+use operation::{Fault, Read, Scalar, Value};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use super::link::{Link, Prepared, Together, Trouble, bound};
+use super::read::one;
+use super::value::Bound;
+use crate::Rows;
+
+/// Requests that one statement answers, at most.
+const MOST: usize = 64;
+
+/// Requests for one read on one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether somebody leads.
+    is_led: bool,
+    waiting: VecDeque<Waiting>,
+}
+
+/// A request that waits for another one's statement.
+#[derive(Debug)]
+struct Waiting {
+    binds: Vec<Value>,
+    told: oneshot::Sender<Told>,
+}
+
+/// What becomes of a request that has waited.
+#[derive(Debug)]
+enum Told {
+    /// It leads these.
+    Leads(Lead),
+    /// It is answered.
+    Rows(Rows),
+    /// It goes alone: the statement failed, perhaps by another's values.
+    Alone,
+}
+
+/// The right to send the next statement, and the others that it is sent for. Whoever drops it hands the right on, so that no
+/// request that is given up keeps others waiting.
+#[derive(Debug)]
+struct Lead {
+    prepared: Arc<Prepared>,
+    others: Vec<Waiting>,
+}
+
+impl Lead {
+    /// Takes along who has come by now, as many as there is room for.
+    fn take_along(&mut self) {
+        let mut state = self.prepared.queue.0.lock();
+        while self.others.len() < MOST - 1
+            && let Some(next) = state.waiting.pop_front()
+        {
+            if !next.told.is_closed() {
+                self.others.push(next);
+            }
+        }
+    }
+}
+
+impl Drop for Lead {
+    fn drop(&mut self) {
+        // Others that were not answered see that nobody will, and go alone.
+        let mut state = self.prepared.queue.0.lock();
+        let next = loop {
+            match state.waiting.pop_front() {
+                Some(next) if next.told.is_closed() => {}
+                next => break next,
+            }
+        };
+        let Some(Waiting { told, .. }) = next else {
+            state.is_led = false;
+            return;
+        };
+        drop(state);
+        // One that has just left drops what it is sent, and so hands it on in turn.
+        let lead = Lead { prepared: self.prepared.clone(), others: Vec::new() };
+        let _ = told.send(Told::Leads(lead));
+    }
+}
+
+/// How a request takes part.
+enum Part {
+    Leads(Lead),
+    Waits(oneshot::Receiver<Told>),
+}
+
+impl Queue {
+    fn join(prepared: &Arc<Prepared>, binds: &[Value]) -> Part {
+        let mut state = prepared.queue.0.lock();
+        if state.is_led {
+            let (told, answer) = oneshot::channel();
+            state.waiting.push_back(Waiting { binds: binds.to_vec(), told });
+            return Part::Waits(answer);
+        }
+        state.is_led = true;
+        Part::Leads(Lead { prepared: prepared.clone(), others: Vec::new() })
+    }
+}
+
+impl Link {
+    /// Answers a read of one row, with others that come meanwhile.
+    pub(super) async fn read_together(
+        &self,
+        prepared: &Arc<Prepared>,
+        read: &Read,
+        binds: &[Value],
+    ) -> Result<Rows, Trouble> {
+        let mut lead = match Queue::join(prepared, binds) {
+            Part::Leads(lead) => lead,
+            Part::Waits(told) => match told.await {
+                Ok(Told::Rows(rows)) => return Ok(rows),
+                Ok(Told::Leads(lead)) => lead,
+                Ok(Told::Alone) | Err(_) => return self.read_alone(prepared, read, binds).await,
+            },
+        };
+        // Whatever this thread has at hand runs first: what of it asks the same comes along.
+        tokio::task::yield_now().await;
+        lead.take_along();
+        if lead.others.is_empty() {
+            let rows = self.read_alone(prepared, read, binds).await;
+            drop(lead);
+            return rows;
+        }
+        match self.lead(lead, prepared, read, binds).await {
+            Ok(rows) => Ok(rows),
+            Err(_) => self.read_alone(prepared, read, binds).await,
+        }
+    }
+
+    /// Answers all that a request leads, and it.
+    async fn lead(
+        &self,
+        mut lead: Lead,
+        prepared: &Prepared,
+        read: &Read,
+        own: &[Value],
+    ) -> Result<Rows, Trouble> {
+        let together = self.prepared_together(prepared, read, own).await?;
+        let answers = self.ask_for_all(&lead, together, own).await;
+        let others = std::mem::take(&mut lead.others);
+        // The next statement is sent before these answers are written.
+        drop(lead);
+        let mut answers = match answers {
+            Ok(answers) => answers.into_iter(),
+            Err(trouble) => {
+                for other in others {
+                    let _ = other.told.send(Told::Alone);
+                }
+                return Err(trouble);
+            }
+        };
+        let write = |rows: Vec<tokio_postgres::Row>| -> Result<Rows, Trouble> {
+            if rows.is_empty() {
+                return Ok(Rows::One(None));
+            }
+            Ok(Rows::One(Some(one(&together.nested, &rows)?)))
+        };
+        self.gathered.fetch_add(others.len() as u64, Ordering::Relaxed);
+        let first = write(answers.next().unwrap_or_default());
+        for (other, answer) in others.into_iter().zip(answers) {
+            let told = write(answer).map_or(Told::Alone, Told::Rows);
+            // Who has gone needs no answer.
+            let _ = other.told.send(told);
+        }
+        first
+    }
+
+    /// One statement for all; the rows by request, the leader's first.
+    async fn ask_for_all(
+        &self,
+        lead: &Lead,
+        together: &Together,
+        own: &[Value],
+    ) -> Result<Vec<Vec<tokio_postgres::Row>>, Trouble> {
+        let given = &together.nested.statement;
+        let count = lead.others.len() + 1;
+        let mut parameters: Vec<Vec<Bound<&Value>>> =
+            given.parameters.iter().map(|_| Vec::with_capacity(count)).collect();
+        let each = lead.others.iter().map(|other| other.binds.as_slice());
+        for binds in std::iter::once(own).chain(each) {
+            let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
+            for (array, value) in parameters.iter_mut().zip(values) {
+                array.push(value);
+            }
+        }
+        let numbers: Vec<Value> = (1..).map(Value::Int).take(count).collect();
+        parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
+        let rows = self.ask_together(together, parameters).await?;
+        let mut rows = std::pin::pin!(rows);
+        let mut answers: Vec<Vec<tokio_postgres::Row>> = Vec::new();
+        answers.resize_with(count, Vec::new);
+        while let Some(row) = rows.try_next().await? {
+            let last = row.len().saturating_sub(1);
+            let number: i64 = row.try_get(last)?;
+            let at = usize::try_from(number - 1).ok().and_then(|at| answers.get_mut(at));
+            let unknown =
+                || Fault::Internal("the database answered a request that was not made".into());
+            at.ok_or_else(unknown)?.push(row);
+        }
+        Ok(answers)
+    }
+}

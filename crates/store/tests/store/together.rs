@@ -1,0 +1,160 @@
+//! Reads that are asked at the same time, and go together where the database is behind a wire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use operation::{
+    Arithmetic, Comparison, Dialect, Expression, Fault, NumberKind, Output, Read, ReadId, Value,
+};
+use store::{Row, Rows};
+
+use crate::shop::{Shop, both, by_key, text};
+
+/// A shop with orders of none, one and many lines, for two customers.
+fn filled() -> Shop {
+    let shop = Shop::open();
+    for name in ["Ann", "Bob"] {
+        let email = format!("{name}@example.org");
+        shop.write(shop.new_customer(name, &email, true)).unwrap();
+    }
+    for (at, sku) in ["pen", "ink", "nib"].into_iter().enumerate() {
+        shop.write(shop.new_product(sku, 150 + at as i64, 1_000_000)).unwrap();
+    }
+    for number in 0..12 {
+        let lines = ["pen", "ink", "nib"].iter().take(1 + number % 3);
+        let lines = lines.map(|sku| Shop::line(sku, 1 + number as i64, 150)).collect();
+        shop.write(shop.new_order(1 + number as i64 % 2, lines)).unwrap();
+    }
+    shop
+}
+
+fn shown(rows: Result<Rows, Fault>) -> Result<Option<(String, i64)>, Fault> {
+    match rows? {
+        Rows::One(row) => Ok(row.map(|Row { json, version }| (text(&json), version))),
+        Rows::Page { .. } => panic!("a page"),
+    }
+}
+
+/// Asks all at the same time.
+fn at_once(
+    shop: &Shop,
+    asked: &[(Arc<Read>, Vec<Value>)],
+) -> Vec<Result<Option<(String, i64)>, Fault>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let reads = asked.iter().map(|(read, binds)| async {
+            let answer = shop.store.read(read, binds);
+            shown(tokio::time::timeout(Duration::from_secs(20), answer).await.unwrap())
+        });
+        futures_util::future::join_all(reads).await
+    })
+}
+
+#[test]
+fn each_is_answered_as_if_it_were_alone() {
+    both(|| {
+        let shop = filled();
+        // Small lines are hidden, so that some orders show none.
+        let mut large = (*shop.read_order).clone();
+        large.id = ReadId::fresh();
+        if let Output::Parts(parts) = &mut large.output.fields.last_mut().unwrap().output {
+            let mut lines = (*parts.read).clone();
+            let quantity =
+                lines.table.columns.iter().position(|column| &*column.field == "quantity");
+            let is_large = Expression::Compare(
+                Comparison::Greater,
+                Box::new(Expression::column(quantity.unwrap())),
+                Box::new(Expression::Literal(Value::Int(6))),
+            );
+            lines.id = ReadId::fresh();
+            lines.filter = Expression::And(vec![lines.filter, is_large]);
+            parts.read = Arc::new(lines);
+        }
+        let large = Arc::new(large);
+        let mut asked = Vec::new();
+        for round in 0..40 {
+            // Some are not there.
+            asked.push((shop.read_order.clone(), vec![Value::Int(round % 14)]));
+            asked.push((large.clone(), vec![Value::Int(1 + round % 12)]));
+            asked.push((shop.bare_order.clone(), vec![Value::Int(round % 13)]));
+            asked.push((shop.read_customer.clone(), vec![Value::Int(round % 4)]));
+        }
+        let alone: Vec<_> = asked
+            .iter()
+            .map(|(read, binds)| shown(shop.store.read_blocking(read, binds)))
+            .collect();
+        assert!(alone.iter().any(|answer| matches!(answer, Ok(None))));
+        let is_empty = |answer: &Result<Option<(String, i64)>, Fault>| matches!(answer, Ok(Some((json, _))) if json.contains(r#""lines":[]"#));
+        assert!(alone.iter().any(is_empty));
+        let before = shop.store.statistics().gathered;
+        for _ in 0..5 {
+            assert_eq!(at_once(&shop, &asked), alone);
+        }
+        let gathered = shop.store.statistics().gathered - before;
+        assert_eq!(gathered > 100, shop.store.dialect() == Dialect::Postgres, "{gathered}");
+    });
+}
+
+#[test]
+fn a_fault_of_one_is_not_a_fault_of_others() {
+    both(|| {
+        let shop = filled();
+        let mut read = by_key(&shop.order);
+        // The key plus a value of the request: too large for a number with the largest one.
+        read.filter = Expression::And(vec![
+            read.filter,
+            Expression::Compare(
+                Comparison::Greater,
+                Box::new(Expression::Arithmetic {
+                    operation: Arithmetic::Add,
+                    kind: NumberKind::Int,
+                    left: Box::new(Expression::column(shop.order.own_key())),
+                    right: Box::new(Expression::Bind(1)),
+                }),
+                Box::new(Expression::Literal(Value::Int(0))),
+            ),
+        ]);
+        let read = Arc::new(read);
+        let asked: Vec<_> = (0..30)
+            .map(|at| {
+                let added = if at == 17 { i64::MAX } else { 5 };
+                (read.clone(), vec![Value::Int(1 + at % 12), Value::Int(added)])
+            })
+            .collect();
+        let answers = at_once(&shop, &asked);
+        for (at, answer) in answers.iter().enumerate() {
+            match at {
+                17 => assert!(answer.is_err(), "{answer:?}"),
+                _ => assert!(matches!(answer, Ok(Some(_))), "{at}: {answer:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn who_leaves_keeps_nobody_waiting() {
+    both(|| {
+        let shop = filled();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            for round in 0..20_u64 {
+                let reads = (0..48_u64).map(|at| {
+                    let (shop, read) = (&shop, shop.read_order.clone());
+                    async move {
+                        let binds = [Value::Int(1 + at as i64 % 12)];
+                        let answer = shop.store.read(&read, &binds);
+                        if at % 3 == round % 3 {
+                            // Some leave at once, some while they lead, some while they wait.
+                            let patience = Duration::from_micros(at * 40);
+                            let _ = tokio::time::timeout(patience, answer).await;
+                            return;
+                        }
+                        let answer = tokio::time::timeout(Duration::from_secs(5), answer).await;
+                        assert!(matches!(answer, Ok(Ok(Rows::One(Some(_))))), "{answer:?}");
+                    }
+                });
+                futures_util::future::join_all(reads).await;
+            }
+        });
+    });
+}
