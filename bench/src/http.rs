@@ -135,11 +135,15 @@ struct NewLine<'a> {
 ///
 /// # Errors
 /// The refusal, as far as it needs no look at the database.
-pub(crate) fn change(path: &str, caller: Caller, body: &[u8]) -> Result<(Change, Created), Answer> {
+pub(crate) fn change(
+    path: &str,
+    caller: Caller,
+    body: &[u8],
+) -> Result<(Change, Created), Box<Answer>> {
     match path {
         "/v1/products" => new_product(caller, body),
         "/v1/orders" => new_order(caller, body),
-        _ => Err(not_found()),
+        _ => Err(Box::new(not_found())),
     }
 }
 
@@ -147,12 +151,12 @@ pub(crate) fn change(path: &str, caller: Caller, body: &[u8]) -> Result<(Change,
 ///
 /// # Errors
 /// The refusal, as far as it needs no look at the database.
-fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Created), Answer> {
+fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Created), Box<Answer>> {
     if caller != Caller::Clerk {
-        return Err(problem(StatusCode::FORBIDDEN, "forbidden", &[]));
+        return Err(Box::new(problem(StatusCode::FORBIDDEN, "forbidden", &[])));
     }
     let Ok(new) = serde_json::from_slice::<NewProduct<'_>>(body) else {
-        return Err(problem(StatusCode::BAD_REQUEST, "malformed_body", &[]));
+        return Err(Box::new(problem(StatusCode::BAD_REQUEST, "malformed_body", &[])));
     };
     let mut faults = Vec::new();
     if !(3..=40).contains(&new.sku.chars().count()) {
@@ -178,7 +182,7 @@ fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Created), Answer>
         }
     };
     let (Some(price), true) = (price, faults.is_empty()) else {
-        return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", &faults));
+        return Err(Box::new(problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", &faults)));
     };
 
     let mut out = Vec::with_capacity(96 + body.len());
@@ -208,22 +212,22 @@ fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Created), Answer>
 ///
 /// # Errors
 /// The refusal, as far as it needs no look at the database.
-fn new_order(caller: Caller, body: &[u8]) -> Result<(Change, Created), Answer> {
+fn new_order(caller: Caller, body: &[u8]) -> Result<(Change, Created), Box<Answer>> {
     let Ok(new) = serde_json::from_slice::<NewOrder<'_>>(body) else {
-        return Err(problem(StatusCode::BAD_REQUEST, "malformed_body", &[]));
+        return Err(Box::new(problem(StatusCode::BAD_REQUEST, "malformed_body", &[])));
     };
     let Some(customer) = form::parse_uuid(new.customer.as_bytes()) else {
-        return Err(problem(
+        return Err(Box::new(problem(
             StatusCode::UNPROCESSABLE_ENTITY,
             "invalid_body",
             &[("/customer", "is the key of a customer")],
-        ));
+        )));
     };
     match caller {
         Caller::Clerk => {}
         Caller::Customer(own) if own == customer => {}
         Caller::Customer(_) | Caller::Anyone => {
-            return Err(problem(StatusCode::FORBIDDEN, "forbidden", &[]));
+            return Err(Box::new(problem(StatusCode::FORBIDDEN, "forbidden", &[])));
         }
     }
     let mut faults = Vec::new();
@@ -244,10 +248,10 @@ fn new_order(caller: Caller, body: &[u8]) -> Result<(Change, Created), Answer> {
         lines.push(Line { product: line.product.into_owned(), quantity: line.quantity, price });
     }
     let (Some(total), true) = (total, faults.is_empty()) else {
-        return Err(problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", &faults));
+        return Err(Box::new(problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", &faults)));
     };
     let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
-        return Err(problem(StatusCode::INTERNAL_SERVER_ERROR, "clock_failed", &[]));
+        return Err(Box::new(problem(StatusCode::INTERNAL_SERVER_ERROR, "clock_failed", &[])));
     };
     let placed = now.as_micros() as i64;
     let id = *Uuid::now_v7().as_bytes();
@@ -276,7 +280,7 @@ pub(crate) type Page = ([u8; 16], Option<(i64, [u8; 16])>);
 ///
 /// # Errors
 /// The refusal.
-pub(crate) fn page(caller: Caller, query: &str) -> Result<Page, Answer> {
+pub(crate) fn page(caller: Caller, query: &str) -> Result<Page, Box<Answer>> {
     let mut customer = None;
     let mut after = None;
     for pair in query.split('&') {
@@ -284,19 +288,21 @@ pub(crate) fn page(caller: Caller, query: &str) -> Result<Page, Answer> {
             Some(("customer", id)) => customer = form::parse_uuid(id.as_bytes()),
             Some(("after", cursor)) => match form::parse_cursor(cursor) {
                 Some(place) => after = Some(place),
-                None => return Err(problem(StatusCode::BAD_REQUEST, "invalid_cursor", &[])),
+                None => {
+                    return Err(Box::new(problem(StatusCode::BAD_REQUEST, "invalid_cursor", &[])));
+                }
             },
-            _ => return Err(problem(StatusCode::BAD_REQUEST, "unknown_parameter", &[])),
+            _ => return Err(Box::new(problem(StatusCode::BAD_REQUEST, "unknown_parameter", &[]))),
         }
     }
     let Some(customer) = customer else {
-        return Err(problem(StatusCode::BAD_REQUEST, "missing_parameter", &[]));
+        return Err(Box::new(problem(StatusCode::BAD_REQUEST, "missing_parameter", &[])));
     };
     match caller {
         Caller::Clerk => Ok((customer, after)),
         Caller::Customer(own) if own == customer => Ok((customer, after)),
-        Caller::Customer(_) => Err(problem(StatusCode::FORBIDDEN, "forbidden", &[])),
-        Caller::Anyone => Err(problem(StatusCode::UNAUTHORIZED, "no_token", &[])),
+        Caller::Customer(_) => Err(Box::new(problem(StatusCode::FORBIDDEN, "forbidden", &[]))),
+        Caller::Anyone => Err(Box::new(problem(StatusCode::UNAUTHORIZED, "no_token", &[]))),
     }
 }
 

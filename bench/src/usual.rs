@@ -184,6 +184,8 @@ struct Orders {
     next: Option<String>,
 }
 
+type CustomerRow = (Uuid, String, String, Option<String>, DateTime<Utc>, i64);
+type LineRow = (i64, i64, i64, String, String, i64, i64, String);
 type OrderRow = (Uuid, Uuid, String, i64, DateTime<Utc>, i64);
 
 impl From<OrderRow> for Order {
@@ -228,7 +230,7 @@ async fn customer(
         Caller::Customer(own) if own == *id.as_bytes() => {}
         _ => return Err(Refusal::Unknown),
     }
-    let row: Option<(Uuid, String, String, Option<String>, DateTime<Utc>, i64)> =
+    let row: Option<CustomerRow> =
         query_as("SELECT id, email, name, phone, joined, row_version FROM customer WHERE id = $1")
             .bind(id)
             .fetch_optional(&shared.pool)
@@ -265,7 +267,7 @@ async fn order(
     if include.as_deref() != Some("lines.product") {
         return tagged(&order, Some(version));
     }
-    let rows: Vec<(i64, i64, i64, String, String, i64, i64, String)> = query_as(
+    let rows: Vec<LineRow> = query_as(
         r#"SELECT l.position, l.quantity, l.price, p.sku, p.name, p.price, p.stock, p.state
            FROM line l JOIN product p ON p.sku = l.product WHERE l."order" = $1 ORDER BY l.position"#,
     )

@@ -112,7 +112,7 @@ impl Worker {
     ) -> rusqlite::Result<Answer> {
         let (customer, after) = match http::page(caller, query) {
             Ok(page) => page,
-            Err(refusal) => return Ok(refusal),
+            Err(refusal) => return Ok(*refusal),
         };
         let next = self.reader.recent_orders(&customer, after, &mut self.out)?;
         Ok(http::paged(&self.out, &customer, next.as_deref(), request))
@@ -151,7 +151,7 @@ async fn write(shared: &Shared, request: Request<Incoming>) -> Answer {
     };
     let (change, made) = match http::change(head.uri.path(), caller, &body.to_bytes()) {
         Ok(change) => change,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     match shared.queue.submit(change).await {
         Ok(()) => created(made),

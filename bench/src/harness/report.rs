@@ -341,9 +341,8 @@ fn method(out: &mut String, runs: &[Findings], facts: &Circumstances) -> fmt::Re
     if compared > 0 {
         writeln!(
             out,
-            "- Before measuring, {} answers were compared between the servers: status, body, media type, `ETag`, \
-             `Location`, `Link`, the page behind the cursor, and refusals.",
-            compared
+            "- Before measuring, {compared} answers were compared between the servers: status, body, media type, `ETag`, \
+             `Location`, `Link`, the page behind the cursor, and refusals."
         )?;
     }
     writeln!(out, "\n## What to keep in mind\n")?;

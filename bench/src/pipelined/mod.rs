@@ -193,7 +193,7 @@ async fn read(worker: &Worker, request: &Request<Incoming>) -> Result<Answer, re
     if path == "/v1/recent-orders" {
         let (customer, after) = match http::page(caller, query) {
             Ok(page) => page,
-            Err(refusal) => return Ok(refusal),
+            Err(refusal) => return Ok(*refusal),
         };
         let (body, next) = worker.reader.recent_orders(customer, after).await?;
         return Ok(http::paged(&body, &customer, next.as_deref(), request));
@@ -213,7 +213,7 @@ async fn write(worker: &Worker, request: Request<Incoming>) -> Result<Answer, re
     };
     let (change, made) = match http::change(head.uri().path(), caller, &body.to_bytes()) {
         Ok(change) => change,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(*refusal),
     };
     Ok(match worker.writer.submit(change).await {
         Ok(()) => created(made),

@@ -26,7 +26,7 @@ use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
 use fault::{fault_of, gone, is_stale, told};
-use link::{Address, Lane, Links, Trouble};
+use link::{Address, Lane, Links, Trouble, Whose};
 use writer::{Entrances, Pending};
 
 /// How much longer than the database may work an answer is waited for: one that does not come is lost on the way.
@@ -141,6 +141,10 @@ impl Postgres {
     }
 
     pub(crate) async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+        self.read_for(Whose::Request, read, binds).await
+    }
+
+    async fn read_for(&self, whose: Whose, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
         let patience = self.shared.options.deadline + PATIENCE;
         let lane = match read.cardinality {
@@ -151,7 +155,7 @@ impl Postgres {
         loop {
             tries += 1;
             let (address, generation) = (&self.shared.address, self.shared.generation());
-            let link = self.links.get(lane, address, generation).await?;
+            let link = self.links.get(whose, lane, address, generation).await?;
             match tokio::time::timeout(patience, link.read(read, binds)).await {
                 Ok(Ok(rows)) => return Ok(rows),
                 Ok(Err(Trouble::Database(error))) if tries == 1 && is_stale(&error) => {
@@ -182,7 +186,7 @@ impl Postgres {
         // On the writer's thread, which drives a runtime as long as the store is open.
         let runtime = own.runtime.clone();
         runtime.spawn(async move {
-            let _ = told.send(own.read(&read, &binds).await);
+            let _ = told.send(own.read_for(Whose::Aside, &read, &binds).await);
         });
         outcome.recv().unwrap_or_else(|_| Err(closed()))
     }
@@ -210,7 +214,7 @@ impl Postgres {
 
     pub(crate) async fn ping(&self) -> Result<(), Fault> {
         let (address, generation) = (&self.shared.address, self.shared.generation());
-        let link = self.links.get(Lane::Quick, address, generation).await?;
+        let link = self.links.get(Whose::Aside, Lane::Quick, address, generation).await?;
         let asked = link.client.simple_query("SELECT 1");
         match tokio::time::timeout(PATIENCE, asked).await {
             Ok(Ok(_)) => Ok(()),

@@ -518,6 +518,17 @@ impl Trouble {
 #[derive(Debug)]
 pub(crate) struct Links {
     places: Vec<[Place; 2]>,
+    /// For what no request asks.
+    aside: [Place; 2],
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// A request, on its thread.
+    Request,
+    /// Somebody else, on any thread.
+    Aside,
 }
 
 /// What is pipelined behind what: a statement that takes long holds up those behind it on its connection.
@@ -538,17 +549,25 @@ struct Place {
 
 impl Links {
     pub fn new(count: usize) -> Self {
-        Self { places: (0..count.max(1)).map(|_| Default::default()).collect() }
+        Self {
+            places: (0..count.max(1)).map(|_| Default::default()).collect(),
+            aside: Default::default(),
+        }
     }
 
-    /// This thread's connection in a lane.
+    /// The connection of a thread in a lane. It is driven where it was opened: a thread of requests shall have one that is driven
+    /// by it, and so nobody else opens theirs.
     pub async fn get(
         &self,
+        whose: Whose,
         lane: Lane,
         address: &Address,
         generation: u64,
     ) -> Result<Arc<Link>, Fault> {
-        let places = self.places.get(own_number() % self.places.len());
+        let places = match whose {
+            Whose::Request => self.places.get(own_number() % self.places.len()),
+            Whose::Aside => Some(&self.aside),
+        };
         let [quick, slow] = places.ok_or_else(|| gone("there is no connection"))?;
         let place = match lane {
             Lane::Quick => quick,
@@ -569,7 +588,7 @@ impl Links {
 
     /// Lets go of a connection that no longer answers.
     pub fn drop_link(&self, link: &Arc<Link>) {
-        for place in self.places.iter().flatten() {
+        for place in self.places.iter().flatten().chain(&self.aside) {
             let mut known = place.link.lock();
             if known.as_ref().is_some_and(|known| Arc::ptr_eq(known, link)) {
                 *known = None;
@@ -579,7 +598,7 @@ impl Links {
 
     /// Lets go of all.
     pub fn close(&self) {
-        for place in self.places.iter().flatten() {
+        for place in self.places.iter().flatten().chain(&self.aside) {
             *place.link.lock() = None;
         }
     }
