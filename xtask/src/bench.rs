@@ -3,13 +3,14 @@
 use std::process::Command;
 
 use crate::fault::Fault;
-use crate::{place, step};
+use crate::{install, place, step};
 
 /// Builds the server and runs the benchmark; its output goes straight to the terminal.
 ///
 /// # Errors
 /// [`Fault::Step`] if either fails.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Fault> {
+    install::postgres()?;
     step::run(
         "build for release",
         Command::new(place::cargo()).args([
