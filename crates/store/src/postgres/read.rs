@@ -23,7 +23,7 @@ impl Link {
     /// Answers a read.
     pub async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Trouble> {
         let prepared = self.prepared(read, binds).await?;
-        if read.cardinality == Cardinality::One && self.gathers() {
+        if read.cardinality == Cardinality::One && self.gathers() && prepared.queue.is_open() {
             return self.read_together(&prepared, read, binds).await;
         }
         self.read_alone(&prepared, read, binds).await

@@ -6,12 +6,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::TryStreamExt as _;
 use operation::{Fault, Read, Scalar, Value};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio_postgres::error::SqlState;
 
 use super::link::{Link, Prepared, Together, Trouble, bound};
 use super::read::one;
@@ -23,7 +24,11 @@ const MOST: usize = 64;
 
 /// Requests for one read on one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Queue(Mutex<State>);
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Set once all together took longer than a statement may: each has that time for itself from then on.
+    is_slow: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -61,7 +66,7 @@ struct Lead {
 impl Lead {
     /// Takes along who has come by now, as many as there is room for.
     fn take_along(&mut self) {
-        let mut state = self.prepared.queue.0.lock();
+        let mut state = self.prepared.queue.state.lock();
         while self.others.len() < MOST - 1
             && let Some(next) = state.waiting.pop_front()
         {
@@ -75,7 +80,7 @@ impl Lead {
 impl Drop for Lead {
     fn drop(&mut self) {
         // Others that were not answered see that nobody will, and go alone.
-        let mut state = self.prepared.queue.0.lock();
+        let mut state = self.prepared.queue.state.lock();
         let next = loop {
             match state.waiting.pop_front() {
                 Some(next) if next.told.is_closed() => {}
@@ -100,8 +105,13 @@ enum Part {
 }
 
 impl Queue {
+    /// Whether requests may go together.
+    pub(super) fn is_open(&self) -> bool {
+        !self.is_slow.load(Ordering::Relaxed)
+    }
+
     fn join(prepared: &Arc<Prepared>, binds: &[Value]) -> Part {
-        let mut state = prepared.queue.0.lock();
+        let mut state = prepared.queue.state.lock();
         if state.is_led {
             let (told, answer) = oneshot::channel();
             state.waiting.push_back(Waiting { binds: binds.to_vec(), told });
@@ -158,6 +168,11 @@ impl Link {
         let mut answers = match answers {
             Ok(answers) => answers.into_iter(),
             Err(trouble) => {
+                if let Trouble::Database(error) = &trouble
+                    && error.code() == Some(&SqlState::QUERY_CANCELED)
+                {
+                    prepared.queue.is_slow.store(true, Ordering::Relaxed);
+                }
                 for other in others {
                     let _ = other.told.send(Told::Alone);
                 }
