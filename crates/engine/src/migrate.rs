@@ -41,7 +41,7 @@ const TRIES: u32 = 40;
 const LONGEST: Duration = Duration::from_secs(3);
 
 /// How long a batch of a backfill shall take; the pause after it is twice as long as it took.
-const BATCH: Duration = Duration::from_millis(8);
+const BATCH: Duration = Duration::from_millis(4);
 
 /// Blocks (of 8 kB) that a batch begins with, and has at most.
 const BLOCKS: u64 = 8;

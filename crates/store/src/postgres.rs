@@ -32,6 +32,9 @@ use writer::{Entrances, Pending};
 /// How much longer than the database may work an answer is waited for: one that does not come is lost on the way.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often a read is asked while the tables change under it.
+const TRIES: u32 = 4;
+
 /// Pairs of connections that read, at most: pipelined they carry far more than one request each, and a server has a
 /// hundred unless told otherwise.
 const MOST_READING: usize = 8;
@@ -158,7 +161,8 @@ impl Postgres {
             let link = self.links.get(whose, lane, address, generation).await?;
             match tokio::time::timeout(patience, link.read(read, binds)).await {
                 Ok(Ok(rows)) => return Ok(rows),
-                Ok(Err(Trouble::Database(error))) if tries == 1 && is_stale(&error) => {
+                // Tables may change again while it is asked anew.
+                Ok(Err(Trouble::Database(error))) if tries < TRIES && is_stale(&error) => {
                     link.forget();
                 }
                 // A connection that broke says nothing of the database: it is asked once more over another.
