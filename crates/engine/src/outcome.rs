@@ -45,6 +45,13 @@ pub enum Outcome {
         /// As in [`Outcome::One`].
         composite: bool,
     },
+    /// A command has run.
+    Done {
+        /// What it answers, as JSON; `None` where it promises no answer.
+        json: Option<Bytes>,
+        /// Whether it was run before, under the same receipt.
+        replayed: bool,
+    },
     /// A root was deleted.
     Deleted,
     /// A part was removed.

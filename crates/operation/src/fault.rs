@@ -26,6 +26,17 @@ pub enum Fault {
     /// The request is fine, the stored data stands against it (a unique value taken, a row still referred to).
     #[error("{} conflict(s)", .0.len())]
     Conflict(Vec<Violation>),
+    /// A command of the model refused, by an error of the model.
+    #[error("error {error} of the model was raised")]
+    Raised {
+        /// Which: position among the model's errors.
+        error: usize,
+        /// What it carries: a value for each of its fields.
+        members: Vec<crate::Value>,
+    },
+    /// The key of a [`Receipt`](crate::Receipt) names a request that is still being carried out.
+    #[error("a request under this key is being carried out")]
+    InFlight,
     /// The key of a [`Receipt`](crate::Receipt) names another request.
     #[error("the key was used for another request")]
     KeyReused,

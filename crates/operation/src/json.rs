@@ -39,6 +39,7 @@ impl Tree<'_> {
         match self {
             Self::Null => "null",
             Self::Bool(_) => "a boolean",
+            Self::Float(f) if f.fract() != 0.0 => "a number with a fraction",
             Self::Int(_) | Self::Float(_) => "a number",
             Self::Text(_) => "a string",
             Self::List(_) => "an array",
@@ -190,6 +191,17 @@ mod tests {
         let mut out = Vec::new();
         parse_json(text.as_bytes()).unwrap().write(&mut out);
         assert_eq!(String::from_utf8(out).unwrap(), text);
+    }
+
+    proptest::proptest! {
+        /// Schemathesis sent 1819726226233875.0, and a quick reader made …875.25 of it.
+        #[test]
+        fn a_number_is_the_nearest_one_to_its_text(whole in 0_u64..(1 << 53), digits in 0_u32..1_000_000) {
+            for text in [format!("{whole}.0"), format!("{whole}.{digits:06}"), format!("0.{whole}")] {
+                let exact: f64 = text.parse().unwrap();
+                proptest::prop_assert_eq!(parse_json(text.as_bytes()).unwrap(), Tree::Float(exact));
+            }
+        }
     }
 
     #[test]

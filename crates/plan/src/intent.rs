@@ -1,6 +1,6 @@
 //! What a caller asks, in the words of the model. Every front door produces it; none of it is trusted.
 
-use model::{EntityId, QueryId};
+use model::{CommandId, EntityId, QueryId};
 use operation::Tree;
 
 /// One request.
@@ -125,6 +125,15 @@ pub enum Intent<'a> {
         key: &'a str,
         /// The versions of `If-Match`, of the root.
         expected: Option<Vec<i64>>,
+    },
+    /// A command of the model, run.
+    Command {
+        /// Which.
+        command: CommandId,
+        /// Where its first parameter is a row that the address names: its key as text.
+        key: Option<&'a str>,
+        /// Its other arguments by name; `None` where nothing was sent.
+        body: Option<Tree<'a>>,
     },
 }
 

@@ -86,6 +86,7 @@ impl Plan {
                 let at = PartPlace { part: *part, root, key: Some(key), expected };
                 self.lower_part(at, Some((body, BodyKind::Replace)), shape, caller, now)
             }
+            Intent::Command { .. } => Err(Fault::Internal("commands are not compiled".to_owned())),
             Intent::DeletePart { part, root, key, expected } => {
                 let expected = expected.clone();
                 let at = PartPlace { part: *part, root, key: Some(key), expected };

@@ -240,6 +240,13 @@ fn of_fault(fault: &Fault) -> Said {
             "The key names another request",
             "this `Idempotency-Key` was used for another request within the last day; take a new one for each request",
         ),
+        Fault::InFlight => said(
+            409,
+            "request_in_flight",
+            "The request is being carried out",
+            "another request under this `Idempotency-Key` is being carried out; ask again when it has ended",
+        ),
+        Fault::Raised { .. } => said(500, "internal", "Internal error", ""),
         Fault::Overloaded { .. } => {
             said(503, "overloaded", "Overloaded", "too much is asked at once; try again shortly")
         }
