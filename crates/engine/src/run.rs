@@ -225,6 +225,7 @@ fn acknowledge(
         Reply::Changed { composite } => {
             Ok(Outcome::Changed { version, json, composite: *composite })
         }
+        Reply::Done => Ok(Outcome::Done { json, replayed }),
         Reply::Deleted => Ok(Outcome::Deleted),
         Reply::PartDeleted => Ok(Outcome::PartDeleted { version }),
         Reply::One { .. } | Reply::Page { .. } => Err(mixed_up()),

@@ -1,10 +1,11 @@
 //! The meaning of an expression, in Rust.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::{
-    Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind, TableId, Value, number,
-    scalar,
+    Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind, Scalar, Table, TableId,
+    Tree, Value, number, parse_json, scalar,
 };
 
 /// What an expression sees.
@@ -16,6 +17,23 @@ pub struct Scope<'a> {
     pub binds: &'a [Value],
     /// The parts of the outermost row, by table.
     pub parts: &'a [(TableId, &'a [Vec<Value>])],
+    /// Rows of other tables, where they are at hand.
+    pub stored: Option<&'a dyn Stored>,
+}
+
+/// Rows that a transaction has at hand.
+pub trait Stored: std::fmt::Debug {
+    /// The row of `table` with this key, if there is one.
+    ///
+    /// # Errors
+    /// [`EvaluationFault::NotLocal`] where it is not at hand.
+    fn row(&self, table: &Arc<Table>, key: &Value) -> Result<Option<&[Value]>, EvaluationFault>;
+
+    /// The rows of the part `table` whose root is `root`, a row of the root's table, in the order of their keys.
+    ///
+    /// # Errors
+    /// [`EvaluationFault::NotLocal`] where they are not at hand.
+    fn parts(&self, table: &Arc<Table>, root: &[Value]) -> Result<Vec<&[Value]>, EvaluationFault>;
 }
 
 /// Why an expression has no value.
@@ -58,15 +76,31 @@ pub fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Answer {
             let row = scope.rows.iter().rev().nth(*depth).ok_or(EvaluationFault::IllTyped)?;
             row.get(*column).cloned().ok_or(EvaluationFault::IllTyped)
         }
-        Expression::Lookup { .. } => Err(EvaluationFault::NotLocal),
-        Expression::Aggregate { aggregate, table, body, kind, .. } => {
-            let (_, parts) = scope
-                .parts
-                .iter()
-                .find(|(id, _)| *id == table.id)
-                .ok_or(EvaluationFault::NotLocal)?;
-            fold(*aggregate, *kind, body, parts, scope)
+        Expression::Lookup { table, key, value } => {
+            let stored = scope.stored.ok_or(EvaluationFault::NotLocal)?;
+            let key = evaluate(key, scope)?;
+            if key.is_null() {
+                return Ok(Value::Null);
+            }
+            let Some(row) = stored.row(table, &key)? else { return Ok(Value::Null) };
+            let mut rows: Vec<&[Value]> = scope.rows.to_vec();
+            rows.push(row);
+            evaluate(value, &Scope { rows: &rows, ..*scope })
         }
+        Expression::Aggregate { aggregate, table, depth, body, kind } => {
+            if let Some((_, parts)) = scope.parts.iter().find(|(id, _)| *id == table.id) {
+                let parts = parts.iter().map(Vec::as_slice);
+                return fold(*aggregate, *kind, body, parts, scope);
+            }
+            let stored = scope.stored.ok_or(EvaluationFault::NotLocal)?;
+            let root = scope.rows.iter().rev().nth(*depth).ok_or(EvaluationFault::IllTyped)?;
+            fold(*aggregate, *kind, body, stored.parts(table, root)?.into_iter(), scope)
+        }
+        Expression::Member { object, name, scalar } => match evaluate(object, scope)? {
+            Value::Null => Ok(Value::Null),
+            Value::Text(text) => member(&text, name, *scalar),
+            _ => Err(EvaluationFault::IllTyped),
+        },
         Expression::Not(a) => Ok(match evaluate(a, scope)? {
             Value::Bool(b) => Value::Bool(!b),
             other => other,
@@ -132,6 +166,16 @@ pub fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Answer {
     }
 }
 
+/// A member of a JSON object; null where there is none.
+fn member(object: &str, name: &str, scalar: Scalar) -> Answer {
+    let tree = parse_json(object.as_bytes()).map_err(|_| EvaluationFault::IllTyped)?;
+    let Tree::Object(members) = tree else { return Err(EvaluationFault::IllTyped) };
+    match members.iter().find(|(known, _)| **known == *name) {
+        Some((_, tree)) => scalar.of_json(tree).map_err(|_| EvaluationFault::IllTyped),
+        None => Ok(Value::Null),
+    }
+}
+
 /// Three-valued `and` (`decisive` false) and `or` (`decisive` true).
 fn junction(terms: &[Expression], scope: &Scope<'_>, decisive: bool) -> Answer {
     let mut outcome = Value::Bool(!decisive);
@@ -194,12 +238,12 @@ fn arithmetic(operation: Arithmetic, kind: NumberKind, a: &Value, b: &Value) -> 
     }
 }
 
-fn fold(
+fn fold<'r>(
     aggregate: Aggregate,
     kind: NumberKind,
     body: &Expression,
-    parts: &[Vec<Value>],
-    scope: &Scope<'_>,
+    parts: impl Iterator<Item = &'r [Value]>,
+    scope: &Scope<'r>,
 ) -> Answer {
     let mut outcome = match aggregate {
         Aggregate::Sum if kind == NumberKind::Float => Value::Float(0.0),

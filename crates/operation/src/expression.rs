@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::{Table, Value};
+use crate::{Scalar, Table, Value};
 
 /// An expression. Rows are addressed by depth: 0 is the innermost row in scope, 1 the one around it.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,6 +107,15 @@ pub enum Expression {
     },
     /// The first that is not null.
     Coalesce(Vec<Expression>),
+    /// A member of a JSON object; null where there is none. Only Rust can evaluate it.
+    Member {
+        /// The object, as text.
+        object: Box<Expression>,
+        /// The member's name.
+        name: Box<str>,
+        /// What it means.
+        scalar: Scalar,
+    },
 }
 
 /// Folds over parts.
@@ -287,7 +296,7 @@ impl Expression {
         local
     }
 
-    fn children(&self, each: &mut dyn FnMut(&Self)) {
+    pub(crate) fn children(&self, each: &mut dyn FnMut(&Self)) {
         match self {
             Self::Literal(_) | Self::Bind(_) | Self::Column { .. } => {}
             Self::Lookup { key, value, .. } => {
@@ -296,7 +305,7 @@ impl Expression {
             }
             Self::Aggregate { body, .. } => each(body),
             Self::Not(a) | Self::IsNull(a) | Self::Negate(_, a) | Self::ToFloat(a, _) => each(a),
-            Self::Rescale { value, .. } => each(value),
+            Self::Rescale { value, .. } | Self::Member { object: value, .. } => each(value),
             Self::Compare(_, a, b)
             | Self::Arithmetic { left: a, right: b, .. }
             | Self::DivideDecimal { left: a, right: b, .. } => {

@@ -10,6 +10,7 @@ mod fault;
 mod ident;
 mod json;
 mod number;
+mod program;
 mod read;
 mod scalar;
 mod sql;
@@ -17,12 +18,16 @@ mod table;
 mod value;
 mod write;
 
-pub use evaluate::{EvaluationFault, Scope, evaluate, lower, truth, upper};
+pub use evaluate::{EvaluationFault, Scope, Stored, evaluate, lower, truth, upper};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};
 pub use ident::Ident;
 pub use json::{Tree, parse_json};
 pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};
+pub use program::{
+    Bound, Carried, Command, Creation, Fill, Form, Inputs, MOST_ROWS, Member, Named, Place,
+    Program, ProgramTarget, Source, Step, Visible,
+};
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};
 pub use sql::{Dialect, Sql};

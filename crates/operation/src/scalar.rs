@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::Value;
+use crate::{Tree, Value};
 
 /// What a column's values mean. The table in this file is the only one: storage, JSON form and text form derive
 /// from it.
@@ -149,6 +149,27 @@ impl Scalar {
                 .decode(text)
                 .map(|bytes| Value::Bytes(bytes.into()))
                 .map_err(|_| TextFault("base64 with padding (RFC 4648 §4)")),
+        }
+    }
+
+    /// Reads a value from JSON, as [`Scalar::write_json`] writes it.
+    ///
+    /// # Errors
+    /// As [`Scalar::parse`].
+    pub fn of_json(self, tree: &Tree<'_>) -> Result<Value, TextFault> {
+        match (self, tree) {
+            (_, Tree::Null) => Ok(Value::Null),
+            (Self::Json, tree) => {
+                let mut text = Vec::new();
+                tree.write(&mut text);
+                String::from_utf8(text).map(Value::text).map_err(|_| TextFault("JSON"))
+            }
+            (Self::Bool, Tree::Bool(b)) => Ok(Value::Bool(*b)),
+            (Self::Int, Tree::Int(n)) => Ok(Value::Int(*n)),
+            (Self::Float, Tree::Int(n)) => Ok(Value::Float(*n as f64)),
+            (Self::Float, Tree::Float(f)) => Ok(Value::Float(*f)),
+            (_, Tree::Text(text)) => self.parse(text),
+            _ => Err(TextFault("of another type")),
         }
     }
 

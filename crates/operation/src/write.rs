@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Expression, Read, ReadId, Table, Value};
+use crate::{Command, Expression, Read, ReadId, Table, Value};
 
 /// One change of one aggregate.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub enum Write {
     Edit(Edit),
     /// The end of a root and its parts.
     Delete(Delete),
+    /// A transaction that the model describes.
+    Command(Command),
 }
 
 /// Lets a write be asked for again without being done again: what came of it is kept with it, in its transaction.

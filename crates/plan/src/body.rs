@@ -41,7 +41,7 @@ impl<'a> At<'a> {
     }
 
     /// An element of what stands here.
-    fn item(&'a self, at: usize) -> Self {
+    pub(crate) fn item(&'a self, at: usize) -> Self {
         Self { around: Some(self), step: Step::Item(at) }
     }
 
@@ -211,9 +211,12 @@ impl<'a> Decoder<'a> {
             Some(FieldDefault::Expression(_)) => {
                 let (expression, sources) = self.plan.defaults.get(&field)?;
                 let binds = self.request.binds(sources, 0);
-                operation::evaluate(expression, &Scope { rows: &[], binds: &binds, parts: &[] })
-                    .ok()
-                    .filter(|value| item.optional || !value.is_null())
+                operation::evaluate(
+                    expression,
+                    &Scope { rows: &[], binds: &binds, parts: &[], stored: None },
+                )
+                .ok()
+                .filter(|value| item.optional || !value.is_null())
             }
             None => item.optional.then_some(Value::Null),
         }

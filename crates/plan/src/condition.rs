@@ -21,12 +21,35 @@ pub(crate) enum BindSource {
     Limit,
     /// The root's key, in a list of its parts.
     Root,
+    /// Filled in by a step of a command; each has its number.
+    Local(usize),
+}
+
+/// What a name stands for in the body of a command.
+#[derive(Debug, Clone)]
+pub(crate) struct Local {
+    /// The bind that holds it.
+    pub(crate) bind: usize,
+    /// Its type.
+    pub(crate) ty: Type,
+    /// Members of it that have binds of their own, if it is a value object.
+    pub(crate) members: Vec<operation::Member>,
+}
+
+/// The names of the body that is being compiled.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Frame {
+    /// What its parameters are, by position; empty outside commands.
+    pub(crate) parameters: Vec<Local>,
+    /// What its locals are, by number.
+    pub(crate) locals: Vec<Option<Local>>,
 }
 
 /// Gives out bind positions; the same source gets the same position.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Binder {
     pub(crate) sources: Vec<BindSource>,
+    pub(crate) frame: Frame,
 }
 
 impl Binder {
@@ -40,6 +63,13 @@ impl Binder {
         }
         self.sources.push(source);
         self.sources.len() - 1
+    }
+
+    /// A bind that a step fills in.
+    pub(crate) fn local(&mut self) -> usize {
+        let at = self.sources.len();
+        self.sources.push(BindSource::Local(at));
+        at
     }
 }
 
@@ -99,11 +129,40 @@ impl World<'_> {
                             depth: *depth,
                             column: self.column(entity, *first),
                         };
-                        match self.model[*first].ty.as_entity() {
-                            Some(target) => self.follow(target, column, rest),
-                            None => column,
-                        }
+                        self.onward(*first, column, rest)
                     }
+                }
+            }
+            ExpressionKind::Parameter { position, path }
+                if binder.frame.parameters.get(*position).is_some() =>
+            {
+                self.local(|frame| frame.parameters.get_mut(*position), path, binder)
+            }
+            ExpressionKind::Local { number, path } => {
+                self.local(|frame| frame.locals.get_mut(*number)?.as_mut(), path, binder)
+            }
+            ExpressionKind::AggregateOf { aggregate, part, root, body } => {
+                let Some(of) = self.model.part_of(*part) else { return Expression::no() };
+                let mut inner = rows.to_vec();
+                inner.extend([of.root, *part]);
+                let lowered = match body {
+                    Some(body) => align(
+                        self.lower(body, &inner, binder),
+                        &body.ty,
+                        ty_of_fold(*aggregate, body, ty),
+                    ),
+                    None => Expression::yes(),
+                };
+                Expression::Lookup {
+                    table: self.schema.table(of.root).clone(),
+                    key: Box::new(go(root, binder)),
+                    value: Box::new(Expression::Aggregate {
+                        aggregate: *aggregate,
+                        table: self.schema.table(*part).clone(),
+                        depth: 0,
+                        body: Box::new(lowered),
+                        kind: number_kind(ty),
+                    }),
                 }
             }
             ExpressionKind::Parameter { position, path } => {
@@ -113,8 +172,6 @@ impl World<'_> {
                     _ => bind,
                 }
             }
-            // Only bodies of commands have locals and folds over them, and those are not compiled here.
-            ExpressionKind::Local { .. } | ExpressionKind::AggregateOf { .. } => Expression::no(),
             ExpressionKind::Not(inner) => Expression::Not(Box::new(go(inner, binder))),
             ExpressionKind::Negate(inner) => {
                 Expression::Negate(number_kind(ty), Box::new(go(inner, binder)))
@@ -220,10 +277,81 @@ impl World<'_> {
             key: Box::new(key),
             value: Box::new(Expression::column(self.column(entity, *first))),
         };
-        match self.model[*first].ty.as_entity() {
-            Some(target) => self.follow(target, found, rest),
-            None => found,
+        self.onward(*first, found, rest)
+    }
+
+    /// The value at the end of `path`, from the value of a field: a reference leads to its row, a value object to its member.
+    fn onward(&self, field: FieldId, value: Expression, path: &[FieldId]) -> Expression {
+        let Some((next, rest)) = path.split_first() else { return value };
+        match &self.model[field].ty {
+            Type::Entity(target) => self.follow(*target, value, path),
+            Type::Record(_) => self.onward(*next, self.member(value, *next), rest),
+            _ => value,
         }
+    }
+
+    fn member(&self, object: Expression, field: FieldId) -> Expression {
+        let field = &self.model[field];
+        Expression::Member {
+            object: Box::new(object),
+            name: field.name.as_str().into(),
+            scalar: self.model.scalar(&field.ty).unwrap_or(Scalar::Json),
+        }
+    }
+
+    /// The value at the end of `path`, from a name of a body.
+    fn local(
+        &self,
+        find: impl Fn(&mut Frame) -> Option<&mut Local>,
+        path: &[FieldId],
+        binder: &mut Binder,
+    ) -> Expression {
+        let mut frame = std::mem::take(&mut binder.frame);
+        let lowered = match find(&mut frame) {
+            None => Expression::no(),
+            Some(local) => match &local.ty {
+                Type::Entity(entity) => self.beyond(*entity, local.bind, path),
+                Type::Record(_) if !path.is_empty() => self.of_object(local, path, binder),
+                _ => Expression::Bind(local.bind),
+            },
+        };
+        binder.frame = frame;
+        lowered
+    }
+
+    /// The value at the end of `path`, from a row that a bind stands for: by its key, or by a number if it is a part.
+    fn beyond(&self, entity: EntityId, bind: usize, path: &[FieldId]) -> Expression {
+        match path.split_first() {
+            Some((first, rest)) if self.model.part_of(entity).is_some() => {
+                let found = Expression::Lookup {
+                    table: self.schema.table(entity).clone(),
+                    key: Box::new(Expression::Bind(bind)),
+                    value: Box::new(Expression::column(self.column(entity, *first))),
+                };
+                self.onward(*first, found, rest)
+            }
+            _ => self.follow(entity, Expression::Bind(bind), path),
+        }
+    }
+
+    /// A member of a value object that a name stands for: it gets a bind, so that the object is read once.
+    fn of_object(&self, local: &mut Local, path: &[FieldId], binder: &mut Binder) -> Expression {
+        let mut names: Vec<Box<str>> = Vec::new();
+        let mut rest = path;
+        while let Some((field, after)) = rest.split_first() {
+            names.push(self.model[*field].name.as_str().into());
+            rest = after;
+            if after.is_empty() || !matches!(self.model[*field].ty, Type::Record(_)) {
+                let known = local.members.iter().find(|member| member.path == names);
+                let bind = known.map_or_else(|| binder.local(), |member| member.bind);
+                if known.is_none() {
+                    let scalar = self.model.scalar(&self.model[*field].ty).unwrap_or(Scalar::Json);
+                    local.members.push(operation::Member { path: names, scalar, bind });
+                }
+                return self.onward(*field, Expression::Bind(bind), rest);
+            }
+        }
+        Expression::Bind(local.bind)
     }
 
     fn compare(

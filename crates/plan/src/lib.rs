@@ -5,6 +5,7 @@
 
 mod body;
 mod caller;
+mod command;
 mod condition;
 mod cursor;
 mod filter;

@@ -44,6 +44,8 @@ pub enum Reply {
     Deleted,
     /// A part was removed; its root has a new version.
     PartDeleted,
+    /// A command has run; its answer is the store's, null where it has none.
+    Done,
 }
 
 impl Plan {
@@ -86,7 +88,9 @@ impl Plan {
                 let at = PartPlace { part: *part, root, key: Some(key), expected };
                 self.lower_part(at, Some((body, BodyKind::Replace)), shape, caller, now)
             }
-            Intent::Command { .. } => Err(Fault::Internal("commands are not compiled".to_owned())),
+            Intent::Command { command, key, body } => {
+                self.lower_command(*command, *key, body.as_ref(), caller, now)
+            }
             Intent::DeletePart { part, root, key, expected } => {
                 let expected = expected.clone();
                 let at = PartPlace { part: *part, root, key: Some(key), expected };

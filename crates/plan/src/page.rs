@@ -238,8 +238,10 @@ impl Plan {
         };
         let binds = request.binds(&template.sources, 0);
         if let Some(admission) = &template.admission
-            && operation::truth(admission, &Scope { rows: &[], binds: &binds, parts: &[] })
-                != Ok(true)
+            && operation::truth(
+                admission,
+                &Scope { rows: &[], binds: &binds, parts: &[], stored: None },
+            ) != Ok(true)
         {
             return Err(refuse(caller, "ask this of somebody else's data"));
         }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use model::{EntityId, FieldId, Model, QueryId, Valid};
+use model::{CommandId, EntityId, FieldId, Model, QueryId, Valid};
 use operation::{Expression, Fault, Guard, Read, Scalar, Target, Value};
 use quick_cache::sync::Cache;
 use regex::Regex;
 use rustc_hash::FxHashMap;
 use schema::Schema;
 
+use crate::command::CommandTemplate;
 use crate::condition::{BindSource, Binder, World, align};
 use crate::{Caller, CursorKey, Roles};
 
@@ -49,6 +50,7 @@ pub(crate) enum What {
     Edit(EntityId),
     EditPart(EntityId),
     Delete(EntityId),
+    Command(CommandId),
 }
 
 /// A compiled statement.
@@ -57,6 +59,7 @@ pub(crate) enum Compiled {
     Read(Arc<ReadTemplate>),
     Target(Arc<TargetTemplate>),
     Write(Arc<WriteTemplate>),
+    Command(Arc<CommandTemplate>),
 }
 
 /// A read and where its binds come from.
@@ -162,7 +165,7 @@ impl Plan {
     ) -> Result<Arc<ReadTemplate>, Fault> {
         match self.keep(key, || compile().map(|read| Compiled::Read(Arc::new(read))))? {
             Compiled::Read(read) => Ok(read),
-            Compiled::Target(_) | Compiled::Write(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -173,7 +176,7 @@ impl Plan {
     ) -> Result<Arc<WriteTemplate>, Fault> {
         match self.keep(key, || compile().map(|write| Compiled::Write(Arc::new(write))))? {
             Compiled::Write(write) => Ok(write),
-            Compiled::Target(_) | Compiled::Read(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
         }
     }
 
@@ -223,6 +226,7 @@ impl Request<'_> {
                 BindSource::Cursor(at) => self.cursor.get(*at).cloned().unwrap_or_default(),
                 BindSource::Limit => Value::Int(self.limit),
                 BindSource::Root => self.root.cloned().unwrap_or_default(),
+                BindSource::Local(_) => Value::Null,
             }
         }));
         binds

@@ -84,7 +84,8 @@ impl Plan {
         if !faults.is_empty() {
             return Err(Fault::Invalid(faults));
         }
-        let scope = Scope { rows: &[&row.values], binds: &binds, parts: &part_slices };
+        let scope =
+            Scope { rows: &[&row.values], binds: &binds, parts: &part_slices, stored: None };
         let what = || format!("create {} with these values", self.model[entity].name);
         let guard = decide(&template.guard, &scope, caller, what)?;
         let answer = template.answer.clone().ok_or_else(mixed_up)?;
@@ -504,7 +505,7 @@ impl Plan {
     }
 
     /// Reads what was written; a caller who may write and not read is answered without a row.
-    fn answer(
+    pub(crate) fn answer(
         &self,
         entity: EntityId,
         wanted: &crate::shape::Wanted,
@@ -536,44 +537,57 @@ impl Plan {
     fn target(&self, entity: EntityId, roles: Roles) -> Result<Arc<TargetTemplate>, Fault> {
         let key = Key { what: What::Target(entity), roles, text: Box::default() };
         let compiled = self.keep(key, || {
-            let world = self.world();
-            let model = &self.model;
             let mut binder = Binder::default();
-            let visible = Guard::of(self.visible(entity, roles, &mut binder));
-            let parts = model[entity].parts.iter().filter_map(|part| {
-                let part_of = model.part_of(*part)?;
-                Some(PartTarget {
-                    name: part_of.name.as_str().into(),
-                    table: self.schema.table(*part).clone(),
-                    minimum: part_of.minimum,
-                    maximum: part_of.maximum,
-                    positional: model[model[*part].key].is_position,
-                    computed: self.computed(*part, &mut binder),
-                    checks: self.checks(*part, &mut binder),
-                    flows: self.flows(*part),
-                    references: self.references(*part, roles, &mut binder),
-                })
-            });
-            let parts = parts.collect();
-            let fields = model[entity].fields.iter();
-            let immutable =
-                fields.filter(|f| model[**f].immutable).map(|f| world.column(entity, *f)).collect();
-            let target = Target {
-                id: ReadId::fresh(),
-                table: self.schema.table(entity).clone(),
-                visible,
-                computed: self.computed(entity, &mut binder),
-                checks: self.checks(entity, &mut binder),
-                flows: self.flows(entity),
-                references: self.references(entity, roles, &mut binder),
-                immutable,
-                parts,
-            };
-            Ok(Compiled::Target(Arc::new(TargetTemplate { target: Arc::new(target), binder })))
+            let target = Arc::new(self.target_for(entity, Some(roles), &mut binder));
+            Ok(Compiled::Target(Arc::new(TargetTemplate { target, binder })))
         })?;
         match compiled {
             Compiled::Target(target) => Ok(target),
-            Compiled::Read(_) | Compiled::Write(_) => Err(mixed_up()),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// The same, compiled into binds that are given out elsewhere. Without roles everything may be seen and named.
+    pub(crate) fn target_for(
+        &self,
+        entity: EntityId,
+        roles: Option<Roles>,
+        binder: &mut Binder,
+    ) -> Target {
+        let world = self.world();
+        let model = &self.model;
+        let visible = match roles {
+            Some(roles) => Guard::of(self.visible(entity, roles, binder)),
+            None => Guard::Always,
+        };
+        let parts = model[entity].parts.iter().filter_map(|part| {
+            let part_of = model.part_of(*part)?;
+            Some(PartTarget {
+                name: part_of.name.as_str().into(),
+                table: self.schema.table(*part).clone(),
+                minimum: part_of.minimum,
+                maximum: part_of.maximum,
+                positional: model[model[*part].key].is_position,
+                computed: self.computed(*part, binder),
+                checks: self.checks(*part, binder),
+                flows: self.flows(*part),
+                references: self.references(*part, roles, binder),
+            })
+        });
+        let parts = parts.collect();
+        let fields = model[entity].fields.iter();
+        let immutable =
+            fields.filter(|f| model[**f].immutable).map(|f| world.column(entity, *f)).collect();
+        Target {
+            id: ReadId::fresh(),
+            table: self.schema.table(entity).clone(),
+            visible,
+            computed: self.computed(entity, binder),
+            checks: self.checks(entity, binder),
+            flows: self.flows(entity),
+            references: self.references(entity, roles, binder),
+            immutable,
+            parts,
         }
     }
 
@@ -643,7 +657,7 @@ impl Plan {
     fn references(
         &self,
         entity: EntityId,
-        roles: Roles,
+        roles: Option<Roles>,
         binder: &mut Binder,
     ) -> Vec<ReferenceRule> {
         let model = &self.model;
@@ -656,7 +670,10 @@ impl Plan {
             rules.push(ReferenceRule {
                 column: self.world().column(entity, field),
                 target: self.schema.table(target).clone(),
-                visible: Guard::of(self.visible(target, roles, binder)),
+                visible: match roles {
+                    Some(roles) => Guard::of(self.visible(target, roles, binder)),
+                    None => Guard::Always,
+                },
             });
         }
         rules
@@ -690,8 +707,10 @@ pub(crate) fn settle(
         None => format!("/{field}"),
     };
     for computed in computed {
-        let outcome =
-            operation::evaluate(&computed.expression, &Scope { rows: &[&*values], binds, parts });
+        let outcome = operation::evaluate(
+            &computed.expression,
+            &Scope { rows: &[&*values], binds, parts, stored: None },
+        );
         match outcome {
             Ok(value) => {
                 if let Some(slot) = values.get_mut(computed.column) {
@@ -702,7 +721,10 @@ pub(crate) fn settle(
         }
     }
     for check in checks {
-        match operation::evaluate(&check.expression, &Scope { rows: &[&*values], binds, parts }) {
+        match operation::evaluate(
+            &check.expression,
+            &Scope { rows: &[&*values], binds, parts, stored: None },
+        ) {
             Ok(Value::Bool(false)) => faults.push(Violation::at(
                 FaultCode::CheckFailed,
                 pointer(&check.field),

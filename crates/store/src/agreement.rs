@@ -552,7 +552,7 @@ fn agree_there(beside: &Beside, seed: u64) -> Result<(), TestCaseError> {
             return Ok(());
         }
     }
-    let scope = Scope { rows: &[&row], binds: &binds, parts: &[(part.id, &parts)] };
+    let scope = Scope { rows: &[&row], binds: &binds, parts: &[(part.id, &parts)], stored: None };
     let evaluated = evaluate(&expression, &scope);
     let mut values = binds.clone();
     let asked = match &evaluated {
@@ -605,7 +605,8 @@ fn agree(
         for row in &parts {
             insert(connection, part, row);
         }
-        let scope = Scope { rows: &[&row], binds: &binds, parts: &[(part.id, &parts)] };
+        let scope =
+            Scope { rows: &[&row], binds: &binds, parts: &[(part.id, &parts)], stored: None };
         let evaluated = evaluate(&expression, &scope);
         let lowered = ask(connection, root, &expression, kind, &binds, key);
         let agreed = match (&evaluated, &lowered) {

@@ -7,6 +7,7 @@
 
 mod expression;
 mod form;
+mod many;
 mod nested;
 mod postgres;
 mod read;
@@ -15,12 +16,15 @@ mod write;
 
 use operation::{Scalar, Value};
 
-pub(crate) use expression::{Parameter, can_fail, function_name, has_query, ill_formed};
+pub(crate) use expression::{
+    Parameter, can_fail, function_name, has_query, ill_formed, is_lowerable,
+};
+pub(crate) use many::{Lock, delete_many, draw, insert_many, rows_among, update_many};
 pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, conditions};
 pub(crate) use write::{
     Raised, decide, delete, exists, insert, insert_counted, raise, raise_roots, refers, row_by,
-    select_row, update,
+    rows_where, select_row, update,
 };
 
 /// A statement, what it is given and what it answers.

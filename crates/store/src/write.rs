@@ -9,23 +9,25 @@
 //! how a statement is executed, and when its outcome is known.
 
 mod change;
+mod command;
 mod create;
 mod delete;
 mod diagnose;
 mod edit;
 mod receipt;
 mod tables;
+mod workset;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Dialect, EvaluationFault, Expression, Fault, FaultCode, Guard, Output, Read, ReadId, Receipt,
-    ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write, evaluate,
+    Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, Guard, Output, Read, ReadId,
+    Receipt, ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write, evaluate,
 };
 
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
-use crate::lower::{self, Statement, ill_formed};
+use crate::lower::{self, Lock, Statement, ill_formed};
 use crate::{Rows, Written};
 pub(crate) use create::is_one_statement;
 pub(crate) use tables::{Reference, References, Tables};
@@ -48,6 +50,22 @@ pub(crate) trait Database {
 
     /// Answers a read inside the transaction.
     async fn read(&mut self, read: &Arc<Read>, binds: &[Value]) -> Result<Rows, Fault>;
+
+    /// The rows that each load names, every column of each, in the order of the key; all are asked for at once, and
+    /// locked in the order in which they stand.
+    async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure>;
+
+    /// Executes a statement that changes rows for each of many.
+    async fn each(&mut self, many: Many<'_>, rows: Vec<Vec<&Value>>) -> Result<(), Failure>;
+
+    /// Draws so many numbers for a counted key, all greater than `after`.
+    async fn draw(
+        &mut self,
+        table: &Table,
+        column: usize,
+        after: i64,
+        many: usize,
+    ) -> Result<Vec<i64>, Failure>;
 
     /// Waits until the outcome of all that was executed is known.
     async fn settle(&mut self) -> Result<(), Failure>;
@@ -111,6 +129,8 @@ pub(crate) enum Kind {
     Select,
     /// Asks whether the target of a reference, by the column that refers, may be named.
     Visible,
+    /// Selects rows by many values of one column.
+    Among(Lock),
 }
 
 /// A table that a target writes.
@@ -122,6 +142,62 @@ pub(crate) struct Place<'t> {
     pub at: usize,
     /// The table.
     pub table: &'t Table,
+}
+
+/// Rows of a table by the values of one of its columns.
+#[derive(Debug)]
+pub(crate) struct Load {
+    /// Whose statement it is.
+    pub target: ReadId,
+    pub table: Arc<Table>,
+    pub column: usize,
+    pub values: Vec<Value>,
+    /// How they are kept from changing, where others could change them.
+    pub lock: Lock,
+}
+
+/// A statement that is executed for many rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Many<'t> {
+    pub key: Key,
+    pub table: &'t Table,
+    /// Of an update: the columns that change.
+    pub columns: &'t [usize],
+}
+
+impl Load {
+    /// The key of its statement.
+    pub fn key(&self) -> Result<Key, Fault> {
+        let at = usize::try_from(self.table.id.0).unwrap_or(usize::MAX);
+        let place = Place { target: self.target, at, table: &self.table };
+        Key::of(place, Kind::Among(self.lock), &[self.column], 0)
+    }
+}
+
+impl<'t> Many<'t> {
+    /// Rows that go: the values of the primary key.
+    pub fn delete(place: Place<'t>) -> Result<Self, Fault> {
+        Ok(Self { key: Key::of(place, Kind::Delete, &[], 0)?, table: place.table, columns: &[] })
+    }
+
+    /// Rows that change: the new values of these columns, then the values of the primary key.
+    pub fn update(place: Place<'t>, columns: &'t [usize]) -> Result<Self, Fault> {
+        Ok(Self { key: Key::of(place, Kind::Update, columns, 0)?, table: place.table, columns })
+    }
+
+    /// Rows that come: a value for every column.
+    pub fn insert(place: Place<'t>) -> Result<Self, Fault> {
+        Ok(Self { key: Key::of(place, Kind::Insert, &[], 0)?, table: place.table, columns: &[] })
+    }
+
+    /// The statement for one row.
+    pub fn lower(&self, dialect: Dialect) -> Result<Statement, Fault> {
+        match self.key.kind {
+            Kind::Insert => lower::insert(dialect, self.table),
+            Kind::Update => lower::update(dialect, self.table, self.columns),
+            _ => lower::delete(dialect, self.table, &self.table.key),
+        }
+    }
 }
 
 /// Why a statement of a write failed.
@@ -205,10 +281,16 @@ impl Reply {
             }
             (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
         };
-        let json = match answer {
+        let mut json = match answer {
             Answer::Ready(json) => json,
             Answer::Row { read, row, binds } => render(&read, &row, &binds)?,
         };
+        if let (None, Write::Command(command)) = (&json, write)
+            && !matches!(command.program.answer, Form::Nothing)
+        {
+            // A row that the caller may not see.
+            json = Some(Bytes::from_static(b"null"));
+        }
         Ok(Written { key, version, json, part_key, replayed })
     }
 }
@@ -219,7 +301,7 @@ pub(crate) fn version_of(table: &Table, row: &[Value]) -> i64 {
 }
 
 fn render(read: &Read, row: &[Value], binds: &[Value]) -> Result<Option<Bytes>, Fault> {
-    let scope = Scope { rows: &[row], binds, parts: &[] };
+    let scope = Scope { rows: &[row], binds, parts: &[], stored: None };
     let seen = operation::truth(&read.filter, &scope).map_err(|fault| evaluation(fault, ""))?;
     if !seen {
         return Ok(None);
@@ -296,6 +378,7 @@ async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Resul
         Write::Create(create) => writing.create(create).await,
         Write::Edit(edit) => writing.edit(edit).await.map(Reply::Left),
         Write::Delete(delete) => writing.delete_root(delete).await.map(Reply::Left),
+        Write::Command(command) => writing.command(command).await.map(Reply::Left),
     }
 }
 
@@ -445,7 +528,7 @@ impl<D: Database> Writing<'_, D> {
             Guard::Always => return Ok(true),
             Guard::When(expression) => expression,
         };
-        match evaluate(expression, &Scope { rows: &[row], binds, parts }) {
+        match evaluate(expression, &Scope { rows: &[row], binds, parts, stored: None }) {
             Ok(value) => Ok(value == Value::Bool(true)),
             Err(EvaluationFault::NotLocal) => {
                 let answer = self.ask(table, expression, binds, row).await?;

@@ -111,7 +111,7 @@ fn one(
             })
             .collect();
         for column in &computed {
-            let scope = Scope { rows: &[&row], binds: &[], parts: &parts };
+            let scope = Scope { rows: &[&row], binds: &[], parts: &parts, stored: None };
             match operation::evaluate(&column.expression, &scope) {
                 Ok(value) => row[column.column] = value,
                 Err(error) => {

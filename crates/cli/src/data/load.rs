@@ -205,7 +205,7 @@ impl Stream<'_> {
         let parts: Vec<(TableId, &[Vec<Value>])> =
             own.iter().map(|(table, rows)| (*table, rows.as_slice())).collect();
         for computed in &self.aggregates {
-            let scope = Scope { rows: &[&row.values], binds: &[], parts: &parts };
+            let scope = Scope { rows: &[&row.values], binds: &[], parts: &parts, stored: None };
             let value = operation::evaluate(&computed.expression, &scope);
             let column = &table.columns[computed.column];
             let value = value.map_err(|fault| {

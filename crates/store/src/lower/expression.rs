@@ -403,6 +403,7 @@ impl<'a> Lowering<'a> {
                     self.sql.push(")");
                 }
             },
+            Expression::Member { .. } => return Err(ill_formed("a member of JSON in SQL")),
         }
         Ok(())
     }
@@ -622,6 +623,19 @@ pub(crate) fn has_query(expression: &Expression) -> bool {
         has |= matches!(e, Expression::Lookup { .. } | Expression::Aggregate { .. });
     });
     has
+}
+
+/// Whether SQL has words for all of it: not for members of JSON, nor for parts by the numbers that stand for them.
+pub(crate) fn is_lowerable(expression: &Expression) -> bool {
+    let mut all = true;
+    expression.visit(&mut |e| {
+        all &= match e {
+            Expression::Member { .. } => false,
+            Expression::Lookup { table, .. } => table.root.is_none(),
+            _ => true,
+        };
+    });
+    all
 }
 
 pub(super) fn operator(comparison: Comparison) -> &'static str {

@@ -133,6 +133,7 @@ impl Lowering<'_> {
                 self.natural(then, inside).with(self.natural(otherwise, inside))
             }
             Expression::Coalesce(list) => self.natural_of_all(list, inside),
+            Expression::Member { scalar, .. } => Natural::Is(*scalar),
         }
     }
 

@@ -135,6 +135,7 @@ impl<'a> Lowering<'a> {
                 self.each(list, ", ", form)?;
                 self.sql.push(")");
             }
+            Expression::Member { .. } => return Err(ill_formed("a member of JSON in SQL")),
         }
         Ok(())
     }

@@ -199,11 +199,41 @@ pub(crate) fn decide(
     Ok(lowering.finish(vec![Scalar::Bool]))
 }
 
-fn scalars(table: &Table) -> Vec<Scalar> {
+/// `SELECT` of every column of the rows for which a condition holds, `most` at most, in the order of the key. `binds` are what
+/// the condition's binds hold.
+pub(crate) fn rows_where(
+    dialect: Dialect,
+    table: &Table,
+    condition: &Expression,
+    binds: &[Value],
+    most: i64,
+) -> Result<Statement, Fault> {
+    if binds_of([condition]) > binds.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let mut lowering = Lowering::new(dialect, binds.len(), binds);
+    let alias = lowering.alias();
+    for at in 0..table.columns.len() {
+        lowering.sql.push(if at == 0 { "SELECT " } else { ", " });
+        lowering.answered(alias, table, at)?;
+    }
+    lowering.sql.push(" FROM ");
+    lowering.table(alias, table);
+    lowering.sql.push(" WHERE ");
+    lowering.with_row(alias, table, condition)?;
+    for (i, at) in table.key.iter().enumerate() {
+        lowering.sql.push(if i == 0 { " ORDER BY " } else { ", " });
+        lowering.column(alias, table, *at)?;
+    }
+    lowering.sql.push(" LIMIT ").integer(most);
+    Ok(lowering.finish(scalars(table)))
+}
+
+pub(super) fn scalars(table: &Table) -> Vec<Scalar> {
     table.columns.iter().map(|column| column.scalar).collect()
 }
 
-fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
+pub(super) fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
     for (at, column) in table.columns.iter().enumerate() {
         lowering.sql.push(if at == 0 { "SELECT " } else { ", " }).ident(&column.name);
         lowering.as_answer(column.scalar);
@@ -211,7 +241,7 @@ fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
     lowering.sql.push(" FROM ").ident(&table.name);
 }
 
-fn by_key(lowering: &mut Lowering<'_>, table: &Table) -> Result<(), Fault> {
+pub(super) fn by_key(lowering: &mut Lowering<'_>, table: &Table) -> Result<(), Fault> {
     for (i, at) in table.key.iter().enumerate() {
         lowering.sql.push(if i == 0 { " ORDER BY " } else { ", " });
         let column = table.columns.get(*at).ok_or_else(|| ill_formed("no such column"))?;

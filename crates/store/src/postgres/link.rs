@@ -21,7 +21,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::fault::{fault_of, gone, told};
 use super::tls::Said;
 use super::together::Queue;
-use super::value::{Bound, fits, type_name, type_of};
+use super::value::{Bound, array_type_of, fits, type_name, type_of};
 use crate::lower::{self, Nested, Parameter, ill_formed};
 use crate::write::Key;
 use crate::{Options, StoreFault};
@@ -405,6 +405,23 @@ impl Link {
         parameters: Vec<Bound<V>>,
     ) -> Result<RowStream, Error> {
         self.ask(ready.statement.as_ref(), &ready.text, parameters).await
+    }
+
+    /// The same of a statement about many rows: each parameter is an array.
+    pub async fn ask_arrays<V: Borrow<Value> + std::fmt::Debug + Sync>(
+        &self,
+        ready: &Ready,
+        arrays: Vec<(Scalar, Vec<Bound<V>>)>,
+    ) -> Result<RowStream, Error> {
+        match &ready.statement {
+            Some(statement) => {
+                self.client.query_raw(statement, arrays.into_iter().map(|(_, array)| array)).await
+            }
+            None => {
+                let typed = arrays.into_iter().map(|(form, array)| (array, array_type_of(form)));
+                self.client.query_typed_raw(&ready.text, typed).await
+            }
+        }
     }
 
     async fn ask<V: Borrow<Value> + std::fmt::Debug + Sync>(

@@ -13,20 +13,21 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
-use operation::{Dialect, Fault, Read, Value};
+use futures_util::future::try_join_all;
+use operation::{Dialect, Fault, Read, Table, Value};
 use tokio::task::JoinHandle;
-use tokio_postgres::Error;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, RowStream};
 
 use super::Shared;
 use super::fault::{failure_of, gone, is_conflict, is_stale};
 use super::link::{Asking, Link, Ready, Trouble, bound};
 use super::read::cells;
-use super::value::{Bound, value_of};
+use super::value::{Bound, type_name, value_of};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
-use crate::write::{Asked, Database, Failure, Key, Kind, Place, References, Tables};
+use crate::write::{Asked, Database, Failure, Key, Kind, Load, Many, Place, References, Tables};
 
 /// A statement on its way.
 type Sending = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
@@ -49,6 +50,8 @@ pub(crate) enum Wrong {
     Stale,
     /// The connection is lost.
     Lost,
+    /// A constraint stands against what was sent in one piece.
+    Refused,
 }
 
 /// An open transaction.
@@ -83,6 +86,11 @@ impl<'s> Session<'s> {
             constrained: false,
             unsent: false,
         }
+    }
+
+    /// Whether statements are sent on without waiting for the outcome of those before.
+    pub fn is_in_one_piece(&self) -> bool {
+        self.grouped
     }
 
     /// Begins the transaction.
@@ -200,21 +208,26 @@ impl<'s> Session<'s> {
         let get = |at| values.get(at).copied();
         let parameters = bound(&ready.parameters, &ready.constants, get)?;
         let rows = self.link.ask_ready(ready, parameters).await?;
-        let mut rows = std::pin::pin!(rows);
-        let mut found = Vec::new();
-        while let Some(row) = rows.try_next().await? {
-            let cells = cells(&row)?;
-            let mut values = Vec::with_capacity(ready.answer.len());
-            for (at, scalar) in ready.answer.iter().enumerate() {
-                values.push(match cells.get(at).copied().flatten() {
-                    Some(bytes) => value_of(*scalar, bytes).map_err(Fault::from)?,
-                    None => Value::Null,
-                });
-            }
-            found.push(values);
-        }
-        Ok(found)
+        found(ready, rows).await
     }
+}
+
+/// The rows of an answer.
+async fn found(ready: &Ready, rows: RowStream) -> Result<Vec<Vec<Value>>, Trouble> {
+    let mut rows = std::pin::pin!(rows);
+    let mut found = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        let cells = cells(&row)?;
+        let mut values = Vec::with_capacity(ready.answer.len());
+        for (at, scalar) in ready.answer.iter().enumerate() {
+            values.push(match cells.get(at).copied().flatten() {
+                Some(bytes) => value_of(*scalar, bytes).map_err(Fault::from)?,
+                None => Value::Null,
+            });
+        }
+        found.push(values);
+    }
+    Ok(found)
 }
 
 impl Drop for Session<'_> {
@@ -267,7 +280,7 @@ impl Database for Session<'_> {
                 self.execute(ready, &values).await?;
                 Ok(vec![vec![Value::Bool(true)]])
             }
-            Kind::Visible | Kind::Select => self.asked(&ready, &values).await,
+            Kind::Visible | Kind::Select | Kind::Among(_) => self.asked(&ready, &values).await,
         }
     }
 
@@ -294,6 +307,82 @@ impl Database for Session<'_> {
         let found = self.asked(&ready, &values).await?;
         let key = found.first().and_then(|row| row.first()).and_then(Value::as_int);
         key.ok_or_else(|| ill_formed("a row that was not counted").into())
+    }
+
+    async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
+        let mut readies = Vec::with_capacity(loads.len());
+        for load in loads {
+            let lower = || lower::rows_among(&load.table, load.column, load.lock, type_name);
+            let ready = self.link.ready(Asking::Kept(load.key()?, true), &[], lower).await;
+            readies.push(match ready {
+                Ok(ready) => ready,
+                Err(trouble) => return Err(self.failed(trouble).await),
+            });
+        }
+        // First polled in order, which is what sends them: they are answered, and lock, one after another.
+        let asking = loads.iter().zip(&readies).map(|(load, ready)| async {
+            let column = load.table.columns.get(load.column);
+            let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
+            let values = load.values.iter().map(|value| Bound { value, form }).collect();
+            let rows = self.link.ask_arrays(ready, vec![(form, values)]).await?;
+            found(ready, rows).await
+        });
+        match try_join_all(asking).await {
+            Ok(found) => Ok(found),
+            Err(trouble) => Err(self.failed(trouble).await),
+        }
+    }
+
+    async fn each(&mut self, many: Many<'_>, rows: Vec<Vec<&Value>>) -> Result<(), Failure> {
+        let table = many.table;
+        if let [values] = rows.as_slice() {
+            let lower = || many.lower(Dialect::Postgres);
+            return self.run(Asked::Kept(many.key), lower, values.iter().copied()).await.map(drop);
+        }
+        let lower = || match many.key.kind {
+            Kind::Insert => Ok(lower::insert_many(table, type_name)),
+            Kind::Update => lower::update_many(table, many.columns, type_name),
+            _ => lower::delete_many(table, type_name),
+        };
+        let ready = self.link.ready(Asking::Kept(many.key, true), &[], lower).await;
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(trouble) => return Err(self.failed(trouble).await),
+        };
+        let columns: Vec<usize> = match many.key.kind {
+            Kind::Insert => (0..table.columns.len()).collect(),
+            Kind::Update => many.columns.iter().chain(&table.key).copied().collect(),
+            _ => table.key.clone(),
+        };
+        let mut arrays = Vec::with_capacity(columns.len());
+        for (at, column) in columns.into_iter().enumerate() {
+            let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
+            let form = column.scalar;
+            let values = rows.iter().filter_map(|row| row.get(at));
+            let values = values.map(|value| Bound { value: (*value).clone(), form });
+            arrays.push((form, values.collect::<Vec<_>>()));
+        }
+        let link = self.link.clone();
+        let sent = async move {
+            let mut rows = std::pin::pin!(link.ask_arrays(&ready, arrays).await?);
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        };
+        self.send(Box::pin(sent)).await;
+        Ok(())
+    }
+
+    async fn draw(
+        &mut self,
+        table: &Table,
+        column: usize,
+        _: i64,
+        many: usize,
+    ) -> Result<Vec<i64>, Failure> {
+        let many = Value::Int(i64::try_from(many).unwrap_or(1));
+        let lower = || lower::draw(table, column);
+        let rows = self.run(Asked::Once, lower, [&many].into_iter()).await?;
+        Ok(rows.iter().filter_map(|row| row.first()?.as_int()).collect())
     }
 
     async fn read(&mut self, read: &Arc<Read>, binds: &[Value]) -> Result<Rows, Fault> {

@@ -43,6 +43,24 @@ pub(crate) fn type_of(scalar: Scalar) -> Type {
     }
 }
 
+/// The type of an array of a scalar's values.
+pub(crate) fn array_type_of(scalar: Scalar) -> Type {
+    match scalar {
+        Scalar::Bool => Type::BOOL_ARRAY,
+        Scalar::Int => Type::INT8_ARRAY,
+        Scalar::Float => Type::FLOAT8_ARRAY,
+        Scalar::Decimal { .. } => Type::NUMERIC_ARRAY,
+        Scalar::Text => Type::TEXT_ARRAY,
+        Scalar::Uuid => Type::UUID_ARRAY,
+        Scalar::Date => Type::DATE_ARRAY,
+        Scalar::Time => Type::TIME_ARRAY,
+        Scalar::Timestamp => Type::TIMESTAMPTZ_ARRAY,
+        Scalar::Duration => Type::INTERVAL_ARRAY,
+        Scalar::Json => Type::JSON_ARRAY,
+        Scalar::Bytes => Type::BYTEA_ARRAY,
+    }
+}
+
 /// The name of a scalar's type, in a cast.
 pub(crate) fn type_name(scalar: Scalar) -> &'static str {
     match scalar {

@@ -55,7 +55,7 @@ impl Entrances {
     pub fn put(&self, pending: Pending) -> Result<(), Pending> {
         let entrance = match &*pending.write {
             Write::Create(_) => &self.creates,
-            Write::Edit(_) | Write::Delete(_) => &self.changes,
+            Write::Edit(_) | Write::Delete(_) | Write::Command(_) => &self.changes,
         };
         entrance.send(pending).map_err(|refused| refused.0)
     }
@@ -245,13 +245,16 @@ impl Writer {
     /// Executes one write in a transaction of its own.
     async fn alone(&self, lane: &mut Lane, mut pending: Pending) {
         let mut tries = 0;
+        // A command goes out in one piece, its commit with it; only if a constraint stands against that, once more with
+        // each outcome awaited, to say which.
+        let mut in_one_piece = matches!(&*pending.write, Write::Command(_));
         let outcome = loop {
             tries += 1;
             let (link, references) = match self.ready(lane).await {
                 Ok(ready) => ready,
                 Err(fault) => break Err(fault),
             };
-            let mut session = Session::new(&self.shared, &references, link.clone(), false);
+            let mut session = Session::new(&self.shared, &references, link.clone(), in_one_piece);
             let committing = Cell::new(false);
             let Pending { write, receipt, .. } = &mut pending;
             let transaction = transact(&mut session, write, receipt.as_ref(), &committing);
@@ -267,6 +270,10 @@ impl Writer {
                     match wrong {
                         Ended::Wrong(Wrong::Conflict) => tokio::time::sleep(jitter(tries)).await,
                         Ended::Wrong(Wrong::Stale) => link.forget(),
+                        Ended::Wrong(Wrong::Refused) => {
+                            in_one_piece = false;
+                            tries -= 1;
+                        }
                         // The database is asked once more, over a new connection.
                         _ => tries = tries.max(TRIES - 1),
                     }
@@ -353,12 +360,20 @@ async fn transact(
     committing: &Cell<bool>,
 ) -> (Result<Reply, Fault>, Option<Ended>) {
     session.begin().await;
-    let outcome = write::execute(session, write, receipt).await;
-    let outcome = match (outcome, session.finish().await) {
-        (Ok(reply), Ok(())) => Ok(reply),
-        (Ok(_), Err(trouble)) => Err(trouble.into_fault()),
-        (Err(fault), _) => Err(fault),
-    };
+    if let Write::Command(command) = write
+        && command.program.scans
+    {
+        // Which rows there are matters, so that those which come meanwhile do: locks cannot hold what is not there.
+        session.control("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE").await;
+    }
+    let mut outcome = write::execute(session, write, receipt).await;
+    if !session.is_in_one_piece() || session.unsent {
+        outcome = match (outcome, session.finish().await) {
+            (Ok(reply), Ok(())) => Ok(reply),
+            (Ok(_), Err(trouble)) => Err(trouble.into_fault()),
+            (Err(fault), _) => Err(fault),
+        };
+    }
     match outcome {
         Ok(reply) => {
             committing.set(true);
@@ -369,14 +384,17 @@ async fn transact(
                     if !trouble.is_refusal() {
                         return (Err(unknown(&trouble.told())), Some(Ended::Unknown));
                     }
-                    (Err(trouble.into_fault()), session.wrong.map(Ended::Wrong))
+                    let refused = session.is_in_one_piece() && session.constrained;
+                    let wrong = session.wrong.or(refused.then_some(Wrong::Refused));
+                    (Err(trouble.into_fault()), wrong.map(Ended::Wrong))
                 }
             }
         }
         Err(fault) => {
             // What stood against it was not there any more when it was looked for: somebody else has changed it.
             let vanished = session.constrained && matches!(fault, Fault::Internal(_));
-            let wrong = session.wrong.or(vanished.then_some(Wrong::Conflict)).map(Ended::Wrong);
+            let again = if session.is_in_one_piece() { Wrong::Refused } else { Wrong::Conflict };
+            let wrong = session.wrong.or(vanished.then_some(again)).map(Ended::Wrong);
             session.control("ROLLBACK").await;
             // If even this fails, the connection is gone, and the transaction with it.
             let _ = session.finish().await;

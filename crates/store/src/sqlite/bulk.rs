@@ -63,26 +63,7 @@ impl Sqlite {
     /// Only where a number is never given out again does SQLite remember it longer than its row.
     pub(crate) fn counted(&self, table: &Table) -> Result<i64, StoreFault> {
         let Some(column) = table.auto.and_then(|at| table.columns.get(at)) else { return Ok(0) };
-        let mut greatest = operation::Sql::new(DIALECT);
-        greatest.push("SELECT coalesce(max(").ident(&column.name).push("), 0) FROM ");
-        greatest.ident(&table.name);
-        with_connection(&self.shared, |connection| {
-            let greatest: i64 = connection.query_row(greatest.as_str(), [], |row| row.get(0))?;
-            let remembers: bool = connection.query_row(
-                "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
-                [],
-                |row| row.get(0),
-            )?;
-            if !remembers {
-                return Ok(greatest);
-            }
-            let remembered: i64 = connection.query_row(
-                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1",
-                [table.name.as_str()],
-                |row| row.get(0),
-            )?;
-            Ok(greatest.max(remembered))
-        })
+        with_connection(&self.shared, |connection| Ok(counted(connection, table, &column.name)?))
     }
 
     pub(crate) fn count_from(&self, table: &Table, number: i64) -> Result<(), StoreFault> {
@@ -296,4 +277,28 @@ fn plain(error: &rusqlite::Error, table: &Table) -> String {
         return format!("{} is missing", columns(list));
     }
     text
+}
+
+/// The greatest number that was given out for the key `column` of a table.
+pub(super) fn counted(
+    connection: &Connection,
+    table: &Table,
+    column: &operation::Ident,
+) -> rusqlite::Result<i64> {
+    let mut greatest = operation::Sql::new(DIALECT);
+    greatest.push("SELECT coalesce(max(").ident(column).push("), 0) FROM ").ident(&table.name);
+    let greatest: i64 =
+        connection.prepare_cached(greatest.as_str())?.query_row([], |row| row.get(0))?;
+    let remembers: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",
+        )?
+        .query_row([], |row| row.get(0))?;
+    if !remembers {
+        return Ok(greatest);
+    }
+    let remembered: i64 = connection
+        .prepare_cached("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = ?1")?
+        .query_row([table.name.as_str()], |row| row.get(0))?;
+    Ok(greatest.max(remembered))
 }

@@ -7,6 +7,7 @@ use operation::{Fault, Read, Receipt, Scalar, Table, Value, Write};
 use rusqlite::{Connection, Result as Sqlite, Statement};
 use rustc_hash::FxHashMap;
 
+use super::bulk::counted;
 use super::connection::fault_of;
 use super::reader::Reads;
 use super::value::{bound, stored};
@@ -14,7 +15,9 @@ use super::{Shared, schema};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
-use crate::write::{self, Asked, Database, Failure, Key, Kind, Place, References, Reply, Tables};
+use crate::write::{
+    self, Asked, Database, Failure, Key, Kind, Load, Many, Place, References, Reply, Tables,
+};
 
 /// The dialect of this room.
 pub(crate) const DIALECT: operation::Dialect = operation::Dialect::Sqlite;
@@ -277,6 +280,45 @@ impl Database for Session<'_> {
         bind(statement, values.iter(), 0)?;
         statement.raw_execute().map_err(|e| failure(&e))?;
         Ok(self.connection.last_insert_rowid())
+    }
+
+    async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
+        // Many small statements cost SQLite no more than a large one: nothing goes over a wire.
+        let mut found = Vec::with_capacity(loads.len());
+        for load in loads {
+            let key = load.key()?;
+            let lower = || lower::row_by(DIALECT, &load.table, &[load.column], false);
+            let mut all = Vec::with_capacity(load.values.len());
+            let Kept { statement, answer, .. } = self.kept(key, lower)?;
+            for value in &load.values {
+                bind(statement, [value].into_iter(), 0)?;
+                all.extend(rows(statement, answer)?);
+            }
+            found.push(all);
+        }
+        Ok(found)
+    }
+
+    async fn each(&mut self, many: Many<'_>, values: Vec<Vec<&Value>>) -> Result<(), Failure> {
+        let Kept { statement, .. } = self.kept(many.key, || many.lower(DIALECT))?;
+        for values in values {
+            bind(statement, values.into_iter(), 0)?;
+            statement.raw_execute().map_err(|e| failure(&e))?;
+        }
+        Ok(())
+    }
+
+    async fn draw(
+        &mut self,
+        table: &Table,
+        column: usize,
+        after: i64,
+        many: usize,
+    ) -> Result<Vec<i64>, Failure> {
+        let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
+        let last = counted(self.connection, table, &column.name).map_err(|e| fault_of(&e))?;
+        let last = last.max(after);
+        Ok((1..).take(many).filter_map(|n| last.checked_add(n)).collect())
     }
 
     async fn read(&mut self, read: &Arc<Read>, binds: &[Value]) -> Result<Rows, Fault> {

@@ -98,7 +98,7 @@ pub(crate) fn compute(
     for Computed { column, expression } in computed {
         let mut rows = around.to_vec();
         rows.push(row);
-        let value = evaluate(expression, &Scope { rows: &rows, binds, parts })
+        let value = evaluate(expression, &Scope { rows: &rows, binds, parts, stored: None })
             .map_err(|fault| evaluation(fault, &name(*column)))?;
         *row.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
     }

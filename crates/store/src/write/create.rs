@@ -78,7 +78,7 @@ impl<D: Database> Writing<'_, D> {
             let checks = rules(target, change.place.at).checks;
             let mut later = Vec::new();
             let rows: &[&[Value]] = if change.place.at == 0 { &[new] } else { &[root, new] };
-            let scope = Scope { rows, binds: &create.binds, parts: &parts };
+            let scope = Scope { rows, binds: &create.binds, parts: &parts, stored: None };
             check_row(checks, change.pointer, &scope, &mut found, &mut later)?;
             for check in later {
                 if self.fails(change, &check.expression, &create.binds).await? {

@@ -45,7 +45,11 @@ impl<D: Database> Writing<'_, D> {
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
     /// root.
-    async fn raise_cleared(&mut self, table: &Table, key: &Value) -> Result<(), Failure> {
+    pub(super) async fn raise_cleared(
+        &mut self,
+        table: &Table,
+        key: &Value,
+    ) -> Result<(), Failure> {
         let scalar = key_scalar(table);
         let (_, references) = self.database.tables();
         for reference in references.to(table.name.as_str()).to_vec() {

@@ -11,7 +11,7 @@ use super::change::{Change, field_of, rules, unknown_reference};
 use super::{Database, Writing};
 
 /// A constraint that nobody here knows: the database is on its way to another version of the model, which has it.
-fn unknown_rule(reason: &str) -> Fault {
+pub(super) fn unknown_rule(reason: &str) -> Fault {
     let said = reason.to_ascii_lowercase();
     let code = match () {
         () if said.contains("unique constraint") => FaultCode::NotUnique,
@@ -20,6 +20,14 @@ fn unknown_rule(reason: &str) -> Fault {
     };
     let detail = "breaks a rule of the database that this version of the model does not know";
     Fault::Conflict(vec![Violation::at(code, "", detail)])
+}
+
+/// A conflict, where all that was found is about what is stored.
+pub(super) fn kind(found: Vec<Violation>) -> Fault {
+    let stored = |violation: &Violation| {
+        matches!(violation.code, FaultCode::NotUnique | FaultCode::StillReferenced)
+    };
+    if found.iter().all(stored) { Fault::Conflict(found) } else { Fault::Invalid(found) }
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -37,16 +45,11 @@ impl<D: Database> Writing<'_, D> {
                 return fault;
             }
         }
-        if found.is_empty() {
-            return unknown_rule(reason);
-        }
-        let stored = |violation: &Violation| {
-            matches!(violation.code, FaultCode::NotUnique | FaultCode::StillReferenced)
-        };
-        if found.iter().all(stored) { Fault::Conflict(found) } else { Fault::Invalid(found) }
+        if found.is_empty() { unknown_rule(reason) } else { kind(found) }
     }
 
-    async fn held_against(
+    /// What stands against one change, added to what was found before.
+    pub(super) async fn held_against(
         &mut self,
         target: &Target,
         change: &Change<'_>,

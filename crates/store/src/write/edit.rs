@@ -67,7 +67,7 @@ impl<D: Database> Writing<'_, D> {
             let rules = rules(target, change.place.at);
             transitions(change, rules.flows, &mut found);
             let rows: &[&[Value]] = if change.place.at == 0 { &[row] } else { &[root, row] };
-            let scope = Scope { rows, binds: &edit.binds, parts: &parts };
+            let scope = Scope { rows, binds: &edit.binds, parts: &parts, stored: None };
             let mut ask = Vec::new();
             check_row(rules.checks, change.pointer, &scope, &mut found, &mut ask)?;
             later.extend(ask.into_iter().map(|check| (at, check)));

@@ -47,17 +47,19 @@ pub(super) async fn found<D: Database>(
     if **known != *request {
         return Err(Fault::KeyReused);
     }
-    let (root, part) = tables(write);
-    let part_key = match (part, part_key) {
-        (Some(part), Value::Text(text)) => Some(own_key(part, text)?),
-        _ => None,
+    let (key, part_key) = match (tables(write), part_key) {
+        (Some((root, Some(part))), Value::Text(text)) => {
+            (own_key(root, row_key)?, Some(own_key(part, text)?))
+        }
+        (Some((root, _)), _) => (own_key(root, row_key)?, None),
+        (None, _) => (Value::Null, None),
     };
     let json = match json {
         Value::Text(json) => Some(Bytes::copy_from_slice(json.as_bytes())),
         _ => None,
     };
     Ok(Some(Reply::Left(Left {
-        key: own_key(root, row_key)?,
+        key,
         version: *version,
         part_key,
         answer: Answer::Ready(json),
@@ -72,7 +74,7 @@ pub(super) async fn keep<D: Database>(
     Receipt { key, request, now }: &Receipt,
     written: &Written,
 ) -> Result<(), Fault> {
-    let (root, part) = tables(write);
+    let tables = tables(write);
     let json = match &written.json {
         Some(json) => Value::text(String::from_utf8_lossy(json)),
         None => Value::Null,
@@ -81,8 +83,11 @@ pub(super) async fn keep<D: Database>(
         Value::Bytes((*key).into()),
         Value::Bytes((*request).into()),
         Value::Int(*now),
-        text(root, &written.key),
-        part.zip(written.part_key.as_ref()).map_or(Value::Null, |(part, key)| text(part, key)),
+        tables.map_or_else(|| Value::text(""), |(root, _)| text(root, &written.key)),
+        tables
+            .and_then(|(_, part)| part)
+            .zip(written.part_key.as_ref())
+            .map_or(Value::Null, |(part, key)| text(part, key)),
         Value::Int(written.version),
         json,
     ];
@@ -103,9 +108,10 @@ fn told(failure: Failure) -> Fault {
     }
 }
 
-/// The table of the root, and that of the part that is added.
-fn tables(write: &Write) -> (&Table, Option<&Table>) {
-    match write {
+/// The table of the root, and that of the part that is added; a command is about no row.
+fn tables(write: &Write) -> Option<(&Table, Option<&Table>)> {
+    Some(match write {
+        Write::Command(_) => return None,
         Write::Create(create) => (&create.target.table, None),
         Write::Delete(delete) => (&delete.target.table, None),
         Write::Edit(edit) => {
@@ -115,7 +121,7 @@ fn tables(write: &Write) -> (&Table, Option<&Table>) {
             };
             (&edit.target.table, part.map(|part| &*part.table))
         }
-    }
+    })
 }
 
 fn scalar(table: &Table) -> Scalar {

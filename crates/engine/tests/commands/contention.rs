@@ -1,0 +1,113 @@
+//! Many at once: nothing is sold twice, nothing is lost, nobody waits for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use operation::{Fault, Receipt};
+
+use crate::world::{On, World, now};
+
+const SHOP: &str = include_str!("scenes/place_order.scene");
+
+fn shop(on: On) -> World {
+    World::new(on, SHOP.split_once("\n---\n").unwrap().0)
+}
+
+/// Runs `each` on so many threads.
+fn at_once(threads: usize, each: impl Fn(usize) + Send + Sync) {
+    std::thread::scope(|scope| {
+        for number in 0..threads {
+            let each = &each;
+            scope.spawn(move || each(number));
+        }
+    });
+}
+
+/// 64 clients buy the last 1,000 pieces, one each time, and would buy on.
+#[test]
+fn the_last_pieces_are_sold_once() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = shop(on);
+        world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
+        world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
+        let (sold, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        at_once(64, |_| {
+            let caller = world.caller("customer:1");
+            for _ in 0..17 {
+                let body = r#"{"basket":[{"product":"cup","quantity":1}]}"#;
+                match world.run(&caller, "place_order", body, None) {
+                    Ok(_) => sold.fetch_add(1, Ordering::Relaxed),
+                    Err(Fault::Raised { .. }) => refused.fetch_add(1, Ordering::Relaxed),
+                    Err(fault) => panic!("{on:?}: {fault}"),
+                };
+            }
+        });
+        assert_eq!(sold.into_inner(), 1_000, "{on:?}");
+        assert_eq!(refused.into_inner(), 64 * 17 - 1_000, "{on:?}");
+        assert!(world.ask("read clerk Product cup").contains(r#""stock":0"#), "{on:?}");
+    }
+}
+
+/// Orders of two products in both orders, and cancellations that put them back: all want the same locks.
+#[test]
+fn nobody_waits_in_a_circle() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = shop(on);
+        for sku in ["cup", "pot", "jug"] {
+            world.ask(&format!(
+                r#"add clerk Product {{"sku":"{sku}","price":"1.00","stock":1000,"state":"live"}}"#
+            ));
+        }
+        world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
+        at_once(16, |number| {
+            let caller = world.caller("customer:1");
+            let mut skus = ["cup", "pot", "jug"];
+            skus.rotate_left(number % 3);
+            if number % 2 == 0 {
+                skus.reverse();
+            }
+            let items = skus.map(|sku| format!(r#"{{"product":"{sku}","quantity":2}}"#));
+            let body = format!(r#"{{"basket":[{}]}}"#, items.join(","));
+            for _ in 0..12 {
+                let placed = world.run(&caller, "place_order", &body, None).unwrap();
+                let id: String = placed.chars().skip(10).take_while(char::is_ascii_digit).collect();
+                world.run(&caller, &format!("cancel/{id}"), "", None).unwrap();
+            }
+        });
+        for sku in ["cup", "pot", "jug"] {
+            let row = world.ask(&format!("read clerk Product {sku}"));
+            assert!(row.contains(r#""stock":1000"#), "{on:?}: {row}");
+        }
+    }
+}
+
+/// One key, a hundred times in parallel: one order, and one answer for all who get one.
+#[test]
+fn a_key_is_used_once() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = Arc::new(shop(on));
+        world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
+        world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
+        let receipt = Receipt { key: [7; 32], request: [1; 32], now: now() };
+        let body = r#"{"basket":[{"product":"cup","quantity":1}]}"#;
+        let answers = parking_lot::Mutex::new(Vec::new());
+        at_once(100, |_| {
+            let caller = world.caller("customer:1");
+            match world.run(&caller, "place_order", body, Some(receipt)) {
+                Ok(answer) => answers.lock().push(answer),
+                Err(Fault::InFlight) => {}
+                Err(fault) => panic!("{on:?}: {fault}"),
+            }
+        });
+        let answers = answers.into_inner();
+        assert!(!answers.is_empty());
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{on:?}: {answers:?}");
+        assert!(world.ask("read clerk Product cup").contains(r#""stock":999"#), "{on:?}");
+        let caller = world.caller("customer:1");
+        let other = Receipt { request: [2; 32], ..receipt };
+        assert!(matches!(
+            world.run(&caller, "place_order", body, Some(other)),
+            Err(Fault::KeyReused)
+        ));
+    }
+}

@@ -1,0 +1,40 @@
+//! Commands, carried out: scenes of a model and what is asked of it, on both databases, which must answer alike.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
+mod contention;
+mod world;
+
+use expect_test::expect_file;
+use world::{On, World};
+
+macro_rules! scenes {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            let file = concat!("scenes/", stringify!($name), ".scene");
+            play(file, include_str!(concat!("scenes/", stringify!($name), ".scene")));
+        }
+    )*};
+}
+
+scenes! { place_order rules parts control policies }
+
+/// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
+///
+/// - `> run ROLE[:SUBJECT] COMMAND[/KEY] [BODY]`
+/// - `> add ROLE[:SUBJECT] ENTITY BODY`
+/// - `> read ROLE[:SUBJECT] ENTITY KEY [INCLUDE]`
+fn play(file: &str, text: &str) {
+    let (model, script) = text.split_once("\n---\n").unwrap_or_else(|| panic!("{file}: no `---`"));
+    let path = format!("{}/tests/commands/{file}", env!("CARGO_MANIFEST_DIR"));
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, model);
+        let lines = script.lines().filter(|line| line.starts_with('>') || line.starts_with('#'));
+        let told = lines.map(|line| match line.strip_prefix("> ") {
+            Some(ask) => format!("{line}\n{}\n", world.ask(ask)),
+            None => format!("{line}\n"),
+        });
+        expect_file![&path].assert_eq(&format!("{model}\n---\n{}", told.collect::<String>()));
+    }
+}

@@ -1,0 +1,213 @@
+//! A model that is served, and the words in which scenes speak to it.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engine::Loaded;
+use model::{Model, Valid};
+use operation::{Fault, Operation, Receipt};
+use plan::{Caller, Intent, Roles, Shape};
+use store::{Options, Rows, Store};
+
+/// On which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// A model over a database of its own.
+pub struct World {
+    pub loaded: Loaded,
+    pub store: Store,
+    pub runtime: tokio::runtime::Runtime,
+    /// Counted keys in the order in which they were told: databases leave different gaps.
+    counted: parking_lot::Mutex<Vec<String>>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl World {
+    pub fn new(on: On, text: &str) -> Self {
+        let parse = syntax::parse(syntax::FileId(0), text.to_owned());
+        let (model, mut found) = model::check(&[&parse]);
+        found.extend(parse.diagnostics.iter().cloned());
+        let faults: Vec<String> = found
+            .iter()
+            .filter(|d| d.severity == syntax::Severity::Error)
+            .map(|d| format!("{}: {}", d.code, d.message))
+            .collect();
+        let model: Valid<Model> =
+            Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
+        let schema = schema::derive(&model);
+        let (store, folder) = match on {
+            On::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("scene.db");
+                (Store::open(&path, Options::default()).unwrap(), Some(folder))
+            }
+            On::Postgres => {
+                let url = testbed::postgres().database();
+                (Store::connect(&url, Options::default()).unwrap(), None)
+            }
+        };
+        let ddl = match on {
+            On::Sqlite => schema::ddl::sqlite(&schema),
+            On::Postgres => schema::ddl::postgres(&schema),
+        };
+        store.execute_schema(&ddl).unwrap();
+        let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
+        store.know(&loaded.schema.tables);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        Self { loaded, store, runtime, counted: Default::default(), _folder: folder }
+    }
+
+    pub fn caller(&self, text: &str) -> Caller {
+        let (role, subject) = match text.split_once(':') {
+            Some((role, subject)) => (role, Some(subject)),
+            None => (text, None),
+        };
+        if role == "anyone" {
+            return Caller::anonymous();
+        }
+        let at = self.loaded.model.roles.iter().position(|known| known.name == role);
+        let role =
+            model::RoleId(u32::try_from(at.unwrap_or_else(|| panic!("no role {role}"))).unwrap());
+        Caller {
+            roles: Roles::NONE.with(role),
+            subject: subject.map(Into::into),
+            authenticated: true,
+        }
+    }
+
+    /// Asks in the words of a scene.
+    pub fn ask(&self, ask: &str) -> String {
+        let mut words = ask.splitn(4, ' ');
+        let mut word = || words.next().unwrap_or("");
+        let (verb, caller, name, rest) = (word(), word(), word(), word());
+        let caller = self.caller(caller);
+        let (name, rest) = (&*self.with_keys(name), &*self.with_keys(rest));
+        let told = match verb {
+            "run" => self.run(&caller, name, rest, None),
+            "add" => {
+                let entity = self.entity(name);
+                let body = operation::parse_json(rest.as_bytes()).unwrap();
+                let shape = Shape::default();
+                self.write(&Intent::Create { entity, body, shape }, &caller, None)
+            }
+            "read" => {
+                let (key, include) =
+                    rest.split_once(' ').map_or((rest, None), |(k, i)| (k, Some(i)));
+                let shape = Shape { include, fields: None };
+                let intent = Intent::Read { entity: self.entity(name), key, shape };
+                self.read(&intent, &caller)
+            }
+            _ => panic!("no such verb: {verb}"),
+        };
+        match told {
+            Ok(text) => self.without_gaps(&text),
+            Err(fault) => self.told(&fault),
+        }
+    }
+
+    /// `@2` is the second of the counted keys that were told.
+    fn with_keys(&self, text: &str) -> String {
+        let counted = self.counted.lock();
+        let keys = counted.iter().enumerate().rev();
+        keys.fold(text.to_owned(), |text, (at, key)| text.replace(&format!("@{}", at + 1), key))
+    }
+
+    fn without_gaps(&self, text: &str) -> String {
+        let Some(rest) = text.strip_prefix(r#"{"number":"#) else { return text.to_owned() };
+        let end = rest.find(',').unwrap_or(rest.len());
+        let (key, rest) = rest.split_at(end);
+        let mut counted = self.counted.lock();
+        let at = counted.iter().position(|known| known == key).unwrap_or_else(|| {
+            counted.push(key.to_owned());
+            counted.len() - 1
+        });
+        format!(r#"{{"number":@{}{rest}"#, at + 1)
+    }
+
+    fn entity(&self, name: &str) -> model::EntityId {
+        let model = &self.loaded.model;
+        model.entity_ids().find(|id| model[*id].name == name).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    /// Runs a command, whose name may be followed by the key of its row.
+    pub fn run(
+        &self,
+        caller: &Caller,
+        name: &str,
+        body: &str,
+        receipt: Option<Receipt>,
+    ) -> Result<String, Fault> {
+        let (name, key) =
+            name.split_once('/').map_or((name, None), |(name, key)| (name, Some(key)));
+        let commands = &self.loaded.model.commands;
+        let at = commands.iter().position(|command| command.name == name);
+        let at = at.unwrap_or_else(|| panic!("no command {name}"));
+        let command = model::CommandId(u32::try_from(at).unwrap());
+        let body = (!body.is_empty()).then(|| operation::parse_json(body.as_bytes()).unwrap());
+        self.write(&Intent::Command { command, key, body }, caller, receipt)
+    }
+
+    fn write(
+        &self,
+        intent: &Intent<'_>,
+        caller: &Caller,
+        receipt: Option<Receipt>,
+    ) -> Result<String, Fault> {
+        let lowered = self.loaded.plan.lower(intent, caller, NOW)?;
+        let Operation::Write(write) = lowered.operation else { panic!("no write") };
+        let written = self.runtime.block_on(self.store.write(*write, receipt))?;
+        Ok(match written.json {
+            Some(json) => String::from_utf8(json.to_vec()).unwrap(),
+            None => "done".to_owned(),
+        })
+    }
+
+    fn read(&self, intent: &Intent<'_>, caller: &Caller) -> Result<String, Fault> {
+        let lowered = self.loaded.plan.lower(intent, caller, NOW)?;
+        let Operation::Read { read, binds } = lowered.operation else { panic!("no read") };
+        match self.runtime.block_on(self.store.read(&read, &binds))? {
+            Rows::One(Some(row)) => {
+                Ok(format!("{} version {}", String::from_utf8_lossy(&row.json), row.version))
+            }
+            Rows::One(None) => Err(Fault::NotFound),
+            Rows::Page { .. } => panic!("no page was asked for"),
+        }
+    }
+
+    fn told(&self, fault: &Fault) -> String {
+        match fault {
+            Fault::Invalid(found) | Fault::Conflict(found) => {
+                let kind = if matches!(fault, Fault::Invalid(_)) { "invalid" } else { "conflict" };
+                let each = found.iter().map(|violation| {
+                    format!(
+                        "{kind} {} at {:?}: {}",
+                        violation.code.as_str(),
+                        violation.pointer,
+                        violation.detail
+                    )
+                });
+                each.collect::<Vec<_>>().join("\n")
+            }
+            Fault::Raised { error, members } => {
+                let error = &self.loaded.model.errors[*error];
+                format!("raised {} {members:?}", error.name)
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
+/// The moment of all that scenes ask: they tell it.
+const NOW: i64 = 1_790_000_000_000_000;
+
+pub fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
+}

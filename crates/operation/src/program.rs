@@ -1,0 +1,348 @@
+//! Commands: a transaction that a model describes, compiled to steps over tables.
+//!
+//! A program is a template as a [`Read`] is one: compiled once for a command and a set of roles. The binds are this
+//! caller's values and, behind them, places that the steps fill as they run. An expression of a step sees rows by
+//! [`Expression::Lookup`], which a store answers from the rows that the transaction has loaded. A row of a part has no
+//! key of its own that would be unique; what stands for it in a bind is a number that the store gives out.
+
+mod depth;
+
+use std::sync::Arc;
+
+use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Table, Target, Value};
+
+/// A command, compiled.
+#[derive(Debug)]
+pub struct Program {
+    /// Identity, for prepared statements.
+    pub id: ReadId,
+    /// The command's name.
+    pub name: Box<str>,
+    /// What it writes: each root with its parts. Everything of them may be seen and named: who may call the command was
+    /// decided before.
+    pub targets: Vec<ProgramTarget>,
+    /// Which rows a caller may name, by table.
+    pub visible: Vec<Visible>,
+    /// Must be true, or the command is forbidden.
+    pub admission: Expression,
+    /// What it does.
+    pub body: Vec<Step>,
+    /// Which binds are filled by steps, by position.
+    pub filled: Vec<bool>,
+    /// Whether rows are found by what stands in other rows, so that not all that it needs can be named at once
+    /// ([`Program::is_deep`]).
+    pub deep: bool,
+    /// Whether it looks for rows by a condition, so that rows which are not there yet matter.
+    pub scans: bool,
+    /// What is answered.
+    pub answer: Form,
+}
+
+/// A root that a program writes.
+#[derive(Debug)]
+pub struct ProgramTarget {
+    /// The root, its parts, and their rules.
+    pub target: Arc<Target>,
+    /// What each computed column of the root is computed from, in the order of [`Target::computed`].
+    pub computed: Vec<Inputs>,
+    /// What each check of the root looks at, in the order of [`Target::checks`].
+    pub checks: Vec<Inputs>,
+    /// Whether rows of it are changed or deleted, or get new parts: then they are locked against everybody else.
+    pub changes: bool,
+}
+
+/// What an expression about a root draws on: it is worked out again when one of these has changed.
+#[derive(Debug, Clone, Default)]
+pub struct Inputs {
+    /// Columns of the root.
+    pub columns: Vec<usize>,
+    /// Parts, by position.
+    pub parts: Vec<usize>,
+    /// Whether it looks at anything else.
+    pub others: bool,
+}
+
+/// Which rows of a table a caller may name.
+#[derive(Debug)]
+pub struct Visible {
+    /// The table.
+    pub table: Arc<Table>,
+    /// Must be true of the row, which is at depth 0.
+    pub condition: Expression,
+}
+
+/// What a program answers.
+#[derive(Debug)]
+pub enum Form {
+    /// Nothing.
+    Nothing,
+    /// The row whose key is returned; null where none is, or none that the caller may see.
+    Row(Arc<Read>),
+    /// The value that is returned.
+    Value(Scalar),
+}
+
+/// One thing that a program does.
+#[derive(Debug)]
+pub enum Step {
+    /// Fills a bind.
+    Let {
+        /// Which.
+        bind: usize,
+        /// With what.
+        value: Expression,
+    },
+    /// Fills binds with members of a JSON object.
+    Unpack {
+        /// The object, as text.
+        from: Expression,
+        /// Which members go where.
+        members: Vec<Member>,
+    },
+    /// Ends the command where a condition is not true.
+    Require {
+        /// The condition.
+        condition: Expression,
+        /// The error: position among the model's.
+        error: usize,
+        /// What it carries.
+        members: Vec<Expression>,
+    },
+    /// Does something for each of many.
+    For {
+        /// Of what.
+        source: Source,
+        /// The bind that holds the element.
+        bind: usize,
+        /// Where members of the element go, if it is a JSON object.
+        members: Vec<Member>,
+        /// What is done.
+        body: Vec<Step>,
+    },
+    /// Does one thing or the other.
+    If {
+        /// What decides: only true is yes.
+        condition: Expression,
+        /// What is done then.
+        then: Vec<Step>,
+        /// What is done otherwise.
+        otherwise: Vec<Step>,
+    },
+    /// Makes a row.
+    Create(Creation),
+    /// Changes a row.
+    Update {
+        /// Which.
+        row: Place,
+        /// Its key; of a part the number that stands for it.
+        key: Expression,
+        /// New values, evaluated with the row before at depth 0.
+        set: Vec<(usize, Expression)>,
+        /// Bounds of what is set.
+        bounds: Vec<Bound>,
+    },
+    /// Deletes a row; of a root with all its parts.
+    Delete {
+        /// Which.
+        row: Place,
+        /// Its key; of a part the number that stands for it.
+        key: Expression,
+    },
+    /// Publishes an event.
+    Emit {
+        /// Which: position among the model's.
+        event: usize,
+        /// By what its order is kept, if it is.
+        key: Option<Expression>,
+        /// What it carries.
+        members: Vec<Carried>,
+    },
+    /// Another command's body, in this transaction.
+    Run {
+        /// What is done.
+        body: Vec<Step>,
+        /// The bind that what it returns goes to.
+        bind: Option<usize>,
+    },
+    /// Another command, after this transaction and in one of its own.
+    Later {
+        /// Which: position among the model's.
+        command: usize,
+        /// What it is given, by the names of its parameters.
+        arguments: Vec<Carried>,
+    },
+    /// Ends the body that it stands in.
+    Return(Option<Expression>),
+}
+
+/// A table of a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Position in [`Program::targets`].
+    pub target: usize,
+    /// The position of the part; `None` for the root.
+    pub part: Option<usize>,
+}
+
+/// A row to be made.
+#[derive(Debug)]
+pub struct Creation {
+    /// Where.
+    pub row: Place,
+    /// For a part: the key of its root.
+    pub root: Option<Expression>,
+    /// A value for every column, in the table's order.
+    pub values: Vec<Fill>,
+    /// Bounds of what is set.
+    pub bounds: Vec<Bound>,
+    /// The bind that its key goes to; of a part the number that stands for it.
+    pub bind: Option<usize>,
+}
+
+/// What a column of a new row is filled with.
+#[derive(Debug)]
+pub enum Fill {
+    /// A value.
+    Value(Expression),
+    /// A new UUID (version 7, RFC 9562).
+    Uuid,
+    /// The next number that the database counts.
+    Counted,
+    /// The place among the parts, from 1.
+    Position,
+    /// The key of the root.
+    Root,
+    /// What is computed, once the rest is there.
+    Computed,
+}
+
+/// What a value must be for its field, where that cannot be known before.
+pub struct Bound {
+    /// The column.
+    pub column: usize,
+    /// Whether a value that is there is one.
+    pub holds: Box<dyn Fn(&Value) -> bool + Send + Sync>,
+    /// What is said of a value that is none.
+    pub message: Box<str>,
+}
+
+impl std::fmt::Debug for Bound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bound").field("message", &self.message).finish_non_exhaustive()
+    }
+}
+
+/// A member of a JSON object that goes to a bind.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Member {
+    /// The names that lead to it.
+    pub path: Vec<Box<str>>,
+    /// What its text means.
+    pub scalar: Scalar,
+    /// Where it goes.
+    pub bind: usize,
+}
+
+/// A value that an event or a command is given by name.
+#[derive(Debug)]
+pub struct Carried {
+    /// The name.
+    pub name: Box<str>,
+    /// The value.
+    pub value: Expression,
+    /// What it means.
+    pub scalar: Scalar,
+}
+
+/// What a `for` runs over.
+#[derive(Debug)]
+pub enum Source {
+    /// The elements of a JSON array.
+    List {
+        /// It, as text.
+        list: Expression,
+        /// What an element means.
+        scalar: Scalar,
+    },
+    /// The parts of a root.
+    Parts {
+        /// Which.
+        row: Place,
+        /// The root's key.
+        root: Expression,
+    },
+    /// The rows of a table that fulfil a condition, in the order of their keys.
+    Rows {
+        /// Which.
+        row: Place,
+        /// With the row at depth 0.
+        condition: Expression,
+    },
+}
+
+/// A command, asked for.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// What is done.
+    pub program: Arc<Program>,
+    /// The caller's values; behind them room for what the steps fill in.
+    pub binds: Vec<Value>,
+    /// Rows that the caller named.
+    pub named: Vec<Named>,
+}
+
+/// A row that a caller named.
+#[derive(Debug, Clone)]
+pub struct Named {
+    /// Position in [`Program::visible`].
+    pub visible: usize,
+    /// Its key.
+    pub key: Value,
+    /// Where it stands in the body; `None`: in the address, so that a row which is not seen is not found.
+    pub pointer: Option<Box<str>>,
+}
+
+/// The most rows that one command may load, make or change.
+pub const MOST_ROWS: usize = 10_000;
+
+impl Program {
+    /// The table of a place.
+    pub fn table(&self, place: Place) -> Option<&Arc<Table>> {
+        let target = &self.targets.get(place.target)?.target;
+        match place.part {
+            None => Some(&target.table),
+            Some(part) => target.parts.get(part).map(|part| &part.table),
+        }
+    }
+
+    /// The legal transitions of a place.
+    pub fn flows(&self, place: Place) -> &[Flow] {
+        self.targets.get(place.target).map_or(&[], |target| match place.part {
+            None => target.target.flows.as_slice(),
+            Some(part) => target.target.parts.get(part).map_or(&[], |part| part.flows.as_slice()),
+        })
+    }
+}
+
+impl Inputs {
+    /// What an expression with a root's row at depth 0 draws on; `part` finds the position of a part by its table.
+    pub fn of(expression: &Expression, part: &dyn Fn(&Table) -> Option<usize>) -> Self {
+        let mut inputs = Self::default();
+        expression.visit(&mut |e| match e {
+            // Inside a fold depth 0 is the part: then one column too many is worked out again, and none too few.
+            Expression::Column { column, .. } => inputs.columns.push(*column),
+            Expression::Aggregate { table, .. } => match part(table) {
+                Some(part) => inputs.parts.push(part),
+                None => inputs.others = true,
+            },
+            Expression::Lookup { .. } => inputs.others = true,
+            _ => {}
+        });
+        inputs
+    }
+
+    /// The same of a check.
+    pub fn of_check(check: &Check, part: &dyn Fn(&Table) -> Option<usize>) -> Self {
+        Self::of(&check.expression, part)
+    }
+}

@@ -1,0 +1,83 @@
+//! Commands: bodies become programs, bodies of requests become their binds.
+
+mod arguments;
+mod bounds;
+mod compile;
+
+use std::sync::Arc;
+
+use model::{CommandId, EntityId};
+use operation::{Command, Fault, Operation, Program, Tree, Value, Write};
+
+use crate::condition::BindSource;
+use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up, refuse};
+use crate::policy::reaches;
+use crate::{Caller, Lowered, Reply, Roles};
+
+/// A program, and where its binds come from.
+#[derive(Debug)]
+pub(crate) struct CommandTemplate {
+    pub(crate) program: Arc<Program>,
+    pub(crate) sources: Vec<BindSource>,
+    /// Whose rows a caller may name: the position in [`Program::visible`] for each.
+    pub(crate) visible: Vec<EntityId>,
+}
+
+impl Plan {
+    /// A command that a caller runs.
+    pub(crate) fn lower_command(
+        &self,
+        id: CommandId,
+        key: Option<&str>,
+        body: Option<&Tree<'_>>,
+        caller: &Caller,
+        now: i64,
+    ) -> Result<Lowered, Fault> {
+        let command = &self.model.commands[id.index()];
+        if !command.policies.iter().any(|policy| reaches(policy, caller.roles)) {
+            return Err(refuse(caller, &format!("run {}", command.name)));
+        }
+        let template = self.command(id, caller.roles)?;
+        let request = Request { caller: Some(caller), now, ..Request::default() };
+        let arguments = self.command_arguments(&template, id, key, body, request)?;
+        let request = Request { parameters: &arguments.values, ..request };
+        let binds = request.binds(&template.sources, 1);
+        let program = Arc::clone(&template.program);
+        let command = Command { program, binds, named: arguments.named };
+        Ok(Lowered {
+            operation: Operation::Write(Box::new(Write::Command(command))),
+            reply: Reply::Done,
+            when_empty: None,
+        })
+    }
+
+    /// A command that the system runs, with a value for each of its parameters: it may see and name everything.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where the command is done by code.
+    pub fn internal(&self, id: CommandId, values: &[Value], now: i64) -> Result<Write, Fault> {
+        let template = self.command(id, Roles::NONE.with(model::RoleId::SYSTEM))?;
+        let request = Request { now, parameters: values, ..Request::default() };
+        let binds = request.binds(&template.sources, 1);
+        let program = Arc::clone(&template.program);
+        Ok(Write::Command(Command { program, binds, named: Vec::new() }))
+    }
+
+    /// The program of a command for a set of roles.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where the command is done by code.
+    pub fn program(&self, id: CommandId, roles: Roles) -> Result<Arc<Program>, Fault> {
+        self.command(id, roles).map(|template| Arc::clone(&template.program))
+    }
+
+    fn command(&self, id: CommandId, roles: Roles) -> Result<Arc<CommandTemplate>, Fault> {
+        let key = Key { what: What::Command(id), roles, text: Box::default() };
+        let compiled =
+            self.keep(key, || Ok(Compiled::Command(Arc::new(compile::compile(self, id, roles)?))))?;
+        match compiled {
+            Compiled::Command(template) => Ok(template),
+            _ => Err(mixed_up()),
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Bounds of values that are computed: what a caller sends is held to them when it is read, what a command works out
+//! when it is set.
+
+use model::{ExpressionKind, FieldId, Type};
+use operation::{Bound, Tree, Value};
+
+use crate::plan::Plan;
+
+impl Plan {
+    /// What must hold of the value of an expression that a field is set to.
+    pub(super) fn bound(
+        &self,
+        field: FieldId,
+        column: usize,
+        value: &model::Expression,
+    ) -> Vec<Bound> {
+        let item = &self.model[field];
+        // A constant was looked at when the model was checked.
+        let constant = matches!(
+            value.kind,
+            ExpressionKind::Literal(_) | ExpressionKind::EnumValue(..) | ExpressionKind::Null
+        );
+        let mut bounds = Vec::new();
+        let name = &item.name;
+        let mut add = |holds: Box<dyn Fn(&Value) -> bool + Send + Sync>, rule: String| {
+            let message = format!("`{name}` {rule}").into();
+            bounds.push(Bound { column, holds, message });
+        };
+        if let Some(pattern) = self.patterns.get(&field)
+            && !constant
+        {
+            let pattern = pattern.clone();
+            let rule =
+                format!("must match the pattern {}", item.pattern.as_deref().unwrap_or_default());
+            add(Box::new(move |value| text(value, |text| pattern.is_match(text))), rule);
+        }
+        if constant || value.ty == item.ty {
+            return bounds;
+        }
+        match &item.ty {
+            Type::Int(limits) => {
+                let limits = *limits;
+                let holds = move |value: &Value| value.as_int().is_none_or(|n| limits.contains(n));
+                if let Some(rule) = sentence(limits.least, limits.greatest, "") {
+                    add(Box::new(holds), rule);
+                }
+            }
+            Type::Float(limits) => {
+                let limits = *limits;
+                let holds = move |value: &Value| match value {
+                    Value::Float(f) => limits.contains(*f),
+                    _ => true,
+                };
+                if let Some(rule) = sentence(limits.least, limits.greatest, "") {
+                    add(Box::new(holds), rule);
+                }
+            }
+            Type::String(limits) => {
+                let limits = *limits;
+                let holds = move |value: &Value| {
+                    text(value, |t| limits.contains(length(t.chars().count())))
+                };
+                if let Some(rule) = sentence(limits.least, limits.greatest, " characters long") {
+                    add(Box::new(holds), rule);
+                }
+            }
+            Type::Json(limits) => {
+                let limits = *limits;
+                let holds = move |value: &Value| text(value, |t| limits.contains(length(t.len())));
+                if let Some(rule) = sentence(limits.least, limits.greatest, " bytes of JSON") {
+                    add(Box::new(holds), rule);
+                }
+            }
+            Type::List(_, limits) => {
+                let limits = *limits;
+                let holds = move |value: &Value| {
+                    text(value, |t| match operation::parse_json(t.as_bytes()) {
+                        Ok(Tree::List(items)) => limits.contains(length(items.len())),
+                        _ => false,
+                    })
+                };
+                if let Some(rule) = sentence(limits.least, limits.greatest, " items long") {
+                    add(Box::new(holds), rule);
+                }
+            }
+            Type::Bytes(limits) => {
+                let limits = *limits;
+                let holds = move |value: &Value| match value {
+                    Value::Bytes(bytes) => limits.contains(length(bytes.len())),
+                    _ => true,
+                };
+                if let Some(rule) = sentence(limits.least, limits.greatest, " bytes long") {
+                    add(Box::new(holds), rule);
+                }
+            }
+            Type::Decimal { precision, scale } => {
+                let most = 10_u64.pow(u32::from(*precision).min(19));
+                let holds =
+                    move |value: &Value| value.as_int().is_none_or(|n| n.unsigned_abs() < most);
+                let whole = precision - scale;
+                add(Box::new(holds), format!("must have at most {whole} digits before the point"));
+            }
+            Type::Email => {
+                add(
+                    Box::new(|value| text(value, model::is_email)),
+                    "must be an email address".to_owned(),
+                );
+            }
+            Type::Url => {
+                add(
+                    Box::new(|value| text(value, model::is_url)),
+                    "must be an absolute URL".to_owned(),
+                );
+            }
+            _ => {}
+        }
+        bounds
+    }
+}
+
+/// Whether a text is right; what is no text is not looked at.
+fn text(value: &Value, right: impl Fn(&str) -> bool) -> bool {
+    match value {
+        Value::Text(text) => right(text),
+        _ => true,
+    }
+}
+
+fn length(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn sentence<T: std::fmt::Display>(
+    least: Option<T>,
+    greatest: Option<T>,
+    unit: &str,
+) -> Option<String> {
+    Some(match (least, greatest) {
+        (Some(least), Some(greatest)) => format!("must be {least} to {greatest}{unit}"),
+        (Some(least), None) => format!("must be at least {least}{unit}"),
+        (None, Some(greatest)) => format!("must be at most {greatest}{unit}"),
+        (None, None) => return None,
+    })
+}

@@ -1,0 +1,430 @@
+//! From the statements of a command to the steps of a program.
+
+use std::sync::Arc;
+
+use model::{
+    CommandId, Default as FieldDefault, EntityId, FieldId, Invocation, Runnable, Statement,
+    StatementKind, Type, ValueSource,
+};
+use operation::{
+    Carried, Creation, Expression, Fault, Fill, Form, Inputs, Place, Program, ProgramTarget,
+    ReadId, Scalar, Source, Step, Table, Value, Visible,
+};
+
+use super::CommandTemplate;
+use crate::condition::{BindSource, Binder, Frame, Local, align};
+use crate::plan::Plan;
+use crate::policy::reaches;
+use crate::shape::Wanted;
+use crate::{Caller, Roles};
+
+/// Compiles a command for a set of roles.
+pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<CommandTemplate, Fault> {
+    let command = &plan.model.commands[id.index()];
+    if command.by_code {
+        return Err(Fault::Internal(format!(
+            "`{}` is done by code, which is not here",
+            command.name
+        )));
+    }
+    let mut compiler = Compiler {
+        plan,
+        binder: Binder::default(),
+        targets: Vec::new(),
+        scans: false,
+        answer: command.answer.as_ref().map(|(ty, _)| ty.clone()),
+    };
+    let parameters = command.parameters.iter().enumerate();
+    compiler.binder.frame.parameters = parameters
+        .map(|(at, parameter)| Local {
+            bind: compiler.binder.position(BindSource::Parameter(at)),
+            ty: parameter.ty.clone(),
+            members: Vec::new(),
+        })
+        .collect();
+    let grants = command.policies.iter().filter(|policy| reaches(policy, roles));
+    let admission = if roles.has(model::RoleId::SYSTEM) {
+        Expression::yes()
+    } else {
+        let world = plan.world();
+        let mut terms = Vec::new();
+        for policy in grants {
+            terms.push(match &policy.condition {
+                Some(condition) => world.lower(condition, &[], &mut compiler.binder),
+                None => Expression::yes(),
+            });
+        }
+        Expression::any(terms)
+    };
+    let body = compiler.body(&command.body);
+    let unpacked = std::mem::take(&mut compiler.binder.frame.parameters);
+    let body = unpacked.into_iter().filter_map(unpack).chain(body).collect();
+    let mut seen = Vec::new();
+    if !roles.has(model::RoleId::SYSTEM) {
+        for parameter in &command.parameters {
+            compiler.named(&parameter.ty, command.service, &mut seen);
+        }
+    }
+    let visible = seen.iter().map(|entity| Visible {
+        table: plan.schema.table(*entity).clone(),
+        condition: plan.visible(*entity, roles, &mut compiler.binder),
+    });
+    let visible = visible.collect();
+    let Compiler { mut binder, targets, scans, .. } = compiler;
+    let targets =
+        targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
+    let targets = targets.collect();
+    let (answer, sources) = match &command.answer {
+        None => (Form::Nothing, binder.sources),
+        Some((Type::Entity(entity), _)) if plan.model.part_of(*entity).is_none() => {
+            // Who may run it and not see the row is answered without it.
+            let caller = Caller { roles, subject: None, authenticated: true };
+            let (read, sources) = plan.answer(*entity, &Wanted::default(), &caller, &binder)?;
+            (read.map_or(Form::Nothing, Form::Row), sources)
+        }
+        Some((ty, _)) => {
+            let scalar = plan.model.scalar(ty).unwrap_or(Scalar::Json);
+            (Form::Value(scalar), binder.sources)
+        }
+    };
+    let id = ReadId::fresh();
+    let name = command.name.as_str().into();
+    let filled = sources.iter().map(|source| matches!(source, BindSource::Local(_))).collect();
+    let mut program =
+        Program { id, name, targets, visible, admission, body, filled, deep: false, scans, answer };
+    program.deep = program.is_deep();
+    Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
+}
+
+/// The step that reads the members of a value object, if any of them is asked for.
+fn unpack(local: Local) -> Option<Step> {
+    let Local { bind, members, .. } = local;
+    (!members.is_empty()).then_some(Step::Unpack { from: Expression::Bind(bind), members })
+}
+
+fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> ProgramTarget {
+    let target = plan.target_for(entity, None, binder);
+    let part = |table: &Table| target.parts.iter().position(|part| part.table.id == table.id);
+    let computed =
+        target.computed.iter().map(|computed| Inputs::of(&computed.expression, &part)).collect();
+    let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
+    ProgramTarget { target: Arc::new(target), computed, checks, changes }
+}
+
+struct Compiler<'p> {
+    plan: &'p Plan,
+    binder: Binder,
+    /// Roots that are written, and whether rows that are there change.
+    targets: Vec<(EntityId, bool)>,
+    scans: bool,
+    /// What the body that is being compiled answers.
+    answer: Option<Type>,
+}
+
+impl Compiler<'_> {
+    /// Steps of statements that stand together; what they declare ends with them.
+    fn body(&mut self, statements: &[Statement]) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(statements.len());
+        // Value objects among what is declared here: after which step, and which local.
+        let mut objects: Vec<(usize, usize)> = Vec::new();
+        for statement in statements {
+            self.statement(&statement.kind, &mut steps);
+            if let StatementKind::Let { number, .. } = &statement.kind {
+                objects.push((steps.len(), *number));
+            }
+        }
+        // Only now is known which of their members are asked for.
+        for (at, number) in objects.into_iter().rev() {
+            let local = self.binder.frame.locals.get_mut(number).and_then(Option::take);
+            if let Some(step) = local.and_then(unpack) {
+                steps.insert(at, step);
+            }
+        }
+        steps
+    }
+
+    fn statement(&mut self, kind: &StatementKind, steps: &mut Vec<Step>) {
+        match kind {
+            // A valid model holds no poison, and a command makes no calls.
+            StatementKind::Unknown | StatementKind::Call(_) => {}
+            StatementKind::Let { number, value } => {
+                if let Some((bind, ty)) = self.value(value, steps) {
+                    self.declare(*number, bind, ty);
+                }
+            }
+            StatementKind::Require { condition, error, members } => {
+                let condition = self.lower(condition, &[]);
+                let fields = self.plan.model.errors[error.index()].fields.clone();
+                let members = fields.iter().map(|field| self.member(*field, members)).collect();
+                steps.push(Step::Require { condition, error: error.index(), members });
+            }
+            StatementKind::For { number, source, body } => {
+                let step = self.for_each(*number, source, body);
+                steps.push(step);
+            }
+            StatementKind::If { condition, then, otherwise } => {
+                let condition = self.lower(condition, &[]);
+                let (then, otherwise) = (self.body(then), self.body(otherwise));
+                steps.push(Step::If { condition, then, otherwise });
+            }
+            StatementKind::Create(creation) => {
+                let creation = self.creation(creation, None);
+                steps.push(Step::Create(creation));
+            }
+            StatementKind::Update { target, entity, fields } => {
+                let row = self.place(*entity, true);
+                let key = self.lower(target, &[]);
+                let mut set = Vec::with_capacity(fields.len());
+                let mut bounds = Vec::new();
+                for (field, value) in fields {
+                    let column = self.plan.world().column(*entity, *field);
+                    let lowered = self.lower(value, &[*entity]);
+                    set.push((column, align(lowered, &value.ty, &self.plan.model[*field].ty)));
+                    bounds.extend(self.plan.bound(*field, column, value));
+                }
+                steps.push(Step::Update { row, key, set, bounds });
+            }
+            StatementKind::Delete { target, entity } => {
+                let row = self.place(*entity, true);
+                let key = self.lower(target, &[]);
+                steps.push(Step::Delete { row, key });
+            }
+            StatementKind::Emit { event, members } => {
+                let step = self.emit(event.index(), members);
+                steps.push(step);
+            }
+            StatementKind::Run(invocation) => self.run(invocation, None, steps),
+            StatementKind::Return(value) => {
+                let value = value.as_ref().and_then(|value| match value {
+                    ValueSource::Expression(expression) => {
+                        let lowered = self.lower(expression, &[]);
+                        let wanted = self.answer.clone();
+                        Some(match wanted {
+                            Some(wanted) => align(lowered, &expression.ty, &wanted),
+                            None => lowered,
+                        })
+                    }
+                    other => self.value(other, steps).map(|(bind, _)| Expression::Bind(bind)),
+                });
+                steps.push(Step::Return(value));
+            }
+        }
+    }
+
+    fn declare(&mut self, number: usize, bind: usize, ty: Type) {
+        let locals = &mut self.binder.frame.locals;
+        if locals.len() <= number {
+            locals.resize(number + 1, None);
+        }
+        locals[number] = Some(Local { bind, ty, members: Vec::new() });
+    }
+
+    /// Steps that work out a value, the bind that holds it, and its type.
+    fn value(&mut self, value: &ValueSource, steps: &mut Vec<Step>) -> Option<(usize, Type)> {
+        match value {
+            ValueSource::Expression(expression) => {
+                let value = self.lower(expression, &[]);
+                let bind = self.binder.local();
+                steps.push(Step::Let { bind, value });
+                Some((bind, expression.ty.clone()))
+            }
+            ValueSource::Create(creation) => {
+                let bind = self.binder.local();
+                let entity = creation.entity;
+                let creation = self.creation(creation, Some(bind));
+                steps.push(Step::Create(creation));
+                Some((bind, Type::Entity(entity)))
+            }
+            ValueSource::Run(invocation) => {
+                let bind = self.binder.local();
+                self.run(invocation, Some(bind), steps);
+                let ty = match invocation.target {
+                    Runnable::Command(id) => self.plan.model.commands[id.index()].answer.clone(),
+                    Runnable::Workflow(_) => None,
+                };
+                Some((bind, ty.map_or(Type::Unknown, |(ty, _)| ty)))
+            }
+            // A command makes no calls.
+            ValueSource::Call(_) => None,
+        }
+    }
+
+    fn for_each(&mut self, number: usize, source: &model::Source, body: &[Statement]) -> Step {
+        let bind = self.binder.local();
+        let (source, ty) = match source {
+            model::Source::List(list) => {
+                let element = match &list.ty {
+                    Type::List(element, _) => (**element).clone(),
+                    _ => Type::Unknown,
+                };
+                let scalar = self.plan.model.scalar(&element).unwrap_or(Scalar::Json);
+                (Source::List { list: self.lower(list, &[]), scalar }, element)
+            }
+            model::Source::Parts { root, part } => {
+                let row = self.place(*part, false);
+                (Source::Parts { row, root: self.lower(root, &[]) }, Type::Entity(*part))
+            }
+            model::Source::Rows { entity, filter } => {
+                self.scans = true;
+                let row = self.place(*entity, false);
+                let condition = match filter {
+                    Some(filter) => self.lower(filter, &[*entity]),
+                    None => Expression::yes(),
+                };
+                (Source::Rows { row, condition }, Type::Entity(*entity))
+            }
+        };
+        self.declare(number, bind, ty);
+        let body = self.body(body);
+        let local = self.binder.frame.locals.get_mut(number).and_then(Option::take);
+        let members = local.map_or_else(Vec::new, |local| local.members);
+        Step::For { source, bind, members, body }
+    }
+
+    fn creation(&mut self, creation: &model::Creation, bind: Option<usize>) -> Creation {
+        let entity = creation.entity;
+        let plan = self.plan;
+        let row = self.place(entity, plan.model.part_of(entity).is_some());
+        let root = creation.root.as_ref().map(|root| self.lower(root, &[]));
+        let table = plan.schema.table(entity);
+        let mut values: Vec<Fill> = (0..table.columns.len())
+            .map(|column| match () {
+                () if Some(column) == table.version => {
+                    Fill::Value(Expression::Literal(Value::Int(1)))
+                }
+                () if Some(column) == table.root => Fill::Root,
+                () => Fill::Value(Expression::Literal(Value::Null)),
+            })
+            .collect();
+        let mut bounds = Vec::new();
+        for &field in &plan.model[entity].fields {
+            let item = &plan.model[field];
+            let column = plan.world().column(entity, field);
+            let given = creation.fields.iter().find(|(given, _)| *given == field);
+            let fill = match (given, &item.default) {
+                (Some((_, value)), _) => {
+                    bounds.extend(plan.bound(field, column, value));
+                    let lowered = self.lower(value, &[]);
+                    Fill::Value(align(lowered, &value.ty, &item.ty))
+                }
+                (None, _) if item.computed.is_some() => Fill::Computed,
+                (None, _) if item.is_position => Fill::Position,
+                (None, Some(FieldDefault::Uuid)) => Fill::Uuid,
+                (None, Some(FieldDefault::Auto)) => Fill::Counted,
+                (None, Some(FieldDefault::Expression(default))) => {
+                    let lowered = self.lower(default, &[]);
+                    Fill::Value(align(lowered, &default.ty, &item.ty))
+                }
+                (None, None) => Fill::Value(Expression::Literal(Value::Null)),
+            };
+            if let Some(slot) = values.get_mut(column) {
+                *slot = fill;
+            }
+        }
+        Creation { row, root, values, bounds, bind }
+    }
+
+    fn emit(&mut self, event: usize, members: &[(FieldId, model::Expression)]) -> Step {
+        let item = &self.plan.model.events[event];
+        let (by, fields) = (item.by, item.fields.clone());
+        let key = by.map(|by| self.member(by, members));
+        let members = fields
+            .iter()
+            .map(|field| {
+                let item = &self.plan.model[*field];
+                Carried {
+                    name: item.name.as_str().into(),
+                    value: self.member(*field, members),
+                    scalar: self.plan.model.scalar(&item.ty).unwrap_or(Scalar::Json),
+                }
+            })
+            .collect();
+        Step::Emit { event, key, members }
+    }
+
+    /// The value of a member of an event or an error: what was given, or its default.
+    fn member(&mut self, field: FieldId, given: &[(FieldId, model::Expression)]) -> Expression {
+        let item = &self.plan.model[field];
+        let value = match (given.iter().find(|(known, _)| *known == field), &item.default) {
+            (Some((_, value)), _) => value,
+            (None, Some(FieldDefault::Expression(default))) => default,
+            _ => return Expression::Literal(Value::Null),
+        };
+        let lowered = self.lower(value, &[]);
+        align(lowered, &value.ty, &item.ty)
+    }
+
+    fn run(&mut self, invocation: &Invocation, bind: Option<usize>, steps: &mut Vec<Step>) {
+        // Workflows are named at the start as not carried out yet.
+        let Runnable::Command(id) = invocation.target else { return };
+        let plan = self.plan;
+        let command = &plan.model.commands[id.index()];
+        let given = command.parameters.iter().zip(&invocation.arguments);
+        let values: Vec<Expression> = given
+            .map(|(parameter, value)| align(self.lower(value, &[]), &value.ty, &parameter.ty))
+            .collect();
+        if invocation.later {
+            let arguments = command.parameters.iter().zip(values);
+            let arguments = arguments.map(|(parameter, value)| Carried {
+                name: parameter.name.as_str().into(),
+                value,
+                scalar: plan.model.scalar(&parameter.ty).unwrap_or(Scalar::Json),
+            });
+            steps.push(Step::Later { command: id.index(), arguments: arguments.collect() });
+            return;
+        }
+        let mut parameters = Vec::with_capacity(values.len());
+        for (parameter, value) in command.parameters.iter().zip(values) {
+            let bind = self.binder.local();
+            steps.push(Step::Let { bind, value });
+            parameters.push(Local { bind, ty: parameter.ty.clone(), members: Vec::new() });
+        }
+        let frame = Frame { parameters, locals: Vec::new() };
+        let outer = std::mem::replace(&mut self.binder.frame, frame);
+        let answer = command.answer.as_ref().map(|(ty, _)| ty.clone());
+        let outer_answer = std::mem::replace(&mut self.answer, answer);
+        let body = self.body(&command.body);
+        self.answer = outer_answer;
+        let frame = std::mem::replace(&mut self.binder.frame, outer);
+        steps.extend(frame.parameters.into_iter().filter_map(unpack));
+        steps.push(Step::Run { body, bind });
+    }
+
+    fn lower(&mut self, expression: &model::Expression, rows: &[EntityId]) -> Expression {
+        self.plan.world().lower(expression, rows, &mut self.binder)
+    }
+
+    /// The place of an entity among what the program writes.
+    fn place(&mut self, entity: EntityId, changes: bool) -> Place {
+        let part_of = self.plan.model.part_of(entity);
+        let root = part_of.map_or(entity, |part| part.root);
+        let target = match self.targets.iter().position(|(known, _)| *known == root) {
+            Some(at) => at,
+            None => {
+                self.targets.push((root, false));
+                self.targets.len() - 1
+            }
+        };
+        self.targets[target].1 |= changes;
+        let parts = &self.plan.model[root].parts;
+        let part = part_of.and_then(|_| parts.iter().position(|part| *part == entity));
+        Place { target, part }
+    }
+
+    /// Entities whose rows stand in values of a type, as far as the service knows their rows.
+    fn named(&self, ty: &Type, service: model::ServiceId, seen: &mut Vec<EntityId>) {
+        let model = &self.plan.model;
+        match ty {
+            Type::Entity(entity) if model[*entity].service == service && !seen.contains(entity) => {
+                seen.push(*entity);
+            }
+            Type::List(element, _) => self.named(element, service, seen),
+            Type::Record(record) => {
+                for field in &model[*record].fields {
+                    self.named(&model[*field].ty, service, seen);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Statements about many rows at once, for a database behind a wire: each parameter is an array, with an element for each row.
+
+use operation::{Dialect, Fault, Scalar, Sql, Table};
+
+use super::Statement;
+use super::expression::{Lowering, ill_formed};
+use super::write::{all_columns, by_key, scalars};
+
+/// How rows that are read are kept from changing until the transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Lock {
+    /// Not at all.
+    Free,
+    /// Others may read and hold them, too.
+    Shared,
+    /// Nobody else may change or hold them.
+    Held,
+}
+
+/// The type of a scalar's column, by name, in a cast.
+type TypeName = fn(Scalar) -> &'static str;
+
+/// `SELECT` of every column of the rows whose value in `column` is among the one array, in the order of the key: which
+/// is the order in which they are locked.
+pub(crate) fn rows_among(
+    table: &Table,
+    column: usize,
+    lock: Lock,
+    type_name: TypeName,
+) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
+    all_columns(&mut lowering, table);
+    let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
+    let sql = &mut lowering.sql;
+    sql.push(" WHERE ").ident(&column.name).push(" = ANY(");
+    array(sql, 0, column.scalar, type_name);
+    sql.push(")");
+    by_key(&mut lowering, table)?;
+    lowering.sql.push(match lock {
+        Lock::Free => "",
+        Lock::Shared => " FOR SHARE",
+        Lock::Held => " FOR NO KEY UPDATE",
+    });
+    Ok(lowering.finish(scalars(table)))
+}
+
+/// `INSERT` of rows: an array for every column, in the table's order.
+pub(crate) fn insert_many(table: &Table, type_name: TypeName) -> Statement {
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.push("INSERT INTO ").ident(&table.name).push(" (");
+    sql.list(", ", &table.columns, |sql, column| {
+        sql.ident(&column.name);
+    });
+    sql.push(") SELECT * FROM unnest(");
+    sql.list(", ", table.columns.iter().enumerate(), |sql, (at, column)| {
+        array(sql, at, column.scalar, type_name);
+    });
+    sql.push(")");
+    statement(sql)
+}
+
+/// `UPDATE` of `columns`: an array for each of them, then one for each column of the primary key.
+pub(crate) fn update_many(
+    table: &Table,
+    columns: &[usize],
+    type_name: TypeName,
+) -> Result<Statement, Fault> {
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.push("UPDATE ").ident(&table.name).push(" AS t0 SET ");
+    for (at, column) in columns.iter().enumerate() {
+        let column = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
+        sql.push(if at > 0 { ", " } else { "" }).ident(&column.name).push(" = v.").alias("v", at);
+    }
+    sql.push(" FROM ");
+    let given: Vec<usize> = columns.iter().chain(&table.key).copied().collect();
+    rows(&mut sql, table, &given, type_name)?;
+    by_key_of(&mut sql, table, columns.len())?;
+    Ok(statement(sql))
+}
+
+/// `DELETE` of rows: an array for each column of the primary key.
+pub(crate) fn delete_many(table: &Table, type_name: TypeName) -> Result<Statement, Fault> {
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.push("DELETE FROM ").ident(&table.name).push(" AS t0 USING ");
+    rows(&mut sql, table, &table.key, type_name)?;
+    by_key_of(&mut sql, table, 0)?;
+    Ok(statement(sql))
+}
+
+/// `SELECT` of as many numbers for the key `column` as the one bind says.
+pub(crate) fn draw(table: &Table, column: usize) -> Result<Statement, Fault> {
+    let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
+    let mut lowering = Lowering::new(Dialect::Postgres, 1, &[]);
+    let mut name = Sql::new(Dialect::Postgres);
+    name.ident(&table.name);
+    let sql = &mut lowering.sql;
+    sql.push("SELECT nextval(pg_get_serial_sequence(").literal(name.as_str()).push(", ");
+    sql.literal(column.name.as_str()).push(")) FROM generate_series(1, ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(")");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+fn array(sql: &mut Sql, at: usize, scalar: Scalar, type_name: TypeName) {
+    sql.bind(at).push("::").push(type_name(scalar)).push("[]");
+}
+
+/// Writes arrays of the columns as rows `v`, with columns `v0` and up.
+fn rows(sql: &mut Sql, table: &Table, columns: &[usize], type_name: TypeName) -> Result<(), Fault> {
+    sql.push("unnest(");
+    for (at, column) in columns.iter().enumerate() {
+        let column = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
+        sql.push(if at > 0 { ", " } else { "" });
+        array(sql, at, column.scalar, type_name);
+    }
+    sql.push(") AS v (");
+    sql.list(", ", 0..columns.len(), |sql, at| {
+        sql.alias("v", at);
+    });
+    sql.push(")");
+    Ok(())
+}
+
+/// Writes that the primary key is that of the row `v`, where it stands from `first` on.
+fn by_key_of(sql: &mut Sql, table: &Table, first: usize) -> Result<(), Fault> {
+    for (i, at) in table.key.iter().enumerate() {
+        let column = table.columns.get(*at).ok_or_else(|| ill_formed("no such column"))?;
+        sql.push(if i == 0 { " WHERE t0." } else { " AND t0." }).ident(&column.name);
+        sql.push(" = v.").alias("v", first + i);
+    }
+    Ok(())
+}
+
+fn statement(sql: Sql) -> Statement {
+    Statement {
+        text: sql.finish(),
+        constants: Vec::new(),
+        parameters: Vec::new(),
+        answer: Vec::new(),
+    }
+}

@@ -1,0 +1,843 @@
+//! Commands: programs, run step by step over the rows that they need.
+//!
+//! ```text
+//! foresee ─► load (and lock, in one order) ─► steps, over the workset ─► flush: rules, then few statements
+//! ```
+//!
+//! All that a program will look at is guessed before it runs, from the values that are known then, and loaded together: a loop
+//! over a list takes one statement, not one for each element. What the guess has missed is loaded when a step needs it.
+//! Steps change rows in memory only; each row is locked, so that what is computed from it holds. In the end the rules of
+//! each aggregate are looked at, once, and what has changed is written, many rows of a table at a time.
+//!
+//! Rows are locked table by table and key by key, in the same order by all, so that two commands do not wait for each
+//! other. A program that finds rows by what stands in others reads them first, and then locks all of them in that order.
+
+mod flush;
+mod foresee;
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use operation::{
+    Bound, Command, Creation, Dialect, EvaluationFault, Expression, Fault, FaultCode, Fill, Form,
+    MOST_ROWS, Member, Named, Place, Program, Scope, Source, Step, Table, TableId, Tree, Value,
+    Violation, evaluate,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::change::{Change, Pointer, compute, field_of, transitions};
+use super::workset::{Wanted, Workset};
+use super::{Answer, Asked, Database, Failure, Left, Load, Writing, evaluation};
+use crate::lower::{self, Lock, ill_formed};
+
+/// How often what is missing is loaded before a program is taken for one that does not end.
+const WAVES: usize = 64;
+
+/// The most turns that all loops of a command may take together.
+const MOST_TURNS: usize = 100_000;
+
+/// Where steps have come to.
+enum Flow {
+    /// To their end.
+    On,
+    /// To a `return`.
+    Returned(Option<Value>),
+}
+
+/// A command under way.
+struct Running<'d, 'p, D> {
+    writing: Writing<'d, D>,
+    program: &'p Program,
+    binds: Vec<Value>,
+    rows: Workset,
+    /// Roots of which computed columns are to be worked out again: the target's position, and the key.
+    dirty: Vec<(usize, Value)>,
+    /// Numbers that were drawn and not used yet, and the last one that was drawn.
+    drawn: FxHashMap<TableId, (VecDeque<i64>, i64)>,
+    turns: usize,
+}
+
+impl<D: Database> Writing<'_, D> {
+    pub(super) async fn command(&mut self, command: &Command) -> Result<Left, Fault> {
+        let program = &*command.program;
+        let mut running = Running {
+            writing: Writing { database: &mut *self.database },
+            program,
+            binds: command.binds.clone(),
+            rows: Workset::default(),
+            dirty: Vec::new(),
+            drawn: FxHashMap::default(),
+            turns: 0,
+        };
+        running.load_all(&command.named).await?;
+        running.look_at_named(&command.named).await?;
+        if !running.holds(&program.admission).await? {
+            return Err(Fault::Forbidden(format!("you may not run {} on this", program.name)));
+        }
+        let returned = match running.steps(&program.body).await? {
+            Flow::Returned(value) => value,
+            Flow::On => None,
+        };
+        running.flush().await?;
+        let answer = running.answer(returned).await?;
+        Ok(Left { key: Value::Null, version: 0, part_key: None, answer, replayed: false })
+    }
+}
+
+impl<D: Database> Running<'_, '_, D> {
+    /// Loads what can be foreseen, so that little is loaded later.
+    async fn load_all(&mut self, named: &[Named]) -> Result<(), Fault> {
+        let at_once = !self.program.deep || D::DIALECT == Dialect::Sqlite;
+        for _ in 0..WAVES {
+            for row in named {
+                if let Some(visible) = self.program.visible.get(row.visible) {
+                    self.rows.want(Wanted::Row(visible.table.clone(), row.key.clone()));
+                }
+            }
+            self.foresee_all();
+            let wanted = self.rows.take_wanted();
+            if wanted.is_empty() {
+                break;
+            }
+            self.load(wanted, at_once).await?;
+        }
+        if !at_once {
+            let all = self.rows.unheld();
+            self.load(all, true).await?;
+        }
+        Ok(())
+    }
+
+    /// Loads rows, table by table.
+    async fn load(&mut self, wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
+        let mut loads: Vec<Load> = Vec::new();
+        let mut seen: FxHashSet<(TableId, Value)> = FxHashSet::default();
+        let mut count = self.rows.count;
+        for wanted in wanted {
+            let (table, value, column) = match wanted {
+                Wanted::Row(table, key) => {
+                    let own = table.own_key();
+                    (table, key, own)
+                }
+                Wanted::Parts(table, root) => {
+                    let column = table.root.ok_or_else(|| ill_formed("a part without a root"))?;
+                    (table, root, column)
+                }
+            };
+            if !seen.insert((table.id, value.clone())) {
+                continue;
+            }
+            count += 1;
+            let known = loads.iter_mut().find(|load| load.table.id == table.id);
+            match known {
+                Some(load) => load.values.push(value),
+                None => {
+                    // Parts change with their root only, which is held.
+                    let lock = match table.root {
+                        _ if !held => Lock::Free,
+                        Some(_) => Lock::Free,
+                        None if self.is_changed(&table) => Lock::Held,
+                        None => Lock::Shared,
+                    };
+                    let target = self.program.id;
+                    loads.push(Load { target, table, column, values: vec![value], lock });
+                }
+            }
+        }
+        bounded(count)?;
+        // Roots before parts, so that the parts are those of the roots that are held.
+        loads.sort_by_key(|load| (load.table.root.is_some(), load.table.id));
+        let found = self.writing.database.load(&loads).await.map_err(Failure::into_fault)?;
+        for (load, rows) in loads.into_iter().zip(found) {
+            let Load { table, column, values, .. } = load;
+            let mut by_value: FxHashMap<Value, Vec<Vec<Value>>> = FxHashMap::default();
+            for row in rows {
+                let value = row.get(column).cloned().unwrap_or_default();
+                by_value.entry(value).or_default().push(row);
+            }
+            for value in values {
+                let mut rows = by_value.remove(&value).unwrap_or_default();
+                if table.root.is_some() {
+                    self.rows.put_parts(&table, value, rows);
+                } else {
+                    self.rows.put(&table, value, rows.pop(), held);
+                }
+            }
+        }
+        bounded(self.rows.count)
+    }
+
+    fn is_changed(&self, table: &Table) -> bool {
+        let of = |target: &&operation::ProgramTarget| target.target.table.id == table.id;
+        self.program.targets.iter().find(of).is_some_and(|target| target.changes)
+    }
+
+    /// Refuses rows that the caller may not see.
+    async fn look_at_named(&mut self, named: &[Named]) -> Result<(), Fault> {
+        let program = self.program;
+        let mut found = Vec::new();
+        for Named { visible, key, pointer } in named {
+            let visible =
+                program.visible.get(*visible).ok_or_else(|| ill_formed("no such rule"))?;
+            let row = self.rows.root(&visible.table, key).and_then(|row| row.new.clone());
+            let seen = match &row {
+                Some(row) => self.value(&visible.condition, Some(row)).await? == Value::Bool(true),
+                None => false,
+            };
+            if seen {
+                continue;
+            }
+            let Some(pointer) = pointer else { return Err(Fault::NotFound) };
+            let detail = format!(
+                "this refers to no {} that you may see; name one that exists",
+                visible.table.entity
+            );
+            found.push(Violation::at(FaultCode::UnknownReference, &**pointer, detail));
+        }
+        if found.is_empty() { Ok(()) } else { Err(Fault::Invalid(found)) }
+    }
+
+    /// The value of an expression; what it misses is loaded.
+    async fn value(
+        &mut self,
+        expression: &Expression,
+        row: Option<&[Value]>,
+    ) -> Result<Value, Fault> {
+        if !self.dirty.is_empty() && self.looks_at_dirty(expression) {
+            self.compute().await?;
+        }
+        self.value_as_it_is(expression, row.as_slice()).await
+    }
+
+    /// The same without working out first what computed columns are now.
+    async fn value_as_it_is(
+        &mut self,
+        expression: &Expression,
+        rows: &[&[Value]],
+    ) -> Result<Value, Fault> {
+        for _ in 0..WAVES {
+            let scope = Scope { rows, binds: &self.binds, parts: &[], stored: Some(&self.rows) };
+            match evaluate(expression, &scope) {
+                Ok(value) => return Ok(value),
+                Err(EvaluationFault::NotLocal) => {
+                    let wanted = self.rows.take_wanted();
+                    if wanted.is_empty() {
+                        return Err(ill_formed("an expression that nothing answers"));
+                    }
+                    self.load(wanted, true).await?;
+                }
+                Err(fault) => return Err(evaluation(fault, "")),
+            }
+        }
+        Err(ill_formed("an expression that always misses something"))
+    }
+
+    async fn holds(&mut self, condition: &Expression) -> Result<bool, Fault> {
+        Ok(self.value(condition, None).await? == Value::Bool(true))
+    }
+
+    fn looks_at_dirty(&self, expression: &Expression) -> bool {
+        let mut found = false;
+        expression.visit(&mut |e| {
+            if let Expression::Lookup { table, .. } = e {
+                found |= self.dirty.iter().any(|(target, _)| {
+                    self.program.targets.get(*target).is_some_and(|t| {
+                        t.target.table.id == table.id
+                            || t.target.parts.iter().any(|part| part.table.id == table.id)
+                    })
+                });
+            }
+        });
+        found
+    }
+
+    /// Works out computed columns of the roots that have changed.
+    async fn compute(&mut self) -> Result<(), Fault> {
+        let program = self.program;
+        while let Some((at, key)) = self.dirty.pop() {
+            let target = program.targets.get(at).ok_or_else(|| ill_formed("no such target"))?;
+            let table = &target.target.table;
+            for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
+                let Some(row) = self.rows.root(table, &key) else { break };
+                let Some(new) = row.new.clone() else { break };
+                let parts = |part: &usize| {
+                    let part = target.target.parts.get(*part);
+                    part.is_some_and(|part| row.parts_changed.contains(&part.table.id))
+                };
+                let due = inputs.columns.iter().any(|column| row.changed.contains(column))
+                    || inputs.parts.iter().any(parts)
+                    || row.changed.contains(&computed.column);
+                if !due {
+                    continue;
+                }
+                let value = self.value_as_it_is(&computed.expression, &[&new]).await?;
+                if let Some(row) = self.rows.root_mut(table, &key)
+                    && let Some(slot) =
+                        row.new.as_mut().and_then(|new| new.get_mut(computed.column))
+                    && *slot != value
+                {
+                    *slot = value;
+                    row.changed.push(computed.column);
+                    row.ever_changed.push(computed.column);
+                }
+            }
+            if let Some(row) = self.rows.root_mut(table, &key) {
+                row.changed.clear();
+                row.parts_changed.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Carries out steps in order.
+    fn steps<'s>(
+        &'s mut self,
+        steps: &'s [Step],
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Fault>> + 's>> {
+        Box::pin(async move {
+            for step in steps {
+                if let Flow::Returned(value) = self.step(step).await? {
+                    return Ok(Flow::Returned(value));
+                }
+            }
+            Ok(Flow::On)
+        })
+    }
+
+    async fn step(&mut self, step: &Step) -> Result<Flow, Fault> {
+        match step {
+            Step::Let { bind, value } => {
+                let value = self.value(value, None).await?;
+                self.fill(*bind, value);
+            }
+            Step::Unpack { from, members } => {
+                let object = self.value(from, None).await?;
+                self.unpack(&object, members)?;
+            }
+            Step::Require { condition, error, members } => {
+                if !self.holds(condition).await? {
+                    let mut values = Vec::with_capacity(members.len());
+                    for member in members {
+                        values.push(self.value(member, None).await?);
+                    }
+                    return Err(Fault::Raised { error: *error, members: values });
+                }
+            }
+            Step::For { source, bind, members, body } => {
+                return self.for_each(source, *bind, members, body).await;
+            }
+            Step::If { condition, then, otherwise } => {
+                let branch = if self.holds(condition).await? { then } else { otherwise };
+                return self.steps(branch).await;
+            }
+            Step::Create(creation) => self.create_row(creation).await?,
+            Step::Update { row, key, set, bounds } => {
+                self.update_row(*row, key, set, bounds).await?;
+            }
+            Step::Delete { row, key } => self.delete_row(*row, key).await?,
+            Step::Emit { .. } | Step::Later { .. } => {}
+            Step::Run { body, bind } => {
+                let returned = match self.steps(body).await? {
+                    Flow::Returned(value) => value,
+                    Flow::On => None,
+                };
+                if let Some(bind) = bind {
+                    self.fill(*bind, returned.unwrap_or_default());
+                }
+            }
+            Step::Return(value) => {
+                let value = match value {
+                    Some(value) => Some(self.value(value, None).await?),
+                    None => None,
+                };
+                return Ok(Flow::Returned(value));
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn fill(&mut self, bind: usize, value: Value) {
+        if let Some(slot) = self.binds.get_mut(bind) {
+            *slot = value;
+        }
+    }
+
+    /// Fills binds with members of an object; all are null where there is none.
+    fn unpack(&mut self, object: &Value, members: &[Member]) -> Result<(), Fault> {
+        let Value::Text(text) = object else {
+            members.iter().for_each(|member| self.fill(member.bind, Value::Null));
+            return Ok(());
+        };
+        let tree = operation::parse_json(text.as_bytes()).map_err(Fault::Internal)?;
+        self.unpack_tree(&tree, members)
+    }
+
+    fn unpack_tree(&mut self, tree: &Tree<'_>, members: &[Member]) -> Result<(), Fault> {
+        for Member { path, scalar, bind } in members {
+            let mut at = Some(tree);
+            for name in path {
+                at = match at {
+                    Some(Tree::Object(members)) => {
+                        members.iter().find(|(known, _)| **known == **name).map(|(_, tree)| tree)
+                    }
+                    _ => None,
+                };
+            }
+            let value = match at {
+                Some(tree) => scalar.of_json(tree),
+                None => Ok(Value::Null),
+            };
+            let value = value.map_err(|_| ill_formed("a value object of another form"))?;
+            self.fill(*bind, value);
+        }
+        Ok(())
+    }
+
+    async fn for_each(
+        &mut self,
+        source: &Source,
+        bind: usize,
+        members: &[Member],
+        body: &[Step],
+    ) -> Result<Flow, Fault> {
+        match source {
+            Source::List { list, scalar } => {
+                let Value::Text(text) = self.value(list, None).await? else { return Ok(Flow::On) };
+                let tree = operation::parse_json(text.as_bytes()).map_err(Fault::Internal)?;
+                let Tree::List(items) = tree else { return Err(ill_formed("no list")) };
+                for item in &items {
+                    self.turn()?;
+                    if members.is_empty() {
+                        let value = scalar.of_json(item);
+                        self.fill(bind, value.map_err(|_| ill_formed("a list of other values"))?);
+                    } else {
+                        self.fill(bind, Value::Null);
+                        self.unpack_tree(item, members)?;
+                    }
+                    if let Flow::Returned(value) = self.steps(body).await? {
+                        return Ok(Flow::Returned(value));
+                    }
+                }
+                Ok(Flow::On)
+            }
+            Source::Parts { row, root } => {
+                let root = self.value(root, None).await?;
+                let table = self.table(*row)?;
+                self.demand([Wanted::Parts(table.clone(), root.clone())]).await?;
+                let parts = self.rows.parts_of(&table, &root).iter();
+                let numbers: Vec<i64> =
+                    parts.filter(|part| part.new.is_some()).map(|part| part.number).collect();
+                self.over(numbers.into_iter().map(Value::Int).collect(), bind, body).await
+            }
+            Source::Rows { row, condition } => {
+                let table = self.table(*row)?;
+                let keys = self.find(&table, condition).await?;
+                self.over(keys, bind, body).await
+            }
+        }
+    }
+
+    async fn over(
+        &mut self,
+        elements: Vec<Value>,
+        bind: usize,
+        body: &[Step],
+    ) -> Result<Flow, Fault> {
+        self.foresee_loop(&elements, bind, body);
+        let wanted = self.rows.take_wanted();
+        if !wanted.is_empty() {
+            self.load(wanted, true).await?;
+        }
+        for element in elements {
+            self.turn()?;
+            self.fill(bind, element);
+            if let Flow::Returned(value) = self.steps(body).await? {
+                return Ok(Flow::Returned(value));
+            }
+        }
+        Ok(Flow::On)
+    }
+
+    fn turn(&mut self) -> Result<(), Fault> {
+        self.turns += 1;
+        if self.turns > MOST_TURNS {
+            let detail = format!("this takes more than {MOST_TURNS} turns; ask for less at once");
+            return Err(Fault::Invalid(vec![Violation::at(FaultCode::CheckFailed, "", detail)]));
+        }
+        Ok(())
+    }
+
+    /// The keys of the rows that fulfil a condition: those that are stored, and those that this command has made or changed.
+    async fn find(
+        &mut self,
+        table: &Arc<Table>,
+        condition: &Expression,
+    ) -> Result<Vec<Value>, Fault> {
+        // As many as may be, and one more to know that there are too many.
+        let most = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX) + 1;
+        let local = lower::is_lowerable(condition);
+        let asked = if local { condition.clone() } else { Expression::yes() };
+        let binds = self.binds.clone();
+        let lower = || lower::rows_where(D::DIALECT, table, &asked, &binds, most);
+        let found = self.writing.database.run(Asked::Once, lower, binds.iter()).await;
+        let found = found.map_err(Failure::into_fault)?;
+        bounded(found.len())?;
+        let own = table.own_key();
+        let mut keys: Vec<Value> = found.iter().filter_map(|row| row.get(own).cloned()).collect();
+        keys.extend(
+            self.rows
+                .written(table)
+                .into_iter()
+                .filter(|key| !keys.contains(key))
+                .collect::<Vec<_>>(),
+        );
+        let wanted =
+            keys.iter().map(|key| Wanted::Row(table.clone(), key.clone())).collect::<Vec<_>>();
+        self.demand(wanted).await?;
+        let mut fulfilling = Vec::with_capacity(keys.len());
+        for key in keys {
+            let row = self.rows.root(table, &key).and_then(|row| row.new.clone());
+            // Held now, and looked at once more: somebody may have changed it in between.
+            if let Some(row) = row
+                && self.value(condition, Some(&row)).await? == Value::Bool(true)
+            {
+                fulfilling.push(key);
+            }
+        }
+        Ok(fulfilling)
+    }
+
+    /// Loads what is not here.
+    async fn demand(&mut self, wanted: impl IntoIterator<Item = Wanted>) -> Result<(), Fault> {
+        for wanted in wanted {
+            self.rows.want(wanted);
+        }
+        let wanted = self.rows.take_wanted();
+        if wanted.is_empty() { Ok(()) } else { self.load(wanted, true).await }
+    }
+
+    fn table(&self, place: Place) -> Result<Arc<Table>, Fault> {
+        self.program.table(place).cloned().ok_or_else(|| ill_formed("no such place"))
+    }
+
+    async fn create_row(&mut self, creation: &Creation) -> Result<(), Fault> {
+        let program = self.program;
+        let table = self.table(creation.row)?;
+        let target =
+            program.targets.get(creation.row.target).ok_or_else(|| ill_formed("no such target"))?;
+        let root = match &creation.root {
+            Some(root) => {
+                let root = self.value(root, None).await?;
+                self.demand([
+                    Wanted::Row(target.target.table.clone(), root.clone()),
+                    Wanted::Parts(table.clone(), root.clone()),
+                ])
+                .await?;
+                Some(root)
+            }
+            None => None,
+        };
+        let mut row = Vec::with_capacity(creation.values.len());
+        for fill in &creation.values {
+            row.push(match fill {
+                Fill::Value(value) => self.value(value, None).await?,
+                Fill::Uuid => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
+                Fill::Counted => self.draw(&table).await?,
+                Fill::Position => self.position(&table, root.as_ref()),
+                Fill::Root => root.clone().unwrap_or_default(),
+                Fill::Computed => Value::Null,
+            });
+        }
+        let computed: Vec<usize> = creation
+            .values
+            .iter()
+            .enumerate()
+            .filter(|(_, fill)| matches!(fill, Fill::Computed))
+            .map(|(column, _)| column)
+            .collect();
+        look_at_values(&table, &row, |column| !computed.contains(&column), &creation.bounds)?;
+        bounded(self.rows.count + 1)?;
+        let bind = match root {
+            None => {
+                let key = row.get(table.own_key()).cloned().unwrap_or_default();
+                if !self.rows.add(&table, key.clone(), row) {
+                    let detail = format!("another {} has this key; choose another", table.entity);
+                    let violation = Violation::at(FaultCode::NotUnique, "", detail);
+                    return Err(Fault::Conflict(vec![violation]));
+                }
+                for part in &target.target.parts {
+                    self.rows.no_parts(&part.table, &key);
+                }
+                self.mark(creation.row.target, &key);
+                key
+            }
+            Some(root) => {
+                let around = self.rows.root(&target.target.table, &root);
+                let around = around.and_then(|row| row.new.clone());
+                let around = around.ok_or_else(|| missing(&target.target.table))?;
+                self.compute_part(creation.row, &around, &mut row)?;
+                let number = self.rows.add_part(&table, &root, row);
+                self.mark_part(creation.row.target, &table, &root);
+                Value::Int(number)
+            }
+        };
+        if let Some(at) = creation.bind {
+            self.fill(at, bind);
+        }
+        Ok(())
+    }
+
+    fn compute_part(&self, place: Place, root: &[Value], row: &mut [Value]) -> Result<(), Fault> {
+        let target = self.program.targets.get(place.target);
+        let part = target.and_then(|target| target.target.parts.get(place.part?));
+        let Some(part) = part else { return Ok(()) };
+        compute(&part.computed, row, &[root], &self.binds, &Vec::new(), |_| String::new())
+    }
+
+    /// The next number of a counted key. They are drawn ahead, more each time, so that few statements do.
+    async fn draw(&mut self, table: &Arc<Table>) -> Result<Value, Fault> {
+        let column = table.auto.ok_or_else(|| ill_formed("a key that nobody counts"))?;
+        let (waiting, last) = self.drawn.entry(table.id).or_default();
+        if waiting.is_empty() {
+            let many = if *last == 0 { 1 } else { 16 };
+            let drawn = self.writing.database.draw(table, column, *last, many).await;
+            let drawn = drawn.map_err(Failure::into_fault)?;
+            *last = drawn.last().copied().unwrap_or(*last);
+            waiting.extend(drawn);
+        }
+        let number = waiting.pop_front().ok_or_else(|| ill_formed("no number was drawn"))?;
+        Ok(Value::Int(number))
+    }
+
+    /// The place behind the last part.
+    fn position(&self, table: &Table, root: Option<&Value>) -> Value {
+        let own = table.own_key();
+        let parts = root.map_or(&[][..], |root| self.rows.parts_of(table, root));
+        let rows = parts.iter().filter_map(|part| part.new.as_ref().or(part.old.as_ref()));
+        let last = rows.filter_map(|row| row.get(own)?.as_int()).max();
+        Value::Int(last.unwrap_or(0) + 1)
+    }
+
+    async fn update_row(
+        &mut self,
+        place: Place,
+        key: &Expression,
+        set: &[(usize, Expression)],
+        bounds: &[Bound],
+    ) -> Result<(), Fault> {
+        let table = self.table(place)?;
+        let key = self.value(key, None).await?;
+        let before = self.current(place, &table, &key).await?;
+        let mut after = before.clone();
+        for (column, value) in set {
+            let value = self.value(value, Some(&before)).await?;
+            *after.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
+        }
+        look_at_values(&table, &after, |column| set.iter().any(|(c, _)| *c == column), bounds)?;
+        self.look_at_flows(place, &table, set, (before, &after))?;
+        let changed = set.iter().map(|(column, _)| *column);
+        match place.part {
+            None => {
+                if let Some(row) = self.rows.root_mut(&table, &key) {
+                    row.new = Some(after);
+                    row.changed.extend(changed.clone());
+                    row.ever_changed.extend(changed);
+                }
+                self.rows.write(&table, &key);
+                self.mark(place.target, &key);
+            }
+            Some(_) => {
+                let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
+                let target = self.program.targets.get(place.target);
+                let target = target.ok_or_else(|| ill_formed("no such target"))?;
+                let around = self.rows.root(&target.target.table, &root);
+                let around = around.and_then(|row| row.new.clone());
+                let around = around.ok_or_else(|| missing(&target.target.table))?;
+                self.compute_part(place, &around, &mut after)?;
+                if let Some(part) = self.rows.part_mut(&key) {
+                    part.new = Some(after);
+                }
+                self.mark_part(place.target, &table, &root);
+            }
+        }
+        Ok(())
+    }
+
+    /// Transitions that no flow has. Who sets a state says that it changes: a command that finds it set already has been run
+    /// before, and what else it does would be done twice.
+    fn look_at_flows(
+        &self,
+        place: Place,
+        table: &Table,
+        set: &[(usize, Expression)],
+        (before, after): (Vec<Value>, &[Value]),
+    ) -> Result<(), Fault> {
+        let flows = self.program.flows(place);
+        let mut found = Vec::new();
+        for flow in flows {
+            let (old, new) = (before.get(flow.column), after.get(flow.column));
+            let (Some(Value::Text(old)), true) = (old, old == new) else { continue };
+            let stays = |(from, to): &(Box<str>, Vec<Box<str>>)| from == old && to.contains(old);
+            if set.iter().any(|(column, _)| *column == flow.column)
+                && !flow.transitions.iter().any(stays)
+            {
+                let field = field_of(table, flow.column);
+                let detail = format!("`{field}` is `{old}` already");
+                found.push(Violation::at(FaultCode::IllegalTransition, "", detail));
+            }
+        }
+        let change = Change {
+            place: super::Place { target: self.program.id, at: 0, table },
+            pointer: Pointer::Body,
+            old: Some(before),
+            new: Some(std::borrow::Cow::Borrowed(after)),
+            named: std::borrow::Cow::default(),
+        };
+        transitions(&change, flows, &mut found);
+        if found.is_empty() { Ok(()) } else { Err(Fault::Invalid(said_of(table, found))) }
+    }
+
+    async fn delete_row(&mut self, place: Place, key: &Expression) -> Result<(), Fault> {
+        let program = self.program;
+        let table = self.table(place)?;
+        let key = self.value(key, None).await?;
+        self.current(place, &table, &key).await?;
+        if place.part.is_some() {
+            let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
+            if let Some(part) = self.rows.part_mut(&key) {
+                part.new = None;
+            }
+            self.mark_part(place.target, &table, &root);
+            return Ok(());
+        }
+        let target =
+            program.targets.get(place.target).ok_or_else(|| ill_formed("no such target"))?;
+        let parts = target.target.parts.iter();
+        let wanted: Vec<Wanted> =
+            parts.map(|part| Wanted::Parts(part.table.clone(), key.clone())).collect();
+        self.demand(wanted).await?;
+        for part in &target.target.parts {
+            let parts = self.rows.parts_of(&part.table, &key).iter();
+            let numbers: Vec<Value> = parts.map(|part| Value::Int(part.number)).collect();
+            for number in numbers {
+                if let Some(part) = self.rows.part_mut(&number) {
+                    part.new = None;
+                }
+            }
+        }
+        if let Some(row) = self.rows.root_mut(&table, &key) {
+            row.new = None;
+        }
+        self.rows.write(&table, &key);
+        Ok(())
+    }
+
+    /// A row as it is now; there must be one.
+    async fn current(
+        &mut self,
+        place: Place,
+        table: &Arc<Table>,
+        key: &Value,
+    ) -> Result<Vec<Value>, Fault> {
+        let row = if place.part.is_some() {
+            let root = self.rows.part(key).map(|(root, _)| root.clone()).unwrap_or_default();
+            let target = self.program.targets.get(place.target);
+            let target = target.ok_or_else(|| ill_formed("no such target"))?;
+            self.demand([Wanted::Row(target.target.table.clone(), root)]).await?;
+            self.rows.part(key).and_then(|(_, part)| part.new.clone())
+        } else {
+            self.demand([Wanted::Row(table.clone(), key.clone())]).await?;
+            self.rows.root(table, key).and_then(|row| row.new.clone())
+        };
+        row.ok_or_else(|| missing(table))
+    }
+
+    /// Notes that computed columns of a root are to be worked out again.
+    fn mark(&mut self, target: usize, root: &Value) {
+        if !self.dirty.iter().any(|(at, key)| *at == target && key == root) {
+            self.dirty.push((target, root.clone()));
+        }
+    }
+
+    /// The same where one of its parts has changed.
+    fn mark_part(&mut self, target: usize, part: &Table, root: &Value) {
+        let Some(of) = self.program.targets.get(target).map(|target| &target.target.table) else {
+            return;
+        };
+        if let Some(row) = self.rows.root_mut(of, root) {
+            row.parts_changed.push(part.id);
+            row.parts_ever_changed.push(part.id);
+        }
+        self.rows.write(of, root);
+        self.mark(target, root);
+    }
+
+    /// What the command answers.
+    async fn answer(&mut self, returned: Option<Value>) -> Result<Answer, Fault> {
+        match (&self.program.answer, returned) {
+            (Form::Nothing, _) => Ok(Answer::Ready(None)),
+            (_, None | Some(Value::Null)) => Ok(Answer::Ready(Some(Bytes::from_static(b"null")))),
+            (Form::Value(scalar), Some(value)) => {
+                let mut json = Vec::new();
+                scalar.write_json(&value, &mut json);
+                Ok(Answer::Ready(Some(json.into())))
+            }
+            (Form::Row(read), Some(key)) => {
+                let table = read.table.clone();
+                let row = self.rows.root(&table, &key).and_then(|row| row.new.clone());
+                let row = row.map(|row| (&*table, row));
+                self.writing.answer(read, self.binds.clone(), &key, None, row).await
+            }
+        }
+    }
+}
+
+/// Refuses a command that touches too many rows.
+fn bounded(count: usize) -> Result<(), Fault> {
+    if count <= MOST_ROWS {
+        return Ok(());
+    }
+    let detail = format!("this touches more than {MOST_ROWS} rows; ask for less at once");
+    Err(Fault::Invalid(vec![Violation::at(FaultCode::CheckFailed, "", detail)]))
+}
+
+/// A row that a step changes and that is not there.
+fn missing(table: &Table) -> Fault {
+    let detail = format!("the {} that this is about does not exist", table.entity);
+    Fault::Invalid(vec![Violation::at(FaultCode::UnknownReference, "", detail)])
+}
+
+/// Values that their columns cannot take.
+fn look_at_values(
+    table: &Table,
+    row: &[Value],
+    of: impl Fn(usize) -> bool,
+    bounds: &[Bound],
+) -> Result<(), Fault> {
+    let mut found = Vec::new();
+    for (at, (column, value)) in table.columns.iter().zip(row).enumerate() {
+        if of(at) && value.is_null() && !column.nullable {
+            let detail = format!("`{}` must have a value", field_of(table, at));
+            found.push(Violation::at(FaultCode::CheckFailed, "", detail));
+        }
+    }
+    for Bound { column, holds, message } in bounds {
+        let value = row.get(*column).unwrap_or(&Value::Null);
+        if !value.is_null() && !holds(value) {
+            found.push(Violation::at(FaultCode::CheckFailed, "", &**message));
+        }
+    }
+    if found.is_empty() { Ok(()) } else { Err(Fault::Invalid(said_of(table, found))) }
+}
+
+/// Violations of rules about rows that the caller did not send: they speak of the row, and point to nothing in the body.
+fn said_of(table: &Table, found: Vec<Violation>) -> Vec<Violation> {
+    let found = found.into_iter().map(|violation| Violation {
+        pointer: String::new(),
+        detail: format!("{}: {}", table.entity, violation.detail),
+        ..violation
+    });
+    found.collect()
+}

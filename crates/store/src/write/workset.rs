@@ -1,0 +1,265 @@
+//! The rows that a command works on: as they are stored, and as they shall be.
+//!
+//! Expressions look rows up here. One that is not here is noted, so that all that is missed can be loaded at once.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use operation::{EvaluationFault, Stored, Table, TableId, Value};
+use rustc_hash::FxHashMap;
+
+/// What an evaluation looked for and did not find, or what is known to be needed.
+#[derive(Debug, Clone)]
+pub(super) enum Wanted {
+    /// A root.
+    Row(Arc<Table>, Value),
+    /// The parts of one root.
+    Parts(Arc<Table>, Value),
+}
+
+/// A row: before the command, and now. Neither: there is none.
+#[derive(Debug, Default)]
+pub(super) struct Row {
+    pub old: Option<Vec<Value>>,
+    pub new: Option<Vec<Value>>,
+    /// Whether it is kept from changing by others.
+    pub held: bool,
+    /// Columns that have changed since computed columns were last worked out.
+    pub changed: Vec<usize>,
+    /// Parts, by their tables, of which the same is true.
+    pub parts_changed: Vec<TableId>,
+    /// Columns that have changed at all, for what is looked at in the end.
+    pub ever_changed: Vec<usize>,
+    /// The same of parts.
+    pub parts_ever_changed: Vec<TableId>,
+}
+
+/// A part: before the command, and now.
+#[derive(Debug)]
+pub(super) struct Part {
+    pub old: Option<Vec<Value>>,
+    pub new: Option<Vec<Value>>,
+    pub number: i64,
+}
+
+#[derive(Debug)]
+struct Roots {
+    table: Arc<Table>,
+    rows: FxHashMap<Value, Row>,
+    /// Keys of the rows that are written, in the order in which they were first.
+    written: Vec<Value>,
+}
+
+#[derive(Debug)]
+struct Parts {
+    table: Arc<Table>,
+    of: FxHashMap<Value, Vec<Part>>,
+}
+
+/// The rows.
+#[derive(Debug, Default)]
+pub(super) struct Workset {
+    roots: Vec<Roots>,
+    parts: Vec<Parts>,
+    /// For each number that stands for a part: its table, the key of its root, its place among its siblings.
+    numbers: Vec<(TableId, Value, usize)>,
+    wanted: RefCell<Vec<Wanted>>,
+    /// How many rows are here.
+    pub count: usize,
+}
+
+impl Workset {
+    fn roots_of(&self, table: TableId) -> Option<&Roots> {
+        self.roots.iter().find(|roots| roots.table.id == table)
+    }
+
+    fn roots_mut(&mut self, table: &Arc<Table>) -> &mut Roots {
+        let at = self.roots.iter().position(|roots| roots.table.id == table.id);
+        let at = at.unwrap_or_else(|| {
+            let (rows, written) = (FxHashMap::default(), Vec::new());
+            self.roots.push(Roots { table: table.clone(), rows, written });
+            self.roots.len() - 1
+        });
+        &mut self.roots[at]
+    }
+
+    fn parts_mut(&mut self, table: &Arc<Table>) -> &mut Parts {
+        let at = self.parts.iter().position(|parts| parts.table.id == table.id);
+        let at = at.unwrap_or_else(|| {
+            self.parts.push(Parts { table: table.clone(), of: FxHashMap::default() });
+            self.parts.len() - 1
+        });
+        &mut self.parts[at]
+    }
+
+    /// A root, if it was looked for.
+    pub fn root(&self, table: &Table, key: &Value) -> Option<&Row> {
+        self.roots_of(table.id)?.rows.get(key)
+    }
+
+    /// The same, to change it.
+    pub fn root_mut(&mut self, table: &Table, key: &Value) -> Option<&mut Row> {
+        let roots = self.roots.iter_mut().find(|roots| roots.table.id == table.id)?;
+        roots.rows.get_mut(key)
+    }
+
+    /// Notes that a root is written.
+    pub fn write(&mut self, table: &Arc<Table>, key: &Value) {
+        let roots = self.roots_mut(table);
+        if !roots.written.contains(key) {
+            roots.written.push(key.clone());
+        }
+    }
+
+    /// The keys of the roots of a table that are written.
+    pub fn written(&self, table: &Table) -> Vec<Value> {
+        self.roots_of(table.id).map_or_else(Vec::new, |roots| roots.written.clone())
+    }
+
+    /// Takes in a root as it is stored; `None`: there is none.
+    pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Vec<Value>>, held: bool) {
+        self.count += 1;
+        let new = row.clone();
+        let row = Row { old: row, new, held, ..Row::default() };
+        self.roots_mut(table).rows.insert(key, row);
+    }
+
+    /// Takes in a new root; false where one of this key is there.
+    pub fn add(&mut self, table: &Arc<Table>, key: Value, row: Vec<Value>) -> bool {
+        self.count += 1;
+        let columns = (0..row.len()).collect();
+        let roots = self.roots_mut(table);
+        let known = roots.rows.entry(key.clone()).or_default();
+        if known.new.is_some() {
+            return false;
+        }
+        known.new = Some(row);
+        known.held = true;
+        known.changed = columns;
+        known.ever_changed.clone_from(&known.changed);
+        self.write(table, &key);
+        true
+    }
+
+    /// Whether the parts of a root are here.
+    pub fn has_parts(&self, table: &Table, root: &Value) -> bool {
+        let parts = self.parts.iter().find(|parts| parts.table.id == table.id);
+        parts.is_some_and(|parts| parts.of.contains_key(root))
+    }
+
+    /// Takes in the parts of a root as they are stored.
+    pub fn put_parts(&mut self, table: &Arc<Table>, root: Value, rows: Vec<Vec<Value>>) {
+        self.count += rows.len();
+        let first = self.numbers.len();
+        let known: Vec<i64> = match self.parts_mut(table).of.get(&root) {
+            // Loaded anew, to be held: what stood for them still does.
+            Some(parts) => parts.iter().map(|part| part.number).collect(),
+            None => Vec::new(),
+        };
+        let mut parts = Vec::with_capacity(rows.len());
+        for (at, row) in rows.into_iter().enumerate() {
+            let number = known.get(at).copied().unwrap_or_else(|| {
+                self.numbers.push((table.id, root.clone(), at));
+                i64::try_from(self.numbers.len() - 1).unwrap_or(i64::MAX)
+            });
+            parts.push(Part { old: Some(row.clone()), new: Some(row), number });
+        }
+        debug_assert!(first <= self.numbers.len());
+        self.parts_mut(table).of.insert(root, parts);
+    }
+
+    /// Says that a root has no parts of a table: it is new.
+    pub fn no_parts(&mut self, table: &Arc<Table>, root: &Value) {
+        self.parts_mut(table).of.entry(root.clone()).or_default();
+    }
+
+    /// The parts of a root, those that are gone among them.
+    pub fn parts_of(&self, table: &Table, root: &Value) -> &[Part] {
+        let parts = self.parts.iter().find(|parts| parts.table.id == table.id);
+        parts.and_then(|parts| parts.of.get(root)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Adds a part; the number that stands for it.
+    pub fn add_part(&mut self, table: &Arc<Table>, root: &Value, row: Vec<Value>) -> i64 {
+        self.count += 1;
+        let number = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX);
+        let parts = self.parts_mut(table).of.entry(root.clone()).or_default();
+        parts.push(Part { old: None, new: Some(row), number });
+        let at = parts.len() - 1;
+        self.numbers.push((table.id, root.clone(), at));
+        number
+    }
+
+    /// The part that a number stands for, and the key of its root.
+    pub fn part(&self, number: &Value) -> Option<(&Value, &Part)> {
+        let (table, root, at) = self.numbers.get(usize::try_from(number.as_int()?).ok()?)?;
+        let parts = self.parts.iter().find(|parts| parts.table.id == *table)?;
+        Some((root, parts.of.get(root)?.get(*at)?))
+    }
+
+    /// The same, to change it.
+    pub fn part_mut(&mut self, number: &Value) -> Option<&mut Part> {
+        let (table, root, at) = self.numbers.get(usize::try_from(number.as_int()?).ok()?)?;
+        let parts = self.parts.iter_mut().find(|parts| parts.table.id == *table)?;
+        parts.of.get_mut(root)?.get_mut(*at)
+    }
+
+    /// Notes that something is needed, unless it is here.
+    pub fn want(&self, wanted: Wanted) {
+        let here = match &wanted {
+            Wanted::Row(table, key) => key.is_null() || self.root(table, key).is_some(),
+            Wanted::Parts(table, root) => root.is_null() || self.has_parts(table, root),
+        };
+        if !here {
+            self.wanted.borrow_mut().push(wanted);
+        }
+    }
+
+    /// What was needed and is not here.
+    pub fn take_wanted(&mut self) -> Vec<Wanted> {
+        std::mem::take(self.wanted.get_mut())
+    }
+
+    /// All that is here and not yet held, wanted once more; nothing of it is changed.
+    pub fn unheld(&self) -> Vec<Wanted> {
+        let rows = self.roots.iter().flat_map(|roots| {
+            let free = roots.rows.iter().filter(|(_, row)| !row.held);
+            free.map(|(key, _)| Wanted::Row(roots.table.clone(), key.clone()))
+        });
+        let parts = self.parts.iter().flat_map(|parts| {
+            parts.of.keys().map(|root| Wanted::Parts(parts.table.clone(), root.clone()))
+        });
+        rows.chain(parts).collect()
+    }
+
+    fn key_of_root(&self, part: &Table, root: &[Value]) -> Option<Value> {
+        let column = part.root?;
+        let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
+        let own = self.roots_of(target)?.table.own_key();
+        root.get(own).cloned()
+    }
+}
+
+impl Stored for Workset {
+    fn row(&self, table: &Arc<Table>, key: &Value) -> Result<Option<&[Value]>, EvaluationFault> {
+        if table.root.is_some() {
+            let (_, part) = self.part(key).ok_or(EvaluationFault::IllTyped)?;
+            return Ok(part.new.as_deref());
+        }
+        if let Some(row) = self.root(table, key) {
+            return Ok(row.new.as_deref());
+        }
+        self.want(Wanted::Row(table.clone(), key.clone()));
+        Err(EvaluationFault::NotLocal)
+    }
+
+    fn parts(&self, table: &Arc<Table>, root: &[Value]) -> Result<Vec<&[Value]>, EvaluationFault> {
+        let key = self.key_of_root(table, root).ok_or(EvaluationFault::IllTyped)?;
+        if !self.has_parts(table, &key) {
+            self.want(Wanted::Parts(table.clone(), key));
+            return Err(EvaluationFault::NotLocal);
+        }
+        let parts = self.parts_of(table, &key);
+        Ok(parts.iter().filter_map(|part| part.new.as_deref()).collect())
+    }
+}
