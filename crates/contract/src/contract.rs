@@ -1,6 +1,7 @@
 //! The public surface as data: what the router routes and the documents describe.
 
-use model::{EntityId, EnumId, QueryId, RecordId};
+use model::{CommandId, EntityId, EnumId, ErrorId, QueryId, RecordId};
+use operation::Scalar;
 
 use crate::Shape;
 
@@ -21,6 +22,10 @@ pub struct Contract {
     pub resources: Vec<Resource>,
     /// Named access patterns, in the model's order.
     pub queries: Vec<QueryRoute>,
+    /// Commands, in the model's order; those that nobody outside may call have an empty grant.
+    pub commands: Vec<CommandRoute>,
+    /// Errors that commands raise, by [`ErrorId`].
+    pub errors: Vec<ErrorType>,
     /// Enums, by [`EnumId`].
     pub enums: Vec<Labels>,
     /// Value objects, by [`RecordId`].
@@ -186,7 +191,83 @@ pub struct QueryRoute {
     pub farewell: Option<Farewell>,
 }
 
-/// A parameter of a query.
+/// A transaction that clients may ask for.
+#[derive(Debug, Clone)]
+pub struct CommandRoute {
+    /// Which.
+    pub command: CommandId,
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// The path's last segment: `mark-paid`.
+    pub segment: String,
+    /// Its path: `/v1/place-order`, `/v1/orders/{id}/mark-paid`.
+    pub path: String,
+    /// The root whose row is its first parameter, where the path names that row.
+    pub row: Option<EntityId>,
+    /// Its group.
+    pub tag: usize,
+    /// Its other parameters: the members of its body.
+    pub parameters: Vec<Parameter>,
+    /// The name of its body among the schemas, unique.
+    pub body: String,
+    /// What it answers, if anything.
+    pub answer: Option<Answer>,
+    /// Errors that it may raise, each once, in the model's order.
+    pub raises: Vec<ErrorId>,
+    /// Who may call it.
+    pub grant: Grant,
+    /// `deprecated`
+    pub farewell: Option<Farewell>,
+}
+
+/// What a command answers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    /// Its form. [`Shape::Reference`] is the row itself, as far as the caller may read it.
+    pub shape: Shape,
+    /// Whether it may be null.
+    pub nullable: bool,
+}
+
+/// A problem of the model's own.
+#[derive(Debug, Clone)]
+pub struct ErrorType {
+    /// Its name among the schemas, unique.
+    pub name: String,
+    /// What names it for programs: `out_of_stock`; unique among the model's errors.
+    pub code: String,
+    /// What names it for people: `Out of stock`.
+    pub title: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// HTTP status, 400 to 599.
+    pub status: u16,
+    /// What is said, with `{member}` where a member's value is to stand.
+    pub message: String,
+    /// What it carries.
+    pub members: Vec<ErrorMember>,
+}
+
+/// What a problem of the model carries.
+#[derive(Debug, Clone)]
+pub struct ErrorMember {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its form.
+    pub shape: Shape,
+    /// What its value is, by which it is written.
+    pub scalar: Scalar,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// Whether every problem has a member of this name, so that this one stands within `members` instead of beside it.
+    pub nested: bool,
+}
+
+/// A parameter of a query or a command.
 #[derive(Debug, Clone)]
 pub struct Parameter {
     /// Its name.
@@ -246,6 +327,12 @@ impl Contract {
     #[must_use]
     pub fn labels(&self, id: EnumId) -> &Labels {
         &self.enums[id.index()]
+    }
+
+    /// A problem of the model.
+    #[must_use]
+    pub fn error(&self, id: ErrorId) -> &ErrorType {
+        &self.errors[id.index()]
     }
 
     /// The members of a value object.

@@ -1,5 +1,7 @@
 //! From a model to its public surface.
 
+mod command;
+
 use std::collections::HashSet;
 
 use model::{
@@ -35,6 +37,8 @@ pub fn derive(model: &Valid<Model>) -> Contract {
         version,
         resources: Vec::with_capacity(model.entities.len()),
         queries: Vec::with_capacity(model.queries.len()),
+        commands: Vec::new(),
+        errors: Vec::new(),
         enums: Vec::new(),
         records: Vec::new(),
     };
@@ -76,6 +80,8 @@ pub fn derive(model: &Valid<Model>) -> Contract {
         let route = query(model, &contract, QueryId(at as u32), &mut names);
         contract.queries.push(route);
     }
+    contract.errors = command::errors(model, &mut names);
+    contract.commands = command::commands(model, &contract, &mut names);
     contract
 }
 
@@ -84,6 +90,7 @@ pub fn derive(model: &Valid<Model>) -> Contract {
 struct Names {
     schemas: HashSet<String>,
     segments: HashSet<String>,
+    codes: HashSet<String>,
 }
 
 /// Names of schemas that the documents need for themselves.
@@ -108,9 +115,23 @@ impl Names {
     }
 
     fn segment(&mut self, segment: String, service: &str) -> String {
-        let longer = format!("{}-{segment}", kebab_case(service));
-        unique(&mut self.segments, HashSet::contains, segment, longer, "-")
+        below(&mut self.segments, segment, service)
     }
+
+    fn code(&mut self, code: String, service: &str) -> String {
+        let longer = of_service(service, &code, '_');
+        unique(&mut self.codes, HashSet::contains, code, longer, "_")
+    }
+}
+
+/// A segment that none of its neighbours has.
+fn below(neighbours: &mut HashSet<String>, segment: String, service: &str) -> String {
+    let longer = of_service(&kebab_case(service), &segment, '-');
+    unique(neighbours, HashSet::contains, segment, longer, "-")
+}
+
+fn of_service(service: &str, name: &str, separator: char) -> String {
+    if service.is_empty() { name.to_owned() } else { format!("{service}{separator}{name}") }
 }
 
 fn unique(
@@ -451,18 +472,18 @@ fn query(model: &Model, contract: &Contract, id: QueryId, names: &mut Names) -> 
         segment,
         tag: item.service.index(),
         entity: item.entity,
-        parameters: item
-            .parameters
-            .iter()
-            .map(|parameter| Parameter {
-                name: parameter.name.clone(),
-                shape: Shape::of(model, &parameter.ty, None),
-                required: !parameter.optional,
-            })
-            .collect(),
+        parameters: item.parameters.iter().map(|item| parameter(model, item)).collect(),
         page: item.page,
         page_maximum: item.page_maximum,
         grant,
         farewell: farewell(item.deprecation.as_ref()),
+    }
+}
+
+fn parameter(model: &Model, item: &model::Parameter) -> Parameter {
+    Parameter {
+        name: item.name.clone(),
+        shape: Shape::of(model, &item.ty, None),
+        required: !item.optional,
     }
 }

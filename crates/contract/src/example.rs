@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::contract::{Contract, Member, Resource};
+use crate::contract::{CommandRoute, Contract, Member, Resource};
 use crate::schema::Body;
 use crate::shape::Shape;
 
@@ -95,6 +95,16 @@ pub(crate) fn body(contract: &Contract, resource: &Resource, body: Body) -> Opti
         }
     }
     Some(object)
+}
+
+/// The arguments that a command must have.
+pub(crate) fn arguments(contract: &Contract, route: &CommandRoute) -> Option<Value> {
+    let mut object = Map::new();
+    for parameter in route.parameters.iter().filter(|parameter| parameter.required) {
+        let value = value(contract, &parameter.shape, &parameter.name)?;
+        object.insert(parameter.name.clone(), value);
+    }
+    Some(Value::Object(object))
 }
 
 fn members<'a>(contract: &Contract, list: impl Iterator<Item = &'a Member>) -> Option<Value> {

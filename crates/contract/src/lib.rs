@@ -9,8 +9,8 @@ mod schema;
 mod shape;
 
 pub use contract::{
-    Contract, Farewell, Filter, Grant, Labels, Member, PAGE, PAGE_MAXIMUM, Parameter, PartOf,
-    QueryRoute, Record, Resource, Tag,
+    Answer, CommandRoute, Contract, ErrorMember, ErrorType, Farewell, Filter, Grant, Labels,
+    Member, PAGE, PAGE_MAXIMUM, Parameter, PartOf, QueryRoute, Record, Resource, Tag,
 };
 pub use derive::derive;
 pub use openapi::openapi;

@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document of a contract.
 
+mod command;
+
 use serde_json::{Map, Value, json};
 
 use crate::contract::{Contract, Farewell, Filter, Grant, QueryRoute, Resource};
@@ -28,6 +30,7 @@ pub fn openapi(contract: &Contract) -> Value {
     for route in contract.queries.iter().filter(|route| !route.grant.is_empty()) {
         paths.insert(route.path.clone(), json!({"get": query(contract, route)}));
     }
+    command::paths(contract, &mut paths);
     let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
     schema::insert(&mut info, "description", contract.docs.clone().map(Value::from));
     json!({
@@ -62,6 +65,7 @@ fn tags(contract: &Contract) -> Value {
     let used = |at: usize| {
         contract.resources.iter().any(|resource| resource.tag == at && !resource.is_hidden())
             || contract.queries.iter().any(|route| route.tag == at && !route.grant.is_empty())
+            || command::public(contract).any(|route| route.tag == at)
     };
     let tags = contract.tags.iter().enumerate().filter(|(at, _)| used(*at));
     tags.map(|(_, tag)| {
@@ -98,6 +102,7 @@ fn schemas(contract: &Contract) -> Value {
     for record in &contract.records {
         schemas.insert(record.name.clone(), schema::record(contract, record));
     }
+    command::schemas(contract, &mut schemas);
     schemas.insert("Violation".to_owned(), violation());
     schemas.insert("Problem".to_owned(), problem());
     Value::Object(schemas)
@@ -139,10 +144,7 @@ fn problem() -> Value {
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "code": {"type": "string", "description": "What kind of problem; stable."},
             "detail": {"type": "string"},
-            "trace_id": {
-                "type": "string", "pattern": "^[0-9a-f]{32}$",
-                "description": "Names this request in the logs (W3C Trace Context)."
-            },
+            "trace_id": schema::trace_id(),
             "errors": {"type": "array", "items": schema::reference("Violation")}
         },
         "required": ["type", "title", "status", "code", "trace_id"],

@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::contract::{Contract, Farewell, Member, Record, Resource};
+use crate::contract::{
+    CommandRoute, Contract, ErrorMember, ErrorType, Farewell, Member, Record, Resource,
+};
 use crate::shape::Shape;
 
 /// Which way a value goes: what is answered is described as it may be, what is taken as it must be.
@@ -162,7 +164,7 @@ pub(crate) fn insert(schema: &mut Value, name: &str, value: Option<Value>) {
 }
 
 /// The same schema with null besides.
-fn or_null(mut schema: Value) -> Value {
+pub(crate) fn or_null(mut schema: Value) -> Value {
     match schema.get("type") {
         Some(Value::String(name)) => {
             let types = json!([name, "null"]);
@@ -345,6 +347,77 @@ pub(crate) fn record(contract: &Contract, record: &Record) -> Value {
         }
     }
     object(properties, required, record.docs.as_deref())
+}
+
+/// The arguments of a command.
+pub(crate) fn arguments(contract: &Contract, route: &CommandRoute) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for parameter in &route.parameters {
+        let schema = value(contract, &parameter.shape, Way::In);
+        if parameter.required {
+            properties.insert(parameter.name.clone(), schema);
+            required.push(parameter.name.clone());
+        } else {
+            properties.insert(parameter.name.clone(), or_null(schema));
+        }
+    }
+    object(properties, required, route.docs.as_deref())
+}
+
+/// The key alone: what is told of a row that nobody may read.
+pub(crate) fn key_alone(contract: &Contract, resource: &Resource) -> Value {
+    let key = resource.key_member();
+    let schema = value(contract, &key.shape, Way::Key);
+    object(Map::from_iter([(key.name.clone(), schema)]), Vec::new(), None)
+}
+
+/// A problem of the model: all of it, since what is closed cannot be added to.
+pub(crate) fn raised(contract: &Contract, error: &ErrorType) -> Value {
+    let mut properties = Map::from_iter([
+        ("type".to_owned(), json!({"type": "string", "format": "uri-reference"})),
+        ("title".to_owned(), json!({"type": "string", "const": error.title})),
+        ("status".to_owned(), json!({"type": "integer", "const": error.status})),
+        ("code".to_owned(), json!({"type": "string", "const": error.code})),
+        ("detail".to_owned(), json!({"type": "string", "description": error.message})),
+        ("trace_id".to_owned(), trace_id()),
+    ]);
+    let mut required: Vec<String> =
+        ["type", "title", "status", "code", "trace_id"].map(str::to_owned).into();
+    let mut nested = Map::new();
+    for member in &error.members {
+        let schema = error_member(contract, member);
+        if member.nested {
+            nested.insert(member.name.clone(), schema);
+        } else {
+            properties.insert(member.name.clone(), schema);
+            required.push(member.name.clone());
+        }
+    }
+    if !nested.is_empty() {
+        let names = nested.keys().cloned().collect();
+        let docs = "Members of names that every problem has.";
+        properties.insert("members".to_owned(), object(nested, names, Some(docs)));
+        required.push("members".to_owned());
+    }
+    object(properties, required, error.docs.as_deref())
+}
+
+fn error_member(contract: &Contract, member: &ErrorMember) -> Value {
+    let mut schema = value(contract, member.shape.bare(), Way::Out);
+    if member.nullable {
+        schema = or_null(schema);
+    }
+    insert(&mut schema, "description", member.docs.clone().map(Value::from));
+    schema
+}
+
+/// What names a request in the logs.
+pub(crate) fn trace_id() -> Value {
+    json!({
+        "type": "string", "pattern": "^[0-9a-f]{32}$",
+        "description": "Names this request in the logs (W3C Trace Context)."
+    })
 }
 
 fn object(properties: Map<String, Value>, required: Vec<String>, docs: Option<&str>) -> Value {

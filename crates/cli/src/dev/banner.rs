@@ -84,6 +84,9 @@ fn served(text: &mut String, contract: &Contract) {
     for query in &contract.queries {
         rows.push((query.path.clone(), vec![("query", who(&query.grant))]));
     }
+    for command in contract.commands.iter().filter(|command| !command.grant.is_empty()) {
+        rows.push((command.path.clone(), vec![("command", who(&command.grant))]));
+    }
     let width = rows.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
     for (path, grants) in rows {
         let grants: Vec<String> =

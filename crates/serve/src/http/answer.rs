@@ -6,10 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
-use contract::Resource;
+use contract::{CommandRoute, Resource};
 use engine::Outcome;
 use http::header::{
-    ALLOW, AUTHORIZATION, CONTENT_LENGTH, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
+    ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK,
+    LOCATION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -149,7 +150,10 @@ async fn serve(
         Verb::Get => exchange.read(place).await?,
         // On the heap, so that a read, which needs neither, is small enough to be moved about for nothing.
         Verb::Delete => Box::pin(exchange.delete(place)).await?,
-        Verb::Post | Verb::Put | Verb::Patch => Box::pin(exchange.write(verb, place, body)).await?,
+        Verb::Post | Verb::Put | Verb::Patch => match place {
+            Place::Command(route, row) => Box::pin(exchange.command(route, row, body)).await?,
+            place => Box::pin(exchange.write(verb, place, body)).await?,
+        },
     };
     for (name, value) in [("deprecation", &endpoint.deprecation), ("sunset", &endpoint.sunset)] {
         if let Some(value) = value {
@@ -200,7 +204,7 @@ impl Exchange<'_> {
     ) -> Result<Outcome, Refusal> {
         let outcome =
             self.door.engine.run(&self.surface.loaded, intent, self.caller, receipt).await;
-        outcome.map_err(Refusal::Fault)
+        outcome.map_err(|fault| Refusal::of(fault, &self.surface.contract))
     }
 
     async fn read(&self, place: Place<'_>) -> Result<Reply, Refusal> {
@@ -232,6 +236,7 @@ impl Exchange<'_> {
                 let arguments = std::mem::take(&mut page.arguments);
                 self.run(&list(Source::Query { query: route.query, arguments }, page)).await?
             }
+            Place::Command(..) => return Err(mixed_up()),
         };
         match outcome {
             Outcome::One { json, version, composite } => {
@@ -354,7 +359,9 @@ impl Exchange<'_> {
                 let (part, root, key) = (resource.entity, key(root)?, key(id)?);
                 self.run(&Intent::DeletePart { part, root: &root, key: &key, expected }).await?
             }
-            Place::Many(_) | Place::Parts(..) | Place::Query(_) => return Err(mixed_up()),
+            Place::Many(_) | Place::Parts(..) | Place::Query(_) | Place::Command(..) => {
+                return Err(mixed_up());
+            }
         };
         match outcome {
             Outcome::Deleted | Outcome::PartDeleted { .. } => {
@@ -381,10 +388,7 @@ impl Exchange<'_> {
         if !negotiate::is_of(headers, media_types) {
             return Err(Refusal::MediaType { wanted });
         }
-        if headers.get(http::header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-            let detail = "send the body as it is".to_owned();
-            return Err(Refusal::Header { name: "Content-Encoding", detail });
-        }
+        self.uncoded()?;
         let parameters = Parameters::parse(self.head.uri.query())?;
         let shape = parameters.shape()?;
         let expected = self.expected()?;
@@ -425,6 +429,54 @@ impl Exchange<'_> {
             _ => return Err(mixed_up()),
         };
         self.written(&place, outcome)
+    }
+
+    async fn command(
+        &self,
+        route: &CommandRoute,
+        row: Option<&str>,
+        body: &mut Incoming,
+    ) -> Result<Reply, Refusal> {
+        let is_json = || {
+            let wanted = "application/json";
+            let fits = negotiate::is_of(&self.head.headers, &[wanted]);
+            if fits { Ok(()) } else { Err(Refusal::MediaType { wanted }) }
+        };
+        // Who sends nothing has no type to name.
+        if self.head.headers.contains_key(CONTENT_TYPE) && !body.is_end_stream() {
+            is_json()?;
+        }
+        self.uncoded()?;
+        Parameters::parse(self.head.uri.query())?.none()?;
+        if self.expected()?.is_some() {
+            let detail = "a command is bound to no version; leave `If-Match` out".to_owned();
+            return Err(Refusal::Precondition(detail));
+        }
+        let bytes = Box::pin(self.collect(body)).await?;
+        let receipt = self.receipt(Verb::Post, &bytes)?;
+        let body = if bytes.is_empty() {
+            None
+        } else {
+            is_json()?;
+            Some(parse(&bytes)?)
+        };
+        let row = row.map(key).transpose()?;
+        let command = Intent::Command { command: route.command, key: row.as_deref(), body };
+        let Outcome::Done { json, replayed } = self.run_once(&command, receipt).await? else {
+            return Err(mixed_up());
+        };
+        Ok(done(json, replayed))
+    }
+
+    /// A body is taken as it is.
+    fn uncoded(&self) -> Result<(), Refusal> {
+        match self.head.headers.get(http::header::CONTENT_ENCODING) {
+            Some(coding) if coding != "identity" => {
+                let detail = "send the body as it is".to_owned();
+                Err(Refusal::Header { name: "Content-Encoding", detail })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn written(&self, place: &Place<'_>, outcome: Outcome) -> Result<Reply, Refusal> {
@@ -533,6 +585,18 @@ fn parse(bytes: &[u8]) -> Result<Tree<'_>, Refusal> {
     })
 }
 
+/// What a command has answered. It is no row, so it has no version and no tag.
+fn done(json: Option<Bytes>, replayed: bool) -> Reply {
+    let mut reply = match json {
+        Some(json) => reply::body(StatusCode::OK, reply::JSON, json, Keep::Never),
+        None => reply::empty(StatusCode::NO_CONTENT, Keep::Never),
+    };
+    if replayed {
+        reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    reply
+}
+
 /// What a caller is told of a row that it may create and not read.
 fn key_alone(resource: &Resource, key: &str) -> Bytes {
     let member = resource.key_member();
@@ -555,4 +619,22 @@ pub(crate) fn panicked(door: &Door) -> Reply {
     let trace_id = uuid::Uuid::new_v4().simple().to_string();
     tracing::error!(%trace_id, "a handler panicked");
     reply::problem(&Refusal::Panicked, &trace_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_answers_once_and_says_when_it_answers_again() {
+        let first = done(Some(Bytes::from_static(b"null")), false);
+        assert_eq!(first.status(), StatusCode::OK);
+        assert_eq!(first.headers()[CONTENT_TYPE], "application/json");
+        assert_eq!(first.headers()["cache-control"], "no-store");
+        assert!(!first.headers().contains_key(REPLAYED) && !first.headers().contains_key(ETAG));
+        let again = done(None, true);
+        assert_eq!(again.status(), StatusCode::NO_CONTENT);
+        assert_eq!(again.headers()[REPLAYED], "true");
+        assert!(!again.headers().contains_key(CONTENT_TYPE));
+    }
 }

@@ -1,9 +1,10 @@
 //! What goes wrong, as HTTP says it: the one place that knows a status.
 
 use bytes::Bytes;
+use contract::{Contract, ErrorType};
 use http::StatusCode;
 use operation::{Fault, FaultCode, Violation};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The most faults that one document names: an answer is not much longer than what it answers.
 const MOST_ERRORS: usize = 100;
@@ -13,6 +14,8 @@ const MOST_ERRORS: usize = 100;
 pub(crate) enum Refusal {
     /// The engine's, or a door's in the engine's words.
     Fault(Fault),
+    /// A problem of the model's own.
+    Raised(Box<Raised>),
     /// Nothing is served under this path.
     NoRoute,
     /// The path takes other methods.
@@ -62,22 +65,108 @@ impl From<Fault> for Refusal {
     }
 }
 
-/// What is said of a refusal: status, stable code, title, detail.
-struct Said {
+/// What a command of the model refused with.
+#[derive(Debug, Clone)]
+pub(crate) struct Raised {
     status: u16,
-    code: &'static str,
-    title: &'static str,
+    code: String,
+    title: String,
+    detail: String,
+    /// What it carries besides (RFC 9457 §3.2).
+    members: Map<String, Value>,
+}
+
+impl Raised {
+    fn new(error: &ErrorType, values: &[operation::Value]) -> Self {
+        let mut members = Map::new();
+        let mut nested = Map::new();
+        for (member, value) in error.members.iter().zip(values) {
+            let mut json = Vec::new();
+            member.scalar.write_json(value, &mut json);
+            let json = serde_json::from_slice(&json).unwrap_or_default();
+            let place = if member.nested { &mut nested } else { &mut members };
+            place.insert(member.name.clone(), json);
+        }
+        if !nested.is_empty() {
+            members.insert("members".to_owned(), Value::Object(nested));
+        }
+        Self {
+            status: error.status,
+            code: error.code.clone(),
+            title: error.title.clone(),
+            detail: filled(error, values),
+            members,
+        }
+    }
+}
+
+/// The message of an error with its members in it. What a member says is never looked through again.
+fn filled(error: &ErrorType, values: &[operation::Value]) -> String {
+    let mut text = Vec::with_capacity(error.message.len() + 16);
+    let mut rest = error.message.as_str();
+    while let Some((before, after)) = rest.split_once('{') {
+        text.extend_from_slice(before.as_bytes());
+        let named = after.split_once('}').and_then(|(name, after)| {
+            let at = error.members.iter().position(|member| member.name == name)?;
+            Some((error.members.get(at)?.scalar, values.get(at)?, after))
+        });
+        rest = match named {
+            Some((_, operation::Value::Null, after)) => {
+                text.extend_from_slice(b"null");
+                after
+            }
+            Some((scalar, value, after)) => {
+                scalar.print(value, &mut text);
+                after
+            }
+            None => {
+                text.push(b'{');
+                after
+            }
+        };
+    }
+    text.extend_from_slice(rest.as_bytes());
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// What is said of a refusal: status, stable code, title, detail.
+struct Said<'a> {
+    status: u16,
+    code: &'a str,
+    title: &'a str,
     detail: String,
 }
 
-fn said(status: u16, code: &'static str, title: &'static str, detail: impl Into<String>) -> Said {
+fn said(
+    status: u16,
+    code: &'static str,
+    title: &'static str,
+    detail: impl Into<String>,
+) -> Said<'static> {
     Said { status, code, title, detail: detail.into() }
 }
 
 impl Refusal {
-    fn said(&self) -> Said {
+    /// The engine's fault, said in the words of the contract where it is a problem of the model.
+    pub(crate) fn of(fault: Fault, contract: &Contract) -> Self {
+        match &fault {
+            Fault::Raised { error, members } => match contract.errors.get(*error) {
+                Some(error) => Self::Raised(Box::new(Raised::new(error, members))),
+                None => Self::Fault(Fault::Internal(fault.to_string())),
+            },
+            _ => Self::Fault(fault),
+        }
+    }
+
+    fn said(&self) -> Said<'_> {
         match self {
             Self::Fault(fault) => of_fault(fault),
+            Self::Raised(raised) => Said {
+                status: raised.status,
+                code: &raised.code,
+                title: &raised.title,
+                detail: raised.detail.clone(),
+            },
             Self::NoRoute => said(
                 404,
                 "no_route",
@@ -180,6 +269,9 @@ impl Refusal {
                 let errors = violations.iter().take(MOST_ERRORS).map(error).collect();
                 members.insert("errors".to_owned(), Value::Array(errors));
             }
+            if let Self::Raised(raised) = self {
+                members.extend(raised.members.clone());
+            }
         }
         serde_json::to_vec(&problem).map_or_else(|_| Bytes::new(), Bytes::from)
     }
@@ -196,7 +288,7 @@ fn error(violation: &Violation) -> Value {
     }
 }
 
-fn of_fault(fault: &Fault) -> Said {
+fn of_fault(fault: &Fault) -> Said<'static> {
     match fault {
         Fault::NotFound => {
             said(404, "not_found", "Not found", "there is no such thing, or none that you may see")
@@ -246,6 +338,7 @@ fn of_fault(fault: &Fault) -> Said {
             "The request is being carried out",
             "another request under this `Idempotency-Key` is being carried out; ask again when it has ended",
         ),
+        // What the contract has no words for; see `Refusal::of`.
         Fault::Raised { .. } => said(500, "internal", "Internal error", ""),
         Fault::Overloaded { .. } => {
             said(503, "overloaded", "Overloaded", "too much is asked at once; try again shortly")
@@ -321,5 +414,61 @@ mod tests {
         ] {
             assert_eq!(Refusal::from(Fault::Invalid(violations)).status(), status);
         }
+    }
+
+    /// What is said where the first of these errors is raised.
+    fn raised(errors: &str, members: Vec<operation::Value>) -> (Refusal, String) {
+        let source = format!("app Shop {{ version 1  surface rest }}\n{errors}");
+        let parse = syntax::parse(syntax::FileId(0), source);
+        let (model, diagnostics) = model::check(&[&parse]);
+        let model = model::Valid::new(model, &diagnostics).unwrap();
+        let fault = Fault::Raised { error: 0, members };
+        let refusal = Refusal::of(fault, &contract::derive(&model));
+        let document = String::from_utf8(refusal.document("0af7").to_vec()).unwrap();
+        (refusal, document)
+    }
+
+    #[test]
+    fn an_error_of_the_model_is_said_in_its_words() {
+        let (refusal, document) = raised(
+            r#"error OutOfStock 409 "Only {left} of {sku} at {price} {until} {open" {
+                 sku: String  left: Int  price: Money(EUR)  until: Date?
+               }"#,
+            vec![
+                operation::Value::text("a\"{left}"),
+                operation::Value::Int(3),
+                operation::Value::Int(950),
+                operation::Value::Null,
+            ],
+        );
+        assert_eq!(refusal.status(), StatusCode::CONFLICT);
+        assert_eq!(
+            document,
+            r#"{"type":"/docs#problem-out_of_stock","title":"Out of stock","status":409,"code":"out_of_stock","detail":"Only 3 of a\"{left} at 9.50 null {open","trace_id":"0af7","sku":"a\"{left}","left":3,"price":"9.50","until":null}"#
+        );
+    }
+
+    #[test]
+    fn a_member_never_takes_the_place_of_a_problems_own() {
+        let (_, document) = raised(
+            r#"error Refused 403 "{status}" { status: String  code: Int  members: [Int]  who: String }"#,
+            vec![
+                operation::Value::text("no"),
+                operation::Value::Int(7),
+                operation::Value::text("[1,2]"),
+                operation::Value::text("Ada"),
+            ],
+        );
+        assert_eq!(
+            document,
+            r#"{"type":"/docs#problem-refused","title":"Refused","status":403,"code":"refused","detail":"no","trace_id":"0af7","who":"Ada","members":{"status":"no","code":7,"members":[1,2]}}"#
+        );
+    }
+
+    #[test]
+    fn an_error_that_no_contract_has_is_ours() {
+        let (refusal, _) = raised("", vec![]);
+        assert_eq!(refusal.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(refusal.secret().is_some());
     }
 }

@@ -11,7 +11,6 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use operation::Fault;
 
 use super::problem::Refusal;
 use super::{negotiate, tag};
@@ -113,7 +112,8 @@ pub(crate) fn problem(refusal: &Refusal, trace_id: &str) -> Reply {
     if let Some(seconds) = refusal.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
-    if let Refusal::Fault(Fault::Unauthenticated(_)) = refusal {
+    // A model may say it, too.
+    if refusal.status() == StatusCode::UNAUTHORIZED {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     if let Refusal::MediaType { wanted } = refusal

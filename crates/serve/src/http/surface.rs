@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use contract::{Contract, Farewell, Grant, QueryRoute, Resource};
+use contract::{CommandRoute, Contract, Farewell, Grant, QueryRoute, Resource};
 use engine::Loaded;
 use http::HeaderValue;
 use rustc_hash::FxHashMap;
@@ -21,6 +21,7 @@ pub(crate) struct Surface {
     segments: FxHashMap<Box<str>, Segment>,
     roots: Vec<Option<Root>>,
     queries: Vec<Endpoint>,
+    commands: Vec<Endpoint>,
     openapi: OnceLock<(Bytes, HeaderValue)>,
 }
 
@@ -28,6 +29,7 @@ pub(crate) struct Surface {
 enum Segment {
     Root(usize),
     Query(usize),
+    Command(usize),
 }
 
 /// The endpoints of a root.
@@ -36,6 +38,8 @@ struct Root {
     one: Endpoint,
     /// Its parts: segment, entity, endpoints.
     parts: Vec<(Box<str>, usize, Endpoint, Endpoint)>,
+    /// What is done to one of its rows: segment, position among the commands.
+    commands: Vec<(Box<str>, usize)>,
 }
 
 /// One path template.
@@ -98,6 +102,8 @@ pub(crate) enum Place<'a> {
     Parts(&'a Resource, &'a str),
     Part(&'a Resource, &'a str, &'a str),
     Query(&'a QueryRoute),
+    /// With the key of the row that it is done to, if it is done to one.
+    Command(&'a CommandRoute, Option<&'a str>),
 }
 
 impl Surface {
@@ -118,7 +124,11 @@ impl Surface {
                     (segment, part.entity.index(), many(part, metrics), one(part, metrics))
                 })
                 .collect();
-            if resource.is_hidden() && parts.is_empty() {
+            let commands =
+                routed(&contract).filter(|(_, route)| route.row == Some(resource.entity));
+            let commands: Vec<_> =
+                commands.map(|(at, route)| (route.segment.as_str().into(), at)).collect();
+            if resource.is_hidden() && parts.is_empty() && commands.is_empty() {
                 roots.push(None);
                 continue;
             }
@@ -127,6 +137,7 @@ impl Surface {
                 many: many(resource, metrics),
                 one: one(resource, metrics),
                 parts,
+                commands,
             }));
         }
         let mut queries = Vec::with_capacity(contract.queries.len());
@@ -139,6 +150,15 @@ impl Surface {
             let mark = tag::mark(format!("{:?}", contract.resource(route.entity)).as_bytes());
             queries.push(endpoint(&route.path, &operations, farewell, &mark, metrics));
         }
+        for (at, route) in routed(&contract).filter(|(_, route)| route.row.is_none()) {
+            segments.insert(route.segment.as_str().into(), Segment::Command(at));
+        }
+        let commands = contract.commands.iter().map(|route| {
+            // What a command answers has no version, and so no tag for which a mark would be needed.
+            let operations = [(Verb::Post, &route.grant)];
+            endpoint(&route.path, &operations, route.farewell.as_ref(), "", metrics)
+        });
+        let commands = commands.collect();
         Self {
             prefix: format!("{}/", contract.prefix),
             loaded,
@@ -146,6 +166,7 @@ impl Surface {
             segments,
             roots,
             queries,
+            commands,
             openapi: OnceLock::new(),
         }
     }
@@ -165,16 +186,25 @@ impl Surface {
             (Segment::Query(at), None) => {
                 return Some((self.queries.get(at)?, Place::Query(self.contract.queries.get(at)?)));
             }
-            (Segment::Query(_), Some(_)) => return None,
+            (Segment::Command(at), None) => return self.command(at, None),
+            (Segment::Query(_) | Segment::Command(_), Some(_)) => return None,
         };
         let Some(key) = key else { return Some((&root.many, Place::Many(resource))) };
         let Some(part) = part else { return Some((&root.one, Place::One(resource, key))) };
-        let (_, at, many, one) = root.parts.iter().find(|(segment, ..)| **segment == *part)?;
+        let found = root.parts.iter().find(|(segment, ..)| **segment == *part);
+        let Some((_, at, many, one)) = found else {
+            let (_, at) = root.commands.iter().find(|(segment, _)| **segment == *part)?;
+            return if part_key.is_none() { self.command(*at, Some(key)) } else { None };
+        };
         let resource = self.contract.resources.get(*at)?;
         Some(match part_key {
             None => (many, Place::Parts(resource, key)),
             Some(part_key) => (one, Place::Part(resource, key, part_key)),
         })
+    }
+
+    fn command<'a>(&'a self, at: usize, key: Option<&'a str>) -> Option<(&'a Endpoint, Place<'a>)> {
+        Some((self.commands.get(at)?, Place::Command(self.contract.commands.get(at)?, key)))
     }
 
     /// The OpenAPI document and its tag; written when it is first asked for.
@@ -189,6 +219,11 @@ impl Surface {
             })
             .clone()
     }
+}
+
+/// The commands that somebody outside may call, and their positions.
+fn routed(contract: &Contract) -> impl Iterator<Item = (usize, &CommandRoute)> {
+    contract.commands.iter().enumerate().filter(|(_, route)| !route.grant.is_empty())
 }
 
 fn many(resource: &Resource, metrics: &Metrics) -> Endpoint {

@@ -51,6 +51,7 @@
     const name = nameOf(schema);
     if (name) return [make("a", { href: `#schema-${name}`, text: name })];
     if (!schema) return ["any"];
+    if ("const" in schema) return [JSON.stringify(schema.const)];
     const options = schema.anyOf ?? schema.oneOf;
     if (options) return options.flatMap((one, at) => (at ? [" or ", ...brief(one)] : brief(one)));
     const types = [schema.type ?? "any"].flat().filter((type) => type !== "null");
@@ -166,8 +167,8 @@
       const answer = resolve(response);
       const schema = Object.values(answer.content ?? {})[0]?.schema;
       return make("tr", {}, make("td", {}, make("code", { text: status, class: status < "300" ? "good" : "" })),
-        make("td", { text: answer.description }),
-        make("td", {}, schema && status < "300" ? make("code", { class: "long" }, ...brief(schema.properties?.data ?? schema)) : ""));
+        make("td", { class: "docs", text: answer.description }),
+        make("td", {}, schema && (status < "300" || nameOf(schema) !== "Problem") ? make("code", { class: "long" }, ...brief(schema.properties?.data ?? schema)) : ""));
     }))));
     return nodes;
   };
@@ -180,9 +181,17 @@
     return nodes;
   };
 
+  // What the model itself says of its problems, and then what holds of all.
+  const ownProblem = (code) => {
+    const own = Object.values(api.components.schemas).find((schema) => schema.properties?.code?.const === code);
+    return own ? [make("h3", { text: own.properties.title.const }), make("p", { class: "docs", text: own.description ?? "" }), members(own)] : [];
+  };
   const problemPage = (code) => [
     make("h2", { text: "Problems" }),
-    make("p", { text: `A problem with the code “${code}”. Every problem is a document of RFC 9457:` }),
+    make("p", { text: `A problem with the code “${code}”.` }),
+    ...ownProblem(code),
+    make("h3", { text: "Any problem" }),
+    make("p", { text: "Every problem is a document of RFC 9457:" }),
     members(api.components.schemas.Problem),
     make("h3", { text: "What may be wrong with a request" }),
     members(api.components.schemas.Violation),
