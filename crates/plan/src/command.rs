@@ -3,6 +3,7 @@
 mod arguments;
 mod bounds;
 mod compile;
+mod task;
 
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ impl Plan {
         let request = Request { parameters: &arguments.values, ..request };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);
-        let command = Command { program, binds, named: arguments.named };
+        let command = Command { program, binds, named: arguments.named, now, settles: None };
         Ok(Lowered {
             operation: Operation::Write(Box::new(Write::Command(command))),
             reply: Reply::Done,
@@ -60,7 +61,8 @@ impl Plan {
         let request = Request { now, parameters: values, ..Request::default() };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);
-        Ok(Write::Command(Command { program, binds, named: Vec::new() }))
+        let (named, settles) = (Vec::new(), None);
+        Ok(Write::Command(Command { program, binds, named, now, settles }))
     }
 
     /// The program of a command for a set of roles.

@@ -51,6 +51,7 @@ pub(crate) enum What {
     EditPart(EntityId),
     Delete(EntityId),
     Command(CommandId),
+    Subscription(usize),
 }
 
 /// A compiled statement.

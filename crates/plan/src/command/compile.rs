@@ -8,10 +8,10 @@ use model::{
 };
 use operation::{
     Carried, Creation, Expression, Fault, Fill, Form, Inputs, Place, Program, ProgramTarget,
-    ReadId, Scalar, Source, Step, Table, Value, Visible,
+    ReadId, Scalar, Source, Step, Table, Terms, Value, Visible,
 };
 
-use super::CommandTemplate;
+use super::{CommandTemplate, task};
 use crate::condition::{BindSource, Binder, Frame, Local, align};
 use crate::plan::Plan;
 use crate::policy::reaches;
@@ -33,6 +33,7 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
         targets: Vec::new(),
         scans: false,
         answer: command.answer.as_ref().map(|(ty, _)| ty.clone()),
+        events: Vec::new(),
     };
     let parameters = command.parameters.iter().enumerate();
     compiler.binder.frame.parameters = parameters
@@ -70,30 +71,42 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
         condition: plan.visible(*entity, roles, &mut compiler.binder),
     });
     let visible = visible.collect();
-    let Compiler { mut binder, targets, scans, .. } = compiler;
-    let targets =
-        targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
-    let targets = targets.collect();
-    let (answer, sources) = match &command.answer {
-        None => (Form::Nothing, binder.sources),
-        Some((Type::Entity(entity), _)) if plan.model.part_of(*entity).is_none() => {
-            // Who may run it and not see the row is answered without it.
-            let caller = Caller { roles, subject: None, authenticated: true };
-            let (read, sources) = plan.answer(*entity, &Wanted::default(), &caller, &binder)?;
-            (read.map_or(Form::Nothing, Form::Row), sources)
-        }
-        Some((ty, _)) => {
-            let scalar = plan.model.scalar(ty).unwrap_or(Scalar::Json);
-            (Form::Value(scalar), binder.sources)
-        }
+    let answer = command.answer.as_ref().map(|(ty, _)| ty);
+    compiler.finish(&command.name, roles, (admission, visible, body), answer, seen)
+}
+
+/// Compiles what is done when an event happens: its parameters are the event's members.
+pub(super) fn compile_subscription(plan: &Plan, at: usize) -> Result<CommandTemplate, Fault> {
+    let subscription = &plan.model.subscriptions[at];
+    let event = &plan.model.events[subscription.event.index()];
+    let mut compiler = Compiler {
+        plan,
+        binder: Binder::default(),
+        targets: Vec::new(),
+        scans: false,
+        answer: None,
+        events: Vec::new(),
     };
-    let id = ReadId::fresh();
-    let name = command.name.as_str().into();
-    let filled = sources.iter().map(|source| matches!(source, BindSource::Local(_))).collect();
-    let mut program =
-        Program { id, name, targets, visible, admission, body, filled, deep: false, scans, answer };
-    program.deep = program.is_deep();
-    Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
+    let fields = event.fields.iter().enumerate();
+    compiler.binder.frame.parameters = fields
+        .map(|(at, field)| Local {
+            bind: compiler.binder.position(BindSource::Parameter(at)),
+            ty: plan.model[*field].ty.clone(),
+            members: Vec::new(),
+        })
+        .collect();
+    let invocation = Invocation {
+        target: Runnable::Command(subscription.command),
+        arguments: subscription.arguments.clone(),
+        later: false,
+    };
+    let mut body = Vec::new();
+    compiler.run(&invocation, None, &mut body);
+    let unpacked = std::mem::take(&mut compiler.binder.frame.parameters);
+    let body = unpacked.into_iter().filter_map(unpack).chain(body).collect();
+    let roles = Roles::NONE.with(model::RoleId::SYSTEM);
+    let rules = (Expression::yes(), Vec::new(), body);
+    compiler.finish(&task::of_subscription(&plan.model, at), roles, rules, None, Vec::new())
 }
 
 /// The step that reads the members of a value object, if any of them is asked for.
@@ -119,9 +132,54 @@ struct Compiler<'p> {
     scans: bool,
     /// What the body that is being compiled answers.
     answer: Option<Type>,
+    /// Events that are published: positions among the model's.
+    events: Vec<usize>,
 }
 
 impl Compiler<'_> {
+    fn finish(
+        self,
+        name: &str,
+        roles: Roles,
+        (admission, visible, body): (Expression, Vec<Visible>, Vec<Step>),
+        answer: Option<&Type>,
+        seen: Vec<EntityId>,
+    ) -> Result<CommandTemplate, Fault> {
+        let Compiler { plan, mut binder, targets, scans, events, .. } = self;
+        let targets =
+            targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
+        let targets = targets.collect();
+        let (answer, sources) = match answer {
+            None => (Form::Nothing, binder.sources),
+            Some(Type::Entity(entity)) if plan.model.part_of(*entity).is_none() => {
+                // Who may run it and not see the row is answered without it.
+                let caller = Caller { roles, subject: None, authenticated: true };
+                let (read, sources) = plan.answer(*entity, &Wanted::default(), &caller, &binder)?;
+                (read.map_or(Form::Nothing, Form::Row), sources)
+            }
+            Some(ty) => {
+                let scalar = plan.model.scalar(ty).unwrap_or(Scalar::Json);
+                (Form::Value(scalar), binder.sources)
+            }
+        };
+        let filled = sources.iter().map(|source| matches!(source, BindSource::Local(_))).collect();
+        let mut program = Program {
+            id: ReadId::fresh(),
+            name: name.into(),
+            targets,
+            visible,
+            admission,
+            body,
+            filled,
+            deep: false,
+            scans,
+            events: events.into_iter().map(|event| task::heard(&plan.model, event)).collect(),
+            answer,
+        };
+        program.deep = program.is_deep();
+        Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
+    }
+
     /// Steps of statements that stand together; what they declare ends with them.
     fn body(&mut self, statements: &[Statement]) -> Vec<Step> {
         let mut steps = Vec::with_capacity(statements.len());
@@ -327,7 +385,10 @@ impl Compiler<'_> {
     fn emit(&mut self, event: usize, members: &[(FieldId, model::Expression)]) -> Step {
         let item = &self.plan.model.events[event];
         let (by, fields) = (item.by, item.fields.clone());
-        let key = by.map(|by| self.member(by, members));
+        let key = by.map(|by| {
+            let scalar = self.plan.model.scalar(&self.plan.model[by].ty).unwrap_or(Scalar::Text);
+            (self.member(by, members), scalar)
+        });
         let members = fields
             .iter()
             .map(|field| {
@@ -339,6 +400,11 @@ impl Compiler<'_> {
                 }
             })
             .collect();
+        let position = self.events.iter().position(|known| *known == event);
+        let event = position.unwrap_or_else(|| {
+            self.events.push(event);
+            self.events.len() - 1
+        });
         Step::Emit { event, key, members }
     }
 
@@ -370,7 +436,8 @@ impl Compiler<'_> {
                 value,
                 scalar: plan.model.scalar(&parameter.ty).unwrap_or(Scalar::Json),
             });
-            steps.push(Step::Later { command: id.index(), arguments: arguments.collect() });
+            let (target, arguments) = (task::of_command(&plan.model, id), arguments.collect());
+            steps.push(Step::Later { target, arguments, terms: Terms::default() });
             return;
         }
         let mut parameters = Vec::with_capacity(values.len());
