@@ -4,12 +4,14 @@
 //! in its own transaction, so that nothing is done twice. What a process has taken and does not settle, because it was killed,
 //! others take when its time has run out.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+mod job;
 
-use futures_util::StreamExt as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use operation::{Chore, Dialect, Fault, Settled, Task, Write};
 
 use crate::run::microseconds_now;
@@ -22,7 +24,7 @@ const LEASE: i64 = 30_000_000;
 const MARGIN: i64 = 12_000_000;
 
 /// How many tasks are taken at once.
-const MOST: i64 = 64;
+const MOST: usize = 64;
 
 /// How long an idle worker waits before it looks by itself: what others have left, and what has become due.
 const LOOK: Duration = Duration::from_millis(500);
@@ -43,34 +45,54 @@ const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
 const TIDY: Duration = Duration::from_secs(60);
 
 impl Engine {
-    /// Carries out tasks as they come, until the engine is closed. A process needs one of it.
+    /// Carries out tasks as they come, until the engine rests. A process needs one of it.
     pub async fn work(&self) {
         if self.store.dialect() == Dialect::Sqlite {
             // A database that one process serves: what was taken was taken by one that is gone.
             let _ = self.chore(Chore::Release).await;
         }
-        let mut tidied = std::time::Instant::now();
+        let mut tidied = Instant::now();
+        let mut scheduled = 0;
+        let mut running = FuturesUnordered::new();
         while !self.closing.load(Ordering::Acquire) {
             // Before looking, so that what comes while nobody waits is not missed.
             let rung = self.bell.notified();
-            let taken = self.take().await;
+            let loaded = self.current().await;
+            if scheduled != loaded.generation && self.schedule(&loaded).await.is_ok() {
+                scheduled = loaded.generation;
+            }
+            let room = MOST.saturating_sub(running.len());
+            let taken = if room > 0 { self.take(room).await } else { Ok(Vec::new()) };
             match taken {
                 Ok(tasks) if !tasks.is_empty() => {
-                    self.carry_out(tasks).await;
+                    let lanes = lanes(tasks).into_iter();
+                    running.extend(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane)));
+                    // What is on its way is waited for only where there is no room for more.
+                    while running.len() >= MOST && running.next().await.is_some() {}
+                    while let Some(Some(())) = running.next().now_or_never() {}
                     continue;
                 }
                 Ok(_) => {}
                 Err(_) => tokio::time::sleep(REST).await,
             }
             if tidied.elapsed() > TIDY {
-                tidied = std::time::Instant::now();
+                tidied = Instant::now();
                 let before = microseconds_now().saturating_sub(KEPT);
                 // What is not forgotten now is forgotten next time.
                 let _ = self.chore(Chore::Forget { before }).await;
             }
-            // Whichever comes first.
-            let _ = tokio::time::timeout(LOOK, rung).await;
+            let wait = tokio::time::timeout(LOOK, rung);
+            if running.is_empty() {
+                // Whichever comes first.
+                let _ = wait.await;
+            } else {
+                tokio::select! {
+                    _ = wait => {}
+                    _ = running.next() => {}
+                }
+            }
         }
+        while running.next().await.is_some() {}
     }
 
     /// Carries out what is due, and what comes of that, and ends when nothing is. How many tasks were taken.
@@ -78,14 +100,18 @@ impl Engine {
     /// # Errors
     /// Those of the store.
     pub async fn work_off(&self) -> Result<usize, Fault> {
+        let loaded = self.current().await;
+        self.schedule(&loaded).await?;
         let mut count = 0;
         loop {
-            let tasks = self.take().await?;
+            let tasks = self.take(MOST).await?;
             if tasks.is_empty() {
                 return Ok(count);
             }
             count += tasks.len();
-            self.carry_out(tasks).await;
+            let lanes = lanes(tasks).into_iter();
+            futures_util::future::join_all(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane)))
+                .await;
         }
     }
 
@@ -97,33 +123,19 @@ impl Engine {
         Ok(self.store.write(Write::Chore(chore), None).await?.json)
     }
 
-    async fn take(&self) -> Result<Vec<Task>, Fault> {
+    async fn take(&self, most: usize) -> Result<Vec<Task>, Fault> {
         let now = microseconds_now();
-        let take = Chore::Take { now, until: now.saturating_add(LEASE), most: MOST };
+        let most = i64::try_from(most).unwrap_or(1);
+        let take = Chore::Take { now, until: now.saturating_add(LEASE), most };
         let json = self.chore(take).await?.unwrap_or_default();
         serde_json::from_slice(&json).map_err(|error| Fault::Internal(error.to_string()))
     }
 
-    /// Carries out tasks: those of one lane one after another, all others at once.
-    async fn carry_out(&self, tasks: Vec<Task>) {
-        let loaded = self.current().await;
-        let mut lanes: BTreeMap<String, Vec<Task>> = BTreeMap::new();
-        for task in tasks {
-            let lane = match &task.lane {
-                Some(lane) => format!("l{lane}"),
-                None => format!("n{}", task.number),
-            };
-            lanes.entry(lane).or_default().push(task);
-        }
-        let mut running: FuturesUnordered<_> =
-            lanes.into_values().map(|lane| self.lane(&loaded, lane)).collect();
-        while running.next().await.is_some() {}
-    }
-
-    async fn lane(&self, loaded: &Loaded, tasks: Vec<Task>) {
+    /// Carries out tasks one after another.
+    async fn lane(&self, loaded: Arc<Loaded>, tasks: Vec<Task>) {
         let mut tasks = tasks.into_iter();
         for task in tasks.by_ref() {
-            if !self.carry_out_one(loaded, &task).await {
+            if !self.carry_out(&loaded, &task).await {
                 break;
             }
         }
@@ -134,11 +146,15 @@ impl Engine {
     }
 
     /// Whether the next of its lane may be done.
-    async fn carry_out_one(&self, loaded: &Loaded, task: &Task) -> bool {
+    async fn carry_out(&self, loaded: &Loaded, task: &Task) -> bool {
         let now = microseconds_now();
         if now > task.until - MARGIN || self.closing.load(Ordering::Acquire) {
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;
+        }
+        if task.target.starts_with("job ") {
+            self.run_job(loaded, task).await;
+            return true;
         }
         let outcome = match loaded.plan.task(task, now) {
             Ok(write) => self.store.write(write, None).await.map(drop),
@@ -164,6 +180,21 @@ impl Engine {
         let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
         parked
     }
+}
+
+/// Those of one lane together, in their order.
+fn lanes(tasks: Vec<Task>) -> Vec<Vec<Task>> {
+    let mut lanes: Vec<Vec<Task>> = Vec::new();
+    for task in tasks {
+        let known = lanes.iter_mut().find(|lane| {
+            task.lane.is_some() && lane.first().is_some_and(|first| first.lane == task.lane)
+        });
+        match known {
+            Some(lane) => lane.push(task),
+            None => lanes.push(vec![task]),
+        }
+    }
+    lanes
 }
 
 fn settled(task: &Task) -> Settled {

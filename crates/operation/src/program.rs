@@ -184,6 +184,17 @@ pub enum Step {
         /// When, and how often at once.
         terms: Terms,
     },
+    /// Returns the keys of the next rows that fulfil a condition, as a JSON array.
+    Collect {
+        /// Which rows.
+        row: Place,
+        /// With the row at depth 0.
+        condition: Expression,
+        /// The bind that holds the key behind which they are; null: from the first.
+        after: usize,
+        /// The most.
+        most: usize,
+    },
     /// Ends the body that it stands in.
     Return(Option<Expression>),
 }

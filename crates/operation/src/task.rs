@@ -15,6 +15,8 @@ pub struct Task {
     pub arguments: String,
     /// Those of one lane are done one after another.
     pub lane: Option<String>,
+    /// When it was due, in microseconds since 1970-01-01T00:00:00Z.
+    pub due: i64,
     /// How often it has failed.
     pub failures: i64,
     /// Until when it is this taker's, in microseconds since 1970-01-01T00:00:00Z. Who settles it must name it.
@@ -52,6 +54,33 @@ pub enum Chore {
         /// Why it failed.
         error: Box<str>,
     },
+    /// Sees to it that a job has its task, which has no arguments; one that is due later than this becomes due then.
+    Schedule {
+        /// The job, as the model knows it.
+        target: Box<str>,
+        /// When it is due.
+        due: i64,
+    },
+    /// Notes how far a task has come, and keeps it for longer.
+    Advance {
+        /// Which.
+        task: Settled,
+        /// What it goes on with.
+        arguments: Box<str>,
+        /// Until when it is kept now.
+        until: i64,
+    },
+    /// Ends a task until it is due again.
+    Again {
+        /// Which.
+        task: Settled,
+        /// When.
+        due: i64,
+        /// What has failed of it, if anything.
+        error: Option<Box<str>>,
+    },
+    /// Ends a task for good.
+    Drop(Settled),
     /// Gives a task back that was not tried.
     GiveBack(Settled),
     /// Gives all tasks back, whoever has taken them: where it is known that nobody else carries any out.

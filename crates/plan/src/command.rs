@@ -10,6 +10,8 @@ use std::sync::Arc;
 use model::{CommandId, EntityId};
 use operation::{Command, Fault, Operation, Program, Tree, Value, Write};
 
+pub use task::{Job, Next};
+
 use crate::condition::BindSource;
 use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up, refuse};
 use crate::policy::reaches;
@@ -57,7 +59,7 @@ impl Plan {
     /// # Errors
     /// [`Fault::Internal`] where the command is done by code.
     pub fn internal(&self, id: CommandId, values: &[Value], now: i64) -> Result<Write, Fault> {
-        let template = self.command(id, Roles::NONE.with(model::RoleId::SYSTEM))?;
+        let template = self.command(id, Roles::SYSTEM)?;
         let request = Request { now, parameters: values, ..Request::default() };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);

@@ -92,6 +92,10 @@ impl World {
             let count = self.runtime.block_on(self.engine.work_off()).unwrap();
             return format!("{count} tasks");
         }
+        if ask == "wait" {
+            std::thread::sleep(std::time::Duration::from_millis(1_200));
+            return String::new();
+        }
         let mut words = ask.splitn(4, ' ');
         let mut word = || words.next().unwrap_or("");
         let (verb, caller, name, rest) = (word(), word(), word(), word());

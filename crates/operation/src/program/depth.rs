@@ -120,6 +120,9 @@ fn walk(steps: &[Step], depths: &mut Vec<usize>, deep: &Cell<bool>) {
                     set(depths, *bind, 1);
                 }
             }
+            Step::Collect { condition, .. } => {
+                of(condition, depths);
+            }
             Step::Return(value) => {
                 if let Some(value) = value {
                     of(value, depths);

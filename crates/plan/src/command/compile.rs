@@ -27,14 +27,8 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
             command.name
         )));
     }
-    let mut compiler = Compiler {
-        plan,
-        binder: Binder::default(),
-        targets: Vec::new(),
-        scans: false,
-        answer: command.answer.as_ref().map(|(ty, _)| ty.clone()),
-        events: Vec::new(),
-    };
+    let mut compiler = Compiler::of(plan);
+    compiler.answer = command.answer.as_ref().map(|(ty, _)| ty.clone());
     let parameters = command.parameters.iter().enumerate();
     compiler.binder.frame.parameters = parameters
         .map(|(at, parameter)| Local {
@@ -79,14 +73,7 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
 pub(super) fn compile_subscription(plan: &Plan, at: usize) -> Result<CommandTemplate, Fault> {
     let subscription = &plan.model.subscriptions[at];
     let event = &plan.model.events[subscription.event.index()];
-    let mut compiler = Compiler {
-        plan,
-        binder: Binder::default(),
-        targets: Vec::new(),
-        scans: false,
-        answer: None,
-        events: Vec::new(),
-    };
+    let mut compiler = Compiler::of(plan);
     let fields = event.fields.iter().enumerate();
     compiler.binder.frame.parameters = fields
         .map(|(at, field)| Local {
@@ -104,9 +91,92 @@ pub(super) fn compile_subscription(plan: &Plan, at: usize) -> Result<CommandTemp
     compiler.run(&invocation, None, &mut body);
     let unpacked = std::mem::take(&mut compiler.binder.frame.parameters);
     let body = unpacked.into_iter().filter_map(unpack).chain(body).collect();
-    let roles = Roles::NONE.with(model::RoleId::SYSTEM);
     let rules = (Expression::yes(), Vec::new(), body);
-    compiler.finish(&task::of_subscription(&plan.model, at), roles, rules, None, Vec::new())
+    compiler.finish(&task::of_subscription(&plan.model, at), SYSTEM, rules, None, Vec::new())
+}
+
+/// What a job does, statement by statement: each is a transaction of its own, and each row of a loop over rows is one.
+#[derive(Debug)]
+pub(crate) enum JobStep {
+    /// A transaction.
+    Once(Arc<CommandTemplate>),
+    /// One for each row.
+    Each {
+        /// Finds the next rows: its parameter is the key behind which they are, its answer a JSON array of keys.
+        find: Arc<CommandTemplate>,
+        /// What is done for a row: its parameter is the key.
+        one: Arc<CommandTemplate>,
+        /// What a key means.
+        key: Scalar,
+    },
+}
+
+/// How many rows of a job are found at once.
+pub(crate) const BATCH: usize = 200;
+
+/// Compiles a job.
+pub(super) fn compile_job(plan: &Plan, at: usize) -> Result<Vec<JobStep>, Fault> {
+    let job = &plan.model.jobs[at];
+    // What is bound before holds for all that follows, in each transaction anew.
+    let (mut before, mut steps) = (Vec::new(), Vec::new());
+    for statement in &job.body {
+        match &statement.kind {
+            StatementKind::Let { value: ValueSource::Expression(_), .. } => {
+                before.push(statement.clone());
+            }
+            StatementKind::For { number, source: model::Source::Rows { entity, filter }, body } => {
+                let of = (*number, *entity, filter.as_ref(), body.as_slice());
+                steps.push(each(plan, &job.name, &before, of)?);
+            }
+            _ => {
+                let mut compiler = Compiler::of(plan);
+                let mut body = before.clone();
+                body.push(statement.clone());
+                let body = compiler.body(&body);
+                let rules = (Expression::yes(), Vec::new(), body);
+                let program = compiler.finish(&job.name, SYSTEM, rules, None, Vec::new())?;
+                steps.push(JobStep::Once(Arc::new(program)));
+            }
+        }
+    }
+    Ok(steps)
+}
+
+const SYSTEM: Roles = Roles::SYSTEM;
+
+fn each(
+    plan: &Plan,
+    name: &str,
+    before: &[Statement],
+    (number, entity, filter, body): (usize, EntityId, Option<&model::Expression>, &[Statement]),
+) -> Result<JobStep, Fault> {
+    let key = plan.key_scalar(entity);
+    let mut compiler = Compiler::of(plan);
+    let after = compiler.binder.position(BindSource::Parameter(0));
+    let mut steps = compiler.body_open(before);
+    let row = compiler.place(entity, false);
+    let condition = compiler.filter(entity, filter);
+    steps.push(Step::Collect { row, condition, after, most: BATCH });
+    let rules = (Expression::yes(), Vec::new(), steps);
+    let answer = Type::List(Box::new(Type::Entity(entity)), model::Bounds::OPEN);
+    let find = compiler.finish(name, SYSTEM, rules, Some(&answer), Vec::new())?;
+
+    let mut compiler = Compiler::of(plan);
+    let own = compiler.binder.position(BindSource::Parameter(0));
+    let mut steps = compiler.body_open(before);
+    let row = compiler.place(entity, false);
+    let bind = compiler.binder.local();
+    let column = plan.world().column(entity, plan.model[entity].key);
+    // Looked at once more, of this row alone: it may have changed since it was found.
+    let is_it = Expression::equal(Expression::column(column), Expression::Bind(own));
+    let condition = Expression::all([is_it, compiler.filter(entity, filter)]);
+    compiler.declare(number, bind, Type::Entity(entity));
+    let body = compiler.body(body);
+    let source = Source::Rows { row, condition };
+    steps.push(Step::For { source, bind, members: Vec::new(), body });
+    let rules = (Expression::yes(), Vec::new(), steps);
+    let one = compiler.finish(name, SYSTEM, rules, None, Vec::new())?;
+    Ok(JobStep::Each { find: Arc::new(find), one: Arc::new(one), key })
 }
 
 /// The step that reads the members of a value object, if any of them is asked for.
@@ -136,7 +206,28 @@ struct Compiler<'p> {
     events: Vec<usize>,
 }
 
-impl Compiler<'_> {
+impl<'p> Compiler<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let (targets, events) = (Vec::new(), Vec::new());
+        Self { plan, binder: Binder::default(), targets, scans: false, answer: None, events }
+    }
+
+    fn filter(&mut self, entity: EntityId, filter: Option<&model::Expression>) -> Expression {
+        match filter {
+            Some(filter) => self.lower(filter, &[entity]),
+            None => Expression::yes(),
+        }
+    }
+
+    /// Steps of statements whose names stay.
+    fn body_open(&mut self, statements: &[Statement]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for statement in statements {
+            self.statement(&statement.kind, &mut steps);
+        }
+        steps
+    }
+
     fn finish(
         self,
         name: &str,

@@ -118,8 +118,15 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
         // What is being settled at this moment is not waited for.
         lowering.sql.push(" FOR UPDATE SKIP LOCKED");
     }
-    lowering.sql.push(") RETURNING number, target, arguments, failures, lane");
-    lowering.finish(vec![Scalar::Int, Scalar::Text, Scalar::Json, Scalar::Int, Scalar::Text])
+    lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
+    lowering.finish(vec![
+        Scalar::Int,
+        Scalar::Text,
+        Scalar::Json,
+        Scalar::Int,
+        Scalar::Text,
+        Scalar::Int,
+    ])
 }
 
 /// Ends a task; binds: number, until when it was taken. Answers its number, if it was still so.
@@ -144,6 +151,50 @@ pub(crate) fn fail(dialect: Dialect) -> Statement {
     lowering.sql.push(", error = ");
     lowering.bind(2, Scalar::Text);
     of_taker(&mut lowering, 3);
+    lowering.finish(Vec::new())
+}
+
+/// Makes the task of a job, or lets it become due earlier; binds: target, when it is due.
+pub(crate) fn schedule(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 2, &[]);
+    lowering.sql.push("INSERT INTO ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" AS t (target, arguments, priority, due, unique_key) VALUES (");
+    lowering.bind(0, Scalar::Text);
+    lowering.sql.push(", '{}', 0, ");
+    lowering.bind(1, Scalar::Int);
+    lowering.sql.push(", ");
+    lowering.bind(0, Scalar::Text);
+    lowering.sql.push(") ON CONFLICT (unique_key) DO UPDATE SET due = excluded.due");
+    lowering.sql.push(" WHERE t.due > excluded.due AND t.taken_until IS NULL");
+    lowering.finish(Vec::new())
+}
+
+/// Notes how far a task has come; binds: arguments, until when it is kept, number, until when it was taken. Answers its
+/// number, if it was still so.
+pub(crate) fn advance(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 4, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET arguments = ");
+    lowering.bind(0, Scalar::Json);
+    lowering.sql.push(", taken_until = ");
+    lowering.bind(1, Scalar::Int);
+    of_taker(&mut lowering, 2);
+    lowering.sql.push(" RETURNING number");
+    lowering.finish(vec![Scalar::Int])
+}
+
+/// Ends a task until it is due again; binds: when, what has failed, number, until when it was taken.
+pub(crate) fn again(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 4, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET arguments = '{}', failures = 0, taken_until = NULL, due = ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(", error = ");
+    lowering.bind(1, Scalar::Text);
+    of_taker(&mut lowering, 2);
     lowering.finish(Vec::new())
 }
 

@@ -23,9 +23,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Command, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, MOST_ROWS, Member,
-    Named, Place, Program, Published, Scope, Source, Step, Table, TableId, Tree, Value, Violation,
-    evaluate,
+    Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, MOST_ROWS,
+    Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table, TableId, Tree,
+    Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -364,6 +364,10 @@ impl<D: Database> Running<'_, '_, D> {
                     self.fill(*bind, returned.unwrap_or_default());
                 }
             }
+            Step::Collect { row, condition, after, most } => {
+                let keys = self.collect(*row, condition, *after, *most).await?;
+                return Ok(Flow::Returned(Some(keys)));
+            }
             Step::Return(value) => {
                 let value = match value {
                     Some(value) => Some(self.value(value, None).await?),
@@ -524,6 +528,39 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         Ok(fulfilling)
+    }
+
+    /// The keys of the next rows that fulfil a condition.
+    async fn collect(
+        &mut self,
+        place: Place,
+        condition: &Expression,
+        after: usize,
+        most: usize,
+    ) -> Result<Value, Fault> {
+        let table = self.table(place)?;
+        let own = table.own_key();
+        let local = lower::is_lowerable(condition);
+        let mut asked = if local { condition.clone() } else { Expression::yes() };
+        if self.binds.get(after).is_some_and(|after| !after.is_null()) {
+            let (key, after) = (Expression::column(own), Expression::Bind(after));
+            let behind = Expression::Compare(Comparison::Greater, Box::new(key), Box::new(after));
+            asked = Expression::all([asked, behind]);
+        }
+        let binds = self.binds.clone();
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let lower = || lower::rows_where(D::DIALECT, &table, &asked, &binds, most);
+        let found = self.writing.database.run(Asked::Once, lower, binds.iter()).await;
+        let scalar = table.columns.get(own).map_or(Scalar::Text, |column| column.scalar);
+        let mut json = vec![b'['];
+        for row in found.map_err(Failure::into_fault)? {
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            scalar.write_json(row.get(own).unwrap_or(&Value::Null), &mut json);
+        }
+        json.push(b']');
+        Ok(Value::text(String::from_utf8_lossy(&json)))
     }
 
     /// Loads what is not here.

@@ -125,6 +125,7 @@ impl<D: Database> Writing<'_, D> {
                         ("arguments", row.get(2), Scalar::Text),
                         ("failures", row.get(3), Scalar::Int),
                         ("lane", row.get(4), Scalar::Text),
+                        ("due", row.get(5), Scalar::Int),
                         ("until", Some(&Value::Int(*until)), Scalar::Int),
                     ] {
                         json.extend_from_slice(if name == "number" { b"" } else { b"," });
@@ -146,6 +147,33 @@ impl<D: Database> Writing<'_, D> {
                 ];
                 let lower = || Ok(outbox::fail(D::DIALECT));
                 self.database.run(asked(Kind::Update, 6), lower, values.iter()).await?;
+            }
+            Chore::Schedule { target, due } => {
+                let values = [Value::text(target.clone()), Value::Int(*due)];
+                let lower = || Ok(outbox::schedule(D::DIALECT));
+                self.database.run(asked(Kind::Insert, 11), lower, values.iter()).await?;
+            }
+            Chore::Advance { task, arguments, until } => {
+                let arguments = Value::text(arguments.clone());
+                let (number, taken) = (Value::Int(task.number), Value::Int(task.until));
+                let values = [arguments, Value::Int(*until), number, taken];
+                let lower = || Ok(outbox::advance(D::DIALECT));
+                let rows = self.database.run(asked(Kind::Select, 12), lower, values.iter()).await?;
+                if rows.is_empty() {
+                    return Err(Fault::NotFound.into());
+                }
+            }
+            Chore::Again { task, due, error } => {
+                let error = error.as_ref().map_or(Value::Null, |error| Value::text(error.clone()));
+                let (number, taken) = (Value::Int(task.number), Value::Int(task.until));
+                let values = [Value::Int(*due), error, number, taken];
+                let lower = || Ok(outbox::again(D::DIALECT));
+                self.database.run(asked(Kind::Update, 13), lower, values.iter()).await?;
+            }
+            Chore::Drop(task) => {
+                let values = [Value::Int(task.number), Value::Int(task.until)];
+                let lower = || Ok(outbox::settle(D::DIALECT));
+                self.database.run(asked(Kind::Select, 3), lower, values.iter()).await?;
             }
             Chore::GiveBack(task) => {
                 let values = [Value::Int(task.number), Value::Int(task.until)];

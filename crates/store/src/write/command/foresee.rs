@@ -151,6 +151,8 @@ impl<D: Database> Running<'_, '_, D> {
                         set(known, *bind, false);
                     }
                 }
+                // As with rows of a loop.
+                Step::Collect { .. } => {}
                 Step::Return(value) => {
                     if let Some(value) = value {
                         self.guess(value, None, known);
