@@ -172,7 +172,7 @@ impl Engine {
         }
         let due = (task.failures + 1 < TRIES).then(|| {
             let doubled = FIRST_WAIT << task.failures.clamp(0, 20);
-            now + doubled + i64::from(jitter(task.number, now)) * doubled / 1_024
+            now + doubled + random(task.number, doubled / 2)
         });
         let error = loaded.told(&fault).into();
         // What is parked no longer stands in the way of its lane.
@@ -201,10 +201,11 @@ fn settled(task: &Task) -> Settled {
     Settled { number: task.number, until: task.until }
 }
 
-/// From 0 to 511, another one each time.
-fn jitter(number: i64, now: i64) -> u16 {
-    let mixed = (number ^ now).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
-    u16::try_from((mixed >> 40) & 511).unwrap_or(0)
+/// A number below `most`, another one each time: those who would meet shall not.
+fn random(number: i64, most: i64) -> i64 {
+    let seed = number ^ microseconds_now();
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+    (mixed >> 17).rem_euclid(most.max(1))
 }
 
 impl Loaded {

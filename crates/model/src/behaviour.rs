@@ -187,8 +187,10 @@ pub struct Job {
     pub span: Span,
     /// Its service.
     pub service: ServiceId,
-    /// How often, in microseconds.
-    pub every: i64,
+    /// When it runs.
+    pub schedule: crate::Schedule,
+    /// By how much its beginning is moved at random, in microseconds at most.
+    pub jitter: i64,
     /// What it does, in order.
     pub body: Vec<Statement>,
 }

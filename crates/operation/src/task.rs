@@ -54,12 +54,14 @@ pub enum Chore {
         /// Why it failed.
         error: Box<str>,
     },
-    /// Sees to it that a job has its task, which has no arguments; one that is due later than this becomes due then.
+    /// Sees to it that a job has its task, which has no arguments.
     Schedule {
         /// The job, as the model knows it.
         target: Box<str>,
         /// When it is due.
         due: i64,
+        /// One that is due later than this becomes due then, too: the model may have another calendar now.
+        unless_before: i64,
     },
     /// Notes how far a task has come, and keeps it for longer.
     Advance {
@@ -76,6 +78,8 @@ pub enum Chore {
         task: Settled,
         /// When.
         due: i64,
+        /// With what it is carried out then.
+        arguments: Box<str>,
         /// What has failed of it, if anything.
         error: Option<Box<str>>,
     },

@@ -2,15 +2,19 @@
 //! notes after each batch how far it has come: whoever goes on, goes on there.
 
 use futures_util::future::join_all;
+use model::Schedule;
 use operation::{Chore, Fault, Settled, Task, Tree};
 use plan::{Job, Next};
 
-use super::{LEASE, settled};
+use super::{LEASE, random, settled};
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
 /// How many rows are worked on at once.
 const AT_ONCE: usize = 16;
+
+/// When a job is looked at that has no next time: in a year, in microseconds.
+const FAR: i64 = 365 * 24 * 3_600 * 1_000_000;
 
 /// How many failures of one run are told.
 const TOLD: usize = 3;
@@ -23,6 +27,8 @@ struct Run<'t> {
     step: usize,
     /// The key behind which the rows of this step are, as JSON.
     after: Option<String>,
+    /// When the clock said that it is due.
+    nominal: i64,
     /// What has failed.
     failures: Vec<String>,
     failed: usize,
@@ -53,9 +59,15 @@ enum Stop {
 impl Engine {
     /// Sees to it that each job has its task.
     pub(super) async fn schedule(&self, loaded: &Loaded) -> Result<(), Fault> {
-        for (target, every) in loaded.plan.jobs() {
-            let due = microseconds_now().saturating_add(every);
-            self.chore(Chore::Schedule { target, due }).await?;
+        for (target, schedule) in loaded.plan.jobs() {
+            let now = microseconds_now();
+            // One that never comes again is left alone: the model may say so (the 30th of February).
+            let Some(due) = schedule.first(now) else { continue };
+            let unless_before = match schedule {
+                Schedule::Every(_) => due,
+                Schedule::Calendar { .. } => now,
+            };
+            self.chore(Chore::Schedule { target, due, unless_before }).await?;
         }
         Ok(())
     }
@@ -76,15 +88,27 @@ impl Engine {
                 return;
             }
         };
-        let (step, after) = position(&task.arguments);
+        let Position { step, after, nominal } = position(&task.arguments);
+        if job.jitter > 0 && nominal.is_none() {
+            // The clock goes on from when it was due, not from when it begins.
+            let due = microseconds_now() + random(task.number, job.jitter);
+            let arguments = format!("{{\"nominal\":{}}}", task.due).into();
+            let again = Chore::Again { task: settled(task), due, arguments, error: None };
+            let _ = self.chore(again).await;
+            return;
+        }
+        let nominal = nominal.unwrap_or(task.due);
         let (failures, failed) = (Vec::new(), 0);
-        let mut run = Run { task, until: task.until, step, after, failures, failed };
+        let mut run = Run { task, until: task.until, step, after, nominal, failures, failed };
         match self.go_on(loaded, &job, &mut run).await {
             Ok(()) => {
-                let due = next(task.due, job.every, microseconds_now());
+                let now = microseconds_now();
+                let due = job.schedule.next(nominal, now).unwrap_or(now.saturating_add(FAR));
                 let error = (run.failed > 0)
                     .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
-                let _ = self.chore(Chore::Again { task: run.settled(), due, error }).await;
+                let _ = self
+                    .chore(Chore::Again { task: run.settled(), due, arguments: "{}".into(), error })
+                    .await;
             }
             Err(Stop::Later) => {
                 let _ = self.chore(Chore::GiveBack(run.settled())).await;
@@ -174,7 +198,9 @@ impl Engine {
     async fn advance(&self, run: &mut Run<'_>) -> Result<(), Stop> {
         let until = microseconds_now().saturating_add(LEASE);
         let after = run.after.as_deref().unwrap_or("null");
-        let arguments = format!("{{\"step\":{},\"after\":{after}}}", run.step).into();
+        let (step, nominal) = (run.step, run.nominal);
+        let arguments =
+            format!("{{\"step\":{step},\"after\":{after},\"nominal\":{nominal}}}").into();
         match self.chore(Chore::Advance { task: run.settled(), arguments, until }).await {
             Ok(_) => {
                 run.until = until;
@@ -191,30 +217,32 @@ fn is_passing(fault: &Fault) -> bool {
     matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
 }
 
-/// Where a run goes on: the step, and the key behind which its rows are.
-fn position(arguments: &str) -> (usize, Option<String>) {
+/// Where a run goes on.
+#[derive(Debug, Default, PartialEq)]
+struct Position {
+    step: usize,
+    /// The key behind which its rows are, as JSON.
+    after: Option<String>,
+    /// When the clock said that it is due, if it is on its way.
+    nominal: Option<i64>,
+}
+
+fn position(arguments: &str) -> Position {
     let Ok(Tree::Object(members)) = operation::parse_json(arguments.as_bytes()) else {
-        return (0, None);
+        return Position::default();
     };
     let member = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, tree)| tree);
-    let step = match member("step") {
-        Some(Tree::Int(step)) => usize::try_from(*step).unwrap_or(0),
-        _ => 0,
+    let int = |name| match member(name) {
+        Some(Tree::Int(number)) => Some(*number),
+        _ => None,
     };
     let after = member("after").filter(|after| **after != Tree::Null).and_then(|after| {
         let mut text = Vec::new();
         after.write(&mut text);
         String::from_utf8(text).ok()
     });
-    (step, after)
-}
-
-/// When a job is due again: a whole number of periods after it was, and not in the past. What was missed is made up for by
-/// one run, not by one for each period.
-fn next(due: i64, every: i64, now: i64) -> i64 {
-    let every = every.max(1);
-    let missed = now.saturating_sub(due).max(0) / every;
-    due.saturating_add(every.saturating_mul(missed + 1))
+    let step = int("step").and_then(|step| usize::try_from(step).ok()).unwrap_or(0);
+    Position { step, after, nominal: int("nominal") }
 }
 
 #[cfg(test)]
@@ -222,17 +250,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_missed_is_made_up_for_once() {
-        assert_eq!(next(100, 10, 101), 110);
-        assert_eq!(next(100, 10, 110), 120);
-        assert_eq!(next(100, 10, 155), 160);
-        assert_eq!(next(100, 10, 99), 110);
-    }
-
-    #[test]
     fn a_run_goes_on_where_it_was() {
-        assert_eq!(position("{}"), (0, None));
-        assert_eq!(position(r#"{"step":2,"after":"a\"b"}"#), (2, Some(r#""a\"b""#.to_owned())));
-        assert_eq!(position(r#"{"step":1,"after":null}"#), (1, None));
+        assert_eq!(position("{}"), Position::default());
+        let after = Some(r#""a\"b""#.to_owned());
+        assert_eq!(
+            position(r#"{"step":2,"after":"a\"b","nominal":7}"#),
+            Position { step: 2, after, nominal: Some(7) }
+        );
+        assert_eq!(position(r#"{"nominal":1,"after":null}"#).nominal, Some(1));
     }
 }

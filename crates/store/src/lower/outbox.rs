@@ -154,9 +154,9 @@ pub(crate) fn fail(dialect: Dialect) -> Statement {
     lowering.finish(Vec::new())
 }
 
-/// Makes the task of a job, or lets it become due earlier; binds: target, when it is due.
+/// Makes the task of a job, or lets it become due then if it is due after the third bind; binds: target, when it is due.
 pub(crate) fn schedule(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 2, &[]);
+    let mut lowering = Lowering::new(dialect, 3, &[]);
     lowering.sql.push("INSERT INTO ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t (target, arguments, priority, due, unique_key) VALUES (");
@@ -166,7 +166,8 @@ pub(crate) fn schedule(dialect: Dialect) -> Statement {
     lowering.sql.push(", ");
     lowering.bind(0, Scalar::Text);
     lowering.sql.push(") ON CONFLICT (unique_key) DO UPDATE SET due = excluded.due");
-    lowering.sql.push(" WHERE t.due > excluded.due AND t.taken_until IS NULL");
+    lowering.sql.push(" WHERE t.taken_until IS NULL AND t.due > ");
+    lowering.bind(2, Scalar::Int);
     lowering.finish(Vec::new())
 }
 
@@ -185,12 +186,14 @@ pub(crate) fn advance(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// Ends a task until it is due again; binds: when, what has failed, number, until when it was taken.
+/// Ends a task until it is due again; binds: when, what has failed, number, until when it was taken, arguments.
 pub(crate) fn again(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 4, &[]);
+    let mut lowering = Lowering::new(dialect, 5, &[]);
     lowering.sql.push("UPDATE ");
     tasks(&mut lowering.sql);
-    lowering.sql.push(" SET arguments = '{}', failures = 0, taken_until = NULL, due = ");
+    lowering.sql.push(" SET arguments = ");
+    lowering.bind(4, Scalar::Json);
+    lowering.sql.push(", failures = 0, taken_until = NULL, due = ");
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(", error = ");
     lowering.bind(1, Scalar::Text);

@@ -148,8 +148,9 @@ impl<D: Database> Writing<'_, D> {
                 let lower = || Ok(outbox::fail(D::DIALECT));
                 self.database.run(asked(Kind::Update, 6), lower, values.iter()).await?;
             }
-            Chore::Schedule { target, due } => {
-                let values = [Value::text(target.clone()), Value::Int(*due)];
+            Chore::Schedule { target, due, unless_before } => {
+                let (target, before) = (Value::text(target.clone()), Value::Int(*unless_before));
+                let values = [target, Value::Int(*due), before];
                 let lower = || Ok(outbox::schedule(D::DIALECT));
                 self.database.run(asked(Kind::Insert, 11), lower, values.iter()).await?;
             }
@@ -163,10 +164,11 @@ impl<D: Database> Writing<'_, D> {
                     return Err(Fault::NotFound.into());
                 }
             }
-            Chore::Again { task, due, error } => {
+            Chore::Again { task, due, arguments, error } => {
                 let error = error.as_ref().map_or(Value::Null, |error| Value::text(error.clone()));
                 let (number, taken) = (Value::Int(task.number), Value::Int(task.until));
-                let values = [Value::Int(*due), error, number, taken];
+                let arguments = Value::text(arguments.clone());
+                let values = [Value::Int(*due), error, number, taken, arguments];
                 let lower = || Ok(outbox::again(D::DIALECT));
                 self.database.run(asked(Kind::Update, 13), lower, values.iter()).await?;
             }
