@@ -388,6 +388,22 @@ command six(o: Order, l: Line) -> Line { allow clerk call payments.charge(1) ret
 }
 
 #[test]
+fn errors_carry_what_no_problem_has_already() {
+    check(
+        "error Refused 299 \"{code}: {who}\" { code: String  who: Strin  errors: [Int](0..3)  members: Int }
+record Code { code: String  type: Int  status: Int }
+event Refusal { status: Int  title: String }",
+        &expect![[r#"
+            E0514 1 `299`: 299 is no status of a failure
+            E0522 1 `code`: every problem has a member `code` of its own
+            E0202 1 `Strin`: there is no type `Strin`
+                  fix: write `String`
+            E0522 1 `errors`: every problem has a member `errors` of its own
+        "#]],
+    );
+}
+
+#[test]
 fn what_follows_from_events_is_typed() {
     check(
         "entity Order { key id: Uuid total: Money(EUR) }

@@ -11,6 +11,10 @@ use super::statement::{Body, Kind, returns, statements};
 use super::type_expr::{self, Place as TypePlace};
 use crate::{CommandId, Grantee, Runnable, Statement, StatementKind, Type, ValueSource};
 
+/// Members of every problem document: those of RFC 9457, and ours.
+const OF_EVERY_PROBLEM: &[&str] =
+    &["type", "title", "status", "detail", "instance", "code", "trace_id", "errors"];
+
 /// Resolves what commands take and answer: before any body, for bodies run each other.
 pub(crate) fn signatures(cx: &mut Context<'_>) {
     for position in 0..cx.source.commands.len() {
@@ -63,6 +67,16 @@ fn error(cx: &mut Context<'_>, position: usize) {
         let fields = cx.model.errors[position].fields.clone();
         placeholders(cx, &text, literal.span(), &fields, "the error");
         cx.model.errors[position].message = text.into_owned();
+    }
+    for field in cx.model.errors[position].fields.clone() {
+        let field = &cx.model[field];
+        if OF_EVERY_PROBLEM.contains(&field.name.as_str()) {
+            let fault = format!("every problem has a member `{}` of its own", field.name);
+            let fault = Diagnostic::error("E0522", field.span, fault)
+                .note("what an error carries stands beside them in one object, which has each name once")
+                .help("call it something else");
+            cx.report(fault);
+        }
     }
 }
 
