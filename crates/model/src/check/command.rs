@@ -5,6 +5,7 @@ use syntax::{Diagnostic, Span, TokenKind};
 use super::context::Context;
 use super::external::placeholders;
 use super::members::{indexable, parameters};
+use super::modifier::deprecation;
 use super::policy::{admission, known_caller};
 use super::scope::{Caller, Place, Scope, caller_of};
 use super::statement::{Body, Kind, returns, statements};
@@ -134,6 +135,15 @@ fn command(cx: &mut Context<'_>, id: CommandId) {
         cx.model.commands[id.index()].policies.push(policy);
     }
     scope.caller = if unknown { Caller::Unknown } else { caller_of(cx, &all) };
+    let mut first = None;
+    for view in view.deprecated() {
+        if let Some(first) = first {
+            cx.said_twice("`deprecated`", first, view.span());
+            continue;
+        }
+        first = Some(view.span());
+        cx.model.commands[id.index()].deprecation = deprecation(cx, view);
+    }
     let Some(name) = view.name() else { return };
     let has_body = view.node().token(TokenKind::LeftBrace).is_some();
     let by_code = view.is_by_code();
