@@ -94,6 +94,8 @@ pub(crate) async fn serve(
         Mode::Development => Origins::Any,
         Mode::Production { origins } => Origins::Listed(origins),
     };
+    let worker = Arc::clone(&engine);
+    let worker = tokio::spawn(async move { worker.work().await });
     let settings = Settings { origins, drain_time: DRAIN, ..Settings::default() };
     let outcome = serve::http::serve_on(
         threads.handles.clone(),
@@ -103,6 +105,9 @@ pub(crate) async fn serve(
         ended(),
     )
     .await;
+    engine.rest();
+    // What is not done by then comes back when its time has run out.
+    let _ = tokio::time::timeout(DRAIN, worker).await;
     let closed = tokio::task::spawn_blocking(move || engine.close()).await;
     outcome.map_err(|error| Failure::Server(error.to_string()))?;
     closed.map_err(|error| Failure::Server(error.to_string()))

@@ -8,6 +8,7 @@ pub mod migrate;
 mod outcome;
 mod run;
 mod start;
+mod work;
 
 pub use loaded::Loaded;
 pub use outcome::Outcome;

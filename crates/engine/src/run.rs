@@ -23,12 +23,16 @@ const GRACE: Duration = Duration::from_millis(15);
 /// Runs intents. Shared by all doors.
 #[derive(Debug)]
 pub struct Engine {
-    store: Store,
+    pub(crate) store: Store,
     state: ArcSwap<Loaded>,
     verifier: Verifier,
     /// Tables are changing: new requests wait.
     changing: AtomicBool,
     changed: Notify,
+    /// Rung when there is something to be done.
+    pub(crate) bell: Notify,
+    /// No task is begun any more.
+    pub(crate) closing: AtomicBool,
 }
 
 impl Engine {
@@ -42,6 +46,8 @@ impl Engine {
             verifier,
             changing: AtomicBool::new(false),
             changed: Notify::new(),
+            bell: Notify::new(),
+            closing: AtomicBool::new(false),
         }
     }
 
@@ -129,6 +135,9 @@ impl Engine {
             }
             Operation::Write(write) => {
                 let written = self.store.write(*write, receipt).await?;
+                if written.wakes {
+                    self.bell.notify_one();
+                }
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
         }
@@ -156,8 +165,15 @@ impl Engine {
         self.store.statistics()
     }
 
+    /// Begins no task any more; those that are carried out end.
+    pub fn rest(&self) {
+        self.closing.store(true, Ordering::Release);
+        self.bell.notify_one();
+    }
+
     /// Finishes every write that was accepted and refuses later ones. Blocks until that is done.
     pub fn close(&self) {
+        self.rest();
         self.store.close();
     }
 }
@@ -202,7 +218,7 @@ fn acknowledge(
     written: Written,
     reply: &Reply,
 ) -> Result<Outcome, Fault> {
-    let Written { key, version, json, part_key, replayed } = written;
+    let Written { key, version, json, part_key, replayed, .. } = written;
     match reply {
         Reply::Created { composite } => {
             let (root, part) = match intent {
@@ -245,7 +261,7 @@ fn mixed_up() -> Fault {
     Fault::Internal("the store's answer is not of the kind the plan asked for".into())
 }
 
-fn microseconds_now() -> i64 {
+pub(crate) fn microseconds_now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

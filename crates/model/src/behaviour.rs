@@ -185,6 +185,8 @@ pub struct Job {
     pub docs: Option<String>,
     /// Where the name stands.
     pub span: Span,
+    /// Its service.
+    pub service: ServiceId,
     /// How often, in microseconds.
     pub every: i64,
     /// What it does, in order.

@@ -6,7 +6,11 @@ use std::sync::Arc;
 /// The stored name of a table, column or index: never empty, never longer than 63 bytes (PostgreSQL's limit),
 /// without NUL or control characters. It is always written quoted, so a reserved word is a fine name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ident(Arc<str>);
+pub struct Ident {
+    name: Arc<str>,
+    /// The schema that it stands in, where that is not the one of the model's tables.
+    schema: Option<&'static str>,
+}
 
 impl Ident {
     /// The longest name both databases keep whole, in bytes.
@@ -16,7 +20,7 @@ impl Ident {
     pub fn new(name: &str) -> Option<Self> {
         let fits =
             !name.is_empty() && name.len() <= Self::MAX && !name.chars().any(char::is_control);
-        fits.then(|| Self(name.into()))
+        fits.then(|| Self::bare(name.into()))
     }
 
     /// A name made to fit: control characters are dropped, an overlong name is cut and ended by a hash of the
@@ -34,23 +38,37 @@ impl Ident {
         while !clean.is_char_boundary(cut) {
             cut -= 1;
         }
-        Self(format!("{}_{hash:08x}", &clean[..cut]).into())
+        Self::bare(format!("{}_{hash:08x}", &clean[..cut]).into())
+    }
+
+    /// A name in a schema of the database that is not the one of the model's tables.
+    pub fn within(schema: &'static str, name: &'static str) -> Self {
+        Self { name: name.into(), schema: Some(schema) }
+    }
+
+    fn bare(name: Arc<str>) -> Self {
+        Self { name, schema: None }
+    }
+
+    /// The schema, if it is said.
+    pub fn schema(&self) -> Option<&'static str> {
+        self.schema
     }
 
     /// The bare name, unquoted.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.name
     }
 }
 
 impl fmt::Display for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.name)
     }
 }
 
 impl fmt::Debug for Ident {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`", self.0)
+        write!(f, "`{}`", self.name)
     }
 }

@@ -15,6 +15,7 @@ mod read;
 mod scalar;
 mod sql;
 mod table;
+mod task;
 mod value;
 mod write;
 
@@ -25,13 +26,14 @@ pub use ident::Ident;
 pub use json::{Tree, parse_json};
 pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};
 pub use program::{
-    Bound, Carried, Command, Creation, Fill, Form, Inputs, MOST_ROWS, Member, Named, Place,
-    Program, ProgramTarget, Source, Step, Visible,
+    Bound, Carried, Command, Creation, Fill, Form, Heard, Inputs, MOST_ROWS, Member, Named, Place,
+    Program, ProgramTarget, Source, Step, Terms, Visible,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};
 pub use sql::{Dialect, Sql};
 pub use table::{Column, ForeignKey, OnDelete, Table, TableId, Unique};
+pub use task::{Chore, Published, Settled, Task};
 pub use value::Value;
 pub use write::{
     Check, Computed, Create, Delete, Edit, Flow, Guard, PartChange, PartRow, PartTarget,

@@ -9,7 +9,7 @@ mod depth;
 
 use std::sync::Arc;
 
-use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Table, Target, Value};
+use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 
 /// A command, compiled.
 #[derive(Debug)]
@@ -34,8 +34,19 @@ pub struct Program {
     pub deep: bool,
     /// Whether it looks for rows by a condition, so that rows which are not there yet matter.
     pub scans: bool,
+    /// Events that it may publish, and what hears each of them.
+    pub events: Vec<Heard>,
     /// What is answered.
     pub answer: Form,
+}
+
+/// An event of a program.
+#[derive(Debug)]
+pub struct Heard {
+    /// Its name.
+    pub name: Box<str>,
+    /// What is done when it happens: targets of tasks.
+    pub by: Vec<Box<str>>,
 }
 
 /// A root that a program writes.
@@ -150,10 +161,10 @@ pub enum Step {
     },
     /// Publishes an event.
     Emit {
-        /// Which: position among the model's.
+        /// Which: position in [`Program::events`].
         event: usize,
-        /// By what its order is kept, if it is.
-        key: Option<Expression>,
+        /// By what its order is kept, if it is, and what that means.
+        key: Option<(Expression, Scalar)>,
         /// What it carries.
         members: Vec<Carried>,
     },
@@ -166,13 +177,37 @@ pub enum Step {
     },
     /// Another command, after this transaction and in one of its own.
     Later {
-        /// Which: position among the model's.
-        command: usize,
+        /// Which: the target of a task.
+        target: Box<str>,
         /// What it is given, by the names of its parameters.
         arguments: Vec<Carried>,
+        /// When, and how often at once.
+        terms: Terms,
+    },
+    /// Returns the keys of the next rows that fulfil a condition, as a JSON array.
+    Collect {
+        /// Which rows.
+        row: Place,
+        /// With the row at depth 0.
+        condition: Expression,
+        /// The bind that holds the key behind which they are; null: from the first.
+        after: usize,
+        /// The most.
+        most: usize,
     },
     /// Ends the body that it stands in.
     Return(Option<Expression>),
+}
+
+/// On which terms something is done later.
+#[derive(Debug, Default)]
+pub struct Terms {
+    /// How long it waits first, in microseconds.
+    pub delay: Option<Expression>,
+    /// The more urgent comes first.
+    pub priority: i64,
+    /// While one with the same value waits, another is not asked for.
+    pub unique: Option<(Expression, Scalar)>,
 }
 
 /// A table of a program.
@@ -289,6 +324,10 @@ pub struct Command {
     pub binds: Vec<Value>,
     /// Rows that the caller named.
     pub named: Vec<Named>,
+    /// The moment, in microseconds since 1970-01-01T00:00:00Z.
+    pub now: i64,
+    /// The task that this carries out, which ends with it.
+    pub settles: Option<Settled>,
 }
 
 /// A row that a caller named.

@@ -38,6 +38,10 @@ impl Sql {
 
     /// Appends a quoted name.
     pub fn ident(&mut self, name: &Ident) -> &mut Self {
+        if let Some(schema) = name.schema() {
+            self.quoted('"', schema);
+            self.text.push('.');
+        }
         self.quoted('"', name.as_str())
     }
 

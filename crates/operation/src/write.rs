@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Command, Expression, Read, ReadId, Table, Value};
+use crate::{Chore, Command, Expression, Read, ReadId, Table, Value};
 
 /// One change of one aggregate.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub enum Write {
     Delete(Delete),
     /// A transaction that the model describes.
     Command(Command),
+    /// Work on the queue of tasks.
+    Chore(Chore),
 }
 
 /// Lets a write be asked for again without being done again: what came of it is kept with it, in its transaction.

@@ -10,6 +10,9 @@ impl Roles {
     /// No role: a caller without a token.
     pub const NONE: Self = Self(0);
 
+    /// What runs inside: the built-in role of commands, jobs and workflows alone.
+    pub const SYSTEM: Self = Self(1 << RoleId::SYSTEM.0);
+
     /// The most roles that a model may have.
     pub const MAXIMUM: usize = 64;
 

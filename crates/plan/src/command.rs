@@ -3,11 +3,14 @@
 mod arguments;
 mod bounds;
 mod compile;
+mod task;
 
 use std::sync::Arc;
 
 use model::{CommandId, EntityId};
 use operation::{Command, Fault, Operation, Program, Tree, Value, Write};
+
+pub use task::{Job, Next};
 
 use crate::condition::BindSource;
 use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up, refuse};
@@ -43,7 +46,7 @@ impl Plan {
         let request = Request { parameters: &arguments.values, ..request };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);
-        let command = Command { program, binds, named: arguments.named };
+        let command = Command { program, binds, named: arguments.named, now, settles: None };
         Ok(Lowered {
             operation: Operation::Write(Box::new(Write::Command(command))),
             reply: Reply::Done,
@@ -56,11 +59,12 @@ impl Plan {
     /// # Errors
     /// [`Fault::Internal`] where the command is done by code.
     pub fn internal(&self, id: CommandId, values: &[Value], now: i64) -> Result<Write, Fault> {
-        let template = self.command(id, Roles::NONE.with(model::RoleId::SYSTEM))?;
+        let template = self.command(id, Roles::SYSTEM)?;
         let request = Request { now, parameters: values, ..Request::default() };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);
-        Ok(Write::Command(Command { program, binds, named: Vec::new() }))
+        let (named, settles) = (Vec::new(), None);
+        Ok(Write::Command(Command { program, binds, named, now, settles }))
     }
 
     /// The program of a command for a set of roles.

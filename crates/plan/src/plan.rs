@@ -9,7 +9,7 @@ use regex::Regex;
 use rustc_hash::FxHashMap;
 use schema::Schema;
 
-use crate::command::CommandTemplate;
+use crate::command::{CommandTemplate, Job};
 use crate::condition::{BindSource, Binder, World, align};
 use crate::{Caller, CursorKey, Roles};
 
@@ -51,6 +51,8 @@ pub(crate) enum What {
     EditPart(EntityId),
     Delete(EntityId),
     Command(CommandId),
+    Subscription(usize),
+    Job(usize),
 }
 
 /// A compiled statement.
@@ -60,6 +62,7 @@ pub(crate) enum Compiled {
     Target(Arc<TargetTemplate>),
     Write(Arc<WriteTemplate>),
     Command(Arc<CommandTemplate>),
+    Job(Arc<Job>),
 }
 
 /// A read and where its binds come from.

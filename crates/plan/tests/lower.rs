@@ -135,6 +135,7 @@ fn check(role: &str, intent: impl FnOnce(&Plan) -> Intent<'static>, expected: Ex
                     )
                 }
                 Write::Delete(delete) => format!("guard {:?}\n", delete.guard),
+                Write::Chore(chore) => format!("{chore:?}\n"),
                 Write::Command(command) => {
                     format!("binds {:?}\nnamed {:?}\n", command.binds, command.named)
                 }

@@ -9,6 +9,7 @@ mod expression;
 mod form;
 mod many;
 mod nested;
+pub(crate) mod outbox;
 mod postgres;
 mod read;
 pub(crate) mod receipt;

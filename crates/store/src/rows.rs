@@ -41,4 +41,6 @@ pub struct Written {
     pub part_key: Option<Value>,
     /// Whether this was done before, and is answered again.
     pub replayed: bool,
+    /// Whether it left tasks that somebody is to carry out.
+    pub wakes: bool,
 }

@@ -67,6 +67,7 @@ impl Sqlite {
         connection::assert_version()?;
         let connection = connection::open_writing(path, &options)?;
         connection.execute_batch(crate::lower::receipt::SQLITE)?;
+        connection.execute_batch(crate::lower::outbox::SQLITE)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),

@@ -14,6 +14,7 @@ mod create;
 mod delete;
 mod diagnose;
 mod edit;
+mod outbox;
 mod receipt;
 mod tables;
 mod workset;
@@ -245,6 +246,8 @@ pub(crate) struct Left {
     pub answer: Answer,
     /// Whether it was done before, under the same receipt.
     pub replayed: bool,
+    /// Whether it left something to be done.
+    pub wakes: bool,
 }
 
 /// The answer to a write.
@@ -266,7 +269,7 @@ pub(crate) enum Answer {
 impl Reply {
     /// Writes the answer; `write` is what was asked.
     pub fn render(self, write: &Write) -> Result<Written, Fault> {
-        let Left { key, version, part_key, answer, replayed } = match (self, write) {
+        let Left { key, version, part_key, answer, replayed, wakes } = match (self, write) {
             (Self::Left(left), _) => left,
             (Self::Created, Write::Create(create)) => {
                 let row = &create.row.values;
@@ -277,7 +280,8 @@ impl Reply {
                 binds.push(key.clone());
                 let json = render(&create.answer, row, &binds)?;
                 let version = version_of(table, row);
-                return Ok(Written { key, version, json, part_key: None, replayed: false });
+                let (part_key, replayed, wakes) = (None, false, false);
+                return Ok(Written { key, version, json, part_key, replayed, wakes });
             }
             (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
         };
@@ -291,7 +295,7 @@ impl Reply {
             // A row that the caller may not see.
             json = Some(Bytes::from_static(b"null"));
         }
-        Ok(Written { key, version, json, part_key, replayed })
+        Ok(Written { key, version, json, part_key, replayed, wakes })
     }
 }
 
@@ -368,8 +372,9 @@ pub(crate) async fn execute<D: Database>(
     let reply = execute_anew(database, write).await?;
     let written = reply.render(write)?;
     receipt::keep(database, write, receipt, &written).await?;
-    let Written { key, version, json, part_key, replayed } = written;
-    Ok(Reply::Left(Left { key, version, part_key, answer: Answer::Ready(json), replayed }))
+    let Written { key, version, json, part_key, replayed, wakes } = written;
+    let answer = Answer::Ready(json);
+    Ok(Reply::Left(Left { key, version, part_key, answer, replayed, wakes }))
 }
 
 async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Result<Reply, Fault> {
@@ -379,6 +384,7 @@ async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Resul
         Write::Edit(edit) => writing.edit(edit).await.map(Reply::Left),
         Write::Delete(delete) => writing.delete_root(delete).await.map(Reply::Left),
         Write::Command(command) => writing.command(command).await.map(Reply::Left),
+        Write::Chore(chore) => writing.chore(chore).await.map(Reply::Left),
     }
 }
 

@@ -18,13 +18,15 @@ macro_rules! scenes {
     )*};
 }
 
-scenes! { place_order rules parts control policies }
+scenes! { place_order rules parts control policies events jobs }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///
 /// - `> run ROLE[:SUBJECT] COMMAND[/KEY] [BODY]`
 /// - `> add ROLE[:SUBJECT] ENTITY BODY`
 /// - `> read ROLE[:SUBJECT] ENTITY KEY [INCLUDE]`
+/// - `> work`: what is due is carried out
+/// - `> wait`: a little more than a second
 fn play(file: &str, text: &str) {
     let (model, script) = text.split_once("\n---\n").unwrap_or_else(|| panic!("{file}: no `---`"));
     let path = format!("{}/tests/commands/{file}", env!("CARGO_MANIFEST_DIR"));

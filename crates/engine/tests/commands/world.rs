@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use engine::Loaded;
+use engine::identity::Verifier;
+use engine::{Engine, Loaded};
 use model::{Model, Valid};
 use operation::{Fault, Operation, Receipt};
 use plan::{Caller, Intent, Roles, Shape};
@@ -18,8 +19,9 @@ pub enum On {
 
 /// A model over a database of its own.
 pub struct World {
-    pub loaded: Loaded,
+    pub loaded: Arc<Loaded>,
     pub store: Store,
+    pub engine: Arc<Engine>,
     pub runtime: tokio::runtime::Runtime,
     /// Counted keys in the order in which they were told: databases leave different gaps.
     counted: parking_lot::Mutex<Vec<String>>,
@@ -56,13 +58,14 @@ impl World {
         };
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
-        store.know(&loaded.schema.tables);
+        let engine = Arc::new(Engine::new(store.clone(), loaded, Verifier::new(Vec::new())));
+        let loaded = engine.loaded();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        Self { loaded, store, runtime, counted: Default::default(), _folder: folder }
+        Self { loaded, store, engine, runtime, counted: Default::default(), _folder: folder }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
@@ -85,6 +88,14 @@ impl World {
 
     /// Asks in the words of a scene.
     pub fn ask(&self, ask: &str) -> String {
+        if ask == "work" {
+            let count = self.runtime.block_on(self.engine.work_off()).unwrap();
+            return format!("{count} tasks");
+        }
+        if ask == "wait" {
+            std::thread::sleep(std::time::Duration::from_millis(1_200));
+            return String::new();
+        }
         let mut words = ask.splitn(4, ' ');
         let mut word = || words.next().unwrap_or("");
         let (verb, caller, name, rest) = (word(), word(), word(), word());

@@ -77,7 +77,8 @@ fn declare_item<'a>(
             let position = cx.model.jobs.len();
             let span = name_or(view.name(), view.span());
             let name = text_of(view.name());
-            cx.model.jobs.push(Job { name, docs: view.docs(), span, every: 0, body: Vec::new() });
+            let (docs, body) = (view.docs(), Vec::new());
+            cx.model.jobs.push(Job { name, docs, span, service, every: 0, body });
             cx.source.jobs.push((view, service));
             register(cx, Space::Verbs, service, view.name(), Declared::Job(position));
         }

@@ -100,20 +100,28 @@ fn walk(steps: &[Step], depths: &mut Vec<usize>, deep: &Cell<bool>) {
                 deep.set(deep.get() | (depth > 0 && row.part.is_none()));
             }
             Step::Emit { key, members, .. } => {
+                let key = key.as_ref().map(|(key, _)| key);
                 let all = members.iter().map(|member| &member.value).chain(key);
                 all.for_each(|value| {
                     of(value, depths);
                 });
             }
-            Step::Later { arguments, .. } => arguments.iter().for_each(|argument| {
-                of(&argument.value, depths);
-            }),
+            Step::Later { arguments, terms, .. } => {
+                let unique = terms.unique.as_ref().map(|(unique, _)| unique);
+                let all = arguments.iter().map(|argument| &argument.value);
+                all.chain(&terms.delay).chain(unique).for_each(|value| {
+                    of(value, depths);
+                });
+            }
             Step::Run { body, bind } => {
                 walk(body, depths, deep);
                 if let Some(bind) = bind {
                     // What it returns may have been looked up.
                     set(depths, *bind, 1);
                 }
+            }
+            Step::Collect { condition, .. } => {
+                of(condition, depths);
             }
             Step::Return(value) => {
                 if let Some(value) = value {

@@ -8,10 +8,10 @@ use model::{
 };
 use operation::{
     Carried, Creation, Expression, Fault, Fill, Form, Inputs, Place, Program, ProgramTarget,
-    ReadId, Scalar, Source, Step, Table, Value, Visible,
+    ReadId, Scalar, Source, Step, Table, Terms, Value, Visible,
 };
 
-use super::CommandTemplate;
+use super::{CommandTemplate, task};
 use crate::condition::{BindSource, Binder, Frame, Local, align};
 use crate::plan::Plan;
 use crate::policy::reaches;
@@ -27,13 +27,8 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
             command.name
         )));
     }
-    let mut compiler = Compiler {
-        plan,
-        binder: Binder::default(),
-        targets: Vec::new(),
-        scans: false,
-        answer: command.answer.as_ref().map(|(ty, _)| ty.clone()),
-    };
+    let mut compiler = Compiler::of(plan);
+    compiler.answer = command.answer.as_ref().map(|(ty, _)| ty.clone());
     let parameters = command.parameters.iter().enumerate();
     compiler.binder.frame.parameters = parameters
         .map(|(at, parameter)| Local {
@@ -70,30 +65,118 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
         condition: plan.visible(*entity, roles, &mut compiler.binder),
     });
     let visible = visible.collect();
-    let Compiler { mut binder, targets, scans, .. } = compiler;
-    let targets =
-        targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
-    let targets = targets.collect();
-    let (answer, sources) = match &command.answer {
-        None => (Form::Nothing, binder.sources),
-        Some((Type::Entity(entity), _)) if plan.model.part_of(*entity).is_none() => {
-            // Who may run it and not see the row is answered without it.
-            let caller = Caller { roles, subject: None, authenticated: true };
-            let (read, sources) = plan.answer(*entity, &Wanted::default(), &caller, &binder)?;
-            (read.map_or(Form::Nothing, Form::Row), sources)
-        }
-        Some((ty, _)) => {
-            let scalar = plan.model.scalar(ty).unwrap_or(Scalar::Json);
-            (Form::Value(scalar), binder.sources)
-        }
+    let answer = command.answer.as_ref().map(|(ty, _)| ty);
+    compiler.finish(&command.name, roles, (admission, visible, body), answer, seen)
+}
+
+/// Compiles what is done when an event happens: its parameters are the event's members.
+pub(super) fn compile_subscription(plan: &Plan, at: usize) -> Result<CommandTemplate, Fault> {
+    let subscription = &plan.model.subscriptions[at];
+    let event = &plan.model.events[subscription.event.index()];
+    let mut compiler = Compiler::of(plan);
+    let fields = event.fields.iter().enumerate();
+    compiler.binder.frame.parameters = fields
+        .map(|(at, field)| Local {
+            bind: compiler.binder.position(BindSource::Parameter(at)),
+            ty: plan.model[*field].ty.clone(),
+            members: Vec::new(),
+        })
+        .collect();
+    let invocation = Invocation {
+        target: Runnable::Command(subscription.command),
+        arguments: subscription.arguments.clone(),
+        later: false,
     };
-    let id = ReadId::fresh();
-    let name = command.name.as_str().into();
-    let filled = sources.iter().map(|source| matches!(source, BindSource::Local(_))).collect();
-    let mut program =
-        Program { id, name, targets, visible, admission, body, filled, deep: false, scans, answer };
-    program.deep = program.is_deep();
-    Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
+    let mut body = Vec::new();
+    compiler.run(&invocation, None, &mut body);
+    let unpacked = std::mem::take(&mut compiler.binder.frame.parameters);
+    let body = unpacked.into_iter().filter_map(unpack).chain(body).collect();
+    let rules = (Expression::yes(), Vec::new(), body);
+    compiler.finish(&task::of_subscription(&plan.model, at), SYSTEM, rules, None, Vec::new())
+}
+
+/// What a job does, statement by statement: each is a transaction of its own, and each row of a loop over rows is one.
+#[derive(Debug)]
+pub(crate) enum JobStep {
+    /// A transaction.
+    Once(Arc<CommandTemplate>),
+    /// One for each row.
+    Each {
+        /// Finds the next rows: its parameter is the key behind which they are, its answer a JSON array of keys.
+        find: Arc<CommandTemplate>,
+        /// What is done for a row: its parameter is the key.
+        one: Arc<CommandTemplate>,
+        /// What a key means.
+        key: Scalar,
+    },
+}
+
+/// How many rows of a job are found at once.
+pub(crate) const BATCH: usize = 200;
+
+/// Compiles a job.
+pub(super) fn compile_job(plan: &Plan, at: usize) -> Result<Vec<JobStep>, Fault> {
+    let job = &plan.model.jobs[at];
+    // What is bound before holds for all that follows, in each transaction anew.
+    let (mut before, mut steps) = (Vec::new(), Vec::new());
+    for statement in &job.body {
+        match &statement.kind {
+            StatementKind::Let { value: ValueSource::Expression(_), .. } => {
+                before.push(statement.clone());
+            }
+            StatementKind::For { number, source: model::Source::Rows { entity, filter }, body } => {
+                let of = (*number, *entity, filter.as_ref(), body.as_slice());
+                steps.push(each(plan, &job.name, &before, of)?);
+            }
+            _ => {
+                let mut compiler = Compiler::of(plan);
+                let mut body = before.clone();
+                body.push(statement.clone());
+                let body = compiler.body(&body);
+                let rules = (Expression::yes(), Vec::new(), body);
+                let program = compiler.finish(&job.name, SYSTEM, rules, None, Vec::new())?;
+                steps.push(JobStep::Once(Arc::new(program)));
+            }
+        }
+    }
+    Ok(steps)
+}
+
+const SYSTEM: Roles = Roles::SYSTEM;
+
+fn each(
+    plan: &Plan,
+    name: &str,
+    before: &[Statement],
+    (number, entity, filter, body): (usize, EntityId, Option<&model::Expression>, &[Statement]),
+) -> Result<JobStep, Fault> {
+    let key = plan.key_scalar(entity);
+    let mut compiler = Compiler::of(plan);
+    let after = compiler.binder.position(BindSource::Parameter(0));
+    let mut steps = compiler.body_open(before);
+    let row = compiler.place(entity, false);
+    let condition = compiler.filter(entity, filter);
+    steps.push(Step::Collect { row, condition, after, most: BATCH });
+    let rules = (Expression::yes(), Vec::new(), steps);
+    let answer = Type::List(Box::new(Type::Entity(entity)), model::Bounds::OPEN);
+    let find = compiler.finish(name, SYSTEM, rules, Some(&answer), Vec::new())?;
+
+    let mut compiler = Compiler::of(plan);
+    let own = compiler.binder.position(BindSource::Parameter(0));
+    let mut steps = compiler.body_open(before);
+    let row = compiler.place(entity, false);
+    let bind = compiler.binder.local();
+    let column = plan.world().column(entity, plan.model[entity].key);
+    // Looked at once more, of this row alone: it may have changed since it was found.
+    let is_it = Expression::equal(Expression::column(column), Expression::Bind(own));
+    let condition = Expression::all([is_it, compiler.filter(entity, filter)]);
+    compiler.declare(number, bind, Type::Entity(entity));
+    let body = compiler.body(body);
+    let source = Source::Rows { row, condition };
+    steps.push(Step::For { source, bind, members: Vec::new(), body });
+    let rules = (Expression::yes(), Vec::new(), steps);
+    let one = compiler.finish(name, SYSTEM, rules, None, Vec::new())?;
+    Ok(JobStep::Each { find: Arc::new(find), one: Arc::new(one), key })
 }
 
 /// The step that reads the members of a value object, if any of them is asked for.
@@ -119,9 +202,75 @@ struct Compiler<'p> {
     scans: bool,
     /// What the body that is being compiled answers.
     answer: Option<Type>,
+    /// Events that are published: positions among the model's.
+    events: Vec<usize>,
 }
 
-impl Compiler<'_> {
+impl<'p> Compiler<'p> {
+    fn of(plan: &'p Plan) -> Self {
+        let (targets, events) = (Vec::new(), Vec::new());
+        Self { plan, binder: Binder::default(), targets, scans: false, answer: None, events }
+    }
+
+    fn filter(&mut self, entity: EntityId, filter: Option<&model::Expression>) -> Expression {
+        match filter {
+            Some(filter) => self.lower(filter, &[entity]),
+            None => Expression::yes(),
+        }
+    }
+
+    /// Steps of statements whose names stay.
+    fn body_open(&mut self, statements: &[Statement]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for statement in statements {
+            self.statement(&statement.kind, &mut steps);
+        }
+        steps
+    }
+
+    fn finish(
+        self,
+        name: &str,
+        roles: Roles,
+        (admission, visible, body): (Expression, Vec<Visible>, Vec<Step>),
+        answer: Option<&Type>,
+        seen: Vec<EntityId>,
+    ) -> Result<CommandTemplate, Fault> {
+        let Compiler { plan, mut binder, targets, scans, events, .. } = self;
+        let targets =
+            targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
+        let targets = targets.collect();
+        let (answer, sources) = match answer {
+            None => (Form::Nothing, binder.sources),
+            Some(Type::Entity(entity)) if plan.model.part_of(*entity).is_none() => {
+                // Who may run it and not see the row is answered without it.
+                let caller = Caller { roles, subject: None, authenticated: true };
+                let (read, sources) = plan.answer(*entity, &Wanted::default(), &caller, &binder)?;
+                (read.map_or(Form::Nothing, Form::Row), sources)
+            }
+            Some(ty) => {
+                let scalar = plan.model.scalar(ty).unwrap_or(Scalar::Json);
+                (Form::Value(scalar), binder.sources)
+            }
+        };
+        let filled = sources.iter().map(|source| matches!(source, BindSource::Local(_))).collect();
+        let mut program = Program {
+            id: ReadId::fresh(),
+            name: name.into(),
+            targets,
+            visible,
+            admission,
+            body,
+            filled,
+            deep: false,
+            scans,
+            events: events.into_iter().map(|event| task::heard(&plan.model, event)).collect(),
+            answer,
+        };
+        program.deep = program.is_deep();
+        Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
+    }
+
     /// Steps of statements that stand together; what they declare ends with them.
     fn body(&mut self, statements: &[Statement]) -> Vec<Step> {
         let mut steps = Vec::with_capacity(statements.len());
@@ -327,7 +476,10 @@ impl Compiler<'_> {
     fn emit(&mut self, event: usize, members: &[(FieldId, model::Expression)]) -> Step {
         let item = &self.plan.model.events[event];
         let (by, fields) = (item.by, item.fields.clone());
-        let key = by.map(|by| self.member(by, members));
+        let key = by.map(|by| {
+            let scalar = self.plan.model.scalar(&self.plan.model[by].ty).unwrap_or(Scalar::Text);
+            (self.member(by, members), scalar)
+        });
         let members = fields
             .iter()
             .map(|field| {
@@ -339,6 +491,11 @@ impl Compiler<'_> {
                 }
             })
             .collect();
+        let position = self.events.iter().position(|known| *known == event);
+        let event = position.unwrap_or_else(|| {
+            self.events.push(event);
+            self.events.len() - 1
+        });
         Step::Emit { event, key, members }
     }
 
@@ -370,7 +527,8 @@ impl Compiler<'_> {
                 value,
                 scalar: plan.model.scalar(&parameter.ty).unwrap_or(Scalar::Json),
             });
-            steps.push(Step::Later { command: id.index(), arguments: arguments.collect() });
+            let (target, arguments) = (task::of_command(&plan.model, id), arguments.collect());
+            steps.push(Step::Later { target, arguments, terms: Terms::default() });
             return;
         }
         let mut parameters = Vec::with_capacity(values.len());

@@ -14,6 +14,35 @@ CREATE TABLE IF NOT EXISTS mimar.receipt (
 CREATE INDEX IF NOT EXISTS receipt_made ON mimar.receipt (made);
 COMMENT ON TABLE mimar.receipt IS 'What came of requests with an Idempotency-Key, for a day.';
 
+CREATE TABLE IF NOT EXISTS mimar.event (
+  id uuid PRIMARY KEY,
+  name text NOT NULL,
+  key text,
+  made bigint NOT NULL,
+  data json NOT NULL,
+  number bigint GENERATED ALWAYS AS IDENTITY UNIQUE
+);
+CREATE INDEX IF NOT EXISTS event_made ON mimar.event (made);
+COMMENT ON TABLE mimar.event IS 'What commands have published; kept for a while, to be replayed.';
+
+CREATE TABLE IF NOT EXISTS mimar.task (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  target text NOT NULL,
+  arguments json NOT NULL,
+  event uuid,
+  lane text,
+  priority bigint NOT NULL,
+  due bigint NOT NULL,
+  unique_key text UNIQUE,
+  failures bigint NOT NULL DEFAULT 0,
+  taken_until bigint,
+  parked boolean NOT NULL DEFAULT false,
+  error text
+);
+CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, due, number) WHERE NOT parked;
+CREATE INDEX IF NOT EXISTS task_lane ON mimar.task (lane, number) WHERE lane IS NOT NULL;
+COMMENT ON TABLE mimar.task IS 'What is still to be done; moments are microseconds since 1970.';
+
 CREATE OR REPLACE FUNCTION mimar.divide_half_even(over numeric, under numeric) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT (div(over, under) + CASE

@@ -55,7 +55,7 @@ impl Entrances {
     pub fn put(&self, pending: Pending) -> Result<(), Pending> {
         let entrance = match &*pending.write {
             Write::Create(_) => &self.creates,
-            Write::Edit(_) | Write::Delete(_) | Write::Command(_) => &self.changes,
+            _ => &self.changes,
         };
         entrance.send(pending).map_err(|refused| refused.0)
     }

@@ -14,6 +14,8 @@
 
 mod flush;
 mod foresee;
+mod publish;
+mod rows;
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -21,13 +23,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Bound, Command, Creation, Dialect, EvaluationFault, Expression, Fault, FaultCode, Fill, Form,
-    MOST_ROWS, Member, Named, Place, Program, Scope, Source, Step, Table, TableId, Tree, Value,
-    Violation, evaluate,
+    Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, MOST_ROWS,
+    Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table, TableId, Tree,
+    Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::change::{Change, Pointer, compute, field_of, transitions};
+use super::change::{Change, Pointer, compute};
+use super::outbox::Asking;
 use super::workset::{Wanted, Workset};
 use super::{Answer, Asked, Database, Failure, Left, Load, Writing, evaluation};
 use crate::lower::{self, Lock, ill_formed};
@@ -57,6 +60,9 @@ struct Running<'d, 'p, D> {
     /// Numbers that were drawn and not used yet, and the last one that was drawn.
     drawn: FxHashMap<TableId, (VecDeque<i64>, i64)>,
     turns: usize,
+    now: i64,
+    published: Vec<Published>,
+    asking: Vec<Asking>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -70,7 +76,13 @@ impl<D: Database> Writing<'_, D> {
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
             turns: 0,
+            now: command.now,
+            published: Vec::new(),
+            asking: Vec::new(),
         };
+        if let Some(task) = command.settles {
+            running.writing.settle_task(task).await?;
+        }
         running.load_all(&command.named).await?;
         running.look_at_named(&command.named).await?;
         if !running.holds(&program.admission).await? {
@@ -82,7 +94,9 @@ impl<D: Database> Writing<'_, D> {
         };
         running.flush().await?;
         let answer = running.answer(returned).await?;
-        Ok(Left { key: Value::Null, version: 0, part_key: None, answer, replayed: false })
+        let (key, part_key, replayed) = (Value::Null, None, false);
+        let wakes = !running.asking.is_empty();
+        Ok(Left { key, version: 0, part_key, answer, replayed, wakes })
     }
 }
 
@@ -337,7 +351,10 @@ impl<D: Database> Running<'_, '_, D> {
                 self.update_row(*row, key, set, bounds).await?;
             }
             Step::Delete { row, key } => self.delete_row(*row, key).await?,
-            Step::Emit { .. } | Step::Later { .. } => {}
+            Step::Emit { event, key, members } => self.emit(*event, key.as_ref(), members).await?,
+            Step::Later { target, arguments, terms } => {
+                self.later(target, arguments, terms).await?;
+            }
             Step::Run { body, bind } => {
                 let returned = match self.steps(body).await? {
                     Flow::Returned(value) => value,
@@ -346,6 +363,10 @@ impl<D: Database> Running<'_, '_, D> {
                 if let Some(bind) = bind {
                     self.fill(*bind, returned.unwrap_or_default());
                 }
+            }
+            Step::Collect { row, condition, after, most } => {
+                let keys = self.collect(*row, condition, *after, *most).await?;
+                return Ok(Flow::Returned(Some(keys)));
             }
             Step::Return(value) => {
                 let value = match value {
@@ -509,6 +530,39 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(fulfilling)
     }
 
+    /// The keys of the next rows that fulfil a condition.
+    async fn collect(
+        &mut self,
+        place: Place,
+        condition: &Expression,
+        after: usize,
+        most: usize,
+    ) -> Result<Value, Fault> {
+        let table = self.table(place)?;
+        let own = table.own_key();
+        let local = lower::is_lowerable(condition);
+        let mut asked = if local { condition.clone() } else { Expression::yes() };
+        if self.binds.get(after).is_some_and(|after| !after.is_null()) {
+            let (key, after) = (Expression::column(own), Expression::Bind(after));
+            let behind = Expression::Compare(Comparison::Greater, Box::new(key), Box::new(after));
+            asked = Expression::all([asked, behind]);
+        }
+        let binds = self.binds.clone();
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let lower = || lower::rows_where(D::DIALECT, &table, &asked, &binds, most);
+        let found = self.writing.database.run(Asked::Once, lower, binds.iter()).await;
+        let scalar = table.columns.get(own).map_or(Scalar::Text, |column| column.scalar);
+        let mut json = vec![b'['];
+        for row in found.map_err(Failure::into_fault)? {
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            scalar.write_json(row.get(own).unwrap_or(&Value::Null), &mut json);
+        }
+        json.push(b']');
+        Ok(Value::text(String::from_utf8_lossy(&json)))
+    }
+
     /// Loads what is not here.
     async fn demand(&mut self, wanted: impl IntoIterator<Item = Wanted>) -> Result<(), Fault> {
         for wanted in wanted {
@@ -520,258 +574,6 @@ impl<D: Database> Running<'_, '_, D> {
 
     fn table(&self, place: Place) -> Result<Arc<Table>, Fault> {
         self.program.table(place).cloned().ok_or_else(|| ill_formed("no such place"))
-    }
-
-    async fn create_row(&mut self, creation: &Creation) -> Result<(), Fault> {
-        let program = self.program;
-        let table = self.table(creation.row)?;
-        let target =
-            program.targets.get(creation.row.target).ok_or_else(|| ill_formed("no such target"))?;
-        let root = match &creation.root {
-            Some(root) => {
-                let root = self.value(root, None).await?;
-                self.demand([
-                    Wanted::Row(target.target.table.clone(), root.clone()),
-                    Wanted::Parts(table.clone(), root.clone()),
-                ])
-                .await?;
-                Some(root)
-            }
-            None => None,
-        };
-        let mut row = Vec::with_capacity(creation.values.len());
-        for fill in &creation.values {
-            row.push(match fill {
-                Fill::Value(value) => self.value(value, None).await?,
-                Fill::Uuid => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
-                Fill::Counted => self.draw(&table).await?,
-                Fill::Position => self.position(&table, root.as_ref()),
-                Fill::Root => root.clone().unwrap_or_default(),
-                Fill::Computed => Value::Null,
-            });
-        }
-        let computed: Vec<usize> = creation
-            .values
-            .iter()
-            .enumerate()
-            .filter(|(_, fill)| matches!(fill, Fill::Computed))
-            .map(|(column, _)| column)
-            .collect();
-        look_at_values(&table, &row, |column| !computed.contains(&column), &creation.bounds)?;
-        bounded(self.rows.count + 1)?;
-        let bind = match root {
-            None => {
-                let key = row.get(table.own_key()).cloned().unwrap_or_default();
-                if !self.rows.add(&table, key.clone(), row) {
-                    let detail = format!("another {} has this key; choose another", table.entity);
-                    let violation = Violation::at(FaultCode::NotUnique, "", detail);
-                    return Err(Fault::Conflict(vec![violation]));
-                }
-                for part in &target.target.parts {
-                    self.rows.no_parts(&part.table, &key);
-                }
-                self.mark(creation.row.target, &key);
-                key
-            }
-            Some(root) => {
-                let around = self.rows.root(&target.target.table, &root);
-                let around = around.and_then(|row| row.new.clone());
-                let around = around.ok_or_else(|| missing(&target.target.table))?;
-                self.compute_part(creation.row, &around, &mut row)?;
-                let number = self.rows.add_part(&table, &root, row);
-                self.mark_part(creation.row.target, &table, &root);
-                Value::Int(number)
-            }
-        };
-        if let Some(at) = creation.bind {
-            self.fill(at, bind);
-        }
-        Ok(())
-    }
-
-    fn compute_part(&self, place: Place, root: &[Value], row: &mut [Value]) -> Result<(), Fault> {
-        let target = self.program.targets.get(place.target);
-        let part = target.and_then(|target| target.target.parts.get(place.part?));
-        let Some(part) = part else { return Ok(()) };
-        compute(&part.computed, row, &[root], &self.binds, &Vec::new(), |_| String::new())
-    }
-
-    /// The next number of a counted key. They are drawn ahead, more each time, so that few statements do.
-    async fn draw(&mut self, table: &Arc<Table>) -> Result<Value, Fault> {
-        let column = table.auto.ok_or_else(|| ill_formed("a key that nobody counts"))?;
-        let (waiting, last) = self.drawn.entry(table.id).or_default();
-        if waiting.is_empty() {
-            let many = if *last == 0 { 1 } else { 16 };
-            let drawn = self.writing.database.draw(table, column, *last, many).await;
-            let drawn = drawn.map_err(Failure::into_fault)?;
-            *last = drawn.last().copied().unwrap_or(*last);
-            waiting.extend(drawn);
-        }
-        let number = waiting.pop_front().ok_or_else(|| ill_formed("no number was drawn"))?;
-        Ok(Value::Int(number))
-    }
-
-    /// The place behind the last part.
-    fn position(&self, table: &Table, root: Option<&Value>) -> Value {
-        let own = table.own_key();
-        let parts = root.map_or(&[][..], |root| self.rows.parts_of(table, root));
-        let rows = parts.iter().filter_map(|part| part.new.as_ref().or(part.old.as_ref()));
-        let last = rows.filter_map(|row| row.get(own)?.as_int()).max();
-        Value::Int(last.unwrap_or(0) + 1)
-    }
-
-    async fn update_row(
-        &mut self,
-        place: Place,
-        key: &Expression,
-        set: &[(usize, Expression)],
-        bounds: &[Bound],
-    ) -> Result<(), Fault> {
-        let table = self.table(place)?;
-        let key = self.value(key, None).await?;
-        let before = self.current(place, &table, &key).await?;
-        let mut after = before.clone();
-        for (column, value) in set {
-            let value = self.value(value, Some(&before)).await?;
-            *after.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
-        }
-        look_at_values(&table, &after, |column| set.iter().any(|(c, _)| *c == column), bounds)?;
-        self.look_at_flows(place, &table, set, (before, &after))?;
-        let changed = set.iter().map(|(column, _)| *column);
-        match place.part {
-            None => {
-                if let Some(row) = self.rows.root_mut(&table, &key) {
-                    row.new = Some(after);
-                    row.changed.extend(changed.clone());
-                    row.ever_changed.extend(changed);
-                }
-                self.rows.write(&table, &key);
-                self.mark(place.target, &key);
-            }
-            Some(_) => {
-                let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
-                let target = self.program.targets.get(place.target);
-                let target = target.ok_or_else(|| ill_formed("no such target"))?;
-                let around = self.rows.root(&target.target.table, &root);
-                let around = around.and_then(|row| row.new.clone());
-                let around = around.ok_or_else(|| missing(&target.target.table))?;
-                self.compute_part(place, &around, &mut after)?;
-                if let Some(part) = self.rows.part_mut(&key) {
-                    part.new = Some(after);
-                }
-                self.mark_part(place.target, &table, &root);
-            }
-        }
-        Ok(())
-    }
-
-    /// Transitions that no flow has. Who sets a state says that it changes: a command that finds it set already has been run
-    /// before, and what else it does would be done twice.
-    fn look_at_flows(
-        &self,
-        place: Place,
-        table: &Table,
-        set: &[(usize, Expression)],
-        (before, after): (Vec<Value>, &[Value]),
-    ) -> Result<(), Fault> {
-        let flows = self.program.flows(place);
-        let mut found = Vec::new();
-        for flow in flows {
-            let (old, new) = (before.get(flow.column), after.get(flow.column));
-            let (Some(Value::Text(old)), true) = (old, old == new) else { continue };
-            let stays = |(from, to): &(Box<str>, Vec<Box<str>>)| from == old && to.contains(old);
-            if set.iter().any(|(column, _)| *column == flow.column)
-                && !flow.transitions.iter().any(stays)
-            {
-                let field = field_of(table, flow.column);
-                let detail = format!("`{field}` is `{old}` already");
-                found.push(Violation::at(FaultCode::IllegalTransition, "", detail));
-            }
-        }
-        let change = Change {
-            place: super::Place { target: self.program.id, at: 0, table },
-            pointer: Pointer::Body,
-            old: Some(before),
-            new: Some(std::borrow::Cow::Borrowed(after)),
-            named: std::borrow::Cow::default(),
-        };
-        transitions(&change, flows, &mut found);
-        if found.is_empty() { Ok(()) } else { Err(Fault::Invalid(said_of(table, found))) }
-    }
-
-    async fn delete_row(&mut self, place: Place, key: &Expression) -> Result<(), Fault> {
-        let program = self.program;
-        let table = self.table(place)?;
-        let key = self.value(key, None).await?;
-        self.current(place, &table, &key).await?;
-        if place.part.is_some() {
-            let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
-            if let Some(part) = self.rows.part_mut(&key) {
-                part.new = None;
-            }
-            self.mark_part(place.target, &table, &root);
-            return Ok(());
-        }
-        let target =
-            program.targets.get(place.target).ok_or_else(|| ill_formed("no such target"))?;
-        let parts = target.target.parts.iter();
-        let wanted: Vec<Wanted> =
-            parts.map(|part| Wanted::Parts(part.table.clone(), key.clone())).collect();
-        self.demand(wanted).await?;
-        for part in &target.target.parts {
-            let parts = self.rows.parts_of(&part.table, &key).iter();
-            let numbers: Vec<Value> = parts.map(|part| Value::Int(part.number)).collect();
-            for number in numbers {
-                if let Some(part) = self.rows.part_mut(&number) {
-                    part.new = None;
-                }
-            }
-        }
-        if let Some(row) = self.rows.root_mut(&table, &key) {
-            row.new = None;
-        }
-        self.rows.write(&table, &key);
-        Ok(())
-    }
-
-    /// A row as it is now; there must be one.
-    async fn current(
-        &mut self,
-        place: Place,
-        table: &Arc<Table>,
-        key: &Value,
-    ) -> Result<Vec<Value>, Fault> {
-        let row = if place.part.is_some() {
-            let root = self.rows.part(key).map(|(root, _)| root.clone()).unwrap_or_default();
-            let target = self.program.targets.get(place.target);
-            let target = target.ok_or_else(|| ill_formed("no such target"))?;
-            self.demand([Wanted::Row(target.target.table.clone(), root)]).await?;
-            self.rows.part(key).and_then(|(_, part)| part.new.clone())
-        } else {
-            self.demand([Wanted::Row(table.clone(), key.clone())]).await?;
-            self.rows.root(table, key).and_then(|row| row.new.clone())
-        };
-        row.ok_or_else(|| missing(table))
-    }
-
-    /// Notes that computed columns of a root are to be worked out again.
-    fn mark(&mut self, target: usize, root: &Value) {
-        if !self.dirty.iter().any(|(at, key)| *at == target && key == root) {
-            self.dirty.push((target, root.clone()));
-        }
-    }
-
-    /// The same where one of its parts has changed.
-    fn mark_part(&mut self, target: usize, part: &Table, root: &Value) {
-        let Some(of) = self.program.targets.get(target).map(|target| &target.target.table) else {
-            return;
-        };
-        if let Some(row) = self.rows.root_mut(of, root) {
-            row.parts_changed.push(part.id);
-            row.parts_ever_changed.push(part.id);
-        }
-        self.rows.write(of, root);
-        self.mark(target, root);
     }
 
     /// What the command answers.
@@ -801,35 +603,6 @@ fn bounded(count: usize) -> Result<(), Fault> {
     }
     let detail = format!("this touches more than {MOST_ROWS} rows; ask for less at once");
     Err(Fault::Invalid(vec![Violation::at(FaultCode::CheckFailed, "", detail)]))
-}
-
-/// A row that a step changes and that is not there.
-fn missing(table: &Table) -> Fault {
-    let detail = format!("the {} that this is about does not exist", table.entity);
-    Fault::Invalid(vec![Violation::at(FaultCode::UnknownReference, "", detail)])
-}
-
-/// Values that their columns cannot take.
-fn look_at_values(
-    table: &Table,
-    row: &[Value],
-    of: impl Fn(usize) -> bool,
-    bounds: &[Bound],
-) -> Result<(), Fault> {
-    let mut found = Vec::new();
-    for (at, (column, value)) in table.columns.iter().zip(row).enumerate() {
-        if of(at) && value.is_null() && !column.nullable {
-            let detail = format!("`{}` must have a value", field_of(table, at));
-            found.push(Violation::at(FaultCode::CheckFailed, "", detail));
-        }
-    }
-    for Bound { column, holds, message } in bounds {
-        let value = row.get(*column).unwrap_or(&Value::Null);
-        if !value.is_null() && !holds(value) {
-            found.push(Violation::at(FaultCode::CheckFailed, "", &**message));
-        }
-    }
-    if found.is_empty() { Ok(()) } else { Err(Fault::Invalid(said_of(table, found))) }
 }
 
 /// Violations of rules about rows that the caller did not send: they speak of the row, and point to nothing in the body.

@@ -41,7 +41,14 @@ impl<D: Database> Writing<'_, D> {
         let version = version_of(table, &row);
         let row = Some((table, row.into_owned()));
         let answer = self.answer(&create.answer, create.binds.clone(), &key, None, row).await?;
-        Ok(Reply::Left(Left { key, version, part_key: None, answer, replayed: false }))
+        Ok(Reply::Left(Left {
+            key,
+            version,
+            part_key: None,
+            answer,
+            replayed: false,
+            wakes: false,
+        }))
     }
 
     /// What could not be decided before the row was stored: the guard, and checks that look into other tables.

@@ -40,7 +40,14 @@ impl<D: Database> Writing<'_, D> {
             }
         }
         let key = delete.key.clone();
-        Ok(Left { key, version, part_key: None, answer: Answer::Ready(None), replayed: false })
+        Ok(Left {
+            key,
+            version,
+            part_key: None,
+            answer: Answer::Ready(None),
+            replayed: false,
+            wakes: false,
+        })
     }
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their

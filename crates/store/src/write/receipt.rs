@@ -64,6 +64,7 @@ pub(super) async fn found<D: Database>(
         part_key,
         answer: Answer::Ready(json),
         replayed: true,
+        wakes: false,
     })))
 }
 
@@ -111,7 +112,7 @@ fn told(failure: Failure) -> Fault {
 /// The table of the root, and that of the part that is added; a command is about no row.
 fn tables(write: &Write) -> Option<(&Table, Option<&Table>)> {
     Some(match write {
-        Write::Command(_) => return None,
+        Write::Command(_) | Write::Chore(_) => return None,
         Write::Create(create) => (&create.target.table, None),
         Write::Delete(delete) => (&delete.target.table, None),
         Write::Edit(edit) => {

@@ -203,6 +203,7 @@ impl<D: Database> Running<'_, '_, D> {
                 .await?;
         }
         self.update_each(&all, &batches.late).await?;
+        self.writing.publish(&self.published, &self.asking).await?;
         for change in all {
             for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
                 self.writing.touch(change.place.table, row);

@@ -132,20 +132,27 @@ impl<D: Database> Running<'_, '_, D> {
                     }
                 }
                 Step::Emit { key, members, .. } => {
+                    let key = key.as_ref().map(|(key, _)| key);
                     let all = members.iter().map(|member| &member.value).chain(key);
                     all.for_each(|value| {
                         self.guess(value, None, known);
                     });
                 }
-                Step::Later { arguments, .. } => arguments.iter().for_each(|argument| {
-                    self.guess(&argument.value, None, known);
-                }),
+                Step::Later { arguments, terms, .. } => {
+                    let unique = terms.unique.as_ref().map(|(unique, _)| unique);
+                    let all = arguments.iter().map(|argument| &argument.value);
+                    all.chain(&terms.delay).chain(unique).for_each(|value| {
+                        self.guess(value, None, known);
+                    });
+                }
                 Step::Run { body, bind } => {
                     self.foresee(body, known);
                     if let Some(bind) = bind {
                         set(known, *bind, false);
                     }
                 }
+                // As with rows of a loop.
+                Step::Collect { .. } => {}
                 Step::Return(value) => {
                     if let Some(value) = value {
                         self.guess(value, None, known);

@@ -1,0 +1,225 @@
+//! Tasks, carried out: what commands asked to be done later, and what is done when an event happens.
+//!
+//! Tasks are rows of the database. They are taken for a while, by one process at a time; a command that carries one out ends it
+//! in its own transaction, so that nothing is done twice. What a process has taken and does not settle, because it was killed,
+//! others take when its time has run out.
+
+mod job;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
+use operation::{Chore, Dialect, Fault, Settled, Task, Write};
+
+use crate::run::microseconds_now;
+use crate::{Engine, Loaded};
+
+/// For how long tasks are taken, in microseconds.
+const LEASE: i64 = 30_000_000;
+
+/// A task is not begun any more when this little of its time is left: the database may take as long.
+const MARGIN: i64 = 12_000_000;
+
+/// How many tasks are taken at once.
+const MOST: usize = 64;
+
+/// How long an idle worker waits before it looks by itself: what others have left, and what has become due.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// How long it waits when the database does not answer.
+const REST: Duration = Duration::from_secs(1);
+
+/// How often a task is tried before it is parked.
+const TRIES: i64 = 12;
+
+/// The wait after the first failure, in microseconds; it doubles with each.
+const FIRST_WAIT: i64 = 250_000;
+
+/// Events are kept for so long, in microseconds: a week.
+const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+/// How often old events are looked for.
+const TIDY: Duration = Duration::from_secs(60);
+
+impl Engine {
+    /// Carries out tasks as they come, until the engine rests. A process needs one of it.
+    pub async fn work(&self) {
+        if self.store.dialect() == Dialect::Sqlite {
+            // A database that one process serves: what was taken was taken by one that is gone.
+            let _ = self.chore(Chore::Release).await;
+        }
+        let mut tidied = Instant::now();
+        let mut scheduled = 0;
+        let mut running = FuturesUnordered::new();
+        while !self.closing.load(Ordering::Acquire) {
+            // Before looking, so that what comes while nobody waits is not missed.
+            let rung = self.bell.notified();
+            let loaded = self.current().await;
+            if scheduled != loaded.generation && self.schedule(&loaded).await.is_ok() {
+                scheduled = loaded.generation;
+            }
+            let room = MOST.saturating_sub(running.len());
+            let taken = if room > 0 { self.take(room).await } else { Ok(Vec::new()) };
+            match taken {
+                Ok(tasks) if !tasks.is_empty() => {
+                    let lanes = lanes(tasks).into_iter();
+                    running.extend(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane)));
+                    // What is on its way is waited for only where there is no room for more.
+                    while running.len() >= MOST && running.next().await.is_some() {}
+                    while let Some(Some(())) = running.next().now_or_never() {}
+                    continue;
+                }
+                Ok(_) => {}
+                Err(_) => tokio::time::sleep(REST).await,
+            }
+            if tidied.elapsed() > TIDY {
+                tidied = Instant::now();
+                let before = microseconds_now().saturating_sub(KEPT);
+                // What is not forgotten now is forgotten next time.
+                let _ = self.chore(Chore::Forget { before }).await;
+            }
+            let wait = tokio::time::timeout(LOOK, rung);
+            if running.is_empty() {
+                // Whichever comes first.
+                let _ = wait.await;
+            } else {
+                tokio::select! {
+                    _ = wait => {}
+                    _ = running.next() => {}
+                }
+            }
+        }
+        while running.next().await.is_some() {}
+    }
+
+    /// Carries out what is due, and what comes of that, and ends when nothing is. How many tasks were taken.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn work_off(&self) -> Result<usize, Fault> {
+        let loaded = self.current().await;
+        self.schedule(&loaded).await?;
+        let mut count = 0;
+        loop {
+            let tasks = self.take(MOST).await?;
+            if tasks.is_empty() {
+                return Ok(count);
+            }
+            count += tasks.len();
+            let lanes = lanes(tasks).into_iter();
+            futures_util::future::join_all(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane)))
+                .await;
+        }
+    }
+
+    /// Work on the queue of tasks.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn chore(&self, chore: Chore) -> Result<Option<bytes::Bytes>, Fault> {
+        Ok(self.store.write(Write::Chore(chore), None).await?.json)
+    }
+
+    async fn take(&self, most: usize) -> Result<Vec<Task>, Fault> {
+        let now = microseconds_now();
+        let most = i64::try_from(most).unwrap_or(1);
+        let take = Chore::Take { now, until: now.saturating_add(LEASE), most };
+        let json = self.chore(take).await?.unwrap_or_default();
+        serde_json::from_slice(&json).map_err(|error| Fault::Internal(error.to_string()))
+    }
+
+    /// Carries out tasks one after another.
+    async fn lane(&self, loaded: Arc<Loaded>, tasks: Vec<Task>) {
+        let mut tasks = tasks.into_iter();
+        for task in tasks.by_ref() {
+            if !self.carry_out(&loaded, &task).await {
+                break;
+            }
+        }
+        for task in tasks {
+            // If it cannot be given back, it comes back when its time has run out.
+            let _ = self.chore(Chore::GiveBack(settled(&task))).await;
+        }
+    }
+
+    /// Whether the next of its lane may be done.
+    async fn carry_out(&self, loaded: &Loaded, task: &Task) -> bool {
+        let now = microseconds_now();
+        if now > task.until - MARGIN || self.closing.load(Ordering::Acquire) {
+            let _ = self.chore(Chore::GiveBack(settled(task))).await;
+            return false;
+        }
+        if task.target.starts_with("job ") {
+            self.run_job(loaded, task).await;
+            return true;
+        }
+        let outcome = match loaded.plan.task(task, now) {
+            Ok(write) => self.store.write(write, None).await.map(drop),
+            Err(fault) => Err(fault),
+        };
+        let fault = match outcome {
+            // Somebody else has it by now.
+            Ok(()) | Err(Fault::NotFound) => return true,
+            Err(fault) => fault,
+        };
+        if matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. }) {
+            tokio::time::sleep(REST).await;
+            let _ = self.chore(Chore::GiveBack(settled(task))).await;
+            return false;
+        }
+        let due = (task.failures + 1 < TRIES).then(|| {
+            let doubled = FIRST_WAIT << task.failures.clamp(0, 20);
+            now + doubled + i64::from(jitter(task.number, now)) * doubled / 1_024
+        });
+        let error = loaded.told(&fault).into();
+        // What is parked no longer stands in the way of its lane.
+        let parked = due.is_none();
+        let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
+        parked
+    }
+}
+
+/// Those of one lane together, in their order.
+fn lanes(tasks: Vec<Task>) -> Vec<Vec<Task>> {
+    let mut lanes: Vec<Vec<Task>> = Vec::new();
+    for task in tasks {
+        let known = lanes.iter_mut().find(|lane| {
+            task.lane.is_some() && lane.first().is_some_and(|first| first.lane == task.lane)
+        });
+        match known {
+            Some(lane) => lane.push(task),
+            None => lanes.push(vec![task]),
+        }
+    }
+    lanes
+}
+
+fn settled(task: &Task) -> Settled {
+    Settled { number: task.number, until: task.until }
+}
+
+/// From 0 to 511, another one each time.
+fn jitter(number: i64, now: i64) -> u16 {
+    let mixed = (number ^ now).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+    u16::try_from((mixed >> 40) & 511).unwrap_or(0)
+}
+
+impl Loaded {
+    /// What a fault says, for those who look after the tasks.
+    fn told(&self, fault: &Fault) -> String {
+        match fault {
+            Fault::Invalid(found) | Fault::Conflict(found) => {
+                let details: Vec<&str> = found.iter().map(|found| found.detail.as_str()).collect();
+                details.join("; ")
+            }
+            Fault::Raised { error, .. } => {
+                let error = self.model.errors.get(*error);
+                error.map_or_else(String::new, |error| format!("{}: {}", error.name, error.message))
+            }
+            other => other.to_string(),
+        }
+    }
+}

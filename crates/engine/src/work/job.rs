@@ -1,0 +1,238 @@
+//! Jobs: tasks that come again. What a job does for many rows it does in batches, each row in a transaction of its own, and
+//! notes after each batch how far it has come: whoever goes on, goes on there.
+
+use futures_util::future::join_all;
+use operation::{Chore, Fault, Settled, Task, Tree};
+use plan::{Job, Next};
+
+use super::{LEASE, settled};
+use crate::run::microseconds_now;
+use crate::{Engine, Loaded};
+
+/// How many rows are worked on at once.
+const AT_ONCE: usize = 16;
+
+/// How many failures of one run are told.
+const TOLD: usize = 3;
+
+/// How a run goes.
+struct Run<'t> {
+    task: &'t Task,
+    /// Until when it is ours.
+    until: i64,
+    step: usize,
+    /// The key behind which the rows of this step are, as JSON.
+    after: Option<String>,
+    /// What has failed.
+    failures: Vec<String>,
+    failed: usize,
+}
+
+impl Run<'_> {
+    fn settled(&self) -> Settled {
+        Settled { number: self.task.number, until: self.until }
+    }
+
+    fn note(&mut self, loaded: &Loaded, fault: &Fault) {
+        self.failed += 1;
+        let told = loaded.told(fault);
+        if self.failures.len() < TOLD && !self.failures.contains(&told) {
+            self.failures.push(told);
+        }
+    }
+}
+
+/// Why a run stops before its end.
+enum Stop {
+    /// Somebody else has it.
+    Lost,
+    /// The database does not answer, or the process ends.
+    Later,
+}
+
+impl Engine {
+    /// Sees to it that each job has its task.
+    pub(super) async fn schedule(&self, loaded: &Loaded) -> Result<(), Fault> {
+        for (target, every) in loaded.plan.jobs() {
+            let due = microseconds_now().saturating_add(every);
+            self.chore(Chore::Schedule { target, due }).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a job.
+    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task) {
+        let job = match loaded.plan.job(&task.target) {
+            Ok(Some(job)) => job,
+            Ok(None) => {
+                // The model has it no more.
+                let _ = self.chore(Chore::Drop(settled(task))).await;
+                return;
+            }
+            Err(fault) => {
+                let due = Some(microseconds_now().saturating_add(LEASE));
+                let error = loaded.told(&fault).into();
+                let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
+                return;
+            }
+        };
+        let (step, after) = position(&task.arguments);
+        let (failures, failed) = (Vec::new(), 0);
+        let mut run = Run { task, until: task.until, step, after, failures, failed };
+        match self.go_on(loaded, &job, &mut run).await {
+            Ok(()) => {
+                let due = next(task.due, job.every, microseconds_now());
+                let error = (run.failed > 0)
+                    .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
+                let _ = self.chore(Chore::Again { task: run.settled(), due, error }).await;
+            }
+            Err(Stop::Later) => {
+                let _ = self.chore(Chore::GiveBack(run.settled())).await;
+            }
+            Err(Stop::Lost) => {}
+        }
+    }
+
+    async fn go_on(&self, loaded: &Loaded, job: &Job, run: &mut Run<'_>) -> Result<(), Stop> {
+        while run.step < job.steps() {
+            if self.closing.load(std::sync::atomic::Ordering::Acquire) {
+                return Err(Stop::Later);
+            }
+            let now = microseconds_now();
+            let after = run.after.clone();
+            let tree = after.as_deref().map(|after| operation::parse_json(after.as_bytes()));
+            let tree = tree.transpose().map_err(|_| Stop::Lost)?;
+            let next = job.next(run.step, tree.as_ref(), now).map_err(|_| Stop::Lost)?;
+            match next {
+                Next::Once(write) => {
+                    match self.store.write(write, None).await {
+                        Ok(_) => {}
+                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) => run.note(loaded, &fault),
+                    }
+                    run.step += 1;
+                    run.after = None;
+                }
+                Next::Find(write) => {
+                    let found = match self.store.write(write, None).await {
+                        Ok(written) => written.json.unwrap_or_default(),
+                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) => {
+                            run.note(loaded, &fault);
+                            bytes::Bytes::from_static(b"[]")
+                        }
+                    };
+                    let tree = operation::parse_json(&found).map_err(|_| Stop::Lost)?;
+                    let Tree::List(keys) = tree else { return Err(Stop::Lost) };
+                    self.each(loaded, job, run, &keys).await?;
+                    match keys.last() {
+                        Some(last) => {
+                            let mut text = Vec::new();
+                            last.write(&mut text);
+                            run.after = String::from_utf8(text).ok();
+                        }
+                        None => {
+                            run.step += 1;
+                            run.after = None;
+                        }
+                    }
+                }
+            }
+            self.advance(run).await?;
+        }
+        Ok(())
+    }
+
+    /// What is done for each of these rows.
+    async fn each(
+        &self,
+        loaded: &Loaded,
+        job: &Job,
+        run: &mut Run<'_>,
+        keys: &[Tree<'_>],
+    ) -> Result<(), Stop> {
+        for some in keys.chunks(AT_ONCE) {
+            let now = microseconds_now();
+            let writes = some.iter().filter_map(|key| job.one(run.step, key, now).ok());
+            let outcomes = join_all(writes.map(|write| self.store.write(write, None))).await;
+            for outcome in outcomes {
+                match outcome {
+                    Ok(_) => {}
+                    Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                    Err(fault) => run.note(loaded, &fault),
+                }
+            }
+            if microseconds_now() > run.until - LEASE / 2 {
+                // The place stays where the batch began: what of it is done is not found again, or does no harm twice.
+                self.advance(run).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes how far the run has come, and that it goes on.
+    async fn advance(&self, run: &mut Run<'_>) -> Result<(), Stop> {
+        let until = microseconds_now().saturating_add(LEASE);
+        let after = run.after.as_deref().unwrap_or("null");
+        let arguments = format!("{{\"step\":{},\"after\":{after}}}", run.step).into();
+        match self.chore(Chore::Advance { task: run.settled(), arguments, until }).await {
+            Ok(_) => {
+                run.until = until;
+                Ok(())
+            }
+            Err(Fault::NotFound) => Err(Stop::Lost),
+            Err(_) => Err(Stop::Later),
+        }
+    }
+}
+
+/// Whether what failed may go through in a moment.
+fn is_passing(fault: &Fault) -> bool {
+    matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
+}
+
+/// Where a run goes on: the step, and the key behind which its rows are.
+fn position(arguments: &str) -> (usize, Option<String>) {
+    let Ok(Tree::Object(members)) = operation::parse_json(arguments.as_bytes()) else {
+        return (0, None);
+    };
+    let member = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, tree)| tree);
+    let step = match member("step") {
+        Some(Tree::Int(step)) => usize::try_from(*step).unwrap_or(0),
+        _ => 0,
+    };
+    let after = member("after").filter(|after| **after != Tree::Null).and_then(|after| {
+        let mut text = Vec::new();
+        after.write(&mut text);
+        String::from_utf8(text).ok()
+    });
+    (step, after)
+}
+
+/// When a job is due again: a whole number of periods after it was, and not in the past. What was missed is made up for by
+/// one run, not by one for each period.
+fn next(due: i64, every: i64, now: i64) -> i64 {
+    let every = every.max(1);
+    let missed = now.saturating_sub(due).max(0) / every;
+    due.saturating_add(every.saturating_mul(missed + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_missed_is_made_up_for_once() {
+        assert_eq!(next(100, 10, 101), 110);
+        assert_eq!(next(100, 10, 110), 120);
+        assert_eq!(next(100, 10, 155), 160);
+        assert_eq!(next(100, 10, 99), 110);
+    }
+
+    #[test]
+    fn a_run_goes_on_where_it_was() {
+        assert_eq!(position("{}"), (0, None));
+        assert_eq!(position(r#"{"step":2,"after":"a\"b"}"#), (2, Some(r#""a\"b""#.to_owned())));
+        assert_eq!(position(r#"{"step":1,"after":null}"#), (1, None));
+    }
+}

@@ -1,0 +1,190 @@
+//! Tasks: what is done later, and what is done when an event happens, by names that outlast a version of the model.
+
+use std::sync::Arc;
+
+use model::{CommandId, Model};
+use operation::{Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
+
+use super::compile::JobStep;
+use super::{CommandTemplate, compile};
+use crate::Roles;
+use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up};
+
+/// `run sales.cancel`
+pub(super) fn of_command(model: &Model, id: CommandId) -> Box<str> {
+    let command = &model.commands[id.index()];
+    format!("run {}", named(model, command.service, &command.name)).into()
+}
+
+/// `on sales.OrderPaid run shipping.pack`
+pub(super) fn of_subscription(model: &Model, at: usize) -> Box<str> {
+    let subscription = &model.subscriptions[at];
+    let event = &model.events[subscription.event.index()];
+    let event = named(model, event.service, &event.name);
+    format!("on {event} {}", of_command(model, subscription.command)).into()
+}
+
+/// An event, and what hears it.
+pub(super) fn heard(model: &Model, event: usize) -> Heard {
+    let item = &model.events[event];
+    let by = model.subscriptions.iter().enumerate();
+    let by = by.filter(|(_, subscription)| subscription.event.index() == event);
+    Heard {
+        name: named(model, item.service, &item.name).into(),
+        by: by.map(|(at, _)| of_subscription(model, at)).collect(),
+    }
+}
+
+fn named(model: &Model, service: model::ServiceId, name: &str) -> String {
+    let service = &model.services[service.index()].name;
+    if service.is_empty() { name.to_owned() } else { format!("{service}.{name}") }
+}
+
+/// `job sales.cancel_stale`
+fn of_job(model: &Model, at: usize) -> Box<str> {
+    let job = &model.jobs[at];
+    format!("job {}", named(model, job.service, &job.name)).into()
+}
+
+/// A job, compiled: what it does, one transaction after another.
+#[derive(Debug)]
+pub struct Job {
+    steps: Vec<JobStep>,
+    /// How often it runs.
+    pub every: i64,
+}
+
+impl Job {
+    /// How many steps it has.
+    pub fn steps(&self) -> usize {
+        self.steps.len()
+    }
+}
+
+impl Plan {
+    /// Jobs: the targets of their tasks, and how often each runs, in microseconds.
+    pub fn jobs(&self) -> Vec<(Box<str>, i64)> {
+        let jobs = self.model.jobs.iter().enumerate();
+        jobs.map(|(at, job)| (of_job(&self.model, at), job.every)).collect()
+    }
+
+    /// A job by the target of its task; `None` where the model has none of this name any more.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where it cannot be compiled.
+    pub fn job(&self, target: &str) -> Result<Option<Arc<Job>>, Fault> {
+        let mut all = 0..self.model.jobs.len();
+        let Some(at) = all.find(|at| *of_job(&self.model, *at) == *target) else { return Ok(None) };
+        let key = Key { what: What::Job(at), roles: Roles::NONE, text: Box::default() };
+        let compiled = self.keep(key, || {
+            let steps = compile::compile_job(self, at)?;
+            Ok(Compiled::Job(Arc::new(Job { steps, every: self.model.jobs[at].every })))
+        })?;
+        match compiled {
+            Compiled::Job(job) => Ok(Some(job)),
+            _ => Err(mixed_up()),
+        }
+    }
+
+    /// What a task does, which ends with it.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where the model has no such target any more, or where its arguments are of another form.
+    pub fn task(&self, task: &Task, now: i64) -> Result<Write, Fault> {
+        let model = &self.model;
+        let gone = || Fault::Internal(format!("the model has no `{}` any more", task.target));
+        let mut commands = (0..model.commands.len()).map(|at| CommandId(at as u32));
+        let scalar = |ty| model.scalar(ty).unwrap_or(Scalar::Json);
+        let (template, parameters): (_, Vec<(&str, Scalar)>) =
+            match commands.find(|id| *of_command(model, *id) == *task.target) {
+                Some(id) => {
+                    let parameters = model.commands[id.index()].parameters.iter();
+                    let template = self.command(id, Roles::SYSTEM)?;
+                    let parameters = parameters.map(|p| (p.name.as_str(), scalar(&p.ty)));
+                    (template, parameters.collect())
+                }
+                None => {
+                    let mut all = 0..model.subscriptions.len();
+                    let at = all.find(|at| *of_subscription(model, *at) == *task.target);
+                    let at = at.ok_or_else(gone)?;
+                    let event = model.subscriptions[at].event.index();
+                    let fields = model.events[event].fields.iter().map(|field| &model[*field]);
+                    let fields = fields.map(|field| (field.name.as_str(), scalar(&field.ty)));
+                    (self.subscription(at)?, fields.collect())
+                }
+            };
+        let tree = operation::parse_json(task.arguments.as_bytes()).map_err(Fault::Internal)?;
+        let Tree::Object(members) = tree else { return Err(mixed_up()) };
+        let values = parameters.iter().map(|(name, scalar)| {
+            match members.iter().find(|(known, _)| **known == **name) {
+                Some((_, tree)) => scalar.of_json(tree),
+                // A parameter that the model has got since.
+                None => Ok(Value::Null),
+            }
+        });
+        let values: Vec<Value> = values
+            .collect::<Result<_, _>>()
+            .map_err(|fault| Fault::Internal(format!("an argument must be {}", fault.0)))?;
+        let request = Request { now, parameters: &values, ..Request::default() };
+        let binds = request.binds(&template.sources, 1);
+        let settles = Some(Settled { number: task.number, until: task.until });
+        let program = Arc::clone(&template.program);
+        Ok(Write::Command(Command { program, binds, named: Vec::new(), now, settles }))
+    }
+
+    fn subscription(&self, at: usize) -> Result<Arc<CommandTemplate>, Fault> {
+        let key = Key { what: What::Subscription(at), roles: Roles::NONE, text: Box::default() };
+        let compiled = self.keep(key, || {
+            Ok(Compiled::Command(Arc::new(compile::compile_subscription(self, at)?)))
+        })?;
+        match compiled {
+            Compiled::Command(template) => Ok(template),
+            _ => Err(mixed_up()),
+        }
+    }
+}
+
+/// What is next in a job.
+#[derive(Debug)]
+pub enum Next {
+    /// A transaction, and then the next step.
+    Once(Write),
+    /// Find rows: the answer is a JSON array of keys, empty when there are no more.
+    Find(Write),
+}
+
+impl Job {
+    /// What a step does. `after` is the key behind which its rows are, as JSON.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where there is no such step.
+    pub fn next(&self, step: usize, after: Option<&Tree<'_>>, now: i64) -> Result<Next, Fault> {
+        match self.steps.get(step).ok_or_else(mixed_up)? {
+            JobStep::Once(template) => Ok(Next::Once(write(template, &[], now))),
+            JobStep::Each { find, key, .. } => {
+                let after = after.map_or(Ok(Value::Null), |tree| key.of_json(tree));
+                let after = after.map_err(|_| mixed_up())?;
+                Ok(Next::Find(write(find, &[after], now)))
+            }
+        }
+    }
+
+    /// What a step does for the row with this key, which is JSON.
+    ///
+    /// # Errors
+    /// [`Fault::Internal`] where the step is not about rows.
+    pub fn one(&self, step: usize, row: &Tree<'_>, now: i64) -> Result<Write, Fault> {
+        let Some(JobStep::Each { one, key, .. }) = self.steps.get(step) else {
+            return Err(mixed_up());
+        };
+        let row = key.of_json(row).map_err(|_| mixed_up())?;
+        Ok(write(one, &[row], now))
+    }
+}
+
+fn write(template: &CommandTemplate, parameters: &[Value], now: i64) -> Write {
+    let request = Request { now, parameters, ..Request::default() };
+    let binds = request.binds(&template.sources, 1);
+    let program = Arc::clone(&template.program);
+    Write::Command(Command { program, binds, named: Vec::new(), now, settles: None })
+}

@@ -1,0 +1,261 @@
+//! Events and tasks: rows that are kept beside the model's tables.
+
+use std::sync::LazyLock;
+
+use operation::{Column, Dialect, Ident, Scalar, Sql, Table, TableId};
+
+use super::Statement;
+use super::expression::Lowering;
+
+/// The tables, and their indexes, for a database that has none.
+pub(crate) const SQLITE: &str = "\
+CREATE TABLE IF NOT EXISTS mimar_event (id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, key TEXT, made INTEGER NOT NULL, data TEXT NOT NULL, \
+  number INTEGER PRIMARY KEY AUTOINCREMENT) STRICT; \
+CREATE INDEX IF NOT EXISTS mimar_event_made ON mimar_event (made); \
+CREATE TABLE IF NOT EXISTS mimar_task (number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, arguments TEXT NOT NULL, event BLOB, \
+  lane TEXT, priority INTEGER NOT NULL, due INTEGER NOT NULL, unique_key TEXT UNIQUE, failures INTEGER NOT NULL DEFAULT 0, \
+  taken_until INTEGER, parked INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT; \
+CREATE INDEX IF NOT EXISTS mimar_task_due ON mimar_task (priority DESC, due, number) WHERE NOT parked; \
+CREATE INDEX IF NOT EXISTS mimar_task_lane ON mimar_task (lane, number) WHERE lane IS NOT NULL";
+
+/// The table of events, as far as a command fills it.
+pub(crate) fn events(dialect: Dialect) -> &'static Table {
+    static SQLITE: LazyLock<Table> = LazyLock::new(|| events_as(Ident::fit("mimar_event")));
+    static POSTGRES: LazyLock<Table> = LazyLock::new(|| events_as(Ident::within("mimar", "event")));
+    match dialect {
+        Dialect::Sqlite => &SQLITE,
+        Dialect::Postgres => &POSTGRES,
+    }
+}
+
+fn events_as(name: Ident) -> Table {
+    let column = |name: &str, scalar, nullable| Column {
+        name: Ident::fit(name),
+        field: name.into(),
+        scalar,
+        nullable,
+    };
+    Table {
+        // No table of a model: those are counted from 0.
+        id: TableId(u32::MAX),
+        name,
+        entity: "event".into(),
+        columns: vec![
+            column("id", Scalar::Uuid, false),
+            column("name", Scalar::Text, false),
+            column("key", Scalar::Text, true),
+            column("made", Scalar::Int, false),
+            column("data", Scalar::Json, false),
+        ],
+        key: vec![0],
+        root: None,
+        auto: None,
+        version: None,
+        uniques: Vec::new(),
+        foreign_keys: Vec::new(),
+        tracked: Vec::new(),
+    }
+}
+
+/// What a command gives a task, in order.
+const GIVEN: [Scalar; 7] = [
+    Scalar::Text,
+    Scalar::Json,
+    Scalar::Uuid,
+    Scalar::Text,
+    Scalar::Int,
+    Scalar::Int,
+    Scalar::Text,
+];
+
+fn tasks(sql: &mut Sql) -> &mut Sql {
+    sql.push(match sql.dialect() {
+        Dialect::Sqlite => "mimar_task",
+        Dialect::Postgres => "mimar.task",
+    })
+}
+
+/// `INSERT` of a task; binds: target, arguments, event, lane, priority, due, unique key. Where one with the same unique key
+/// waits, nothing is done.
+pub(crate) fn add(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, GIVEN.len(), &[]);
+    lowering.sql.push("INSERT INTO ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" (target, arguments, event, lane, priority, due, unique_key) VALUES (");
+    for (at, scalar) in GIVEN.into_iter().enumerate() {
+        lowering.sql.push(if at > 0 { ", " } else { "" });
+        lowering.bind(at, scalar);
+    }
+    lowering.sql.push(") ON CONFLICT (unique_key) DO NOTHING");
+    lowering.finish(Vec::new())
+}
+
+/// Takes tasks that are due; binds: now, until when, the most. Of one lane they are taken in their order, and only where
+/// none before them is somebody else's or waits.
+pub(crate) fn take(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 3, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET taken_until = ");
+    lowering.bind(1, Scalar::Int);
+    lowering.sql.push(" WHERE number IN (SELECT t.number FROM ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" AS t WHERE NOT t.parked AND t.due <= ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" AND (t.taken_until IS NULL OR t.taken_until < ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(") AND NOT EXISTS (SELECT 1 FROM ");
+    tasks(&mut lowering.sql);
+    lowering
+        .sql
+        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" OR b.taken_until >= ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(")) ORDER BY t.priority DESC, t.due, t.number LIMIT ");
+    lowering.bind(2, Scalar::Int);
+    if dialect == Dialect::Postgres {
+        // What is being settled at this moment is not waited for.
+        lowering.sql.push(" FOR UPDATE SKIP LOCKED");
+    }
+    lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
+    lowering.finish(vec![
+        Scalar::Int,
+        Scalar::Text,
+        Scalar::Json,
+        Scalar::Int,
+        Scalar::Text,
+        Scalar::Int,
+    ])
+}
+
+/// Ends a task; binds: number, until when it was taken. Answers its number, if it was still so.
+pub(crate) fn settle(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 2, &[]);
+    lowering.sql.push("DELETE FROM ");
+    tasks(&mut lowering.sql);
+    of_taker(&mut lowering, 0);
+    lowering.sql.push(" RETURNING number");
+    lowering.finish(vec![Scalar::Int])
+}
+
+/// Gives a task back that has failed; binds: when it is due, whether it is parked, why, number, until when it was taken.
+pub(crate) fn fail(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 5, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET failures = failures + 1, taken_until = NULL, due = ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(", parked = ");
+    lowering.bind(1, Scalar::Bool);
+    lowering.sql.push(", error = ");
+    lowering.bind(2, Scalar::Text);
+    of_taker(&mut lowering, 3);
+    lowering.finish(Vec::new())
+}
+
+/// Makes the task of a job, or lets it become due earlier; binds: target, when it is due.
+pub(crate) fn schedule(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 2, &[]);
+    lowering.sql.push("INSERT INTO ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" AS t (target, arguments, priority, due, unique_key) VALUES (");
+    lowering.bind(0, Scalar::Text);
+    lowering.sql.push(", '{}', 0, ");
+    lowering.bind(1, Scalar::Int);
+    lowering.sql.push(", ");
+    lowering.bind(0, Scalar::Text);
+    lowering.sql.push(") ON CONFLICT (unique_key) DO UPDATE SET due = excluded.due");
+    lowering.sql.push(" WHERE t.due > excluded.due AND t.taken_until IS NULL");
+    lowering.finish(Vec::new())
+}
+
+/// Notes how far a task has come; binds: arguments, until when it is kept, number, until when it was taken. Answers its
+/// number, if it was still so.
+pub(crate) fn advance(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 4, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET arguments = ");
+    lowering.bind(0, Scalar::Json);
+    lowering.sql.push(", taken_until = ");
+    lowering.bind(1, Scalar::Int);
+    of_taker(&mut lowering, 2);
+    lowering.sql.push(" RETURNING number");
+    lowering.finish(vec![Scalar::Int])
+}
+
+/// Ends a task until it is due again; binds: when, what has failed, number, until when it was taken.
+pub(crate) fn again(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 4, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET arguments = '{}', failures = 0, taken_until = NULL, due = ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(", error = ");
+    lowering.bind(1, Scalar::Text);
+    of_taker(&mut lowering, 2);
+    lowering.finish(Vec::new())
+}
+
+/// Gives a task back that was not tried; binds: number, until when it was taken.
+pub(crate) fn give_back(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 2, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET taken_until = NULL");
+    of_taker(&mut lowering, 0);
+    lowering.finish(Vec::new())
+}
+
+/// Gives all tasks back.
+pub(crate) fn release(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 0, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET taken_until = NULL WHERE taken_until IS NOT NULL");
+    lowering.finish(Vec::new())
+}
+
+/// Lets parked tasks be tried again; binds: now, number (null: all).
+pub(crate) fn revive(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 2, &[]);
+    lowering.sql.push("UPDATE ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" SET failures = 0, taken_until = NULL, error = NULL, parked = ");
+    lowering.sql.push(if dialect == Dialect::Sqlite { "0" } else { "false" });
+    lowering.sql.push(", due = ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" WHERE parked AND number = coalesce(");
+    lowering.bind(1, Scalar::Int);
+    lowering.sql.push(", number) RETURNING number");
+    lowering.finish(vec![Scalar::Int])
+}
+
+/// `DELETE` of a thousand events that were published before the one bind.
+pub(crate) fn forget(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    let name = &events(dialect).name;
+    lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
+    lowering.sql.push(" WHERE made < ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" ORDER BY made LIMIT 1000)");
+    lowering.finish(Vec::new())
+}
+
+/// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.
+pub(crate) fn takers() -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
+    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(TAKERS).push(")");
+    lowering.finish(Vec::new())
+}
+
+/// The lock of those who take tasks.
+const TAKERS: i64 = 0x6d69_6d61_7201;
+
+fn of_taker(lowering: &mut Lowering<'_>, first: usize) {
+    lowering.sql.push(" WHERE number = ");
+    lowering.bind(first, Scalar::Int);
+    lowering.sql.push(" AND taken_until = ");
+    lowering.bind(first + 1, Scalar::Int);
+}

@@ -1,0 +1,93 @@
+//! What a command leaves behind: events, and tasks.
+
+use operation::{Carried, Expression, Fault, Published, Scalar, Terms, Value};
+
+use super::super::outbox::{self, Asking};
+use super::{Database, Running, ill_formed};
+
+impl<D: Database> Running<'_, '_, D> {
+    /// Publishes an event, and asks those who hear it.
+    pub(super) async fn emit(
+        &mut self,
+        event: usize,
+        key: Option<&(Expression, Scalar)>,
+        members: &[Carried],
+    ) -> Result<(), Fault> {
+        let heard = self.program.events.get(event).ok_or_else(|| ill_formed("no such event"))?;
+        let key = match key {
+            Some((key, scalar)) => outbox::key_text(*scalar, &self.value(key, None).await?),
+            None => Value::Null,
+        };
+        let data = self.carried(members).await?;
+        let id = uuid::Uuid::now_v7().into_bytes();
+        for target in &heard.by {
+            let lane = match &key {
+                Value::Text(key) => Value::text(format!("{target}/{key}")),
+                _ => Value::Null,
+            };
+            self.asking.push(Asking {
+                target: target.clone(),
+                arguments: data.clone(),
+                event: Value::Uuid(id),
+                lane,
+                priority: 0,
+                due: self.now,
+                unique: Value::Null,
+            });
+        }
+        let (name, made) = (heard.name.clone(), self.now);
+        self.published.push(Published { id, name, key, made, data });
+        Ok(())
+    }
+
+    /// Asks for a command after this one.
+    pub(super) async fn later(
+        &mut self,
+        target: &str,
+        arguments: &[Carried],
+        terms: &Terms,
+    ) -> Result<(), Fault> {
+        let arguments = self.carried(arguments).await?;
+        let delay = match &terms.delay {
+            Some(delay) => self.value(delay, None).await?.as_int().unwrap_or(0),
+            None => 0,
+        };
+        let unique = match &terms.unique {
+            Some((unique, scalar)) => {
+                match outbox::key_text(*scalar, &self.value(unique, None).await?) {
+                    Value::Text(text) => Value::text(format!("{target}/{text}")),
+                    _ => Value::Null,
+                }
+            }
+            None => Value::Null,
+        };
+        self.asking.push(Asking {
+            target: target.into(),
+            arguments,
+            event: Value::Null,
+            lane: Value::Null,
+            priority: terms.priority,
+            due: self.now.saturating_add(delay.max(0)),
+            unique,
+        });
+        Ok(())
+    }
+
+    /// Values by their names, as a JSON object.
+    async fn carried(&mut self, members: &[Carried]) -> Result<Box<str>, Fault> {
+        let mut json = vec![b'{'];
+        for Carried { name, value, scalar } in members {
+            let value = self.value(value, None).await?;
+            if json.len() > 1 {
+                json.push(b',');
+            }
+            Scalar::Text.write_json_text(name, &mut json);
+            json.push(b':');
+            scalar.write_json(&value, &mut json);
+        }
+        json.push(b'}');
+        String::from_utf8(json)
+            .map(String::into_boxed_str)
+            .map_err(|e| Fault::Internal(e.to_string()))
+    }
+}

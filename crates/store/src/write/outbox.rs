@@ -1,0 +1,223 @@
+//! Events and tasks that a command leaves, and work on the queue of tasks.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use operation::{Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
+
+use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Many, Place, Writing};
+use crate::lower::{outbox, receipt};
+
+/// What is done after a command.
+#[derive(Debug)]
+pub(super) struct Asking {
+    pub target: Box<str>,
+    pub arguments: Box<str>,
+    pub event: Value,
+    pub lane: Value,
+    pub priority: i64,
+    pub due: i64,
+    pub unique: Value,
+}
+
+/// Which of the statements of the outbox.
+fn asked(kind: Kind, place: usize) -> Asked {
+    Asked::Kept(Key { target: target(), place, kind, columns: 0, binds: 0 })
+}
+
+fn target() -> ReadId {
+    static TARGET: OnceLock<ReadId> = OnceLock::new();
+    *TARGET.get_or_init(ReadId::fresh)
+}
+
+impl<D: Database> Writing<'_, D> {
+    /// Writes what was published and what is to be done.
+    pub(super) async fn publish(
+        &mut self,
+        published: &[Published],
+        asking: &[Asking],
+    ) -> Result<(), Failure> {
+        if D::DIALECT == Dialect::Postgres {
+            // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
+            // publishes under it next waits until this has ended.
+            let mut locks: Vec<i64> = published.iter().filter_map(lock_of).collect();
+            locks.sort_unstable();
+            locks.dedup();
+            for lock in locks {
+                let value = Value::Int(lock);
+                let lower = || Ok(receipt::lock());
+                self.database.run(asked(Kind::Update, 0), lower, [&value].into_iter()).await?;
+            }
+        }
+        if !published.is_empty() {
+            let rows: Vec<[Value; 5]> = published
+                .iter()
+                .map(|Published { id, name, key, made, data }| {
+                    let (name, data) = (Value::text(name.clone()), Value::text(data.clone()));
+                    [Value::Uuid(*id), name, key.clone(), Value::Int(*made), data]
+                })
+                .collect();
+            let table = outbox::events(D::DIALECT);
+            let many = Many::insert(Place { target: target(), at: 1, table })?;
+            self.database.each(many, rows.iter().map(|row| row.iter().collect()).collect()).await?;
+        }
+        for Asking { target, arguments, event, lane, priority, due, unique } in asking {
+            let values = [
+                Value::text(target.clone()),
+                Value::text(arguments.clone()),
+                event.clone(),
+                lane.clone(),
+                Value::Int(*priority),
+                Value::Int(*due),
+                unique.clone(),
+            ];
+            let lower = || Ok(outbox::add(D::DIALECT));
+            self.database.run(asked(Kind::Insert, 2), lower, values.iter()).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends the task that is carried out. Somebody else may have it by now, who came when its time had run out: then
+    /// nothing of this happens.
+    pub(super) async fn settle_task(
+        &mut self,
+        Settled { number, until }: Settled,
+    ) -> Result<(), Fault> {
+        let values = [Value::Int(number), Value::Int(until)];
+        let lower = || Ok(outbox::settle(D::DIALECT));
+        let rows = self.database.run(asked(Kind::Select, 3), lower, values.iter()).await;
+        let rows = rows.map_err(Failure::into_fault)?;
+        if rows.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+    }
+
+    pub(super) async fn chore(&mut self, chore: &Chore) -> Result<Left, Fault> {
+        let json = self.work(chore).await.map_err(Failure::into_fault)?;
+        let answer = Answer::Ready(Some(json));
+        Ok(Left {
+            key: Value::Null,
+            version: 0,
+            part_key: None,
+            answer,
+            replayed: false,
+            wakes: false,
+        })
+    }
+
+    async fn work(&mut self, chore: &Chore) -> Result<Bytes, Failure> {
+        let mut json = Vec::new();
+        match chore {
+            Chore::Take { now, until, most } => {
+                if D::DIALECT == Dialect::Postgres {
+                    let lower = || Ok(outbox::takers());
+                    self.database.run(asked(Kind::Update, 4), lower, [].into_iter()).await?;
+                }
+                let values = [Value::Int(*now), Value::Int(*until), Value::Int(*most)];
+                let lower = || Ok(outbox::take(D::DIALECT));
+                let mut rows =
+                    self.database.run(asked(Kind::Select, 5), lower, values.iter()).await?;
+                rows.sort_by_key(|row| row.first().and_then(Value::as_int));
+                json.push(b'[');
+                for (at, row) in rows.iter().enumerate() {
+                    json.extend_from_slice(if at > 0 { b",{" } else { b"{" });
+                    for (name, value, scalar) in [
+                        ("number", row.first(), Scalar::Int),
+                        ("target", row.get(1), Scalar::Text),
+                        ("arguments", row.get(2), Scalar::Text),
+                        ("failures", row.get(3), Scalar::Int),
+                        ("lane", row.get(4), Scalar::Text),
+                        ("due", row.get(5), Scalar::Int),
+                        ("until", Some(&Value::Int(*until)), Scalar::Int),
+                    ] {
+                        json.extend_from_slice(if name == "number" { b"" } else { b"," });
+                        Scalar::Text.write_json_text(name, &mut json);
+                        json.push(b':');
+                        scalar.write_json(value.unwrap_or(&Value::Null), &mut json);
+                    }
+                    json.push(b'}');
+                }
+                json.push(b']');
+            }
+            Chore::Fail { task, due, error } => {
+                let values = [
+                    Value::Int(due.unwrap_or(0)),
+                    Value::Bool(due.is_none()),
+                    Value::text(error.clone()),
+                    Value::Int(task.number),
+                    Value::Int(task.until),
+                ];
+                let lower = || Ok(outbox::fail(D::DIALECT));
+                self.database.run(asked(Kind::Update, 6), lower, values.iter()).await?;
+            }
+            Chore::Schedule { target, due } => {
+                let values = [Value::text(target.clone()), Value::Int(*due)];
+                let lower = || Ok(outbox::schedule(D::DIALECT));
+                self.database.run(asked(Kind::Insert, 11), lower, values.iter()).await?;
+            }
+            Chore::Advance { task, arguments, until } => {
+                let arguments = Value::text(arguments.clone());
+                let (number, taken) = (Value::Int(task.number), Value::Int(task.until));
+                let values = [arguments, Value::Int(*until), number, taken];
+                let lower = || Ok(outbox::advance(D::DIALECT));
+                let rows = self.database.run(asked(Kind::Select, 12), lower, values.iter()).await?;
+                if rows.is_empty() {
+                    return Err(Fault::NotFound.into());
+                }
+            }
+            Chore::Again { task, due, error } => {
+                let error = error.as_ref().map_or(Value::Null, |error| Value::text(error.clone()));
+                let (number, taken) = (Value::Int(task.number), Value::Int(task.until));
+                let values = [Value::Int(*due), error, number, taken];
+                let lower = || Ok(outbox::again(D::DIALECT));
+                self.database.run(asked(Kind::Update, 13), lower, values.iter()).await?;
+            }
+            Chore::Drop(task) => {
+                let values = [Value::Int(task.number), Value::Int(task.until)];
+                let lower = || Ok(outbox::settle(D::DIALECT));
+                self.database.run(asked(Kind::Select, 3), lower, values.iter()).await?;
+            }
+            Chore::GiveBack(task) => {
+                let values = [Value::Int(task.number), Value::Int(task.until)];
+                let lower = || Ok(outbox::give_back(D::DIALECT));
+                self.database.run(asked(Kind::Update, 7), lower, values.iter()).await?;
+            }
+            Chore::Release => {
+                let lower = || Ok(outbox::release(D::DIALECT));
+                self.database.run(asked(Kind::Update, 10), lower, [].into_iter()).await?;
+            }
+            Chore::Revive { number, now } => {
+                let values = [Value::Int(*now), number.map_or(Value::Null, Value::Int)];
+                let lower = || Ok(outbox::revive(D::DIALECT));
+                let rows = self.database.run(asked(Kind::Select, 8), lower, values.iter()).await?;
+                json.extend_from_slice(rows.len().to_string().as_bytes());
+            }
+            Chore::Forget { before } => {
+                let value = Value::Int(*before);
+                let lower = || Ok(outbox::forget(D::DIALECT));
+                self.database.run(asked(Kind::Delete, 9), lower, [&value].into_iter()).await?;
+            }
+        }
+        self.database.settle().await?;
+        Ok(if json.is_empty() { Bytes::from_static(b"null") } else { json.into() })
+    }
+}
+
+/// The lock of an event's key; two keys that share one wait for each other, and no more.
+fn lock_of(published: &Published) -> Option<i64> {
+    let Value::Text(key) = &published.key else { return None };
+    // FNV-1a, 64 bit.
+    let bytes = published.name.bytes().chain([0]).chain(key.bytes());
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    Some(i64::from_ne_bytes(hash.to_ne_bytes()))
+}
+
+/// The text of a key, null where there is none.
+pub(super) fn key_text(scalar: Scalar, key: &Value) -> Value {
+    if key.is_null() {
+        return Value::Null;
+    }
+    let mut text = Vec::new();
+    scalar.print(key, &mut text);
+    Value::text(String::from_utf8_lossy(&text))
+}
