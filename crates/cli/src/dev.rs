@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     timing.part("read");
     let project = Project::of(crate::project::root_of(&arguments.path), texts.clone());
     let (project, model) = project.valid()?;
+    Project::without_code(&model)?;
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
     timing.part("check");
     let tables = Arc::new(schema::derive(&model));

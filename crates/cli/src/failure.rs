@@ -165,6 +165,12 @@ pub(crate) enum Failure {
          dropdb and createdb, or DROP SCHEMA public CASCADE and CREATE SCHEMA public"
     )]
     NotFresh { place: String },
+    /// Commands that nothing here carries out.
+    #[error(
+        "the model leaves to code what these commands do, and `mimar` has no code for them: {commands}\n\nWrite what they do in \
+         braces instead of `by code`. A model with commands by code needs a program of its own, which registers them"
+    )]
+    ByCode { commands: String },
     /// Tokens could not be verified.
     #[error(
         "the model grants things to roles, and there is no key to verify tokens with\n\nSet MIMAR_JWT_SECRET \
@@ -192,7 +198,7 @@ impl Failure {
     /// 1 where a check found something, 3 where the world failed; 2 is what the command line answers itself.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Model | Self::Unformatted => 1,
+            Self::Model | Self::Unformatted | Self::ByCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
             | Self::UnknownEnvironment { .. }

@@ -73,6 +73,16 @@ impl Project {
         }
     }
 
+    /// Refuses a model with commands by code: this program has none.
+    pub(crate) fn without_code(model: &Model) -> Result<(), Failure> {
+        let coded = model.commands.iter().filter(|command| command.by_code);
+        let names: Vec<String> = coded.map(|command| format!("`{}`", command.name)).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::ByCode { commands: names.join(", ") })
+    }
+
     /// What the model says and the runtime does not carry out yet.
     pub(crate) fn deferred(model: &Model) -> Vec<Diagnostic> {
         model::deferred(model)

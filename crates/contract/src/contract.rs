@@ -263,8 +263,6 @@ pub struct ErrorMember {
     pub scalar: Scalar,
     /// Whether it may be null.
     pub nullable: bool,
-    /// Whether every problem has a member of this name, so that this one stands within `members` instead of beside it.
-    pub nested: bool,
 }
 
 /// A parameter of a query or a command.

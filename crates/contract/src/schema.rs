@@ -384,21 +384,9 @@ pub(crate) fn raised(contract: &Contract, error: &ErrorType) -> Value {
     ]);
     let mut required: Vec<String> =
         ["type", "title", "status", "code", "trace_id"].map(str::to_owned).into();
-    let mut nested = Map::new();
     for member in &error.members {
-        let schema = error_member(contract, member);
-        if member.nested {
-            nested.insert(member.name.clone(), schema);
-        } else {
-            properties.insert(member.name.clone(), schema);
-            required.push(member.name.clone());
-        }
-    }
-    if !nested.is_empty() {
-        let names = nested.keys().cloned().collect();
-        let docs = "Members of names that every problem has.";
-        properties.insert("members".to_owned(), object(nested, names, Some(docs)));
-        required.push("members".to_owned());
+        properties.insert(member.name.clone(), error_member(contract, member));
+        required.push(member.name.clone());
     }
     object(properties, required, error.docs.as_deref())
 }

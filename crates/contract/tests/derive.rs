@@ -91,7 +91,7 @@ service sales {
   /// Somebody else was faster.
   error OutOfStock 409 "Only {left} of {sku} are left" { sku: String  left: Int }
   error TooLate 409 "The day is over"
-  error Unpaid 402 "{status} is not paid" { status: String  price: Money(EUR)? }
+  error Unpaid 402 "{what} is not paid" { what: String  price: Money(EUR)? }
 
   /// Takes the goods out of stock.
   command place_order(basket: [Basket](1..50), note: String(0..20)?) -> Order {
@@ -113,7 +113,7 @@ service sales {
   command cancel(order: Order, reason: String(1..20)) -> Order? {
     allow customer when order.customer == caller
     allow clerk
-    require order.status == pending else Unpaid { status: "It", price: null }
+    require order.status == pending else Unpaid { what: "It", price: null }
     run mark_paid(order) later
     return null
   }
@@ -432,7 +432,7 @@ fn commands_are_described_as_they_are_called() {
                 {"anyOf":[{"$ref":"#/components/schemas/Order"},{"type":"null"}]}
               400 BadRequest
               401 Unauthenticated
-              402 "- `unpaid`: {status} is not paid"
+              402 "- `unpaid`: {what} is not paid"
                 {"$ref":"#/components/schemas/Unpaid"}
               403 Forbidden
               404 NotFound
@@ -537,15 +537,15 @@ fn errors_are_closed_problems_with_members() {
     check(
         &out,
         &expect![[r#"
-        409 out_of_stock "Out of stock" "Only {left} of {sku} are left"
-          {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Out of stock"},"status":{"type":"integer","const":409},"code":{"type":"string","const":"out_of_stock"},"detail":{"type":"string","description":"Only {left} of {sku} are left"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."},"sku":{"type":"string"},"left":{"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807}},"additionalProperties":false,"required":["type","title","status","code","trace_id","sku","left"],"description":"Somebody else was faster."}
-        409 too_late "Too late" "The day is over"
-          {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Too late"},"status":{"type":"integer","const":409},"code":{"type":"string","const":"too_late"},"detail":{"type":"string","description":"The day is over"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."}},"additionalProperties":false,"required":["type","title","status","code","trace_id"]}
-        402 unpaid "Unpaid" "{status} is not paid"
-          {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Unpaid"},"status":{"type":"integer","const":402},"code":{"type":"string","const":"unpaid"},"detail":{"type":"string","description":"{status} is not paid"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."},"price":{"type":["string","null"],"format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{2}$","description":"An amount of EUR."},"members":{"type":"object","properties":{"status":{"type":"string"}},"additionalProperties":false,"required":["status"],"description":"Members of names that every problem has."}},"additionalProperties":false,"required":["type","title","status","code","trace_id","price","members"]}
-        409 shipping_too_late "Too late" "Too late to ship"
-          {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Too late"},"status":{"type":"integer","const":409},"code":{"type":"string","const":"shipping_too_late"},"detail":{"type":"string","description":"Too late to ship"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."}},"additionalProperties":false,"required":["type","title","status","code","trace_id"]}
-    "#]],
+            409 out_of_stock "Out of stock" "Only {left} of {sku} are left"
+              {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Out of stock"},"status":{"type":"integer","const":409},"code":{"type":"string","const":"out_of_stock"},"detail":{"type":"string","description":"Only {left} of {sku} are left"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."},"sku":{"type":"string"},"left":{"type":"integer","format":"int64","minimum":-9223372036854775808,"maximum":9223372036854775807}},"additionalProperties":false,"required":["type","title","status","code","trace_id","sku","left"],"description":"Somebody else was faster."}
+            409 too_late "Too late" "The day is over"
+              {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Too late"},"status":{"type":"integer","const":409},"code":{"type":"string","const":"too_late"},"detail":{"type":"string","description":"The day is over"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."}},"additionalProperties":false,"required":["type","title","status","code","trace_id"]}
+            402 unpaid "Unpaid" "{what} is not paid"
+              {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Unpaid"},"status":{"type":"integer","const":402},"code":{"type":"string","const":"unpaid"},"detail":{"type":"string","description":"{what} is not paid"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."},"what":{"type":"string"},"price":{"type":["string","null"],"format":"decimal","pattern":"^-?[0-9]{1,19}\\.[0-9]{2}$","description":"An amount of EUR."}},"additionalProperties":false,"required":["type","title","status","code","trace_id","what","price"]}
+            409 shipping_too_late "Too late" "Too late to ship"
+              {"type":"object","properties":{"type":{"type":"string","format":"uri-reference"},"title":{"type":"string","const":"Too late"},"status":{"type":"integer","const":409},"code":{"type":"string","const":"shipping_too_late"},"detail":{"type":"string","description":"Too late to ship"},"trace_id":{"type":"string","pattern":"^[0-9a-f]{32}$","description":"Names this request in the logs (W3C Trace Context)."}},"additionalProperties":false,"required":["type","title","status","code","trace_id"]}
+        "#]],
     );
 }
 

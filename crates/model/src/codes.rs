@@ -81,12 +81,16 @@ codes! {
     "E0516" "an event that does not carry what is needed",
     "E0517" "a workflow or a step that does nothing",
     "E0521" "a command that runs itself",
+    "E0522" "a member that every problem has",
     "E0601" "a setting that cannot work",
     "E0602" "a word that a setting does not know",
     "E0603" "a setting that is missing",
     "E0605" "a decision that does not add up",
+<<<<<<< HEAD
     "E0606" "a calendar that names no time",
     "N0101" "commands are not run yet",
+=======
+>>>>>>> doors
     "N0102" "events are not published yet",
     "N0103" "webhooks are not sent yet",
     "N0104" "workflows are not run yet",
@@ -103,6 +107,7 @@ codes! {
     "N0115" "GraphQL and gRPC are not served yet",
     "N0116" "of an environment only its store is carried out yet",
     "N0117" "only the newest version is served yet",
+    "N0118" "a command that a program of its own runs",
     "W0201" "a comparison that is always the same",
     "W0301" "parts without a bound",
     "W0501" "a statement that is never reached",

@@ -22,13 +22,6 @@ struct Deferred {
 /// All kinds, in the order of their codes.
 static DEFERRED: &[Deferred] = &[
     Deferred {
-        code: "N0101",
-        severity: Severity::Note,
-        what: "commands are checked, but not run yet",
-        instead: "there is no address for them",
-        places: |model| model.commands.iter().map(|command| command.span).collect(),
-    },
-    Deferred {
         code: "N0102",
         severity: Severity::Note,
         what: "events are checked, but not published yet",
@@ -163,6 +156,16 @@ static DEFERRED: &[Deferred] = &[
         instead: "clients of the version before are answered by this one, or not at all",
         places: |model| {
             model.app.iter().filter(|app| app.version > 1).map(|app| app.span).collect()
+        },
+    },
+    Deferred {
+        code: "N0118",
+        severity: Severity::Note,
+        what: "commands by code are checked, but `mimar` has no code for them",
+        instead: "`mimar serve` and `mimar dev` refuse the model: a program of its own registers what they do",
+        places: |model| {
+            let coded = model.commands.iter().filter(|command| command.by_code);
+            coded.map(|command| command.span).collect()
         },
     },
 ];

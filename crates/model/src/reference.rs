@@ -138,7 +138,7 @@ pub(crate) static MEMBERS: &[Construct] = &[
     ),
     row(
         "deprecated",
-        "since when it is not to be used, when it goes, and what to use instead",
+        "since when it is not to be used, when it goes, and what to use instead; in a command as well",
         "deprecated \"2026-01-01\" sunset \"2027-01-01\" \"use Item\"",
     ),
 ];

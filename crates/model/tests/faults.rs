@@ -388,6 +388,25 @@ command six(o: Order, l: Line) -> Line { allow clerk call payments.charge(1) ret
 }
 
 #[test]
+fn errors_and_commands_say_each_thing_once() {
+    check(
+        "error Refused 299 \"{code}: {who}\" { code: String  who: Strin  errors: [Int](0..3)  members: Int }
+record Code { code: String  type: Int  status: Int }
+event Refusal { status: Int  title: String }
+command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\" sunset \"2026-01-01\" }",
+        &expect![[r#"
+            E0514 1 `299`: 299 is no status of a failure
+            E0522 1 `code`: every problem has a member `code` of its own
+            E0202 1 `Strin`: there is no type `Strin`
+                  fix: write `String`
+            E0522 1 `errors`: every problem has a member `errors` of its own
+            E0201 4 `deprecated "2026-02-01" sunset "2026-01-01"`: `deprecated` is said twice
+                  4 `deprecated "2026-01-01"`: first said here
+        "#]],
+    );
+}
+
+#[test]
 fn what_follows_from_events_is_typed() {
     check(
         "entity Order { key id: Uuid total: Money(EUR) }

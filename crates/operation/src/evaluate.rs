@@ -253,11 +253,20 @@ fn fold<'r>(
         Aggregate::All => Value::Bool(true),
     };
     let mut rows: Vec<&[Value]> = Vec::with_capacity(scope.rows.len() + 1);
+    let mut missing = false;
     for part in parts {
         rows.clear();
         rows.extend_from_slice(scope.rows);
         rows.push(part);
-        let value = evaluate(body, &Scope { rows: &rows, ..*scope })?;
+        let value = match evaluate(body, &Scope { rows: &rows, ..*scope }) {
+            Ok(value) => value,
+            // What the other parts miss is to be known at once, too.
+            Err(EvaluationFault::NotLocal) if scope.stored.is_some() => {
+                missing = true;
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
         match aggregate {
             Aggregate::Sum if !value.is_null() => {
                 outcome = arithmetic(Arithmetic::Add, kind, &outcome, &value)?;
@@ -277,7 +286,7 @@ fn fold<'r>(
             _ => {}
         }
     }
-    Ok(outcome)
+    if missing { Err(EvaluationFault::NotLocal) } else { Ok(outcome) }
 }
 
 /// The lower case of a character where it is one character; otherwise the character itself.

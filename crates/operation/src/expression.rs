@@ -296,7 +296,8 @@ impl Expression {
         local
     }
 
-    pub(crate) fn children(&self, each: &mut dyn FnMut(&Self)) {
+    /// Visits what stands directly inside this expression.
+    pub fn children(&self, each: &mut dyn FnMut(&Self)) {
         match self {
             Self::Literal(_) | Self::Bind(_) | Self::Column { .. } => {}
             Self::Lookup { key, value, .. } => {

@@ -23,6 +23,7 @@ const PRESENCE: Duration = Duration::from_secs(5);
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let began = Instant::now();
     let (project, model) = Project::read(&arguments.path)?.valid()?;
+    Project::without_code(&model)?;
     let sources = Keys::of(arguments)?;
     let keys = sources.read()?;
     if keys.is_empty() && needs_tokens(&model) {

@@ -95,6 +95,9 @@ fn follow(watched: &mut Watched) {
         return;
     }
     let Ok((project, model)) = project.valid() else { return };
+    if let Err(failure) = Project::without_code(&model) {
+        return kept(&failure);
+    }
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
     let tables = Arc::new(schema::derive(&model));
     let loaded = Loaded::new(Arc::new(model), tables);

@@ -117,6 +117,24 @@ fn explain_knows_every_code() {
 }
 
 #[test]
+fn commands_by_code_are_noted_and_not_served() {
+    let coded = "\ncommand tidy(thing: Thing) by code { allow clerk }\ncommand sweep() by code { allow system }\n";
+    let project = Project::new(&format!("{GOOD}{coded}"));
+    let checked = run(&["check", project.path()]);
+    assert_eq!(checked.code, 0, "{}", checked.err);
+    assert!(checked.err.contains("N0118"), "{}", checked.err);
+    for command in ["serve", "dev"] {
+        let refused =
+            end(mimar().args([command, project.path()]).env("MIMAR_JWT_SECRET", "s".repeat(32)));
+        assert_eq!(refused.code, 1, "{command}: {}", refused.err);
+        for text in ["`tidy`, `sweep`", "by code", "a program of its own"] {
+            assert!(refused.err.contains(text), "{command}: {}", refused.err);
+        }
+        assert!(!project.join(".mimar").exists(), "{command} has begun");
+    }
+}
+
+#[test]
 fn new_makes_a_project_that_is_good_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("my-notes");

@@ -102,6 +102,16 @@ fn a_save_reloads_and_a_broken_one_does_not() {
 }
 
 #[test]
+fn a_command_by_code_is_not_reloaded() {
+    let project = desk();
+    let mut dev = Server::dev(project.folder.path());
+    dev.says("Every save reloads");
+    project.write("app.mimar", &format!("{MODEL}command tidy() by code {{ allow anyone }}\n"));
+    dev.says("no code for them: `tidy`");
+    dev.says("the last good model is served on");
+}
+
+#[test]
 fn a_changed_formula_is_computed_anew() {
     let project = desk();
     let mut dev = Server::dev(project.folder.path());

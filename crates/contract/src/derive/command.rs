@@ -12,10 +12,6 @@ use super::{Names, below, farewell, grant, parameter};
 use crate::contract::{Answer, CommandRoute, Contract, ErrorMember, ErrorType};
 use crate::shape::Shape;
 
-/// What every problem has, and `members` itself: a member of one of these names stands within `members`.
-const OF_EVERY_PROBLEM: &[&str] =
-    &["type", "title", "status", "detail", "instance", "code", "trace_id", "errors", "members"];
-
 /// The commands of a model. `contract` holds its resources and queries.
 pub(super) fn commands(model: &Model, contract: &Contract, names: &mut Names) -> Vec<CommandRoute> {
     let mut parts: Vec<HashSet<String>> = contract
@@ -150,7 +146,6 @@ fn error_member(model: &Model, field: FieldId) -> ErrorMember {
         // A valid model holds no poison: the other reading of it is the one that promises least.
         scalar: model.scalar(&item.ty).unwrap_or(Scalar::Json),
         nullable: item.optional,
-        nested: OF_EVERY_PROBLEM.contains(&item.name.as_str()),
     }
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod contention;
+mod foresight;
 mod world;
 
 use expect_test::expect_file;
@@ -18,7 +19,7 @@ macro_rules! scenes {
     )*};
 }
 
-scenes! { place_order rules parts control policies events jobs }
+scenes! { place_order rules parts control policies events jobs foresight }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

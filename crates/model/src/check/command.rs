@@ -5,11 +5,16 @@ use syntax::{Diagnostic, Span, TokenKind};
 use super::context::Context;
 use super::external::placeholders;
 use super::members::{indexable, parameters};
+use super::modifier::deprecation;
 use super::policy::{admission, known_caller};
 use super::scope::{Caller, Place, Scope, caller_of};
 use super::statement::{Body, Kind, returns, statements};
 use super::type_expr::{self, Place as TypePlace};
 use crate::{CommandId, Grantee, Runnable, Statement, StatementKind, Type, ValueSource};
+
+/// Members of every problem document: those of RFC 9457, and ours.
+const OF_EVERY_PROBLEM: &[&str] =
+    &["type", "title", "status", "detail", "instance", "code", "trace_id", "errors"];
 
 /// Resolves what commands take and answer: before any body, for bodies run each other.
 pub(crate) fn signatures(cx: &mut Context<'_>) {
@@ -63,6 +68,16 @@ fn error(cx: &mut Context<'_>, position: usize) {
         let fields = cx.model.errors[position].fields.clone();
         placeholders(cx, &text, literal.span(), &fields, "the error");
         cx.model.errors[position].message = text.into_owned();
+    }
+    for field in cx.model.errors[position].fields.clone() {
+        let field = &cx.model[field];
+        if OF_EVERY_PROBLEM.contains(&field.name.as_str()) {
+            let fault = format!("every problem has a member `{}` of its own", field.name);
+            let fault = Diagnostic::error("E0522", field.span, fault)
+                .note("what an error carries stands beside them in one object, which has each name once")
+                .help("call it something else");
+            cx.report(fault);
+        }
     }
 }
 
@@ -120,6 +135,15 @@ fn command(cx: &mut Context<'_>, id: CommandId) {
         cx.model.commands[id.index()].policies.push(policy);
     }
     scope.caller = if unknown { Caller::Unknown } else { caller_of(cx, &all) };
+    let mut first = None;
+    for view in view.deprecated() {
+        if let Some(first) = first {
+            cx.said_twice("`deprecated`", first, view.span());
+            continue;
+        }
+        first = Some(view.span());
+        cx.model.commands[id.index()].deprecation = deprecation(cx, view);
+    }
     let Some(name) = view.name() else { return };
     let has_body = view.node().token(TokenKind::LeftBrace).is_some();
     let by_code = view.is_by_code();

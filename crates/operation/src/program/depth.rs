@@ -9,21 +9,13 @@ impl Program {
     /// Whether a row is found by what stands in another.
     pub fn is_deep(&self) -> bool {
         let mut depths = vec![0; self.filled.len()];
-        let deep = Cell::new(depth(&self.admission, &depths).1);
+        let deep = Cell::new(depth(&self.admission, &depths, 0).1);
         walk(&self.body, &mut depths, &deep);
         let mut deep = deep.get();
-        deep |= self
-            .visible
-            .iter()
-            .any(|visible| depth(&visible.condition, &depths).1 || has_lookup(&visible.condition));
+        // The row that a caller names is there after the first load.
+        deep |= self.visible.iter().any(|visible| depth(&visible.condition, &depths, 1).1);
         deep
     }
-}
-
-fn has_lookup(expression: &Expression) -> bool {
-    let mut found = false;
-    expression.visit(&mut |e| found |= matches!(e, Expression::Lookup { .. }));
-    found
 }
 
 /// Notes after how many loads each bind is known, and whether a row is looked for by one that is not known at once.
@@ -35,7 +27,7 @@ fn walk(steps: &[Step], depths: &mut Vec<usize>, deep: &Cell<bool>) {
     };
     for step in steps {
         let of = |expression: &Expression, depths: &Vec<usize>| {
-            let (depth, found) = depth(expression, depths);
+            let (depth, found) = depth(expression, depths, 0);
             deep.set(deep.get() | found);
             depth
         };
@@ -92,7 +84,7 @@ fn walk(steps: &[Step], depths: &mut Vec<usize>, deep: &Cell<bool>) {
                 let depth = of(key, depths);
                 deep.set(deep.get() | (depth > 0 && row.part.is_none()));
                 columns.iter().for_each(|(_, value)| {
-                    of(value, depths);
+                    deep.set(deep.get() | self::depth(value, depths, depth + 1).1);
                 });
             }
             Step::Delete { row, key } => {
@@ -132,21 +124,25 @@ fn walk(steps: &[Step], depths: &mut Vec<usize>, deep: &Cell<bool>) {
     }
 }
 
-/// After how many loads a value is known, and whether a row is looked for inside it by what is not known at once.
-fn depth(expression: &Expression, binds: &[usize]) -> (usize, bool) {
+/// After how many loads a value is known, and whether a row is looked for inside it by what is not known at once. `row`: after
+/// how many the rows in scope are.
+fn depth(expression: &Expression, binds: &[usize], row: usize) -> (usize, bool) {
     match expression {
         Expression::Bind(at) => (binds.get(*at).copied().unwrap_or(0), false),
+        Expression::Column { .. } => (row, false),
         Expression::Lookup { table, key, value } => {
-            let (by, deep) = depth(key, binds);
-            let (inside, deeper) = depth(value, binds);
+            let (by, deep) = depth(key, binds, row);
             // A part is at hand with its number.
             let found = if table.root.is_some() { by } else { by + 1 };
+            let (inside, deeper) = depth(value, binds, found);
             (found.max(inside), deep || deeper || (table.root.is_none() && by > 0))
         }
         _ => {
+            // Parts are there after their root.
+            let row = row + usize::from(matches!(expression, Expression::Aggregate { .. }));
             let (mut most, mut deep) = (0, false);
             expression.children(&mut |child| {
-                let (inside, found) = depth(child, binds);
+                let (inside, found) = depth(child, binds, row);
                 most = most.max(inside);
                 deep |= found;
             });

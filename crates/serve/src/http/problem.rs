@@ -79,16 +79,11 @@ pub(crate) struct Raised {
 impl Raised {
     fn new(error: &ErrorType, values: &[operation::Value]) -> Self {
         let mut members = Map::new();
-        let mut nested = Map::new();
         for (member, value) in error.members.iter().zip(values) {
             let mut json = Vec::new();
             member.scalar.write_json(value, &mut json);
             let json = serde_json::from_slice(&json).unwrap_or_default();
-            let place = if member.nested { &mut nested } else { &mut members };
-            place.insert(member.name.clone(), json);
-        }
-        if !nested.is_empty() {
-            members.insert("members".to_owned(), Value::Object(nested));
+            members.insert(member.name.clone(), json);
         }
         Self {
             status: error.status,
@@ -445,23 +440,6 @@ mod tests {
         assert_eq!(
             document,
             r#"{"type":"/docs#problem-out_of_stock","title":"Out of stock","status":409,"code":"out_of_stock","detail":"Only 3 of a\"{left} at 9.50 null {open","trace_id":"0af7","sku":"a\"{left}","left":3,"price":"9.50","until":null}"#
-        );
-    }
-
-    #[test]
-    fn a_member_never_takes_the_place_of_a_problems_own() {
-        let (_, document) = raised(
-            r#"error Refused 403 "{status}" { status: String  code: Int  members: [Int]  who: String }"#,
-            vec![
-                operation::Value::text("no"),
-                operation::Value::Int(7),
-                operation::Value::text("[1,2]"),
-                operation::Value::text("Ada"),
-            ],
-        );
-        assert_eq!(
-            document,
-            r#"{"type":"/docs#problem-refused","title":"Refused","status":403,"code":"refused","detail":"no","trace_id":"0af7","who":"Ada","members":{"status":"no","code":7,"members":[1,2]}}"#
         );
     }
 

@@ -105,12 +105,7 @@ impl<D: Database> Running<'_, '_, D> {
     async fn load_all(&mut self, named: &[Named]) -> Result<(), Fault> {
         let at_once = !self.program.deep || D::DIALECT == Dialect::Sqlite;
         for _ in 0..WAVES {
-            for row in named {
-                if let Some(visible) = self.program.visible.get(row.visible) {
-                    self.rows.want(Wanted::Row(visible.table.clone(), row.key.clone()));
-                }
-            }
-            self.foresee_all();
+            self.foresee_all(named);
             let wanted = self.rows.take_wanted();
             if wanted.is_empty() {
                 break;

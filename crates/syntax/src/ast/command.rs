@@ -1,6 +1,6 @@
 //! Queries, commands and their statements.
 
-use super::{Expr, Literal, Path, Range, Roles, TypeExpr, View, choice, views};
+use super::{Deprecated, Expr, Literal, Path, Range, Roles, TypeExpr, View, choice, views};
 use crate::kind::{NodeKind, TokenKind};
 
 views! {
@@ -64,7 +64,7 @@ views! {
         condition: child Expr;
     }
 
-    /// `command name(parameters) by code -> T { allow … statements }`; the answer stands before or behind `by code`.
+    /// `command name(parameters) by code -> T { allow … deprecated … statements }`; the answer stands before or behind `by code`.
     Command = Command {
         /// Its name.
         name: the declared;
@@ -74,6 +74,8 @@ views! {
         result: child TypeExpr;
         /// Who may call it.
         allows: children Admit;
+        /// Since when it is to be called no more.
+        deprecated: children Deprecated;
         /// What it does, in order.
         statements: children Statement;
         /// Whether its body is code outside of the model.

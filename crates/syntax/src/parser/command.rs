@@ -136,6 +136,7 @@ impl Parser<'_> {
         self.by_code();
         self.braces("a command", |parser| match parser.word() {
             "allow" => parser.admit(),
+            "deprecated" => parser.deprecated(),
             word => parser.statement_or_report(word, "a command"),
         });
         self.finish(item);

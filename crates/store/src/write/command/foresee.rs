@@ -2,7 +2,7 @@
 //!
 //! A guess does no harm: what it names too much is loaded for nothing, what it misses is loaded later.
 
-use operation::{Expression, Fill, Scope, Source, Step, Tree, Value, evaluate};
+use operation::{Expression, Fill, Named, Scope, Source, Step, Tree, Value, evaluate};
 
 use super::{Database, Running, Wanted};
 
@@ -11,9 +11,15 @@ const MOST_ELEMENTS: usize = 2_000;
 
 impl<D: Database> Running<'_, '_, D> {
     /// Wants all that can be foreseen.
-    pub(super) fn foresee_all(&mut self) {
+    pub(super) fn foresee_all(&mut self, named: &[Named]) {
         let program = self.program;
         let mut known: Vec<bool> = program.filled.iter().map(|filled| !filled).collect();
+        for Named { visible, key, .. } in named {
+            let Some(visible) = program.visible.get(*visible) else { continue };
+            self.rows.want(Wanted::Row(visible.table.clone(), key.clone()));
+            let row = self.rows.root(&visible.table, key).and_then(|row| row.new.as_deref());
+            self.guess(&visible.condition, row, &known);
+        }
         self.guess(&program.admission, None, &known);
         self.foresee(&program.body, &mut known);
     }
@@ -205,17 +211,31 @@ impl<D: Database> Running<'_, '_, D> {
             parts: &[],
             stored: Some(&self.rows),
         };
-        if is_known(expression, known) {
-            return evaluate(expression, &scope).ok();
+        if is_known(expression, known)
+            && let Ok(value) = evaluate(expression, &scope)
+        {
+            return Some(value);
         }
-        // Of what is not known a part may be.
-        expression.visit(&mut |inside| {
-            if matches!(inside, Expression::Lookup { .. }) && is_known(inside, known) {
+        // Evaluation ends at the first row that it misses; of what is not known a part may be.
+        look_ups(expression, &mut |inside| {
+            if is_known(inside, known) {
                 // What it misses is noted, which is all that is wanted.
                 let _ = evaluate(inside, &scope);
             }
         });
         None
+    }
+}
+
+/// Visits what is looked up, from the inside; not what stands in the rows that are found, which has other rows in scope.
+fn look_ups(expression: &Expression, each: &mut dyn FnMut(&Expression)) {
+    match expression {
+        Expression::Lookup { key, .. } => {
+            look_ups(key, each);
+            each(expression);
+        }
+        Expression::Aggregate { .. } => each(expression),
+        _ => expression.children(&mut |child| look_ups(child, each)),
     }
 }
 
