@@ -1,11 +1,13 @@
 //! Jobs: tasks that come again. What a job does for many rows it does in batches, each row in a transaction of its own, and
 //! notes after each batch how far it has come: whoever goes on, goes on there.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::join_all;
 use operation::{Chore, Fault, Settled, Task, Tree};
 use plan::{Job, Next};
 
-use super::{LEASE, settled};
+use super::{Terms, settled};
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
@@ -18,6 +20,7 @@ const TOLD: usize = 3;
 /// How a run goes.
 struct Run<'t> {
     task: &'t Task,
+    terms: Terms,
     /// Until when it is ours.
     until: i64,
     step: usize,
@@ -61,7 +64,7 @@ impl Engine {
     }
 
     /// Runs a job.
-    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task) {
+    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task, terms: Terms) {
         let job = match loaded.plan.job(&task.target) {
             Ok(Some(job)) => job,
             Ok(None) => {
@@ -70,17 +73,19 @@ impl Engine {
                 return;
             }
             Err(fault) => {
-                let due = Some(microseconds_now().saturating_add(LEASE));
-                let error = loaded.told(&fault).into();
-                let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
+                let due = microseconds_now().saturating_add(terms.lease());
+                self.fail(settled(task), due, false, loaded.told(&fault)).await;
                 return;
             }
         };
         let (step, after) = position(&task.arguments);
         let (failures, failed) = (Vec::new(), 0);
-        let mut run = Run { task, until: task.until, step, after, failures, failed };
+        let mut run = Run { task, terms, until: task.until, step, after, failures, failed };
         match self.go_on(loaded, &job, &mut run).await {
             Ok(()) => {
+                let failed = u64::try_from(run.failed).unwrap_or(u64::MAX);
+                self.counts.done.fetch_add(1, Ordering::Relaxed);
+                self.counts.failed.fetch_add(failed, Ordering::Relaxed);
                 let due = next(task.due, job.every, microseconds_now());
                 let error = (run.failed > 0)
                     .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
@@ -95,7 +100,7 @@ impl Engine {
 
     async fn go_on(&self, loaded: &Loaded, job: &Job, run: &mut Run<'_>) -> Result<(), Stop> {
         while run.step < job.steps() {
-            if self.closing.load(std::sync::atomic::Ordering::Acquire) {
+            if self.closing.load(Ordering::Acquire) {
                 return Err(Stop::Later);
             }
             let now = microseconds_now();
@@ -162,7 +167,7 @@ impl Engine {
                     Err(fault) => run.note(loaded, &fault),
                 }
             }
-            if microseconds_now() > run.until - LEASE / 2 {
+            if microseconds_now() > run.until - run.terms.lease() / 2 {
                 // The place stays where the batch began: what of it is done is not found again, or does no harm twice.
                 self.advance(run).await?;
             }
@@ -172,7 +177,7 @@ impl Engine {
 
     /// Notes how far the run has come, and that it goes on.
     async fn advance(&self, run: &mut Run<'_>) -> Result<(), Stop> {
-        let until = microseconds_now().saturating_add(LEASE);
+        let until = microseconds_now().saturating_add(run.terms.lease());
         let after = run.after.as_deref().unwrap_or("null");
         let arguments = format!("{{\"step\":{},\"after\":{after}}}", run.step).into();
         match self.chore(Chore::Advance { task: run.settled(), arguments, until }).await {
