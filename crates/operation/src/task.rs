@@ -36,7 +36,8 @@ pub struct Settled {
 /// 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Chore {
-    /// Takes tasks that are due, the most urgent first and of one lane only the first: the answer is an array of [`Task`].
+    /// Takes tasks that are due, the most urgent first, then those that were asked for first, and of each lane without a gap:
+    /// the answer is an array of [`Task`].
     Take {
         /// Now.
         now: i64,

@@ -141,6 +141,26 @@ fn each_key_has_its_order() {
     }
 }
 
+/// More of one key than are taken at once, of which the first has to wait: the others wait with it.
+#[test]
+fn what_failed_is_tried_before_what_came_after_it() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, LINES);
+        world.ask(r#"add user Line {"id":1}"#);
+        world.ask(r#"add user Ear {"id":1,"open":false}"#);
+        world.ask(&format!("run user say_all/1 {}", turns(100)));
+        world.ask("work");
+        let failed = world.engine.work_figures().failed;
+        assert!(failed > 0, "{on:?}");
+        world.ask("run user open/1");
+        until("all is heard", || {
+            world.ask("work");
+            heard(&world, 1, 100)
+        });
+        assert_eq!(world.engine.work_figures().failed, failed, "{on:?}");
+    }
+}
+
 /// What keeps failing is put aside, and does not hold up its own lane or another. Then it can be tried again, or dropped.
 #[test]
 fn what_keeps_failing_is_parked() {

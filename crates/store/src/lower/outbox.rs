@@ -15,7 +15,7 @@ CREATE INDEX IF NOT EXISTS mimar_event_made ON mimar_event (made); \
 CREATE TABLE IF NOT EXISTS mimar_task (number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, arguments TEXT NOT NULL, event BLOB, \
   lane TEXT, priority INTEGER NOT NULL, due INTEGER NOT NULL, unique_key TEXT UNIQUE, failures INTEGER NOT NULL DEFAULT 0, \
   taken_until INTEGER, parked INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT; \
-CREATE INDEX IF NOT EXISTS mimar_task_due ON mimar_task (priority DESC, due, number) WHERE NOT parked; \
+CREATE INDEX IF NOT EXISTS mimar_task_due ON mimar_task (priority DESC, number, due) WHERE NOT parked; \
 CREATE INDEX IF NOT EXISTS mimar_task_lane ON mimar_task (lane, number) WHERE lane IS NOT NULL";
 
 /// The table of events, as far as a command fills it.
@@ -91,7 +91,8 @@ pub(crate) fn add(dialect: Dialect) -> Statement {
 }
 
 /// Takes tasks that are due; binds: now, until when, the most. Of one lane they are taken in their order, and only where
-/// none before them is somebody else's or waits.
+/// none before them is somebody else's or waits. By number, not by when they were due: what has failed is due later than
+/// what stands behind it, and of a lane that is longer than what is taken at once the first must be among them.
 pub(crate) fn take(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 3, &[]);
     lowering.sql.push("UPDATE ");
@@ -112,11 +113,11 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(" OR b.taken_until >= ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(")) ORDER BY t.priority DESC, t.due, t.number LIMIT ");
+    lowering.sql.push(")) ORDER BY t.priority DESC, t.number LIMIT ");
     lowering.bind(2, Scalar::Int);
     if dialect == Dialect::Postgres {
-        // What is being settled at this moment is not waited for.
-        lowering.sql.push(" FOR UPDATE SKIP LOCKED");
+        // What is being settled although its time has run out is waited for: left out, the next of its lane would be taken.
+        lowering.sql.push(" FOR UPDATE");
     }
     lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
     lowering.finish(vec![
