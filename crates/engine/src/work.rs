@@ -219,7 +219,7 @@ impl Engine {
             Err(Fault::NotFound) => return true,
             Err(fault) => fault,
         };
-        if matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. }) {
+        if matches!(fault, Fault::Overloaded { .. }) {
             tokio::time::sleep(REST).await;
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use operation::{Chore, Fault, Settled, Task, Tree};
 use plan::{Job, Next};
 
-use super::{Terms, settled};
+use super::{Terms, again, settled};
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
@@ -36,6 +36,13 @@ impl Run<'_> {
         Settled { number: self.task.number, until: self.until }
     }
 
+    /// Whether what failed may go through in a while. What has not after many tries is noted as any other failure: what comes
+    /// behind it shall not wait for ever.
+    fn may_pass(&self, fault: &Fault) -> bool {
+        self.task.failures < i64::from(self.terms.tries)
+            && matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
+    }
+
     fn note(&mut self, loaded: &Loaded, fault: &Fault) {
         self.failed += 1;
         let told = loaded.told(fault);
@@ -49,7 +56,9 @@ impl Run<'_> {
 enum Stop {
     /// Somebody else has it.
     Lost,
-    /// The database does not answer, or the process ends.
+    /// The database does not answer, or not in time.
+    Trouble(Fault),
+    /// The process ends.
     Later,
 }
 
@@ -91,6 +100,10 @@ impl Engine {
                     .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
                 let _ = self.chore(Chore::Again { task: run.settled(), due, error }).await;
             }
+            Err(Stop::Trouble(fault)) => {
+                let due = again(task, microseconds_now(), terms);
+                self.fail(run.settled(), due, false, loaded.told(&fault)).await;
+            }
             Err(Stop::Later) => {
                 let _ = self.chore(Chore::GiveBack(run.settled())).await;
             }
@@ -112,7 +125,7 @@ impl Engine {
                 Next::Once(write) => {
                     match self.store.write(write, None).await {
                         Ok(_) => {}
-                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => run.note(loaded, &fault),
                     }
                     run.step += 1;
@@ -121,7 +134,7 @@ impl Engine {
                 Next::Find(write) => {
                     let found = match self.store.write(write, None).await {
                         Ok(written) => written.json.unwrap_or_default(),
-                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => {
                             run.note(loaded, &fault);
                             bytes::Bytes::from_static(b"[]")
@@ -163,7 +176,7 @@ impl Engine {
             for outcome in outcomes {
                 match outcome {
                     Ok(_) => {}
-                    Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                    Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                     Err(fault) => run.note(loaded, &fault),
                 }
             }
@@ -186,14 +199,9 @@ impl Engine {
                 Ok(())
             }
             Err(Fault::NotFound) => Err(Stop::Lost),
-            Err(_) => Err(Stop::Later),
+            Err(fault) => Err(Stop::Trouble(fault)),
         }
     }
-}
-
-/// Whether what failed may go through in a moment.
-fn is_passing(fault: &Fault) -> bool {
-    matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
 }
 
 /// Where a run goes on: the step, and the key behind which its rows are.

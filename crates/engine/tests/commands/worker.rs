@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use engine::Terms;
 use operation::Chore;
+use store::Options;
 
 use crate::world::{On, World, now};
 
@@ -193,6 +194,25 @@ fn what_keeps_failing_is_parked() {
         dismiss(&world, worker);
         assert_eq!(waiting(&world), 0, "{on:?}");
     }
+}
+
+/// What the database does not come to the end of in time fails like anything else: it does not hold up its lane for ever.
+#[test]
+fn what_takes_too_long_is_parked() {
+    let options = Options { deadline: Duration::from_millis(200), ..Options::default() };
+    let world = World::with(On::Postgres, LINES, options);
+    world.ask(r#"add user Line {"id":1}"#);
+    world.ask(r#"add user Ear {"id":1}"#);
+    world.ask("run user say/1");
+    let held = testbed::Postgres::hold(
+        world.url.as_deref().unwrap(),
+        "BEGIN; SELECT FROM ear WHERE id = 1 FOR UPDATE;",
+    );
+    let worker = employ(&world, hurried());
+    until("it is parked", || !parked(&world).is_empty());
+    assert_eq!(parked(&world)[0].error.as_deref(), Some("unavailable: the database took too long"));
+    drop(held);
+    dismiss(&world, worker);
 }
 
 /// Two processes on one database, of which one is killed with what it has taken.
