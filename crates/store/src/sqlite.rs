@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::cache::{Answers, Look};
+use crate::lower::Statement;
 use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
@@ -57,6 +58,7 @@ struct Counts {
     commits: AtomicU64,
     writes: AtomicU64,
     failures: AtomicU64,
+    events: AtomicU64,
     reads: AtomicU64,
     log_bytes: AtomicU64,
     checkpoints: AtomicU64,
@@ -93,6 +95,15 @@ impl Sqlite {
         reader::with_reader(&self.shared, |reader| reader.read(&self.shared, read, binds, keep))
     }
 
+    /// Executes a statement that only reads.
+    pub(crate) fn ask(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Vec<Value>>, Fault> {
+        reader::with_reader(&self.shared, |reader| reader.ask(statement, values))
+    }
+
     pub(crate) fn enqueue(&self, write: Write, receipt: Option<Receipt>) -> Result<Ticket, Fault> {
         let (sender, reply) = oneshot::channel();
         let pending = Pending { write: Box::new(write), receipt, reply: sender, outcome: None };
@@ -124,6 +135,7 @@ impl Sqlite {
             commits: get(&counts.commits),
             writes: get(&counts.writes),
             failures: get(&counts.failures),
+            events: get(&counts.events),
             reads: get(&counts.reads),
             gathered: 0,
             answer_hits,

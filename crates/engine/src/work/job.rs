@@ -1,12 +1,14 @@
 //! Jobs: tasks that come again. What a job does for many rows it does in batches, each row in a transaction of its own, and
 //! notes after each batch how far it has come: whoever goes on, goes on there.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::join_all;
 use model::Schedule;
 use operation::{Chore, Fault, Settled, Task, Tree};
 use plan::{Job, Next};
 
-use super::{LEASE, random, settled};
+use super::{Terms, again, random, settled};
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
@@ -22,6 +24,7 @@ const TOLD: usize = 3;
 /// How a run goes.
 struct Run<'t> {
     task: &'t Task,
+    terms: Terms,
     /// Until when it is ours.
     until: i64,
     step: usize,
@@ -39,6 +42,13 @@ impl Run<'_> {
         Settled { number: self.task.number, until: self.until }
     }
 
+    /// Whether what failed may go through in a while. What has not after many tries is noted as any other failure: what comes
+    /// behind it shall not wait for ever.
+    fn may_pass(&self, fault: &Fault) -> bool {
+        self.task.failures < i64::from(self.terms.tries)
+            && matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
+    }
+
     fn note(&mut self, loaded: &Loaded, fault: &Fault) {
         self.failed += 1;
         let told = loaded.told(fault);
@@ -52,7 +62,9 @@ impl Run<'_> {
 enum Stop {
     /// Somebody else has it.
     Lost,
-    /// The database does not answer, or the process ends.
+    /// The database does not answer, or not in time.
+    Trouble(Fault),
+    /// The process ends.
     Later,
 }
 
@@ -73,7 +85,7 @@ impl Engine {
     }
 
     /// Runs a job.
-    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task) {
+    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task, terms: Terms) {
         let job = match loaded.plan.job(&task.target) {
             Ok(Some(job)) => job,
             Ok(None) => {
@@ -82,9 +94,8 @@ impl Engine {
                 return;
             }
             Err(fault) => {
-                let due = Some(microseconds_now().saturating_add(LEASE));
-                let error = loaded.told(&fault).into();
-                let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
+                let due = microseconds_now().saturating_add(terms.lease());
+                self.fail(settled(task), due, false, loaded.told(&fault)).await;
                 return;
             }
         };
@@ -99,9 +110,13 @@ impl Engine {
         }
         let nominal = nominal.unwrap_or(task.due);
         let (failures, failed) = (Vec::new(), 0);
-        let mut run = Run { task, until: task.until, step, after, nominal, failures, failed };
+        let mut run =
+            Run { task, terms, until: task.until, step, after, nominal, failures, failed };
         match self.go_on(loaded, &job, &mut run).await {
             Ok(()) => {
+                let failed = u64::try_from(run.failed).unwrap_or(u64::MAX);
+                self.counts.done.fetch_add(1, Ordering::Relaxed);
+                self.counts.failed.fetch_add(failed, Ordering::Relaxed);
                 let now = microseconds_now();
                 let due = job.schedule.next(nominal, now).unwrap_or(now.saturating_add(FAR));
                 let error = (run.failed > 0)
@@ -109,6 +124,10 @@ impl Engine {
                 let _ = self
                     .chore(Chore::Again { task: run.settled(), due, arguments: "{}".into(), error })
                     .await;
+            }
+            Err(Stop::Trouble(fault)) => {
+                let due = again(task, microseconds_now(), terms);
+                self.fail(run.settled(), due, false, loaded.told(&fault)).await;
             }
             Err(Stop::Later) => {
                 let _ = self.chore(Chore::GiveBack(run.settled())).await;
@@ -119,7 +138,7 @@ impl Engine {
 
     async fn go_on(&self, loaded: &Loaded, job: &Job, run: &mut Run<'_>) -> Result<(), Stop> {
         while run.step < job.steps() {
-            if self.closing.load(std::sync::atomic::Ordering::Acquire) {
+            if self.closing.load(Ordering::Acquire) {
                 return Err(Stop::Later);
             }
             let now = microseconds_now();
@@ -131,7 +150,7 @@ impl Engine {
                 Next::Once(write) => {
                     match self.store.write(write, None).await {
                         Ok(_) => {}
-                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => run.note(loaded, &fault),
                     }
                     run.step += 1;
@@ -140,7 +159,7 @@ impl Engine {
                 Next::Find(write) => {
                     let found = match self.store.write(write, None).await {
                         Ok(written) => written.json.unwrap_or_default(),
-                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => {
                             run.note(loaded, &fault);
                             bytes::Bytes::from_static(b"[]")
@@ -182,11 +201,11 @@ impl Engine {
             for outcome in outcomes {
                 match outcome {
                     Ok(_) => {}
-                    Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                    Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                     Err(fault) => run.note(loaded, &fault),
                 }
             }
-            if microseconds_now() > run.until - LEASE / 2 {
+            if microseconds_now() > run.until - run.terms.lease() / 2 {
                 // The place stays where the batch began: what of it is done is not found again, or does no harm twice.
                 self.advance(run).await?;
             }
@@ -196,7 +215,7 @@ impl Engine {
 
     /// Notes how far the run has come, and that it goes on.
     async fn advance(&self, run: &mut Run<'_>) -> Result<(), Stop> {
-        let until = microseconds_now().saturating_add(LEASE);
+        let until = microseconds_now().saturating_add(run.terms.lease());
         let after = run.after.as_deref().unwrap_or("null");
         let (step, nominal) = (run.step, run.nominal);
         let arguments =
@@ -207,14 +226,9 @@ impl Engine {
                 Ok(())
             }
             Err(Fault::NotFound) => Err(Stop::Lost),
-            Err(_) => Err(Stop::Later),
+            Err(fault) => Err(Stop::Trouble(fault)),
         }
     }
-}
-
-/// Whether what failed may go through in a moment.
-fn is_passing(fault: &Fault) -> bool {
-    matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
 }
 
 /// Where a run goes on.

@@ -4,6 +4,7 @@
 
 mod contention;
 mod foresight;
+mod worker;
 mod world;
 
 use expect_test::expect_file;

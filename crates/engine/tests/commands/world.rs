@@ -25,11 +25,18 @@ pub struct World {
     pub runtime: tokio::runtime::Runtime,
     /// Counted keys in the order in which they were told: databases leave different gaps.
     counted: parking_lot::Mutex<Vec<String>>,
+    /// Of a PostgreSQL database.
+    pub url: Option<String>,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl World {
     pub fn new(on: On, text: &str) -> Self {
+        Self::with(on, text, Options::default())
+    }
+
+    /// The same on other terms.
+    pub fn with(on: On, text: &str, options: Options) -> Self {
         let parse = syntax::parse(syntax::FileId(0), text.to_owned());
         let (model, mut found) = model::check(&[&parse]);
         found.extend(parse.diagnostics.iter().cloned());
@@ -41,15 +48,15 @@ impl World {
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
         let schema = schema::derive(&model);
-        let (store, folder) = match on {
+        let (store, folder, url) = match on {
             On::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let path = folder.path().join("scene.db");
-                (Store::open(&path, Options::default()).unwrap(), Some(folder))
+                (Store::open(&path, options).unwrap(), Some(folder), None)
             }
             On::Postgres => {
                 let url = testbed::postgres().database();
-                (Store::connect(&url, Options::default()).unwrap(), None)
+                (Store::connect(&url, options).unwrap(), None, Some(url))
             }
         };
         let ddl = match on {
@@ -58,6 +65,18 @@ impl World {
         };
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
+        Self { url, _folder: folder, ..Self::over(store, loaded) }
+    }
+
+    /// Another process, as it were, that serves the same PostgreSQL database.
+    pub fn beside(&self) -> Self {
+        let url = self.url.clone().unwrap();
+        let store = Store::connect(&url, Options::default()).unwrap();
+        let loaded = Loaded::new(self.loaded.model.clone(), self.loaded.schema.clone());
+        Self { url: Some(url), ..Self::over(store, loaded) }
+    }
+
+    fn over(store: Store, loaded: Loaded) -> Self {
         let engine = Arc::new(Engine::new(store.clone(), loaded, Verifier::new(Vec::new())));
         let loaded = engine.loaded();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,7 +84,8 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        Self { loaded, store, engine, runtime, counted: Default::default(), _folder: folder }
+        let counted = Default::default();
+        Self { loaded, store, engine, runtime, counted, url: None, _folder: None }
     }
 
     pub fn caller(&self, text: &str) -> Caller {

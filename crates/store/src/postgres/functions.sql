@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS mimar.task (
   parked boolean NOT NULL DEFAULT false,
   error text
 );
-CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, due, number) WHERE NOT parked;
+CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, number, due) WHERE NOT parked;
 CREATE INDEX IF NOT EXISTS task_lane ON mimar.task (lane, number) WHERE lane IS NOT NULL;
 COMMENT ON TABLE mimar.task IS 'What is still to be done; moments are microseconds since 1970.';
 

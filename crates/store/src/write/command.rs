@@ -95,8 +95,8 @@ impl<D: Database> Writing<'_, D> {
         running.flush().await?;
         let answer = running.answer(returned).await?;
         let (key, part_key, replayed) = (Value::Null, None, false);
-        let wakes = !running.asking.is_empty();
-        Ok(Left { key, version: 0, part_key, answer, replayed, wakes })
+        let (wakes, published) = (!running.asking.is_empty(), running.published.len());
+        Ok(Left { key, version: 0, part_key, answer, replayed, wakes, published })
     }
 }
 

@@ -20,6 +20,25 @@ pub(super) struct Asking {
     pub unique: Value,
 }
 
+impl Asking {
+    /// That an event is heard: after those of the same key that were published before it.
+    pub fn to_hear(event: &Published, target: &str, due: i64) -> Self {
+        let lane = match &event.key {
+            Value::Text(key) => Value::text(format!("{target}/{key}")),
+            _ => Value::Null,
+        };
+        Self {
+            target: target.into(),
+            arguments: event.data.clone(),
+            event: Value::Uuid(event.id),
+            lane,
+            priority: 0,
+            due,
+            unique: Value::Null,
+        }
+    }
+}
+
 /// Which of the statements of the outbox.
 fn asked(kind: Kind, place: usize) -> Asked {
     Asked::Kept(Key { target: target(), place, kind, columns: 0, binds: 0 })
@@ -100,6 +119,7 @@ impl<D: Database> Writing<'_, D> {
             answer,
             replayed: false,
             wakes: false,
+            published: 0,
         })
     }
 
@@ -137,10 +157,10 @@ impl<D: Database> Writing<'_, D> {
                 }
                 json.push(b']');
             }
-            Chore::Fail { task, due, error } => {
+            Chore::Fail { task, due, parked, error } => {
                 let values = [
-                    Value::Int(due.unwrap_or(0)),
-                    Value::Bool(due.is_none()),
+                    Value::Int(*due),
+                    Value::Bool(*parked),
                     Value::text(error.clone()),
                     Value::Int(task.number),
                     Value::Int(task.until),
@@ -191,6 +211,19 @@ impl<D: Database> Writing<'_, D> {
                 let lower = || Ok(outbox::revive(D::DIALECT));
                 let rows = self.database.run(asked(Kind::Select, 8), lower, values.iter()).await?;
                 json.extend_from_slice(rows.len().to_string().as_bytes());
+            }
+            Chore::Discard { number } => {
+                let value = number.map_or(Value::Null, Value::Int);
+                let lower = || Ok(outbox::discard(D::DIALECT));
+                let rows =
+                    self.database.run(asked(Kind::Select, 14), lower, [&value].into_iter()).await?;
+                json.extend_from_slice(rows.len().to_string().as_bytes());
+            }
+            Chore::Replay { events, now } => {
+                let asking = events.iter().flat_map(|(event, by)| {
+                    by.iter().map(|target| Asking::to_hear(event, target, *now))
+                });
+                self.publish(&[], &asking.collect::<Vec<_>>()).await?;
             }
             Chore::Forget { before } => {
                 let value = Value::Int(*before);
