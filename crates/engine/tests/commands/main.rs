@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod contention;
+mod order;
 mod world;
 
 use expect_test::expect_file;

@@ -91,7 +91,7 @@ pub(crate) fn add(dialect: Dialect) -> Statement {
 }
 
 /// Takes tasks that are due; binds: now, until when, the most. Of one lane they are taken in their order, and only where
-/// none before them is somebody else's or waits.
+/// none before them is somebody else's or is due later: then that one might not be among those that there is room for.
 pub(crate) fn take(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 3, &[]);
     lowering.sql.push("UPDATE ");
@@ -108,8 +108,7 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     tasks(&mut lowering.sql);
     lowering
         .sql
-        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > ");
-    lowering.bind(0, Scalar::Int);
+        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > t.due");
     lowering.sql.push(" OR b.taken_until >= ");
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(")) ORDER BY t.priority DESC, t.due, t.number LIMIT ");
