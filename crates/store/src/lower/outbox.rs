@@ -98,7 +98,12 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     tasks(&mut lowering.sql);
     lowering.sql.push(" SET taken_until = ");
     lowering.bind(1, Scalar::Int);
-    lowering.sql.push(" WHERE number IN (SELECT t.number FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => " WHERE number IN (",
+        // Of an `IN` with a limit that it does not know it expects so many rows that it reads the whole queue.
+        Dialect::Postgres => " WHERE number = ANY (ARRAY(",
+    });
+    lowering.sql.push("SELECT t.number FROM ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t WHERE NOT t.parked AND t.due <= ");
     lowering.bind(0, Scalar::Int);
@@ -106,16 +111,16 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(") AND NOT EXISTS (SELECT 1 FROM ");
     tasks(&mut lowering.sql);
-    lowering
-        .sql
-        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > t.due");
+    lowering.sql.push(
+        " AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > t.due",
+    );
     lowering.sql.push(" OR b.taken_until >= ");
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(")) ORDER BY t.priority DESC, t.due, t.number LIMIT ");
     lowering.bind(2, Scalar::Int);
     if dialect == Dialect::Postgres {
         // What is being settled at this moment is not waited for.
-        lowering.sql.push(" FOR UPDATE SKIP LOCKED");
+        lowering.sql.push(" FOR UPDATE SKIP LOCKED)");
     }
     lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
     lowering.finish(vec![
