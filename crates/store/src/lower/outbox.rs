@@ -236,14 +236,19 @@ pub(crate) fn revive(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// `DELETE` of a thousand events that were published before the one bind.
+/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
     lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
     lowering.sql.push(" WHERE made < ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" ORDER BY made LIMIT 1000)");
+    lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
+        Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
+    });
+    lowering.sql.push(" AND d.state = 'waiting') ORDER BY made LIMIT 1000)");
     lowering.finish(Vec::new())
 }
 
