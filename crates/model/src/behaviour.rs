@@ -144,6 +144,8 @@ pub struct Webhook {
     pub span: Span,
     /// What it sends.
     pub events: Vec<EventId>,
+    /// For how long what fails is tried again, in microseconds.
+    pub retry: Option<i64>,
 }
 
 /// `workflow`

@@ -2,7 +2,7 @@
 //!
 //! Both are rows that a command writes in its own transaction: what was acknowledged is done, however the process ends.
 
-use crate::Value;
+use crate::{Hook, Value};
 
 /// Something to be done: a row of the queue, taken by whoever carries it out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -116,6 +116,8 @@ pub enum Chore {
         /// Before when.
         before: i64,
     },
+    /// Work on endpoints of webhooks and on deliveries to them.
+    Hook(Hook),
 }
 
 /// An event, as it is kept.

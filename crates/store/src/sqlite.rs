@@ -70,6 +70,7 @@ impl Sqlite {
         let connection = connection::open_writing(path, &options)?;
         connection.execute_batch(crate::lower::receipt::SQLITE)?;
         connection.execute_batch(crate::lower::outbox::SQLITE)?;
+        connection.execute_batch(crate::lower::hook::SQLITE)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),

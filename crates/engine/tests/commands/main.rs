@@ -4,6 +4,7 @@
 
 mod contention;
 mod foresight;
+mod order;
 mod worker;
 mod world;
 

@@ -93,7 +93,8 @@ fn declare_item<'a>(
                 }
             }
             let name = text_of(view.name());
-            cx.model.webhooks.push(Webhook { name, docs: view.docs(), span, events: Vec::new() });
+            let (docs, events) = (view.docs(), Vec::new());
+            cx.model.webhooks.push(Webhook { name, docs, span, events, retry: None });
             cx.source.webhooks.push((view, service));
         }
         Item::External(view) => declare_external(cx, view, service),

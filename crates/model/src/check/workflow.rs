@@ -122,7 +122,8 @@ fn webhook(cx: &mut Context<'_>, position: usize) {
                 }
             }
             WebhookMember::Retry(retry) => {
-                retry.period().and_then(|period| positive_duration(cx, period));
+                let period = retry.period().and_then(|period| positive_duration(cx, period));
+                cx.model.webhooks[position].retry = period;
             }
         }
     }

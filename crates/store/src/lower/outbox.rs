@@ -99,7 +99,12 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     tasks(&mut lowering.sql);
     lowering.sql.push(" SET taken_until = ");
     lowering.bind(1, Scalar::Int);
-    lowering.sql.push(" WHERE number IN (SELECT t.number FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => " WHERE number IN (",
+        // Of an `IN` with a limit that it does not know it expects so many rows that it reads the whole queue.
+        Dialect::Postgres => " WHERE number = ANY (ARRAY(",
+    });
+    lowering.sql.push("SELECT t.number FROM ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t WHERE NOT t.parked AND t.due <= ");
     lowering.bind(0, Scalar::Int);
@@ -117,7 +122,7 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     lowering.bind(2, Scalar::Int);
     if dialect == Dialect::Postgres {
         // What is being settled although its time has run out is waited for: left out, the next of its lane would be taken.
-        lowering.sql.push(" FOR UPDATE");
+        lowering.sql.push(" FOR UPDATE)");
     }
     lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
     lowering.finish(vec![
@@ -347,14 +352,19 @@ fn listed(lowering: &mut Lowering<'_>, first: usize, count: usize, scalar: Scala
     first + count
 }
 
-/// `DELETE` of a thousand events that were published before the one bind.
+/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
     lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
     lowering.sql.push(" WHERE made < ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" ORDER BY made LIMIT 1000)");
+    lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
+        Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
+    });
+    lowering.sql.push(" AND d.state = 'waiting') ORDER BY made LIMIT 1000)");
     lowering.finish(Vec::new())
 }
 

@@ -59,7 +59,8 @@ impl<D: Database> Writing<'_, D> {
         if D::DIALECT == Dialect::Postgres {
             // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
             // publishes under it next waits until this has ended.
-            let mut locks: Vec<i64> = published.iter().filter_map(lock_of).collect();
+            let mut locks: Vec<i64> =
+                published.iter().filter_map(|event| lock_of(&event.name, &event.key)).collect();
             locks.sort_unstable();
             locks.dedup();
             for lock in locks {
@@ -230,6 +231,7 @@ impl<D: Database> Writing<'_, D> {
                 let lower = || Ok(outbox::forget(D::DIALECT));
                 self.database.run(asked(Kind::Delete, 9), lower, [&value].into_iter()).await?;
             }
+            Chore::Hook(hook) => json = self.hook(hook).await?,
         }
         self.database.settle().await?;
         Ok(if json.is_empty() { Bytes::from_static(b"null") } else { json.into() })
@@ -237,10 +239,10 @@ impl<D: Database> Writing<'_, D> {
 }
 
 /// The lock of an event's key; two keys that share one wait for each other, and no more.
-fn lock_of(published: &Published) -> Option<i64> {
-    let Value::Text(key) = &published.key else { return None };
+pub(super) fn lock_of(name: &str, key: &Value) -> Option<i64> {
+    let Value::Text(key) = key else { return None };
     // FNV-1a, 64 bit.
-    let bytes = published.name.bytes().chain([0]).chain(key.bytes());
+    let bytes = name.bytes().chain([0]).chain(key.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
