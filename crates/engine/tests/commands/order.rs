@@ -35,7 +35,7 @@ fn a_task_that_is_tried_again_stays_before_those_behind_it() {
         let first = take(&world, later, 1);
         let [Task { number, until, .. }] = *first else { panic!("{on:?}: {first:?}") };
         let task = Settled { number, until };
-        let fail = Chore::Fail { task, due: Some(later + 1), error: "not now".into() };
+        let fail = Chore::Fail { task, due: later + 1, parked: false, error: "not now".into() };
         world.runtime.block_on(world.engine.chore(fail)).unwrap();
         let again = take(&world, later + 2, 1);
         assert_eq!(again.first().map(|task| task.number), Some(number), "{on:?}");

@@ -11,7 +11,6 @@ use super::expression::Lowering;
 pub(crate) const SQLITE: &str = "\
 CREATE TABLE IF NOT EXISTS mimar_event (id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, key TEXT, made INTEGER NOT NULL, data TEXT NOT NULL, \
   number INTEGER PRIMARY KEY AUTOINCREMENT) STRICT; \
-CREATE INDEX IF NOT EXISTS mimar_event_made ON mimar_event (made); \
 CREATE TABLE IF NOT EXISTS mimar_task (number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, arguments TEXT NOT NULL, event BLOB, \
   lane TEXT, priority INTEGER NOT NULL, due INTEGER NOT NULL, unique_key TEXT UNIQUE, failures INTEGER NOT NULL DEFAULT 0, \
   taken_until INTEGER, parked INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT; \
@@ -357,14 +356,16 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
     lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
-    lowering.sql.push(" WHERE made < ");
+    // The oldest have the least numbers: an index by the moment would cost each that is published.
+    lowering.sql.push(" WHERE number < (SELECT min(number) + 1000 FROM ").ident(name);
+    lowering.sql.push(") AND made < ");
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
     lowering.sql.push(match dialect {
         Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
         Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
     });
-    lowering.sql.push(" AND d.state = 'waiting') ORDER BY made LIMIT 1000)");
+    lowering.sql.push(" AND d.state = 'waiting'))");
     lowering.finish(Vec::new())
 }
 

@@ -22,7 +22,6 @@ CREATE TABLE IF NOT EXISTS mimar.event (
   data json NOT NULL,
   number bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 );
-CREATE INDEX IF NOT EXISTS event_made ON mimar.event (made);
 COMMENT ON TABLE mimar.event IS 'What commands have published; kept for a while, to be replayed.';
 
 CREATE TABLE IF NOT EXISTS mimar.task (
