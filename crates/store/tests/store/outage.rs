@@ -86,6 +86,15 @@ fn a_silent_wire_is_not_waited_for_long() {
     works_again(&shop);
 }
 
+/// What is asked becomes this within two seconds.
+fn becomes<T: PartialEq + std::fmt::Debug>(asked: impl Fn() -> T, wanted: T) {
+    let until = Instant::now() + Duration::from_secs(2);
+    while asked() != wanted && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert_eq!(asked(), wanted);
+}
+
 #[test]
 fn a_commit_that_is_cut_off_is_unknown_and_never_done_twice() {
     let (shop, proxy) = behind(hasty());
@@ -97,7 +106,8 @@ fn a_commit_that_is_cut_off_is_unknown_and_never_done_twice() {
     let reason = unavailable(shop.write(shop.new_order(1, vec![Shop::line("pen", 1, 150)])));
     assert!(reason.contains("unknown"), "{reason}");
     proxy.set(Way::Open);
-    assert_eq!(count(), before + 1);
+    // The database may still be at it when we hear that the wire is cut.
+    becomes(count, before + 1);
     // Not done, which nobody can know either.
     proxy.set(Way::CutBefore(b"COMMIT"));
     let reason = unavailable(shop.write(shop.new_order(1, vec![Shop::line("pen", 1, 150)])));
@@ -120,7 +130,7 @@ fn a_commit_that_is_cut_off_is_unknown_and_never_done_twice() {
     let reason = unavailable(rename("Eve"));
     assert!(reason.contains("unknown"), "{reason}");
     proxy.set(Way::Open);
-    assert_eq!(version(), stood + 1);
+    becomes(version, stood + 1);
     // Under a receipt, asking again settles it: what stands is told, and what does not is done, once.
     for way in [Way::CutBehind(b"COMMIT"), Way::CutBefore(b"COMMIT")] {
         let before = count();
@@ -134,7 +144,13 @@ fn a_commit_that_is_cut_off_is_unknown_and_never_done_twice() {
         let reason = unavailable(shop.store.write_once_blocking(order(), Some(receipt)));
         assert!(reason.contains("unknown"), "{reason}");
         proxy.set(Way::Open);
-        let settled = shop.store.write_once_blocking(order(), Some(receipt)).unwrap();
+        let settled = loop {
+            match shop.store.write_once_blocking(order(), Some(receipt)) {
+                // What was cut off is still being done.
+                Err(Fault::InFlight) => std::thread::sleep(Duration::from_millis(5)),
+                outcome => break outcome.unwrap(),
+            }
+        };
         assert_eq!(settled.replayed, way == Way::CutBehind(b"COMMIT"));
         assert_eq!(count(), before + 1);
     }
