@@ -41,6 +41,9 @@ const FIRST_WAIT: i64 = 250_000;
 /// Events are kept for so long, in microseconds: a week.
 const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
 
+/// How many events, or deliveries, are forgotten at once.
+const FORGOTTEN: u64 = 1_000;
+
 /// How often old events are looked for.
 const TIDY: Duration = Duration::from_secs(60);
 
@@ -78,8 +81,7 @@ impl Engine {
             if tidied.elapsed() > TIDY {
                 tidied = Instant::now();
                 let before = microseconds_now().saturating_sub(KEPT);
-                // What is not forgotten now is forgotten next time.
-                let _ = self.chore(Chore::Forget { before }).await;
+                self.forget(|| Chore::Forget { before }).await;
             }
             let wait = tokio::time::timeout(LOOK, rung);
             if running.is_empty() {
@@ -121,6 +123,18 @@ impl Engine {
     /// Those of the store.
     pub async fn chore(&self, chore: Chore) -> Result<Option<bytes::Bytes>, Fault> {
         Ok(self.store.write(Write::Chore(chore), None).await?.json)
+    }
+
+    /// Forgets what is old, as often as there is more than goes at once: a busy server leaves that in a minute. What is not
+    /// forgotten now is forgotten next time.
+    async fn forget(&self, some: impl Fn() -> Chore) {
+        while !self.closing.load(Ordering::Acquire) {
+            let count = self.chore(some()).await.ok().flatten().unwrap_or_default();
+            let count = std::str::from_utf8(&count).ok().and_then(|count| count.parse().ok());
+            if count.unwrap_or(0) < FORGOTTEN {
+                break;
+            }
+        }
     }
 
     async fn take(&self, most: usize) -> Result<Vec<Task>, Fault> {

@@ -236,7 +236,8 @@ pub(crate) fn revive(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with.
+/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with. Answers their
+/// numbers.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
@@ -248,8 +249,8 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
         Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
         Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
     });
-    lowering.sql.push(" AND d.state = 'waiting') ORDER BY made LIMIT 1000)");
-    lowering.finish(Vec::new())
+    lowering.sql.push(" AND d.state = 'waiting') ORDER BY made LIMIT 1000) RETURNING number");
+    lowering.finish(vec![Scalar::Int])
 }
 
 /// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.
