@@ -5,6 +5,7 @@
 //! others take when its time has run out.
 
 mod job;
+pub mod webhook;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -170,9 +171,12 @@ impl Engine {
             self.run_job(loaded, task).await;
             return true;
         }
-        let outcome = match loaded.plan.task(task, now) {
-            Ok(write) => self.store.write(write, None).await.map(drop),
-            Err(fault) => Err(fault),
+        let outcome = match task.target.strip_prefix(plan::WEBHOOK) {
+            Some(webhook) => self.spread(task, webhook).await,
+            None => match loaded.plan.task(task, now) {
+                Ok(write) => self.store.write(write, None).await.map(drop),
+                Err(fault) => Err(fault),
+            },
         };
         let fault = match outcome {
             // Somebody else has it by now.
