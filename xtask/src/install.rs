@@ -31,6 +31,9 @@ const SQUAWK: PythonTool = PythonTool {
     variable: "MIMAR_SQUAWK",
 };
 
+/// The library of Standard Webhooks for Node.js, and the version that deliveries are known to hold against.
+const STANDARD_WEBHOOKS: (&str, &str) = ("standardwebhooks", "1.1.1");
+
 /// Names that the browser goes by.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
@@ -56,19 +59,7 @@ fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {
     }
     let folder = place::cache().join(format!("{}-{}", tool.package, tool.version));
     let program = folder.join("bin").join(tool.program);
-    // The mark is written last: half an installation is none.
-    let complete = folder.join("complete");
-    if complete.exists() && program.exists() {
-        return Ok(program);
-    }
-    let file = |path: &Path| {
-        let path = path.to_path_buf();
-        move |error| Fault::File { path, error }
-    };
-    if folder.exists() {
-        fs::remove_dir_all(&folder).map_err(file(&folder))?;
-    }
-    fs::create_dir_all(place::cache()).map_err(file(&folder))?;
+    let Some(complete) = begin(&folder)? else { return Ok(program) };
     let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
     if !runs(Command::new(&python).arg("--version")) {
         return Err(Fault::Missing {
@@ -90,6 +81,56 @@ fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {
     )?;
     fs::write(&complete, tool.version).map_err(file(&complete))?;
     Ok(program)
+}
+
+/// The folder of npm's packages with the library of Standard Webhooks in it, installed into the cache if it is not there.
+///
+/// # Errors
+/// [`Fault`] if there is no Node.js or the package cannot be had.
+pub(crate) fn standard_webhooks() -> Result<PathBuf, Fault> {
+    if let Some(path) = env::var_os("MIMAR_STANDARDWEBHOOKS") {
+        return Ok(path.into());
+    }
+    let (package, version) = STANDARD_WEBHOOKS;
+    let folder = place::cache().join(format!("{package}-{version}"));
+    let modules = folder.join("node_modules");
+    let Some(complete) = begin(&folder)? else { return Ok(modules) };
+    if !runs(Command::new("node").arg("--version")) || !runs(Command::new("npm").arg("--version")) {
+        return Err(Fault::Missing {
+            what: "Node.js 18 or newer and npm, which verify signatures of webhooks".into(),
+            mend: "install them (Debian: `apt-get install nodejs npm`), or name a folder with the package in \
+                   MIMAR_STANDARDWEBHOOKS"
+                .into(),
+        });
+    }
+    step::run(
+        &format!("install: {package}"),
+        Command::new("npm")
+            .args(["install", "--no-audit", "--no-fund", "--silent", "--prefix"])
+            .arg(&folder)
+            .arg(format!("{package}@{version}")),
+    )?;
+    fs::write(&complete, version).map_err(file(&complete))?;
+    Ok(modules)
+}
+
+/// Makes room for what is installed into a folder of the cache; `None` if it is there already. The mark that is answered is
+/// written last: half an installation is none.
+fn begin(folder: &Path) -> Result<Option<PathBuf>, Fault> {
+    let complete = folder.join("complete");
+    if complete.exists() {
+        return Ok(None);
+    }
+    if folder.exists() {
+        fs::remove_dir_all(folder).map_err(file(folder))?;
+    }
+    fs::create_dir_all(folder).map_err(file(folder))?;
+    Ok(Some(complete))
+}
+
+fn file(path: &Path) -> impl FnOnce(std::io::Error) -> Fault {
+    let path = path.to_path_buf();
+    move |error| Fault::File { path, error }
 }
 
 /// The program `chromium`, installed from Debian's packages if it is not there.

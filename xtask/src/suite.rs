@@ -48,6 +48,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     let schemathesis = install::schemathesis()?;
     let squawk = install::squawk()?;
     let chromium = install::chromium()?;
+    let standard_webhooks = install::standard_webhooks()?;
     install::postgres()?;
 
     let mut tally = tally::Tally::default();
@@ -75,6 +76,13 @@ pub(crate) fn run() -> Result<(), Fault> {
             .env("MIMAR_SQUAWK", squawk),
     )?;
     tally += tally::of(&lint.output);
+    let signed = step::attempt(
+        "Standard Webhooks over deliveries",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "webhooks"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_STANDARDWEBHOOKS", standard_webhooks),
+    )?;
+    tally += tally::of(&signed.output);
 
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
@@ -84,7 +92,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     }
     if tally.failed > 0
         || tally.passed == 0
-        || !(everything.success && torture.success && lint.success)
+        || !(everything.success && torture.success && lint.success && signed.success)
     {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }

@@ -8,7 +8,12 @@ use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod webhook;
+
 use crate::place::Place;
+pub(crate) use webhook::{
+    Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay, WebhookRotate,
+};
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -88,6 +93,8 @@ pub(crate) enum Command {
     Import(Import),
     #[command(subcommand)]
     Migrate(Migrate),
+    #[command(subcommand)]
+    Webhook(Webhook),
     Token(Token),
     Completions(Completions),
     /// Print the language reference, in Markdown.
@@ -219,6 +226,9 @@ pub(crate) struct Serve {
     /// A web origin whose pages may call, such as https://shop.example; may be repeated.
     #[arg(long = "origin", value_name = "URL", env = "MIMAR_ORIGINS", value_delimiter = ',')]
     pub(crate) origins: Vec<String>,
+    /// Let webhooks send to private networks, to this machine and over http://; otherwise only https:// to public addresses.
+    #[arg(long, env = "MIMAR_WEBHOOKS_TO_PRIVATE")]
+    pub(crate) webhooks_to_private: bool,
     /// A file with the secret of HS256 tokens; a change is followed within a second.
     #[arg(long, value_name = "FILE", env = "MIMAR_JWT_SECRET_FILE")]
     pub(crate) jwt_secret_file: Option<PathBuf>,

@@ -12,3 +12,4 @@ pub(crate) mod openapi;
 pub(crate) mod reference;
 pub(crate) mod serve;
 pub(crate) mod token;
+pub(crate) mod webhook;

@@ -171,6 +171,18 @@ pub(crate) enum Failure {
          braces instead of `by code`. A model with commands by code needs a program of its own, which registers them"
     )]
     ByCode { commands: String },
+    /// A webhook that the model does not have.
+    #[error("the model has no webhook `{name}`; it has: {known}")]
+    UnknownWebhook { name: String, known: String },
+    /// An address that nothing can be sent to.
+    #[error("this cannot be the address of an endpoint: {reason}")]
+    Endpoint { reason: String },
+    /// An endpoint that is not there.
+    #[error("there is no endpoint {id}; `mimar webhook list` names them")]
+    NoEndpoint { id: i64 },
+    /// No secret could be made.
+    #[error("the system has no random numbers to make a secret of")]
+    NoRandom,
     /// Tokens could not be verified.
     #[error(
         "the model grants things to roles, and there is no key to verify tokens with\n\nSet MIMAR_JWT_SECRET \
@@ -203,6 +215,9 @@ impl Failure {
             | Self::UnknownRole { .. }
             | Self::UnknownEnvironment { .. }
             | Self::Subject { .. }
+            | Self::UnknownWebhook { .. }
+            | Self::Endpoint { .. }
+            | Self::NoEndpoint { .. }
             | Self::Name { .. } => 2,
             _ => 3,
         }

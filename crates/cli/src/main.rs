@@ -47,6 +47,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Copy(arguments) => command::copy::run(&arguments),
         Command::Import(arguments) => command::import::run(&arguments),
         Command::Migrate(arguments) => command::migrate::run(&arguments),
+        Command::Webhook(command) => command::webhook::run(&command),
         Command::Token(arguments) => command::token::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(&arguments);

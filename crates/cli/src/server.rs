@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use engine::Engine;
+use engine::{Engine, webhook};
 use serve::http::{Origins, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -24,6 +24,8 @@ pub(crate) enum Mode {
     Production {
         /// Origins whose pages may call.
         origins: Vec<String>,
+        /// Whether webhooks may send to private networks.
+        to_private: bool,
     },
 }
 
@@ -90,12 +92,15 @@ pub(crate) async fn serve(
     mode: Mode,
     threads: &Threads,
 ) -> Result<(), Failure> {
-    let origins = match mode {
-        Mode::Development => Origins::Any,
-        Mode::Production { origins } => Origins::Listed(origins),
+    let (origins, to_private) = match mode {
+        Mode::Development => (Origins::Any, true),
+        Mode::Production { origins, to_private } => (Origins::Listed(origins), to_private),
     };
     let worker = Arc::clone(&engine);
-    let worker = tokio::spawn(async move { worker.work().await });
+    let worker = tokio::spawn(async move {
+        let sending = webhook::Settings::new(to_private);
+        tokio::join!(worker.work(), worker.send(&sending))
+    });
     let settings = Settings { origins, drain_time: DRAIN, ..Settings::default() };
     let outcome = serve::http::serve_on(
         threads.handles.clone(),

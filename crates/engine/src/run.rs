@@ -31,6 +31,8 @@ pub struct Engine {
     changed: Notify,
     /// Rung when there is something to be done.
     pub(crate) bell: Notify,
+    /// Rung when there is something to be sent.
+    pub(crate) post: Notify,
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
     pub(crate) counts: work::Counts,
@@ -48,6 +50,7 @@ impl Engine {
             changing: AtomicBool::new(false),
             changed: Notify::new(),
             bell: Notify::new(),
+            post: Notify::new(),
             closing: AtomicBool::new(false),
             counts: work::Counts::default(),
         }
@@ -171,6 +174,7 @@ impl Engine {
     pub fn rest(&self) {
         self.closing.store(true, Ordering::Release);
         self.bell.notify_one();
+        self.post.notify_one();
     }
 
     /// Finishes every write that was accepted and refuses later ones. Blocks until that is done.

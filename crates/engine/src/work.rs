@@ -5,6 +5,7 @@
 //! others take when its time has run out.
 
 mod job;
+pub mod webhook;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,9 @@ const REST: Duration = Duration::from_secs(1);
 
 /// Events are kept for so long, in microseconds: a week.
 const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
+
+/// How many events, or deliveries, are forgotten at once.
+const FORGOTTEN: u64 = 1_000;
 
 /// How often old events are looked for.
 const TIDY: Duration = Duration::from_secs(60);
@@ -122,8 +126,7 @@ impl Engine {
             if tidied.elapsed() > TIDY {
                 tidied = Instant::now();
                 let before = microseconds_now().saturating_sub(KEPT);
-                // What is not forgotten now is forgotten next time.
-                let _ = self.chore(Chore::Forget { before }).await;
+                self.forget(|| Chore::Forget { before }).await;
             }
             let wait = tokio::time::timeout(LOOK, rung);
             if running.is_empty() {
@@ -174,6 +177,18 @@ impl Engine {
         Ok(self.store.write(Write::Chore(chore), None).await?.json)
     }
 
+    /// Forgets what is old, as often as there is more than goes at once: a busy server leaves that in a minute. What is not
+    /// forgotten now is forgotten next time.
+    async fn forget(&self, some: impl Fn() -> Chore) {
+        while !self.closing.load(Ordering::Acquire) {
+            let count = self.chore(some()).await.ok().flatten().unwrap_or_default();
+            let count = std::str::from_utf8(&count).ok().and_then(|count| count.parse().ok());
+            if count.unwrap_or(0) < FORGOTTEN {
+                break;
+            }
+        }
+    }
+
     async fn take(&self, most: usize, terms: Terms) -> Result<Vec<Task>, Fault> {
         let now = microseconds_now();
         let most = i64::try_from(most).unwrap_or(1);
@@ -206,9 +221,12 @@ impl Engine {
             self.run_job(loaded, task, terms).await;
             return true;
         }
-        let outcome = match loaded.plan.task(task, now) {
-            Ok(write) => self.store.write(write, None).await.map(drop),
-            Err(fault) => Err(fault),
+        let outcome = match task.target.strip_prefix(plan::WEBHOOK) {
+            Some(webhook) => self.spread(task, webhook).await,
+            None => match loaded.plan.task(task, now) {
+                Ok(write) => self.store.write(write, None).await.map(drop),
+                Err(fault) => Err(fault),
+            },
         };
         let fault = match outcome {
             Ok(()) => {

@@ -88,7 +88,6 @@ codes! {
     "E0605" "a decision that does not add up",
     "E0606" "a calendar that names no time",
     "N0102" "events are not published yet",
-    "N0103" "webhooks are not sent yet",
     "N0104" "workflows are not run yet",
     "N0105" "jobs are not run yet",
     "N0106" "externals are not called yet",

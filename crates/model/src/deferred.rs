@@ -32,13 +32,6 @@ static DEFERRED: &[Deferred] = &[
         },
     },
     Deferred {
-        code: "N0103",
-        severity: Severity::Note,
-        what: "webhooks are checked, but not sent yet",
-        instead: "nothing leaves for the partners",
-        places: |model| model.webhooks.iter().map(|webhook| webhook.span).collect(),
-    },
-    Deferred {
         code: "N0104",
         severity: Severity::Note,
         what: "workflows are checked, but not run yet",

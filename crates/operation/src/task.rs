@@ -111,7 +111,7 @@ pub enum Chore {
         /// Now.
         now: i64,
     },
-    /// Forgets events that were published before, a thousand at most.
+    /// Forgets events that were published before, a thousand at most: the answer is how many.
     Forget {
         /// Before when.
         before: i64,

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use model::{CommandId, EntityId};
 use operation::{Command, Fault, Operation, Program, Tree, Value, Write};
 
-pub use task::{Job, Next};
+pub use task::{Job, Next, WEBHOOK};
 
 use crate::condition::BindSource;
 use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up, refuse};

@@ -19,7 +19,7 @@ mod shape;
 mod write;
 
 pub use caller::{Caller, Roles};
-pub use command::{Job, Next};
+pub use command::{Job, Next, WEBHOOK};
 pub use cursor::CursorKey;
 pub use intent::{Filter, FilterOperator, Intent, List, Shape, Source};
 pub use lower::{Lowered, Reply};

@@ -96,8 +96,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             let _ = present.ping().await;
         }
     });
-    let origins = server::Mode::Production { origins: arguments.origins.clone() };
-    runtime.block_on(server::serve(listener, engine, origins, &threads))
+    let (origins, to_private) = (arguments.origins.clone(), arguments.webhooks_to_private);
+    let mode = server::Mode::Production { origins, to_private };
+    runtime.block_on(server::serve(listener, engine, mode, &threads))
 }
 
 /// Whether anything is granted to callers with a token only.

@@ -10,3 +10,4 @@ mod import;
 mod migrate;
 mod process;
 mod serve;
+mod webhook;

@@ -1,4 +1,4 @@
-//! The order in which tasks are taken.
+//! The order in which tasks are taken, and how events are forgotten.
 
 use operation::{Chore, Settled, Task};
 
@@ -39,5 +39,22 @@ fn a_task_that_is_tried_again_stays_before_those_behind_it() {
         world.runtime.block_on(world.engine.chore(fail)).unwrap();
         let again = take(&world, later + 2, 1);
         assert_eq!(again.first().map(|task| task.number), Some(number), "{on:?}");
+    }
+}
+
+/// A thousand at once: who forgets has to know whether there are more.
+#[test]
+fn forgetting_says_how_many_events_went() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, MODEL);
+        for _ in 0..1_003 {
+            world.ask(r#"run user say {"topic":1}"#);
+        }
+        let forget = || {
+            let before = now() + 1_000_000;
+            let forget = world.engine.chore(Chore::Forget { before });
+            world.runtime.block_on(forget).unwrap().unwrap()
+        };
+        assert_eq!([forget(), forget(), forget()], ["1000", "3", "0"], "{on:?}");
     }
 }

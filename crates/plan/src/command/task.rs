@@ -29,11 +29,19 @@ pub(super) fn heard(model: &Model, event: usize) -> Heard {
     let item = &model.events[event];
     let by = model.subscriptions.iter().enumerate();
     let by = by.filter(|(_, subscription)| subscription.event.index() == event);
+    let webhooks = model.webhooks.iter();
+    let webhooks = webhooks.filter(|webhook| webhook.events.iter().any(|id| id.index() == event));
     Heard {
         name: named(model, item.service, &item.name).into(),
-        by: by.map(|(at, _)| of_subscription(model, at)).collect(),
+        by: by
+            .map(|(at, _)| of_subscription(model, at))
+            .chain(webhooks.map(|webhook| format!("{WEBHOOK}{}", webhook.name).into()))
+            .collect(),
     }
 }
+
+/// How the target of a task begins that sends an event; a webhook's name is behind it.
+pub const WEBHOOK: &str = "webhook ";
 
 fn named(model: &Model, service: model::ServiceId, name: &str) -> String {
     let service = &model.services[service.index()].name;
@@ -64,6 +72,13 @@ impl Job {
 }
 
 impl Plan {
+    /// The names under which events are kept that a webhook sends; `None` where the model has no webhook of this name.
+    pub fn sent_by(&self, webhook: &str) -> Option<Vec<String>> {
+        let webhook = self.model.webhooks.iter().find(|known| known.name == webhook)?;
+        let events = webhook.events.iter().map(|id| &self.model.events[id.index()]);
+        Some(events.map(|event| named(&self.model, event.service, &event.name)).collect())
+    }
+
     /// Jobs: the targets of their tasks, and when each runs.
     pub fn jobs(&self) -> impl Iterator<Item = (Box<str>, &Schedule)> {
         let jobs = self.model.jobs.iter().enumerate();

@@ -351,7 +351,8 @@ fn listed(lowering: &mut Lowering<'_>, first: usize, count: usize, scalar: Scala
     first + count
 }
 
-/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with.
+/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with. Answers their
+/// numbers.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
@@ -365,8 +366,8 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
         Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
         Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
     });
-    lowering.sql.push(" AND d.state = 'waiting'))");
-    lowering.finish(Vec::new())
+    lowering.sql.push(" AND d.state = 'waiting')) RETURNING number");
+    lowering.finish(vec![Scalar::Int])
 }
 
 /// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.

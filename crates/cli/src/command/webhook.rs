@@ -1,0 +1,277 @@
+//! `mimar webhook`: who hears of events, and what is delivered to them.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use engine::Loaded;
+use engine::webhook::{Secret, Target, kind};
+use operation::{Chore, Fault, Hook, Write};
+use serde_json::{Value, json};
+use store::Store;
+
+use crate::arguments::{
+    DataPlace, Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay,
+    WebhookRotate,
+};
+use crate::failure::Failure;
+use crate::place::Place;
+use crate::project::Project;
+use crate::screen::{self, BOLD, DIM, GREEN, RED, YELLOW, styled};
+
+/// How many events are sent again in one transaction.
+const REPLAYED: i64 = 5_000;
+
+/// Who disabled an endpoint, where nobody else did.
+const BY_HAND: &str = "disabled by hand";
+
+pub(crate) fn run(command: &Webhook) -> Result<(), Failure> {
+    match command {
+        Webhook::Add(arguments) => add(arguments),
+        Webhook::List(arguments) => list(&arguments.form),
+        Webhook::Remove(arguments) => remove(arguments),
+        Webhook::Enable(arguments) => enable(arguments),
+        Webhook::Disable(arguments) => disable(arguments),
+        Webhook::Rotate(arguments) => rotate(arguments),
+        Webhook::Deliveries(arguments) => deliveries(arguments),
+        Webhook::Replay(arguments) => replay(arguments),
+    }
+}
+
+fn add(arguments: &WebhookAdd) -> Result<(), Failure> {
+    let WebhookAdd { name, url, form } = arguments;
+    let target =
+        Target::parse(url).map_err(|fault| Failure::Endpoint { reason: fault.to_string() })?;
+    let Opened { loaded, store } = open(form)?;
+    if loaded.plan.sent_by(name).is_none() {
+        let known: Vec<&str> = loaded.model.webhooks.iter().map(|known| &*known.name).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        return Err(Failure::UnknownWebhook { name: name.clone(), known });
+    }
+    let secret = fresh()?;
+    let id = ask(
+        &store,
+        Hook::Add {
+            webhook: name.as_str().into(),
+            url: url.as_str().into(),
+            secret: secret.as_str().into(),
+            now: now(),
+        },
+    )?;
+    if form.json {
+        print(&json!({"id": id, "webhook": name, "url": url, "secret": secret}));
+    } else {
+        screen::out(&format!("Endpoint {} of {name}: {url}\nSecret {secret}\n", styled(BOLD, &id)));
+        screen::note("The secret is shown this once; the partner verifies signatures with it.");
+    }
+    let is_own = target.host.parse().is_ok_and(|address| kind(address).is_some());
+    if is_own || !target.encrypted {
+        screen::note(&format!(
+            "{}: only `mimar dev` and `mimar serve --webhooks-to-private` send there",
+            styled(YELLOW, "note")
+        ));
+    }
+    Ok(())
+}
+
+fn list(form: &WebhookForm) -> Result<(), Failure> {
+    let endpoints = ask(&open(form)?.store, Hook::List)?;
+    if form.json {
+        print(&endpoints);
+        return Ok(());
+    }
+    let endpoints = endpoints.as_array().map_or(&[][..], Vec::as_slice);
+    if endpoints.is_empty() {
+        screen::note("There is no endpoint; `mimar webhook add NAME URL` makes one.");
+    }
+    let mut text = String::new();
+    for endpoint in endpoints {
+        let state = match (endpoint["enabled"].as_bool(), endpoint["reason"].as_str()) {
+            (Some(true), _) => styled(GREEN, "enabled"),
+            (_, reason) => styled(RED, format!("disabled: {}", reason.unwrap_or("no reason"))),
+        };
+        text.push_str(&format!(
+            "{}  {}  {}  {state}\n",
+            styled(BOLD, &endpoint["id"]),
+            shown(&endpoint["webhook"]),
+            shown(&endpoint["url"]),
+        ));
+        text.push_str(&styled(
+            DIM,
+            format!(
+                "   {} waiting, last success {}, last failure {}\n",
+                endpoint["waiting"],
+                shown(&endpoint["last_success"]),
+                shown(&endpoint["last_failure"]),
+            ),
+        ));
+    }
+    screen::out(&text);
+    Ok(())
+}
+
+fn remove(arguments: &WebhookOne) -> Result<(), Failure> {
+    one(arguments, Hook::Remove { endpoint: arguments.id }, "removed")
+}
+
+fn enable(arguments: &WebhookOne) -> Result<(), Failure> {
+    one(arguments, Hook::Enable { endpoint: arguments.id, now: now() }, "enabled")
+}
+
+fn disable(arguments: &WebhookOne) -> Result<(), Failure> {
+    one(arguments, Hook::Disable { endpoint: arguments.id, reason: BY_HAND.into() }, "disabled")
+}
+
+fn one(arguments: &WebhookOne, hook: Hook, what: &str) -> Result<(), Failure> {
+    let WebhookOne { id, form } = arguments;
+    of_endpoint(*id, ask(&open(form)?.store, hook))?;
+    if form.json {
+        print(&json!({"id": id, "state": what}));
+    } else {
+        screen::note(&format!("endpoint {id} is {what}"));
+    }
+    Ok(())
+}
+
+fn rotate(arguments: &WebhookRotate) -> Result<(), Failure> {
+    let WebhookRotate { id, overlap, form } = arguments;
+    let (secret, now) = (fresh()?, now());
+    let until = now.saturating_add(i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX));
+    let hook = Hook::Rotate { endpoint: *id, secret: secret.as_str().into(), now, until };
+    of_endpoint(*id, ask(&open(form)?.store, hook))?;
+    if form.json {
+        print(&json!({"id": id, "secret": secret}));
+    } else {
+        screen::out(&format!("Secret {secret}\n"));
+        screen::note(&format!(
+            "It is shown this once. Deliveries to endpoint {id} carry both signatures for {} minutes.",
+            overlap.as_secs() / 60
+        ));
+    }
+    Ok(())
+}
+
+fn deliveries(arguments: &WebhookDeliveries) -> Result<(), Failure> {
+    let WebhookDeliveries { id, limit, form } = arguments;
+    let deliveries = ask(&open(form)?.store, Hook::Deliveries { endpoint: *id, most: *limit })?;
+    if form.json {
+        print(&deliveries);
+        return Ok(());
+    }
+    let mut text = String::new();
+    for delivery in deliveries.as_array().map_or(&[][..], Vec::as_slice) {
+        let state = match delivery["state"].as_str() {
+            Some(state @ "delivered") => styled(GREEN, state),
+            Some(state @ "parked") => styled(RED, state),
+            state => styled(YELLOW, state.unwrap_or("")),
+        };
+        text.push_str(&format!(
+            "{}  to {}  {state} after {}  {}\n",
+            shown(&delivery["made"]),
+            delivery["endpoint"],
+            screen::count(delivery["attempts"].as_u64().unwrap_or(0), "attempt", "attempts"),
+            shown(&delivery["name"]),
+        ));
+        let mut more = format!("   {}", shown(&delivery["event"]));
+        for (label, member) in [("key", "key"), ("because", "reason"), ("again", "due")] {
+            if !delivery[member].is_null() {
+                more.push_str(&format!(", {label} {}", shown(&delivery[member])));
+            }
+        }
+        text.push_str(&styled(DIM, more));
+        text.push('\n');
+    }
+    screen::out(&text);
+    Ok(())
+}
+
+fn replay(arguments: &WebhookReplay) -> Result<(), Failure> {
+    let WebhookReplay { id, since, form } = arguments;
+    let Opened { loaded, store } = open(form)?;
+    let endpoints = ask(&store, Hook::List)?;
+    let mut all = endpoints.as_array().into_iter().flatten();
+    let endpoint = all.find(|known| known["id"] == *id).ok_or(Failure::NoEndpoint { id: *id })?;
+    let webhook = endpoint["webhook"].as_str().unwrap_or_default();
+    let names = json!(loaded.plan.sent_by(webhook).unwrap_or_default()).to_string();
+    let (mut count, mut after) = (0, 0);
+    loop {
+        let hook = Hook::Replay {
+            endpoint: *id,
+            names: names.as_str().into(),
+            since: since.0,
+            after,
+            now: now(),
+            most: REPLAYED,
+        };
+        let told = of_endpoint(*id, ask(&store, hook))?;
+        count += told[0].as_u64().unwrap_or(0);
+        let Some(last) = told[1].as_i64() else { break };
+        after = last;
+    }
+    if form.json {
+        print(&json!({"id": id, "events": count}));
+    } else {
+        let events = screen::count(count, "event is", "events are");
+        screen::note(&format!("{events} sent again to endpoint {id}"));
+    }
+    Ok(())
+}
+
+/// A model, and the database beside it.
+struct Opened {
+    loaded: Loaded,
+    store: Store,
+}
+
+/// The tables of the model may be as they are: nothing of them is asked.
+fn open(form: &WebhookForm) -> Result<Opened, Failure> {
+    let DataPlace { project, database, environment } = &form.place;
+    let (project, model) = Project::read(project)?.valid()?;
+    let place = match (database, environment) {
+        (None, None) => Place::of_development(&project, &model)?,
+        (said, named) => Place::of_production(said.as_ref(), named.as_deref(), &project, &model)?,
+    };
+    if let Some(path) = place.file().filter(|path| !path.exists()) {
+        return Err(Failure::NoDatabase { path: path.to_owned() });
+    }
+    let schema = Arc::new(schema::derive(&model));
+    let store = place.open()?;
+    // Not a server, that somebody would wait for.
+    store.call("mimar webhook");
+    Ok(Opened { loaded: Loaded::new(Arc::new(model), schema), store })
+}
+
+/// What the database says, as JSON.
+fn ask(store: &Store, hook: Hook) -> Result<Value, Failure> {
+    let written = store.write_blocking(Write::Chore(Chore::Hook(hook)))?;
+    let json = written.json.unwrap_or_default();
+    Ok(serde_json::from_slice(&json).unwrap_or_default())
+}
+
+fn of_endpoint(id: i64, told: Result<Value, Failure>) -> Result<Value, Failure> {
+    match told {
+        Err(Failure::Fault(Fault::NotFound)) => Err(Failure::NoEndpoint { id }),
+        told => told,
+    }
+}
+
+fn fresh() -> Result<String, Failure> {
+    Secret::fresh().map(|secret| secret.reveal()).ok_or(Failure::NoRandom)
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+fn print(value: &Value) {
+    screen::out(&format!("{value}\n"));
+}
+
+/// A text without its quotes, and `never` for what is not there.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "never".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
