@@ -24,3 +24,4 @@ pub use options::Options;
 pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
 pub use store::{Called, Loaded, Statistics, Store};
+pub use write::command::explain;

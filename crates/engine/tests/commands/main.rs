@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod contention;
+mod explain;
 mod foresight;
+mod wire;
 mod world;
 
 use expect_test::expect_file;

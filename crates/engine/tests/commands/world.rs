@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::identity::Verifier;
 use engine::{Engine, Loaded};
 use model::{Model, Valid};
-use operation::{Fault, Operation, Receipt};
+use operation::{Dialect, Fault, Operation, Receipt};
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
 
@@ -30,6 +30,22 @@ pub struct World {
 
 impl World {
     pub fn new(on: On, text: &str) -> Self {
+        match on {
+            On::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("scene.db");
+                Self::over(Store::open(&path, Options::default()).unwrap(), Some(folder), text)
+            }
+            On::Postgres => Self::at(&testbed::postgres().database(), text),
+        }
+    }
+
+    /// The same in a new PostgreSQL database, by its address.
+    pub fn at(url: &str, text: &str) -> Self {
+        Self::over(Store::connect(url, Options::default()).unwrap(), None, text)
+    }
+
+    fn over(store: Store, folder: Option<tempfile::TempDir>, text: &str) -> Self {
         let parse = syntax::parse(syntax::FileId(0), text.to_owned());
         let (model, mut found) = model::check(&[&parse]);
         found.extend(parse.diagnostics.iter().cloned());
@@ -41,20 +57,9 @@ impl World {
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
         let schema = schema::derive(&model);
-        let (store, folder) = match on {
-            On::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("scene.db");
-                (Store::open(&path, Options::default()).unwrap(), Some(folder))
-            }
-            On::Postgres => {
-                let url = testbed::postgres().database();
-                (Store::connect(&url, Options::default()).unwrap(), None)
-            }
-        };
-        let ddl = match on {
-            On::Sqlite => schema::ddl::sqlite(&schema),
-            On::Postgres => schema::ddl::postgres(&schema),
+        let ddl = match store.dialect() {
+            Dialect::Sqlite => schema::ddl::sqlite(&schema),
+            Dialect::Postgres => schema::ddl::postgres(&schema),
         };
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
