@@ -13,7 +13,7 @@ use crate::fault::{Doing as _, Fault};
 use crate::form;
 
 /// Changes when a row changes, so that data prepared by an older build is not mistaken for today's.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// How many rows there are of each kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +138,8 @@ impl Shop {
                 random >> 16 & 511
             ),
             price: price(number),
-            stock: (random >> 32 & 1023) as i64,
+            // Never sold out, however long orders are placed.
+            stock: 1_000_000 + (random >> 32 & 1023) as i64,
             state: if is_live(number) { "live" } else { "retired" },
         }
     }
@@ -350,6 +351,9 @@ CREATE TABLE line (
   product TEXT NOT NULL REFERENCES product (sku), quantity INTEGER NOT NULL, price INTEGER NOT NULL,
   PRIMARY KEY ("order", position)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE event (
+  number INTEGER PRIMARY KEY, id BLOB NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, made INTEGER NOT NULL, data TEXT NOT NULL
+) STRICT;
 "#;
 
 /// The index of `recent_orders` carries what the page shows: a page is then one stretch of the index instead
@@ -388,6 +392,9 @@ CREATE TABLE line (
   product text COLLATE "C" NOT NULL REFERENCES product, quantity bigint NOT NULL, price bigint NOT NULL,
   PRIMARY KEY ("order", position));
 INSERT INTO line SELECT "order", position, product, quantity, price * 100 FROM stage.line ORDER BY "order", position;
+CREATE TABLE event (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, id uuid NOT NULL, name text NOT NULL, key text NOT NULL,
+  made bigint NOT NULL, data json NOT NULL);
 CREATE INDEX ON "order" (customer, placed, id) INCLUDE (status, total, row_version);
 DROP SCHEMA stage CASCADE;
 "#;

@@ -55,10 +55,24 @@ impl Tokens {
     }
 }
 
-/// What answers a new row once it is there.
-pub(crate) struct Created {
-    pub(crate) body: Vec<u8>,
-    pub(crate) location: Vec<u8>,
+/// What answers a change once it is made.
+pub(crate) enum Made {
+    /// A new row.
+    Row {
+        /// It.
+        body: Vec<u8>,
+        /// Where it is.
+        location: Vec<u8>,
+    },
+    /// An order that was placed; what it costs in all is known when it is made.
+    Order {
+        /// Its key.
+        id: [u8; 16],
+        /// Whose it is.
+        customer: [u8; 16],
+        /// When, in microseconds since 1970.
+        placed: i64,
+    },
 }
 
 /// What a request wants changed; everything that needs no look at the database is already checked.
@@ -75,6 +89,19 @@ pub(crate) enum Change {
         /// Whether the caller sees every product; otherwise it may name live ones only.
         sees_all: bool,
     },
+    /// An order of live products that are taken out of stock, at their prices.
+    Basket { id: [u8; 16], customer: [u8; 16], placed: i64, lines: Vec<Line> },
+}
+
+/// The event of an order that was placed: its key, and what it carries.
+pub(crate) fn order_placed(id: &[u8; 16], total: i64) -> (String, String) {
+    let mut key = Vec::new();
+    form::uuid(&mut key, id);
+    let key = String::from_utf8_lossy(&key).into_owned();
+    let mut data = format!("{{\"order\":\"{key}\",\"total\":\"").into_bytes();
+    form::money(&mut data, total);
+    data.extend_from_slice(b"\"}");
+    (key, String::from_utf8_lossy(&data).into_owned())
 }
 
 /// A row of `line` of an order that is being made.
@@ -91,6 +118,8 @@ pub(crate) enum Refusal {
     Taken,
     /// A reference leads nowhere.
     Dangling,
+    /// There is less than is wanted.
+    OutOfStock,
     /// Too many wait.
     Busy,
     /// The database failed.
@@ -123,6 +152,21 @@ struct NewOrder<'a> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct NewBasket<'a> {
+    #[serde(borrow)]
+    basket: Vec<NewItem<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewItem<'a> {
+    #[serde(borrow)]
+    product: Cow<'a, str>,
+    quantity: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct NewLine<'a> {
     #[serde(borrow)]
     product: Cow<'a, str>,
@@ -139,10 +183,11 @@ pub(crate) fn change(
     path: &str,
     caller: Caller,
     body: &[u8],
-) -> Result<(Change, Created), Box<Answer>> {
+) -> Result<(Change, Made), Box<Answer>> {
     match path {
         "/v1/products" => new_product(caller, body),
         "/v1/orders" => new_order(caller, body),
+        "/v1/place-order" => new_basket(caller, body),
         _ => Err(Box::new(not_found())),
     }
 }
@@ -151,7 +196,7 @@ pub(crate) fn change(
 ///
 /// # Errors
 /// The refusal, as far as it needs no look at the database.
-fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Created), Box<Answer>> {
+fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Made), Box<Answer>> {
     if caller != Caller::Clerk {
         return Err(Box::new(problem(StatusCode::FORBIDDEN, "forbidden", &[])));
     }
@@ -205,14 +250,14 @@ fn new_product(caller: Caller, body: &[u8]) -> Result<(Change, Created), Box<Ans
         stock: new.stock,
         state,
     };
-    Ok((change, Created { body: out, location }))
+    Ok((change, Made::Row { body: out, location }))
 }
 
 /// Reads the body of `POST /v1/orders`.
 ///
 /// # Errors
 /// The refusal, as far as it needs no look at the database.
-fn new_order(caller: Caller, body: &[u8]) -> Result<(Change, Created), Box<Answer>> {
+fn new_order(caller: Caller, body: &[u8]) -> Result<(Change, Made), Box<Answer>> {
     let Ok(new) = serde_json::from_slice::<NewOrder<'_>>(body) else {
         return Err(Box::new(problem(StatusCode::BAD_REQUEST, "malformed_body", &[])));
     };
@@ -256,21 +301,46 @@ fn new_order(caller: Caller, body: &[u8]) -> Result<(Change, Created), Box<Answe
     let placed = now.as_micros() as i64;
     let id = *Uuid::now_v7().as_bytes();
 
-    let mut out = Vec::with_capacity(224);
-    out.extend_from_slice(b"{\"id\":\"");
-    form::uuid(&mut out, &id);
-    out.extend_from_slice(b"\",\"customer\":\"");
-    form::uuid(&mut out, &customer);
-    out.extend_from_slice(b"\",\"status\":\"pending\",\"total\":\"");
-    form::money(&mut out, total);
-    out.extend_from_slice(b"\",\"placed\":\"");
-    form::timestamp(&mut out, placed);
-    out.extend_from_slice(b"\"}");
+    let out = order_body(&id, &customer, total, placed);
     let mut location = b"/v1/orders/".to_vec();
     form::uuid(&mut location, &id);
     let sees_all = caller == Caller::Clerk;
     let change = Change::Order { id, customer, total, placed, lines, sees_all };
-    Ok((change, Created { body: out, location }))
+    Ok((change, Made::Row { body: out, location }))
+}
+
+/// Reads the body of `POST /v1/place-order`.
+///
+/// # Errors
+/// The refusal, as far as it needs no look at the database.
+fn new_basket(caller: Caller, body: &[u8]) -> Result<(Change, Made), Box<Answer>> {
+    let Caller::Customer(customer) = caller else {
+        return Err(Box::new(problem(StatusCode::FORBIDDEN, "forbidden", &[])));
+    };
+    let Ok(new) = serde_json::from_slice::<NewBasket<'_>>(body) else {
+        return Err(Box::new(problem(StatusCode::BAD_REQUEST, "malformed_body", &[])));
+    };
+    let mut faults = Vec::new();
+    if !(1..=50).contains(&new.basket.len()) {
+        faults.push(("/basket", "has 1 to 50 items"));
+    }
+    if new.basket.iter().any(|item| !(1..=100).contains(&item.quantity)) {
+        faults.push(("/basket/*/quantity", "is from 1 to 100"));
+    }
+    if !faults.is_empty() {
+        return Err(Box::new(problem(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body", &faults)));
+    }
+    let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
+        return Err(Box::new(problem(StatusCode::INTERNAL_SERVER_ERROR, "clock_failed", &[])));
+    };
+    let (id, placed) = (*Uuid::now_v7().as_bytes(), now.as_micros() as i64);
+    let lines = new.basket.into_iter().map(|item| Line {
+        product: item.product.into_owned(),
+        quantity: item.quantity,
+        price: 0,
+    });
+    let change = Change::Basket { id, customer, placed, lines: lines.collect() };
+    Ok((change, Made::Order { id, customer, placed }))
 }
 
 /// The parameters of `recent_orders`: the customer, and where the page begins.
@@ -353,14 +423,39 @@ pub(crate) fn found<B>(body: &Bytes, etag: HeaderValue, request: &Request<B>) ->
     answer
 }
 
-pub(crate) fn created(created: Created) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(created.body)));
-    *answer.status_mut() = StatusCode::CREATED;
-    let headers = answer.headers_mut();
-    headers.insert(CONTENT_TYPE, JSON);
-    headers.insert(ETAG, VERSION_ONE);
-    insert(&mut answer, LOCATION, &created.location);
-    answer
+/// The answer to a change that was made; `total` is what an order costs in all, if it is one.
+pub(crate) fn made(made: Made, total: i64) -> Answer {
+    match made {
+        Made::Row { body, location } => {
+            let mut answer = Response::new(Full::new(Bytes::from(body)));
+            *answer.status_mut() = StatusCode::CREATED;
+            let headers = answer.headers_mut();
+            headers.insert(CONTENT_TYPE, JSON);
+            headers.insert(ETAG, VERSION_ONE);
+            insert(&mut answer, LOCATION, &location);
+            answer
+        }
+        Made::Order { id, customer, placed } => {
+            let body = order_body(&id, &customer, total, placed);
+            let mut answer = Response::new(Full::new(Bytes::from(body)));
+            answer.headers_mut().insert(CONTENT_TYPE, JSON);
+            answer
+        }
+    }
+}
+
+fn order_body(id: &[u8; 16], customer: &[u8; 16], total: i64, placed: i64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(224);
+    out.extend_from_slice(b"{\"id\":\"");
+    form::uuid(&mut out, id);
+    out.extend_from_slice(b"\",\"customer\":\"");
+    form::uuid(&mut out, customer);
+    out.extend_from_slice(b"\",\"status\":\"pending\",\"total\":\"");
+    form::money(&mut out, total);
+    out.extend_from_slice(b"\",\"placed\":\"");
+    form::timestamp(&mut out, placed);
+    out.extend_from_slice(b"\"}");
+    out
 }
 
 /// Inserts a value that came from outside, if a header can carry it.
@@ -378,6 +473,7 @@ pub(crate) fn refused(refusal: Refusal) -> Answer {
     match refusal {
         Refusal::Taken => problem(StatusCode::CONFLICT, "taken", &[]),
         Refusal::Dangling => problem(StatusCode::UNPROCESSABLE_ENTITY, "dangling_reference", &[]),
+        Refusal::OutOfStock => problem(StatusCode::CONFLICT, "out_of_stock", &[]),
         Refusal::Failed => problem(StatusCode::INTERNAL_SERVER_ERROR, "database_failed", &[]),
         Refusal::Busy => {
             let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, "busy", &[]);

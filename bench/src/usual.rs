@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 use crate::fault::{Doing as _, Fault};
 use crate::form;
+use crate::http::order_placed;
 use crate::identity::{self, Caller};
 
 /// Connections of the pool: what its documentation and most projects have, give or take a few.
@@ -57,6 +58,7 @@ pub fn serve(options: &Options) -> Result<(), Fault> {
             .route("/v1/recent-orders", get(recent_orders))
             .route("/v1/products", post(create_product))
             .route("/v1/orders", post(create_order))
+            .route("/v1/place-order", post(place_order))
             .with_state(shared);
         let listener = tokio::net::TcpListener::bind(options.listen).await;
         let listener = listener.doing(format!("listening on {}", options.listen))?;
@@ -467,6 +469,91 @@ async fn create_order(
         lines: None,
     };
     created(&order, &format!("/v1/orders/{id}"))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewBasket {
+    basket: Vec<NewItem>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewItem {
+    product: String,
+    quantity: i64,
+}
+
+async fn place_order(
+    caller: Caller,
+    State(shared): State<Arc<Shared>>,
+    Json(mut new): Json<NewBasket>,
+) -> Result<Response, Refusal> {
+    let Caller::Customer(customer) = caller else { return Err(Refusal::Forbidden) };
+    let in_bounds = |item: &NewItem| (1..=100).contains(&item.quantity);
+    if !(1..=50).contains(&new.basket.len()) || !new.basket.iter().all(in_bounds) {
+        return Err(Refusal::Invalid);
+    }
+    let (id, customer, placed) = (Uuid::now_v7(), Uuid::from_bytes(customer), Utc::now());
+    let mut transaction = shared.pool.begin().await?;
+    query(
+        r#"INSERT INTO "order" (id, customer, status, total, placed) VALUES ($1, $2, 'pending', 0, $3)"#,
+    )
+    .bind(id)
+    .bind(customer)
+    .bind(placed)
+    .execute(&mut *transaction)
+    .await?;
+    // In one order, so that two of them do not wait for each other; each keeps its place.
+    let mut places: Vec<usize> = (0..new.basket.len()).collect();
+    places.sort_by(|a, b| new.basket[*a].product.cmp(&new.basket[*b].product));
+    let mut total: i64 = 0;
+    for at in places {
+        let item = &mut new.basket[at];
+        let price: Option<(i64,)> = query_as(
+            "UPDATE product SET stock = stock - $2, row_version = row_version + 1
+             WHERE sku = $1 AND stock >= $2 AND state = 'live' RETURNING price",
+        )
+        .bind(&item.product)
+        .bind(item.quantity)
+        .fetch_optional(&mut *transaction)
+        .await?;
+        let (price,) = price.ok_or(Refusal::Invalid)?;
+        total += price * item.quantity;
+        query(
+            r#"INSERT INTO line ("order", position, product, quantity, price) VALUES ($1, $2, $3, $4, $5)"#,
+        )
+        .bind(id)
+        .bind(at as i64 + 1)
+        .bind(&item.product)
+        .bind(item.quantity)
+        .bind(price)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    query(r#"UPDATE "order" SET total = $2 WHERE id = $1"#)
+        .bind(id)
+        .bind(total)
+        .execute(&mut *transaction)
+        .await?;
+    let (key, data) = order_placed(id.as_bytes(), total);
+    query("INSERT INTO event (id, name, key, made, data) VALUES ($1, 'OrderPlaced', $2, $3, $4::json)")
+        .bind(Uuid::now_v7())
+        .bind(key)
+        .bind(placed.timestamp_micros())
+        .bind(data)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    let order = Order {
+        id,
+        customer,
+        status: "pending".to_owned(),
+        total: money(total),
+        placed: moment(placed),
+        lines: None,
+    };
+    Ok(Json(order).into_response())
 }
 
 fn created(value: &impl Serialize, location: &str) -> Result<Response, Refusal> {

@@ -12,7 +12,7 @@ use super::Shared;
 use super::reader::Reader;
 use crate::form;
 use crate::http::{
-    self, Answer, BARE, BODY_LIMIT, Tokens, VERSION_ONE, contents, created, etag, found, not_found,
+    self, Answer, BARE, BODY_LIMIT, Tokens, VERSION_ONE, contents, etag, found, made, not_found,
     problem, refused,
 };
 use crate::identity::Caller;
@@ -149,12 +149,12 @@ async fn write(shared: &Shared, request: Request<Incoming>) -> Answer {
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &[]);
     };
-    let (change, made) = match http::change(head.uri.path(), caller, &body.to_bytes()) {
+    let (change, reply) = match http::change(head.uri.path(), caller, &body.to_bytes()) {
         Ok(change) => change,
         Err(refusal) => return *refusal,
     };
     match shared.queue.submit(change).await {
-        Ok(()) => created(made),
+        Ok(total) => made(reply, total),
         Err(refusal) => refused(refusal),
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::Shared;
 use crate::fault::{Doing as _, Fault};
-use crate::http::{Change, Line, Refusal};
+use crate::http::{Change, Line, Refusal, order_placed};
 
 /// Requests that may wait; past it a request is turned away at once.
 const BOUND: usize = 8_192;
@@ -26,9 +26,12 @@ const RESTART_AT: i32 = 32_000;
 /// A batch that is this full is not waited for any longer.
 const FULL_ENOUGH: usize = 16;
 
+/// What came of a change: what an order costs in all, if it is one that was placed.
+type Done = Result<i64, Refusal>;
+
 struct Job {
     change: Change,
-    reply: oneshot::Sender<Result<(), Refusal>>,
+    reply: oneshot::Sender<Done>,
 }
 
 /// Requests that wait for the writer.
@@ -41,7 +44,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Has `change` made; answers after its commit.
-    pub(super) async fn submit(&self, change: Change) -> Result<(), Refusal> {
+    pub(super) async fn submit(&self, change: Change) -> Done {
         let (reply, answer) = oneshot::channel();
         {
             let mut jobs = self.jobs.lock();
@@ -192,6 +195,10 @@ struct Statements<'connection> {
     line: Statement<'connection>,
     /// The same for a caller who may name live products only: no row where it may not.
     live_line: Statement<'connection>,
+    /// Takes pieces of a live product, if there are enough; gives its price.
+    take: Statement<'connection>,
+    is_live: Statement<'connection>,
+    event: Statement<'connection>,
 }
 
 impl<'connection> Statements<'connection> {
@@ -218,11 +225,20 @@ impl<'connection> Statements<'connection> {
                 r#"INSERT INTO line ("order", position, product, quantity, price)
                    SELECT ?1, ?2, sku, ?4, ?5 FROM product WHERE sku = ?3 AND state = 'live'"#,
             )?,
+            take: connection.prepare(
+                "UPDATE product SET stock = stock - ?2, row_version = row_version + 1
+                 WHERE sku = ?1 AND stock >= ?2 AND state = 'live' RETURNING price",
+            )?,
+            is_live: connection
+                .prepare("SELECT 1 FROM product WHERE sku = ?1 AND state = 'live'")?,
+            event: connection.prepare(
+                "INSERT INTO event (id, name, key, made, data) VALUES (?1, 'OrderPlaced', ?2, ?3, ?4)",
+            )?,
         })
     }
 
     /// Makes all changes in one transaction; one that is refused leaves its neighbours alone.
-    fn run(&mut self, jobs: &[Job]) -> Vec<Result<(), Refusal>> {
+    fn run(&mut self, jobs: &[Job]) -> Vec<Done> {
         if self.begin.raw_execute().is_err() {
             return vec![Err(Refusal::Failed); jobs.len()];
         }
@@ -242,14 +258,19 @@ impl<'connection> Statements<'connection> {
         outcomes
     }
 
-    fn apply(&mut self, change: &Change) -> Result<(), Refusal> {
+    fn apply(&mut self, change: &Change) -> Done {
         match change {
             Change::Product { sku, name, price, stock, state } => {
-                self.make_product(sku, name, *price, *stock, state).map_err(refusal)
+                self.make_product(sku, name, *price, *stock, state).map(|()| 0).map_err(refusal)
             }
-            Change::Order { .. } => {
+            Change::Order { .. } | Change::Basket { .. } => {
                 self.savepoint.raw_execute().map_err(refusal)?;
-                let made = self.make_order(change);
+                let made = match change {
+                    Change::Basket { id, customer, placed, lines } => {
+                        self.place_order(id, customer, *placed, lines)
+                    }
+                    _ => self.make_order(change),
+                };
                 if made.is_err() && !self.connection.is_autocommit() {
                     self.undo.raw_execute().map_err(refusal)?;
                 }
@@ -278,7 +299,7 @@ impl<'connection> Statements<'connection> {
         Ok(())
     }
 
-    fn make_order(&mut self, change: &Change) -> Result<(), Refusal> {
+    fn make_order(&mut self, change: &Change) -> Done {
         let Change::Order { id, customer, total, placed, lines, sees_all } = change else {
             return Err(Refusal::Failed);
         };
@@ -290,7 +311,42 @@ impl<'connection> Statements<'connection> {
                 return Err(Refusal::Dangling);
             }
         }
-        Ok(())
+        Ok(0)
+    }
+
+    fn place_order(
+        &mut self,
+        id: &[u8; 16],
+        customer: &[u8; 16],
+        placed: i64,
+        lines: &[Line],
+    ) -> Done {
+        let mut prices = Vec::with_capacity(lines.len());
+        let mut total = 0;
+        for line in lines {
+            let price = self.take(line).map_err(refusal)?;
+            let Some(price) = price else {
+                let is_live = self.is_live.exists([&line.product]).map_err(refusal)?;
+                return Err(if is_live { Refusal::OutOfStock } else { Refusal::Dangling });
+            };
+            total += price * line.quantity;
+            prices.push(price);
+        }
+        self.make_order_row(id, customer, total, placed).map_err(refusal)?;
+        self.line.raw_bind_parameter(1, &id[..]).map_err(refusal)?;
+        for (index, (line, price)) in lines.iter().zip(prices).enumerate() {
+            let line = Line { price, product: line.product.clone(), ..*line };
+            make_line(&mut self.line, index as i64 + 1, &line).map_err(refusal)?;
+        }
+        let (key, data) = order_placed(id, total);
+        let event = uuid::Uuid::now_v7();
+        self.event.execute((&event.as_bytes()[..], &key, placed, &data)).map_err(refusal)?;
+        Ok(total)
+    }
+
+    fn take(&mut self, line: &Line) -> rusqlite::Result<Option<i64>> {
+        let mut rows = self.take.query((&line.product, line.quantity))?;
+        rows.next()?.map(|row| row.get(0)).transpose()
     }
 
     fn make_order_row(

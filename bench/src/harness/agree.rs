@@ -140,6 +140,9 @@ pub fn check(one: &Server, other: &Server, requests: &mut Requests) -> Result<us
         let request = requests.plain(Row::W2);
         let (a, b) = pair.ask(&request, 201, &["id", "placed"])?;
         pair.read_back(&request, &a, &b)?;
+        let request = requests.plain(Row::C1);
+        let (a, b) = pair.ask(&request, 200, &["id", "placed"])?;
+        pair.read_back(&request, &a, &b)?;
     }
     pair.refusals(requests)?;
     if pair.differences.is_empty() {

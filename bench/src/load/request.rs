@@ -26,13 +26,16 @@ pub enum Row {
     W1,
     /// One order with three lines.
     W2,
+    /// Three products taken out of stock and promised: a command.
+    C1,
     /// Nine reads of R1, R2 or R3 to one W1.
     M1,
 }
 
 impl Row {
     /// The rows in the order of the report, the floor first.
-    pub const ALL: [Row; 7] = [Row::Bare, Row::R1, Row::R2, Row::R3, Row::W1, Row::W2, Row::M1];
+    pub const ALL: [Row; 8] =
+        [Row::Bare, Row::R1, Row::R2, Row::R3, Row::W1, Row::W2, Row::C1, Row::M1];
 
     /// The short name.
     #[must_use]
@@ -44,6 +47,7 @@ impl Row {
             Row::R3 => "R3",
             Row::W1 => "W1",
             Row::W2 => "W2",
+            Row::C1 => "C1",
             Row::M1 => "M1",
         }
     }
@@ -58,6 +62,7 @@ impl Row {
             Row::R3 => "one order with its lines and their products",
             Row::W1 => "one validated insert, returned",
             Row::W2 => "an order with three lines in one transaction",
+            Row::C1 => "`place_order` with three lines, and its event",
             Row::M1 => "90 % reads, 10 % W1",
         }
     }
@@ -245,6 +250,24 @@ impl Requests {
                 let head =
                     if by_clerk { &self.clerks[clerk] } else { &self.customers[customer].head };
                 post(out, head, &self.body);
+            }
+            Row::C1 => {
+                self.body.clear();
+                self.body.extend_from_slice(b"{\"basket\":[");
+                for index in 0..3 {
+                    let (product, quantity) = (self.live_product(), self.below(8) + 1);
+                    let _ = std::io::Write::write_fmt(
+                        &mut self.body,
+                        format_args!(
+                            "{}{{\"product\":\"{}\",\"quantity\":{quantity}}}",
+                            if index > 0 { "," } else { "" },
+                            data::sku(product)
+                        ),
+                    );
+                }
+                self.body.extend_from_slice(b"]}");
+                out.extend_from_slice(b"POST /v1/place-order");
+                post(out, &self.customers[customer].head, &self.body);
             }
             Row::M1 => {
                 let row = match self.below(10) {

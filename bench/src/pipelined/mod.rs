@@ -6,6 +6,7 @@
 //! and writes that come while one commits are the next commit.
 
 mod reader;
+mod transaction;
 mod wire;
 mod writer;
 
@@ -30,11 +31,13 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::fault::{Doing as _, Fault};
 use crate::form;
+use crate::http::Change;
 use crate::http::{
-    self, Answer, BARE, BODY_LIMIT, Tokens, VERSION_ONE, contents, created, etag, found, not_found,
+    self, Answer, BARE, BODY_LIMIT, Tokens, VERSION_ONE, contents, etag, found, made, not_found,
     problem, refused,
 };
 use reader::Reader;
+use transaction::Transactions;
 use writer::Writer;
 
 /// How the server is started.
@@ -58,6 +61,7 @@ struct Worker {
     tokens: RefCell<Tokens>,
     reader: Reader,
     writer: Writer,
+    transactions: Transactions,
 }
 
 /// Serves until SIGTERM or SIGINT.
@@ -108,6 +112,7 @@ fn on_thread(options: &Options, mut stopped: watch::Receiver<bool>) -> Result<()
             tokens: RefCell::default(),
             reader: Reader::open(&options.database, options.batch).await?,
             writer: Writer::open(&options.database, options.batch).await?,
+            transactions: Transactions::open(&options.database).await?,
         });
         let socket = TcpSocket::new_v4().doing("making a socket")?;
         socket.set_reuseport(true).doing("sharing a port")?;
@@ -211,12 +216,18 @@ async fn write(worker: &Worker, request: Request<Incoming>) -> Result<Answer, re
     let Ok(body) = Limited::new(body, BODY_LIMIT).collect().await else {
         return Ok(problem(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &[]));
     };
-    let (change, made) = match http::change(head.uri().path(), caller, &body.to_bytes()) {
+    let (change, reply) = match http::change(head.uri().path(), caller, &body.to_bytes()) {
         Ok(change) => change,
         Err(refusal) => return Ok(*refusal),
     };
-    Ok(match worker.writer.submit(change).await {
-        Ok(()) => created(made),
+    let outcome = match change {
+        Change::Basket { id, customer, placed, lines } => {
+            worker.transactions.place_order(id, customer, placed, lines).await
+        }
+        other => worker.writer.submit(other).await.map(|()| 0),
+    };
+    Ok(match outcome {
+        Ok(total) => made(reply, total),
         Err(refusal) => refused(refusal),
     })
 }

@@ -14,3 +14,4 @@ pub use loaded::Loaded;
 pub use outcome::Outcome;
 pub use run::{Engine, Statistics};
 pub use start::{Cause, Mismatch, Standing, real_losses, stand};
+pub use work::{Figures, Terms};

@@ -12,7 +12,7 @@ use store::{Rows, Store, Written};
 use tokio::sync::Notify;
 
 use crate::identity::Verifier;
-use crate::{Loaded, Outcome};
+use crate::{Loaded, Outcome, work};
 
 /// Figures of the store under the engine, for `/metrics`.
 pub use store::Statistics;
@@ -33,6 +33,7 @@ pub struct Engine {
     pub(crate) bell: Notify,
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
+    pub(crate) counts: work::Counts,
 }
 
 impl Engine {
@@ -48,6 +49,7 @@ impl Engine {
             changed: Notify::new(),
             bell: Notify::new(),
             closing: AtomicBool::new(false),
+            counts: work::Counts::default(),
         }
     }
 

@@ -7,7 +7,7 @@
 mod job;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
@@ -16,12 +16,6 @@ use operation::{Chore, Dialect, Fault, Settled, Task, Write};
 
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
-
-/// For how long tasks are taken, in microseconds.
-const LEASE: i64 = 30_000_000;
-
-/// A task is not begun any more when this little of its time is left: the database may take as long.
-const MARGIN: i64 = 12_000_000;
 
 /// How many tasks are taken at once.
 const MOST: usize = 64;
@@ -32,21 +26,71 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long it waits when the database does not answer.
 const REST: Duration = Duration::from_secs(1);
 
-/// How often a task is tried before it is parked.
-const TRIES: i64 = 12;
-
-/// The wait after the first failure, in microseconds; it doubles with each.
-const FIRST_WAIT: i64 = 250_000;
-
 /// Events are kept for so long, in microseconds: a week.
 const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
 
 /// How often old events are looked for.
 const TIDY: Duration = Duration::from_secs(60);
 
+/// What the worker of a process has come to since its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Figures {
+    /// Tasks that were done, and runs of jobs.
+    pub done: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+}
+
+/// The same, counted.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    done: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// On which terms tasks are carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// For how long tasks are taken: 30 s. What is not settled by then, whoever looks next takes. A task is not begun any more
+    /// when two fifths of it are left, since the database may take as long; it must be longer than clocks differ.
+    pub lease: Duration,
+    /// How often a task is tried before it is parked: 12 times.
+    pub tries: u32,
+    /// The wait after the first failure: 250 ms. It doubles with each, and grows by up to a half at random.
+    pub first_wait: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        let (lease, first_wait) = (Duration::from_secs(30), Duration::from_millis(250));
+        Self { lease, tries: 12, first_wait }
+    }
+}
+
+impl Terms {
+    /// In microseconds.
+    fn lease(&self) -> i64 {
+        microseconds(self.lease)
+    }
+
+    /// How much of a task's time must be left when it is begun, in microseconds.
+    fn margin(&self) -> i64 {
+        self.lease() * 2 / 5
+    }
+}
+
+fn microseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
+}
+
 impl Engine {
     /// Carries out tasks as they come, until the engine rests. A process needs one of it.
     pub async fn work(&self) {
+        self.work_with(Terms::default()).await;
+    }
+
+    /// The same on other terms.
+    pub async fn work_with(&self, terms: Terms) {
         if self.store.dialect() == Dialect::Sqlite {
             // A database that one process serves: what was taken was taken by one that is gone.
             let _ = self.chore(Chore::Release).await;
@@ -62,11 +106,11 @@ impl Engine {
                 scheduled = loaded.generation;
             }
             let room = MOST.saturating_sub(running.len());
-            let taken = if room > 0 { self.take(room).await } else { Ok(Vec::new()) };
+            let taken = if room > 0 { self.take(room, terms).await } else { Ok(Vec::new()) };
             match taken {
                 Ok(tasks) if !tasks.is_empty() => {
                     let lanes = lanes(tasks).into_iter();
-                    running.extend(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane)));
+                    running.extend(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane, terms)));
                     // What is on its way is waited for only where there is no room for more.
                     while running.len() >= MOST && running.next().await.is_some() {}
                     while let Some(Some(())) = running.next().now_or_never() {}
@@ -102,17 +146,24 @@ impl Engine {
     pub async fn work_off(&self) -> Result<usize, Fault> {
         let loaded = self.current().await;
         self.schedule(&loaded).await?;
+        let terms = Terms::default();
         let mut count = 0;
         loop {
-            let tasks = self.take(MOST).await?;
+            let tasks = self.take(MOST, terms).await?;
             if tasks.is_empty() {
                 return Ok(count);
             }
             count += tasks.len();
             let lanes = lanes(tasks).into_iter();
-            futures_util::future::join_all(lanes.map(|lane| self.lane(Arc::clone(&loaded), lane)))
-                .await;
+            let lanes = lanes.map(|lane| self.lane(Arc::clone(&loaded), lane, terms));
+            futures_util::future::join_all(lanes).await;
         }
+    }
+
+    /// What this engine's worker has come to.
+    pub fn work_figures(&self) -> Figures {
+        let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Figures { done: get(&self.counts.done), failed: get(&self.counts.failed) }
     }
 
     /// Work on the queue of tasks.
@@ -123,37 +174,36 @@ impl Engine {
         Ok(self.store.write(Write::Chore(chore), None).await?.json)
     }
 
-    async fn take(&self, most: usize) -> Result<Vec<Task>, Fault> {
+    async fn take(&self, most: usize, terms: Terms) -> Result<Vec<Task>, Fault> {
         let now = microseconds_now();
         let most = i64::try_from(most).unwrap_or(1);
-        let take = Chore::Take { now, until: now.saturating_add(LEASE), most };
+        let take = Chore::Take { now, until: now.saturating_add(terms.lease()), most };
         let json = self.chore(take).await?.unwrap_or_default();
         serde_json::from_slice(&json).map_err(|error| Fault::Internal(error.to_string()))
     }
 
     /// Carries out tasks one after another.
-    async fn lane(&self, loaded: Arc<Loaded>, tasks: Vec<Task>) {
+    async fn lane(&self, loaded: Arc<Loaded>, tasks: Vec<Task>, terms: Terms) {
         let mut tasks = tasks.into_iter();
         for task in tasks.by_ref() {
-            if !self.carry_out(&loaded, &task).await {
+            if !self.carry_out(&loaded, &task, terms).await {
                 break;
             }
         }
-        for task in tasks {
-            // If it cannot be given back, it comes back when its time has run out.
-            let _ = self.chore(Chore::GiveBack(settled(&task))).await;
-        }
+        // At once, so that they share a commit. What cannot be given back comes back when its time has run out.
+        let given = tasks.map(|task| self.chore(Chore::GiveBack(settled(&task))));
+        futures_util::future::join_all(given).await;
     }
 
     /// Whether the next of its lane may be done.
-    async fn carry_out(&self, loaded: &Loaded, task: &Task) -> bool {
+    async fn carry_out(&self, loaded: &Loaded, task: &Task, terms: Terms) -> bool {
         let now = microseconds_now();
-        if now > task.until - MARGIN || self.closing.load(Ordering::Acquire) {
+        if now > task.until - terms.margin() || self.closing.load(Ordering::Acquire) {
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;
         }
         if task.target.starts_with("job ") {
-            self.run_job(loaded, task).await;
+            self.run_job(loaded, task, terms).await;
             return true;
         }
         let outcome = match loaded.plan.task(task, now) {
@@ -161,25 +211,37 @@ impl Engine {
             Err(fault) => Err(fault),
         };
         let fault = match outcome {
+            Ok(()) => {
+                self.counts.done.fetch_add(1, Ordering::Relaxed);
+                return true;
+            }
             // Somebody else has it by now.
-            Ok(()) | Err(Fault::NotFound) => return true,
+            Err(Fault::NotFound) => return true,
             Err(fault) => fault,
         };
-        if matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. }) {
+        if matches!(fault, Fault::Overloaded { .. }) {
             tokio::time::sleep(REST).await;
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;
         }
-        let due = (task.failures + 1 < TRIES).then(|| {
-            let doubled = FIRST_WAIT << task.failures.clamp(0, 20);
-            now + doubled + i64::from(jitter(task.number, now)) * doubled / 1_024
-        });
-        let error = loaded.told(&fault).into();
-        // What is parked no longer stands in the way of its lane.
-        let parked = due.is_none();
-        let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
-        parked
+        // What is parked no longer stands in the way of its lane. A database that does not answer takes no note of this either,
+        // and the task comes back when its time has run out.
+        let parked = task.failures + 1 >= i64::from(terms.tries);
+        let due = if parked { now } else { again(task, now, terms) };
+        self.fail(settled(task), due, parked, loaded.told(&fault)).await && parked
     }
+
+    /// Notes that a task has failed; whether it was noted.
+    async fn fail(&self, task: Settled, due: i64, parked: bool, error: String) -> bool {
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        self.chore(Chore::Fail { task, due, parked, error: error.into() }).await.is_ok()
+    }
+}
+
+/// When a task is tried again that has failed once more.
+fn again(task: &Task, now: i64, terms: Terms) -> i64 {
+    let doubled = microseconds(terms.first_wait) << task.failures.clamp(0, 20);
+    now + doubled + random(task.number, doubled / 2)
 }
 
 /// Those of one lane together, in their order.
@@ -201,10 +263,11 @@ fn settled(task: &Task) -> Settled {
     Settled { number: task.number, until: task.until }
 }
 
-/// From 0 to 511, another one each time.
-fn jitter(number: i64, now: i64) -> u16 {
-    let mixed = (number ^ now).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
-    u16::try_from((mixed >> 40) & 511).unwrap_or(0)
+/// A number below `most`, another one each time: those who would meet shall not.
+fn random(number: i64, most: i64) -> i64 {
+    let seed = number ^ microseconds_now();
+    let mixed = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+    (mixed >> 17).rem_euclid(most.max(1))
 }
 
 impl Loaded {

@@ -144,6 +144,8 @@ pub struct Webhook {
     pub span: Span,
     /// What it sends.
     pub events: Vec<EventId>,
+    /// For how long what fails is tried again, in microseconds.
+    pub retry: Option<i64>,
 }
 
 /// `workflow`
@@ -187,8 +189,10 @@ pub struct Job {
     pub span: Span,
     /// Its service.
     pub service: ServiceId,
-    /// How often, in microseconds.
-    pub every: i64,
+    /// When it runs.
+    pub schedule: crate::Schedule,
+    /// By how much its beginning is moved at random, in microseconds at most.
+    pub jitter: i64,
     /// What it does, in order.
     pub body: Vec<Statement>,
 }

@@ -86,6 +86,7 @@ codes! {
     "E0602" "a word that a setting does not know",
     "E0603" "a setting that is missing",
     "E0605" "a decision that does not add up",
+    "E0606" "a calendar that names no time",
     "N0102" "events are not published yet",
     "N0103" "webhooks are not sent yet",
     "N0104" "workflows are not run yet",

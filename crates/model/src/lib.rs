@@ -15,6 +15,7 @@ mod format;
 mod id;
 mod naming;
 mod reference;
+mod schedule;
 mod statement;
 mod ty;
 
@@ -42,8 +43,10 @@ pub use id::{
 pub use model_root::{Model, Valid};
 pub use naming::{collection_path, kebab_case, plural, snake_case, upper_camel};
 pub use reference::reference;
+pub use schedule::Schedule;
 pub use statement::{
-    Creation, ExternalCall, Invocation, Runnable, Source, Statement, StatementKind, ValueSource,
+    Creation, ExternalCall, Invocation, Runnable, Source, Statement, StatementKind, Terms,
+    ValueSource,
 };
 pub use ty::{Bounds, Currency, Type};
 

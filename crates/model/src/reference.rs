@@ -218,8 +218,8 @@ pub(crate) static STATEMENTS: &[Construct] = &[
     row("emit", "publishes an event with the transaction", "emit OrderPlaced { order }"),
     row(
         "run",
-        "runs a command in this transaction, or `later` in one of its own",
-        "run cancel(order) later",
+        "runs a command in this transaction, or `later` in one of its own: `in` how long, by `priority` (the greater first), once for each `unique` value that waits",
+        "run cancel(order) later in 2h unique order",
     ),
     row("call", "calls an external (in steps of workflows)", "call payments.charge(order.id)"),
     row("return", "ends with an answer", "return order"),

@@ -105,6 +105,19 @@ pub struct Invocation {
     pub arguments: Vec<Expression>,
     /// Whether it runs after the transaction instead of in it.
     pub later: bool,
+    /// On which terms it does then.
+    pub terms: Terms,
+}
+
+/// `later in 2h priority 5 unique EXPR`
+#[derive(Debug, Clone, Default)]
+pub struct Terms {
+    /// How long it waits.
+    pub delay: Option<Expression>,
+    /// The greater comes first.
+    pub priority: i64,
+    /// Of all with one value one waits.
+    pub unique: Option<Expression>,
 }
 
 /// What `run` may start.

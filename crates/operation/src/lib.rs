@@ -7,6 +7,7 @@
 mod evaluate;
 mod expression;
 mod fault;
+mod hook;
 mod ident;
 mod json;
 mod number;
@@ -22,6 +23,7 @@ mod write;
 pub use evaluate::{EvaluationFault, Scope, Stored, evaluate, lower, truth, upper};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};
+pub use hook::{Failed, Hook};
 pub use ident::Ident;
 pub use json::{Tree, parse_json};
 pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};

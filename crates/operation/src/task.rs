@@ -2,7 +2,7 @@
 //!
 //! Both are rows that a command writes in its own transaction: what was acknowledged is done, however the process ends.
 
-use crate::Value;
+use crate::{Hook, Value};
 
 /// Something to be done: a row of the queue, taken by whoever carries it out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -36,7 +36,8 @@ pub struct Settled {
 /// 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Chore {
-    /// Takes tasks that are due, the most urgent first and of one lane only the first: the answer is an array of [`Task`].
+    /// Takes tasks that are due, the most urgent first, then those that were asked for first, and of each lane without a gap:
+    /// the answer is an array of [`Task`].
     Take {
         /// Now.
         now: i64,
@@ -49,17 +50,21 @@ pub enum Chore {
     Fail {
         /// Which.
         task: Settled,
-        /// When it is tried again; `None`: never by itself, it is parked.
-        due: Option<i64>,
+        /// When it is tried again; where it is parked: since when.
+        due: i64,
+        /// Whether it is never tried again by itself.
+        parked: bool,
         /// Why it failed.
         error: Box<str>,
     },
-    /// Sees to it that a job has its task, which has no arguments; one that is due later than this becomes due then.
+    /// Sees to it that a job has its task, which has no arguments.
     Schedule {
         /// The job, as the model knows it.
         target: Box<str>,
         /// When it is due.
         due: i64,
+        /// One that is due later than this becomes due then, too: the model may have another calendar now.
+        unless_before: i64,
     },
     /// Notes how far a task has come, and keeps it for longer.
     Advance {
@@ -76,6 +81,8 @@ pub enum Chore {
         task: Settled,
         /// When.
         due: i64,
+        /// With what it is carried out then.
+        arguments: Box<str>,
         /// What has failed of it, if anything.
         error: Option<Box<str>>,
     },
@@ -85,10 +92,22 @@ pub enum Chore {
     GiveBack(Settled),
     /// Gives all tasks back, whoever has taken them: where it is known that nobody else carries any out.
     Release,
-    /// Lets parked tasks be tried again: one, or all.
+    /// Lets parked tasks be tried again: one, or all. The answer is how many.
     Revive {
         /// Its number; all parked ones if none is named.
         number: Option<i64>,
+        /// Now.
+        now: i64,
+    },
+    /// Drops parked tasks: one, or all. The answer is how many.
+    Discard {
+        /// Its number; all parked ones if none is named.
+        number: Option<i64>,
+    },
+    /// Asks those who hear events once more: tasks of their own, in this order, about events that keep their identifiers.
+    Replay {
+        /// The events, and the targets of those who hear each.
+        events: Vec<(Published, Vec<Box<str>>)>,
         /// Now.
         now: i64,
     },
@@ -97,6 +116,8 @@ pub enum Chore {
         /// Before when.
         before: i64,
     },
+    /// Work on endpoints of webhooks and on deliveries to them.
+    Hook(Hook),
 }
 
 /// An event, as it is kept.

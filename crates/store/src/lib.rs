@@ -12,6 +12,7 @@ pub mod definitions;
 mod fault;
 mod lower;
 mod options;
+mod outbox;
 mod postgres;
 mod rows;
 mod sqlite;
@@ -21,6 +22,7 @@ mod write;
 
 pub use fault::StoreFault;
 pub use options::Options;
+pub use outbox::{Event, EventFilter, Parked, Queue};
 pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
 pub use store::{Called, Loaded, Statistics, Store};

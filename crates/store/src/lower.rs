@@ -7,6 +7,7 @@
 
 mod expression;
 mod form;
+pub(crate) mod hook;
 mod many;
 mod nested;
 pub(crate) mod outbox;

@@ -22,11 +22,13 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
+use crate::lower::Statement;
 use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
 use fault::{fault_of, gone, is_stale, told};
-use link::{Address, Lane, Links, Trouble, Whose};
+use link::{Address, Asking, Lane, Links, Trouble, Whose, bound};
+use session::found;
 use writer::{Entrances, Pending};
 
 /// How much longer than the database may work an answer is waited for: one that does not come is lost on the way.
@@ -75,6 +77,7 @@ struct Counts {
     commits: AtomicU64,
     writes: AtomicU64,
     failures: AtomicU64,
+    events: AtomicU64,
     reads: AtomicU64,
 }
 
@@ -212,6 +215,33 @@ impl Postgres {
         Ok(Ticket { reply })
     }
 
+    /// Executes a statement that only reads, beside what requests ask.
+    pub(crate) async fn ask(
+        &self,
+        statement: Statement,
+        values: &[Value],
+    ) -> Result<Vec<Vec<Value>>, Fault> {
+        let (address, generation) = (&self.shared.address, self.shared.generation());
+        let link = self.links.get(Whose::Aside, Lane::Slow, address, generation).await?;
+        let ask = async {
+            let values: Vec<&Value> = values.iter().collect();
+            let asking = Asking::Once(statement.text.clone(), statement.constants.clone());
+            let ready = link.ready(asking, &values, || Ok(statement)).await?;
+            let get = |at: usize| values.get(at).copied();
+            let parameters = bound(&ready.parameters, &ready.constants, get)?;
+            let rows = link.ask_ready(&ready, parameters).await?;
+            found(&ready, rows).await
+        };
+        let patience = self.shared.options.deadline + PATIENCE;
+        match tokio::time::timeout(patience, ask).await {
+            Ok(outcome) => outcome.map_err(Trouble::into_fault),
+            Err(_) => {
+                self.links.drop_link(&link);
+                Err(gone("the database does not answer"))
+            }
+        }
+    }
+
     pub(crate) fn know(&self, tables: &[Arc<Table>]) {
         self.shared.tables.know(tables);
     }
@@ -239,6 +269,7 @@ impl Postgres {
             commits: get(&counts.commits),
             writes: get(&counts.writes),
             failures: get(&counts.failures),
+            events: get(&counts.events),
             reads: get(&counts.reads),
             gathered: get(&self.shared.address.gathered),
             ..Statistics::default()

@@ -43,4 +43,6 @@ pub struct Written {
     pub replayed: bool,
     /// Whether it left tasks that somebody is to carry out.
     pub wakes: bool,
+    /// How many events it has published.
+    pub published: usize,
 }

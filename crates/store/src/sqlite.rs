@@ -22,6 +22,7 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::cache::{Answers, Look};
+use crate::lower::Statement;
 use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
@@ -57,6 +58,7 @@ struct Counts {
     commits: AtomicU64,
     writes: AtomicU64,
     failures: AtomicU64,
+    events: AtomicU64,
     reads: AtomicU64,
     log_bytes: AtomicU64,
     checkpoints: AtomicU64,
@@ -68,6 +70,7 @@ impl Sqlite {
         let connection = connection::open_writing(path, &options)?;
         connection.execute_batch(crate::lower::receipt::SQLITE)?;
         connection.execute_batch(crate::lower::outbox::SQLITE)?;
+        connection.execute_batch(crate::lower::hook::SQLITE)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),
@@ -91,6 +94,15 @@ impl Sqlite {
         };
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
         reader::with_reader(&self.shared, |reader| reader.read(&self.shared, read, binds, keep))
+    }
+
+    /// Executes a statement that only reads.
+    pub(crate) fn ask(
+        &self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Vec<Value>>, Fault> {
+        reader::with_reader(&self.shared, |reader| reader.ask(statement, values))
     }
 
     pub(crate) fn enqueue(&self, write: Write, receipt: Option<Receipt>) -> Result<Ticket, Fault> {
@@ -124,6 +136,7 @@ impl Sqlite {
             commits: get(&counts.commits),
             writes: get(&counts.writes),
             failures: get(&counts.failures),
+            events: get(&counts.events),
             reads: get(&counts.reads),
             gathered: 0,
             answer_hits,

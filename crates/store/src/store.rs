@@ -42,6 +42,8 @@ pub struct Statistics {
     pub writes: u64,
     /// Writes that failed.
     pub failures: u64,
+    /// Events that were published.
+    pub events: u64,
     /// Reads that the database answered.
     pub reads: u64,
     /// Of them those that another read's statement answered.

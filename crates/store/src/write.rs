@@ -14,6 +14,7 @@ mod create;
 mod delete;
 mod diagnose;
 mod edit;
+mod hook;
 mod outbox;
 mod receipt;
 mod tables;
@@ -221,7 +222,7 @@ pub(crate) enum Failure {
 
 impl Failure {
     /// As a fault, where no constraint can stand against a statement.
-    fn into_fault(self) -> Fault {
+    pub fn into_fault(self) -> Fault {
         match self {
             Self::Constraint(reason) => {
                 Fault::Internal(format!("a constraint against what changes nothing: {reason}"))
@@ -257,6 +258,8 @@ pub(crate) struct Left {
     pub replayed: bool,
     /// Whether it left something to be done.
     pub wakes: bool,
+    /// How many events it has published.
+    pub published: usize,
 }
 
 /// The answer to a write.
@@ -276,24 +279,41 @@ pub(crate) enum Answer {
 }
 
 impl Reply {
+    /// How many events were published.
+    pub fn published(&self) -> u64 {
+        match self {
+            Self::Created => 0,
+            Self::Left(left) => left.published as u64,
+        }
+    }
+
     /// Writes the answer; `write` is what was asked.
     pub fn render(self, write: &Write) -> Result<Written, Fault> {
-        let Left { key, version, part_key, answer, replayed, wakes } = match (self, write) {
-            (Self::Left(left), _) => left,
-            (Self::Created, Write::Create(create)) => {
-                let row = &create.row.values;
-                let table = &create.target.table;
-                let key = row.get(table.own_key()).cloned().unwrap_or_default();
-                let mut binds = Vec::with_capacity(create.binds.len() + 1);
-                binds.extend_from_slice(&create.binds);
-                binds.push(key.clone());
-                let json = render(&create.answer, row, &binds)?;
-                let version = version_of(table, row);
-                let (part_key, replayed, wakes) = (None, false, false);
-                return Ok(Written { key, version, json, part_key, replayed, wakes });
-            }
-            (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
-        };
+        let Left { key, version, part_key, answer, replayed, wakes, published } =
+            match (self, write) {
+                (Self::Left(left), _) => left,
+                (Self::Created, Write::Create(create)) => {
+                    let row = &create.row.values;
+                    let table = &create.target.table;
+                    let key = row.get(table.own_key()).cloned().unwrap_or_default();
+                    let mut binds = Vec::with_capacity(create.binds.len() + 1);
+                    binds.extend_from_slice(&create.binds);
+                    binds.push(key.clone());
+                    let json = render(&create.answer, row, &binds)?;
+                    let version = version_of(table, row);
+                    let (part_key, replayed, wakes, published) = (None, false, false, 0);
+                    return Ok(Written {
+                        key,
+                        version,
+                        json,
+                        part_key,
+                        replayed,
+                        wakes,
+                        published,
+                    });
+                }
+                (Self::Created, _) => return Err(ill_formed("the answer to a new root")),
+            };
         let mut json = match answer {
             Answer::Ready(json) => json,
             Answer::Row { read, row, binds } => render(&read, &row, &binds)?,
@@ -304,7 +324,7 @@ impl Reply {
             // A row that the caller may not see.
             json = Some(Bytes::from_static(b"null"));
         }
-        Ok(Written { key, version, json, part_key, replayed, wakes })
+        Ok(Written { key, version, json, part_key, replayed, wakes, published })
     }
 }
 
@@ -381,9 +401,9 @@ pub(crate) async fn execute<D: Database>(
     let reply = execute_anew(database, write).await?;
     let written = reply.render(write)?;
     receipt::keep(database, write, receipt, &written).await?;
-    let Written { key, version, json, part_key, replayed, wakes } = written;
+    let Written { key, version, json, part_key, replayed, wakes, published } = written;
     let answer = Answer::Ready(json);
-    Ok(Reply::Left(Left { key, version, part_key, answer, replayed, wakes }))
+    Ok(Reply::Left(Left { key, version, part_key, answer, replayed, wakes, published }))
 }
 
 async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Result<Reply, Fault> {

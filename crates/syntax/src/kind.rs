@@ -360,6 +360,12 @@ pub enum NodeKind {
     Emit,
     /// `run command(…) later`
     Run,
+    /// `in 2h` behind `later`
+    LaterIn,
+    /// `priority 5` behind `later`
+    LaterPriority,
+    /// `unique EXPR` behind `later`
+    LaterUnique,
     /// `call external.operation(…)`
     Call,
     /// `return VALUE`
@@ -394,6 +400,10 @@ pub enum NodeKind {
     GiveUp,
     /// `job name every 10m { … }`
     Job,
+    /// `at "0 3 * * *" in "Europe/Berlin"`
+    JobAt,
+    /// `jitter 30s`
+    JobJitter,
 
     /// `limit NAME 10 per 1m by caller`
     Limit,

@@ -1,16 +1,22 @@
 //! Jobs: tasks that come again. What a job does for many rows it does in batches, each row in a transaction of its own, and
 //! notes after each batch how far it has come: whoever goes on, goes on there.
 
+use std::sync::atomic::Ordering;
+
 use futures_util::future::join_all;
+use model::Schedule;
 use operation::{Chore, Fault, Settled, Task, Tree};
 use plan::{Job, Next};
 
-use super::{LEASE, settled};
+use super::{Terms, again, random, settled};
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
 /// How many rows are worked on at once.
 const AT_ONCE: usize = 16;
+
+/// When a job is looked at that has no next time: in a year, in microseconds.
+const FAR: i64 = 365 * 24 * 3_600 * 1_000_000;
 
 /// How many failures of one run are told.
 const TOLD: usize = 3;
@@ -18,11 +24,14 @@ const TOLD: usize = 3;
 /// How a run goes.
 struct Run<'t> {
     task: &'t Task,
+    terms: Terms,
     /// Until when it is ours.
     until: i64,
     step: usize,
     /// The key behind which the rows of this step are, as JSON.
     after: Option<String>,
+    /// When the clock said that it is due.
+    nominal: i64,
     /// What has failed.
     failures: Vec<String>,
     failed: usize,
@@ -31,6 +40,13 @@ struct Run<'t> {
 impl Run<'_> {
     fn settled(&self) -> Settled {
         Settled { number: self.task.number, until: self.until }
+    }
+
+    /// Whether what failed may go through in a while. What has not after many tries is noted as any other failure: what comes
+    /// behind it shall not wait for ever.
+    fn may_pass(&self, fault: &Fault) -> bool {
+        self.task.failures < i64::from(self.terms.tries)
+            && matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
     }
 
     fn note(&mut self, loaded: &Loaded, fault: &Fault) {
@@ -46,22 +62,30 @@ impl Run<'_> {
 enum Stop {
     /// Somebody else has it.
     Lost,
-    /// The database does not answer, or the process ends.
+    /// The database does not answer, or not in time.
+    Trouble(Fault),
+    /// The process ends.
     Later,
 }
 
 impl Engine {
     /// Sees to it that each job has its task.
     pub(super) async fn schedule(&self, loaded: &Loaded) -> Result<(), Fault> {
-        for (target, every) in loaded.plan.jobs() {
-            let due = microseconds_now().saturating_add(every);
-            self.chore(Chore::Schedule { target, due }).await?;
+        for (target, schedule) in loaded.plan.jobs() {
+            let now = microseconds_now();
+            // One that never comes again is left alone: the model may say so (the 30th of February).
+            let Some(due) = schedule.first(now) else { continue };
+            let unless_before = match schedule {
+                Schedule::Every(_) => due,
+                Schedule::Calendar { .. } => now,
+            };
+            self.chore(Chore::Schedule { target, due, unless_before }).await?;
         }
         Ok(())
     }
 
     /// Runs a job.
-    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task) {
+    pub(super) async fn run_job(&self, loaded: &Loaded, task: &Task, terms: Terms) {
         let job = match loaded.plan.job(&task.target) {
             Ok(Some(job)) => job,
             Ok(None) => {
@@ -70,21 +94,40 @@ impl Engine {
                 return;
             }
             Err(fault) => {
-                let due = Some(microseconds_now().saturating_add(LEASE));
-                let error = loaded.told(&fault).into();
-                let _ = self.chore(Chore::Fail { task: settled(task), due, error }).await;
+                let due = microseconds_now().saturating_add(terms.lease());
+                self.fail(settled(task), due, false, loaded.told(&fault)).await;
                 return;
             }
         };
-        let (step, after) = position(&task.arguments);
+        let Position { step, after, nominal } = position(&task.arguments);
+        if job.jitter > 0 && nominal.is_none() {
+            // The clock goes on from when it was due, not from when it begins.
+            let due = microseconds_now() + random(task.number, job.jitter);
+            let arguments = format!("{{\"nominal\":{}}}", task.due).into();
+            let again = Chore::Again { task: settled(task), due, arguments, error: None };
+            let _ = self.chore(again).await;
+            return;
+        }
+        let nominal = nominal.unwrap_or(task.due);
         let (failures, failed) = (Vec::new(), 0);
-        let mut run = Run { task, until: task.until, step, after, failures, failed };
+        let mut run =
+            Run { task, terms, until: task.until, step, after, nominal, failures, failed };
         match self.go_on(loaded, &job, &mut run).await {
             Ok(()) => {
-                let due = next(task.due, job.every, microseconds_now());
+                let failed = u64::try_from(run.failed).unwrap_or(u64::MAX);
+                self.counts.done.fetch_add(1, Ordering::Relaxed);
+                self.counts.failed.fetch_add(failed, Ordering::Relaxed);
+                let now = microseconds_now();
+                let due = job.schedule.next(nominal, now).unwrap_or(now.saturating_add(FAR));
                 let error = (run.failed > 0)
                     .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
-                let _ = self.chore(Chore::Again { task: run.settled(), due, error }).await;
+                let _ = self
+                    .chore(Chore::Again { task: run.settled(), due, arguments: "{}".into(), error })
+                    .await;
+            }
+            Err(Stop::Trouble(fault)) => {
+                let due = again(task, microseconds_now(), terms);
+                self.fail(run.settled(), due, false, loaded.told(&fault)).await;
             }
             Err(Stop::Later) => {
                 let _ = self.chore(Chore::GiveBack(run.settled())).await;
@@ -95,7 +138,7 @@ impl Engine {
 
     async fn go_on(&self, loaded: &Loaded, job: &Job, run: &mut Run<'_>) -> Result<(), Stop> {
         while run.step < job.steps() {
-            if self.closing.load(std::sync::atomic::Ordering::Acquire) {
+            if self.closing.load(Ordering::Acquire) {
                 return Err(Stop::Later);
             }
             let now = microseconds_now();
@@ -107,7 +150,7 @@ impl Engine {
                 Next::Once(write) => {
                     match self.store.write(write, None).await {
                         Ok(_) => {}
-                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => run.note(loaded, &fault),
                     }
                     run.step += 1;
@@ -116,7 +159,7 @@ impl Engine {
                 Next::Find(write) => {
                     let found = match self.store.write(write, None).await {
                         Ok(written) => written.json.unwrap_or_default(),
-                        Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                        Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => {
                             run.note(loaded, &fault);
                             bytes::Bytes::from_static(b"[]")
@@ -158,11 +201,11 @@ impl Engine {
             for outcome in outcomes {
                 match outcome {
                     Ok(_) => {}
-                    Err(fault) if is_passing(&fault) => return Err(Stop::Later),
+                    Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                     Err(fault) => run.note(loaded, &fault),
                 }
             }
-            if microseconds_now() > run.until - LEASE / 2 {
+            if microseconds_now() > run.until - run.terms.lease() / 2 {
                 // The place stays where the batch began: what of it is done is not found again, or does no harm twice.
                 self.advance(run).await?;
             }
@@ -172,49 +215,48 @@ impl Engine {
 
     /// Notes how far the run has come, and that it goes on.
     async fn advance(&self, run: &mut Run<'_>) -> Result<(), Stop> {
-        let until = microseconds_now().saturating_add(LEASE);
+        let until = microseconds_now().saturating_add(run.terms.lease());
         let after = run.after.as_deref().unwrap_or("null");
-        let arguments = format!("{{\"step\":{},\"after\":{after}}}", run.step).into();
+        let (step, nominal) = (run.step, run.nominal);
+        let arguments =
+            format!("{{\"step\":{step},\"after\":{after},\"nominal\":{nominal}}}").into();
         match self.chore(Chore::Advance { task: run.settled(), arguments, until }).await {
             Ok(_) => {
                 run.until = until;
                 Ok(())
             }
             Err(Fault::NotFound) => Err(Stop::Lost),
-            Err(_) => Err(Stop::Later),
+            Err(fault) => Err(Stop::Trouble(fault)),
         }
     }
 }
 
-/// Whether what failed may go through in a moment.
-fn is_passing(fault: &Fault) -> bool {
-    matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
+/// Where a run goes on.
+#[derive(Debug, Default, PartialEq)]
+struct Position {
+    step: usize,
+    /// The key behind which its rows are, as JSON.
+    after: Option<String>,
+    /// When the clock said that it is due, if it is on its way.
+    nominal: Option<i64>,
 }
 
-/// Where a run goes on: the step, and the key behind which its rows are.
-fn position(arguments: &str) -> (usize, Option<String>) {
+fn position(arguments: &str) -> Position {
     let Ok(Tree::Object(members)) = operation::parse_json(arguments.as_bytes()) else {
-        return (0, None);
+        return Position::default();
     };
     let member = |name: &str| members.iter().find(|(known, _)| known == name).map(|(_, tree)| tree);
-    let step = match member("step") {
-        Some(Tree::Int(step)) => usize::try_from(*step).unwrap_or(0),
-        _ => 0,
+    let int = |name| match member(name) {
+        Some(Tree::Int(number)) => Some(*number),
+        _ => None,
     };
     let after = member("after").filter(|after| **after != Tree::Null).and_then(|after| {
         let mut text = Vec::new();
         after.write(&mut text);
         String::from_utf8(text).ok()
     });
-    (step, after)
-}
-
-/// When a job is due again: a whole number of periods after it was, and not in the past. What was missed is made up for by
-/// one run, not by one for each period.
-fn next(due: i64, every: i64, now: i64) -> i64 {
-    let every = every.max(1);
-    let missed = now.saturating_sub(due).max(0) / every;
-    due.saturating_add(every.saturating_mul(missed + 1))
+    let step = int("step").and_then(|step| usize::try_from(step).ok()).unwrap_or(0);
+    Position { step, after, nominal: int("nominal") }
 }
 
 #[cfg(test)]
@@ -222,17 +264,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_missed_is_made_up_for_once() {
-        assert_eq!(next(100, 10, 101), 110);
-        assert_eq!(next(100, 10, 110), 120);
-        assert_eq!(next(100, 10, 155), 160);
-        assert_eq!(next(100, 10, 99), 110);
-    }
-
-    #[test]
     fn a_run_goes_on_where_it_was() {
-        assert_eq!(position("{}"), (0, None));
-        assert_eq!(position(r#"{"step":2,"after":"a\"b"}"#), (2, Some(r#""a\"b""#.to_owned())));
-        assert_eq!(position(r#"{"step":1,"after":null}"#), (1, None));
+        assert_eq!(position("{}"), Position::default());
+        let after = Some(r#""a\"b""#.to_owned());
+        assert_eq!(
+            position(r#"{"step":2,"after":"a\"b","nominal":7}"#),
+            Position { step: 2, after, nominal: Some(7) }
+        );
+        assert_eq!(position(r#"{"nominal":1,"after":null}"#).nominal, Some(1));
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use expect_test::{Expect, expect};
 use operation::{Dialect, Receipt};
+use store::Options;
 use store::explain::{Explanation, RoundTrips, Sent, Times, explain};
 
 use crate::wire::{Transaction, Wire};
@@ -69,7 +70,7 @@ fn wired(model: &str) -> (Wire, World) {
     let (url, port) = (testbed::postgres().database(), testbed::postgres().port());
     let wire = Wire::to(port);
     let through = url.replace(&port.to_string(), &wire.port.to_string());
-    let world = World::at(&format!("{through}?sslmode=disable"), model);
+    let world = World::at(&format!("{through}?sslmode=disable"), model, Options::default());
     (wire, world)
 }
 

@@ -5,7 +5,9 @@
 mod contention;
 mod explain;
 mod foresight;
+mod order;
 mod wire;
+mod worker;
 mod world;
 
 use expect_test::expect_file;

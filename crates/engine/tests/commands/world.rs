@@ -25,27 +25,39 @@ pub struct World {
     pub runtime: tokio::runtime::Runtime,
     /// Counted keys in the order in which they were told: databases leave different gaps.
     counted: parking_lot::Mutex<Vec<String>>,
+    /// Of a PostgreSQL database.
+    pub url: Option<String>,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl World {
     pub fn new(on: On, text: &str) -> Self {
+        Self::with(on, text, Options::default())
+    }
+
+    /// The same on other terms.
+    pub fn with(on: On, text: &str, options: Options) -> Self {
         match on {
             On::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("scene.db");
-                Self::over(Store::open(&path, Options::default()).unwrap(), Some(folder), text)
+                let store = Store::open(&folder.path().join("scene.db"), options).unwrap();
+                Self::made(store, Some(folder), None, text)
             }
-            On::Postgres => Self::at(&testbed::postgres().database(), text),
+            On::Postgres => Self::at(&testbed::postgres().database(), text, options),
         }
     }
 
     /// The same in a new PostgreSQL database, by its address.
-    pub fn at(url: &str, text: &str) -> Self {
-        Self::over(Store::connect(url, Options::default()).unwrap(), None, text)
+    pub fn at(url: &str, text: &str, options: Options) -> Self {
+        Self::made(Store::connect(url, options).unwrap(), None, Some(url.to_owned()), text)
     }
 
-    fn over(store: Store, folder: Option<tempfile::TempDir>, text: &str) -> Self {
+    fn made(
+        store: Store,
+        folder: Option<tempfile::TempDir>,
+        url: Option<String>,
+        text: &str,
+    ) -> Self {
         let parse = syntax::parse(syntax::FileId(0), text.to_owned());
         let (model, mut found) = model::check(&[&parse]);
         found.extend(parse.diagnostics.iter().cloned());
@@ -63,6 +75,18 @@ impl World {
         };
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
+        Self { url, _folder: folder, ..Self::over(store, loaded) }
+    }
+
+    /// Another process, as it were, that serves the same PostgreSQL database.
+    pub fn beside(&self) -> Self {
+        let url = self.url.clone().unwrap();
+        let store = Store::connect(&url, Options::default()).unwrap();
+        let loaded = Loaded::new(self.loaded.model.clone(), self.loaded.schema.clone());
+        Self { url: Some(url), ..Self::over(store, loaded) }
+    }
+
+    fn over(store: Store, loaded: Loaded) -> Self {
         let engine = Arc::new(Engine::new(store.clone(), loaded, Verifier::new(Vec::new())));
         let loaded = engine.loaded();
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -70,7 +94,8 @@ impl World {
             .enable_all()
             .build()
             .unwrap();
-        Self { loaded, store, engine, runtime, counted: Default::default(), _folder: folder }
+        let counted = Default::default();
+        Self { loaded, store, engine, runtime, counted, url: None, _folder: None }
     }
 
     pub fn caller(&self, text: &str) -> Caller {

@@ -78,7 +78,8 @@ fn declare_item<'a>(
             let span = name_or(view.name(), view.span());
             let name = text_of(view.name());
             let (docs, body) = (view.docs(), Vec::new());
-            cx.model.jobs.push(Job { name, docs, span, service, every: 0, body });
+            let schedule = crate::Schedule::Every(0);
+            cx.model.jobs.push(Job { name, docs, span, service, schedule, jitter: 0, body });
             cx.source.jobs.push((view, service));
             register(cx, Space::Verbs, service, view.name(), Declared::Job(position));
         }
@@ -92,7 +93,8 @@ fn declare_item<'a>(
                 }
             }
             let name = text_of(view.name());
-            cx.model.webhooks.push(Webhook { name, docs: view.docs(), span, events: Vec::new() });
+            let (docs, events) = (view.docs(), Vec::new());
+            cx.model.webhooks.push(Webhook { name, docs, span, events, retry: None });
             cx.source.webhooks.push((view, service));
         }
         Item::External(view) => declare_external(cx, view, service),

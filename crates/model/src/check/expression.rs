@@ -72,6 +72,8 @@ pub(crate) enum What<'a> {
     Named(&'a str),
     /// The answer of a command.
     Answer,
+    /// How long something waits.
+    Delay,
 }
 
 impl std::fmt::Display for What<'_> {
@@ -79,6 +81,7 @@ impl std::fmt::Display for What<'_> {
         match self {
             Self::Named(name) => write!(formatter, "`{name}`"),
             Self::Answer => formatter.write_str("the answer"),
+            Self::Delay => formatter.write_str("the delay"),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::scope::{LocalType, Scope};
 use super::write::{create, emit, filled, row, update};
 use crate::{
     Expression, ExternalCall, FieldId, Invocation, Runnable, Source, Statement, StatementKind,
-    Type, ValueSource,
+    Terms, Type, ValueSource,
 };
 
 /// What the statements are the body of.
@@ -394,7 +394,19 @@ pub(crate) fn run<'a>(
         );
     }
     let arguments = arguments(cx, scope, view.arguments(), &wanted, path_text(name), view.span());
-    Some(Invocation { target, arguments, later })
+    let terms = terms(cx, scope, view);
+    Some(Invocation { target, arguments, later, terms })
+}
+
+/// `in 2h priority 5 unique EXPR` behind `later`.
+fn terms<'a>(cx: &mut Context<'a>, scope: &mut Scope, view: ast::Run<'a>) -> Terms {
+    let delay = view.delay().and_then(|delay| delay.delay());
+    let delay = delay.map(|delay| assigned(cx, scope, delay, &Type::Duration, false, What::Delay));
+    let priority = view.priority().and_then(|priority| priority.number());
+    let priority = priority.and_then(|literal| literal.integer()).unwrap_or(0);
+    let unique = view.unique().and_then(|unique| unique.value());
+    let unique = unique.map(|unique| infer(cx, scope, unique, None));
+    Terms { delay, priority: i64::try_from(priority).unwrap_or(i64::MAX), unique }
 }
 
 /// `call external.operation(…)`, and what it answers.

@@ -9,7 +9,8 @@ use super::entity::positive_duration;
 use super::names::{Declared, Reach, Space, find, wrong_kind};
 use super::scope::{Caller, Place, Scope};
 use super::statement::{Body, Kind, block, run, statements};
-use crate::{EventId, Parameter, Runnable, ServiceId, Step, Subscription};
+use crate::schedule;
+use crate::{EventId, Parameter, Runnable, Schedule, ServiceId, Step, Subscription};
 
 /// Nobody asks for what runs by itself.
 const BY_ITSELF: Caller = Caller::Nobody("this runs by itself: nobody asks for it");
@@ -121,7 +122,8 @@ fn webhook(cx: &mut Context<'_>, position: usize) {
                 }
             }
             WebhookMember::Retry(retry) => {
-                retry.period().and_then(|period| positive_duration(cx, period));
+                let period = retry.period().and_then(|period| positive_duration(cx, period));
+                cx.model.webhooks[position].retry = period;
             }
         }
     }
@@ -256,11 +258,51 @@ fn started_by(cx: &mut Context<'_>, position: usize, event: EventId, path: ast::
 
 fn job(cx: &mut Context<'_>, position: usize) {
     let (view, service) = cx.source.jobs[position];
-    let every = view.every().and_then(|every| positive_duration(cx, every));
+    let schedule = match view.at() {
+        Some(at) => calendar(cx, at),
+        None => view.every().and_then(|every| positive_duration(cx, every)).map(Schedule::Every),
+    };
+    let jitter = view.jitter().and_then(|jitter| jitter.most());
+    let jitter = jitter.and_then(|most| positive_duration(cx, most));
     let mut scope = Scope::new(Place::Body, service, BY_ITSELF);
     let body = Body { kind: Kind::Job, answer: None };
     let typed = statements(cx, &mut scope, view.statements(), &body);
     let job = &mut cx.model.jobs[position];
-    job.every = every.unwrap_or(0);
+    job.schedule = schedule.unwrap_or(Schedule::Every(0));
+    job.jitter = jitter.unwrap_or(0);
     job.body = typed;
+}
+
+/// A calendar that says when, and the clock that it means.
+fn calendar(cx: &mut Context<'_>, view: ast::JobAt<'_>) -> Option<Schedule> {
+    let literal = view.pattern()?;
+    let pattern = literal.string()?.into_owned();
+    if let Err(why) = schedule::parse(&pattern) {
+        cx.report(
+            Diagnostic::error("E0606", literal.span(), "this calendar names no time")
+                .text(why)
+                .note("it has five fields: minute, hour, day of month, month, day of week")
+                .help("write `0 3 * * *` for three o'clock each day, `*/15 9-17 * * MON-FRI` for each quarter of office hours"),
+        );
+        return None;
+    }
+    let mut zone = None;
+    if let Some(literal) = view.zone()
+        && let Some(name) = literal.string()
+    {
+        if let Err(why) = schedule::time_zone(Some(&*name)) {
+            cx.report(
+                Diagnostic::error(
+                    "E0606",
+                    literal.span(),
+                    format!("there is no time zone `{name}`"),
+                )
+                .text(why)
+                .help("use a name of the IANA database, such as `Europe/Berlin`"),
+            );
+            return None;
+        }
+        zone = Some(name.into_owned());
+    }
+    Some(Schedule::Calendar { pattern, zone })
 }

@@ -86,6 +86,7 @@ pub(super) fn compile_subscription(plan: &Plan, at: usize) -> Result<CommandTemp
         target: Runnable::Command(subscription.command),
         arguments: subscription.arguments.clone(),
         later: false,
+        terms: model::Terms::default(),
     };
     let mut body = Vec::new();
     compiler.run(&invocation, None, &mut body);
@@ -528,7 +529,14 @@ impl<'p> Compiler<'p> {
                 scalar: plan.model.scalar(&parameter.ty).unwrap_or(Scalar::Json),
             });
             let (target, arguments) = (task::of_command(&plan.model, id), arguments.collect());
-            steps.push(Step::Later { target, arguments, terms: Terms::default() });
+            let model::Terms { delay, priority, unique } = &invocation.terms;
+            let unique = unique.as_ref().map(|unique| {
+                let scalar = plan.model.scalar(&unique.ty).unwrap_or(Scalar::Text);
+                (self.lower(unique, &[]), scalar)
+            });
+            let delay = delay.as_ref().map(|delay| self.lower(delay, &[]));
+            let terms = Terms { delay, priority: *priority, unique };
+            steps.push(Step::Later { target, arguments, terms });
             return;
         }
         let mut parameters = Vec::with_capacity(values.len());

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{CommandId, Model};
+use model::{CommandId, Model, Schedule};
 use operation::{Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
 
 use super::compile::JobStep;
@@ -50,8 +50,10 @@ fn of_job(model: &Model, at: usize) -> Box<str> {
 #[derive(Debug)]
 pub struct Job {
     steps: Vec<JobStep>,
-    /// How often it runs.
-    pub every: i64,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// By how much its beginning is moved at random, in microseconds at most.
+    pub jitter: i64,
 }
 
 impl Job {
@@ -62,10 +64,10 @@ impl Job {
 }
 
 impl Plan {
-    /// Jobs: the targets of their tasks, and how often each runs, in microseconds.
-    pub fn jobs(&self) -> Vec<(Box<str>, i64)> {
+    /// Jobs: the targets of their tasks, and when each runs.
+    pub fn jobs(&self) -> impl Iterator<Item = (Box<str>, &Schedule)> {
         let jobs = self.model.jobs.iter().enumerate();
-        jobs.map(|(at, job)| (of_job(&self.model, at), job.every)).collect()
+        jobs.map(|(at, job)| (of_job(&self.model, at), &job.schedule))
     }
 
     /// A job by the target of its task; `None` where the model has none of this name any more.
@@ -78,7 +80,9 @@ impl Plan {
         let key = Key { what: What::Job(at), roles: Roles::NONE, text: Box::default() };
         let compiled = self.keep(key, || {
             let steps = compile::compile_job(self, at)?;
-            Ok(Compiled::Job(Arc::new(Job { steps, every: self.model.jobs[at].every })))
+            let job = &self.model.jobs[at];
+            let (schedule, jitter) = (job.schedule.clone(), job.jitter);
+            Ok(Compiled::Job(Arc::new(Job { steps, schedule, jitter })))
         })?;
         match compiled {
             Compiled::Job(job) => Ok(Some(job)),

@@ -11,11 +11,10 @@ use super::expression::Lowering;
 pub(crate) const SQLITE: &str = "\
 CREATE TABLE IF NOT EXISTS mimar_event (id BLOB NOT NULL UNIQUE, name TEXT NOT NULL, key TEXT, made INTEGER NOT NULL, data TEXT NOT NULL, \
   number INTEGER PRIMARY KEY AUTOINCREMENT) STRICT; \
-CREATE INDEX IF NOT EXISTS mimar_event_made ON mimar_event (made); \
 CREATE TABLE IF NOT EXISTS mimar_task (number INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, arguments TEXT NOT NULL, event BLOB, \
   lane TEXT, priority INTEGER NOT NULL, due INTEGER NOT NULL, unique_key TEXT UNIQUE, failures INTEGER NOT NULL DEFAULT 0, \
   taken_until INTEGER, parked INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT; \
-CREATE INDEX IF NOT EXISTS mimar_task_due ON mimar_task (priority DESC, due, number) WHERE NOT parked; \
+CREATE INDEX IF NOT EXISTS mimar_task_due ON mimar_task (priority DESC, number, due) WHERE NOT parked; \
 CREATE INDEX IF NOT EXISTS mimar_task_lane ON mimar_task (lane, number) WHERE lane IS NOT NULL";
 
 /// The table of events, as far as a command fills it.
@@ -91,14 +90,20 @@ pub(crate) fn add(dialect: Dialect) -> Statement {
 }
 
 /// Takes tasks that are due; binds: now, until when, the most. Of one lane they are taken in their order, and only where
-/// none before them is somebody else's or waits.
+/// none before them is somebody else's or waits. By number, not by when they were due: what has failed is due later than
+/// what stands behind it, and of a lane that is longer than what is taken at once the first must be among them.
 pub(crate) fn take(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 3, &[]);
     lowering.sql.push("UPDATE ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" SET taken_until = ");
     lowering.bind(1, Scalar::Int);
-    lowering.sql.push(" WHERE number IN (SELECT t.number FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => " WHERE number IN (",
+        // Of an `IN` with a limit that it does not know it expects so many rows that it reads the whole queue.
+        Dialect::Postgres => " WHERE number = ANY (ARRAY(",
+    });
+    lowering.sql.push("SELECT t.number FROM ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t WHERE NOT t.parked AND t.due <= ");
     lowering.bind(0, Scalar::Int);
@@ -112,11 +117,11 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(" OR b.taken_until >= ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(")) ORDER BY t.priority DESC, t.due, t.number LIMIT ");
+    lowering.sql.push(")) ORDER BY t.priority DESC, t.number LIMIT ");
     lowering.bind(2, Scalar::Int);
     if dialect == Dialect::Postgres {
-        // What is being settled at this moment is not waited for.
-        lowering.sql.push(" FOR UPDATE SKIP LOCKED");
+        // What is being settled although its time has run out is waited for: left out, the next of its lane would be taken.
+        lowering.sql.push(" FOR UPDATE)");
     }
     lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
     lowering.finish(vec![
@@ -154,9 +159,9 @@ pub(crate) fn fail(dialect: Dialect) -> Statement {
     lowering.finish(Vec::new())
 }
 
-/// Makes the task of a job, or lets it become due earlier; binds: target, when it is due.
+/// Makes the task of a job, or lets it become due then if it is due after the third bind; binds: target, when it is due.
 pub(crate) fn schedule(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 2, &[]);
+    let mut lowering = Lowering::new(dialect, 3, &[]);
     lowering.sql.push("INSERT INTO ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t (target, arguments, priority, due, unique_key) VALUES (");
@@ -166,7 +171,8 @@ pub(crate) fn schedule(dialect: Dialect) -> Statement {
     lowering.sql.push(", ");
     lowering.bind(0, Scalar::Text);
     lowering.sql.push(") ON CONFLICT (unique_key) DO UPDATE SET due = excluded.due");
-    lowering.sql.push(" WHERE t.due > excluded.due AND t.taken_until IS NULL");
+    lowering.sql.push(" WHERE t.taken_until IS NULL AND t.due > ");
+    lowering.bind(2, Scalar::Int);
     lowering.finish(Vec::new())
 }
 
@@ -185,12 +191,14 @@ pub(crate) fn advance(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// Ends a task until it is due again; binds: when, what has failed, number, until when it was taken.
+/// Ends a task until it is due again; binds: when, what has failed, number, until when it was taken, arguments.
 pub(crate) fn again(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 4, &[]);
+    let mut lowering = Lowering::new(dialect, 5, &[]);
     lowering.sql.push("UPDATE ");
     tasks(&mut lowering.sql);
-    lowering.sql.push(" SET arguments = '{}', failures = 0, taken_until = NULL, due = ");
+    lowering.sql.push(" SET arguments = ");
+    lowering.bind(4, Scalar::Json);
+    lowering.sql.push(", failures = 0, taken_until = NULL, due = ");
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(", error = ");
     lowering.bind(1, Scalar::Text);
@@ -232,14 +240,132 @@ pub(crate) fn revive(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// `DELETE` of a thousand events that were published before the one bind.
+/// Drops parked tasks; bind: number (null: all).
+pub(crate) fn discard(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    lowering.sql.push("DELETE FROM ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" WHERE parked AND number = coalesce(");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(", number) RETURNING number");
+    lowering.finish(vec![Scalar::Int])
+}
+
+/// Parked tasks, the first parked first; bind: the most. Their number, target, arguments, event, failures, since when, error.
+pub(crate) fn parked(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    lowering.sql.push("SELECT number, target, arguments, event, failures, due, error FROM ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" WHERE parked ORDER BY due, number LIMIT ");
+    lowering.bind(0, Scalar::Int);
+    let (int, text) = (Scalar::Int, Scalar::Text);
+    lowering.finish(vec![int, text, Scalar::Json, Scalar::Uuid, int, int, text])
+}
+
+/// How many tasks wait, are taken, are parked, and since when the first of those that are due waits; bind: now.
+pub(crate) fn queue(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    let taken = " NOT parked AND taken_until IS NOT NULL AND taken_until >= ";
+    let free = " NOT parked AND (taken_until IS NULL OR taken_until < ";
+    lowering.sql.push("SELECT count(*) FILTER (WHERE").push(free);
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(")), count(*) FILTER (WHERE").push(taken);
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push("), count(*) FILTER (WHERE parked), min(due) FILTER (WHERE").push(free);
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(") AND due <= ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(") FROM ");
+    tasks(&mut lowering.sql);
+    lowering.finish(vec![Scalar::Int; 4])
+}
+
+/// Which events are asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    /// Whether by their name, which is the first bind then; each of these takes the next.
+    pub name: bool,
+    /// Whether by their key.
+    pub key: bool,
+    /// Whether published at a moment or later.
+    pub since: bool,
+    /// Whether behind a number.
+    pub after: bool,
+    /// By how many identifiers.
+    pub ids: usize,
+    /// How many numbers are asked for besides those that are behind one; 0 unless there is one.
+    pub numbers: usize,
+    /// Whether the newest come first.
+    pub newest: bool,
+}
+
+/// Events that were published; the last bind: the most. Their number, identifier, name, key, moment, data.
+pub(crate) fn published(dialect: Dialect, asked: &Asked) -> Statement {
+    let &Asked { name, key, since, after, ids, numbers, newest } = asked;
+    let binds = [name, key, since, after].into_iter().filter(|is| *is).count() + ids + numbers + 1;
+    let mut lowering = Lowering::new(dialect, binds, &[]);
+    lowering
+        .sql
+        .push("SELECT number, id, name, key, made, data FROM ")
+        .ident(&events(dialect).name);
+    let mut at = 0;
+    for (is, condition, scalar) in [
+        (name, "name = ", Scalar::Text),
+        (key, "key = ", Scalar::Text),
+        (since, "made >= ", Scalar::Int),
+    ] {
+        if is {
+            lowering.sql.push(if at == 0 { " WHERE " } else { " AND " }).push(condition);
+            lowering.bind(at, scalar);
+            at += 1;
+        }
+    }
+    if ids > 0 {
+        lowering.sql.push(if at == 0 { " WHERE " } else { " AND " }).push("id IN (");
+        at = listed(&mut lowering, at, ids, Scalar::Uuid);
+        lowering.sql.push(")");
+    }
+    if after {
+        lowering.sql.push(if at == 0 { " WHERE " } else { " AND " }).push("(number > ");
+        lowering.bind(at, Scalar::Int);
+        at += 1;
+        if numbers > 0 {
+            lowering.sql.push(" OR number IN (");
+            at = listed(&mut lowering, at, numbers, Scalar::Int);
+            lowering.sql.push(")");
+        }
+        lowering.sql.push(")");
+    }
+    lowering.sql.push(" ORDER BY number").push(if newest { " DESC" } else { "" }).push(" LIMIT ");
+    lowering.bind(at, Scalar::Int);
+    let (int, text) = (Scalar::Int, Scalar::Text);
+    lowering.finish(vec![int, Scalar::Uuid, text, text, int, Scalar::Json])
+}
+
+/// So many binds, separated by commas; where the next bind is.
+fn listed(lowering: &mut Lowering<'_>, first: usize, count: usize, scalar: Scalar) -> usize {
+    for at in first..first + count {
+        lowering.sql.push(if at > first { ", " } else { "" });
+        lowering.bind(at, scalar);
+    }
+    first + count
+}
+
+/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
     lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
-    lowering.sql.push(" WHERE made < ");
+    // The oldest have the least numbers: an index by the moment would cost each that is published.
+    lowering.sql.push(" WHERE number < (SELECT min(number) + 1000 FROM ").ident(name);
+    lowering.sql.push(") AND made < ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" ORDER BY made LIMIT 1000)");
+    lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
+        Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
+    });
+    lowering.sql.push(" AND d.state = 'waiting'))");
     lowering.finish(Vec::new())
 }
 

@@ -22,7 +22,6 @@ CREATE TABLE IF NOT EXISTS mimar.event (
   data json NOT NULL,
   number bigint GENERATED ALWAYS AS IDENTITY UNIQUE
 );
-CREATE INDEX IF NOT EXISTS event_made ON mimar.event (made);
 COMMENT ON TABLE mimar.event IS 'What commands have published; kept for a while, to be replayed.';
 
 CREATE TABLE IF NOT EXISTS mimar.task (
@@ -39,9 +38,53 @@ CREATE TABLE IF NOT EXISTS mimar.task (
   parked boolean NOT NULL DEFAULT false,
   error text
 );
-CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, due, number) WHERE NOT parked;
+CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, number, due) WHERE NOT parked;
 CREATE INDEX IF NOT EXISTS task_lane ON mimar.task (lane, number) WHERE lane IS NOT NULL;
 COMMENT ON TABLE mimar.task IS 'What is still to be done; moments are microseconds since 1970.';
+
+CREATE TABLE IF NOT EXISTS mimar.endpoint (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  webhook text NOT NULL,
+  url text NOT NULL,
+  made bigint NOT NULL,
+  enabled boolean NOT NULL DEFAULT true,
+  reason text,
+  failing bigint NOT NULL DEFAULT 0,
+  resumes bigint NOT NULL DEFAULT 0,
+  succeeded bigint,
+  failed bigint
+);
+COMMENT ON TABLE mimar.endpoint IS 'Who is told of events: addresses of partners, by the webhook of the model.';
+
+CREATE TABLE IF NOT EXISTS mimar.endpoint_secret (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  endpoint bigint NOT NULL,
+  secret text NOT NULL,
+  until bigint
+);
+CREATE INDEX IF NOT EXISTS endpoint_secret_of ON mimar.endpoint_secret (endpoint);
+COMMENT ON TABLE mimar.endpoint_secret IS 'What deliveries are signed with; more than one while one takes the place of another.';
+
+CREATE TABLE IF NOT EXISTS mimar.delivery (
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  endpoint bigint NOT NULL,
+  event uuid NOT NULL,
+  lane text,
+  state text NOT NULL DEFAULT 'waiting',
+  made bigint NOT NULL,
+  due bigint,
+  taken_until bigint,
+  attempts bigint NOT NULL DEFAULT 0,
+  tried bigint,
+  status bigint,
+  reason text
+);
+CREATE INDEX IF NOT EXISTS delivery_due ON mimar.delivery (endpoint, due, number) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS delivery_lane ON mimar.delivery (endpoint, lane, number) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS delivery_taken ON mimar.delivery (endpoint, taken_until) WHERE taken_until IS NOT NULL;
+CREATE INDEX IF NOT EXISTS delivery_event ON mimar.delivery (event);
+CREATE INDEX IF NOT EXISTS delivery_made ON mimar.delivery (made);
+COMMENT ON TABLE mimar.delivery IS 'Events on their way to endpoints, and for a while what became of them; moments are microseconds since 1970.';
 
 CREATE OR REPLACE FUNCTION mimar.divide_half_even(over numeric, under numeric) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$

@@ -213,7 +213,7 @@ impl<'s> Session<'s> {
 }
 
 /// The rows of an answer.
-async fn found(ready: &Ready, rows: RowStream) -> Result<Vec<Vec<Value>>, Trouble> {
+pub(super) async fn found(ready: &Ready, rows: RowStream) -> Result<Vec<Vec<Value>>, Trouble> {
     let mut rows = std::pin::pin!(rows);
     let mut found = Vec::new();
     while let Some(row) = rows.try_next().await? {

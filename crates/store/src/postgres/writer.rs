@@ -332,6 +332,8 @@ impl Writer {
         let counts = &self.shared.counts;
         let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
         count.fetch_add(1, Ordering::Relaxed);
+        let events = outcome.as_ref().map_or(0, Reply::published);
+        counts.events.fetch_add(events, Ordering::Relaxed);
         self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
         // Nobody listens any more: the write stands all the same.
         let _ = reply.send(Done { write, outcome });

@@ -12,11 +12,11 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use rustc_hash::FxHashMap;
 
-use super::Shared;
 use super::connection::{fault_of, open_reading};
 use super::value::{bound, stored, write_json};
+use super::{Shared, session};
 use crate::cache::{Answers, ColumnSlots, Dependencies, Gathered, Slot};
-use crate::lower::{Member, Select, Shape};
+use crate::lower::{Member, Select, Shape, Statement};
 use crate::{Row, Rows};
 
 /// Reads as statements of one connection: what is known of them, and room to write answers. The statements
@@ -523,6 +523,16 @@ impl Reader {
             self.connection.prepare_cached("COMMIT")?.execute([])?;
         }
         Ok(())
+    }
+
+    /// Executes a statement that only reads, over what is stored now.
+    pub fn ask(
+        &mut self,
+        statement: &Statement,
+        values: &[Value],
+    ) -> Result<Vec<Vec<Value>>, Fault> {
+        self.end().map_err(|error| fault_of(&error))?;
+        session::ask(&self.connection, statement, values)
     }
 
     /// Whether the database answers.

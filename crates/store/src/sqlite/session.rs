@@ -346,6 +346,18 @@ impl Database for Session<'_> {
     }
 }
 
+/// Executes a statement that only reads, of which nothing is kept but what the connection keeps.
+pub(super) fn ask(
+    connection: &Connection,
+    lowered: &lower::Statement,
+    values: &[Value],
+) -> Result<Vec<Vec<Value>>, Fault> {
+    let prepared = connection.prepare_cached(&lowered.text);
+    let mut statement = prepared.map_err(|error| fault_of(&error))?;
+    bind(&mut statement, values.iter(), lowered.constants.len())?;
+    rows(&mut statement, &lowered.answer).map_err(Failure::into_fault)
+}
+
 /// Binds values from the first on; behind them stand so many constants.
 fn bind<'v>(
     statement: &mut Statement<'_>,

@@ -135,6 +135,8 @@ impl Writer<'_> {
             let outcome = outcome.unwrap_or_else(|| Err(lost()));
             let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
             count.fetch_add(1, Ordering::Relaxed);
+            let events = outcome.as_ref().map_or(0, Reply::published);
+            counts.events.fetch_add(events, Ordering::Relaxed);
             // Nobody listens any more: the write stands all the same.
             let _ = reply.send(Done { write, outcome });
         }

@@ -96,15 +96,19 @@ impl<D: Database> Writing<'_, D> {
         running.flush().await?;
         let answer = running.answer(returned).await?;
         let (key, part_key, replayed) = (Value::Null, None, false);
-        let wakes = !running.asking.is_empty();
-        Ok(Left { key, version: 0, part_key, answer, replayed, wakes })
+        let (wakes, published) = (!running.asking.is_empty(), running.published.len());
+        Ok(Left { key, version: 0, part_key, answer, replayed, wakes, published })
     }
 }
 
 impl<D: Database> Running<'_, '_, D> {
     /// Loads what can be foreseen, so that little is loaded later.
     async fn load_all(&mut self, named: &[Named]) -> Result<(), Fault> {
-        let at_once = !self.program.deep || D::DIALECT == Dialect::Sqlite;
+        if D::DIALECT == Dialect::Sqlite {
+            // Where a row is a call away, looking ahead costs more than it spares, and nobody else holds any.
+            return Ok(());
+        }
+        let at_once = !self.program.deep;
         for _ in 0..WAVES {
             self.foresee_all(named);
             let wanted = self.rows.take_wanted();
@@ -122,6 +126,9 @@ impl<D: Database> Running<'_, '_, D> {
 
     /// Loads rows, table by table.
     async fn load(&mut self, wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
+        if D::DIALECT == Dialect::Sqlite {
+            return self.load_singly(wanted).await;
+        }
         let mut loads: Vec<Load> = Vec::new();
         let mut seen: FxHashSet<(TableId, Value)> = FxHashSet::default();
         let mut count = self.rows.count;
@@ -173,6 +180,33 @@ impl<D: Database> Running<'_, '_, D> {
         bounded(self.rows.count)
     }
 
+    /// Loads rows one after another, where nothing goes over a wire and nobody else writes.
+    async fn load_singly(&mut self, wanted: Vec<Wanted>) -> Result<(), Fault> {
+        bounded(self.rows.count + wanted.len())?;
+        for wanted in wanted {
+            if self.rows.has(&wanted) {
+                continue;
+            }
+            let target = self.program.id;
+            match wanted {
+                Wanted::Row(table, key) => {
+                    let at = usize::try_from(table.id.0).unwrap_or(usize::MAX);
+                    let place = super::Place { target, at, table: &table };
+                    let row = self.writing.rows(place, &[table.own_key()], &[&key]).await?.pop();
+                    self.rows.put(&table, key, row, true);
+                }
+                Wanted::Parts(table, root) => {
+                    let at = usize::try_from(table.id.0).unwrap_or(usize::MAX);
+                    let place = super::Place { target, at, table: &table };
+                    let column = table.root.ok_or_else(|| ill_formed("a part without a root"))?;
+                    let rows = self.writing.rows(place, &[column], &[&root]).await?;
+                    self.rows.put_parts(&table, root, rows);
+                }
+            }
+        }
+        bounded(self.rows.count)
+    }
+
     /// Refuses rows that the caller may not see.
     async fn look_at_named(&mut self, named: &[Named]) -> Result<(), Fault> {
         let program = self.program;
@@ -180,6 +214,7 @@ impl<D: Database> Running<'_, '_, D> {
         for Named { visible, key, pointer } in named {
             let visible =
                 program.visible.get(*visible).ok_or_else(|| ill_formed("no such rule"))?;
+            self.demand([Wanted::Row(visible.table.clone(), key.clone())]).await?;
             let row = self.rows.root(&visible.table, key).and_then(|row| row.new.clone());
             let seen = match &row {
                 Some(row) => self.value(&visible.condition, Some(row)).await? == Value::Bool(true),
@@ -451,10 +486,8 @@ impl<D: Database> Running<'_, '_, D> {
         bind: usize,
         body: &[Step],
     ) -> Result<Flow, Fault> {
-        self.foresee_loop(&elements, bind, body);
-        let wanted = self.rows.take_wanted();
-        if !wanted.is_empty() {
-            self.load(wanted, true).await?;
+        if D::DIALECT == Dialect::Postgres {
+            self.foresee_turns(&elements, bind, body).await?;
         }
         for element in elements {
             self.turn()?;
@@ -464,6 +497,18 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         Ok(Flow::On)
+    }
+
+    /// Loads what the turns of a loop will look at.
+    async fn foresee_turns(
+        &mut self,
+        elements: &[Value],
+        bind: usize,
+        body: &[Step],
+    ) -> Result<(), Fault> {
+        self.foresee_loop(elements, bind, body);
+        let wanted = self.rows.take_wanted();
+        if wanted.is_empty() { Ok(()) } else { self.load(wanted, true).await }
     }
 
     fn turn(&mut self) -> Result<(), Fault> {

@@ -48,6 +48,7 @@ impl<D: Database> Writing<'_, D> {
             answer,
             replayed: false,
             wakes: false,
+            published: 0,
         }))
     }
 

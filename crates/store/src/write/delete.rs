@@ -47,6 +47,7 @@ impl<D: Database> Writing<'_, D> {
             answer: Answer::Ready(None),
             replayed: false,
             wakes: false,
+            published: 0,
         })
     }
 

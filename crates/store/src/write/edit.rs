@@ -244,7 +244,15 @@ impl<D: Database> Writing<'_, D> {
         let row = if answer_key.is_some() { single } else { Some((&*target.table, root)) };
         let answer =
             self.answer(&edit.answer, edit.binds.clone(), &edit.key, answer_key, row).await?;
-        Ok(Left { key: edit.key.clone(), version, part_key, answer, replayed: false, wakes: false })
+        Ok(Left {
+            key: edit.key.clone(),
+            version,
+            part_key,
+            answer,
+            replayed: false,
+            wakes: false,
+            published: 0,
+        })
     }
 }
 

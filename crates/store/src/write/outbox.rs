@@ -20,6 +20,25 @@ pub(super) struct Asking {
     pub unique: Value,
 }
 
+impl Asking {
+    /// That an event is heard: after those of the same key that were published before it.
+    pub fn to_hear(event: &Published, target: &str, due: i64) -> Self {
+        let lane = match &event.key {
+            Value::Text(key) => Value::text(format!("{target}/{key}")),
+            _ => Value::Null,
+        };
+        Self {
+            target: target.into(),
+            arguments: event.data.clone(),
+            event: Value::Uuid(event.id),
+            lane,
+            priority: 0,
+            due,
+            unique: Value::Null,
+        }
+    }
+}
+
 /// Which of the statements of the outbox.
 fn asked(kind: Kind, place: usize) -> Asked {
     Asked::Kept(Key { target: target(), place, kind, columns: 0, binds: 0 })
@@ -40,7 +59,8 @@ impl<D: Database> Writing<'_, D> {
         if D::DIALECT == Dialect::Postgres {
             // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
             // publishes under it next waits until this has ended.
-            let mut locks: Vec<i64> = published.iter().filter_map(lock_of).collect();
+            let mut locks: Vec<i64> =
+                published.iter().filter_map(|event| lock_of(&event.name, &event.key)).collect();
             locks.sort_unstable();
             locks.dedup();
             for lock in locks {
@@ -100,6 +120,7 @@ impl<D: Database> Writing<'_, D> {
             answer,
             replayed: false,
             wakes: false,
+            published: 0,
         })
     }
 
@@ -137,10 +158,10 @@ impl<D: Database> Writing<'_, D> {
                 }
                 json.push(b']');
             }
-            Chore::Fail { task, due, error } => {
+            Chore::Fail { task, due, parked, error } => {
                 let values = [
-                    Value::Int(due.unwrap_or(0)),
-                    Value::Bool(due.is_none()),
+                    Value::Int(*due),
+                    Value::Bool(*parked),
                     Value::text(error.clone()),
                     Value::Int(task.number),
                     Value::Int(task.until),
@@ -148,8 +169,9 @@ impl<D: Database> Writing<'_, D> {
                 let lower = || Ok(outbox::fail(D::DIALECT));
                 self.database.run(asked(Kind::Update, 6), lower, values.iter()).await?;
             }
-            Chore::Schedule { target, due } => {
-                let values = [Value::text(target.clone()), Value::Int(*due)];
+            Chore::Schedule { target, due, unless_before } => {
+                let (target, before) = (Value::text(target.clone()), Value::Int(*unless_before));
+                let values = [target, Value::Int(*due), before];
                 let lower = || Ok(outbox::schedule(D::DIALECT));
                 self.database.run(asked(Kind::Insert, 11), lower, values.iter()).await?;
             }
@@ -163,10 +185,11 @@ impl<D: Database> Writing<'_, D> {
                     return Err(Fault::NotFound.into());
                 }
             }
-            Chore::Again { task, due, error } => {
+            Chore::Again { task, due, arguments, error } => {
                 let error = error.as_ref().map_or(Value::Null, |error| Value::text(error.clone()));
                 let (number, taken) = (Value::Int(task.number), Value::Int(task.until));
-                let values = [Value::Int(*due), error, number, taken];
+                let arguments = Value::text(arguments.clone());
+                let values = [Value::Int(*due), error, number, taken, arguments];
                 let lower = || Ok(outbox::again(D::DIALECT));
                 self.database.run(asked(Kind::Update, 13), lower, values.iter()).await?;
             }
@@ -190,11 +213,25 @@ impl<D: Database> Writing<'_, D> {
                 let rows = self.database.run(asked(Kind::Select, 8), lower, values.iter()).await?;
                 json.extend_from_slice(rows.len().to_string().as_bytes());
             }
+            Chore::Discard { number } => {
+                let value = number.map_or(Value::Null, Value::Int);
+                let lower = || Ok(outbox::discard(D::DIALECT));
+                let rows =
+                    self.database.run(asked(Kind::Select, 14), lower, [&value].into_iter()).await?;
+                json.extend_from_slice(rows.len().to_string().as_bytes());
+            }
+            Chore::Replay { events, now } => {
+                let asking = events.iter().flat_map(|(event, by)| {
+                    by.iter().map(|target| Asking::to_hear(event, target, *now))
+                });
+                self.publish(&[], &asking.collect::<Vec<_>>()).await?;
+            }
             Chore::Forget { before } => {
                 let value = Value::Int(*before);
                 let lower = || Ok(outbox::forget(D::DIALECT));
                 self.database.run(asked(Kind::Delete, 9), lower, [&value].into_iter()).await?;
             }
+            Chore::Hook(hook) => json = self.hook(hook).await?,
         }
         self.database.settle().await?;
         Ok(if json.is_empty() { Bytes::from_static(b"null") } else { json.into() })
@@ -202,10 +239,10 @@ impl<D: Database> Writing<'_, D> {
 }
 
 /// The lock of an event's key; two keys that share one wait for each other, and no more.
-fn lock_of(published: &Published) -> Option<i64> {
-    let Value::Text(key) = &published.key else { return None };
+pub(super) fn lock_of(name: &str, key: &Value) -> Option<i64> {
+    let Value::Text(key) = key else { return None };
     // FNV-1a, 64 bit.
-    let bytes = published.name.bytes().chain([0]).chain(key.bytes());
+    let bytes = name.bytes().chain([0]).chain(key.bytes());
     let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });

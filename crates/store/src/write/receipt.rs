@@ -65,6 +65,7 @@ pub(super) async fn found<D: Database>(
         answer: Answer::Ready(json),
         replayed: true,
         wakes: false,
+        published: 0,
     })))
 }
 

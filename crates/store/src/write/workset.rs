@@ -206,12 +206,16 @@ impl Workset {
 
     /// Notes that something is needed, unless it is here.
     pub fn want(&self, wanted: Wanted) {
-        let here = match &wanted {
+        if !self.has(&wanted) {
+            self.wanted.borrow_mut().push(wanted);
+        }
+    }
+
+    /// Whether something is here.
+    pub fn has(&self, wanted: &Wanted) -> bool {
+        match wanted {
             Wanted::Row(table, key) => key.is_null() || self.root(table, key).is_some(),
             Wanted::Parts(table, root) => root.is_null() || self.has_parts(table, root),
-        };
-        if !here {
-            self.wanted.borrow_mut().push(wanted);
         }
     }
 

@@ -172,6 +172,30 @@ views! {
         arguments: child Arguments;
         /// Whether it runs after the transaction instead of in it.
         is_later: word "later";
+        /// How long it waits then.
+        delay: child LaterIn;
+        /// How urgent it is then.
+        priority: child LaterPriority;
+        /// By what it is asked for once, as long as it waits.
+        unique: child LaterUnique;
+    }
+
+    /// `in 2h` behind `later`
+    LaterIn = LaterIn {
+        /// How long, a duration.
+        delay: child Expr;
+    }
+
+    /// `priority 5` behind `later`
+    LaterPriority = LaterPriority {
+        /// The greater comes first.
+        number: child Literal;
+    }
+
+    /// `unique EXPR` behind `later`
+    LaterUnique = LaterUnique {
+        /// Of all with one value one waits.
+        value: child Expr;
     }
 
     /// `call external.operation(arguments)`

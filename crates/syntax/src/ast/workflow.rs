@@ -95,12 +95,30 @@ views! {
         run: child Run;
     }
 
-    /// `job name every 10m { statements }`
+    /// `at "0 3 * * *" in "Europe/Berlin"`
+    JobAt = JobAt {
+        /// Minute, hour, day of month, month, day of week.
+        pattern: literal 0;
+        /// The time zone; UTC if none is said.
+        zone: literal 1;
+    }
+
+    /// `jitter 30s`
+    JobJitter = JobJitter {
+        /// The most, a duration.
+        most: child Literal;
+    }
+
+    /// `job name every 10m { statements }`, or `job name at "0 3 * * *" { statements }`
     Job = Job {
         /// Its name.
         name: the declared;
         /// How often, a duration.
         every: child Literal;
+        /// At which times of the calendar, instead.
+        at: child JobAt;
+        /// By how much its beginning is moved at random.
+        jitter: child JobJitter;
         /// What it does, in order.
         statements: children Statement;
     }

@@ -237,8 +237,34 @@ impl Parser<'_> {
         self.bump();
         self.path("a command");
         self.arguments();
-        self.eat_word("later");
+        if self.eat_word("later") {
+            self.later_terms();
+        }
         self.finish(statement);
+    }
+
+    /// `in 2h priority 5 unique EXPR`, each of them optional.
+    fn later_terms(&mut self) {
+        while !self.starts_line() {
+            if self.at_word("in") {
+                let term = self.start(NodeKind::LaterIn);
+                self.bump();
+                self.expression();
+                self.finish(term);
+            } else if self.at_word("priority") {
+                let term = self.start(NodeKind::LaterPriority);
+                self.bump();
+                self.literal(TokenKind::Integer, "a whole number");
+                self.finish(term);
+            } else if self.at_word("unique") {
+                let term = self.start(NodeKind::LaterUnique);
+                self.bump();
+                self.expression();
+                self.finish(term);
+            } else {
+                break;
+            }
+        }
     }
 
     fn with_initializers(&mut self, kind: NodeKind, what: &str) {

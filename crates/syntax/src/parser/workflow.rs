@@ -155,8 +155,24 @@ impl Parser<'_> {
         let item = self.start(NodeKind::Job);
         self.bump();
         self.name("the name of the job");
-        self.expect_word("every");
-        self.literal(TokenKind::Duration, "a duration");
+        if self.at_word("at") {
+            let at = self.start(NodeKind::JobAt);
+            self.bump();
+            self.literal(TokenKind::String, "a calendar such as \"0 3 * * *\"");
+            if self.eat_word("in") {
+                self.literal(TokenKind::String, "a time zone such as \"Europe/Berlin\"");
+            }
+            self.finish(at);
+        } else {
+            self.expect_word("every");
+            self.literal(TokenKind::Duration, "a duration");
+        }
+        if self.at_word("jitter") {
+            let jitter = self.start(NodeKind::JobJitter);
+            self.bump();
+            self.literal(TokenKind::Duration, "a duration");
+            self.finish(jitter);
+        }
         self.braces("a job", |parser| parser.statement_or_report(parser.word(), "a job"));
         self.finish(item);
     }

@@ -20,23 +20,10 @@ impl<D: Database> Running<'_, '_, D> {
         };
         let data = self.carried(members).await?;
         let id = uuid::Uuid::now_v7().into_bytes();
-        for target in &heard.by {
-            let lane = match &key {
-                Value::Text(key) => Value::text(format!("{target}/{key}")),
-                _ => Value::Null,
-            };
-            self.asking.push(Asking {
-                target: target.clone(),
-                arguments: data.clone(),
-                event: Value::Uuid(id),
-                lane,
-                priority: 0,
-                due: self.now,
-                unique: Value::Null,
-            });
-        }
         let (name, made) = (heard.name.clone(), self.now);
-        self.published.push(Published { id, name, key, made, data });
+        let event = Published { id, name, key, made, data };
+        self.asking.extend(heard.by.iter().map(|target| Asking::to_hear(&event, target, self.now)));
+        self.published.push(event);
         Ok(())
     }
 

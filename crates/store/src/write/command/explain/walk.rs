@@ -126,29 +126,40 @@ impl<'p> Walk<'p> {
     /// What can be foreseen, load by load.
     pub fn foresee(&mut self) -> Result<(), Fault> {
         let program = self.program;
+        self.pending = match self.dialect {
+            Dialect::Sqlite => vec![Sent::steering("SAVEPOINT request")],
+            Dialect::Postgres => vec![Sent::steering("BEGIN")],
+        };
+        if self.dialect == Dialect::Sqlite {
+            // Where a row is a call away, each is looked up when a step needs it.
+            self.pace = Pace::Run;
+            return self.look_at_named();
+        }
+        if program.scans {
+            self.pending.push(Sent::steering("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"));
+        }
+        self.look_at_named()?;
+        self.look(&program.admission, &[])?;
+        self.steps(&program.body)?;
+        let all = self.wishes.values().flat_map(|it| [it.surely, it.perhaps]).flatten();
+        for level in 0..all.max().map_or(0, |last| last + 1) {
+            self.load_all(Purpose::Load, !program.deep, |of| of.at(level))?;
+        }
+        if program.deep {
+            self.load_all(Purpose::Lock, true, |_| Some(Times::Once))?;
+        }
+        Ok(())
+    }
+
+    /// Rows that the caller names, and what decides whether they are seen.
+    fn look_at_named(&mut self) -> Result<(), Fault> {
+        let program = self.program;
         for visible in &program.visible {
             let table = &visible.table;
             self.want(table, table.own_key(), "named", Some(0))?;
             let way = format!("{}[named]", table.name.as_str());
             let row = Seen { way, key: "named".to_owned(), level: Some(1) };
             self.look(&visible.condition, &[row])?;
-        }
-        self.look(&program.admission, &[])?;
-        self.steps(&program.body)?;
-        self.pending = match self.dialect {
-            Dialect::Sqlite => vec![Sent::steering("SAVEPOINT request")],
-            Dialect::Postgres => vec![Sent::steering("BEGIN")],
-        };
-        if self.dialect == Dialect::Postgres && program.scans {
-            self.pending.push(Sent::steering("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"));
-        }
-        let at_once = !program.deep || self.dialect == Dialect::Sqlite;
-        let all = self.wishes.values().flat_map(|it| [it.surely, it.perhaps]).flatten();
-        for level in 0..all.max().map_or(0, |last| last + 1) {
-            self.load_all(Purpose::Load, at_once, |of| of.at(level))?;
-        }
-        if !at_once {
-            self.load_all(Purpose::Lock, true, |_| Some(Times::Once))?;
         }
         Ok(())
     }
@@ -194,6 +205,13 @@ impl<'p> Walk<'p> {
     fn ask(&mut self, purpose: Purpose, times: Times, mut statements: Vec<Sent>) {
         let mut all = std::mem::take(&mut self.pending);
         all.append(&mut statements);
+        if self.dialect == Dialect::Sqlite
+            && let Some(last) = self.trips.last_mut().filter(|last| last.purpose == purpose)
+        {
+            // Nothing is waited for: what is alike stands together.
+            last.statements.append(&mut all);
+            return;
+        }
         self.trips.push(Trip { purpose, times, statements: all });
     }
 
@@ -265,7 +283,12 @@ impl<'p> Walk<'p> {
                 let is_named = level == Some(0) && self.wishes.contains_key(&named);
                 if !is_named && self.wishes.insert(wish, Foreseen::default()).is_none() {
                     let sent = self.load(table, column, true)?;
-                    self.ask(Purpose::Miss, self.times.max(Times::AtMostOnce), vec![sent]);
+                    match self.dialect {
+                        Dialect::Sqlite => self.ask(Purpose::Load, Times::Once, vec![sent]),
+                        Dialect::Postgres => {
+                            self.ask(Purpose::Miss, self.times.max(Times::AtMostOnce), vec![sent]);
+                        }
+                    }
                 }
             }
         }
@@ -463,7 +486,7 @@ impl<'p> Walk<'p> {
     /// The turns of a loop over rows, which are looked over once more when the rows are known.
     fn turns(&mut self, bind: usize, body: &[Step]) -> Result<(), Fault> {
         let level = self.binds.get(bind).and_then(|known| known.level);
-        if matches!(self.pace, Pace::Foresee) {
+        if matches!(self.pace, Pace::Foresee) || self.dialect == Dialect::Sqlite {
             return self.turns_from(level, body);
         }
         // What each turn needs first is loaded for all together.

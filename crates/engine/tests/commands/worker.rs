@@ -1,0 +1,289 @@
+//! Tasks, carried out by workers: in order, once, and by others where one is gone.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use engine::Terms;
+use operation::Chore;
+use store::Options;
+
+use crate::world::{On, World, now};
+
+const LINES: &str = r#"
+app Lines { version 1  roles user  surface rest }
+
+/// What was said of it, and what was heard of that.
+entity Line {
+  key id: Int
+  said:   Int = 0
+  allow read, create to user
+}
+
+entity Ear {
+  key id: Int
+  heard:  Int = 0
+  open:   Bool = true
+  allow read, create, update to user
+}
+
+error OutOfOrder 409 "{number} comes after {heard}" { number: Int  heard: Int }
+error Shut 409 "{ear} is shut" { ear: Int }
+
+event Said by line { line: Line  number: Int }
+
+command say(line: Line) {
+  allow user
+  update line { said: .said + 1 }
+  emit Said { line, number: line.said }
+}
+
+command say_all(line: Line, turns: [Int](1..100)) {
+  allow user
+  for turn in turns { run say(line) }
+}
+
+command hear(ear: Ear, number: Int) {
+  allow system
+  require ear.open else Shut { ear: ear.id }
+  require ear.heard == number - 1 else OutOfOrder { number, heard: ear.heard }
+  update ear { heard: number }
+}
+
+command listen(line: Line, number: Int) {
+  allow system
+  for ear in Ear where .id == line.id { run hear(ear, number) }
+}
+
+on Said run listen(line, number)
+
+command open(ear: Ear) { allow user  update ear { open: true } }
+"#;
+
+/// So many lines of which something can be said, numbered from 1.
+fn lines(on: On, count: usize) -> World {
+    let world = World::new(on, LINES);
+    for id in 1..=count {
+        world.ask(&format!(r#"add user Line {{"id":{id}}}"#));
+        world.ask(&format!(r#"add user Ear {{"id":{id}}}"#));
+    }
+    world
+}
+
+/// `[1,2,…]`
+fn turns(count: usize) -> String {
+    let turns: Vec<String> = (1..=count).map(|turn| turn.to_string()).collect();
+    format!("{{\"turns\":[{}]}}", turns.join(","))
+}
+
+fn heard(world: &World, line: usize, number: usize) -> bool {
+    world.ask(&format!("read user Ear {line}")).contains(&format!(r#""heard":{number},"#))
+}
+
+/// Terms on which little is waited for.
+fn hurried() -> Terms {
+    let (lease, first_wait) = (Duration::from_secs(2), Duration::from_millis(20));
+    Terms { lease, tries: 4, first_wait }
+}
+
+/// A worker, until it is told to rest.
+fn employ(world: &World, terms: Terms) -> tokio::task::JoinHandle<()> {
+    let engine = Arc::clone(&world.engine);
+    world.runtime.spawn(async move { engine.work_with(terms).await })
+}
+
+fn dismiss(world: &World, worker: tokio::task::JoinHandle<()>) {
+    world.engine.rest();
+    world.runtime.block_on(worker).unwrap();
+}
+
+/// Waits until something holds, for a minute at most.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "{what}: not within a minute");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// What is parked, as it is told.
+fn parked(world: &World) -> Vec<store::Parked> {
+    world.runtime.block_on(world.store.parked(1_000)).unwrap()
+}
+
+fn waiting(world: &World) -> u64 {
+    let queue = world.runtime.block_on(world.store.queue(now())).unwrap();
+    queue.waiting + queue.taken + queue.parked
+}
+
+/// Twenty lines, fifty turns each, said by twenty threads while a worker hears them: each ear asks for the next number, so that
+/// one which is heard twice, too early or never would be told.
+#[test]
+fn each_key_has_its_order() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = lines(on, 20);
+        let worker = employ(&world, Terms::default());
+        thread::scope(|scope| {
+            for line in 1..=20 {
+                let world = &world;
+                scope.spawn(move || {
+                    let caller = world.caller("user");
+                    for _ in 0..50 {
+                        world.run(&caller, &format!("say/{line}"), "", None).unwrap();
+                    }
+                });
+            }
+        });
+        until("all is heard", || (1..=20).all(|line| heard(&world, line, 50)));
+        dismiss(&world, worker);
+        let figures = world.engine.work_figures();
+        assert_eq!((figures.done, figures.failed), (1_000, 0), "{on:?}");
+        assert_eq!(waiting(&world), 0, "{on:?}");
+    }
+}
+
+/// More of one key than are taken at once, of which the first has to wait: the others wait with it.
+#[test]
+fn what_failed_is_tried_before_what_came_after_it() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, LINES);
+        world.ask(r#"add user Line {"id":1}"#);
+        world.ask(r#"add user Ear {"id":1,"open":false}"#);
+        world.ask(&format!("run user say_all/1 {}", turns(100)));
+        world.ask("work");
+        let failed = world.engine.work_figures().failed;
+        assert!(failed > 0, "{on:?}");
+        world.ask("run user open/1");
+        until("all is heard", || {
+            world.ask("work");
+            heard(&world, 1, 100)
+        });
+        assert_eq!(world.engine.work_figures().failed, failed, "{on:?}");
+    }
+}
+
+/// What keeps failing is put aside, and does not hold up its own lane or another. Then it can be tried again, or dropped.
+#[test]
+fn what_keeps_failing_is_parked() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = lines(on, 1);
+        world.ask(r#"add user Line {"id":2}"#);
+        world.ask(r#"add user Ear {"id":2,"open":false}"#);
+        for line in [2, 2, 1] {
+            world.ask(&format!("run user say/{line}"));
+        }
+        let worker = employ(&world, hurried());
+        until("both are parked", || parked(&world).len() == 2);
+        assert!(heard(&world, 1, 1), "{on:?}");
+        let aside = parked(&world);
+        for (task, number) in aside.iter().zip(1..) {
+            assert_eq!(&*task.target, "on Said run listen", "{on:?}");
+            assert_eq!(task.failures, 4, "{on:?}");
+            assert!(task.since > now() - 60_000_000 && task.since <= now(), "{on:?}");
+            assert_eq!(task.error.as_deref(), Some("Shut: {ear} is shut"), "{on:?}");
+            assert_eq!(&*task.arguments, format!(r#"{{"line":2,"number":{number}}}"#), "{on:?}");
+        }
+        let ask = |chore| world.runtime.block_on(world.engine.chore(chore)).unwrap().unwrap();
+        world.ask("run user open/2");
+        let first = aside[0].number;
+        assert_eq!(&*ask(Chore::Revive { number: Some(first), now: now() }), b"1");
+        assert_eq!(&*ask(Chore::Revive { number: Some(first), now: now() }), b"0");
+        until("it is heard", || heard(&world, 2, 1));
+        assert_eq!(&*ask(Chore::Discard { number: Some(aside[1].number) }), b"1");
+        assert!(parked(&world).is_empty(), "{on:?}");
+        dismiss(&world, worker);
+        assert_eq!(waiting(&world), 0, "{on:?}");
+    }
+}
+
+/// What the database does not come to the end of in time fails like anything else: it does not hold up its lane for ever.
+#[test]
+fn what_takes_too_long_is_parked() {
+    let options = Options { deadline: Duration::from_millis(200), ..Options::default() };
+    let world = World::with(On::Postgres, LINES, options);
+    world.ask(r#"add user Line {"id":1}"#);
+    world.ask(r#"add user Ear {"id":1}"#);
+    world.ask("run user say/1");
+    let held = testbed::Postgres::hold(
+        world.url.as_deref().unwrap(),
+        "BEGIN; SELECT FROM ear WHERE id = 1 FOR UPDATE;",
+    );
+    let worker = employ(&world, hurried());
+    until("it is parked", || !parked(&world).is_empty());
+    assert_eq!(parked(&world)[0].error.as_deref(), Some("unavailable: the database took too long"));
+    drop(held);
+    dismiss(&world, worker);
+}
+
+/// Two processes on one database, of which one is killed with what it has taken.
+#[test]
+fn others_do_what_a_killed_worker_had_taken() {
+    let world = lines(On::Postgres, 20);
+    let other = world.beside();
+    for line in 1..=20 {
+        world.ask(&format!("run user say_all/{line} {}", turns(100)));
+    }
+    let killed = employ(&world, hurried());
+    let worker = employ(&other, hurried());
+    until("both have some", || {
+        world.engine.work_figures().done > 20 && other.engine.work_figures().done > 20
+    });
+    killed.abort();
+    assert!(waiting(&other) > 0, "it was killed too late");
+    until("all is heard", || (1..=20).all(|line| heard(&other, line, 100)));
+    dismiss(&other, worker);
+    assert_eq!(waiting(&other), 0);
+    assert_eq!(other.engine.work_figures().failed, 0);
+}
+
+/// Two processes on one database, side by side.
+#[test]
+fn two_workers_share_the_work() {
+    let world = lines(On::Postgres, 20);
+    let other = world.beside();
+    let workers = (employ(&world, Terms::default()), employ(&other, Terms::default()));
+    thread::scope(|scope| {
+        for line in 1..=20 {
+            let world = if line % 2 == 0 { &world } else { &other };
+            scope.spawn(move || {
+                let caller = world.caller("user");
+                for _ in 0..50 {
+                    world.run(&caller, &format!("say/{line}"), "", None).unwrap();
+                }
+            });
+        }
+    });
+    until("all is heard", || (1..=20).all(|line| heard(&world, line, 50)));
+    dismiss(&world, workers.0);
+    dismiss(&other, workers.1);
+    let (one, two) = (world.engine.work_figures(), other.engine.work_figures());
+    assert_eq!((one.done + two.done, one.failed + two.failed), (1_000, 0));
+    assert_eq!(waiting(&world), 0);
+}
+
+const CLOCK: &str = r#"
+app Clock { version 1  roles user  surface rest }
+entity Tick { key id: Int  count: Int = 0  allow read, create to user }
+command tick() { allow system  for row in Tick where .id == 1 { update row { count: .count + 1 } } }
+job strike every 1s { run tick() }
+"#;
+
+/// A job runs once in each of its periods, however many processes there are.
+#[test]
+fn a_job_runs_once_per_period() {
+    let world = World::new(On::Postgres, CLOCK);
+    let other = world.beside();
+    world.ask(r#"add user Tick {"id":1}"#);
+    let began = Instant::now();
+    let workers = (employ(&world, Terms::default()), employ(&other, Terms::default()));
+    let ticks = || {
+        let told = world.ask("read user Tick 1");
+        let count = told.split_once(r#""count":"#).unwrap().1;
+        count.chars().take_while(char::is_ascii_digit).collect::<String>().parse::<u64>().unwrap()
+    };
+    until("it has run", || ticks() >= 4);
+    dismiss(&world, workers.0);
+    dismiss(&other, workers.1);
+    let (ran, whole) = (ticks(), began.elapsed().as_secs());
+    assert!(ran <= whole, "{ran} runs in {whole} s");
+}

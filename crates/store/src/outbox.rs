@@ -1,0 +1,164 @@
+//! Events and tasks, looked at.
+
+use operation::{Fault, Published, Value};
+
+use crate::Store;
+use crate::lower::outbox::{self, Asked};
+use crate::lower::{Statement, ill_formed};
+
+/// An event that was published, and its number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Events of one key have their numbers in the order in which they were published.
+    pub number: i64,
+    /// The event.
+    pub event: Published,
+}
+
+/// Which events are asked for: those that fulfil all that is said.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct EventFilter {
+    /// Of this name, as the model knows it: `sales.OrderPlaced`.
+    pub name: Option<String>,
+    /// Of this key.
+    pub key: Option<String>,
+    /// Published then or later, in microseconds since 1970-01-01T00:00:00Z.
+    pub since: Option<i64>,
+    /// Of these identifiers; all where there are none.
+    pub ids: Vec<[u8; 16]>,
+    /// Behind this number.
+    pub after: Option<i64>,
+    /// Where there is such a number: of these as well.
+    pub numbers: Vec<i64>,
+    /// Whether the newest come first; otherwise they come in the order of their numbers.
+    pub newest: bool,
+    /// The most.
+    pub limit: u32,
+}
+
+/// A task that has failed too often.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parked {
+    /// Its number.
+    pub number: i64,
+    /// What was to be done.
+    pub target: Box<str>,
+    /// With what: a JSON object as text.
+    pub arguments: Box<str>,
+    /// The event that was to be heard, if it was one.
+    pub event: Option<[u8; 16]>,
+    /// How often it has failed.
+    pub failures: i64,
+    /// Since when it is parked, in microseconds since 1970-01-01T00:00:00Z.
+    pub since: i64,
+    /// How it failed last.
+    pub error: Option<Box<str>>,
+}
+
+/// How many tasks there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Queue {
+    /// That wait, those included whose time has not come.
+    pub waiting: u64,
+    /// That are carried out now.
+    pub taken: u64,
+    /// That have failed too often.
+    pub parked: u64,
+    /// When the first was due of those that are and wait, in microseconds since 1970-01-01T00:00:00Z.
+    pub oldest: Option<i64>,
+}
+
+impl Store {
+    /// Events that were published and are still kept.
+    ///
+    /// # Errors
+    /// [`Fault::Unavailable`] or [`Fault::Internal`] with the reason.
+    pub async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, Fault> {
+        let EventFilter { name, key, since, ids, after, numbers, newest, limit } = filter;
+        let asked = Asked {
+            name: name.is_some(),
+            key: key.is_some(),
+            since: since.is_some(),
+            after: after.is_some(),
+            ids: ids.len(),
+            numbers: after.map_or(0, |_| numbers.len()),
+            newest: *newest,
+        };
+        let mut values: Vec<Value> =
+            [name, key].into_iter().flatten().map(|text| Value::text(text.as_str())).collect();
+        values.extend(since.map(Value::Int));
+        values.extend(ids.iter().map(|id| Value::Uuid(*id)));
+        if let Some(after) = after {
+            values.push(Value::Int(*after));
+            values.extend(numbers.iter().map(|number| Value::Int(*number)));
+        }
+        values.push(Value::Int(i64::from(*limit)));
+        let rows = self.ask(outbox::published(self.dialect(), &asked), &values).await?;
+        let events = rows.into_iter().map(|row| {
+            let [Value::Int(number), Value::Uuid(id), name, key, Value::Int(made), data] =
+                row_of(row)?
+            else {
+                return Err(ill_formed("no event"));
+            };
+            let (name, data) = (text(name)?, text(data)?);
+            Ok(Event { number, event: Published { id, name, key, made, data } })
+        });
+        events.collect()
+    }
+
+    /// Tasks that have failed too often, those first that are parked longest.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn parked(&self, most: u32) -> Result<Vec<Parked>, Fault> {
+        let values = [Value::Int(i64::from(most))];
+        let rows = self.ask(outbox::parked(self.dialect()), &values).await?;
+        let parked = rows.into_iter().map(|row| {
+            let [Value::Int(number), target, arguments, event, failures, since, error] =
+                row_of(row)?
+            else {
+                return Err(ill_formed("no task"));
+            };
+            Ok(Parked {
+                number,
+                target: text(target)?,
+                arguments: text(arguments)?,
+                event: if let Value::Uuid(id) = event { Some(id) } else { None },
+                failures: failures.as_int().unwrap_or(0),
+                since: since.as_int().unwrap_or(0),
+                error: if let Value::Text(error) = error { Some(error) } else { None },
+            })
+        });
+        parked.collect()
+    }
+
+    /// How many tasks there are; looks at each of them.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn queue(&self, now: i64) -> Result<Queue, Fault> {
+        let rows = self.ask(outbox::queue(self.dialect()), &[Value::Int(now)]).await?;
+        let row = rows.into_iter().next().unwrap_or_default();
+        let figure = |at: usize| row.get(at).and_then(Value::as_int);
+        let count = |at| figure(at).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        Ok(Queue { waiting: count(0), taken: count(1), parked: count(2), oldest: figure(3) })
+    }
+
+    async fn ask(&self, statement: Statement, values: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.ask(&statement, values),
+            Self::Postgres(postgres) => postgres.ask(statement, values).await,
+        }
+    }
+}
+
+fn row_of<const COLUMNS: usize>(row: Vec<Value>) -> Result<[Value; COLUMNS], Fault> {
+    row.try_into().map_err(|_| ill_formed("another number of columns"))
+}
+
+fn text(value: Value) -> Result<Box<str>, Fault> {
+    match value {
+        Value::Text(text) => Ok(text),
+        _ => Err(ill_formed("no text")),
+    }
+}
