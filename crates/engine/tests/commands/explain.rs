@@ -128,6 +128,38 @@ fn a_key_is_looked_up_and_kept_as_told() {
 }
 
 #[test]
+fn an_order_waits_twice_however_much_is_in_it() {
+    let shop = include_str!("../../../../examples/shop/shop.mimar");
+    let (wire, world) = wired(shop);
+    let customer = "00000000-0000-7000-8000-000000000001";
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let database = database.split('?').next().unwrap();
+    testbed::postgres().psql(
+        database,
+        &format!(
+            "INSERT INTO customer (id, email, name, joined, row_version) \
+             VALUES ('{customer}', 'ada@example.org', 'Ada', now(), 1)"
+        ),
+    );
+    for at in 0..20 {
+        let product = r#""name":"Cup","price":"1.00","stock":1000,"state":"live""#;
+        world.ask(&format!(r#"add clerk Product {{"sku":"cup{at}",{product}}}"#));
+    }
+    let told = explained(&world, "customer", "place_order", Dialect::Postgres);
+    assert_eq!(told.round_trips(), RoundTrips { usual: 2, most: 2, grow: false });
+    for count in [1, 20] {
+        wire.take();
+        let items: Vec<String> =
+            (0..count).map(|at| format!(r#"{{"product":"cup{at}","quantity":2}}"#)).collect();
+        let basket = format!(r#"{{"basket":[{}]}}"#, items.join(","));
+        world.ask(&format!("run customer:{customer} place_order {basket}"));
+        let [transaction] = &*wire.take() else { panic!("not one transaction") };
+        follows(transaction, &told).unwrap();
+        assert_eq!(transaction.trips, 2, "{transaction:#?}");
+    }
+}
+
+#[test]
 fn orders_are_placed_as_told() {
     compare(
         include_str!("scenes/place_order.scene"),
