@@ -86,3 +86,12 @@ pub(crate) fn lock() -> Statement {
     lowering.sql.push(")");
     lowering.finish(Vec::new())
 }
+
+/// Whether nobody else writes under the key of which the one bind is a part; from then on nobody else does.
+pub(crate) fn try_lock() -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 1, &[]);
+    lowering.sql.push("SELECT pg_try_advisory_xact_lock(");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(")");
+    lowering.finish(vec![Scalar::Bool])
+}

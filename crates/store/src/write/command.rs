@@ -239,6 +239,11 @@ impl<D: Database> Running<'_, '_, D> {
         expression: &Expression,
         row: Option<&[Value]>,
     ) -> Result<Value, Fault> {
+        match expression {
+            Expression::Literal(value) => return Ok(value.clone()),
+            Expression::Bind(at) if *at < self.binds.len() => return Ok(self.binds[*at].clone()),
+            _ => {}
+        }
         if !self.dirty.is_empty() && self.looks_at_dirty(expression) {
             self.compute().await?;
         }

@@ -19,6 +19,14 @@ fn asked(kind: Kind) -> Asked {
     Asked::Kept(Key { target, place: 0, kind, columns: 0, binds: 0 })
 }
 
+/// The statement by which a key is held.
+fn asked_alone() -> Asked {
+    match asked(Kind::Select) {
+        Asked::Kept(key) => Asked::Kept(Key { columns: 1, ..key }),
+        Asked::Once => Asked::Once,
+    }
+}
+
 /// What came of the write when it was first asked for; `None` if this is the first time.
 pub(super) async fn found<D: Database>(
     database: &mut D,
@@ -26,11 +34,14 @@ pub(super) async fn found<D: Database>(
     Receipt { key, request, now }: &Receipt,
 ) -> Result<Option<Reply>, Fault> {
     if D::DIALECT == Dialect::Postgres {
-        // Whoever asks for the same at the same time waits for the first, instead of meeting what it has just changed.
+        // Whoever asks for the same at the same time is told so, instead of meeting what the first has just changed. (On SQLite
+        // one is done after the other, and the second finds what came of the first.)
         let part = key.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
-        let (part, lock) = (Value::Int(part), || Ok(receipt::lock()));
-        let locked = database.run(asked(Kind::Update), lock, [&part].into_iter());
-        locked.await.map_err(told)?;
+        let (part, lock) = (Value::Int(part), || Ok(receipt::try_lock()));
+        let locked = database.run(asked_alone(), lock, [&part].into_iter()).await.map_err(told)?;
+        if locked.first().and_then(|row| row.first()) != Some(&Value::Bool(true)) {
+            return Err(Fault::InFlight);
+        }
     }
     let key = Value::Bytes((*key).into());
     let since = Value::Int(now.saturating_sub(KEPT));

@@ -71,7 +71,8 @@ impl<D: Database> Running<'_, '_, D> {
         let rules = &*target.target;
         let table = &rules.table;
         let Some(row) = self.rows.root_mut(table, key) else { return Ok(Vec::new()) };
-        let (old, mut new) = (row.old.clone(), row.new.clone());
+        // What was is asked for no more; what is may still be looked at.
+        let (old, mut new) = (row.old.take(), row.new.clone());
         let changed = std::mem::take(&mut row.ever_changed);
         let parts_changed = std::mem::take(&mut row.parts_ever_changed);
         let fresh = old.is_none();

@@ -64,10 +64,7 @@ impl<D: Database> Running<'_, '_, D> {
                 key
             }
             Some(root) => {
-                let around = self.rows.root(&target.target.table, &root);
-                let around = around.and_then(|row| row.new.clone());
-                let around = around.ok_or_else(|| missing(&target.target.table))?;
-                self.compute_part(creation.row, &around, &mut row)?;
+                self.compute_part(creation.row, &root, &mut row)?;
                 let number = self.rows.add_part(&table, &root, row);
                 self.mark_part(creation.row.target, &table, &root);
                 Value::Int(number)
@@ -79,11 +76,14 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(())
     }
 
-    fn compute_part(&self, place: Place, root: &[Value], row: &mut [Value]) -> Result<(), Fault> {
+    /// Works out the computed columns of a part; its root must be there.
+    fn compute_part(&self, place: Place, root: &Value, row: &mut [Value]) -> Result<(), Fault> {
         let target = self.program.targets.get(place.target);
-        let part = target.and_then(|target| target.target.parts.get(place.part?));
-        let Some(part) = part else { return Ok(()) };
-        compute(&part.computed, row, &[root], &self.binds, &Vec::new(), |_| String::new())
+        let target = &target.ok_or_else(|| ill_formed("no such target"))?.target;
+        let around = self.rows.root(&target.table, root).and_then(|row| row.new.as_deref());
+        let around = around.ok_or_else(|| missing(&target.table))?;
+        let Some(part) = place.part.and_then(|at| target.parts.get(at)) else { return Ok(()) };
+        compute(&part.computed, row, &[around], &self.binds, &Vec::new(), |_| String::new())
     }
 
     /// The next number of a counted key. They are drawn ahead, more each time, so that few statements do.
@@ -140,12 +140,7 @@ impl<D: Database> Running<'_, '_, D> {
             }
             Some(_) => {
                 let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
-                let target = self.program.targets.get(place.target);
-                let target = target.ok_or_else(|| ill_formed("no such target"))?;
-                let around = self.rows.root(&target.target.table, &root);
-                let around = around.and_then(|row| row.new.clone());
-                let around = around.ok_or_else(|| missing(&target.target.table))?;
-                self.compute_part(place, &around, &mut after)?;
+                self.compute_part(place, &root, &mut after)?;
                 if let Some(part) = self.rows.part_mut(&key) {
                     part.new = Some(after);
                 }
