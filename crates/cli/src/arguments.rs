@@ -84,6 +84,7 @@ pub(crate) enum Command {
     Check(Check),
     Fmt(Fmt),
     Explain(Explain),
+    ExplainPlan(ExplainPlan),
     Dev(Dev),
     Serve(Serve),
     Openapi(Openapi),
@@ -167,6 +168,49 @@ pub(crate) struct Explain {
     /// The code, in any letter case.
     #[arg(value_name = "CODE")]
     pub(crate) code: Option<String>,
+}
+
+/// Show what a command of the model sends to its database.
+///
+/// The statements in the order in which they are sent, the rows that each reads and how they are locked, and how often an answer is
+/// awaited. Nothing is run, and no database is asked: what depends on values is shown as the most that may be.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  mimar explain-plan place_order\n  mimar explain-plan place_order --on postgres --project \
+                  examples/shop\n  mimar explain-plan cancel --role system --format json"
+)]
+pub(crate) struct ExplainPlan {
+    /// A command of the model.
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: String,
+    /// Who runs it: a role of the model, `system` or `anyone` [default: the first who may].
+    #[arg(long, value_name = "ROLE")]
+    pub(crate) role: Option<String>,
+    /// On which kind of database [default: what `environment production` says, or sqlite].
+    #[arg(long, value_enum, value_name = "DATABASE")]
+    pub(crate) on: Option<Engine>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
+    pub(crate) format: Output,
+    /// The project's folder, or one file.
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    pub(crate) project: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Engine {
+    /// Embedded SQLite.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// Drawn for people.
+    Text,
+    /// One JSON object for programs.
+    Json,
 }
 
 /// Serve a model while you write it.

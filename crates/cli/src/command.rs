@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod copy;
 pub(crate) mod explain;
+pub(crate) mod explain_plan;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod migrate;

@@ -19,6 +19,12 @@ pub(crate) enum Failure {
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
+    /// A command that does not exist.
+    #[error("the model has no command `{command}`; its commands are: {known}")]
+    UnknownCommand { command: String, known: String },
+    /// A role that may not run a command.
+    #[error("`{role}` may not run `{command}`; who may: {known}")]
+    NotAllowed { role: String, command: String, known: String },
     /// A role that does not exist.
     #[error("the model has no role `{role}`; its roles are: {known}")]
     UnknownRole { role: String, known: String },
@@ -213,6 +219,8 @@ impl Failure {
             Self::Model | Self::Unformatted | Self::ByCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
+            | Self::UnknownCommand { .. }
+            | Self::NotAllowed { .. }
             | Self::UnknownEnvironment { .. }
             | Self::Subject { .. }
             | Self::UnknownWebhook { .. }

@@ -39,6 +39,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Check(arguments) => command::check::run(&arguments),
         Command::Fmt(arguments) => command::fmt::run(&arguments),
         Command::Explain(arguments) => command::explain::run(&arguments),
+        Command::ExplainPlan(arguments) => command::explain_plan::run(&arguments),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Serve(arguments) => command::serve::run(&arguments),
         Command::Openapi(arguments) => command::openapi::run(&arguments),

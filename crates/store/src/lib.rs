@@ -26,3 +26,4 @@ pub use outbox::{Event, EventFilter, Parked, Queue};
 pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
 pub use store::{Called, Loaded, Statistics, Store};
+pub use write::command::explain;

@@ -21,12 +21,13 @@ use operation::{Scalar, Value};
 pub(crate) use expression::{
     Parameter, can_fail, function_name, has_query, ill_formed, is_lowerable,
 };
-pub(crate) use many::{Lock, delete_many, draw, insert_many, rows_among, update_many};
+pub use many::Lock;
+pub(crate) use many::{delete_many, draw, insert_many, rows_among, update_many};
 pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, conditions};
 pub(crate) use write::{
-    Raised, decide, delete, exists, insert, insert_counted, raise, raise_roots, refers, row_by,
-    rows_where, select_row, update,
+    Raised, decide, delete, exists, greatest, insert, insert_counted, raise, raise_roots, refers,
+    row_by, rows_where, select_row, update,
 };
 
 /// A statement, what it is given and what it answers.

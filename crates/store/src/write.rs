@@ -9,7 +9,7 @@
 //! how a statement is executed, and when its outcome is known.
 
 mod change;
-mod command;
+pub(crate) mod command;
 mod create;
 mod delete;
 mod diagnose;
@@ -198,6 +198,15 @@ impl<'t> Many<'t> {
             Kind::Insert => lower::insert(dialect, self.table),
             Kind::Update => lower::update(dialect, self.table, self.columns),
             _ => lower::delete(dialect, self.table, &self.table.key),
+        }
+    }
+
+    /// The statement for many rows, where each parameter is an array.
+    pub fn lower_many(&self, type_name: fn(Scalar) -> &'static str) -> Result<Statement, Fault> {
+        match self.key.kind {
+            Kind::Insert => Ok(lower::insert_many(self.table, type_name)),
+            Kind::Update => lower::update_many(self.table, self.columns, type_name),
+            _ => lower::delete_many(self.table, type_name),
         }
     }
 }

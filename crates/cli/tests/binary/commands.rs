@@ -17,7 +17,9 @@ fn help_and_version_are_worth_reading() {
     }
     assert!(!help.out.contains('\u{1b}'), "colours in a pipe");
     assert!(run(&["--version"]).out.starts_with("mimar "));
-    for command in ["new", "check", "fmt", "explain", "dev", "serve", "openapi", "token"] {
+    for command in
+        ["new", "check", "fmt", "explain", "explain-plan", "dev", "serve", "openapi", "token"]
+    {
         assert!(run(&[command, "--help"]).out.contains("Example"), "{command}");
     }
     let wrong = run(&["chekc"]);
@@ -131,6 +133,46 @@ fn commands_by_code_are_noted_and_not_served() {
             assert!(refused.err.contains(text), "{command}: {}", refused.err);
         }
         assert!(!project.join(".mimar").exists(), "{command} has begun");
+    }
+}
+
+#[test]
+fn explain_plan_shows_what_a_command_sends() {
+    let shop = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/shop");
+    let plan =
+        |arguments: &[&str]| end(mimar().args(["explain-plan", "--project", shop]).args(arguments));
+    let text = plan(&["place_order", "--on", "postgres"]);
+    assert_eq!(text.code, 0, "{}", text.err);
+    for part in [
+        "place_order for customer, on PostgreSQL",
+        "2 round trips, however many rows",
+        "FROM \"product\" WHERE \"sku\" = ANY($1::text[]) ORDER BY \"sku\" FOR NO KEY UPDATE",
+        "rows of Product: nobody else",
+        "INSERT INTO \"line\"",
+        "INSERT INTO \"mimar\".\"event\"",
+        "With an Idempotency-Key: one round trip more",
+    ] {
+        assert!(text.out.contains(part), "{part}\n{}", text.out);
+    }
+    assert!(!text.out.contains('\u{1b}'), "colours in a pipe");
+    let json = plan(&["cancel", "--role", "system", "--on", "postgres", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!((&told["found_first"], &told["isolation"]), (&true.into(), &"default".into()));
+    assert_eq!(told["trips"][0]["statements"][0]["sql"], "BEGIN");
+    assert_eq!(told["trips"][2]["purpose"], "lock", "{told:#}");
+    let sqlite = plan(&["place_order", "--on", "sqlite"]);
+    for part in ["one writer", "SAVEPOINT request", "once for each row", "\"sku\" = ?1"] {
+        assert!(sqlite.out.contains(part), "{part}\n{}", sqlite.out);
+    }
+    // The example's production is PostgreSQL.
+    assert_eq!(plan(&["place_order"]).out, text.out);
+    for (arguments, wanted) in [
+        (&["place_oder"][..], "its commands are: place_order"),
+        (&["cancel", "--role", "clerk"], "`clerk` may not run `cancel`; who may: customer, system"),
+        (&["cancel", "--role", "boss"], "has no role `boss`"),
+    ] {
+        let refused = plan(arguments);
+        assert!(refused.code == 2 && refused.err.contains(wanted), "{}", refused.err);
     }
 }
 

@@ -23,6 +23,7 @@ mod footprint;
 mod freshness;
 mod migrate;
 mod oracle;
+mod orders;
 mod overload;
 mod reload;
 mod schemathesis;

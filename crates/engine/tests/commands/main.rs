@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod contention;
+mod explain;
 mod foresight;
 mod order;
+mod wire;
 mod worker;
 mod world;
 

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::identity::Verifier;
 use engine::{Engine, Loaded};
 use model::{Model, Valid};
-use operation::{Fault, Operation, Receipt};
+use operation::{Dialect, Fault, Operation, Receipt};
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
 
@@ -37,6 +37,27 @@ impl World {
 
     /// The same on other terms.
     pub fn with(on: On, text: &str, options: Options) -> Self {
+        match on {
+            On::Sqlite => {
+                let folder = tempfile::tempdir().unwrap();
+                let store = Store::open(&folder.path().join("scene.db"), options).unwrap();
+                Self::made(store, Some(folder), None, text)
+            }
+            On::Postgres => Self::at(&testbed::postgres().database(), text, options),
+        }
+    }
+
+    /// The same in a new PostgreSQL database, by its address.
+    pub fn at(url: &str, text: &str, options: Options) -> Self {
+        Self::made(Store::connect(url, options).unwrap(), None, Some(url.to_owned()), text)
+    }
+
+    fn made(
+        store: Store,
+        folder: Option<tempfile::TempDir>,
+        url: Option<String>,
+        text: &str,
+    ) -> Self {
         let parse = syntax::parse(syntax::FileId(0), text.to_owned());
         let (model, mut found) = model::check(&[&parse]);
         found.extend(parse.diagnostics.iter().cloned());
@@ -48,20 +69,9 @@ impl World {
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
         let schema = schema::derive(&model);
-        let (store, folder, url) = match on {
-            On::Sqlite => {
-                let folder = tempfile::tempdir().unwrap();
-                let path = folder.path().join("scene.db");
-                (Store::open(&path, options).unwrap(), Some(folder), None)
-            }
-            On::Postgres => {
-                let url = testbed::postgres().database();
-                (Store::connect(&url, options).unwrap(), None, Some(url))
-            }
-        };
-        let ddl = match on {
-            On::Sqlite => schema::ddl::sqlite(&schema),
-            On::Postgres => schema::ddl::postgres(&schema),
+        let ddl = match store.dialect() {
+            Dialect::Sqlite => schema::ddl::sqlite(&schema),
+            Dialect::Postgres => schema::ddl::postgres(&schema),
         };
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));

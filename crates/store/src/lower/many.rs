@@ -8,7 +8,7 @@ use super::write::{all_columns, by_key, scalars};
 
 /// How rows that are read are kept from changing until the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Lock {
+pub enum Lock {
     /// Not at all.
     Free,
     /// Others may read and hold them, too.

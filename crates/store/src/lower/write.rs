@@ -1,6 +1,6 @@
 //! Writes.
 
-use operation::{Dialect, Expression, Fault, Ident, Scalar, Table, Value};
+use operation::{Dialect, Expression, Fault, Ident, Scalar, Sql, Table, Value};
 
 use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
@@ -99,6 +99,13 @@ pub(crate) fn select_row(dialect: Dialect, table: &Table) -> Result<Statement, F
     all_columns(&mut lowering, table);
     by_key(&mut lowering, table)?;
     Ok(lowering.finish(scalars(table)))
+}
+
+/// `SELECT` of the greatest number in a column, on SQLite; 0 where there is none.
+pub(crate) fn greatest(table: &Table, column: &Ident) -> String {
+    let mut sql = Sql::new(Dialect::Sqlite);
+    sql.push("SELECT coalesce(max(").ident(column).push("), 0) FROM ").ident(&table.name);
+    sql.finish()
 }
 
 /// `SELECT 1` of rows with the given values in `columns`.

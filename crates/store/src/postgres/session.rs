@@ -339,11 +339,7 @@ impl Database for Session<'_> {
             let lower = || many.lower(Dialect::Postgres);
             return self.run(Asked::Kept(many.key), lower, values.iter().copied()).await.map(drop);
         }
-        let lower = || match many.key.kind {
-            Kind::Insert => Ok(lower::insert_many(table, type_name)),
-            Kind::Update => lower::update_many(table, many.columns, type_name),
-            _ => lower::delete_many(table, type_name),
-        };
+        let lower = || many.lower_many(type_name);
         let ready = self.link.ready(Asking::Kept(many.key, true), &[], lower).await;
         let ready = match ready {
             Ok(ready) => ready,

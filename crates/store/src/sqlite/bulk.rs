@@ -285,10 +285,9 @@ pub(super) fn counted(
     table: &Table,
     column: &operation::Ident,
 ) -> rusqlite::Result<i64> {
-    let mut greatest = operation::Sql::new(DIALECT);
-    greatest.push("SELECT coalesce(max(").ident(column).push("), 0) FROM ").ident(&table.name);
-    let greatest: i64 =
-        connection.prepare_cached(greatest.as_str())?.query_row([], |row| row.get(0))?;
+    let greatest: i64 = connection
+        .prepare_cached(&lower::greatest(table, column))?
+        .query_row([], |row| row.get(0))?;
     let remembers: bool = connection
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence')",

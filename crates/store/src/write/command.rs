@@ -12,6 +12,7 @@
 //! Rows are locked table by table and key by key, in the same order by all, so that two commands do not wait for each
 //! other. A program that finds rows by what stands in others reads them first, and then locks all of them in that order.
 
+pub mod explain;
 mod flush;
 mod foresee;
 mod publish;
@@ -150,13 +151,7 @@ impl<D: Database> Running<'_, '_, D> {
             match known {
                 Some(load) => load.values.push(value),
                 None => {
-                    // Parts change with their root only, which is held.
-                    let lock = match table.root {
-                        _ if !held => Lock::Free,
-                        Some(_) => Lock::Free,
-                        None if self.is_changed(&table) => Lock::Held,
-                        None => Lock::Shared,
-                    };
+                    let lock = lock_of(self.program, &table, held);
                     let target = self.program.id;
                     loads.push(Load { target, table, column, values: vec![value], lock });
                 }
@@ -210,11 +205,6 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         bounded(self.rows.count)
-    }
-
-    fn is_changed(&self, table: &Table) -> bool {
-        let of = |target: &&operation::ProgramTarget| target.target.table.id == table.id;
-        self.program.targets.iter().find(of).is_some_and(|target| target.changes)
     }
 
     /// Refuses rows that the caller may not see.
@@ -638,6 +628,19 @@ impl<D: Database> Running<'_, '_, D> {
                 self.writing.answer(read, self.binds.clone(), &key, None, row).await
             }
         }
+    }
+}
+
+/// How rows of a table are kept from changing.
+fn lock_of(program: &Program, table: &Table, held: bool) -> Lock {
+    let of = |target: &&operation::ProgramTarget| target.target.table.id == table.id;
+    let changes = || program.targets.iter().find(of).is_some_and(|target| target.changes);
+    match table.root {
+        // Parts change with their root only, which is held.
+        Some(_) => Lock::Free,
+        None if !held => Lock::Free,
+        None if changes() => Lock::Held,
+        None => Lock::Shared,
     }
 }
 

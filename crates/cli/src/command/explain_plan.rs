@@ -1,0 +1,269 @@
+//! `mimar explain-plan`
+
+use std::fmt::Write as _;
+
+use model::{CommandId, Grantee, Model, RoleId};
+use operation::Dialect;
+use plan::Roles;
+use serde_json::{Value, json};
+use store::explain::{Explanation, Lock, Purpose, Sent, Times, Trip, explain};
+
+use crate::arguments::{Engine, ExplainPlan, Output};
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::screen::{self, BOLD, CYAN, DIM, YELLOW, styled};
+
+pub(crate) fn run(arguments: &ExplainPlan) -> Result<(), Failure> {
+    let (_, model) = Project::read(&arguments.project)?.valid()?;
+    let id = command(&model, &arguments.command)?;
+    let (role, roles) = role(&model, id, arguments.role.as_deref())?;
+    let dialect = match arguments.on {
+        Some(Engine::Sqlite) => Dialect::Sqlite,
+        Some(Engine::Postgres) => Dialect::Postgres,
+        None => of_production(&model),
+    };
+    if model.commands[id.index()].by_code {
+        return Err(Failure::ByCode { commands: format!("`{}`", arguments.command) });
+    }
+    let loaded = engine::Loaded::new(
+        std::sync::Arc::new(model.clone()),
+        std::sync::Arc::new(schema::derive(&model)),
+    );
+    let program = loaded.plan.program(id, roles)?;
+    let explanation = explain(&program, &loaded.schema.tables, dialect)?;
+    screen::out(&match arguments.format {
+        Output::Text => drawn(&arguments.command, &role, &explanation),
+        Output::Json => format!("{:#}\n", told(&arguments.command, &role, &explanation)),
+    });
+    Ok(())
+}
+
+fn command(model: &Model, name: &str) -> Result<CommandId, Failure> {
+    let at = model.commands.iter().position(|command| command.name == name);
+    let at = at.and_then(|at| u32::try_from(at).ok());
+    at.map(CommandId).ok_or_else(|| Failure::UnknownCommand {
+        command: name.to_owned(),
+        known: names(model.commands.iter().map(|command| command.name.as_str())),
+    })
+}
+
+/// Who runs it: as is said, or the first who may.
+fn role(model: &Model, id: CommandId, said: Option<&str>) -> Result<(String, Roles), Failure> {
+    let policies = &model.commands[id.index()].policies;
+    let may: Vec<Grantee> = policies.iter().flat_map(|policy| policy.grantees.clone()).collect();
+    let name = |grantee: &Grantee| match grantee {
+        Grantee::Anyone => "anyone",
+        Grantee::Role(role) => model.roles.get(role.index()).map_or("", |role| &role.name),
+    };
+    let roles = |grantee: &Grantee| match grantee {
+        Grantee::Anyone => Roles::NONE,
+        Grantee::Role(role) => Roles::NONE.with(*role),
+    };
+    let Some(said) = said else {
+        // Whom nobody lets in, the system runs.
+        let first = may.first().copied().unwrap_or(Grantee::Role(RoleId::SYSTEM));
+        return Ok((name(&first).to_owned(), roles(&first)));
+    };
+    let known = model.roles.iter().position(|role| role.name == said);
+    let known = known.and_then(|at| u32::try_from(at).ok()).map(|at| Grantee::Role(RoleId(at)));
+    let anyone = (said == "anyone").then_some(Grantee::Anyone);
+    let Some(wanted) = known.or(anyone) else {
+        let known = names(model.roles.iter().map(|role| role.name.as_str()));
+        return Err(Failure::UnknownRole { role: said.to_owned(), known });
+    };
+    let system = wanted == Grantee::Role(RoleId::SYSTEM);
+    if system || may.contains(&wanted) || may.contains(&Grantee::Anyone) {
+        return Ok((said.to_owned(), roles(&wanted)));
+    }
+    Err(Failure::NotAllowed {
+        role: said.to_owned(),
+        command: model.commands[id.index()].name.clone(),
+        known: names(may.iter().map(name)),
+    })
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn of_production(model: &Model) -> Dialect {
+    let production = model.environments.iter().find(|known| known.name == "production");
+    match production.and_then(|environment| environment.store.as_ref()) {
+        Some((engine, _)) if engine == "postgres" => Dialect::Postgres,
+        _ => Dialect::Sqlite,
+    }
+}
+
+fn purpose(trip: &Trip) -> &'static str {
+    match trip.purpose {
+        Purpose::Load => "load",
+        Purpose::Lock => "lock",
+        Purpose::Find => "find",
+        Purpose::Miss => "miss",
+        Purpose::Draw => "draw",
+        Purpose::Clear => "clear",
+        Purpose::Write => "write",
+        Purpose::Answer => "answer",
+        Purpose::Commit => "commit",
+    }
+}
+
+fn times(times: Times) -> &'static str {
+    match times {
+        Times::Once => "once",
+        Times::AtMostOnce => "at most once",
+        Times::Sixteenth => "for every 16 rows",
+        Times::EachTurn => "in every turn",
+    }
+}
+
+fn lock(sent: &Sent) -> Option<&'static str> {
+    match sent.lock {
+        Lock::Free => None,
+        Lock::Shared => Some("FOR SHARE"),
+        Lock::Held => Some("FOR NO KEY UPDATE"),
+    }
+}
+
+fn statement(sent: &Sent) -> Value {
+    let mut json = json!({"sql": sent.text});
+    if let Some(members) = json.as_object_mut() {
+        let optional = [
+            ("sql_for_one_row", sent.of_one.clone().map(Value::from)),
+            ("entity", sent.entity.as_deref().map(Value::from)),
+            ("lock", lock(sent).map(Value::from)),
+            ("for_each_row", sent.each_row.then_some(Value::Bool(true))),
+        ];
+        for (name, value) in optional {
+            members.extend(value.map(|value| (name.to_owned(), value)));
+        }
+    }
+    json
+}
+
+/// For programs.
+fn told(command: &str, role: &str, explanation: &Explanation) -> Value {
+    let statements = |sent: &[Sent]| -> Vec<Value> { sent.iter().map(statement).collect() };
+    let trips: Vec<Value> = explanation
+        .trips
+        .iter()
+        .map(|trip| {
+            json!({
+                "purpose": purpose(trip),
+                "times": times(trip.times),
+                "statements": statements(&trip.statements),
+            })
+        })
+        .collect();
+    let on_postgres = explanation.dialect == Dialect::Postgres;
+    let round_trips = on_postgres.then(|| {
+        let trips = explanation.round_trips();
+        json!({"usual": trips.usual, "most": trips.most, "grow": trips.grow})
+    });
+    json!({
+        "command": command,
+        "role": role,
+        "on": if on_postgres { "postgres" } else { "sqlite" },
+        "round_trips": round_trips,
+        "isolation": if explanation.serializable { "serializable" } else { "default" },
+        "found_first": explanation.found_first,
+        "trips": trips,
+        "with_idempotency_key": statements(&explanation.with_key),
+    })
+}
+
+/// For people.
+fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
+    let on_postgres = explanation.dialect == Dialect::Postgres;
+    let on = if on_postgres { "PostgreSQL" } else { "SQLite" };
+    let mut out = format!("{} for {role}, on {on}\n", styled(BOLD, command));
+    let mut line = |name: &str, text: &str| {
+        let _ = writeln!(out, "{} {text}", styled(DIM, format!("{name:<12}")));
+    };
+    if on_postgres {
+        let trips = explanation.round_trips();
+        let mut count = screen::count(trips.usual as u64, "round trip", "round trips");
+        if trips.most > trips.usual {
+            let _ = write!(count, ", {} at most", trips.most);
+        }
+        count.push_str(if trips.grow {
+            "; and what is said below to come again"
+        } else {
+            ", however many rows and elements there are"
+        });
+        line("waits", &count);
+        line(
+            "isolation",
+            if explanation.serializable {
+                "SERIALIZABLE: it looks for rows by a condition, so that those which come meanwhile matter"
+            } else {
+                "the server's (READ COMMITTED where nothing else is set); what it looks at is locked"
+            },
+        );
+        if explanation.found_first {
+            line(
+                "locks",
+                "some rows are found by what stands in others: all are found first, then locked together",
+            );
+        }
+    } else {
+        line(
+            "waits",
+            "for nothing: it runs in this process, each statement prepared once and kept",
+        );
+        line(
+            "isolation",
+            "one writer: nobody else changes anything meanwhile; it commits with others as one group",
+        );
+    }
+    for trip in &explanation.trips {
+        let often = match trip.times {
+            Times::Once => String::new(),
+            other => format!(", {}", times(other)),
+        };
+        let _ = writeln!(out, "\n{}{}", styled(BOLD, title(trip)), styled(DIM, often));
+        for sent in &trip.statements {
+            draw(&mut out, sent);
+        }
+    }
+    let more = if on_postgres { ": one round trip more, before all others" } else { "" };
+    let _ = writeln!(out, "\n{}{}", styled(BOLD, "With an Idempotency-Key"), styled(DIM, more));
+    for sent in &explanation.with_key {
+        draw(&mut out, sent);
+    }
+    out
+}
+
+fn title(trip: &Trip) -> &'static str {
+    match trip.purpose {
+        Purpose::Load => "Load what it will look at",
+        Purpose::Lock => "Lock it, in the order of tables and keys",
+        Purpose::Find => "Find rows by a condition",
+        Purpose::Miss => "Load a row that could not be foreseen",
+        Purpose::Draw => "Draw numbers",
+        Purpose::Clear => "Raise versions of rows whose reference goes",
+        Purpose::Write => "Write, and commit",
+        Purpose::Answer => "Write, and read the answer",
+        Purpose::Commit => "Commit",
+    }
+}
+
+fn draw(out: &mut String, sent: &Sent) {
+    let text = if sent.steers { styled(DIM, &sent.text) } else { styled(CYAN, &sent.text) };
+    let _ = writeln!(out, "  {text}");
+    if let Some(one) = &sent.of_one {
+        let _ = writeln!(out, "  {} {}", styled(DIM, "where it is one row:"), styled(CYAN, one));
+    }
+    let locked = match sent.lock {
+        Lock::Free => None,
+        Lock::Shared => Some("may be read and shared by others, not changed"),
+        Lock::Held => Some("nobody else changes or locks them"),
+    };
+    if let (Some(entity), Some(locked)) = (&sent.entity, locked) {
+        let _ = writeln!(out, "    {}", styled(YELLOW, format!("rows of {entity}: {locked}")));
+    }
+    if sent.each_row {
+        let _ = writeln!(out, "    {}", styled(DIM, "once for each row"));
+    }
+}

@@ -1,0 +1,258 @@
+//! What commands are said to send, and what they send.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use operation::{Dialect, Receipt};
+use store::Options;
+use store::explain::{Explanation, RoundTrips, Sent, Times, explain};
+
+use crate::wire::{Transaction, Wire};
+use crate::world::{World, now};
+
+/// What a command is said to do for these roles.
+fn explained(world: &World, caller: &str, name: &str, dialect: Dialect) -> Explanation {
+    let commands = &world.loaded.model.commands;
+    let at = commands.iter().position(|command| command.name == name).unwrap();
+    let id = model::CommandId(u32::try_from(at).unwrap());
+    let program = world.loaded.plan.program(id, world.caller(caller).roles).unwrap();
+    explain(&program, &world.loaded.schema.tables, dialect).unwrap()
+}
+
+/// Which columns an `UPDATE` sets, and the rest of it.
+fn updated(text: &str) -> Option<(&str, Vec<&str>)> {
+    let (head, rest) = text.split_once(" SET ")?;
+    let end = rest.find(" FROM ").or_else(|| rest.find(" WHERE "))?;
+    let sets = rest[..end].split(", ").map(|set| set.split(" = ").next().unwrap_or_default());
+    Some((head, sets.collect()))
+}
+
+/// Whether a statement is one that was told: of an update fewer columns may have changed.
+fn is(sent: &str, told: &Sent) -> bool {
+    let texts = [Some(&told.text), told.of_one.as_ref()];
+    texts.into_iter().flatten().any(|text| {
+        text == sent
+            || match (updated(sent), updated(text)) {
+                (Some((head, sets)), Some((of, all))) => {
+                    head == of && sets.iter().all(|set| all.contains(set))
+                }
+                _ => false,
+            }
+    })
+}
+
+/// Whether what was sent is what was told, in that order; statements may be missing, and those of loops come again.
+fn follows(transaction: &Transaction, told: &Explanation) -> Result<(), String> {
+    let all: Vec<(&Sent, Times)> = told
+        .trips
+        .iter()
+        .flat_map(|trip| trip.statements.iter().map(|sent| (sent, trip.times)))
+        .collect();
+    let mut at = 0;
+    for sent in &transaction.sent {
+        let next = all[at..].iter().position(|(told, _)| is(sent, told));
+        let next = next.map(|next| at + next).or_else(|| {
+            all.iter().position(|(told, times)| *times > Times::AtMostOnce && is(sent, told))
+        });
+        // The same may stand for rows with other columns: it is not left behind.
+        at = next.ok_or_else(|| format!("nobody told of, or not here:\n{sent}"))?;
+    }
+    let told = told.round_trips();
+    if transaction.trips > told.most && !told.grow {
+        return Err(format!("{} round trips: {told:?}", transaction.trips));
+    }
+    Ok(())
+}
+
+/// A world whose database is reached over a wire that is written down.
+fn wired(model: &str) -> (Wire, World) {
+    let (url, port) = (testbed::postgres().database(), testbed::postgres().port());
+    let wire = Wire::to(port);
+    let through = url.replace(&port.to_string(), &wire.port.to_string());
+    let world = World::at(&format!("{through}?sslmode=disable"), model, Options::default());
+    (wire, world)
+}
+
+/// Plays a scene, and compares what each command sends.
+fn compare(text: &str, expect: &Expect) {
+    let (model, script) = text.split_once("\n---\n").unwrap();
+    let (wire, world) = wired(model);
+    let mut most: BTreeMap<String, (usize, RoundTrips)> = BTreeMap::new();
+    for ask in script.lines().filter_map(|line| line.strip_prefix("> ")) {
+        wire.take();
+        let answer = world.ask(ask);
+        let transactions = wire.take();
+        let Some(rest) = ask.strip_prefix("run ") else { continue };
+        let mut words = rest.split(' ');
+        let (caller, name) = (words.next().unwrap(), words.next().unwrap());
+        let name = name.split('/').next().unwrap();
+        // What is refused ends before its end, or is tried once more to say why.
+        let [transaction] = &*transactions else { continue };
+        if transaction.sent.last().is_none_or(|last| last != "COMMIT") {
+            continue;
+        }
+        let told = explained(&world, caller, name, Dialect::Postgres);
+        if let Err(reason) = follows(transaction, &told) {
+            panic!("{ask}\n{answer}\n{reason}\n\nsent: {:#?}\n\ntold: {told:#?}", transaction.sent);
+        }
+        let known = most.entry(name.to_owned()).or_insert((0, told.round_trips()));
+        known.0 = known.0.max(transaction.trips);
+    }
+    let mut out = String::new();
+    for (name, (real, RoundTrips { usual, most, grow })) in most {
+        let more = if grow { " and more" } else { "" };
+        let _ = writeln!(out, "{name}: {real}, told {usual} to {most}{more}");
+    }
+    expect.assert_eq(&out);
+}
+
+#[test]
+fn a_key_is_looked_up_and_kept_as_told() {
+    let (model, _) = include_str!("scenes/place_order.scene").split_once("\n---\n").unwrap();
+    let (wire, world) = wired(model);
+    world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
+    world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
+    wire.take();
+    let caller = world.caller("customer:1");
+    let receipt = Receipt { key: [7; 32], request: [1; 32], now: now() };
+    let body = r#"{"basket":[{"product":"cup","quantity":1}]}"#;
+    world.run(&caller, "place_order", body, Some(receipt)).unwrap();
+    let told = explained(&world, "customer:1", "place_order", Dialect::Postgres);
+    let [transaction] = &*wire.take() else { panic!("not one transaction") };
+    assert_eq!(transaction.trips, told.round_trips().usual + 1);
+    let mut sent = transaction.sent.iter();
+    for told in &told.with_key {
+        assert!(sent.any(|sent| is(sent, told)), "{told:?}: {:#?}", transaction.sent);
+    }
+}
+
+#[test]
+fn an_order_waits_twice_however_much_is_in_it() {
+    let shop = include_str!("../../../../examples/shop/shop.mimar");
+    let (wire, world) = wired(shop);
+    let customer = "00000000-0000-7000-8000-000000000001";
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let database = database.split('?').next().unwrap();
+    testbed::postgres().psql(
+        database,
+        &format!(
+            "INSERT INTO customer (id, email, name, joined, row_version) \
+             VALUES ('{customer}', 'ada@example.org', 'Ada', now(), 1)"
+        ),
+    );
+    for at in 0..20 {
+        let product = r#""name":"Cup","price":"1.00","stock":1000,"state":"live""#;
+        world.ask(&format!(r#"add clerk Product {{"sku":"cup{at}",{product}}}"#));
+    }
+    let told = explained(&world, "customer", "place_order", Dialect::Postgres);
+    assert_eq!(told.round_trips(), RoundTrips { usual: 2, most: 2, grow: false });
+    for count in [1, 20] {
+        wire.take();
+        let items: Vec<String> =
+            (0..count).map(|at| format!(r#"{{"product":"cup{at}","quantity":2}}"#)).collect();
+        let basket = format!(r#"{{"basket":[{}]}}"#, items.join(","));
+        world.ask(&format!("run customer:{customer} place_order {basket}"));
+        let [transaction] = &*wire.take() else { panic!("not one transaction") };
+        follows(transaction, &told).unwrap();
+        assert_eq!(transaction.trips, 2, "{transaction:#?}");
+    }
+}
+
+#[test]
+fn orders_are_placed_as_told() {
+    compare(
+        include_str!("scenes/place_order.scene"),
+        &expect![[r#"
+            cancel: 4, told 3 to 4
+            mark_paid: 2, told 2 to 2
+            place_order: 3, told 3 to 3
+        "#]],
+    );
+}
+
+#[test]
+fn rules_are_held_as_told() {
+    compare(
+        include_str!("scenes/rules.scene"),
+        &expect![[r#"
+            close: 2, told 2 to 2
+            open: 1, told 1 to 1
+            rename: 2, told 2 to 2
+            tag: 2, told 2 to 2
+            transfer: 3, told 3 to 3
+            twice: 2, told 2 to 2
+        "#]],
+    );
+}
+
+#[test]
+fn parts_are_changed_as_told() {
+    compare(
+        include_str!("scenes/parts.scene"),
+        &expect![[r#"
+            clear: 2, told 2 to 2
+            dear: 3, told 3 to 3
+            double: 2, told 2 to 2
+            drop: 2, told 2 to 2
+            fill: 2, told 2 to 2
+            put: 2, told 2 to 2
+            swap: 2, told 2 to 2
+        "#]],
+    );
+}
+
+#[test]
+fn branches_and_loops_are_run_as_told() {
+    compare(
+        include_str!("scenes/control.scene"),
+        &expect![[r#"
+            befriend: 2, told 2 to 2
+            city: 2, told 2 to 2
+            invite: 2, told 2 to 2
+            level_of: 2, told 2 to 2
+            likes_of: 2, told 2 to 2
+            praise: 4, told 3 to 5
+        "#]],
+    );
+}
+
+#[test]
+fn policies_are_looked_at_as_told() {
+    compare(
+        include_str!("scenes/policies.scene"),
+        &expect![[r#"
+            hide: 6, told 6 to 6
+            mine: 1, told 1 to 1
+            move_gold: 6, told 6 to 6
+            team_of: 4, told 4 to 4
+        "#]],
+    );
+}
+
+#[test]
+fn events_are_published_as_told() {
+    compare(
+        include_str!("scenes/events.scene"),
+        &expect![[r#"
+            pay: 2, told 2 to 2
+            pay_later: 2, told 2 to 2
+        "#]],
+    );
+}
+
+#[test]
+fn what_can_be_foreseen_is_loaded_as_told() {
+    compare(
+        include_str!("scenes/foresight.scene"),
+        &expect![[r#"
+        cheaper: 4, told 4 to 4
+        describe: 4, told 4 to 4
+        fill: 3, told 2 to 3
+        maker_of: 3, told 3 to 3
+        move: 3, told 2 to 3
+        sell_best: 4, told 3 to 4
+        worth: 5, told 5 to 5
+    "#]],
+    );
+}

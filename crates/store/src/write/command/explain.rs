@@ -1,0 +1,148 @@
+//! What a command sends to its database, told without running it.
+//!
+//! A program is walked as it is run: first what can be foreseen, load by load, then the steps and what they miss, then
+//! what is written. The statements are those of execution, by the same functions; what depends on values is told as the most
+//! that may be: both branches, every load that may find nothing to do.
+
+mod walk;
+mod writes;
+
+use std::sync::Arc;
+
+use operation::{Dialect, Fault, Program, Table};
+
+pub use crate::lower::Lock;
+use walk::Walk;
+
+/// How a command is carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// On which kind of database.
+    pub dialect: Dialect,
+    /// What is sent, in order: each trip awaits the answers to what it asks before the next begins.
+    pub trips: Vec<Trip>,
+    /// Whether its transaction is serializable: it looks for rows by a condition, so that those which come meanwhile matter.
+    pub serializable: bool,
+    /// Whether rows are found first, and then locked together.
+    pub found_first: bool,
+    /// What is sent besides where it was asked for with an `Idempotency-Key`: first what came of it before is looked for, which
+    /// is one more round trip, and with the writes it is kept.
+    pub with_key: Vec<Sent>,
+}
+
+/// How many times an answer is awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundTrips {
+    /// Of those that are made once.
+    pub usual: usize,
+    /// With those that may be made.
+    pub most: usize,
+    /// Whether loops add to it.
+    pub grow: bool,
+}
+
+/// Statements that go together, and are awaited together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trip {
+    /// What for.
+    pub purpose: Purpose,
+    /// How often it is made.
+    pub times: Times,
+    /// The statements, in the order in which they are sent.
+    pub statements: Vec<Sent>,
+}
+
+/// What a trip is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Rows that the command names, or that stand in them.
+    Load,
+    /// All of those, once more, to lock them in one order.
+    Lock,
+    /// Rows that fulfil a condition.
+    Find,
+    /// A row that a step needs, and that could not be foreseen.
+    Miss,
+    /// Numbers for keys that the database counts.
+    Draw,
+    /// References that the database is about to clear.
+    Clear,
+    /// What has changed.
+    Write,
+    /// What is answered.
+    Answer,
+    /// The end of the transaction.
+    Commit,
+}
+
+/// How often something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Times {
+    /// Once.
+    Once,
+    /// Once, or not at all: it stands in a branch, or may have been loaded by then.
+    AtMostOnce,
+    /// Once for every sixteen rows.
+    Sixteenth,
+    /// In every turn of a loop.
+    EachTurn,
+}
+
+/// A statement that is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// Its text.
+    pub text: String,
+    /// Its text where it is about one row only, if that is another one.
+    pub of_one: Option<String>,
+    /// The entity whose rows it is about, if it is about those of one.
+    pub entity: Option<Box<str>>,
+    /// How the rows that it reads are kept from changing.
+    pub lock: Lock,
+    /// Whether it is executed once for each row.
+    pub each_row: bool,
+    /// Whether it steers the transaction.
+    pub steers: bool,
+}
+
+impl Explanation {
+    /// How many times an answer is awaited.
+    pub fn round_trips(&self) -> RoundTrips {
+        let count = |most| self.trips.iter().filter(|trip| trip.times <= most).count();
+        let (usual, most) = (count(Times::Once), count(Times::AtMostOnce));
+        RoundTrips { usual, most, grow: most < self.trips.len() }
+    }
+}
+
+impl Sent {
+    fn steering(text: &str) -> Self {
+        Self { steers: true, ..Self::plain(text.to_owned()) }
+    }
+
+    fn plain(text: String) -> Self {
+        Self { text, of_one: None, entity: None, lock: Lock::Free, each_row: false, steers: false }
+    }
+}
+
+/// Explains a program. `tables` are all of the plan: rows of any of them may refer to what is deleted.
+///
+/// # Errors
+/// [`Fault::Internal`] where the program and its tables do not fit.
+pub fn explain(
+    program: &Program,
+    tables: &[Arc<Table>],
+    dialect: Dialect,
+) -> Result<Explanation, Fault> {
+    let mut walk = Walk::new(program, tables, dialect);
+    walk.foresee()?;
+    walk.run()?;
+    let trips = walk.end()?;
+    let on_postgres = dialect == Dialect::Postgres;
+    Ok(Explanation {
+        dialect,
+        trips,
+        serializable: on_postgres && program.scans,
+        found_first: on_postgres && program.deep,
+        with_key: walk::with_key(dialect),
+    })
+}

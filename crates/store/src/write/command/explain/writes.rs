@@ -1,0 +1,264 @@
+//! What a program writes in the end.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use operation::{Dialect, Fault, Inputs, OnDelete, Place, Program, Scalar, Table};
+
+use super::walk::{Walk, due};
+use super::{Purpose, Sent, Times};
+use crate::lower::{self, ill_formed, outbox, receipt};
+use crate::write::{self, Many};
+
+/// What is written, gathered step by step.
+#[derive(Debug, Default)]
+pub(super) struct Writes {
+    tables: BTreeMap<(usize, Option<usize>), OfTable>,
+    /// Whether events are published, and whether many.
+    events: Option<bool>,
+    keyed: bool,
+    tasks: bool,
+}
+
+/// What is written of one table.
+#[derive(Debug, Default)]
+struct OfTable {
+    inserts: Count,
+    deletes: Count,
+    updates: Count,
+    columns: BTreeSet<usize>,
+    /// Updates that refer to what is inserted.
+    late: Count,
+    late_columns: BTreeSet<usize>,
+}
+
+/// How many rows.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Count {
+    #[default]
+    None,
+    One,
+    Many,
+}
+
+impl Count {
+    fn add(&mut self, times: Times) {
+        let many = *self != Self::None || times == Times::EachTurn;
+        *self = if many { Self::Many } else { Self::One };
+    }
+}
+
+impl Writes {
+    fn of(&mut self, row: Place) -> &mut OfTable {
+        self.tables.entry((row.target, row.part)).or_default()
+    }
+
+    /// A row is made; `to_made`: a part of a root that is made as well.
+    pub fn creates(&mut self, program: &Program, row: Place, times: Times, to_made: bool) {
+        self.of(row).inserts.add(times);
+        if row.part.is_some() && !to_made {
+            self.root_changes(program, row);
+        }
+    }
+
+    /// Columns of a row change; of each is said whether it refers to a row that is made.
+    pub fn updates(&mut self, program: &Program, row: Place, times: Times, set: &[(usize, bool)]) {
+        let Some(target) = program.targets.get(row.target) else { return };
+        let mut columns: BTreeSet<usize> = set.iter().map(|(column, _)| *column).collect();
+        match row.part.and_then(|part| target.target.parts.get(part)) {
+            Some(part) => {
+                let none = |_: &Table| None;
+                let inputs = part.computed.iter().map(|it| Inputs::of(&it.expression, &none));
+                due(&part.computed, &inputs.collect::<Vec<_>>(), &mut columns, &[]);
+                self.root_changes(program, row);
+            }
+            None => {
+                due(&target.target.computed, &target.computed, &mut columns, &[]);
+                columns.extend(target.target.table.version);
+            }
+        }
+        let of = self.of(row);
+        if set.iter().any(|(_, late)| *late) {
+            of.late.add(times);
+            of.late_columns.extend(columns);
+        } else {
+            of.updates.add(times);
+            of.columns.extend(columns);
+        }
+    }
+
+    /// A row goes; of a root with all its parts.
+    pub fn deletes(&mut self, program: &Program, row: Place, times: Times) {
+        self.of(row).deletes.add(times);
+        let Some(target) = program.targets.get(row.target) else { return };
+        let Some(part) = row.part else {
+            for part in 0..target.target.parts.len() {
+                self.of(Place { part: Some(part), ..row }).deletes = Count::Many;
+            }
+            return;
+        };
+        self.root_changes(program, row);
+        if let Some(part) = target.target.parts.get(part).filter(|part| part.positional) {
+            // Later ones move up into the places that others leave.
+            let moved = (0..part.table.columns.len()).filter(|at| !part.table.key.contains(at));
+            let of = self.of(row);
+            of.columns.extend(moved);
+            of.updates = Count::Many;
+        }
+    }
+
+    /// A root changes with its parts.
+    fn root_changes(&mut self, program: &Program, row: Place) {
+        let (Some(target), Some(part)) = (program.targets.get(row.target), row.part) else {
+            return;
+        };
+        let mut columns: BTreeSet<usize> = target.target.table.version.into_iter().collect();
+        due(&target.target.computed, &target.computed, &mut columns, &[part]);
+        let of = self.of(Place { part: None, ..row });
+        of.columns.extend(columns);
+        of.updates = of.updates.max(Count::One);
+    }
+
+    pub fn emits(&mut self, times: Times, keyed: bool, heard: bool) {
+        self.events = Some(self.events.is_some() || times == Times::EachTurn);
+        self.keyed |= keyed;
+        self.tasks |= heard;
+    }
+
+    pub fn asks(&mut self) {
+        self.tasks = true;
+    }
+}
+
+impl Walk<'_> {
+    /// The statements, in the order in which they are sent.
+    pub(super) fn writes_of(&self) -> Result<Vec<(Purpose, Sent)>, Fault> {
+        let mut all = Vec::new();
+        let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
+        let mut late = Vec::new();
+        for ((target, part), of) in &self.writes.tables {
+            let place = Place { target: *target, part: *part };
+            let table = self.at(place)?;
+            let id = self.program.id;
+            let placed = write::Place { target: id, at: part.map_or(0, |part| part + 1), table };
+            // Rows of one root may swap unique values: then they go and come anew.
+            let unique = table
+                .uniques
+                .iter()
+                .any(|unique| unique.columns.iter().any(|at| of.columns.contains(at)));
+            let anew =
+                part.is_some() && unique && of.updates > Count::None && !self.is_referred(table);
+            if part.is_none() && of.deletes > Count::None {
+                all.extend(self.clears(table)?.into_iter().map(|sent| (Purpose::Clear, sent)));
+            }
+            if of.deletes > Count::None || anew {
+                let often = of.deletes == Count::Many || anew;
+                deletes.push((part.is_none(), self.many(&Many::delete(placed)?, often)?));
+            }
+            let columns =
+                |columns: &BTreeSet<usize>| -> Vec<usize> { columns.iter().copied().collect() };
+            if of.updates > Count::None {
+                let columns = columns(&of.columns);
+                let many = Many::update(placed, &columns)?;
+                updates.push(self.many(&many, of.updates == Count::Many)?);
+            }
+            if of.inserts > Count::None || anew {
+                let often = of.inserts == Count::Many || anew;
+                inserts.push((table, self.many(&Many::insert(placed)?, often)?));
+            }
+            if of.late > Count::None {
+                let columns = columns(&of.late_columns);
+                let many = Many::update(placed, &columns)?;
+                late.push(self.many(&many, of.late == Count::Many)?);
+            }
+        }
+        // Parts go before their roots.
+        deletes.sort_by_key(|(is_root, _)| *is_root);
+        let written = deletes.into_iter().map(|(_, sent)| sent).chain(updates);
+        let written = written.chain(in_order(inserts)).chain(late).chain(self.publishes()?);
+        all.extend(written.map(|sent| (Purpose::Write, sent)));
+        Ok(all)
+    }
+
+    fn is_referred(&self, table: &Table) -> bool {
+        self.tables.iter().any(|other| other.foreign_keys.iter().any(|key| key.target == table.id))
+    }
+
+    /// References to a row that goes, which the database clears: the versions of the rows that hold them are raised.
+    fn clears(&self, table: &Table) -> Result<Vec<Sent>, Fault> {
+        let scalar = table.columns.get(table.own_key()).map_or(Scalar::Text, |it| it.scalar);
+        let mut sent = Vec::new();
+        for other in self.tables {
+            let keys = other.foreign_keys.iter();
+            for key in keys.filter(|key| key.target == table.id && key.on_delete == OnDelete::Clear)
+            {
+                let column = other.columns.get(key.column);
+                let column = &column.ok_or_else(|| ill_formed("no such column"))?.name;
+                let statement = match other.version {
+                    Some(_) => lower::raise(self.dialect, &other.name, column, scalar)?,
+                    None => {
+                        let Some(root) = self.root_of_part(other) else { continue };
+                        let name = |table: &Table, at: Option<usize>| {
+                            at.and_then(|at| table.columns.get(at))
+                                .map(|column| column.name.clone())
+                        };
+                        let (version, own) =
+                            (name(root, root.version), name(root, Some(root.own_key())));
+                        let (Some(version), Some(own), Some(of)) =
+                            (version, own, name(other, other.root))
+                        else {
+                            continue;
+                        };
+                        let names = lower::Raised {
+                            root: &root.name,
+                            version: &version,
+                            own: &own,
+                            of: &of,
+                        };
+                        lower::raise_roots(self.dialect, names, &other.name, column, scalar)?
+                    }
+                };
+                let entity = Some(other.entity.clone());
+                sent.push(Sent { entity, ..Sent::plain(statement.text) });
+            }
+        }
+        Ok(sent)
+    }
+
+    fn root_of_part(&self, part: &Table) -> Option<&Table> {
+        let column = part.root?;
+        let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
+        self.tables.iter().find(|table| table.id == target).map(|table| &**table)
+    }
+
+    /// Events and tasks.
+    fn publishes(&self) -> Result<Vec<Sent>, Fault> {
+        let mut sent = Vec::new();
+        if let Some(often) = self.writes.events {
+            if self.dialect == Dialect::Postgres && self.writes.keyed {
+                sent.push(Sent::plain(receipt::lock().text));
+            }
+            let table = outbox::events(self.dialect);
+            let placed = write::Place { target: self.program.id, at: 1, table };
+            sent.push(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? });
+        }
+        if self.writes.tasks {
+            let each_row = true;
+            sent.push(Sent { each_row, ..Sent::plain(outbox::add(self.dialect).text) });
+        }
+        Ok(sent)
+    }
+}
+
+/// Inserts in the order in which they are sent: what is referred to comes before what refers to it.
+fn in_order(mut waiting: Vec<(&std::sync::Arc<Table>, Sent)>) -> Vec<Sent> {
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let free = waiting.iter().position(|(table, _)| {
+            table.foreign_keys.iter().all(|key| {
+                key.target == table.id || !waiting.iter().any(|(other, _)| other.id == key.target)
+            })
+        });
+        ordered.push(waiting.remove(free.unwrap_or(0)).1);
+    }
+    ordered
+}
