@@ -1,4 +1,4 @@
-//! Tools that are no crates: Schemathesis in a folder of its own, a browser from the system's packages.
+//! Tools that are no crates: those of Python and of Node.js in folders of their own, a browser from the system's packages.
 
 use std::env;
 use std::fs;
@@ -30,6 +30,10 @@ const SQUAWK: PythonTool = PythonTool {
     version: "2.70.0",
     variable: "MIMAR_SQUAWK",
 };
+
+/// Libraries from npm with which those who made a standard read what we write: their names, and versions that are known to hold.
+const NODE_LIBRARIES: [(&str, &str); 2] =
+    [("@asyncapi/parser", "3.6.6"), ("cloudevents", "10.0.0")];
 
 /// Names that the browser goes by.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -90,6 +94,57 @@ fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {
     )?;
     fs::write(&complete, tool.version).map_err(file(&complete))?;
     Ok(program)
+}
+
+/// A folder whose `node_modules` has the libraries that read documents of events, installed into the cache if it is not there.
+///
+/// # Errors
+/// [`Fault`] if there is no Node.js or a package cannot be had.
+pub(crate) fn node_libraries() -> Result<PathBuf, Fault> {
+    if let Some(path) = env::var_os("MIMAR_NODE_TOOLS") {
+        return Ok(path.into());
+    }
+    let wanted = NODE_LIBRARIES.map(|(package, version)| format!("{package}@{version}"));
+    let name = wanted.join("-").replace(['@', '/'], "-");
+    let folder = place::cache().join(format!("node{name}"));
+    // The mark is written last: half an installation is none.
+    let complete = folder.join("complete");
+    if complete.exists() {
+        return Ok(folder);
+    }
+    let file = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| Fault::File { path, error }
+    };
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(file(&folder))?;
+    }
+    fs::create_dir_all(&folder).map_err(file(&folder))?;
+    if !(runs(Command::new("node").arg("--version")) && runs(Command::new("npm").arg("--version")))
+    {
+        return Err(Fault::Missing {
+            what: "Node.js 18 or newer and npm, for the checks of the documents of events".into(),
+            mend: "install them (Debian: `apt-get install nodejs npm`), or name a folder whose `node_modules` has the \
+                   libraries in MIMAR_NODE_TOOLS"
+                .into(),
+        });
+    }
+    step::run(
+        "install: libraries of AsyncAPI and CloudEvents",
+        Command::new("npm")
+            .args([
+                "install",
+                "--silent",
+                "--no-audit",
+                "--no-fund",
+                "--ignore-scripts",
+                "--prefix",
+            ])
+            .arg(&folder)
+            .args(&wanted),
+    )?;
+    fs::write(&complete, wanted.join("\n")).map_err(file(&complete))?;
+    Ok(folder)
 }
 
 /// The program `chromium`, installed from Debian's packages if it is not there.

@@ -48,6 +48,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     let schemathesis = install::schemathesis()?;
     let squawk = install::squawk()?;
     let chromium = install::chromium()?;
+    let libraries = install::node_libraries()?;
     install::postgres()?;
 
     let mut tally = tally::Tally::default();
@@ -76,16 +77,22 @@ pub(crate) fn run() -> Result<(), Fault> {
     )?;
     tally += tally::of(&lint.output);
 
+    let readers = step::attempt(
+        "public readers of events",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-contract", "--test", "events"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_NODE_TOOLS", libraries),
+    )?;
+    tally += tally::of(&readers.output);
+
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
     println!("{} passed, {} failed", tally.passed, tally.failed);
     if let Some(fault) = first {
         return Err(fault);
     }
-    if tally.failed > 0
-        || tally.passed == 0
-        || !(everything.success && torture.success && lint.success)
-    {
+    let all = [&everything, &torture, &lint, &readers];
+    if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }
     Ok(())
