@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
+use super::metrics::Work;
 use super::problem::Refusal;
 use super::reply::{self, Keep, Reply};
 use super::surface::Surface;
@@ -54,7 +55,9 @@ pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Resu
             Ok(text("ready\n"))
         }
         "/metrics" => {
-            let metrics = door.metrics.text(&door.engine.statistics());
+            let (engine, queue) = (&door.engine, door.engine.queue().await);
+            let work = Work { done: engine.work_figures(), queue };
+            let metrics = door.metrics.text(&engine.statistics(), &work);
             Ok(reply::body(StatusCode::OK, PROMETHEUS, Bytes::from(metrics), Keep::Never))
         }
         "/openapi.json" => Ok(document(surface.openapi())),
