@@ -19,6 +19,12 @@ pub(crate) enum Failure {
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
+    /// An event that does not exist.
+    #[error("the model has no event `{name}`; its events are: {known}")]
+    UnknownEvent { name: String, known: String },
+    /// A task that is not parked.
+    #[error("no task {number} is parked; `mimar events dead` shows those that are")]
+    NotParked { number: i64 },
     /// A role that does not exist.
     #[error("the model has no role `{role}`; its roles are: {known}")]
     UnknownRole { role: String, known: String },
@@ -195,6 +201,7 @@ impl Failure {
             Self::Model | Self::Unformatted => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
+            | Self::UnknownEvent { .. }
             | Self::UnknownEnvironment { .. }
             | Self::Subject { .. }
             | Self::Name { .. } => 2,
