@@ -1,4 +1,4 @@
-//! Tools that are no crates: Schemathesis in a folder of its own, a browser from the system's packages.
+//! Tools that are no crates: those of Python and of Node.js in folders of their own, a browser from the system's packages.
 
 use std::env;
 use std::fs;
@@ -31,8 +31,9 @@ const SQUAWK: PythonTool = PythonTool {
     variable: "MIMAR_SQUAWK",
 };
 
-/// The library of Standard Webhooks for Node.js, and the version that deliveries are known to hold against.
-const STANDARD_WEBHOOKS: (&str, &str) = ("standardwebhooks", "1.1.1");
+/// Libraries from npm with which those who made a standard read what we write: their names, and versions that are known to hold.
+const NODE_LIBRARIES: [(&str, &str); 3] =
+    [("@asyncapi/parser", "3.6.6"), ("cloudevents", "10.0.0"), ("standardwebhooks", "1.1.1")];
 
 /// Names that the browser goes by.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -83,35 +84,59 @@ fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {
     Ok(program)
 }
 
-/// The folder of npm's packages with the library of Standard Webhooks in it, installed into the cache if it is not there.
+/// A folder whose `node_modules` has the libraries that read what we publish and send, installed into the cache if it is not
+/// there.
 ///
 /// # Errors
-/// [`Fault`] if there is no Node.js or the package cannot be had.
-pub(crate) fn standard_webhooks() -> Result<PathBuf, Fault> {
-    if let Some(path) = env::var_os("MIMAR_STANDARDWEBHOOKS") {
+/// [`Fault`] if there is no Node.js or a package cannot be had.
+pub(crate) fn node_libraries() -> Result<PathBuf, Fault> {
+    if let Some(path) = env::var_os("MIMAR_NODE_TOOLS") {
         return Ok(path.into());
     }
-    let (package, version) = STANDARD_WEBHOOKS;
-    let folder = place::cache().join(format!("{package}-{version}"));
-    let modules = folder.join("node_modules");
-    let Some(complete) = begin(&folder)? else { return Ok(modules) };
-    if !runs(Command::new("node").arg("--version")) || !runs(Command::new("npm").arg("--version")) {
+    let wanted = NODE_LIBRARIES.map(|(package, version)| format!("{package}@{version}"));
+    let name = wanted.join("-").replace(['@', '/'], "-");
+    let folder = place::cache().join(format!("node{name}"));
+    let Some(complete) = begin(&folder)? else { return Ok(folder) };
+    node()?;
+    step::run(
+        "install: libraries of AsyncAPI, CloudEvents and Standard Webhooks",
+        Command::new("npm")
+            .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
+            .arg("--prefix")
+            .arg(&folder)
+            .args(&wanted),
+    )?;
+    fs::write(&complete, wanted.join("\n")).map_err(file(&complete))?;
+    Ok(folder)
+}
+
+/// Node.js and npm, installed from Debian's packages if they are not there.
+fn node() -> Result<(), Fault> {
+    let there =
+        || ["node", "npm"].iter().all(|program| runs(Command::new(program).arg("--version")));
+    if there() {
+        return Ok(());
+    }
+    if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
         return Err(Fault::Missing {
-            what: "Node.js 18 or newer and npm, which verify signatures of webhooks".into(),
-            mend: "install them (Debian: `apt-get install nodejs npm`), or name a folder with the package in \
-                   MIMAR_STANDARDWEBHOOKS"
+            what: "Node.js 18 or newer and npm, for the checks of events and webhooks".into(),
+            mend: "install them (Debian: `sudo apt-get install nodejs npm`), or name a folder whose `node_modules` has \
+                   the libraries in MIMAR_NODE_TOOLS"
                 .into(),
         });
     }
+    step::run("install: package lists", apt().arg("update"))?;
     step::run(
-        &format!("install: {package}"),
-        Command::new("npm")
-            .args(["install", "--no-audit", "--no-fund", "--silent", "--prefix"])
-            .arg(&folder)
-            .arg(format!("{package}@{version}")),
+        "install: nodejs, npm",
+        apt().args(["install", "-y", "--no-install-recommends", "nodejs", "npm"]),
     )?;
-    fs::write(&complete, version).map_err(file(&complete))?;
-    Ok(modules)
+    if there() {
+        return Ok(());
+    }
+    Err(Fault::Missing {
+        what: "Node.js or npm".into(),
+        mend: "their packages were installed, yet `node` or `npm` is not on the PATH".into(),
+    })
 }
 
 /// Makes room for what is installed into a folder of the cache; `None` if it is there already. The mark that is answered is

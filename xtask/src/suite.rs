@@ -48,7 +48,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     let schemathesis = install::schemathesis()?;
     let squawk = install::squawk()?;
     let chromium = install::chromium()?;
-    let standard_webhooks = install::standard_webhooks()?;
+    let libraries = install::node_libraries()?;
     install::postgres()?;
 
     let mut tally = tally::Tally::default();
@@ -80,9 +80,17 @@ pub(crate) fn run() -> Result<(), Fault> {
         "Standard Webhooks over deliveries",
         cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "webhooks"])
             .args(["--", "--ignored"])
-            .env("MIMAR_STANDARDWEBHOOKS", standard_webhooks),
+            .env("MIMAR_STANDARDWEBHOOKS", libraries.join("node_modules")),
     )?;
     tally += tally::of(&signed.output);
+
+    let readers = step::attempt(
+        "public readers of events",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-contract", "--test", "events"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_NODE_TOOLS", libraries),
+    )?;
+    tally += tally::of(&readers.output);
 
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
@@ -90,10 +98,8 @@ pub(crate) fn run() -> Result<(), Fault> {
     if let Some(fault) = first {
         return Err(fault);
     }
-    if tally.failed > 0
-        || tally.passed == 0
-        || !(everything.success && torture.success && lint.success && signed.success)
-    {
+    let all = [&everything, &torture, &lint, &signed, &readers];
+    if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }
     Ok(())

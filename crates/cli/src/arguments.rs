@@ -15,6 +15,12 @@ pub(crate) use webhook::{
     Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay, WebhookRotate,
 };
 
+mod events;
+
+pub(crate) use events::{
+    Dead, DeadCommand, EventsCommand, EventsList, EventsReplay, EventsTail, Wanted,
+};
+
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
     .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -88,8 +94,11 @@ pub(crate) enum Command {
     Dev(Dev),
     Serve(Serve),
     Openapi(Openapi),
+    Asyncapi(Asyncapi),
     #[command(subcommand)]
     Data(DataCommand),
+    #[command(subcommand)]
+    Events(EventsCommand),
     Copy(Copy),
     Import(Import),
     #[command(subcommand)]
@@ -290,6 +299,21 @@ pub(crate) struct Serve {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  mimar openapi shop --output openapi.json")]
 pub(crate) struct Openapi {
+    #[command(flatten)]
+    pub(crate) document: Document,
+}
+
+/// Print the events as an AsyncAPI 3.0 document.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  mimar asyncapi shop --output asyncapi.json")]
+pub(crate) struct Asyncapi {
+    #[command(flatten)]
+    pub(crate) document: Document,
+}
+
+/// Of which model, and where to.
+#[derive(Debug, Args)]
+pub(crate) struct Document {
     /// The project's folder, or one file.
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,

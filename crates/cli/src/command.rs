@@ -3,13 +3,14 @@
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod copy;
+pub(crate) mod document;
+pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod explain_plan;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod new;
-pub(crate) mod openapi;
 pub(crate) mod reference;
 pub(crate) mod serve;
 pub(crate) mod token;

@@ -25,6 +25,12 @@ pub(crate) enum Failure {
     /// A role that may not run a command.
     #[error("`{role}` may not run `{command}`; who may: {known}")]
     NotAllowed { role: String, command: String, known: String },
+    /// An event that does not exist.
+    #[error("the model has no event `{name}`; its events are: {known}")]
+    UnknownEvent { name: String, known: String },
+    /// A task that is not parked.
+    #[error("no task {number} is parked; `mimar events dead` shows those that are")]
+    NotParked { number: i64 },
     /// A role that does not exist.
     #[error("the model has no role `{role}`; its roles are: {known}")]
     UnknownRole { role: String, known: String },
@@ -221,6 +227,7 @@ impl Failure {
             | Self::UnknownRole { .. }
             | Self::UnknownCommand { .. }
             | Self::NotAllowed { .. }
+            | Self::UnknownEvent { .. }
             | Self::UnknownEnvironment { .. }
             | Self::Subject { .. }
             | Self::UnknownWebhook { .. }

@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command, DataCommand};
+use arguments::{Arguments, Asyncapi, Command, DataCommand, Openapi};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -42,7 +42,13 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::ExplainPlan(arguments) => command::explain_plan::run(&arguments),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Serve(arguments) => command::serve::run(&arguments),
-        Command::Openapi(arguments) => command::openapi::run(&arguments),
+        Command::Openapi(Openapi { document }) => {
+            command::document::run(&document, contract::openapi)
+        }
+        Command::Asyncapi(Asyncapi { document }) => {
+            command::document::run(&document, contract::asyncapi)
+        }
+        Command::Events(command) => command::events::run(&command),
         Command::Data(DataCommand::Load(arguments)) => data::command::load(&arguments),
         Command::Data(DataCommand::Dump(arguments)) => data::command::dump(&arguments),
         Command::Copy(arguments) => command::copy::run(&arguments),

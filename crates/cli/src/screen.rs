@@ -32,6 +32,12 @@ pub(crate) fn out(text: &str) {
     let _ = stream.flush();
 }
 
+/// The same; whether there is still somebody who reads.
+pub(crate) fn line(text: &str) -> bool {
+    let mut stream = anstream::stdout().lock();
+    stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).is_ok()
+}
+
 /// Writes one line to stderr.
 pub(crate) fn note(text: &str) {
     let mut stream = anstream::stderr().lock();

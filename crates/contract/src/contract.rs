@@ -1,6 +1,6 @@
 //! The public surface as data: what the router routes and the documents describe.
 
-use model::{CommandId, EntityId, EnumId, ErrorId, QueryId, RecordId};
+use model::{CommandId, EntityId, EnumId, ErrorId, EventId, QueryId, RecordId};
 use operation::Scalar;
 
 use crate::Shape;
@@ -26,6 +26,10 @@ pub struct Contract {
     pub commands: Vec<CommandRoute>,
     /// Errors that commands raise, by [`ErrorId`].
     pub errors: Vec<ErrorType>,
+    /// Events, by [`EventId`].
+    pub events: Vec<EventType>,
+    /// What is sent to partners, in the model's order.
+    pub webhooks: Vec<Webhook>,
     /// Enums, by [`EnumId`].
     pub enums: Vec<Labels>,
     /// Value objects, by [`RecordId`].
@@ -265,6 +269,41 @@ pub struct ErrorMember {
     pub nullable: bool,
 }
 
+/// A fact that is published.
+#[derive(Debug, Clone)]
+pub struct EventType {
+    /// Which.
+    pub event: EventId,
+    /// Its name among the schemas, unique: the event's, with its service's before it where two share one.
+    pub name: String,
+    /// By what a store knows it: `sales.OrderPlaced`.
+    pub stored: String,
+    /// What kind of thing has happened (the `type` of CloudEvents): `shop.sales.OrderPlaced.v1`. The app, the service if there is
+    /// one, the event, and the version of the interface.
+    pub kind: String,
+    /// Where it happened (the `source` of CloudEvents): `/shop/sales`.
+    pub source: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// Its group.
+    pub tag: usize,
+    /// The member by which its order is kept, by position.
+    pub key: Option<usize>,
+    /// What it carries, in source order.
+    pub members: Vec<Member>,
+}
+
+/// Events that are sent to partners.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    /// Its name.
+    pub name: String,
+    /// Its documentation.
+    pub docs: Option<String>,
+    /// What it sends.
+    pub events: Vec<EventId>,
+}
+
 /// A parameter of a query or a command.
 #[derive(Debug, Clone)]
 pub struct Parameter {
@@ -331,6 +370,12 @@ impl Contract {
     #[must_use]
     pub fn error(&self, id: ErrorId) -> &ErrorType {
         &self.errors[id.index()]
+    }
+
+    /// A fact that is published.
+    #[must_use]
+    pub fn event(&self, id: EventId) -> &EventType {
+        &self.events[id.index()]
     }
 
     /// The members of a value object.

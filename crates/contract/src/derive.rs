@@ -1,6 +1,7 @@
 //! From a model to its public surface.
 
 mod command;
+mod event;
 
 use std::collections::HashSet;
 
@@ -39,6 +40,8 @@ pub fn derive(model: &Valid<Model>) -> Contract {
         queries: Vec::with_capacity(model.queries.len()),
         commands: Vec::new(),
         errors: Vec::new(),
+        events: Vec::new(),
+        webhooks: event::webhooks(model),
         enums: Vec::new(),
         records: Vec::new(),
     };
@@ -82,6 +85,7 @@ pub fn derive(model: &Valid<Model>) -> Contract {
     }
     contract.errors = command::errors(model, &mut names);
     contract.commands = command::commands(model, &contract, &mut names);
+    contract.events = event::events(model, &contract, &mut names);
     contract
 }
 

@@ -92,12 +92,7 @@ fn schemas(contract: &Contract) -> Value {
         }
     }
     for labels in &contract.enums {
-        let mut json = json!({
-            "type": "string",
-            "enum": labels.labels.iter().map(|(label, _)| label).collect::<Vec<_>>()
-        });
-        schema::insert(&mut json, "description", label_docs(labels).map(Value::from));
-        schemas.insert(labels.name.clone(), json);
+        schemas.insert(labels.name.clone(), schema::labels(labels));
     }
     for record in &contract.records {
         schemas.insert(record.name.clone(), schema::record(contract, record));
@@ -106,16 +101,6 @@ fn schemas(contract: &Contract) -> Value {
     schemas.insert("Violation".to_owned(), violation());
     schemas.insert("Problem".to_owned(), problem());
     Value::Object(schemas)
-}
-
-fn label_docs(labels: &crate::contract::Labels) -> Option<String> {
-    let mut text = labels.docs.clone().unwrap_or_default();
-    for (label, docs) in &labels.labels {
-        if let Some(docs) = docs {
-            text.push_str(&format!("\n- `{label}`: {docs}"));
-        }
-    }
-    (!text.is_empty()).then(|| text.trim_start().to_owned())
 }
 
 fn violation() -> Value {

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::contract::{
-    CommandRoute, Contract, ErrorMember, ErrorType, Farewell, Member, Record, Resource,
+    CommandRoute, Contract, ErrorMember, ErrorType, Farewell, Labels, Member, Record, Resource,
 };
 use crate::shape::Shape;
 
@@ -336,6 +336,24 @@ fn inside(contract: &Contract, part: &Resource) -> Value {
     object(properties, required, None)
 }
 
+/// An enum.
+pub(crate) fn labels(labels: &Labels) -> Value {
+    let names: Vec<&str> = labels.labels.iter().map(|(label, _)| label.as_str()).collect();
+    let mut schema = json!({"type": "string", "enum": names});
+    insert(&mut schema, "description", label_docs(labels).map(Value::from));
+    schema
+}
+
+fn label_docs(labels: &Labels) -> Option<String> {
+    let mut text = labels.docs.clone().unwrap_or_default();
+    for (label, docs) in &labels.labels {
+        if let Some(docs) = docs {
+            text.push_str(&format!("\n- `{label}`: {docs}"));
+        }
+    }
+    (!text.is_empty()).then(|| text.trim_start().to_owned())
+}
+
 /// A value object.
 pub(crate) fn record(contract: &Contract, record: &Record) -> Value {
     let mut properties = Map::new();
@@ -408,7 +426,12 @@ pub(crate) fn trace_id() -> Value {
     })
 }
 
-fn object(properties: Map<String, Value>, required: Vec<String>, docs: Option<&str>) -> Value {
+/// An object with these members and no others.
+pub(crate) fn object(
+    properties: Map<String, Value>,
+    required: Vec<String>,
+    docs: Option<&str>,
+) -> Value {
     let mut schema = json!({
         "type": "object", "properties": properties, "additionalProperties": false
     });

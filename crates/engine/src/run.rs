@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use model::EntityId;
 use operation::{Fault, Operation, Receipt, Scalar, Value};
 use plan::{Caller, CursorKey, Intent, Reply};
 use store::{Rows, Store, Written};
-use tokio::sync::Notify;
+use tokio::sync::{Mutex, Notify};
 
 use crate::identity::Verifier;
 use crate::{Loaded, Outcome, work};
 
 /// Figures of the store under the engine, for `/metrics`.
-pub use store::Statistics;
+pub use store::{Queue, Statistics};
 
 /// How long requests that began with the old tables get to end before the tables change.
 const GRACE: Duration = Duration::from_millis(15);
@@ -36,6 +36,8 @@ pub struct Engine {
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
     pub(crate) counts: work::Counts,
+    /// How many tasks there are, and when that was asked.
+    pub(crate) queue: Mutex<Option<(Instant, Queue)>>,
 }
 
 impl Engine {
@@ -53,6 +55,7 @@ impl Engine {
             post: Notify::new(),
             closing: AtomicBool::new(false),
             counts: work::Counts::default(),
+            queue: Mutex::default(),
         }
     }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
 use operation::{Chore, Dialect, Fault, Settled, Task, Write};
+use store::Queue;
 
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
@@ -26,6 +27,9 @@ const LOOK: Duration = Duration::from_millis(500);
 
 /// How long it waits when the database does not answer.
 const REST: Duration = Duration::from_secs(1);
+
+/// For how long it is known how many tasks there are.
+const FRESH: Duration = Duration::from_secs(5);
 
 /// Events are kept for so long, in microseconds: a week.
 const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
@@ -161,6 +165,21 @@ impl Engine {
             let lanes = lanes.map(|lane| self.lane(Arc::clone(&loaded), lane, terms));
             futures_util::future::join_all(lanes).await;
         }
+    }
+
+    /// How many tasks there are, as it was five seconds ago at most, since they are counted one by one; `None` where the database
+    /// does not say so within a second.
+    pub async fn queue(&self) -> Option<Queue> {
+        let mut known = self.queue.lock().await;
+        if let Some((when, queue)) = *known
+            && when.elapsed() < FRESH
+        {
+            return Some(queue);
+        }
+        let asked = self.store.queue(microseconds_now());
+        let Ok(Ok(queue)) = tokio::time::timeout(REST, asked).await else { return None };
+        *known = Some((Instant::now(), queue));
+        Some(queue)
     }
 
     /// What this engine's worker has come to.

@@ -99,10 +99,10 @@ pub enum Chore {
         /// Now.
         now: i64,
     },
-    /// Drops parked tasks: one, or all. The answer is how many.
+    /// Drops a parked task. The answer is how many it was.
     Discard {
-        /// Its number; all parked ones if none is named.
-        number: Option<i64>,
+        /// Its number.
+        number: i64,
     },
     /// Asks those who hear events once more: tasks of their own, in this order, about events that keep their identifiers.
     Replay {

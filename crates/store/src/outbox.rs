@@ -18,8 +18,8 @@ pub struct Event {
 /// Which events are asked for: those that fulfil all that is said.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EventFilter {
-    /// Of this name, as the model knows it: `sales.OrderPlaced`.
-    pub name: Option<String>,
+    /// Of these names, as the model knows them: `sales.OrderPlaced`; all where there are none.
+    pub names: Vec<String>,
     /// Of this key.
     pub key: Option<String>,
     /// Published then or later, in microseconds since 1970-01-01T00:00:00Z.
@@ -74,9 +74,9 @@ impl Store {
     /// # Errors
     /// [`Fault::Unavailable`] or [`Fault::Internal`] with the reason.
     pub async fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, Fault> {
-        let EventFilter { name, key, since, ids, after, numbers, newest, limit } = filter;
+        let EventFilter { names, key, since, ids, after, numbers, newest, limit } = filter;
         let asked = Asked {
-            name: name.is_some(),
+            names: names.len(),
             key: key.is_some(),
             since: since.is_some(),
             after: after.is_some(),
@@ -85,7 +85,7 @@ impl Store {
             newest: *newest,
         };
         let mut values: Vec<Value> =
-            [name, key].into_iter().flatten().map(|text| Value::text(text.as_str())).collect();
+            names.iter().chain(key).map(|text| Value::text(text.as_str())).collect();
         values.extend(since.map(Value::Int));
         values.extend(ids.iter().map(|id| Value::Uuid(*id)));
         if let Some(after) = after {

@@ -47,7 +47,10 @@ pub(crate) fn dump(arguments: &DataDump) -> Result<(), Failure> {
 }
 
 /// The model and its database; whether the database is new.
-fn open(place: &DataPlace, create: bool) -> Result<(engine::Loaded, Store, bool), Failure> {
+pub(crate) fn open(
+    place: &DataPlace,
+    create: bool,
+) -> Result<(engine::Loaded, Store, bool), Failure> {
     let (project, model) = Project::read(&place.project)?.valid()?;
     let at = match (&place.database, &place.environment) {
         (None, None) => Place::of_development(&project, &model)?,

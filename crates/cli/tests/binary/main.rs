@@ -6,6 +6,7 @@ mod commands;
 mod copy;
 mod data;
 mod dev;
+mod events;
 mod import;
 mod migrate;
 mod process;

@@ -105,6 +105,12 @@ impl Plan {
         }
     }
 
+    /// The targets of those who hear an event, by its name as a store keeps it; none where the model has no such event any more.
+    pub fn heard(&self, event: &str) -> Vec<Box<str>> {
+        let mut all = (0..self.model.events.len()).map(|at| heard(&self.model, at));
+        all.find(|heard| *heard.name == *event).map_or_else(Vec::new, |heard| heard.by)
+    }
+
     /// What a task does, which ends with it.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::json;
 
+use super::metrics::Work;
 use super::problem::Refusal;
 use super::reply::{self, Keep, Reply};
 use super::surface::Surface;
@@ -17,10 +18,15 @@ const PROMETHEUS: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
 const ALLOWED: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
+/// The paths, besides `/schemas/EVENT`.
+const PATHS: [&str; 7] =
+    ["/", "/docs", "/openapi.json", "/asyncapi.json", "/livez", "/readyz", "/metrics"];
+
 /// Answers under the paths that are not the model's.
 pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Result<Reply, Refusal> {
     let path = head.uri.path();
-    if !matches!(path, "/" | "/docs" | "/openapi.json" | "/livez" | "/readyz" | "/metrics") {
+    let schema = path.strip_prefix("/schemas/").and_then(|name| surface.event_schema(name));
+    if !PATHS.contains(&path) && schema.is_none() {
         return Err(Refusal::NoRoute);
     }
     match head.method {
@@ -36,6 +42,12 @@ pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Resu
     let text = |text: &'static str| {
         reply::body(StatusCode::OK, TEXT, Bytes::from_static(text.as_bytes()), Keep::Never)
     };
+    let document = |(document, etag)| {
+        reply::read(&head.headers, document, etag, Keep::Anyone, door.settings.compress_from)
+    };
+    if let Some(schema) = schema {
+        return Ok(document(schema));
+    }
     match path {
         "/livez" => Ok(text("alive\n")),
         "/readyz" => {
@@ -43,14 +55,13 @@ pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Resu
             Ok(text("ready\n"))
         }
         "/metrics" => {
-            let metrics = door.metrics.text(&door.engine.statistics());
+            let (engine, queue) = (&door.engine, door.engine.queue().await);
+            let work = Work { done: engine.work_figures(), queue };
+            let metrics = door.metrics.text(&engine.statistics(), &work);
             Ok(reply::body(StatusCode::OK, PROMETHEUS, Bytes::from(metrics), Keep::Never))
         }
-        "/openapi.json" => {
-            let (document, etag) = surface.openapi();
-            let from = door.settings.compress_from;
-            Ok(reply::read(&head.headers, document, etag, Keep::Anyone, from))
-        }
+        "/openapi.json" => Ok(document(surface.openapi())),
+        "/asyncapi.json" => Ok(document(surface.asyncapi())),
         "/docs" => Ok(docs()),
         _ => Ok(index(surface, head)),
     }
@@ -77,6 +88,7 @@ fn index(surface: &Surface, head: &Parts) -> Reply {
         "version": contract.version,
         "docs": "/docs",
         "openapi": "/openapi.json",
+        "asyncapi": "/asyncapi.json",
     });
     reply::body(StatusCode::OK, reply::JSON, Bytes::from(json.to_string()), Keep::Anyone)
 }

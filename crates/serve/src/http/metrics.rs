@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use engine::Statistics;
+use engine::{Figures, Queue, Statistics};
 use parking_lot::Mutex;
 
 /// Every status that is ever answered; the last place counts what is not in the list.
@@ -80,6 +80,15 @@ impl Counter {
     }
 }
 
+/// What becomes of tasks.
+#[derive(Debug, Default)]
+pub(crate) struct Work {
+    /// What the worker of this process has come to.
+    pub(crate) done: Figures,
+    /// How many there are, whoever carries them out; nothing where the database does not say.
+    pub(crate) queue: Option<Queue>,
+}
+
 /// All counters of the process.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
@@ -98,7 +107,7 @@ impl Metrics {
     }
 
     /// Everything, in the text format of Prometheus (version 0.0.4).
-    pub(crate) fn text(&self, store: &Statistics) -> String {
+    pub(crate) fn text(&self, store: &Statistics, work: &Work) -> String {
         let mut out = String::with_capacity(4096);
         self.requests(&mut out);
         let connections = self.connections.load(Ordering::Relaxed).max(0);
@@ -148,8 +157,19 @@ impl Metrics {
             ("mimar_store_answer_bytes", "gauge", "Bytes of kept answers.", store.answer_bytes),
             ("mimar_store_log_bytes", "gauge", "Size of the write-ahead log.", store.log_bytes),
             ("mimar_store_checkpoints_total", "counter", "Checkpoints.", store.checkpoints),
+            ("mimar_events_total", "counter", "Events published.", store.events),
+            ("mimar_tasks_done_total", "counter", "Tasks done, and runs of jobs.", work.done.done),
+            (
+                "mimar_tasks_failed_total",
+                "counter",
+                "Attempts at tasks that failed.",
+                work.done.failed,
+            ),
         ] {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
+        }
+        if let Some(queue) = &work.queue {
+            queued(&mut out, queue);
         }
         out
     }
@@ -207,6 +227,21 @@ impl Metrics {
     }
 }
 
+fn queued(out: &mut String, queue: &Queue) {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let due = queue.oldest.and_then(|due| u64::try_from(due).ok());
+    let waited = due.map_or(Duration::ZERO, |due| now.saturating_sub(Duration::from_micros(due)));
+    for (name, help, value) in [
+        ("waiting", "Tasks that wait, also for their time.", queue.waiting as f64),
+        ("taken", "Tasks that are carried out.", queue.taken as f64),
+        ("parked", "Tasks that have failed too often: `mimar events dead`.", queue.parked as f64),
+        ("oldest_seconds", "How long the task waits that is due longest.", waited.as_secs_f64()),
+    ] {
+        let name = format!("mimar_tasks_{name}");
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+}
+
 fn sum<'a>(shards: &'a [Shard], of: impl Fn(&'a Shard) -> Option<&'a AtomicU64>) -> u64 {
     shards.iter().filter_map(of).map(|count| count.load(Ordering::Relaxed)).sum()
 }
@@ -226,12 +261,16 @@ mod tests {
         counter.count(200, Duration::from_micros(80));
         counter.count(404, Duration::from_micros(300));
         counter.count(299, Duration::from_secs(60));
-        let text = metrics.text(&Statistics::default());
+        let queue = Queue { waiting: 3, parked: 1, ..Queue::default() };
+        let work = Work { queue: Some(queue), ..Work::default() };
+        let text = metrics.text(&Statistics::default(), &work);
         for line in [
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="0"} 1"#,
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="0.0001"} 1"#,
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="+Inf"} 3"#,
+            "mimar_tasks_waiting 3",
+            "mimar_tasks_oldest_seconds 0",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -23,6 +23,7 @@ pub(crate) struct Surface {
     queries: Vec<Endpoint>,
     commands: Vec<Endpoint>,
     openapi: OnceLock<(Bytes, HeaderValue)>,
+    asyncapi: OnceLock<(Bytes, HeaderValue)>,
 }
 
 #[derive(Clone, Copy)]
@@ -168,6 +169,7 @@ impl Surface {
             queries,
             commands,
             openapi: OnceLock::new(),
+            asyncapi: OnceLock::new(),
         }
     }
 
@@ -209,16 +211,25 @@ impl Surface {
 
     /// The OpenAPI document and its tag; written when it is first asked for.
     pub(crate) fn openapi(&self) -> (Bytes, HeaderValue) {
-        self.openapi
-            .get_or_init(|| {
-                let document = contract::openapi(&self.contract);
-                let bytes =
-                    serde_json::to_vec(&document).map_or_else(|_| Bytes::new(), Bytes::from);
-                let tag = tag::weak(&tag::mark(&bytes));
-                (bytes, tag)
-            })
-            .clone()
+        self.openapi.get_or_init(|| written(&contract::openapi(&self.contract))).clone()
     }
+
+    /// The AsyncAPI document and its tag; written when it is first asked for.
+    pub(crate) fn asyncapi(&self) -> (Bytes, HeaderValue) {
+        self.asyncapi.get_or_init(|| written(&contract::asyncapi(&self.contract))).clone()
+    }
+
+    /// The schema of an event and its tag, by the event's name among the schemas.
+    pub(crate) fn event_schema(&self, name: &str) -> Option<(Bytes, HeaderValue)> {
+        let event = self.contract.events.iter().find(|event| event.name == name)?;
+        Some(written(&contract::event_schema(&self.contract, event)))
+    }
+}
+
+fn written(document: &serde_json::Value) -> (Bytes, HeaderValue) {
+    let bytes = serde_json::to_vec(document).map_or_else(|_| Bytes::new(), Bytes::from);
+    let tag = tag::weak(&tag::mark(&bytes));
+    (bytes, tag)
 }
 
 /// The commands that somebody outside may call, and their positions.

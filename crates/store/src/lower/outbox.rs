@@ -240,14 +240,14 @@ pub(crate) fn revive(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// Drops parked tasks; bind: number (null: all).
+/// Drops a parked task; bind: number. Answers it, if it was parked.
 pub(crate) fn discard(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     lowering.sql.push("DELETE FROM ");
     tasks(&mut lowering.sql);
-    lowering.sql.push(" WHERE parked AND number = coalesce(");
+    lowering.sql.push(" WHERE parked AND number = ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(", number) RETURNING number");
+    lowering.sql.push(" RETURNING number");
     lowering.finish(vec![Scalar::Int])
 }
 
@@ -283,8 +283,8 @@ pub(crate) fn queue(dialect: Dialect) -> Statement {
 /// Which events are asked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked {
-    /// Whether by their name, which is the first bind then; each of these takes the next.
-    pub name: bool,
+    /// By how many names, which are the first binds; each of these takes the next.
+    pub names: usize,
     /// Whether by their key.
     pub key: bool,
     /// Whether published at a moment or later.
@@ -301,29 +301,26 @@ pub(crate) struct Asked {
 
 /// Events that were published; the last bind: the most. Their number, identifier, name, key, moment, data.
 pub(crate) fn published(dialect: Dialect, asked: &Asked) -> Statement {
-    let &Asked { name, key, since, after, ids, numbers, newest } = asked;
-    let binds = [name, key, since, after].into_iter().filter(|is| *is).count() + ids + numbers + 1;
+    let &Asked { names, key, since, after, ids, numbers, newest } = asked;
+    let single = [key, since, after].into_iter().filter(|is| *is).count();
+    let binds = names + single + ids + numbers + 1;
     let mut lowering = Lowering::new(dialect, binds, &[]);
     lowering
         .sql
         .push("SELECT number, id, name, key, made, data FROM ")
         .ident(&events(dialect).name);
     let mut at = 0;
-    for (is, condition, scalar) in [
-        (name, "name = ", Scalar::Text),
-        (key, "key = ", Scalar::Text),
-        (since, "made >= ", Scalar::Int),
+    for (count, condition, end, scalar) in [
+        (names, "name IN (", ")", Scalar::Text),
+        (usize::from(key), "key = ", "", Scalar::Text),
+        (usize::from(since), "made >= ", "", Scalar::Int),
+        (ids, "id IN (", ")", Scalar::Uuid),
     ] {
-        if is {
+        if count > 0 {
             lowering.sql.push(if at == 0 { " WHERE " } else { " AND " }).push(condition);
-            lowering.bind(at, scalar);
-            at += 1;
+            at = listed(&mut lowering, at, count, scalar);
+            lowering.sql.push(end);
         }
-    }
-    if ids > 0 {
-        lowering.sql.push(if at == 0 { " WHERE " } else { " AND " }).push("id IN (");
-        at = listed(&mut lowering, at, ids, Scalar::Uuid);
-        lowering.sql.push(")");
     }
     if after {
         lowering.sql.push(if at == 0 { " WHERE " } else { " AND " }).push("(number > ");

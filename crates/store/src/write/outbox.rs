@@ -214,7 +214,7 @@ impl<D: Database> Writing<'_, D> {
                 json.extend_from_slice(rows.len().to_string().as_bytes());
             }
             Chore::Discard { number } => {
-                let value = number.map_or(Value::Null, Value::Int);
+                let value = Value::Int(*number);
                 let lower = || Ok(outbox::discard(D::DIALECT));
                 let rows =
                     self.database.run(asked(Kind::Select, 14), lower, [&value].into_iter()).await?;

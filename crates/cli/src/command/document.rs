@@ -1,15 +1,20 @@
-//! `mimar openapi`
+//! `mimar openapi` and `mimar asyncapi`
 
 use std::fs;
 
-use crate::arguments::Openapi;
+use contract::Contract;
+
+use crate::arguments::Document;
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::screen;
 
-pub(crate) fn run(arguments: &Openapi) -> Result<(), Failure> {
+pub(crate) fn run(
+    arguments: &Document,
+    document: fn(&Contract) -> serde_json::Value,
+) -> Result<(), Failure> {
     let (_, model) = Project::read(&arguments.path)?.valid()?;
-    let document = contract::openapi(&contract::derive(&model));
+    let document = document(&contract::derive(&model));
     let text = format!("{document:#}\n");
     match &arguments.output {
         Some(path) => fs::write(path, text).map_err(Failure::file("write", path)),

@@ -1,0 +1,316 @@
+//! `mimar events`
+
+mod follow;
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use contract::{CloudEvent, Contract};
+use engine::Loaded;
+use operation::{Chore, Fault, Published, Scalar, Value, Write};
+use serde_json::json;
+use store::{Event, EventFilter, Parked, Store};
+use tokio::runtime::Runtime;
+
+use crate::arguments::{
+    DataPlace, Dead, DeadCommand, EventsCommand, EventsList, EventsReplay, EventsTail, Wanted,
+};
+use crate::data::command::open;
+use crate::failure::Failure;
+use crate::screen::{self, BOLD, CYAN, DIM, RED};
+use crate::server;
+use follow::Follow;
+
+/// How often new events are looked for.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// How long a database that does not answer is left alone.
+const REST: Duration = Duration::from_secs(1);
+
+/// How many events are read, or asked to be heard again, at once.
+const BATCH: u32 = 200;
+
+/// The most parked tasks that are shown.
+const SHOWN: u32 = 1_000;
+
+pub(crate) fn run(command: &EventsCommand) -> Result<(), Failure> {
+    match command {
+        EventsCommand::List(arguments) => list(arguments),
+        EventsCommand::Tail(arguments) => tail(arguments),
+        EventsCommand::Replay(arguments) => replay(arguments),
+        EventsCommand::Dead(arguments) => dead(arguments),
+    }
+}
+
+/// A model, its database, and what drives the questions to it.
+struct Desk {
+    loaded: Loaded,
+    contract: Contract,
+    store: Store,
+    runtime: Runtime,
+}
+
+impl Desk {
+    fn open(place: &DataPlace) -> Result<Self, Failure> {
+        let (loaded, store, _) = open(place, false)?;
+        let contract = contract::derive(&loaded.model);
+        Ok(Self { contract, loaded, store, runtime: server::runtime(Some(1))? })
+    }
+
+    fn filter(&self, wanted: &Wanted) -> Result<EventFilter, Failure> {
+        let names = match &wanted.name {
+            None => Vec::new(),
+            Some(name) => {
+                let events = self.contract.events.iter();
+                let meant = events.filter(|event| {
+                    let bare = event.stored.rsplit('.').next();
+                    event.stored == *name || event.kind == *name || bare == Some(name)
+                });
+                let names: Vec<String> = meant.map(|event| event.stored.clone()).collect();
+                if names.is_empty() {
+                    let events = self.contract.events.iter();
+                    let known: Vec<&str> = events.map(|event| event.stored.as_str()).collect();
+                    let known = known.join(", ");
+                    return Err(Failure::UnknownEvent { name: name.clone(), known });
+                }
+                names
+            }
+        };
+        let (key, since) = (wanted.key.clone(), wanted.since);
+        Ok(EventFilter { names, key, since, limit: BATCH, ..EventFilter::default() })
+    }
+
+    fn events(&self, filter: &EventFilter) -> Result<Vec<Event>, Failure> {
+        Ok(self.runtime.block_on(self.store.events(filter))?)
+    }
+
+    /// The number of the last event that was published; 0 if none is kept.
+    fn last(&self) -> Result<i64, Failure> {
+        let newest = EventFilter { newest: true, limit: 1, ..EventFilter::default() };
+        Ok(self.events(&newest)?.first().map_or(0, |event| event.number))
+    }
+
+    /// Work on the queue of tasks; how many it was done to.
+    fn chore(&self, chore: Chore) -> Result<u64, Failure> {
+        let written = self.store.write_blocking(Write::Chore(chore))?;
+        let json = written.json.unwrap_or_default();
+        Ok(serde_json::from_slice(&json).unwrap_or(0))
+    }
+
+    /// An event as a line.
+    fn line(&self, event: &Published, json: bool) -> String {
+        let envelope = CloudEvent::of(&self.contract, None, event);
+        if json {
+            return format!("{}\n", envelope.structured());
+        }
+        let key = if let Value::Text(key) = &event.key { key } else { "-" };
+        format!(
+            "{}  {}  {}  {}  {}\n",
+            screen::styled(DIM, &envelope.time),
+            screen::styled(BOLD, &event.name),
+            screen::styled(CYAN, key.escape_debug()),
+            screen::styled(DIM, &envelope.id),
+            event.data
+        )
+    }
+}
+
+fn list(arguments: &EventsList) -> Result<(), Failure> {
+    let desk = Desk::open(&arguments.place)?;
+    let filter = desk.filter(&arguments.wanted)?;
+    let filter = EventFilter { newest: true, limit: arguments.limit, ..filter };
+    for event in desk.events(&filter)? {
+        screen::out(&desk.line(&event.event, arguments.json));
+    }
+    desk.store.close();
+    Ok(())
+}
+
+fn tail(arguments: &EventsTail) -> Result<(), Failure> {
+    let desk = Desk::open(&arguments.place)?;
+    let wanted = desk.filter(&arguments.wanted)?;
+    let begin = if wanted.since.is_some() { 0 } else { desk.last()? };
+    let mut follow = Follow::after(begin);
+    loop {
+        let now = SystemTime::now();
+        let (after, numbers) = follow.ask(now);
+        // All of them, so that what is missing between them is known; what is not wanted is left out afterwards.
+        let filter = EventFilter {
+            after: Some(after),
+            numbers,
+            since: wanted.since,
+            limit: BATCH,
+            ..EventFilter::default()
+        };
+        let events = match desk.runtime.block_on(desk.store.events(&filter)) {
+            Ok(events) => events,
+            Err(Fault::Unavailable { reason, .. }) => {
+                tracing::warn!(reason, "the database does not answer");
+                std::thread::sleep(REST);
+                continue;
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        follow.saw(events.iter().map(|event| event.number), now);
+        let shown = events.iter().filter(|event| is_wanted(&wanted, &event.event));
+        for Event { event, .. } in shown {
+            if !screen::line(&desk.line(event, arguments.json)) {
+                // Whoever read this has gone.
+                return Ok(());
+            }
+        }
+        if events.len() < BATCH as usize {
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+fn is_wanted(filter: &EventFilter, event: &Published) -> bool {
+    let named = filter.names.is_empty() || filter.names.iter().any(|name| **name == *event.name);
+    named && filter.key.as_ref().is_none_or(|key| event.key == Value::text(key.as_str()))
+}
+
+fn replay(arguments: &EventsReplay) -> Result<(), Failure> {
+    let desk = Desk::open(&arguments.place)?;
+    let ids = arguments.ids.iter().map(|id| id.into_bytes()).collect();
+    let filter = EventFilter { ids, ..desk.filter(&arguments.wanted)? };
+    // What is published from now on is heard anyway.
+    let last = desk.last()?;
+    let (mut events, mut tasks) = (0, 0);
+    each(&desk, &filter, arguments.limit, last, |batch| {
+        events += batch.len() as u64;
+        tasks += batch.iter().map(|(_, by)| by.len() as u64).sum::<u64>();
+        Ok(())
+    })?;
+    let told = format!(
+        "{}, {}",
+        screen::count(events, "event", "events"),
+        screen::count(tasks, "task", "tasks")
+    );
+    if tasks > 0 && !arguments.yes && !agreed(&format!("{told}: hear them once more?"))? {
+        return Ok(());
+    }
+    let now = now();
+    each(&desk, &filter, arguments.limit, last, |events| {
+        desk.chore(Chore::Replay { events, now }).map(drop)
+    })?;
+    desk.store.close();
+    screen::note(&format!("{told} to be carried out"));
+    Ok(())
+}
+
+/// An event, and the targets of those who hear it.
+type Heard = (Published, Vec<Box<str>>);
+
+/// Hands events over in the order in which they were published, up to a number, some at a time.
+fn each(
+    desk: &Desk,
+    filter: &EventFilter,
+    limit: Option<u32>,
+    last: i64,
+    mut act: impl FnMut(Vec<Heard>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut act = |events: &[Event]| {
+        let events = events.iter().filter(|event| event.number <= last);
+        let heard = events.map(|Event { event, .. }| {
+            let by = desk.loaded.plan.heard(&event.name);
+            (event.clone(), by)
+        });
+        act(heard.collect())
+    };
+    if let Some(limit) = limit {
+        let mut events = desk.events(&EventFilter { newest: true, limit, ..filter.clone() })?;
+        events.reverse();
+        return events.chunks(BATCH as usize).try_for_each(act);
+    }
+    let mut after = 0;
+    loop {
+        let events = desk.events(&EventFilter { after: Some(after), ..filter.clone() })?;
+        let Some(end) = events.last() else { return Ok(()) };
+        act(&events)?;
+        after = end.number;
+        if after >= last {
+            return Ok(());
+        }
+    }
+}
+
+/// Whether somebody at the terminal says yes; where there is none, whoever calls has decided.
+fn agreed(question: &str) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    let read = Failure::file("read", "standard input");
+    let mut stream = anstream::stderr().lock();
+    let _ = write!(stream, "{question} [y/N] ");
+    let _ = stream.flush();
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer).map_err(read)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+fn dead(arguments: &Dead) -> Result<(), Failure> {
+    match &arguments.command {
+        None => show_dead(arguments),
+        Some(DeadCommand::Retry(retry)) => {
+            let desk = Desk::open(&retry.place)?;
+            let count = desk.chore(Chore::Revive { number: retry.number, now: now() })?;
+            desk.store.close();
+            if let (0, Some(number)) = (count, retry.number) {
+                return Err(Failure::NotParked { number });
+            }
+            screen::note(&format!("{} to be tried again", screen::count(count, "task", "tasks")));
+            Ok(())
+        }
+        Some(DeadCommand::Drop(drop)) => {
+            let desk = Desk::open(&drop.place)?;
+            let count = desk.chore(Chore::Discard { number: drop.number })?;
+            desk.store.close();
+            if count == 0 {
+                return Err(Failure::NotParked { number: drop.number });
+            }
+            screen::note("1 task dropped");
+            Ok(())
+        }
+    }
+}
+
+fn show_dead(arguments: &Dead) -> Result<(), Failure> {
+    let desk = Desk::open(&arguments.place)?;
+    let parked = desk.runtime.block_on(desk.store.parked(SHOWN))?;
+    desk.store.close();
+    for Parked { number, target, arguments: given, event, failures, since, error } in &parked {
+        let since = printed(Scalar::Timestamp, &Value::Int(*since));
+        let event = event.map(|id| printed(Scalar::Uuid, &Value::Uuid(id)));
+        let error = error.as_deref().unwrap_or("");
+        if arguments.json {
+            let given: serde_json::Value = serde_json::from_str(given).unwrap_or_default();
+            let line = json!({
+                "number": number, "target": target, "arguments": given, "event": event, "failures": failures,
+                "since": since, "error": error
+            });
+            screen::out(&format!("{line}\n"));
+            continue;
+        }
+        screen::out(&format!(
+            "{}  {}  {}  {}\n    {given}\n    {}\n",
+            screen::styled(CYAN, number),
+            screen::styled(BOLD, target),
+            screen::styled(DIM, since),
+            screen::count(failures.unsigned_abs(), "failure", "failures"),
+            screen::styled(RED, error),
+        ));
+    }
+    Ok(())
+}
+
+fn printed(scalar: Scalar, value: &Value) -> String {
+    let mut text = Vec::new();
+    scalar.print(value, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,230 @@
+//! `mimar events`, beside a server that runs over the same database.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::process::{Ended, Project, Server, ask, end, mimar, run};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+const MODEL: &str = r#"
+app WebShop { version 1  roles clerk  surface rest }
+
+service sales {
+  entity Order {
+    key id: Int
+    paid:   Bool = false
+    allow read, create to clerk
+  }
+
+  /// The money has come.
+  event OrderPaid by order { order: Order  note: String? }
+  event Noticed { text: String(1..20) }
+
+  command pay(order: Order, note: String(0..20)?) {
+    allow clerk
+    update order { paid: true }
+    emit OrderPaid { order, note }
+    emit Noticed { text: "paid" }
+  }
+}
+
+service shipping {
+  entity Parcel {
+    key order: Int
+    packed:    Int = 1
+    allow read, create, delete to clerk
+  }
+
+  error NoShelf 409 "There is no shelf for {order}" { order: Int }
+
+  command pack(order: sales.Order) {
+    allow system
+    require order.id < 10 else NoShelf { order: order.id }
+    for parcel in Parcel where .order == order.id { update parcel { packed: .packed + 1 } }
+  }
+
+  on sales.OrderPaid run pack(order)
+}
+"#;
+
+struct Shop {
+    project: Project,
+    database: String,
+    server: Server,
+    token: String,
+}
+
+impl Shop {
+    fn open(postgres: bool) -> Self {
+        let project = Project::new(MODEL);
+        let database = if postgres {
+            testbed::postgres().database()
+        } else {
+            project.join("shop.db").to_str().unwrap().to_owned()
+        };
+        let server = Server::start(
+            mimar()
+                .args(["serve", project.path(), "--workers", "2", "--database", &database])
+                .env("MIMAR_JWT_SECRET", SECRET),
+        );
+        let token = end(mimar()
+            .args(["token", "--role", "clerk", "--project", project.path()])
+            .env("MIMAR_JWT_SECRET", SECRET));
+        Self { project, database, server, token: token.out.trim().to_owned() }
+    }
+
+    fn post(&self, path: &str, body: &str) -> u16 {
+        ask(self.server.address, "POST", path, Some(&self.token), body).status
+    }
+
+    fn pay(&self, order: u32) {
+        assert_eq!(self.post("/v1/orders", &format!(r#"{{"id":{order}}}"#)), 201);
+        assert_eq!(self.post(&format!("/v1/orders/{order}/pay"), r#"{"note":"now"}"#), 204);
+    }
+
+    fn packed(&self, order: u32) -> String {
+        let reply = self.server.get(&format!("/v1/parcels/{order}"), Some(&self.token));
+        reply.body.split(r#""packed":"#).nth(1).unwrap_or("").trim_end_matches('}').to_owned()
+    }
+
+    fn events(&self, arguments: &[&str]) -> Ended {
+        let place = ["--project", self.project.path(), "--database", &self.database];
+        run(&[&["events"], arguments, &place].concat())
+    }
+
+    #[track_caller]
+    fn told(&self, arguments: &[&str]) -> Vec<serde_json::Value> {
+        let ended = self.events(arguments);
+        assert_eq!(ended.code, 0, "{}", ended.err);
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// A figure of `/metrics`.
+    fn figure(&self, name: &str) -> f64 {
+        let metrics = self.server.get("/metrics", None).body;
+        let lines = metrics.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        lines.last().unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+    }
+}
+
+#[track_caller]
+fn until(what: &str, holds: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}: not within a minute");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn events_are_listed_followed_and_replayed() {
+    for postgres in [false, true] {
+        let shop = Shop::open(postgres);
+        for order in [1, 2] {
+            assert_eq!(shop.post("/v1/parcels", &format!(r#"{{"order":{order}}}"#)), 201);
+        }
+        shop.pay(1);
+        until("it is packed", || shop.packed(1) == "2");
+        let listed = shop.told(&["list", "--json"]);
+        assert_eq!(listed.len(), 2);
+        let paid = &listed[1];
+        assert_eq!(paid["type"], "web-shop.sales.OrderPaid.v1");
+        assert_eq!((&paid["source"], &paid["subject"]), (&"/web-shop/sales".into(), &"1".into()));
+        assert_eq!(paid["data"], serde_json::json!({"order": 1, "note": "now"}));
+        let plain = shop.events(&["list", "--type", "Noticed"]);
+        assert!(plain.out.ends_with("  {\"text\":\"paid\"}\n"), "{}", plain.out);
+        assert_eq!(plain.out.lines().count(), 1);
+
+        let mut tail = mimar()
+            .args(["events", "tail", "--type", "OrderPaid", "--json", "--project"])
+            .args([shop.project.path(), "--database", &shop.database])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // It shows what is published after it has begun.
+        std::thread::sleep(Duration::from_secs(1));
+        shop.pay(2);
+        let mut line = String::new();
+        BufReader::new(tail.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        tail.kill().unwrap();
+        tail.wait().unwrap();
+        let followed: serde_json::Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(followed["subject"], "2");
+        until("it is packed", || shop.packed(2) == "2");
+
+        let none = shop.told(&["list", "--json", "--key", "1", "--since", "2000-01-01T00:00:00Z"]);
+        assert_eq!(none.len(), 1);
+        assert_eq!(shop.told(&["list", "--json", "--limit", "1"]).len(), 1);
+        let unknown = shop.events(&["list", "--type", "OrderPayed"]);
+        assert!(unknown.code == 2 && unknown.err.contains("sales.OrderPaid"), "{}", unknown.err);
+
+        let id = paid["id"].as_str().unwrap();
+        let replayed = shop.events(&["replay", id]);
+        assert_eq!(replayed.code, 0, "{}", replayed.err);
+        assert!(replayed.err.contains("1 event, 1 task to be carried out"), "{}", replayed.err);
+        until("it is packed again", || shop.packed(1) == "3");
+        assert_eq!(shop.packed(2), "2");
+        let replayed = shop.events(&["replay", "--since", "1h", "--yes"]);
+        assert!(replayed.err.contains("4 events, 2 tasks"), "{}", replayed.err);
+        until("both are packed again", || shop.packed(1) == "4" && shop.packed(2) == "3");
+        let nothing = shop.events(&["replay"]);
+        assert_eq!(nothing.code, 2, "{}", nothing.err);
+        assert_eq!(shop.figure("mimar_events_total"), 4.0);
+        assert_eq!(shop.figure("mimar_tasks_done_total"), 5.0);
+    }
+}
+
+#[test]
+fn what_is_dead_is_shown_and_dealt_with() {
+    for postgres in [false, true] {
+        let shop = Shop::open(postgres);
+        assert!(shop.told(&["dead", "--json"]).is_empty());
+        shop.pay(11);
+        shop.pay(12);
+        until("both have failed", || shop.figure("mimar_tasks_failed_total") >= 2.0);
+        assert!(shop.events(&["dead", "retry", "7"]).err.contains("no task 7 is parked"));
+        // A task is tried for a quarter of an hour: what comes then is brought about here.
+        let park = "parked = true, failures = 12, due = 1790000000000000, taken_until = NULL";
+        if postgres {
+            let name = shop.database.rsplit('/').next().unwrap();
+            testbed::postgres().psql(name, &format!("UPDATE mimar.task SET {park}"));
+        } else {
+            let database = rusqlite::Connection::open(&shop.database).unwrap();
+            database.busy_timeout(Duration::from_secs(5)).unwrap();
+            database.execute(&format!("UPDATE mimar_task SET {park}"), []).unwrap();
+        }
+        let dead = shop.told(&["dead", "--json"]);
+        assert_eq!(dead.len(), 2);
+        assert_eq!(dead[0]["target"], "on sales.OrderPaid run shipping.pack");
+        assert_eq!(dead[0]["error"], "NoShelf: There is no shelf for {order}");
+        assert_eq!(dead[0]["since"], "2026-09-21T14:13:20Z");
+        assert_eq!(dead[0]["failures"], 12);
+        assert_eq!(dead[0]["arguments"]["order"], 11);
+        let plain = shop.events(&["dead"]);
+        assert!(plain.out.contains("12 failures"), "{}", plain.out);
+        let number = dead[0]["number"].to_string();
+        let dropped = shop.events(&["dead", "drop", &number]);
+        assert_eq!((dropped.code, dropped.err.trim()), (0, "1 task dropped"));
+        assert_eq!(shop.events(&["dead", "drop", &number]).code, 3);
+        let retried = shop.events(&["dead", "retry", "--all"]);
+        assert_eq!((retried.code, retried.err.trim()), (0, "1 task to be tried again"));
+        assert!(shop.told(&["dead", "--json"]).is_empty());
+        until("it is counted", || shop.figure("mimar_tasks_waiting") == 1.0);
+    }
+}
+
+#[test]
+fn the_events_are_a_document() {
+    let shop = Shop::open(false);
+    let printed = run(&["asyncapi", shop.project.path()]);
+    let printed: serde_json::Value = serde_json::from_str(&printed.out).unwrap();
+    assert_eq!(printed["asyncapi"], "3.0.0");
+    let served = shop.server.get("/asyncapi.json", None);
+    assert_eq!(served.status, 200);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&served.body).unwrap(), printed);
+    let schema = shop.server.get("/schemas/OrderPaid", None);
+    assert!(schema.status == 200 && schema.body.contains("2020-12"), "{schema:?}");
+    assert_eq!(shop.server.get("/schemas/Nothing", None).status, 404);
+}

@@ -1,0 +1,128 @@
+//! The AsyncAPI 3.0 document of a contract: what is published, as whoever hears it needs to know it.
+
+use serde_json::{Map, Value, json};
+
+use crate::cloud_event::CloudEvent;
+use crate::contract::{Contract, EventType, Webhook};
+use crate::{event, schema};
+
+/// What is added to the name of a message in its binary form.
+const BINARY: &str = "Binary";
+
+/// The document: AsyncAPI 3.0. There is a channel for each event, under the address of its type, and one for each webhook, whose
+/// address its receiver knows. Each event is a message in the two forms of CloudEvents: structured, the whole event as one JSON
+/// object, and binary, its data with the rest as headers.
+pub fn asyncapi(contract: &Contract) -> Value {
+    let (mut channels, mut operations) = (Map::new(), Map::new());
+    let (mut messages, mut schemas) = (Map::new(), Map::new());
+    for event in &contract.events {
+        let mut channel = json!({"address": event.kind, "messages": carried([event])});
+        schema::insert(&mut channel, "description", event.docs.clone().map(Value::from));
+        channels.insert(event.name.clone(), channel);
+        operations.insert(format!("send_{}", event.name), send(&event.name, [event]));
+        messages.insert(event.name.clone(), structured(event));
+        messages.insert(format!("{}{BINARY}", event.name), binary(event));
+        let data = event::data(contract, event);
+        schemas.extend(event::shared(contract, &data));
+        schemas.insert(event.name.clone(), data);
+    }
+    for Webhook { name, docs, events } in &contract.webhooks {
+        let events = || events.iter().map(|id| contract.event(*id));
+        let mut channel = json!({"address": null, "messages": carried(events())});
+        schema::insert(&mut channel, "description", docs.clone().map(Value::from));
+        channels.insert(name.clone(), channel);
+        let mut operation = send(name, events());
+        let binding = json!({"http": {"method": "POST", "bindingVersion": "0.3.0"}});
+        schema::insert(&mut operation, "bindings", Some(binding));
+        operations.insert(format!("send_{name}"), operation);
+    }
+    let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
+    schema::insert(&mut info, "description", contract.docs.clone().map(Value::from));
+    json!({
+        "asyncapi": "3.0.0",
+        "info": info,
+        "defaultContentType": CloudEvent::MEDIA_TYPE,
+        "channels": channels,
+        "operations": operations,
+        "components": {"messages": messages, "schemas": schemas}
+    })
+}
+
+/// The names of an event's messages.
+fn forms(event: &EventType) -> [String; 2] {
+    [event.name.clone(), format!("{}{BINARY}", event.name)]
+}
+
+/// The messages of a channel.
+fn carried<'e>(events: impl IntoIterator<Item = &'e EventType>) -> Map<String, Value> {
+    let names = events.into_iter().flat_map(forms);
+    names
+        .map(|name| (name.clone(), json!({"$ref": format!("#/components/messages/{name}")})))
+        .collect()
+}
+
+/// That what a channel carries is sent.
+fn send<'e>(channel: &str, events: impl IntoIterator<Item = &'e EventType>) -> Value {
+    let channel = format!("#/channels/{channel}");
+    let messages = events.into_iter().flat_map(forms);
+    let messages: Vec<Value> =
+        messages.map(|name| json!({"$ref": format!("{channel}/messages/{name}")})).collect();
+    json!({"action": "send", "channel": {"$ref": channel}, "messages": messages})
+}
+
+fn structured(event: &EventType) -> Value {
+    let mut properties = attributes(event);
+    properties.insert("datacontenttype".to_owned(), json!({"const": "application/json"}));
+    properties.insert("data".to_owned(), schema::reference(&event.name));
+    let required = ["specversion", "id", "source", "type", "time", "datacontenttype", "data"];
+    let payload = json!({"type": "object", "properties": properties, "required": required});
+    described(event, event.name.clone(), CloudEvent::MEDIA_TYPE, json!({"payload": payload}))
+}
+
+fn binary(event: &EventType) -> Value {
+    let attributes = attributes(event).into_iter();
+    let properties: Map<String, Value> =
+        attributes.map(|(name, schema)| (format!("ce-{name}"), schema)).collect();
+    let required = ["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-time"];
+    let headers = json!({"type": "object", "properties": properties, "required": required});
+    let message = json!({"headers": headers, "payload": schema::reference(&event.name)});
+    described(event, format!("{}{BINARY}", event.name), "application/json", message)
+}
+
+fn described(event: &EventType, name: String, media: &str, mut message: Value) -> Value {
+    schema::insert(&mut message, "name", Some(json!(name)));
+    schema::insert(&mut message, "title", Some(json!(event.kind)));
+    schema::insert(&mut message, "contentType", Some(json!(media)));
+    schema::insert(&mut message, "description", event.docs.clone().map(Value::from));
+    message
+}
+
+/// What every event says of itself, as [`CloudEvent`] writes it.
+fn attributes(event: &EventType) -> Map<String, Value> {
+    let mut attributes = Map::from_iter([
+        ("specversion".to_owned(), json!({"const": "1.0"})),
+        (
+            "id".to_owned(),
+            json!({
+                "type": "string", "format": "uuid",
+                "description": "Names the event: one that is delivered again has the same."
+            }),
+        ),
+        ("source".to_owned(), json!({"const": event.source})),
+        ("type".to_owned(), json!({"const": event.kind})),
+        ("time".to_owned(), json!({"type": "string", "format": "date-time"})),
+        (
+            "dataschema".to_owned(),
+            json!({
+                "type": "string", "format": "uri",
+                "description": "Where the schema of the data is, if whoever sends it knows."
+            }),
+        ),
+    ]);
+    if let Some(key) = event.key.and_then(|at| event.members.get(at)) {
+        let docs = format!("`{}`, by which the order is kept.", key.name);
+        let subject = json!({"type": "string", "minLength": 1, "description": docs});
+        attributes.insert("subject".to_owned(), subject);
+    }
+    attributes
+}

@@ -1,0 +1,27 @@
+// Reads what the contract writes with the libraries of those who made the standards: `node readers.mjs KIND < document`.
+// MIMAR_NODE_TOOLS names the folder whose `node_modules` has them.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const require = createRequire(`${process.env.MIMAR_NODE_TOOLS}/`);
+const text = readFileSync(0, "utf8");
+
+const kinds = {
+  // What is wrong with a document of AsyncAPI, a line each; its messages otherwise.
+  async asyncapi() {
+    const { Parser } = require("@asyncapi/parser");
+    const { document, diagnostics } = await new Parser().parse(text);
+    const wrong = diagnostics.filter((diagnostic) => diagnostic.severity === 0);
+    if (wrong.length > 0) return wrong.map((it) => `${it.path.join("/")}: ${it.message}`);
+    return document.operations().all().map((it) => `${it.action()} ${it.messages().all().map((m) => m.id()).join(" ")}`);
+  },
+  // An event of CloudEvents, from {"headers", "body"}.
+  async cloudevents() {
+    const { HTTP } = require("cloudevents");
+    const event = HTTP.toEvent(JSON.parse(text));
+    event.validate();
+    return [JSON.stringify(event)];
+  },
+};
+
+console.log((await kinds[process.argv[2]]()).join("\n"));
