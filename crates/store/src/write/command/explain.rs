@@ -25,9 +25,11 @@ pub struct Explanation {
     pub serializable: bool,
     /// Whether rows are found first, and then locked together.
     pub found_first: bool,
-    /// What is sent besides where it was asked for with an `Idempotency-Key`: first what came of it before is looked for, which
-    /// is one more round trip, and with the writes it is kept.
+    /// What is sent besides where it was asked for with an `Idempotency-Key`: before all others what came of it before is looked
+    /// for, and with the writes it is kept.
     pub with_key: Vec<Sent>,
+    /// How often an answer to that is awaited.
+    pub round_trips_with_key: usize,
 }
 
 /// How many times an answer is awaited.
@@ -144,5 +146,7 @@ pub fn explain(
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
         with_key: walk::with_key(dialect),
+        // Whether somebody else holds the key is known before anything is looked for.
+        round_trips_with_key: if on_postgres { 2 } else { 0 },
     })
 }

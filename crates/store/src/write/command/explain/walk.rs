@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use operation::{
-    Dialect, Expression, Fault, Fill, Form, Inputs, MOST_ROWS, Place, Program, Source, Step, Table,
-    TableId, Value,
+    Dialect, Expression, Fault, Fill, Form, Inputs, MOST_ROWS, OnDelete, Place, Program, Source,
+    Step, Table, TableId, Value,
 };
 
 use super::super::lock_of;
@@ -676,8 +676,29 @@ impl<'p> Walk<'p> {
         }
         if matches!(self.pace, Pace::Run) {
             self.writes.deletes(program, row, self.times);
+            if let (Form::Row(read), None) = (&program.answer, row.part) {
+                self.answers_other |= self.reaches(&root_table, &read.table);
+            }
         }
         Ok(())
+    }
+
+    /// Whether rows of one table go or change when one of another is deleted.
+    fn reaches(&self, from: &Table, to: &Table) -> bool {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from.id]);
+        while let Some(id) = next.pop() {
+            for table in self.tables {
+                for key in table.foreign_keys.iter().filter(|key| key.target == id) {
+                    if key.on_delete != OnDelete::Restrict && table.id == to.id {
+                        return true;
+                    }
+                    if key.on_delete == OnDelete::Cascade && seen.insert(table.id) {
+                        next.push(table.id);
+                    }
+                }
+            }
+        }
+        false
     }
 
     /// The root of a part, which the first of its parts asks for.
@@ -744,7 +765,7 @@ impl<'p> Walk<'p> {
 
 /// What is sent besides where a command was asked for with an `Idempotency-Key`.
 pub(super) fn with_key(dialect: Dialect) -> Vec<Sent> {
-    let lock = (dialect == Dialect::Postgres).then(lower::receipt::lock);
+    let lock = (dialect == Dialect::Postgres).then(lower::receipt::try_lock);
     let rest = [lower::receipt::find, lower::receipt::forget, lower::receipt::keep];
     let all = lock.into_iter().chain(rest.into_iter().map(|lower| lower(dialect)));
     all.map(|statement| Sent::plain(statement.text)).collect()
