@@ -259,7 +259,9 @@ fn what_can_be_foreseen_is_loaded_as_told() {
 
 #[test]
 fn odd_things_are_done_as_told() {
-    compare(include_str!("scenes/odd.scene"), &expect![[r#"
+    compare(
+        include_str!("scenes/odd.scene"),
+        &expect![[r#"
         blink: 2, told 2 to 2
         drop_with_marks: 5, told 3 to 3 and more
         flicker: 1, told 1 to 1 and more
@@ -269,5 +271,6 @@ fn odd_things_are_done_as_told() {
         renew: 2, told 3 to 3 and more
         swap_parents: 3, told 3 to 4
         sweep: 3, told 4 to 6 and more
-    "#]]);
+    "#]],
+    );
 }

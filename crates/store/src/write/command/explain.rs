@@ -4,6 +4,7 @@
 //! what is written. The statements are those of execution, by the same functions; what depends on values is told as the most
 //! that may be: both branches, every load that may find nothing to do.
 
+mod foreseen;
 mod walk;
 mod writes;
 
