@@ -6,6 +6,7 @@ mod delivery;
 mod egress;
 mod partner;
 mod standard;
+#[expect(dead_code, reason = "the scenes of commands ask more of a world")]
 #[path = "../commands/world.rs"]
 mod world;
 

@@ -406,7 +406,7 @@ fn terms<'a>(cx: &mut Context<'a>, scope: &mut Scope, view: ast::Run<'a>) -> Ter
     let priority = priority.and_then(|literal| literal.integer()).unwrap_or(0);
     let unique = view.unique().and_then(|unique| unique.value());
     let unique = unique.map(|unique| infer(cx, scope, unique, None));
-    Terms { delay, priority: i64::try_from(priority).unwrap_or(i64::MAX), unique }
+    Terms { delay, priority, unique }
 }
 
 /// `call external.operation(…)`, and what it answers.
