@@ -169,7 +169,10 @@ fn told(command: &str, role: &str, explanation: &Explanation) -> Value {
         "isolation": if explanation.serializable { "serializable" } else { "default" },
         "found_first": explanation.found_first,
         "trips": trips,
-        "with_idempotency_key": statements(&explanation.with_key),
+        "with_idempotency_key": {
+            "round_trips": on_postgres.then_some(explanation.round_trips_with_key),
+            "statements": statements(&explanation.with_key),
+        },
     })
 }
 
@@ -227,7 +230,12 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
             draw(&mut out, sent);
         }
     }
-    let more = if on_postgres { ": one round trip more, before all others" } else { "" };
+    let more = if on_postgres {
+        let trips = explanation.round_trips_with_key as u64;
+        format!(": {} more", screen::count(trips, "round trip", "round trips"))
+    } else {
+        String::new()
+    };
     let _ = writeln!(out, "\n{}{}", styled(BOLD, "With an Idempotency-Key"), styled(DIM, more));
     for sent in &explanation.with_key {
         draw(&mut out, sent);

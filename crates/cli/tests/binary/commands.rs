@@ -150,7 +150,7 @@ fn explain_plan_shows_what_a_command_sends() {
         "rows of Product: nobody else",
         "INSERT INTO \"line\"",
         "INSERT INTO \"mimar\".\"event\"",
-        "With an Idempotency-Key: one round trip more",
+        "With an Idempotency-Key: 2 round trips more",
     ] {
         assert!(text.out.contains(part), "{part}\n{}", text.out);
     }

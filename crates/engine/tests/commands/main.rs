@@ -23,7 +23,7 @@ macro_rules! scenes {
     )*};
 }
 
-scenes! { place_order rules parts control policies events jobs foresight }
+scenes! { place_order rules parts control policies events jobs foresight odd }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

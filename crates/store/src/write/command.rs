@@ -624,10 +624,24 @@ impl<D: Database> Running<'_, '_, D> {
             (Form::Row(read), Some(key)) => {
                 let table = read.table.clone();
                 let row = self.rows.root(&table, &key).and_then(|row| row.new.clone());
-                let row = row.map(|row| (&*table, row));
+                // What a deletion has taken along, or cleared in it, only the database knows.
+                let row = row.filter(|_| !self.has_reached(&table)).map(|row| (&*table, row));
                 self.writing.answer(read, self.binds.clone(), &key, None, row).await
             }
         }
+    }
+}
+
+impl<D: Database> Running<'_, '_, D> {
+    /// Whether the database may have changed rows of a table by itself, since others were deleted.
+    fn has_reached(&self, table: &Table) -> bool {
+        let (_, references) = self.writing.database.tables();
+        self.program.targets.iter().any(|target| {
+            let of = &target.target.table;
+            let gone = |key: &Value| self.rows.root(of, key).is_some_and(|row| row.new.is_none());
+            self.rows.written(of).iter().any(gone)
+                && references.reached(of.name.as_str()).contains(table.name.as_str())
+        })
     }
 }
 

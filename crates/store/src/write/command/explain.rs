@@ -4,6 +4,7 @@
 //! what is written. The statements are those of execution, by the same functions; what depends on values is told as the most
 //! that may be: both branches, every load that may find nothing to do.
 
+mod foreseen;
 mod walk;
 mod writes;
 
@@ -25,9 +26,11 @@ pub struct Explanation {
     pub serializable: bool,
     /// Whether rows are found first, and then locked together.
     pub found_first: bool,
-    /// What is sent besides where it was asked for with an `Idempotency-Key`: first what came of it before is looked for, which
-    /// is one more round trip, and with the writes it is kept.
+    /// What is sent besides where it was asked for with an `Idempotency-Key`: before all others what came of it before is looked
+    /// for, and with the writes it is kept.
     pub with_key: Vec<Sent>,
+    /// How often an answer to that is awaited.
+    pub round_trips_with_key: usize,
 }
 
 /// How many times an answer is awaited.
@@ -144,5 +147,7 @@ pub fn explain(
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
         with_key: walk::with_key(dialect),
+        // Whether somebody else holds the key is known before anything is looked for.
+        round_trips_with_key: if on_postgres { 2 } else { 0 },
     })
 }

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use operation::{
-    Fault, Inputs, PartTarget, ProgramTarget, Scope, Table, TableId, Value, Violation,
+    Fault, FaultCode, Inputs, PartTarget, ProgramTarget, Scope, Table, TableId, Value, Violation,
 };
 
-use super::super::change::{broken, check_row, count_parts};
+use super::super::change::{broken, check_row, count_parts, field_of};
 use super::super::{Many, Place};
 use super::{Change, Database, Failure, Pointer, Running, ill_formed, said_of};
 
@@ -291,9 +291,15 @@ impl<D: Database> Running<'_, '_, D> {
     /// Which constraint stands against what was written.
     async fn explain(&mut self, aggregates: &[Aggregate<'_>], reason: &str) -> Fault {
         let mut last = None;
+        let gone: Vec<&Change<'_>> = aggregates
+            .iter()
+            .flat_map(|aggregate| &aggregate.changes)
+            .filter(|change| change.new.is_none())
+            .collect();
         for Aggregate { target, changes } in aggregates {
             let mut found = Vec::new();
             for change in changes {
+                refers_to_gone(change, &gone, &mut found);
                 let held = self.writing.held_against(&target.target, change, changes, &mut found);
                 if let Err(fault) = held.await {
                     return fault;
@@ -337,6 +343,24 @@ fn add<K: PartialEq>(batches: &mut Vec<(K, Vec<usize>)>, key: K, at: usize) {
 
 fn picked<'v>(row: &'v [Value], columns: &[usize]) -> Vec<&'v Value> {
     columns.iter().filter_map(|at| row.get(*at)).collect()
+}
+
+/// References of a row to others that go with these changes: when the database is asked, they are there again.
+fn refers_to_gone(change: &Change<'_>, gone: &[&Change<'_>], found: &mut Vec<Violation>) {
+    let (table, Some(new)) = (change.place.table, &change.new) else { return };
+    for key in &table.foreign_keys {
+        let of = |gone: &&&Change<'_>| {
+            let (table, old) = (gone.place.table, gone.old.as_deref());
+            let own = old.and_then(|old| old.get(table.own_key()));
+            table.id == key.target && own.is_some() && own == new.get(key.column)
+        };
+        if let Some(gone) = gone.iter().find(of) {
+            let field = field_of(table, key.column);
+            let entity = &gone.place.table.entity;
+            let detail = format!("`{field}` refers to a {entity} that goes with this");
+            found.push(Violation::at(FaultCode::UnknownReference, "", detail));
+        }
+    }
 }
 
 /// Whether a column refers to a row that comes with these changes.

@@ -4,73 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use operation::{
-    Dialect, Expression, Fault, Fill, Form, Inputs, MOST_ROWS, Place, Program, Source, Step, Table,
-    TableId, Value,
+    Dialect, Expression, Fault, Fill, Form, Inputs, MOST_ROWS, OnDelete, Place, Program, Source,
+    Step, Table, TableId, Value,
 };
 
 use super::super::lock_of;
+use super::foreseen::{Foreseen, Known, Level, Pace, Seen, Wish, later, next};
 use super::writes::Writes;
 use super::{Purpose, Sent, Times, Trip};
 use crate::lower::{self, Nested, ill_formed};
 use crate::postgres::value::type_name;
 use crate::write::{Many, draws_on_row};
-
-/// After how many loads a value is known before the steps run; `None`: only while they run.
-type Level = Option<usize>;
-
-/// Rows that are looked for: of which table, by which of its columns, and by which way one comes to the value.
-type Wish = (TableId, usize, String);
-
-/// A row in scope of an expression.
-#[derive(Debug, Clone)]
-struct Seen {
-    /// The way to it.
-    way: String,
-    /// The way to its key.
-    key: String,
-    level: Level,
-}
-
-/// What is known of a bind.
-#[derive(Debug, Clone)]
-struct Known {
-    level: Level,
-    /// The way to its value: two binds of one way hold one value.
-    way: String,
-    /// Of a part: the way to the key of its root.
-    root: Option<String>,
-}
-
-/// After how many loads a row is foreseen: for sure, and where a branch or a loop that may have no turn asks for it.
-#[derive(Debug, Clone, Copy, Default)]
-struct Foreseen {
-    surely: Option<usize>,
-    perhaps: Option<usize>,
-}
-
-impl Foreseen {
-    /// What asks for it after so many loads, if anything: `Once` where nothing may have asked before.
-    fn at(self, level: usize) -> Option<Times> {
-        match self {
-            Self { surely: Some(at), perhaps } if at == level => {
-                let before = perhaps.is_some_and(|perhaps| perhaps < at);
-                Some(if before { Times::AtMostOnce } else { Times::Once })
-            }
-            Self { surely, perhaps: Some(at) } if at == level => {
-                surely.is_none_or(|surely| at < surely).then_some(Times::AtMostOnce)
-            }
-            _ => None,
-        }
-    }
-}
-
-/// What a walk does about rows that are looked for.
-enum Pace {
-    /// Notes after how many loads they can be.
-    Foresee,
-    /// Loads those that are not here.
-    Run,
-}
 
 pub(super) struct Walk<'p> {
     pub program: &'p Program,
@@ -676,8 +620,29 @@ impl<'p> Walk<'p> {
         }
         if matches!(self.pace, Pace::Run) {
             self.writes.deletes(program, row, self.times);
+            if let (Form::Row(read), None) = (&program.answer, row.part) {
+                self.answers_other |= self.reaches(&root_table, &read.table);
+            }
         }
         Ok(())
+    }
+
+    /// Whether rows of one table go or change when one of another is deleted.
+    fn reaches(&self, from: &Table, to: &Table) -> bool {
+        let (mut seen, mut next) = (BTreeSet::new(), vec![from.id]);
+        while let Some(id) = next.pop() {
+            for table in self.tables {
+                for key in table.foreign_keys.iter().filter(|key| key.target == id) {
+                    if key.on_delete != OnDelete::Restrict && table.id == to.id {
+                        return true;
+                    }
+                    if key.on_delete == OnDelete::Cascade && seen.insert(table.id) {
+                        next.push(table.id);
+                    }
+                }
+            }
+        }
+        false
     }
 
     /// The root of a part, which the first of its parts asks for.
@@ -744,18 +709,10 @@ impl<'p> Walk<'p> {
 
 /// What is sent besides where a command was asked for with an `Idempotency-Key`.
 pub(super) fn with_key(dialect: Dialect) -> Vec<Sent> {
-    let lock = (dialect == Dialect::Postgres).then(lower::receipt::lock);
+    let lock = (dialect == Dialect::Postgres).then(lower::receipt::try_lock);
     let rest = [lower::receipt::find, lower::receipt::forget, lower::receipt::keep];
     let all = lock.into_iter().chain(rest.into_iter().map(|lower| lower(dialect)));
     all.map(|statement| Sent::plain(statement.text)).collect()
-}
-
-fn next(level: Level) -> Level {
-    level.map(|level| level + 1)
-}
-
-fn later(one: Level, other: Level) -> Level {
-    one.zip(other).map(|(one, other)| one.max(other))
 }
 
 fn returns(body: &[Step], each: &mut dyn FnMut(&Expression)) {

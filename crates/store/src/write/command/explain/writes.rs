@@ -54,7 +54,15 @@ impl Writes {
 
     /// A row is made; `to_made`: a part of a root that is made as well.
     pub fn creates(&mut self, program: &Program, row: Place, times: Times, to_made: bool) {
-        self.of(row).inserts.add(times);
+        let of = self.of(row);
+        of.inserts.add(times);
+        if of.deletes > Count::None
+            && let Some(table) = program.table(row)
+        {
+            // One that goes and comes again under its key is changed.
+            of.columns.extend((0..table.columns.len()).filter(|at| !table.key.contains(at)));
+            of.updates.add(times);
+        }
         if row.part.is_some() && !to_made {
             self.root_changes(program, row);
         }
