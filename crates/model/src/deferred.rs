@@ -29,16 +29,6 @@ static DEFERRED: &[Deferred] = &[
         places: |model| model.commands.iter().map(|command| command.span).collect(),
     },
     Deferred {
-        code: "N0102",
-        severity: Severity::Note,
-        what: "events are checked, but not published yet",
-        instead: "what is to hear them is not run",
-        places: |model| {
-            let events = model.events.iter().map(|event| event.span);
-            events.chain(model.subscriptions.iter().map(|on| on.span)).collect()
-        },
-    },
-    Deferred {
         code: "N0103",
         severity: Severity::Note,
         what: "webhooks are checked, but not sent yet",
@@ -51,13 +41,6 @@ static DEFERRED: &[Deferred] = &[
         what: "workflows are checked, but not run yet",
         instead: "no step of them is taken",
         places: |model| model.workflows.iter().map(|workflow| workflow.span).collect(),
-    },
-    Deferred {
-        code: "N0105",
-        severity: Severity::Note,
-        what: "jobs are checked, but not run yet",
-        instead: "nothing happens when their time comes",
-        places: |model| model.jobs.iter().map(|job| job.span).collect(),
     },
     Deferred {
         code: "N0106",
