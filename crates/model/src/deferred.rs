@@ -22,28 +22,11 @@ struct Deferred {
 /// All kinds, in the order of their codes.
 static DEFERRED: &[Deferred] = &[
     Deferred {
-        code: "N0102",
-        severity: Severity::Note,
-        what: "events are checked, but not published yet",
-        instead: "what is to hear them is not run",
-        places: |model| {
-            let events = model.events.iter().map(|event| event.span);
-            events.chain(model.subscriptions.iter().map(|on| on.span)).collect()
-        },
-    },
-    Deferred {
         code: "N0104",
         severity: Severity::Note,
         what: "workflows are checked, but not run yet",
         instead: "no step of them is taken",
         places: |model| model.workflows.iter().map(|workflow| workflow.span).collect(),
-    },
-    Deferred {
-        code: "N0105",
-        severity: Severity::Note,
-        what: "jobs are checked, but not run yet",
-        instead: "nothing happens when their time comes",
-        places: |model| model.jobs.iter().map(|job| job.span).collect(),
     },
     Deferred {
         code: "N0106",

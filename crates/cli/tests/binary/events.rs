@@ -104,8 +104,9 @@ impl Shop {
     /// A figure of `/metrics`.
     fn figure(&self, name: &str) -> f64 {
         let metrics = self.server.get("/metrics", None).body;
-        let lines = metrics.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        lines.last().unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
+        let mut lines =
+            metrics.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        lines.next().unwrap_or_else(|| panic!("no {name}")).parse().unwrap()
     }
 }
 
