@@ -120,15 +120,7 @@ pub(crate) fn node_libraries() -> Result<PathBuf, Fault> {
         fs::remove_dir_all(&folder).map_err(file(&folder))?;
     }
     fs::create_dir_all(&folder).map_err(file(&folder))?;
-    if !(runs(Command::new("node").arg("--version")) && runs(Command::new("npm").arg("--version")))
-    {
-        return Err(Fault::Missing {
-            what: "Node.js 18 or newer and npm, for the checks of the documents of events".into(),
-            mend: "install them (Debian: `apt-get install nodejs npm`), or name a folder whose `node_modules` has the \
-                   libraries in MIMAR_NODE_TOOLS"
-                .into(),
-        });
-    }
+    node()?;
     step::run(
         "install: libraries of AsyncAPI and CloudEvents",
         Command::new("npm")
@@ -145,6 +137,30 @@ pub(crate) fn node_libraries() -> Result<PathBuf, Fault> {
     )?;
     fs::write(&complete, wanted.join("\n")).map_err(file(&complete))?;
     Ok(folder)
+}
+
+/// Node.js and npm, installed from Debian's packages if they are not there.
+fn node() -> Result<(), Fault> {
+    let there = || ["node", "npm"].iter().all(|name| runs(Command::new(name).arg("--version")));
+    if there() {
+        return Ok(());
+    }
+    if runs(Command::new("apt-get").arg("--version")) && is_root() {
+        step::run("install: package lists", apt().arg("update"))?;
+        step::run(
+            "install: nodejs, npm",
+            apt().args(["install", "-y", "--no-install-recommends", "nodejs", "npm"]),
+        )?;
+    }
+    if there() {
+        return Ok(());
+    }
+    Err(Fault::Missing {
+        what: "Node.js 18 or newer and npm, for the checks of the documents of events".into(),
+        mend: "install them (Debian: `sudo apt-get install nodejs npm`), or name a folder whose `node_modules` has the \
+               libraries in MIMAR_NODE_TOOLS"
+            .into(),
+    })
 }
 
 /// The program `chromium`, installed from Debian's packages if it is not there.
