@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use operation::{Chore, Hook};
 
 use crate::partner::{Answer, Partner, status};
 use crate::world::now;
-use crate::{BOTH, Scene, hasty, until};
+use crate::{BOTH, MODEL, Scene, hasty, until};
 
 /// The lines that a partner got, in order, of one topic.
 fn lines(partner: &Partner, topic: i64) -> Vec<i64> {
@@ -65,10 +65,8 @@ fn what_fails_is_tried_again_as_the_schedule_says() {
         let waits: Vec<Duration> =
             received.windows(2).map(|pair| pair[1].at - pair[0].at).collect();
         let [first, second] = *waits else { panic!("{on:?}: {waits:?}") };
-        // A worker that nobody wakes looks every half second.
-        let late = Duration::from_secs(2);
-        assert!(first >= Duration::from_millis(100) && first < late, "{on:?}: {waits:?}");
-        assert!(second >= Duration::from_millis(600) && second < late, "{on:?}: {waits:?}");
+        assert!(first >= Duration::from_millis(100), "{on:?}: {waits:?}");
+        assert!(second >= Duration::from_millis(600), "{on:?}: {waits:?}");
         let ids: Vec<&str> =
             received.iter().map(|received| received.header("webhook-id")).collect();
         assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
@@ -79,24 +77,31 @@ fn what_fails_is_tried_again_as_the_schedule_says() {
 #[test]
 fn an_endpoint_that_hangs_delays_no_other() {
     for on in BOTH {
-        let hanging = Partner::new(|_, _| Answer::Hang(Duration::from_secs(20)));
+        let over = Arc::new(AtomicBool::new(false));
+        let hang = Answer::Hang(Arc::clone(&over));
+        let hanging = Partner::new(move |_, _| hang.clone());
         let healthy = Partner::new(|_, _| status(200));
-        let scene = Scene::new(on, hasty(1));
+        let mut settings = hasty(1);
+        settings.whole = Duration::from_secs(600);
+        let scene = Scene::new(on, settings);
         let (slow, _) = scene.endpoint(&hanging.url());
         let (fast, _) = scene.endpoint(&healthy.url());
-        let began = Instant::now();
         for topic in 0..40 {
             scene.say(topic, 1);
         }
         until("the others arrive", || scene.count(fast, "delivered") == 40);
-        assert!(began.elapsed() < Duration::from_secs(8), "{on:?}: {:?}", began.elapsed());
-        assert_eq!(scene.count(slow, "delivered"), 0);
+        // All of that while it has not given one answer.
+        assert_eq!((hanging.received().len(), scene.count(slow, "waiting")), (4, 40), "{on:?}");
+        assert!(scene.told(slow)["last_failure"].is_null() && healthy.most_at_once() <= 4);
+        // Once it has failed, it is given one at a time.
+        over.store(true, Ordering::SeqCst);
         until("it is known to hang", || scene.told(slow)["last_failure"].is_string());
-        let hung = scene.deliveries(slow);
-        let reasons = hung.iter().filter(|delivery| delivery["reason"] == "no answer within 2 s");
-        assert!(reasons.count() > 0, "{on:?}: {hung:?}");
-        let most = (hanging.most_at_once(), healthy.most_at_once());
-        assert!(most.0 <= 4 && most.1 <= 4, "{on:?}: {most:?}");
+        until("all have been tried", || {
+            scene.deliveries(slow).iter().all(|delivery| delivery["attempts"].as_i64() > Some(0))
+        });
+        assert_eq!(hanging.most_at_once(), 4, "{on:?}");
+        let reason = &scene.deliveries(slow)[0]["reason"];
+        assert_eq!(reason, "the connection ended without an answer", "{on:?}");
     }
 }
 
@@ -162,7 +167,6 @@ fn retry_after_is_kept() {
         let waits: Vec<Duration> =
             received.iter().skip(1).map(|later| later.at - received[0].at).collect();
         assert!(waits.iter().all(|wait| *wait >= Duration::from_secs(2)), "{on:?}: {waits:?}");
-        assert!(waits.iter().all(|wait| *wait < Duration::from_secs(5)), "{on:?}: {waits:?}");
     }
 }
 
@@ -199,7 +203,8 @@ fn what_never_arrives_is_parked_and_stands_in_nobodys_way() {
         let partner = Partner::new(|received, _| {
             status(if received.json()["data"]["line"] == 1 { 500 } else { 200 })
         });
-        let scene = Scene::new(on, hasty(10_000));
+        let mut scene = Scene::of(on, &MODEL.replace("365d", "1h"));
+        scene.start(hasty(10_000));
         let (id, _) = scene.endpoint(&partner.url());
         scene.say(1, 1);
         scene.say(1, 2);
@@ -208,7 +213,6 @@ fn what_never_arrives_is_parked_and_stands_in_nobodys_way() {
         let parked = deliveries.iter().find(|delivery| delivery["state"] == "parked").unwrap();
         assert_eq!(parked["reason"], "answered 500 Internal Server Error");
         assert_eq!((&parked["status"], &parked["due"]), (&500.into(), &serde_json::Value::Null));
-        assert!(parked["attempts"].as_i64() > Some(1), "{parked}");
     }
 }
 

@@ -1,9 +1,9 @@
 //! A partner: an HTTP server on a free port of the loopback, which answers as it is told and remembers what it got.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -33,8 +33,10 @@ impl Received {
 pub enum Answer {
     /// With a status, and headers each with its line end.
     Status(u16, String),
-    /// Not at all, for so long.
-    Hang(Duration),
+    /// Not at all: until the other side gives up, or this is let go of.
+    Hang(Arc<AtomicBool>),
+    /// With the end of the connection.
+    Silence,
     /// With more than anybody wants to read.
     Flood,
     /// With what is not HTTP.
@@ -120,11 +122,17 @@ impl Shared {
                         format!("HTTP/1.1 {status} X\r\ncontent-length: 2\r\n{headers}\r\nok");
                     let _ = stream.write_all(head.as_bytes());
                 }
-                Answer::Hang(time) => {
-                    // Until the other side gives up.
-                    let _ = stream.set_read_timeout(Some(time.max(Duration::from_nanos(1_000))));
-                    let _ = stream.read(&mut [0]);
+                Answer::Hang(over) => {
+                    let _ = stream.set_read_timeout(Some(Duration::from_millis(20)));
+                    let is_open = |stream: &mut TcpStream| match stream.read(&mut [0]) {
+                        Ok(count) => count > 0,
+                        Err(error) => {
+                            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+                        }
+                    };
+                    while is_open(&mut stream) && !over.load(Ordering::SeqCst) {}
                 }
+                Answer::Silence => {}
                 Answer::Flood => {
                     let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n");
                     while stream.write_all(&[b'x'; 4_096]).is_ok() {}
