@@ -1,8 +1,9 @@
 //! A model, ready to be asked.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use contract::Contract;
 use model::{Model, Valid};
 use plan::Plan;
 use schema::Schema;
@@ -21,6 +22,7 @@ pub struct Loaded {
     /// A number that no other loaded model of this process has; later ones have greater numbers.
     pub generation: u64,
     rules: Rules,
+    contract: OnceLock<Contract>,
 }
 
 impl Loaded {
@@ -30,10 +32,16 @@ impl Loaded {
         Self {
             plan: plan::compile(Arc::clone(&model), Arc::clone(&schema)),
             rules: Rules::of(&model),
+            contract: OnceLock::new(),
             generation: NEXT.fetch_add(1, Ordering::Relaxed),
             model,
             schema,
         }
+    }
+
+    /// What of it is seen outside.
+    pub(crate) fn contract(&self) -> &Contract {
+        self.contract.get_or_init(|| contract::derive(&self.model))
     }
 
     pub(crate) fn rules(&self) -> &Rules {

@@ -37,7 +37,7 @@ fn the_shop_is_what_it_says() {
     assert!(model.commands.iter().all(|command| !command.body.is_empty()));
     assert_eq!(model.workflows[0].bodies.len(), 3);
     let codes: Vec<&str> = model::deferred(&model).iter().map(|note| note.code).collect();
-    assert!(codes.contains(&"N0102") && codes.contains(&"N0111") && codes.contains(&"N0116"));
+    assert!(codes.contains(&"N0104") && codes.contains(&"N0111") && codes.contains(&"N0116"));
 }
 
 /// One damage to a text: at a token, another token of the text deleted, doubled or put in its place.

@@ -28,7 +28,8 @@ fn an_event_arrives_where_the_model_sends_it() {
         scene.world.ask(r#"run user think {"line":3}"#);
         until("both arrive", || scene.count(id, "delivered") == 2);
         let received = partner.received();
-        let said = received.iter().find(|received| received.json()["type"] == "Said").unwrap();
+        let said =
+            received.iter().find(|received| received.json()["type"] == "talk.Said.v1").unwrap();
         let event = said.json();
         assert_eq!(said.path, "/hooks");
         assert_eq!(said.header("content-type"), "application/cloudevents+json; charset=utf-8");
@@ -36,7 +37,7 @@ fn an_event_arrives_where_the_model_sends_it() {
         assert_eq!(said.header("webhook-id"), event["id"]);
         for (member, value) in [
             ("specversion", "1.0"),
-            ("source", "/Talk"),
+            ("source", "/talk"),
             ("subject", "7"),
             ("datacontenttype", "application/json"),
         ] {
@@ -44,7 +45,8 @@ fn an_event_arrives_where_the_model_sends_it() {
         }
         assert_eq!(event["data"].to_string(), r#"{"topic":7,"line":1}"#);
         assert!(event["time"].as_str().unwrap().ends_with('Z'), "{event}");
-        let whispered = received.iter().find(|received| received.json()["type"] == "Whispered");
+        let whispered =
+            received.iter().find(|received| received.json()["type"] == "talk.Whispered.v1");
         assert!(whispered.unwrap().json().get("subject").is_none());
         assert_eq!(received.len(), 2, "{on:?}: {received:?}");
         let told = scene.told(id);
