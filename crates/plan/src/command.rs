@@ -8,7 +8,7 @@ mod task;
 use std::sync::Arc;
 
 use model::{CommandId, EntityId};
-use operation::{Command, Fault, Operation, Program, Tree, Value, Write};
+use operation::{Command, Fault, Operation, Program, Tree, Write};
 
 pub use task::{Job, Next, WEBHOOK};
 
@@ -52,19 +52,6 @@ impl Plan {
             reply: Reply::Done,
             when_empty: None,
         })
-    }
-
-    /// A command that the system runs, with a value for each of its parameters: it may see and name everything.
-    ///
-    /// # Errors
-    /// [`Fault::Internal`] where the command is done by code.
-    pub fn internal(&self, id: CommandId, values: &[Value], now: i64) -> Result<Write, Fault> {
-        let template = self.command(id, Roles::SYSTEM)?;
-        let request = Request { now, parameters: values, ..Request::default() };
-        let binds = request.binds(&template.sources, 1);
-        let program = Arc::clone(&template.program);
-        let (named, settles) = (Vec::new(), None);
-        Ok(Write::Command(Command { program, binds, named, now, settles }))
     }
 
     /// The program of a command for a set of roles.

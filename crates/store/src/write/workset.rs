@@ -150,7 +150,6 @@ impl Workset {
     /// Takes in the parts of a root as they are stored.
     pub fn put_parts(&mut self, table: &Arc<Table>, root: Value, rows: Vec<Vec<Value>>) {
         self.count += rows.len();
-        let first = self.numbers.len();
         let known: Vec<i64> = match self.parts_mut(table).of.get(&root) {
             // Loaded anew, to be held: what stood for them still does.
             Some(parts) => parts.iter().map(|part| part.number).collect(),
@@ -164,7 +163,6 @@ impl Workset {
             });
             parts.push(Part { old: Some(row.clone()), new: Some(row), number });
         }
-        debug_assert!(first <= self.numbers.len());
         self.parts_mut(table).of.insert(root, parts);
     }
 
