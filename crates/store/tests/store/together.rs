@@ -87,11 +87,22 @@ fn each_is_answered_as_if_it_were_alone() {
         let is_empty = |answer: &Result<Option<(String, i64)>, Fault>| matches!(answer, Ok(Some((json, _))) if json.contains(r#""lines":[]"#));
         assert!(alone.iter().any(is_empty));
         let before = shop.store.statistics().gathered;
+        let gathered = || shop.store.statistics().gathered - before;
         for _ in 0..5 {
             assert_eq!(at_once(&shop, &asked), alone);
         }
-        let gathered = shop.store.statistics().gathered - before;
-        assert_eq!(gathered > 100, shop.store.dialect() == Dialect::Postgres, "{gathered}");
+        if shop.store.dialect() == Dialect::Sqlite {
+            assert_eq!(gathered(), 0, "reads of a database in this process have no wire to share");
+            return;
+        }
+        // How many meet in a round is up to the machine; that some do is not.
+        for _ in 0..200 {
+            if gathered() > 100 {
+                return;
+            }
+            assert_eq!(at_once(&shop, &asked), alone);
+        }
+        panic!("only {} reads went together", gathered());
     });
 }
 
