@@ -263,6 +263,24 @@ pub(crate) struct Dev {
 pub(crate) struct Serve {
     /// The project's folder, or one file.
     pub(crate) path: PathBuf,
+    #[command(flatten)]
+    pub(crate) options: ServeOptions,
+}
+
+/// The command line of a program that does commands by code.
+#[derive(Debug, Parser)]
+#[command(version, styles = STYLES, max_term_width = 100, about = "Serves its model.", long_about = None)]
+pub(crate) struct ServeOwn {
+    #[command(flatten)]
+    pub(crate) options: ServeOptions,
+    /// Say more on stderr; twice for everything.
+    #[arg(short, long, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How a model is served.
+#[derive(Debug, Args)]
+pub(crate) struct ServeOptions {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7777", env = "MIMAR_LISTEN")]
     pub(crate) listen: SocketAddr,

@@ -179,10 +179,16 @@ pub(crate) enum Failure {
     NotFresh { place: String },
     /// Commands that nothing here carries out.
     #[error(
-        "the model leaves to code what these commands do, and `mimar` has no code for them: {commands}\n\nWrite what they do in \
-         braces instead of `by code`. A model with commands by code needs a program of its own, which registers them"
+        "the model leaves to code what these commands do, and this program has no code for them: {commands}\n\nWrite what they do in \
+         braces instead of `by code`, or register them in a program of its own: mimar::Server::load(…)?.command(…)"
     )]
     ByCode { commands: String },
+    /// Code for what the model does itself, or not at all.
+    #[error(
+        "there is code for {commands}, and the model leaves no such command to code\n\nWrite `command … by code` in the model, or take \
+         the code away"
+    )]
+    IdleCode { commands: String },
     /// A webhook that the model does not have.
     #[error("the model has no webhook `{name}`; it has: {known}")]
     UnknownWebhook { name: String, known: String },
@@ -222,7 +228,7 @@ impl Failure {
     /// 1 where a check found something, 3 where the world failed; 2 is what the command line answers itself.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Model | Self::Unformatted | Self::ByCode { .. } => 1,
+            Self::Model | Self::Unformatted | Self::ByCode { .. } | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
             | Self::UnknownCommand { .. }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use engine::Engine;
 use engine::identity::Key;
 
-use crate::arguments::Serve;
+use crate::arguments::ServeOptions;
 use crate::failure::Failure;
 
 /// How often key files are looked at: a key that is taken away is refused within a second.
@@ -25,7 +25,7 @@ pub(crate) struct Keys {
 
 impl Keys {
     /// The keys of the environment.
-    pub(crate) fn of(arguments: &Serve) -> Result<Self, Failure> {
+    pub(crate) fn of(arguments: &ServeOptions) -> Result<Self, Failure> {
         let mut fixed = Vec::new();
         if let Some(secret) = &arguments.jwt_secret {
             fixed.push(secret_key("MIMAR_JWT_SECRET", secret)?);

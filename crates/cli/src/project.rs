@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use engine::Handlers;
 use model::{Model, Valid};
 use syntax::{Diagnostic, FileId, Look, Parse, Severity, Source};
 
@@ -73,14 +74,25 @@ impl Project {
         }
     }
 
-    /// Refuses a model with commands by code: this program has none.
+    /// Refuses a model with commands by code: the program `mimar` has none.
     pub(crate) fn without_code(model: &Model) -> Result<(), Failure> {
-        let coded = model.commands.iter().filter(|command| command.by_code);
-        let names: Vec<String> = coded.map(|command| format!("`{}`", command.name)).collect();
-        if names.is_empty() {
-            return Ok(());
+        Self::all_coded(model, &Handlers::default())
+    }
+
+    /// Refuses commands by code that nobody does, and code for what is no such command.
+    pub(crate) fn all_coded(model: &Model, handlers: &Handlers) -> Result<(), Failure> {
+        let listed = |names: Vec<String>| {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            names.join(", ")
+        };
+        let (missing, idle) = (handlers.missing(model), handlers.idle(model));
+        if !missing.is_empty() {
+            return Err(Failure::ByCode { commands: listed(missing) });
         }
-        Err(Failure::ByCode { commands: names.join(", ") })
+        if !idle.is_empty() {
+            return Err(Failure::IdleCode { commands: listed(idle) });
+        }
+        Ok(())
     }
 
     /// What the model says and the runtime does not carry out yet.

@@ -18,7 +18,7 @@ pub struct Loaded {
     /// Its tables.
     pub schema: Arc<Schema>,
     /// Its executable form.
-    pub plan: Plan,
+    pub plan: Arc<Plan>,
     /// A number that no other loaded model of this process has; later ones have greater numbers.
     pub generation: u64,
     rules: Rules,
@@ -30,7 +30,7 @@ impl Loaded {
     pub fn new(model: Arc<Valid<Model>>, schema: Arc<Schema>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         Self {
-            plan: plan::compile(Arc::clone(&model), Arc::clone(&schema)),
+            plan: Arc::new(plan::compile(Arc::clone(&model), Arc::clone(&schema))),
             rules: Rules::of(&model),
             contract: OnceLock::new(),
             generation: NEXT.fetch_add(1, Ordering::Relaxed),

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
 use model::EntityId;
-use operation::{Fault, Operation, Receipt, Scalar, Value};
+use operation::{Fault, Operation, Receipt, Scalar, Value, Write};
 use plan::{Caller, CursorKey, Intent, Reply};
 use store::{Rows, Store, Written};
 use tokio::sync::{Mutex, Notify};
 
 use crate::identity::Verifier;
-use crate::{Loaded, Outcome, work};
+use crate::{Handlers, Loaded, Outcome, work};
 
 /// Figures of the store under the engine, for `/metrics`.
 pub use store::{Queue, Statistics};
@@ -36,6 +36,7 @@ pub struct Engine {
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
     pub(crate) counts: work::Counts,
+    pub(crate) handlers: Arc<Handlers>,
     /// How many tasks there are, and when that was asked.
     pub(crate) queue: Mutex<Option<(Instant, Queue)>>,
 }
@@ -55,8 +56,16 @@ impl Engine {
             post: Notify::new(),
             closing: AtomicBool::new(false),
             counts: work::Counts::default(),
+            handlers: Arc::default(),
             queue: Mutex::default(),
         }
+    }
+
+    /// The same, with what does commands by code.
+    #[must_use]
+    pub fn with_code(mut self, handlers: Handlers) -> Self {
+        self.handlers = Arc::new(handlers);
+        self
     }
 
     /// The model that is served now.
@@ -141,7 +150,8 @@ impl Engine {
                 }
                 answer(loaded, rows, &lowered.reply)
             }
-            Operation::Write(write) => {
+            Operation::Write(mut write) => {
+                self.handlers.attach(&mut write, loaded, Some(caller));
                 let written = self.store.write(*write, receipt).await?;
                 if written.wakes {
                     self.bell.notify_one();
@@ -149,6 +159,12 @@ impl Engine {
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
         }
+    }
+
+    /// Carries out a write of the system's own.
+    pub(crate) async fn write(&self, loaded: &Loaded, mut write: Write) -> Result<Written, Fault> {
+        self.handlers.attach(&mut write, loaded, None);
+        self.store.write(write, None).await
     }
 
     /// Whether what a page is of exists: no parts and no root are two answers.

@@ -243,7 +243,7 @@ impl Engine {
         let outcome = match task.target.strip_prefix(plan::WEBHOOK) {
             Some(webhook) => self.spread(task, webhook).await,
             None => match loaded.plan.task(task, now) {
-                Ok(write) => self.store.write(write, None).await.map(drop),
+                Ok(write) => self.write(loaded, write).await.map(drop),
                 Err(fault) => Err(fault),
             },
         };

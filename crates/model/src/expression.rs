@@ -18,6 +18,15 @@ pub struct Expression {
     pub span: Span,
 }
 
+impl Expression {
+    /// A constant of a type, said at a place.
+    pub fn constant(value: Value, ty: Type, span: Span) -> Self {
+        let optional = value.is_null();
+        let kind = if optional { ExpressionKind::Null } else { ExpressionKind::Literal(value) };
+        Self { kind, ty, optional, span }
+    }
+}
+
 /// The kinds of expressions.
 #[derive(Debug, Clone)]
 pub enum ExpressionKind {

@@ -28,8 +28,8 @@ pub use ident::Ident;
 pub use json::{Tree, parse_json};
 pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};
 pub use program::{
-    Bound, Carried, Command, Creation, Fill, Form, Heard, Inputs, MOST_ROWS, Member, Named, Place,
-    Program, ProgramTarget, Source, Step, Terms, Visible,
+    Bound, Carried, Code, Command, Creation, Fill, Form, Heard, Inputs, MOST_ROWS, Member, Named,
+    Place, Program, ProgramTarget, Source, Step, Terms, Transaction, Visible, Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

@@ -5,9 +5,12 @@
 //! [`Expression::Lookup`], which a store answers from the rows that the transaction has loaded. A row of a part has no
 //! key of its own that would be unique; what stands for it in a bind is a number that the store gives out.
 
+mod code;
 mod depth;
 
 use std::sync::Arc;
+
+pub use code::{Code, Transaction, Waiting};
 
 use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 
@@ -34,6 +37,8 @@ pub struct Program {
     pub deep: bool,
     /// Whether it looks for rows by a condition, so that rows which are not there yet matter.
     pub scans: bool,
+    /// Whether code is called: then all roots are among the targets, and all events among the events.
+    pub coded: bool,
     /// Events that it may publish, and what hears each of them.
     pub events: Vec<Heard>,
     /// What is answered.
@@ -174,6 +179,15 @@ pub enum Step {
         body: Vec<Step>,
         /// The bind that what it returns goes to.
         bind: Option<usize>,
+    },
+    /// Calls what does a command by code.
+    Code {
+        /// Which: its position in the model.
+        command: usize,
+        /// What it is given, one for each parameter.
+        arguments: Vec<Expression>,
+        /// The bind that what it returns goes to.
+        bind: usize,
     },
     /// Another command, after this transaction and in one of its own.
     Later {
@@ -328,6 +342,8 @@ pub struct Command {
     pub now: i64,
     /// The task that this carries out, which ends with it.
     pub settles: Option<Settled>,
+    /// What is called where code does a part of it.
+    pub code: Option<Arc<dyn Code>>,
 }
 
 /// A row that a caller named.

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bounds;
+mod code;
 mod compile;
 mod task;
 
@@ -10,6 +11,7 @@ use std::sync::Arc;
 use model::{CommandId, EntityId};
 use operation::{Command, Fault, Operation, Program, Tree, Write};
 
+pub use code::{Coded, Coding, commands_by_code};
 pub use task::{Job, Next, WEBHOOK};
 
 use crate::condition::BindSource;
@@ -46,7 +48,8 @@ impl Plan {
         let request = Request { parameters: &arguments.values, ..request };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);
-        let command = Command { program, binds, named: arguments.named, now, settles: None };
+        let command =
+            Command { program, binds, named: arguments.named, now, settles: None, code: None };
         Ok(Lowered {
             operation: Operation::Write(Box::new(Write::Command(command))),
             reply: Reply::Done,
@@ -57,7 +60,7 @@ impl Plan {
     /// The program of a command for a set of roles.
     ///
     /// # Errors
-    /// [`Fault::Internal`] where the command is done by code.
+    /// [`Fault::Internal`] where it cannot be compiled.
     pub fn program(&self, id: CommandId, roles: Roles) -> Result<Arc<Program>, Fault> {
         self.command(id, roles).map(|template| Arc::clone(&template.program))
     }

@@ -19,7 +19,7 @@ mod shape;
 mod write;
 
 pub use caller::{Caller, Roles};
-pub use command::{Job, Next, WEBHOOK};
+pub use command::{Coded, Coding, Job, Next, WEBHOOK, commands_by_code};
 pub use cursor::CursorKey;
 pub use intent::{Filter, FilterOperator, Intent, List, Shape, Source};
 pub use lower::{Lowered, Reply};

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use engine::identity::Verifier;
 use engine::migrate::{self, State};
-use engine::{Cause, Engine, Loaded, Mismatch, Standing};
-use model::{Grantee, Model};
+use engine::{Cause, Engine, Handlers, Loaded, Mismatch, Standing};
+use model::{Grantee, Model, Valid};
 use operation::Dialect;
 use schema::Names;
 
-use crate::arguments::Serve;
+use crate::arguments::{Serve, ServeOptions};
 use crate::failure::Failure;
 use crate::keys::Keys;
 use crate::place::Place;
@@ -21,9 +21,19 @@ use crate::{data, screen, server};
 const PRESENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
-    let began = Instant::now();
     let (project, model) = Project::read(&arguments.path)?.valid()?;
-    Project::without_code(&model)?;
+    serve(&project, model, &arguments.options, Handlers::default())
+}
+
+/// Serves a model, with what does its commands by code.
+pub(crate) fn serve(
+    project: &Project,
+    model: Valid<Model>,
+    arguments: &ServeOptions,
+    handlers: Handlers,
+) -> Result<(), Failure> {
+    let began = Instant::now();
+    Project::all_coded(&model, &handlers)?;
     let sources = Keys::of(arguments)?;
     let keys = sources.read()?;
     if keys.is_empty() && needs_tokens(&model) {
@@ -33,8 +43,10 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         return Err(Failure::NoClaim { name: (*name).to_owned() });
     }
     let environment = arguments.environment.as_deref();
-    let place = Place::of_production(arguments.database.as_ref(), environment, &project, &model)?;
-    let deferred = Project::deferred(&model).len() as u64;
+    let place = Place::of_production(arguments.database.as_ref(), environment, project, &model)?;
+    let deferred = Project::deferred(&model);
+    // What is done by code is done here.
+    let deferred = deferred.iter().filter(|found| found.code != "N0118").count() as u64;
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let schema = schema::derive(&model);
     let fingerprint = schema::fingerprint(&schema);
@@ -72,7 +84,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
         Dialect::Postgres => server::Threads::start(arguments.workers.map(usize::from))?,
     };
     let present = store.clone();
-    let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)));
+    let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)).with_code(handlers));
     sources.follow(Arc::clone(&engine))?;
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(arguments.listen))

@@ -148,7 +148,7 @@ impl Engine {
             let next = job.next(run.step, tree.as_ref(), now).map_err(|_| Stop::Lost)?;
             match next {
                 Next::Once(write) => {
-                    match self.store.write(write, None).await {
+                    match self.write(loaded, write).await {
                         Ok(_) => {}
                         Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => run.note(loaded, &fault),
@@ -157,7 +157,7 @@ impl Engine {
                     run.after = None;
                 }
                 Next::Find(write) => {
-                    let found = match self.store.write(write, None).await {
+                    let found = match self.write(loaded, write).await {
                         Ok(written) => written.json.unwrap_or_default(),
                         Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => {
@@ -197,7 +197,7 @@ impl Engine {
         for some in keys.chunks(AT_ONCE) {
             let now = microseconds_now();
             let writes = some.iter().filter_map(|key| job.one(run.step, key, now).ok());
-            let outcomes = join_all(writes.map(|write| self.store.write(write, None))).await;
+            let outcomes = join_all(writes.map(|write| self.write(loaded, write))).await;
             for outcome in outcomes {
                 match outcome {
                     Ok(_) => {}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::identity::Verifier;
-use engine::{Engine, Loaded};
+use engine::{Engine, Handlers, Loaded, Outcome};
 use model::{Model, Valid};
 use operation::{Dialect, Fault, Operation, Receipt};
 use plan::{Caller, Intent, Roles, Shape};
@@ -25,6 +25,8 @@ pub struct World {
     pub runtime: tokio::runtime::Runtime,
     /// Counted keys in the order in which they were told: databases leave different gaps.
     counted: parking_lot::Mutex<Vec<String>>,
+    /// Whether code does some of its commands.
+    coded: bool,
     /// Of a PostgreSQL database.
     pub url: Option<String>,
     _folder: Option<tempfile::TempDir>,
@@ -95,7 +97,13 @@ impl World {
             .build()
             .unwrap();
         let counted = Default::default();
-        Self { loaded, store, engine, runtime, counted, url: None, _folder: None }
+        Self { loaded, store, engine, runtime, counted, coded: false, url: None, _folder: None }
+    }
+
+    /// The same, with what does its commands by code.
+    pub fn with_code(self, handlers: Handlers) -> Self {
+        let engine = Arc::into_inner(self.engine).unwrap().with_code(handlers);
+        Self { engine: Arc::new(engine), coded: true, ..self }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
@@ -202,6 +210,15 @@ impl World {
         caller: &Caller,
         receipt: Option<Receipt>,
     ) -> Result<String, Fault> {
+        if self.coded && matches!(intent, Intent::Command { .. }) {
+            let run = self.engine.run(&self.loaded, intent, caller, receipt);
+            let Outcome::Done { json, .. } = self.runtime.block_on(run)? else {
+                panic!("no command")
+            };
+            return Ok(
+                json.map_or("done".to_owned(), |json| String::from_utf8(json.to_vec()).unwrap())
+            );
+        }
         let lowered = self.loaded.plan.lower(intent, caller, NOW)?;
         let Operation::Write(write) = lowered.operation else { panic!("no write") };
         let written = self.runtime.block_on(self.store.write(*write, receipt))?;

@@ -115,6 +115,12 @@ fn walk(steps: &[Step], depths: &mut Vec<usize>, deep: &Cell<bool>) {
             Step::Collect { condition, .. } => {
                 of(condition, depths);
             }
+            Step::Code { arguments, bind, .. } => {
+                arguments.iter().for_each(|argument| {
+                    of(argument, depths);
+                });
+                set(depths, *bind, 1);
+            }
             Step::Return(value) => {
                 if let Some(value) = value {
                     of(value, depths);

@@ -21,12 +21,6 @@ use crate::{Caller, Roles};
 /// Compiles a command for a set of roles.
 pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<CommandTemplate, Fault> {
     let command = &plan.model.commands[id.index()];
-    if command.by_code {
-        return Err(Fault::Internal(format!(
-            "`{}` is done by code, which is not here",
-            command.name
-        )));
-    }
     let mut compiler = Compiler::of(plan);
     compiler.answer = command.answer.as_ref().map(|(ty, _)| ty.clone());
     let parameters = command.parameters.iter().enumerate();
@@ -51,7 +45,7 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
         }
         Expression::any(terms)
     };
-    let body = compiler.body(&command.body);
+    let body = compiler.body_of(id);
     let unpacked = std::mem::take(&mut compiler.binder.frame.parameters);
     let body = unpacked.into_iter().filter_map(unpack).chain(body).collect();
     let mut seen = Vec::new();
@@ -195,22 +189,25 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
     ProgramTarget { target: Arc::new(target), computed, checks, changes }
 }
 
-struct Compiler<'p> {
+pub(super) struct Compiler<'p> {
     plan: &'p Plan,
-    binder: Binder,
+    pub(super) binder: Binder,
     /// Roots that are written, and whether rows that are there change.
-    targets: Vec<(EntityId, bool)>,
+    pub(super) targets: Vec<(EntityId, bool)>,
     scans: bool,
+    /// Whether code is called, which may do anything.
+    coded: bool,
     /// What the body that is being compiled answers.
     answer: Option<Type>,
     /// Events that are published: positions among the model's.
-    events: Vec<usize>,
+    pub(super) events: Vec<usize>,
 }
 
 impl<'p> Compiler<'p> {
-    fn of(plan: &'p Plan) -> Self {
+    pub(super) fn of(plan: &'p Plan) -> Self {
         let (targets, events) = (Vec::new(), Vec::new());
-        Self { plan, binder: Binder::default(), targets, scans: false, answer: None, events }
+        let (scans, coded) = (false, false);
+        Self { plan, binder: Binder::default(), targets, scans, coded, answer: None, events }
     }
 
     fn filter(&mut self, entity: EntityId, filter: Option<&model::Expression>) -> Expression {
@@ -230,14 +227,25 @@ impl<'p> Compiler<'p> {
     }
 
     fn finish(
-        self,
+        mut self,
         name: &str,
         roles: Roles,
         (admission, visible, body): (Expression, Vec<Visible>, Vec<Step>),
         answer: Option<&Type>,
         seen: Vec<EntityId>,
     ) -> Result<CommandTemplate, Fault> {
-        let Compiler { plan, mut binder, targets, scans, events, .. } = self;
+        if self.coded {
+            let model = &self.plan.model;
+            let roots = model.entity_ids().filter(|entity| model.part_of(*entity).is_none());
+            let roots: Vec<EntityId> = roots.collect();
+            for root in roots {
+                self.place(root, true);
+            }
+            let all = 0..self.plan.model.events.len();
+            let missing: Vec<usize> = all.filter(|event| !self.events.contains(event)).collect();
+            self.events.extend(missing);
+        }
+        let Compiler { plan, mut binder, targets, scans, coded, events, .. } = self;
         let targets =
             targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
         let targets = targets.collect();
@@ -264,12 +272,28 @@ impl<'p> Compiler<'p> {
             body,
             filled,
             deep: false,
-            scans,
+            // What code looks for is not known before it runs.
+            scans: scans || coded,
+            coded,
             events: events.into_iter().map(|event| task::heard(&plan.model, event)).collect(),
             answer,
         };
-        program.deep = program.is_deep();
+        program.deep = coded || program.is_deep();
         Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
+    }
+
+    /// What a command does; its parameters are in the frame.
+    fn body_of(&mut self, id: CommandId) -> Vec<Step> {
+        let command = &self.plan.model.commands[id.index()];
+        if !command.by_code {
+            return self.body(&command.body);
+        }
+        self.coded = true;
+        let arguments = self.binder.frame.parameters.iter();
+        let arguments = arguments.map(|parameter| Expression::Bind(parameter.bind)).collect();
+        let bind = self.binder.local();
+        let returned = command.answer.as_ref().map(|_| Expression::Bind(bind));
+        vec![Step::Code { command: id.index(), arguments, bind }, Step::Return(returned)]
     }
 
     /// Steps of statements that stand together; what they declare ends with them.
@@ -293,7 +317,7 @@ impl<'p> Compiler<'p> {
         steps
     }
 
-    fn statement(&mut self, kind: &StatementKind, steps: &mut Vec<Step>) {
+    pub(super) fn statement(&mut self, kind: &StatementKind, steps: &mut Vec<Step>) {
         match kind {
             // A valid model holds no poison, and a command makes no calls.
             StatementKind::Unknown | StatementKind::Call(_) => {}
@@ -549,7 +573,7 @@ impl<'p> Compiler<'p> {
         let outer = std::mem::replace(&mut self.binder.frame, frame);
         let answer = command.answer.as_ref().map(|(ty, _)| ty.clone());
         let outer_answer = std::mem::replace(&mut self.answer, answer);
-        let body = self.body(&command.body);
+        let body = self.body_of(id);
         self.answer = outer_answer;
         let frame = std::mem::replace(&mut self.binder.frame, outer);
         steps.extend(frame.parameters.into_iter().filter_map(unpack));

@@ -43,7 +43,7 @@ pub(super) fn heard(model: &Model, event: usize) -> Heard {
 /// How the target of a task begins that sends an event; a webhook's name is behind it.
 pub const WEBHOOK: &str = "webhook ";
 
-fn named(model: &Model, service: model::ServiceId, name: &str) -> String {
+pub(super) fn named(model: &Model, service: model::ServiceId, name: &str) -> String {
     let service = &model.services[service.index()].name;
     if service.is_empty() { name.to_owned() } else { format!("{service}.{name}") }
 }
@@ -154,7 +154,7 @@ impl Plan {
         let binds = request.binds(&template.sources, 1);
         let settles = Some(Settled { number: task.number, until: task.until });
         let program = Arc::clone(&template.program);
-        Ok(Write::Command(Command { program, binds, named: Vec::new(), now, settles }))
+        Ok(Write::Command(Command { program, binds, named: Vec::new(), now, settles, code: None }))
     }
 
     fn subscription(&self, at: usize) -> Result<Arc<CommandTemplate>, Fault> {
@@ -211,5 +211,5 @@ fn write(template: &CommandTemplate, parameters: &[Value], now: i64) -> Write {
     let request = Request { now, parameters, ..Request::default() };
     let binds = request.binds(&template.sources, 1);
     let program = Arc::clone(&template.program);
-    Write::Command(Command { program, binds, named: Vec::new(), now, settles: None })
+    Write::Command(Command { program, binds, named: Vec::new(), now, settles: None, code: None })
 }

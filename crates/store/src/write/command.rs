@@ -12,6 +12,7 @@
 //! Rows are locked table by table and key by key, in the same order by all, so that two commands do not wait for each
 //! other. A program that finds rows by what stands in others reads them first, and then locks all of them in that order.
 
+mod code;
 pub mod explain;
 mod flush;
 mod foresee;
@@ -24,9 +25,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, MOST_ROWS,
-    Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table, TableId, Tree,
-    Value, Violation, evaluate,
+    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form,
+    MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
+    TableId, Tree, Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -64,6 +65,7 @@ struct Running<'d, 'p, D> {
     now: i64,
     published: Vec<Published>,
     asking: Vec<Asking>,
+    code: Option<Arc<dyn Code>>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -80,6 +82,7 @@ impl<D: Database> Writing<'_, D> {
             now: command.now,
             published: Vec::new(),
             asking: Vec::new(),
+            code: command.code.clone(),
         };
         if let Some(task) = command.settles {
             running.writing.settle_task(task).await?;
@@ -388,6 +391,9 @@ impl<D: Database> Running<'_, '_, D> {
                 if let Some(bind) = bind {
                     self.fill(*bind, returned.unwrap_or_default());
                 }
+            }
+            Step::Code { command, arguments, bind } => {
+                self.call_code(*command, arguments, *bind).await?;
             }
             Step::Collect { row, condition, after, most } => {
                 let keys = self.collect(*row, condition, *after, *most).await?;

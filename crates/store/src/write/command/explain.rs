@@ -66,6 +66,8 @@ pub enum Purpose {
     Find,
     /// A row that a step needs, and that could not be foreseen.
     Miss,
+    /// What code asks for, which is not known before it runs.
+    Code,
     /// Numbers for keys that the database counts.
     Draw,
     /// References that the database is about to clear.

@@ -159,6 +159,12 @@ impl<D: Database> Running<'_, '_, D> {
                 }
                 // As with rows of a loop.
                 Step::Collect { .. } => {}
+                Step::Code { arguments, bind, .. } => {
+                    arguments.iter().for_each(|argument| {
+                        self.guess(argument, None, known);
+                    });
+                    set(known, *bind, false);
+                }
                 Step::Return(value) => {
                     if let Some(value) = value {
                         self.guess(value, None, known);

@@ -406,6 +406,14 @@ impl<'p> Walk<'p> {
                     self.find(*row, condition, i64::try_from(*most).unwrap_or(i64::MAX))?;
                 }
             }
+            Step::Code { arguments, bind, .. } => {
+                self.look_all(arguments)?;
+                if matches!(self.pace, Pace::Run) {
+                    let (purpose, times) = (Purpose::Code, Times::EachTurn);
+                    self.trips.push(Trip { purpose, times, statements: Vec::new() });
+                }
+                self.set(*bind, None, None, None);
+            }
             Step::Run { body, bind } => {
                 let outside = std::mem::replace(&mut self.nested, true);
                 self.steps(body)?;
