@@ -25,6 +25,7 @@ mod migrate;
 mod oracle;
 mod orders;
 mod overload;
+mod pair;
 mod reload;
 mod schemathesis;
 mod token;

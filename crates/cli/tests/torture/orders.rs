@@ -16,10 +16,15 @@ const PRODUCTS: u64 = 6;
 /// The first product runs out.
 const SCARCE: u64 = 4_000;
 const PLENTY: u64 = 10_000_000;
+/// How many keys events have.
+pub(crate) const COUNTERS: u64 = 16;
+/// How long what is left to be heard may take in the end.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What was asked for under one label, which is its key as well.
 #[derive(Debug, Clone)]
 struct Asked {
+    counter: u64,
     basket: Vec<(u64, u64)>,
     outcome: Outcome,
 }
@@ -39,7 +44,7 @@ impl Asked {
     fn new(random: &mut Random) -> Self {
         let count = 1 + random.below(3);
         let basket = (0..count).map(|_| (random.below(PRODUCTS), 1 + random.below(3))).collect();
-        Self { basket, outcome: Outcome::Unknown }
+        Self { counter: random.below(COUNTERS), basket, outcome: Outcome::Unknown }
     }
 
     fn request(&self, label: &str, token: &str) -> Request {
@@ -48,7 +53,7 @@ impl Asked {
             .iter()
             .map(|(product, quantity)| json!({ "product": sku(*product), "quantity": quantity }))
             .collect();
-        let body = json!({ "label": label, "basket": items });
+        let body = json!({ "label": label, "counter": self.counter, "basket": items });
         Request::post("/v1/place-order", &body).token(token).header("Idempotency-Key", label)
     }
 
@@ -62,7 +67,7 @@ impl Asked {
     }
 }
 
-fn sku(product: u64) -> String {
+pub(crate) fn sku(product: u64) -> String {
     format!("p{product}")
 }
 
@@ -92,6 +97,7 @@ fn an_order_is_placed_whole_and_once_whenever_the_server_dies() {
         let server = project.serve();
         ask_again(&server, &mut asked, ROUNDS);
         verify(&project, &asked, ROUNDS);
+        verify_heard(&project);
         let of = |wanted: fn(&Outcome) -> bool| {
             asked.values().filter(|asked| wanted(&asked.outcome)).count()
         };
@@ -102,7 +108,7 @@ fn an_order_is_placed_whole_and_once_whenever_the_server_dies() {
     });
 }
 
-fn fill(server: &Server) {
+pub(crate) fn fill(server: &Server) {
     let clerk = token("clerk", None);
     for product in 0..PRODUCTS {
         let price = format!("{:.2}", price(product) as f64 / 100.0);
@@ -205,7 +211,7 @@ fn ask_again(server: &Server, asked: &mut HashMap<String, Asked>, round: usize) 
 }
 
 /// What a query answers, as texts; null is an empty one. `cents(…)` is an amount of money as a whole number.
-fn query(project: &Project, sql: &str) -> Vec<Vec<String>> {
+pub(crate) fn query(project: &Project, sql: &str) -> Vec<Vec<String>> {
     if project.is_file() {
         let database =
             Connection::open_with_flags(&project.database, OpenFlags::SQLITE_OPEN_READ_ONLY);
@@ -225,9 +231,45 @@ fn query(project: &Project, sql: &str) -> Vec<Vec<String>> {
         return rows.unwrap().map(|row| row.unwrap().into_iter().map(text).collect()).collect();
     }
     let (_, name) = project.database.rsplit_once('/').unwrap();
-    let sql = sql.replace("cents(", "trunc(100 * ").replace("mimar_event", "mimar.event");
+    let sql = sql.replace("cents(", "trunc(100 * ").replace("mimar_", "mimar.");
     let rows = testbed::postgres().psql(name, &sql);
     rows.lines().map(|line| line.split('|').map(str::to_owned).collect()).collect()
+}
+
+/// Waits until all has been heard, and looks whether it was heard once, and in the order of its counter.
+pub(crate) fn verify_heard(project: &Project) {
+    let began = Instant::now();
+    let left = loop {
+        let left = query(
+            project,
+            "SELECT count(*), coalesce(sum(failures), 0) FROM mimar_task WHERE target NOT LIKE 'job %'",
+        );
+        if left[0][0] == "0" || began.elapsed() > PATIENCE {
+            break left;
+        }
+        thread::sleep(Duration::from_millis(200));
+    };
+    assert_eq!(left[0][0], "0", "left to be heard after {PATIENCE:?}, and failures: {left:?}");
+    let sql = "SELECT CAST(data AS text) FROM mimar_event ORDER BY number";
+    let mut published: HashMap<u64, Vec<String>> = HashMap::new();
+    for row in query(project, sql) {
+        let data: Value = serde_json::from_str(&row[0]).unwrap();
+        let counter = published.entry(data["counter"].as_u64().unwrap()).or_default();
+        counter.push(data["label"].as_str().unwrap().to_owned());
+    }
+    let mut heard: HashMap<u64, Vec<String>> = HashMap::new();
+    for row in query(project, "SELECT counter, label FROM heard ORDER BY number") {
+        heard.entry(row[0].parse().unwrap()).or_default().push(row[1].clone());
+    }
+    assert_eq!(heard.len() as u64, COUNTERS, "hardly anything was heard");
+    for (counter, labels) in &published {
+        let wrong = heard[counter].iter().zip(labels).find(|(heard, published)| heard != published);
+        assert_eq!(wrong, None, "what was heard at counter {counter}, and what should have been");
+        assert_eq!(heard[counter].len(), labels.len(), "at counter {counter}");
+    }
+    let count = published.values().map(Vec::len).sum::<usize>();
+    let last = began.elapsed();
+    eprintln!("all of {count} events were heard, the last {last:?} after the last round");
 }
 
 /// Looks at the orders of the round before, and every tenth time at all of them.
