@@ -2,6 +2,8 @@
 
 use std::hash::{Hash, Hasher};
 
+use smol_str::SmolStr;
+
 /// One value as a store keeps it. What it means (an `Int` may be money, a date or a moment) is said by the
 /// [`Scalar`](crate::Scalar) of the column that holds it.
 #[derive(Debug, Clone, Default)]
@@ -15,17 +17,20 @@ pub enum Value {
     Int(i64),
     /// Binary floating point; never NaN or infinite.
     Float(f64),
-    /// UTF-8 text; JSON text.
-    Text(Box<str>),
+    /// UTF-8 text; JSON text. Short ones need no memory of their own, and long ones are shared by those who copy them.
+    Text(SmolStr),
     /// A UUID's 16 bytes, most significant first.
     Uuid([u8; 16]),
     /// Raw bytes.
     Bytes(Box<[u8]>),
 }
 
+// Rows are copied often: a value is three words.
+const _: () = assert!(size_of::<Value>() == 24);
+
 impl Value {
     /// Text from anything that can be borrowed as text.
-    pub fn text(text: impl Into<Box<str>>) -> Self {
+    pub fn text(text: impl Into<SmolStr>) -> Self {
         Self::Text(text.into())
     }
 

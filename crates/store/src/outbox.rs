@@ -126,7 +126,7 @@ impl Store {
                 event: if let Value::Uuid(id) = event { Some(id) } else { None },
                 failures: failures.as_int().unwrap_or(0),
                 since: since.as_int().unwrap_or(0),
-                error: if let Value::Text(error) = error { Some(error) } else { None },
+                error: if let Value::Text(error) = error { Some(error.as_str().into()) } else { None },
             })
         });
         parked.collect()
@@ -158,7 +158,7 @@ fn row_of<const COLUMNS: usize>(row: Vec<Value>) -> Result<[Value; COLUMNS], Fau
 
 fn text(value: Value) -> Result<Box<str>, Fault> {
     match value {
-        Value::Text(text) => Ok(text),
+        Value::Text(text) => Ok(text.as_str().into()),
         _ => Err(ill_formed("no text")),
     }
 }

@@ -197,7 +197,7 @@ fn output(value: Value) -> Stored {
         Value::Bool(b) => Stored::Integer(i64::from(b)),
         Value::Int(n) => Stored::Integer(n),
         Value::Float(f) => Stored::Real(f),
-        Value::Text(text) => Stored::Text(text.into_string()),
+        Value::Text(text) => Stored::Text(text.into()),
         Value::Uuid(bytes) => Stored::Blob(bytes.to_vec()),
         Value::Bytes(bytes) => Stored::Blob(bytes.into_vec()),
     }

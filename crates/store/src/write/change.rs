@@ -117,9 +117,9 @@ pub(crate) fn transitions(change: &Change<'_>, flows: &[Flow], found: &mut Vec<V
         if from == to {
             continue;
         }
-        let legal = flow.transitions.iter().find(|(state, _)| state == from);
+        let legal = flow.transitions.iter().find(|(state, _)| **state == **from);
         let legal = legal.map_or(&[][..], |(_, next)| next.as_slice());
-        if legal.contains(to) {
+        if legal.iter().any(|state| **state == **to) {
             continue;
         }
         let field = field_of(change.place.table, flow.column);

@@ -164,7 +164,9 @@ impl<D: Database> Running<'_, '_, D> {
         for flow in flows {
             let (old, new) = (before.get(flow.column), after.get(flow.column));
             let (Some(Value::Text(old)), true) = (old, old == new) else { continue };
-            let stays = |(from, to): &(Box<str>, Vec<Box<str>>)| from == old && to.contains(old);
+            let stays = |(from, to): &(Box<str>, Vec<Box<str>>)| {
+                **from == **old && to.iter().any(|state| **state == **old)
+            };
             if set.iter().any(|(column, _)| *column == flow.column)
                 && !flow.transitions.iter().any(stays)
             {
