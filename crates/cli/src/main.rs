@@ -4,6 +4,7 @@ mod arguments;
 mod command;
 mod data;
 mod dev;
+mod exchange;
 mod failure;
 mod keys;
 mod place;

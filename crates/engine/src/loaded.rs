@@ -39,6 +39,12 @@ impl Loaded {
         }
     }
 
+    /// The same, with what is published going to a broker, too ([`Engine::exchange`](crate::Engine::exchange)).
+    #[must_use]
+    pub fn sending(self) -> Self {
+        Self { plan: self.plan.with_broker(), ..self }
+    }
+
     /// What of it is seen outside.
     pub(crate) fn contract(&self) -> &Contract {
         self.contract.get_or_init(|| contract::derive(&self.model))

@@ -15,7 +15,7 @@ use crate::identity::Verifier;
 use crate::{Loaded, Outcome, work};
 
 /// Figures of the store under the engine, for `/metrics`.
-pub use store::{Queue, Statistics};
+pub use store::{Backlog, Queue, Statistics};
 
 /// How long requests that began with the old tables get to end before the tables change.
 const GRACE: Duration = Duration::from_millis(15);
@@ -33,9 +33,12 @@ pub struct Engine {
     pub(crate) bell: Notify,
     /// Rung when there is something to be sent.
     pub(crate) post: Notify,
+    /// Rung when something was published.
+    pub(crate) outgoing: Notify,
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
     pub(crate) counts: work::Counts,
+    pub(crate) exchanged: work::exchange::Counts,
     /// How many tasks there are, and when that was asked.
     pub(crate) queue: Mutex<Option<(Instant, Queue)>>,
 }
@@ -53,8 +56,10 @@ impl Engine {
             changed: Notify::new(),
             bell: Notify::new(),
             post: Notify::new(),
+            outgoing: Notify::new(),
             closing: AtomicBool::new(false),
             counts: work::Counts::default(),
+            exchanged: work::exchange::Counts::default(),
             queue: Mutex::default(),
         }
     }
@@ -143,11 +148,19 @@ impl Engine {
             }
             Operation::Write(write) => {
                 let written = self.store.write(*write, receipt).await?;
-                if written.wakes {
-                    self.bell.notify_one();
-                }
+                self.ring(&written);
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
+        }
+    }
+
+    /// Wakes those who do what a write has left.
+    pub(crate) fn ring(&self, written: &Written) {
+        if written.wakes {
+            self.bell.notify_one();
+        }
+        if written.published > 0 {
+            self.outgoing.notify_one();
         }
     }
 
@@ -178,6 +191,7 @@ impl Engine {
         self.closing.store(true, Ordering::Release);
         self.bell.notify_one();
         self.post.notify_one();
+        self.outgoing.notify_one();
     }
 
     /// Finishes every write that was accepted and refuses later ones. Blocks until that is done.

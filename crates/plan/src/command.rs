@@ -10,6 +10,7 @@ use std::sync::Arc;
 use model::{CommandId, EntityId};
 use operation::{Command, Fault, Operation, Program, Tree, Write};
 
+pub(crate) use task::named;
 pub use task::{Job, Next, WEBHOOK};
 
 use crate::condition::BindSource;

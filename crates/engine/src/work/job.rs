@@ -149,7 +149,7 @@ impl Engine {
             match next {
                 Next::Once(write) => {
                     match self.store.write(write, None).await {
-                        Ok(_) => {}
+                        Ok(written) => self.ring(&written),
                         Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                         Err(fault) => run.note(loaded, &fault),
                     }
@@ -200,7 +200,7 @@ impl Engine {
             let outcomes = join_all(writes.map(|write| self.store.write(write, None))).await;
             for outcome in outcomes {
                 match outcome {
-                    Ok(_) => {}
+                    Ok(written) => self.ring(&written),
                     Err(fault) if run.may_pass(&fault) => return Err(Stop::Trouble(fault)),
                     Err(fault) => run.note(loaded, &fault),
                 }

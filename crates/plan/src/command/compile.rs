@@ -265,7 +265,10 @@ impl<'p> Compiler<'p> {
             filled,
             deep: false,
             scans,
-            events: events.into_iter().map(|event| task::heard(&plan.model, event)).collect(),
+            events: events
+                .into_iter()
+                .map(|event| task::heard(&plan.model, event, plan.to_broker))
+                .collect(),
             answer,
         };
         program.deep = program.is_deep();
