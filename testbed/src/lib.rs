@@ -6,6 +6,8 @@
 mod nats;
 mod pooler;
 mod proxy;
+mod rabbitmq;
+mod redis;
 mod service;
 
 use std::ffi::OsStr;
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 pub use nats::Nats;
 pub use pooler::Pooler;
 pub use proxy::{Proxy, Way};
+pub use rabbitmq::RabbitMq;
+pub use redis::Redis;
 
 /// A PostgreSQL server.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use crate::pause;
 
-/// Runs the server until there is no more input, then ends it at once.
-const KEEP: &str = "\"$@\" </dev/null >>\"$LOG\" 2>&1 & server=$!; echo $server; \
-     read -r _; kill -KILL $server; wait $server 2>/dev/null";
+/// Runs the server and what it starts until there is no more input, then ends all of it at once.
+const KEEP: &str = "setsid \"$@\" </dev/null >>\"$LOG\" 2>&1 & server=$!; echo $server; \
+     read -r _; kill -KILL -$server; wait $server 2>/dev/null";
 
 /// A server of one port of the loopback.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub(crate) struct Service {
     folder: PathBuf,
     program: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, String)>,
     running: Option<Child>,
 }
 
@@ -33,7 +34,13 @@ impl Service {
         arguments: Vec<String>,
     ) -> Self {
         let folder = folder.to_path_buf();
-        Self { name, port, folder, program, arguments, running: None }
+        Self { name, port, folder, program, arguments, environment: Vec::new(), running: None }
+    }
+
+    /// Gives it a variable.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
     }
 
     /// Starts it, and waits until it answers.
@@ -46,6 +53,7 @@ impl Service {
             .arg(&self.program)
             .args(&self.arguments)
             .env("LOG", self.folder.join("log"))
+            .envs(self.environment.iter().map(|(name, value)| (*name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

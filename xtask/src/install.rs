@@ -220,7 +220,11 @@ pub(crate) fn postgres() -> Result<(), Fault> {
 }
 
 /// The brokers, by the programs and packages of Debian: installed if they are not there. Tests start servers of their own with them.
-const BROKERS: [(&str, &str, &str); 1] = [("nats-server", "nats-server", "MIMAR_NATS")];
+const BROKERS: [(&str, &str, &str); 3] = [
+    ("nats-server", "nats-server", "MIMAR_NATS"),
+    ("rabbitmq-server", "rabbitmq-server", "MIMAR_RABBITMQ"),
+    ("redis-server", "redis-server", "MIMAR_REDIS"),
+];
 
 /// The brokers that tests start.
 ///

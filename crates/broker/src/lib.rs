@@ -6,17 +6,21 @@
 //! subject of NATS, a routing key and a queue of RabbitMQ, a stream of Redis, a topic of Kafka.
 
 #![cfg_attr(
-    not(feature = "nats"),
+    not(any(feature = "nats", feature = "rabbitmq", feature = "redis")),
     expect(dead_code, unused_variables, reason = "nobody is there to speak with")
 )]
 
 mod address;
 mod fault;
-#[cfg(feature = "nats")]
+#[cfg(any(feature = "nats", feature = "rabbitmq"))]
 mod lane;
 mod message;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "rabbitmq")]
+mod rabbitmq;
+#[cfg(feature = "redis")]
+mod redis;
 
 use futures_util::future::BoxFuture;
 
@@ -80,6 +84,14 @@ pub async fn connect(address: &Address, party: &Party) -> Result<Box<dyn Broker>
     #[cfg(feature = "nats")]
     if kind == Kind::Nats {
         return Ok(Box::new(nats::Nats::connect(address, party).await?));
+    }
+    #[cfg(feature = "rabbitmq")]
+    if kind == Kind::RabbitMq {
+        return Ok(Box::new(rabbitmq::RabbitMq::connect(address, party).await?));
+    }
+    #[cfg(feature = "redis")]
+    if kind == Kind::Redis {
+        return Ok(Box::new(redis::Redis::connect(address, party).await?));
     }
     Err(BrokerFault::NotBuilt { kind })
 }

@@ -4,6 +4,8 @@
 
 mod nats;
 mod peer;
+mod rabbitmq;
+mod redis;
 mod scene;
 #[path = "../commands/world.rs"]
 mod world;
