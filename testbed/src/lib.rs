@@ -3,8 +3,12 @@
 
 #![expect(clippy::panic, reason = "a test without its service fails, and says why")]
 
+mod nats;
 mod pooler;
 mod proxy;
+mod rabbitmq;
+mod redis;
+mod service;
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
@@ -14,8 +18,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use nats::Nats;
 pub use pooler::Pooler;
 pub use proxy::{Proxy, Way};
+pub use rabbitmq::RabbitMq;
+pub use redis::Redis;
 
 /// A PostgreSQL server.
 #[derive(Debug)]
@@ -277,6 +284,22 @@ fn programs() -> PathBuf {
         panic!(
             "there is no PostgreSQL; `cargo xtask test` installs it, or install it yourself (Debian: `sudo apt-get \
              install postgresql`), or name the folder of its programs in MIMAR_POSTGRES"
+        )
+    })
+}
+
+/// A program: `variable` says where, or the PATH, or where Debian puts those of administrators.
+fn program(name: &str, package: &str, variable: &str) -> PathBuf {
+    if let Some(program) = std::env::var_os(variable) {
+        return program.into();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+    let found = folders.map(|folder| folder.join(name)).find(|program| program.is_file());
+    found.unwrap_or_else(|| {
+        panic!(
+            "there is no {name}; `cargo xtask test` installs it, or install it yourself (Debian: `sudo apt-get install \
+             {package}`), or name the program in {variable}"
         )
     })
 }

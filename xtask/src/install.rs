@@ -219,6 +219,51 @@ pub(crate) fn postgres() -> Result<(), Fault> {
     })
 }
 
+/// The brokers, by the programs and packages of Debian: installed if they are not there. Tests start servers of their own with them.
+const BROKERS: [(&str, &str, &str); 3] = [
+    ("nats-server", "nats-server", "MIMAR_NATS"),
+    ("rabbitmq-server", "rabbitmq-server", "MIMAR_RABBITMQ"),
+    ("redis-server", "redis-server", "MIMAR_REDIS"),
+];
+
+/// The brokers that tests start.
+///
+/// # Errors
+/// [`Fault::Missing`] with what to install where this may not do it.
+pub(crate) fn brokers() -> Result<(), Fault> {
+    let missing = || {
+        let absent = BROKERS.iter().filter(|(program, _, variable)| {
+            env::var_os(variable).is_none() && !has_administrators(program)
+        });
+        absent.map(|(_, package, _)| *package).collect::<Vec<_>>()
+    };
+    let wanted = missing();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let names = wanted.join(" ");
+    if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
+        return Err(Fault::Missing {
+            what: format!("{names}, for the tests of brokers"),
+            mend: format!("install them (Debian: `sudo apt-get install {names}`)"),
+        });
+    }
+    step::run("install: package lists", apt().arg("update"))?;
+    let install = ["install", "-y", "--no-install-recommends"];
+    step::run(&format!("install: {names}"), apt().args(install).args(&wanted))?;
+    for package in &wanted {
+        // Where the package has started a service of its own, on its own port, that is ended: tests start theirs.
+        let _ = step::capture(Command::new("service").args([package, "stop"]));
+    }
+    match missing().as_slice() {
+        [] => Ok(()),
+        absent => Err(Fault::Missing {
+            what: absent.join(", "),
+            mend: "the packages were installed, yet their programs are nowhere".into(),
+        }),
+    }
+}
+
 fn has_postgres() -> bool {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let of_debian = versions.map(|version| version.path().join("bin"));
@@ -229,9 +274,14 @@ fn has_postgres() -> bool {
 
 /// Debian puts it where only the administrator's PATH leads.
 fn has_pgbouncer() -> bool {
+    has_administrators("pgbouncer")
+}
+
+/// The same of any program.
+fn has_administrators(program: &str) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    folders.into_iter().any(|folder| folder.join("pgbouncer").is_file())
+    folders.into_iter().any(|folder| folder.join(program).is_file())
 }
 
 fn apt() -> Command {

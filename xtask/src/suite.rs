@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     let chromium = install::chromium()?;
     let libraries = install::node_libraries()?;
     install::postgres()?;
+    install::brokers()?;
 
     let mut tally = tally::Tally::default();
     let everything = step::attempt(

@@ -18,7 +18,7 @@ pub(crate) use webhook::{
 mod events;
 
 pub(crate) use events::{
-    Dead, DeadCommand, EventsCommand, EventsList, EventsReplay, EventsTail, Wanted,
+    Dead, DeadCommand, EventsCommand, EventsList, EventsReplay, EventsTail, Hearer, Wanted,
 };
 
 const STYLES: Styles = Styles::styled()
@@ -241,6 +241,9 @@ pub(crate) struct Dev {
     /// Where to listen [default: 127.0.0.1:7777, or the next free port].
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// The broker that events are sent to and received from, such as nats://127.0.0.1:4222 [default: what `environment dev` says].
+    #[arg(long, value_name = "URL", env = "MIMAR_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<broker::Address>,
     /// Delete the development database and begin anew.
     #[arg(long)]
     pub(crate) fresh: bool,
@@ -291,6 +294,10 @@ pub(crate) struct ServeOptions {
     /// The environment of the model that says where the rows are [default: production].
     #[arg(long, value_name = "NAME", env = "MIMAR_ENVIRONMENT", conflicts_with = "database")]
     pub(crate) environment: Option<String>,
+    /// The broker that events are sent to and received from: nats://, amqp://, redis:// or kafka://, encrypted tls://, amqps://,
+    /// rediss:// or kafkas:// [default: what the environment says; none with --database].
+    #[arg(long, value_name = "URL", env = "MIMAR_BROKER", hide_env_values = true)]
+    pub(crate) broker: Option<broker::Address>,
     /// Threads that answer requests [default: one for each processor].
     #[arg(long, value_name = "N", env = "MIMAR_WORKERS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) workers: Option<u16>,

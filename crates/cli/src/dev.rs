@@ -18,7 +18,7 @@ use crate::arguments::Dev;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::Project;
-use crate::{random, screen, server};
+use crate::{exchange, random, screen, server};
 
 /// Where `dev` listens unless told; the ports behind it are tried in turn.
 const PORT: u16 = 7777;
@@ -58,7 +58,9 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     timing.part("check");
     let tables = Arc::new(schema::derive(&model));
     let place = Place::of_development(&project, &model)?;
+    let broker = exchange::address(arguments.broker.as_ref(), Some("dev"), &model)?;
     let loaded = Loaded::new(Arc::new(model), tables);
+    let loaded = if broker.is_some() { loaded.sending() } else { loaded };
     timing.part("compile");
     let store = database::open(&place, arguments.fresh)?;
     // Held until the process ends.
@@ -89,6 +91,9 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         timing: &timing.parts,
         total: timing.began.elapsed(),
     });
+    if broker.is_none() {
+        exchange::without(&engine.loaded().model);
+    }
     let watched = reload::Watched {
         path: arguments.path,
         texts,
@@ -97,6 +102,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         engine: Arc::clone(&engine),
         handle: runtime.handle().clone(),
         accept_loss: arguments.accept_loss,
+        sending: broker.is_some(),
     };
     // The thread ends with the process: it holds nothing that must be put down in order.
     std::thread::Builder::new()
@@ -107,6 +113,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         listener,
         engine,
         server::Mode::Development,
+        broker.map(exchange::settings),
         &server::Threads::none(),
     ))
 }

@@ -119,6 +119,21 @@ pub(crate) enum Failure {
          set\n\nSet {variable} (postgres://user:password@host:5432/database), or name another place with --database"
     )]
     NoAddress { environment: String, variable: String },
+    /// An environment's variable that is not set.
+    #[error(
+        "the environment `{environment}` sends its events to {kind}, at the address in {variable}, which is not set\n\nSet {variable}, or \
+         name another place with --broker"
+    )]
+    NoBrokerAddress { environment: String, kind: String, variable: String },
+    /// An address of another broker.
+    #[error(
+        "the environment `{environment}` sends its events to {kind}, and {address} is the address of another broker\n\nName the one that \
+         is meant, in the model or in the address"
+    )]
+    OtherBroker { environment: String, kind: String, address: String },
+    /// A broker's address that is none.
+    #[error(transparent)]
+    Broker(#[from] broker::BrokerFault),
     /// A file that should be a database.
     #[error(
         "there is no database at {}\n\n`mimar serve` makes one when it first starts, `mimar dev` keeps its own in .mimar/dev.db; --database \
@@ -235,6 +250,8 @@ impl Failure {
             | Self::NotAllowed { .. }
             | Self::UnknownEvent { .. }
             | Self::UnknownEnvironment { .. }
+            | Self::OtherBroker { .. }
+            | Self::Broker(_)
             | Self::Subject { .. }
             | Self::UnknownWebhook { .. }
             | Self::Endpoint { .. }

@@ -24,6 +24,7 @@ mod code;
 mod command;
 mod data;
 mod dev;
+mod exchange;
 mod failure;
 mod keys;
 mod place;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use engine::{Engine, webhook};
+use engine::{Engine, exchange, webhook};
 use serve::http::{Origins, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
@@ -90,6 +90,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     engine: Arc<Engine>,
     mode: Mode,
+    exchanging: Option<exchange::Settings>,
     threads: &Threads,
 ) -> Result<(), Failure> {
     let (origins, to_private) = match mode {
@@ -99,7 +100,12 @@ pub(crate) async fn serve(
     let worker = Arc::clone(&engine);
     let worker = tokio::spawn(async move {
         let sending = webhook::Settings::new(to_private);
-        tokio::join!(worker.work(), worker.send(&sending))
+        let exchanging = async {
+            if let Some(settings) = &exchanging {
+                worker.exchange(settings).await;
+            }
+        };
+        tokio::join!(worker.work(), worker.send(&sending), exchanging)
     });
     let settings = Settings { origins, drain_time: DRAIN, ..Settings::default() };
     let outcome = serve::http::serve_on(

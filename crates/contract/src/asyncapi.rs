@@ -16,10 +16,19 @@ pub fn asyncapi(contract: &Contract) -> Value {
     let (mut channels, mut operations) = (Map::new(), Map::new());
     let (mut messages, mut schemas) = (Map::new(), Map::new());
     for event in &contract.events {
-        let mut channel = json!({"address": event.kind, "messages": carried([event])});
+        let address = event.from.as_ref().unwrap_or(&event.kind);
+        let mut channel = json!({"address": address, "messages": carried([event])});
         schema::insert(&mut channel, "description", event.docs.clone().map(Value::from));
         channels.insert(event.name.clone(), channel);
-        operations.insert(format!("send_{}", event.name), send(&event.name, [event]));
+        let mut operation = send(&event.name, [event]);
+        let name = match event.from {
+            None => format!("send_{}", event.name),
+            Some(_) => {
+                schema::insert(&mut operation, "action", Some(json!("receive")));
+                format!("receive_{}", event.name)
+            }
+        };
+        operations.insert(name, operation);
         messages.insert(event.name.clone(), structured(event));
         messages.insert(format!("{}{BINARY}", event.name), binary(event));
         let data = event::data(contract, event);
@@ -74,7 +83,10 @@ fn structured(event: &EventType) -> Value {
     let mut properties = attributes(event);
     properties.insert("datacontenttype".to_owned(), json!({"const": "application/json"}));
     properties.insert("data".to_owned(), schema::reference(&event.name));
-    let required = ["specversion", "id", "source", "type", "time", "datacontenttype", "data"];
+    let required = match event.from {
+        None => &["specversion", "id", "source", "type", "time", "datacontenttype", "data"][..],
+        Some(_) => &["specversion", "id", "source", "type", "data"],
+    };
     let payload = json!({"type": "object", "properties": properties, "required": required});
     described(event, event.name.clone(), CloudEvent::MEDIA_TYPE, json!({"payload": payload}))
 }
@@ -83,7 +95,10 @@ fn binary(event: &EventType) -> Value {
     let attributes = attributes(event).into_iter();
     let properties: Map<String, Value> =
         attributes.map(|(name, schema)| (format!("ce-{name}"), schema)).collect();
-    let required = ["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-time"];
+    let required = match event.from {
+        None => &["ce-specversion", "ce-id", "ce-source", "ce-type", "ce-time"][..],
+        Some(_) => &["ce-specversion", "ce-id", "ce-source", "ce-type"],
+    };
     let headers = json!({"type": "object", "properties": properties, "required": required});
     let message = json!({"headers": headers, "payload": schema::reference(&event.name)});
     described(event, format!("{}{BINARY}", event.name), "application/json", message)
@@ -91,7 +106,8 @@ fn binary(event: &EventType) -> Value {
 
 fn described(event: &EventType, name: String, media: &str, mut message: Value) -> Value {
     schema::insert(&mut message, "name", Some(json!(name)));
-    schema::insert(&mut message, "title", Some(json!(event.kind)));
+    let title = event.from.is_none().then(|| json!(event.kind));
+    schema::insert(&mut message, "title", title);
     schema::insert(&mut message, "contentType", Some(json!(media)));
     schema::insert(&mut message, "description", event.docs.clone().map(Value::from));
     message
@@ -99,6 +115,9 @@ fn described(event: &EventType, name: String, media: &str, mut message: Value) -
 
 /// What every event says of itself, as [`CloudEvent`] writes it.
 fn attributes(event: &EventType) -> Map<String, Value> {
+    if event.from.is_some() {
+        return foreign();
+    }
     let mut attributes = Map::from_iter([
         ("specversion".to_owned(), json!({"const": "1.0"})),
         (
@@ -124,5 +143,14 @@ fn attributes(event: &EventType) -> Map<String, Value> {
         let subject = json!({"type": "string", "minLength": 1, "description": docs});
         attributes.insert("subject".to_owned(), subject);
     }
+    attributes
+}
+
+/// The same of what another system says of its events: together with the source, the identifier names an event.
+fn foreign() -> Map<String, Value> {
+    let text = || json!({"type": "string", "minLength": 1});
+    let mut attributes = Map::from_iter([("specversion".to_owned(), json!({"const": "1.0"}))]);
+    attributes.extend(["id", "source", "type"].map(|name| (name.to_owned(), text())));
+    attributes.insert("time".to_owned(), json!({"type": "string", "format": "date-time"}));
     attributes
 }

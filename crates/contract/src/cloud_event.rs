@@ -82,8 +82,8 @@ impl<'a> CloudEvent<'a> {
         [content].into_iter().chain(attributes).collect()
     }
 
-    /// All but what tells the form of the data, which each form says in its own way.
-    fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
+    /// Its attributes by their names, those that it has: all but what tells the form of the data, which each form says in its own way.
+    pub fn attributes(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let all = [
             ("specversion", Some("1.0")),
             ("id", Some(&*self.id)),

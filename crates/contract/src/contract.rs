@@ -283,6 +283,9 @@ pub struct EventType {
     pub kind: String,
     /// Where it happened (the `source` of CloudEvents): `/shop/sales`.
     pub source: String,
+    /// Where it comes from, if another system publishes it: a subject, stream, queue or topic of the broker. Then its kind and its
+    /// source are what it is called here, not what it says of itself.
+    pub from: Option<String>,
     /// Its documentation.
     pub docs: Option<String>,
     /// Its group.

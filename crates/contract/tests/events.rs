@@ -471,6 +471,18 @@ fn all_events_are_in_one_document() {
 
 /// Without events it is a document all the same.
 #[test]
+fn an_event_of_another_system_is_received() {
+    let text =
+        "app A { version 1  roles user }\nevent Paid from \"payments.paid\" { payment: Uuid }";
+    let document = contract::asyncapi(&contract_of(text));
+    assert_eq!(document["channels"]["Paid"]["address"], "payments.paid");
+    assert_eq!(document["operations"]["receive_Paid"]["action"], "receive");
+    assert_eq!(document["operations"].as_object().unwrap().len(), 1);
+    let attributes = &document["components"]["messages"]["Paid"]["payload"]["properties"];
+    assert_eq!(attributes["source"], serde_json::json!({"type": "string", "minLength": 1}));
+}
+
+#[test]
 fn a_model_may_have_no_events() {
     let document = contract::asyncapi(&contract_of("app Bare { version 1  roles user }"));
     assert_eq!(document["channels"], serde_json::json!({}));
@@ -494,6 +506,10 @@ fn read(kind: &str, text: &str) -> String {
 fn the_parser_of_asyncapi_reads_the_document() {
     let bare = contract::asyncapi(&contract_of("app Bare { version 1  roles user }"));
     assert_eq!(read("asyncapi", &bare.to_string()), "\n");
+    let foreign =
+        "app A { version 1  roles user }\nevent Paid from \"payments.paid\" { payment: Uuid }";
+    let foreign = contract::asyncapi(&contract_of(foreign));
+    assert_eq!(read("asyncapi", &foreign.to_string()).lines().count(), 1);
     let document = contract::asyncapi(&contract_of(SHOP));
     check(
         &read("asyncapi", &document.to_string()),

@@ -14,6 +14,6 @@ mod work;
 pub use code::{Handlers, Transaction};
 pub use loaded::Loaded;
 pub use outcome::Outcome;
-pub use run::{Engine, Queue, Statistics};
+pub use run::{Backlog, Engine, Queue, Statistics};
 pub use start::{Cause, Mismatch, Standing, real_losses, stand};
-pub use work::{Figures, Terms, webhook};
+pub use work::{Figures, Terms, exchange, webhook};

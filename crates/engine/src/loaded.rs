@@ -39,6 +39,13 @@ impl Loaded {
         }
     }
 
+    /// The same, with what is published going to a broker, too ([`Engine::exchange`](crate::Engine::exchange)).
+    #[must_use]
+    pub fn sending(self) -> Self {
+        let plan = plan::compile(Arc::clone(&self.model), Arc::clone(&self.schema)).with_broker();
+        Self { plan: Arc::new(plan), ..self }
+    }
+
     /// What of it is seen outside.
     pub(crate) fn contract(&self) -> &Contract {
         self.contract.get_or_init(|| contract::derive(&self.model))

@@ -15,7 +15,7 @@ use crate::identity::Verifier;
 use crate::{Handlers, Loaded, Outcome, work};
 
 /// Figures of the store under the engine, for `/metrics`.
-pub use store::{Queue, Statistics};
+pub use store::{Backlog, Queue, Statistics};
 
 /// How long requests that began with the old tables get to end before the tables change.
 const GRACE: Duration = Duration::from_millis(15);
@@ -33,10 +33,13 @@ pub struct Engine {
     pub(crate) bell: Notify,
     /// Rung when there is something to be sent.
     pub(crate) post: Notify,
+    /// Rung when something was published.
+    pub(crate) outgoing: Notify,
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
     pub(crate) counts: work::Counts,
     pub(crate) handlers: Arc<Handlers>,
+    pub(crate) exchanged: work::exchange::Counts,
     /// How many tasks there are, and when that was asked.
     pub(crate) queue: Mutex<Option<(Instant, Queue)>>,
 }
@@ -54,9 +57,11 @@ impl Engine {
             changed: Notify::new(),
             bell: Notify::new(),
             post: Notify::new(),
+            outgoing: Notify::new(),
             closing: AtomicBool::new(false),
             counts: work::Counts::default(),
             handlers: Arc::default(),
+            exchanged: work::exchange::Counts::default(),
             queue: Mutex::default(),
         }
     }
@@ -153,18 +158,28 @@ impl Engine {
             Operation::Write(mut write) => {
                 self.handlers.attach(&mut write, loaded, Some(caller));
                 let written = self.store.write(*write, receipt).await?;
-                if written.wakes {
-                    self.bell.notify_one();
-                }
+                self.ring(&written);
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
         }
     }
 
-    /// Carries out a write of the system's own.
+    /// Carries out a write of the system's own, and wakes those who do what it has left.
     pub(crate) async fn write(&self, loaded: &Loaded, mut write: Write) -> Result<Written, Fault> {
         self.handlers.attach(&mut write, loaded, None);
-        self.store.write(write, None).await
+        let written = self.store.write(write, None).await?;
+        self.ring(&written);
+        Ok(written)
+    }
+
+    /// Wakes those who do what a write has left.
+    pub(crate) fn ring(&self, written: &Written) {
+        if written.wakes {
+            self.bell.notify_one();
+        }
+        if written.published > 0 {
+            self.outgoing.notify_one();
+        }
     }
 
     /// Whether what a page is of exists: no parts and no root are two answers.
@@ -194,6 +209,7 @@ impl Engine {
         self.closing.store(true, Ordering::Release);
         self.bell.notify_one();
         self.post.notify_one();
+        self.outgoing.notify_one();
     }
 
     /// Finishes every write that was accepted and refuses later ones. Blocks until that is done.

@@ -4,6 +4,7 @@
 //! in its own transaction, so that nothing is done twice. What a process has taken and does not settle, because it was killed,
 //! others take when its time has run out.
 
+pub mod exchange;
 mod job;
 pub mod webhook;
 
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use operation::{Chore, Dialect, Fault, Settled, Task, Write};
+use operation::{ARRIVED, Chore, Dialect, Fault, Settled, Task, Write};
 use store::Queue;
 
 use crate::run::microseconds_now;
@@ -240,12 +241,15 @@ impl Engine {
             self.run_job(loaded, task, terms).await;
             return true;
         }
-        let outcome = match task.target.strip_prefix(plan::WEBHOOK) {
-            Some(webhook) => self.spread(task, webhook).await,
-            None => match loaded.plan.task(task, now) {
+        let outcome = if let Some(webhook) = task.target.strip_prefix(plan::WEBHOOK) {
+            self.spread(task, webhook).await
+        } else if let Some(event) = task.target.strip_prefix(ARRIVED) {
+            self.receive_again(loaded, task, event).await
+        } else {
+            match loaded.plan.task(task, now) {
                 Ok(write) => self.write(loaded, write).await.map(drop),
                 Err(fault) => Err(fault),
-            },
+            }
         };
         let fault = match outcome {
             Ok(()) => {

@@ -182,7 +182,7 @@ pub struct Environment {
     pub keeping: bool,
     /// The engine of its shared cache (`redis`), and its address or the variable that says where.
     pub cache: Option<(String, Option<String>)>,
-    /// The engine of its broker (`nats`, `kafka`, `rabbitmq`, `redis`), and where.
+    /// The engine of its broker (`nats`, `kafka`, `rabbitmq`, `redis`), and its address or the variable that holds it.
     pub broker: Option<(String, Option<String>)>,
     /// The provider and the region it runs in.
     pub cloud: Option<(String, String)>,

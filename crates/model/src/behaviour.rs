@@ -94,6 +94,8 @@ pub struct Event {
     pub span: Span,
     /// Its service.
     pub service: ServiceId,
+    /// Where it comes from, if another system publishes it: a subject, stream, queue or topic of the broker.
+    pub from: Option<String>,
     /// The field by which its order is kept.
     pub by: Option<FieldId>,
     /// Its members.

@@ -112,13 +112,12 @@ static DEFERRED: &[Deferred] = &[
     Deferred {
         code: "N0116",
         severity: Severity::Note,
-        what: "environments are checked, but only their stores are carried out yet",
-        instead: "replicas, backups, caches, brokers, clouds and deployments are written down and no more",
+        what: "environments are checked, but only their stores and brokers are carried out yet",
+        instead: "replicas, backups, caches, clouds and deployments are written down and no more",
         places: |model| {
             let other = |environment: &&crate::Environment| {
                 environment.keeping
                     || environment.cache.is_some()
-                    || environment.broker.is_some()
                     || environment.cloud.is_some()
                     || !environment.deployments.is_empty()
             };

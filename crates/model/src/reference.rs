@@ -72,6 +72,11 @@ pub(crate) static ITEMS: &[Construct] = &[
         "a fact that is published with its transaction; `by` keeps the order",
         "event OrderPlaced by order { order: Order }",
     ),
+    row(
+        "event … from",
+        "an event of another system: what comes from this place of the broker is heard here, and nobody here publishes it",
+        "event PaymentArrived from \"payments.arrived\" by payment { payment: Uuid  amount: Money(EUR) }",
+    ),
     row("on", "a command that runs when an event is heard", "on OrderPlaced run pack(order)"),
     row(
         "webhook",

@@ -522,6 +522,31 @@ decision \"z\" { criteria a 5 option one { a 5 } }
 }
 
 #[test]
+fn events_of_others_are_heard_only() {
+    check(
+        r#"
+event Paid from "payments.paid" by payment { payment: Uuid }
+event Again from "payments.paid" { payment: Uuid }
+event Any from "payments.*" by nothing { payment: Uuid }
+event Own by payment { payment: Uuid }
+command pay(payment: Uuid) { allow clerk  emit Paid { payment }  emit Own { payment } }
+command note(payment: Uuid) { allow system }
+on Paid run note(payment)
+webhook partners { sends Own, Paid  sign standard }
+"#,
+        &expect![[r#"
+            E0201 3 `"payments.paid"`: `from "payments.paid"` is said twice
+                  2 `Paid`: first said here
+            E0601 4 `"payments.*"`: no broker has a place of this name
+            E0203 4 `nothing`: the event `Any` has no field `nothing`
+            E0512 6 `Paid`: `Paid` is published by another system
+                  2 `Paid`: it comes from there
+            E0512 9 `Paid`: `Paid` is published by another system
+        "#]],
+    );
+}
+
+#[test]
 fn services_keep_apart() {
     check_files(
         &[

@@ -5,6 +5,7 @@
 //! an expression ([`evaluate`]), and the buffer that SQL is written into ([`Sql`]).
 
 mod evaluate;
+mod exchange;
 mod expression;
 mod fault;
 mod hook;
@@ -21,6 +22,7 @@ mod value;
 mod write;
 
 pub use evaluate::{EvaluationFault, Scope, Stored, evaluate, lower, truth, upper};
+pub use exchange::{ARRIVED, Accept, Arrival, BROKER, Exchange, Unreadable};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};
 pub use hook::{Failed, Hook};

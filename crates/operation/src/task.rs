@@ -2,7 +2,7 @@
 //!
 //! Both are rows that a command writes in its own transaction: what was acknowledged is done, however the process ends.
 
-use crate::{Hook, Value};
+use crate::{Exchange, Hook, Value};
 
 /// Something to be done: a row of the queue, taken by whoever carries it out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
@@ -118,6 +118,8 @@ pub enum Chore {
     },
     /// Work on endpoints of webhooks and on deliveries to them.
     Hook(Hook),
+    /// Work on what goes to a broker and what comes from one.
+    Exchange(Exchange),
 }
 
 /// An event, as it is kept.

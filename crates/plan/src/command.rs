@@ -12,6 +12,7 @@ use model::{CommandId, EntityId};
 use operation::{Command, Fault, Operation, Program, Tree, Write};
 
 pub use code::{Coded, Coding, commands_by_code};
+pub(crate) use task::named;
 pub use task::{Job, Next, WEBHOOK};
 
 use crate::condition::BindSource;

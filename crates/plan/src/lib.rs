@@ -3,6 +3,7 @@
 //!
 //! [`compile`] runs once for each model; [`Plan::lower`] runs for each request and keeps what it compiled.
 
+mod arrival;
 mod body;
 mod caller;
 mod command;
@@ -18,6 +19,7 @@ mod policy;
 mod shape;
 mod write;
 
+pub use arrival::Foreign;
 pub use caller::{Caller, Roles};
 pub use command::{Coded, Coding, Job, Next, WEBHOOK, commands_by_code};
 pub use cursor::CursorKey;

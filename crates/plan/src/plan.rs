@@ -27,6 +27,8 @@ pub struct Plan {
     /// Values of fields that are left out, and where their binds come from.
     pub(crate) defaults: FxHashMap<FieldId, (Expression, Vec<BindSource>)>,
     compiled: Cache<Key, Compiled>,
+    /// Whether what is published goes to a broker, too.
+    pub(crate) to_broker: bool,
 }
 
 /// What a compiled statement was compiled for.
@@ -112,7 +114,7 @@ pub fn compile(model: Arc<Valid<Model>>, schema: Arc<Schema>) -> Plan {
         })
         .collect();
     let defaults = defaults(World { model: &model, schema: &schema });
-    Plan { model, schema, patterns, defaults, compiled: Cache::new(COMPILED) }
+    Plan { model, schema, patterns, defaults, compiled: Cache::new(COMPILED), to_broker: false }
 }
 
 fn defaults(world: World<'_>) -> FxHashMap<FieldId, (Expression, Vec<BindSource>)> {
@@ -131,6 +133,12 @@ impl Plan {
     /// The model it was compiled from.
     pub fn model(&self) -> &Valid<Model> {
         &self.model
+    }
+
+    /// The same, with what is published going to a broker, too.
+    #[must_use]
+    pub fn with_broker(self) -> Self {
+        Self { to_broker: true, compiled: Cache::new(COMPILED), ..self }
     }
 
     /// The tables it works on.

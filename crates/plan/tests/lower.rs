@@ -536,3 +536,57 @@ fn a_page_continues_behind_its_cursor() {
     });
     assert!(matches!(plan.lower(&stranger, &clerk, 0), Err(Fault::Invalid(_))));
 }
+
+/// What another system sends is read against the event, every fault of it at once.
+#[test]
+fn what_arrives_is_read() {
+    let text = r#"
+app A { version 1  roles clerk }
+entity Order { key id: Int }
+record Item { sku: String(3..10)  count: Int(1..) }
+event Paid from "payments.paid" by order {
+  order:  Order
+  amount: Money(EUR)
+  method: enum { card, cash }
+  items:  [Item](1..2)
+  note:   String(0..5)?
+}
+event Own { order: Order }
+"#;
+    let parse = syntax::parse(syntax::FileId(0), text.to_owned());
+    let (model, found) = model::check(&[&parse]);
+    let model = Arc::new(Valid::new(model, &found).unwrap());
+    let schema = Arc::new(schema::derive(&model));
+    let plan = plan::compile(model, schema).with_broker();
+    let [paid] = &*plan.foreign().collect::<Vec<_>>() else { panic!("one event is foreign") };
+    assert_eq!((&*paid.name, &*paid.address), ("Paid", "payments.paid"));
+    assert_eq!(plan.heard("Own"), [operation::BROKER.into()]);
+    assert!(plan.heard("Paid").is_empty());
+    let told = |json: &str| {
+        let tree = parse_json(json.as_bytes()).unwrap();
+        match plan.arrived(paid.event, &tree, 0) {
+            Ok((data, key)) => format!("{key:?} {data}"),
+            Err(found) => {
+                let each = found.iter().map(|it| format!("{}: {}", it.pointer, it.detail));
+                each.collect::<Vec<_>>().join("\n")
+            }
+        }
+    };
+    let whole = r#"{"order": 7, "amount": "12.50", "method": "card", "items": [{"sku": "mug", "count": 2}], "new": {}}"#;
+    expect![[r#"Text("7") {"order":7,"amount":"12.50","method":"card","items":[{"sku":"mug","count":2}],"note":null}"#]].assert_eq(&told(whole));
+    expect![[r#"
+        /order: must be a whole number, not a string
+        /amount: must be a decimal number such as 12.50, with no more fraction digits than its type has
+        /method: must be one of card, cash
+        /items: must be 1 to 2 items, not 0
+        /note: must be 0 to 5 characters, not 8"#]].assert_eq(&told(
+        r#"{"order": "x", "amount": "12.505", "method": "gold", "items": [], "note": "too long"}"#,
+    ));
+    expect![[r#"
+        /order: `order` is required
+        /amount: `amount` is required
+        /method: `method` is required
+        /items: `items` is required"#]]
+    .assert_eq(&told("{}"));
+    expect![": must be an object, not an array"].assert_eq(&told("[]"));
+}

@@ -5,6 +5,7 @@
 //! differently goes through the functions of its schema `mimar` (see `postgres/functions.sql`). What all mean alike is
 //! plain SQL, so that indexes serve.
 
+pub(crate) mod exchange;
 mod expression;
 mod form;
 pub(crate) mod hook;
@@ -14,6 +15,7 @@ pub(crate) mod outbox;
 mod postgres;
 mod read;
 pub(crate) mod receipt;
+mod said;
 mod write;
 
 use operation::{Scalar, Value};

@@ -4,7 +4,7 @@ use operation::{Fault, Published, Value};
 
 use crate::Store;
 use crate::lower::outbox::{self, Asked};
-use crate::lower::{Statement, ill_formed};
+use crate::lower::{Statement, exchange, ill_formed};
 
 /// An event that was published, and its number.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +68,68 @@ pub struct Queue {
     pub oldest: Option<i64>,
 }
 
+/// An event that waits for the broker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// Its number among those that wait: of one key they have the order in which they were published.
+    pub number: i64,
+    /// The event; `None` if it is not kept any more.
+    pub event: Option<Published>,
+}
+
+/// How many events wait for the broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Backlog {
+    /// So many.
+    pub waiting: u64,
+    /// When the first of them was published, in microseconds since 1970-01-01T00:00:00Z.
+    pub oldest: Option<i64>,
+}
+
 impl Store {
+    /// Events that wait for the broker behind a number, in their order, `most` at most.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn outgoing(&self, after: i64, most: u32) -> Result<Vec<Outgoing>, Fault> {
+        let values = [Value::Int(after), Value::Int(i64::from(most))];
+        let rows = self.ask(exchange::waiting(self.dialect()), &values).await?;
+        let outgoing = rows.into_iter().map(|row| match row_of(row)? {
+            [Value::Int(number), Value::Uuid(id), name, key, Value::Int(made), data] => {
+                let (name, data) = (text(name)?, text(data)?);
+                Ok(Outgoing { number, event: Some(Published { id, name, key, made, data }) })
+            }
+            [Value::Int(number), ..] => Ok(Outgoing { number, event: None }),
+            _ => Err(ill_formed("no event that waits")),
+        });
+        outgoing.collect()
+    }
+
+    /// How many events wait for the broker; counts them one by one.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn backlog(&self) -> Result<Backlog, Fault> {
+        let rows = self.ask(exchange::backlog(self.dialect()), &[]).await?;
+        let row = rows.into_iter().next().unwrap_or_default();
+        let figure = |at: usize| row.get(at).and_then(Value::as_int);
+        let waiting = figure(0).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        Ok(Backlog { waiting, oldest: figure(1) })
+    }
+
+    /// How far places of the broker have been read, by their names.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn positions(&self) -> Result<Vec<(Box<str>, i64)>, Fault> {
+        let rows = self.ask(exchange::positions(self.dialect()), &[]).await?;
+        let positions = rows.into_iter().map(|row| match row_of(row)? {
+            [name, Value::Int(next)] => Ok((text(name)?, next)),
+            _ => Err(ill_formed("no position")),
+        });
+        positions.collect()
+    }
+
     /// Events that were published and are still kept.
     ///
     /// # Errors
@@ -126,7 +187,11 @@ impl Store {
                 event: if let Value::Uuid(id) = event { Some(id) } else { None },
                 failures: failures.as_int().unwrap_or(0),
                 since: since.as_int().unwrap_or(0),
-                error: if let Value::Text(error) = error { Some(error.as_str().into()) } else { None },
+                error: if let Value::Text(error) = error {
+                    Some(error.as_str().into())
+                } else {
+                    None
+                },
             })
         });
         parked.collect()

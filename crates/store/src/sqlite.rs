@@ -71,6 +71,7 @@ impl Sqlite {
         connection.execute_batch(crate::lower::receipt::SQLITE)?;
         connection.execute_batch(crate::lower::outbox::SQLITE)?;
         connection.execute_batch(crate::lower::hook::SQLITE)?;
+        connection.execute_batch(crate::lower::exchange::SQLITE)?;
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),

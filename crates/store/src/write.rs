@@ -14,6 +14,7 @@ mod create;
 mod delete;
 mod diagnose;
 mod edit;
+mod exchange;
 mod hook;
 mod outbox;
 mod receipt;

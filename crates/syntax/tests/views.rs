@@ -359,7 +359,11 @@ fn describe(item: Item<'_>, out: &mut String) {
             type_expr(found.result()),
             found.is_by_code()
         ),
-        Item::Event(found) => format!(" by {}", name(found.by())),
+        Item::Event(found) => {
+            let from =
+                found.from().map_or_else(String::new, |from| format!(" from {}", from.text()));
+            format!("{from} by {}", name(found.by()))
+        }
         Item::On(found) => format!(" {} {}", path(found.event()), run(found.run())),
         Item::Workflow(found) => {
             format!("({}) on {}", parameters(found.parameters()), path(found.on()))

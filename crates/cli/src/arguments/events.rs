@@ -1,6 +1,6 @@
 //! What `mimar events` takes.
 
-use clap::{ArgGroup, Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand, ValueEnum};
 
 use super::DataPlace;
 
@@ -51,12 +51,13 @@ pub(crate) struct EventsTail {
 /// Let those who hear events hear them once more.
 ///
 /// Each of the model's subscriptions to such an event gets a task, in the order in which the events were published; an event
-/// keeps its identifier. On a terminal you are asked before.
+/// keeps its identifier. With `--to broker` they are sent to the broker instead, in the same order, by the server that speaks with it.
+/// On a terminal you are asked before.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).multiple(true).args(["ids", "name", "key", "since", "limit"]),
     after_help = "Examples:\n  mimar events replay --type OrderPaid --since 2026-11-21T08:00:00Z\n  mimar events replay \
-                  018f4e5a-7b3c-7def-8123-456789abcdef --yes"
+                  018f4e5a-7b3c-7def-8123-456789abcdef --yes\n  mimar events replay --since 7d --to broker"
 )]
 pub(crate) struct EventsReplay {
     /// Identifiers of events.
@@ -67,11 +68,23 @@ pub(crate) struct EventsReplay {
     /// The most; those that were published last.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) limit: Option<u32>,
+    /// Who hears them once more: subscriptions and webhooks of the model, or the broker, which gets what it has lost.
+    #[arg(long, value_enum, default_value_t = Hearer::Model, value_name = "WHO")]
+    pub(crate) to: Hearer,
     /// Do not ask.
     #[arg(short, long)]
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) place: DataPlace,
+}
+
+/// Who hears events once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Hearer {
+    /// Who hears them in the model.
+    Model,
+    /// The broker that the servers of this database speak with.
+    Broker,
 }
 
 /// Which events.

@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{CloudEvent, Contract};
 use engine::Loaded;
-use operation::{Chore, Fault, Published, Scalar, Value, Write};
+use operation::{BROKER, Chore, Fault, Published, Scalar, Value, Write};
 use serde_json::json;
 use store::{Event, EventFilter, Parked, Store};
 use tokio::runtime::Runtime;
 
 use crate::arguments::{
-    DataPlace, Dead, DeadCommand, EventsCommand, EventsList, EventsReplay, EventsTail, Wanted,
+    DataPlace, Dead, DeadCommand, EventsCommand, EventsList, EventsReplay, EventsTail, Hearer,
+    Wanted,
 };
 use crate::data::command::open;
 use crate::failure::Failure;
@@ -88,6 +89,11 @@ impl Desk {
     fn last(&self) -> Result<i64, Failure> {
         let newest = EventFilter { newest: true, limit: 1, ..EventFilter::default() };
         Ok(self.events(&newest)?.first().map_or(0, |event| event.number))
+    }
+
+    fn is_foreign(&self, event: &Published) -> bool {
+        let mut foreign = self.contract.events.iter().filter(|known| known.from.is_some());
+        foreign.any(|known| *known.stored == *event.name)
     }
 
     /// Work on the queue of tasks; how many it was done to.
@@ -177,7 +183,8 @@ fn replay(arguments: &EventsReplay) -> Result<(), Failure> {
     // What is published from now on is heard anyway.
     let last = desk.last()?;
     let (mut events, mut tasks) = (0, 0);
-    each(&desk, &filter, arguments.limit, last, |batch| {
+    let to = arguments.to;
+    each(&desk, &filter, arguments.limit, (to, last), |batch| {
         events += batch.len() as u64;
         tasks += batch.iter().map(|(_, by)| by.len() as u64).sum::<u64>();
         Ok(())
@@ -185,35 +192,46 @@ fn replay(arguments: &EventsReplay) -> Result<(), Failure> {
     let told = format!(
         "{}, {}",
         screen::count(events, "event", "events"),
-        screen::count(tasks, "task", "tasks")
+        match to {
+            Hearer::Model => screen::count(tasks, "task", "tasks"),
+            Hearer::Broker => "to the broker".to_owned(),
+        }
     );
     if tasks > 0 && !arguments.yes && !agreed(&format!("{told}: hear them once more?"))? {
         return Ok(());
     }
     let now = now();
-    each(&desk, &filter, arguments.limit, last, |events| {
+    each(&desk, &filter, arguments.limit, (to, last), |events| {
         desk.chore(Chore::Replay { events, now }).map(drop)
     })?;
     desk.store.close();
-    screen::note(&format!("{told} to be carried out"));
+    screen::note(&match to {
+        Hearer::Model => format!("{told} to be carried out"),
+        Hearer::Broker => format!("{told}, once a server speaks with it"),
+    });
     Ok(())
 }
 
 /// An event, and the targets of those who hear it.
 type Heard = (Published, Vec<Box<str>>);
 
-/// Hands events over in the order in which they were published, up to a number, some at a time.
+/// Hands events over in the order in which they were published, up to a number, some at a time, with who shall hear them.
 fn each(
     desk: &Desk,
     filter: &EventFilter,
     limit: Option<u32>,
-    last: i64,
+    (to, last): (Hearer, i64),
     mut act: impl FnMut(Vec<Heard>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut act = |events: &[Event]| {
         let events = events.iter().filter(|event| event.number <= last);
         let heard = events.map(|Event { event, .. }| {
-            let by = desk.loaded.plan.heard(&event.name);
+            let by = match to {
+                Hearer::Model => desk.loaded.plan.heard(&event.name),
+                // What came from it does not go back.
+                Hearer::Broker if desk.is_foreign(event) => Vec::new(),
+                Hearer::Broker => vec![BROKER.into()],
+            };
             (event.clone(), by)
         });
         act(heard.collect())

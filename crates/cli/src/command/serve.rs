@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::keys::Keys;
 use crate::place::Place;
 use crate::project::Project;
-use crate::{data, screen, server};
+use crate::{data, exchange, screen, server};
 
 /// How often the database hears of a server that has nothing to ask.
 const PRESENCE: Duration = Duration::from_secs(5);
@@ -44,6 +44,12 @@ pub(crate) fn serve(
     }
     let environment = arguments.environment.as_deref();
     let place = Place::of_production(arguments.database.as_ref(), environment, project, &model)?;
+    let served = match (&arguments.database, environment) {
+        // Rows that are elsewhere are no environment's.
+        (Some(_), None) => None,
+        _ => Some(environment.unwrap_or("production")),
+    };
+    let broker = exchange::address(arguments.broker.as_ref(), served, &model)?;
     let deferred = Project::deferred(&model);
     // What is done by code is done here.
     let deferred = deferred.iter().filter(|found| found.code != "N0118").count() as u64;
@@ -68,6 +74,7 @@ pub(crate) fn serve(
     };
     migrate::settle(&store, &schema)?;
     let loaded = Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
+    let loaded = if broker.is_some() { loaded.sending() } else { loaded };
     // While the tables change, formulas are the newer version's.
     if migrate::status(&store)?.is_none_or(|record| record.to == fingerprint) {
         let renewed = data::recompute(&store, &loaded, false)?;
@@ -100,6 +107,9 @@ pub(crate) fn serve(
             screen::count(deferred, "part is", "parts are")
         ));
     }
+    if broker.is_none() {
+        exchange::without(&engine.loaded().model);
+    }
     // Seen by who changes the tables also when nobody asks us anything, and after the database has been restarted.
     runtime.spawn(async move {
         loop {
@@ -110,7 +120,8 @@ pub(crate) fn serve(
     });
     let (origins, to_private) = (arguments.origins.clone(), arguments.webhooks_to_private);
     let mode = server::Mode::Production { origins, to_private };
-    runtime.block_on(server::serve(listener, engine, mode, &threads))
+    let exchanging = broker.map(exchange::settings);
+    runtime.block_on(server::serve(listener, engine, mode, exchanging, &threads))
 }
 
 /// Whether anything is granted to callers with a token only.

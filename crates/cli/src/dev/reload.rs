@@ -33,6 +33,8 @@ pub(super) struct Watched {
     pub(super) engine: Arc<Engine>,
     pub(super) handle: Handle,
     pub(super) accept_loss: bool,
+    /// Whether events go to a broker.
+    pub(super) sending: bool,
 }
 
 type Snapshot = Vec<(PathBuf, u64, Option<SystemTime>)>;
@@ -101,6 +103,7 @@ fn follow(watched: &mut Watched) {
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
     let tables = Arc::new(schema::derive(&model));
     let loaded = Loaded::new(Arc::new(model), tables);
+    let loaded = if watched.sending { loaded.sending() } else { loaded };
     match swap(watched, loaded) {
         Ok(summary) => {
             let what = if summary.is_empty() {

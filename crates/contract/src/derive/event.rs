@@ -25,6 +25,7 @@ fn event(model: &Model, contract: &Contract, id: EventId, names: &mut Names) -> 
         stored: stored(service, &item.name),
         kind: kind.join("."),
         source: format!("/{}", around.join("/")),
+        from: item.from.clone(),
         docs: item.docs.clone(),
         tag: item.service.index(),
         key: item.by.and_then(|by| item.fields.iter().position(|field| *field == by)),

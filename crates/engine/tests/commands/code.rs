@@ -1,5 +1,7 @@
 //! Commands by code: what the command language says, said in Rust, answers alike.
 
+use std::sync::Arc;
+
 use engine::{Handlers, Transaction};
 use operation::Fault;
 use serde::Deserialize;
@@ -60,6 +62,13 @@ async fn cancel(of: Of, transaction: &mut Transaction<'_>) -> Result<(), Fault> 
     Ok(())
 }
 
+fn with_code(mut world: World, handlers: Handlers) -> World {
+    let engine = Arc::into_inner(world.engine).unwrap();
+    world.engine = Arc::new(engine.with_code(handlers));
+    world.coded = true;
+    world
+}
+
 fn shop(on: On) -> (World, &'static str) {
     let scene = include_str!("scenes/place_order.scene");
     let (model, script) = scene.split_once("\n---\n").unwrap();
@@ -82,7 +91,7 @@ fn shop(on: On) -> (World, &'static str) {
     handlers.add("place_order", place_order);
     handlers.add("mark_paid", mark_paid);
     handlers.add("cancel", cancel);
-    (World::new(on, &coded).with_code(handlers), script)
+    (with_code(World::new(on, &coded), handlers), script)
 }
 
 #[test]
@@ -209,7 +218,7 @@ fn code_does_all_that_the_language_does() {
         let mut handlers = Handlers::default();
         handlers.add("act", act);
         handlers.add("log", log);
-        let world = World::new(on, NOTES).with_code(handlers);
+        let world = with_code(World::new(on, NOTES), handlers);
         let ask = |deed: &str| world.ask(&format!(r#"run user act {{"deed":"{deed}"}}"#));
         assert_eq!(
             ask("all"),

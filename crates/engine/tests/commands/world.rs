@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::identity::Verifier;
-use engine::{Engine, Handlers, Loaded, Outcome};
+use engine::{Engine, Loaded, Outcome};
 use model::{Model, Valid};
 use operation::{Dialect, Fault, Operation, Receipt};
 use plan::{Caller, Intent, Roles, Shape};
@@ -26,7 +26,7 @@ pub struct World {
     /// Counted keys in the order in which they were told: databases leave different gaps.
     counted: parking_lot::Mutex<Vec<String>>,
     /// Whether code does some of its commands.
-    coded: bool,
+    pub coded: bool,
     /// Of a PostgreSQL database.
     pub url: Option<String>,
     _folder: Option<tempfile::TempDir>,
@@ -98,12 +98,6 @@ impl World {
             .unwrap();
         let counted = Default::default();
         Self { loaded, store, engine, runtime, counted, coded: false, url: None, _folder: None }
-    }
-
-    /// The same, with what does its commands by code.
-    pub fn with_code(self, handlers: Handlers) -> Self {
-        let engine = Arc::into_inner(self.engine).unwrap().with_code(handlers);
-        Self { engine: Arc::new(engine), coded: true, ..self }
     }
 
     pub fn caller(&self, text: &str) -> Caller {

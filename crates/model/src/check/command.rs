@@ -83,6 +83,9 @@ fn error(cx: &mut Context<'_>, position: usize) {
 
 fn event(cx: &mut Context<'_>, position: usize) {
     let view = cx.source.events[position];
+    if let Some(from) = view.from() {
+        address(cx, position, from);
+    }
     let Some(by) = view.by() else { return };
     let fields = cx.model.events[position].fields.clone();
     let found = fields.iter().copied().find(|field| cx.model[*field].name == by.text());
@@ -107,6 +110,30 @@ fn event(cx: &mut Context<'_>, position: usize) {
         return;
     }
     cx.model.events[position].by = Some(field);
+}
+
+/// The longest name of a place at a broker, in bytes: Kafka has topics of 249, RabbitMQ queues of 255.
+const LONGEST_ADDRESS: usize = 249;
+
+/// Where an event of another system comes from.
+fn address(cx: &mut Context<'_>, position: usize, from: syntax::ast::Literal<'_>) {
+    let Some(text) = cx.model.events[position].from.clone() else { return };
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':');
+    if text.is_empty() || text.len() > LONGEST_ADDRESS || !text.chars().all(fits) {
+        cx.report(
+            Diagnostic::error("E0601", from.span(), "no broker has a place of this name")
+                .note("it is a subject of NATS, a topic of Kafka, a queue of RabbitMQ or a stream of Redis: letters, digits \
+                       and `.`, `_`, `-`, `/`, `:`, 249 at most, without wildcards")
+                .help("write it as \"payments.arrived\""),
+        );
+        return;
+    }
+    let first = cx.model.events.iter().take(position);
+    let first =
+        first.filter(|event| event.from.as_ref() == Some(&text)).map(|event| event.span).next();
+    if let Some(first) = first {
+        cx.said_twice(&format!("`from \"{text}\"`"), first, from.span());
+    }
 }
 
 /// Checks who may run commands, and what they do.

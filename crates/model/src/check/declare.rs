@@ -248,6 +248,7 @@ fn declare_event<'a>(cx: &mut Context<'a>, view: ast::Event<'a>, service: Servic
         docs: view.docs(),
         span: name_or(view.name(), view.span()),
         service,
+        from: view.from().and_then(|from| from.string().map(std::borrow::Cow::into_owned)),
         by: None,
         fields: Vec::new(),
     });

@@ -110,6 +110,18 @@ fn webhook(cx: &mut Context<'_>, position: usize) {
                         );
                         continue;
                     }
+                    if cx.model.events[event.index()].from.is_some() {
+                        let message =
+                            format!("`{}` is published by another system", path_text(path));
+                        cx.report(
+                            Diagnostic::error("E0512", path.span(), message)
+                                .note(
+                                    "a webhook tells partners what has happened here, and signs it",
+                                )
+                                .help("emit an event of your own when it is heard, and send that"),
+                        );
+                        continue;
+                    }
                     events.push(event);
                 }
             }

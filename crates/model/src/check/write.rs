@@ -307,6 +307,17 @@ pub(crate) fn emit<'a>(
             .help("declare an event of this service"),
         );
     }
+    if cx.model.events[event.index()].from.is_some() {
+        let event = &cx.model.events[event.index()];
+        let message = format!("`{}` is published by another system", event.name);
+        let declared = event.span;
+        cx.report(
+            Diagnostic::error("E0512", event_path.span(), message)
+                .label(declared, "it comes from there")
+                .note("whoever hears an event must know who said it")
+                .help("emit an event of this service"),
+        );
+    }
     let fields = cx.model.events[event.index()].fields.clone();
     let owner = format!("the event `{}`", cx.model.events[event.index()].name);
     let members = filled(cx, scope, view.initializers(), &fields, &owner, event_path.span());

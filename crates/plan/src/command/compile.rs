@@ -275,7 +275,10 @@ impl<'p> Compiler<'p> {
             // What code looks for is not known before it runs.
             scans: scans || coded,
             coded,
-            events: events.into_iter().map(|event| task::heard(&plan.model, event)).collect(),
+            events: events
+                .into_iter()
+                .map(|event| task::heard(&plan.model, event, plan.to_broker))
+                .collect(),
             answer,
         };
         program.deep = coded || program.is_deep();

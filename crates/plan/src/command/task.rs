@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::{CommandId, Model, Schedule};
-use operation::{Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
+use operation::{BROKER, Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
 
 use super::compile::JobStep;
 use super::{CommandTemplate, compile};
@@ -25,7 +25,7 @@ pub(super) fn of_subscription(model: &Model, at: usize) -> Box<str> {
 }
 
 /// An event, and what hears it.
-pub(super) fn heard(model: &Model, event: usize) -> Heard {
+pub(super) fn heard(model: &Model, event: usize, to_broker: bool) -> Heard {
     let item = &model.events[event];
     let by = model.subscriptions.iter().enumerate();
     let by = by.filter(|(_, subscription)| subscription.event.index() == event);
@@ -36,6 +36,7 @@ pub(super) fn heard(model: &Model, event: usize) -> Heard {
         by: by
             .map(|(at, _)| of_subscription(model, at))
             .chain(webhooks.map(|webhook| format!("{WEBHOOK}{}", webhook.name).into()))
+            .chain((to_broker && item.from.is_none()).then(|| BROKER.into()))
             .collect(),
     }
 }
@@ -43,7 +44,7 @@ pub(super) fn heard(model: &Model, event: usize) -> Heard {
 /// How the target of a task begins that sends an event; a webhook's name is behind it.
 pub const WEBHOOK: &str = "webhook ";
 
-pub(super) fn named(model: &Model, service: model::ServiceId, name: &str) -> String {
+pub(crate) fn named(model: &Model, service: model::ServiceId, name: &str) -> String {
     let service = &model.services[service.index()].name;
     if service.is_empty() { name.to_owned() } else { format!("{service}.{name}") }
 }
@@ -107,7 +108,7 @@ impl Plan {
 
     /// The targets of those who hear an event, by its name as a store keeps it; none where the model has no such event any more.
     pub fn heard(&self, event: &str) -> Vec<Box<str>> {
-        let mut all = (0..self.model.events.len()).map(|at| heard(&self.model, at));
+        let mut all = (0..self.model.events.len()).map(|at| heard(&self.model, at, self.to_broker));
         all.find(|heard| *heard.name == *event).map_or_else(Vec::new, |heard| heard.by)
     }
 

@@ -56,7 +56,11 @@ pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Resu
         }
         "/metrics" => {
             let (engine, queue) = (&door.engine, door.engine.queue().await);
-            let work = Work { done: engine.work_figures(), queue };
+            let exchanged = match engine.traffic() {
+                Some(traffic) => Some((traffic, engine.backlog().await)),
+                None => None,
+            };
+            let work = Work { done: engine.work_figures(), queue, exchanged };
             let metrics = door.metrics.text(&engine.statistics(), &work);
             Ok(reply::body(StatusCode::OK, PROMETHEUS, Bytes::from(metrics), Keep::Never))
         }

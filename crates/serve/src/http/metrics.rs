@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use engine::{Figures, Queue, Statistics};
+use engine::exchange::Traffic;
+use engine::{Backlog, Figures, Queue, Statistics};
 use parking_lot::Mutex;
 
 /// Every status that is ever answered; the last place counts what is not in the list.
@@ -87,6 +88,8 @@ pub(crate) struct Work {
     pub(crate) done: Figures,
     /// How many there are, whoever carries them out; nothing where the database does not say.
     pub(crate) queue: Option<Queue>,
+    /// What has gone to the broker and come from it, and what waits for it where the database says so; nothing without a broker.
+    pub(crate) exchanged: Option<(Traffic, Option<Backlog>)>,
 }
 
 /// All counters of the process.
@@ -171,6 +174,9 @@ impl Metrics {
         if let Some(queue) = &work.queue {
             queued(&mut out, queue);
         }
+        if let Some((traffic, backlog)) = &work.exchanged {
+            exchanged(&mut out, traffic, backlog.as_ref());
+        }
         out
     }
 
@@ -227,10 +233,37 @@ impl Metrics {
     }
 }
 
-fn queued(out: &mut String, queue: &Queue) {
+/// How long ago a moment is, in microseconds since 1970-01-01T00:00:00Z; nothing where there is none.
+fn since(moment: Option<i64>) -> Duration {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let due = queue.oldest.and_then(|due| u64::try_from(due).ok());
-    let waited = due.map_or(Duration::ZERO, |due| now.saturating_sub(Duration::from_micros(due)));
+    let moment = moment.and_then(|moment| u64::try_from(moment).ok());
+    moment.map_or(Duration::ZERO, |moment| now.saturating_sub(Duration::from_micros(moment)))
+}
+
+fn exchanged(out: &mut String, traffic: &Traffic, backlog: Option<&Backlog>) {
+    let Traffic { published, failed, received, unreadable } = *traffic;
+    for (name, help, value) in [
+        ("published", "Events that the broker has acknowledged.", published),
+        ("failed", "Attempts to send events that the broker has not acknowledged.", failed),
+        ("received", "Events that came from the broker.", received),
+        ("unreadable", "What came from the broker and could not be read.", unreadable),
+    ] {
+        let name = format!("mimar_broker_{name}_total");
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}");
+    }
+    let Some(backlog) = backlog else { return };
+    let oldest = since(backlog.oldest).as_secs_f64();
+    for (name, help, value) in [
+        ("waiting", "Events that wait for the broker.", backlog.waiting as f64),
+        ("oldest_seconds", "How old the first event is that waits for the broker.", oldest),
+    ] {
+        let name = format!("mimar_broker_{name}");
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+}
+
+fn queued(out: &mut String, queue: &Queue) {
+    let waited = since(queue.oldest);
     for (name, help, value) in [
         ("waiting", "Tasks that wait, also for their time.", queue.waiting as f64),
         ("taken", "Tasks that are carried out.", queue.taken as f64),
@@ -262,7 +295,9 @@ mod tests {
         counter.count(404, Duration::from_micros(300));
         counter.count(299, Duration::from_secs(60));
         let queue = Queue { waiting: 3, parked: 1, ..Queue::default() };
-        let work = Work { queue: Some(queue), ..Work::default() };
+        let traffic = Traffic { published: 5, unreadable: 2, ..Traffic::default() };
+        let exchanged = Some((traffic, Some(Backlog { waiting: 4, oldest: None })));
+        let work = Work { queue: Some(queue), exchanged, ..Work::default() };
         let text = metrics.text(&Statistics::default(), &work);
         for line in [
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
@@ -271,6 +306,10 @@ mod tests {
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="+Inf"} 3"#,
             "mimar_tasks_waiting 3",
             "mimar_tasks_oldest_seconds 0",
+            "mimar_broker_published_total 5",
+            "mimar_broker_unreadable_total 2",
+            "mimar_broker_waiting 4",
+            "mimar_broker_oldest_seconds 0",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -4,6 +4,7 @@ use operation::{Dialect, Scalar};
 
 use super::Statement;
 use super::expression::Lowering;
+use super::said::said;
 
 /// The tables, and their indexes, for a database that has none.
 ///
@@ -24,38 +25,6 @@ CREATE INDEX IF NOT EXISTS mimar_delivery_lane ON mimar_delivery (endpoint, lane
 CREATE INDEX IF NOT EXISTS mimar_delivery_taken ON mimar_delivery (endpoint, taken_until) WHERE taken_until IS NOT NULL; \
 CREATE INDEX IF NOT EXISTS mimar_delivery_event ON mimar_delivery (event); \
 CREATE INDEX IF NOT EXISTS mimar_delivery_made ON mimar_delivery (made)";
-
-/// Writes a statement: `{endpoint}` and the like are tables, `{0}` is the first bind, which is of the first of these scalars.
-fn said(dialect: Dialect, text: &'static str, binds: &[Scalar], answer: Vec<Scalar>) -> Statement {
-    let mut lowering = Lowering::new(dialect, binds.len(), &[]);
-    let mut pieces = text.split(['{', '}']);
-    while let Some(piece) = pieces.next() {
-        lowering.sql.push(piece);
-        let Some(name) = pieces.next() else { break };
-        let table = match (name, dialect) {
-            ("endpoint", Dialect::Sqlite) => "mimar_endpoint",
-            ("endpoint", Dialect::Postgres) => "mimar.endpoint",
-            ("secret", Dialect::Sqlite) => "mimar_endpoint_secret",
-            ("secret", Dialect::Postgres) => "mimar.endpoint_secret",
-            ("delivery", Dialect::Sqlite) => "mimar_delivery",
-            ("delivery", Dialect::Postgres) => "mimar.delivery",
-            ("event", Dialect::Sqlite) => "mimar_event",
-            ("event", Dialect::Postgres) => "mimar.event",
-            ("task", Dialect::Sqlite) => "mimar_task",
-            ("task", Dialect::Postgres) => "mimar.task",
-            _ => {
-                if let Some((at, scalar)) =
-                    name.parse().ok().and_then(|at: usize| Some((at, *binds.get(at)?)))
-                {
-                    lowering.bind(at, scalar);
-                }
-                continue;
-            }
-        };
-        lowering.sql.push(table);
-    }
-    lowering.finish(answer)
-}
 
 /// `INSERT` of an endpoint; binds: webhook, URL, when it was made. Answers its number.
 pub(crate) fn add(dialect: Dialect) -> Statement {

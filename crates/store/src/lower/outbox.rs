@@ -348,8 +348,8 @@ fn listed(lowering: &mut Lowering<'_>, first: usize, count: usize, scalar: Scala
     first + count
 }
 
-/// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with. Answers their
-/// numbers.
+/// `DELETE` of a thousand events that were published before the one bind, and that neither a delivery nor the
+/// broker waits for. Answers their numbers.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
@@ -363,7 +363,12 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
         Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
         Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
     });
-    lowering.sql.push(" AND d.state = 'waiting')) RETURNING number");
+    lowering.sql.push(" AND d.state = 'waiting') AND NOT EXISTS (SELECT 1 FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => "mimar_outgoing AS o WHERE o.event = mimar_event.id",
+        Dialect::Postgres => "mimar.outgoing AS o WHERE o.event = mimar.event.id",
+    });
+    lowering.sql.push(")) RETURNING number");
     lowering.finish(vec![Scalar::Int])
 }
 

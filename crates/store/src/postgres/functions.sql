@@ -86,6 +86,35 @@ CREATE INDEX IF NOT EXISTS delivery_event ON mimar.delivery (event);
 CREATE INDEX IF NOT EXISTS delivery_made ON mimar.delivery (made);
 COMMENT ON TABLE mimar.delivery IS 'Events on their way to endpoints, and for a while what became of them; moments are microseconds since 1970.';
 
+CREATE TABLE IF NOT EXISTS mimar.outgoing (
+  event uuid NOT NULL,
+  number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
+);
+CREATE INDEX IF NOT EXISTS outgoing_event ON mimar.outgoing (event);
+COMMENT ON TABLE mimar.outgoing IS 'Events that the broker has not acknowledged yet, in the order in which they are sent.';
+
+CREATE TABLE IF NOT EXISTS mimar.received (
+  source text NOT NULL,
+  id text NOT NULL,
+  made bigint NOT NULL,
+  PRIMARY KEY (source, id)
+);
+CREATE INDEX IF NOT EXISTS received_made ON mimar.received (made);
+COMMENT ON TABLE mimar.received IS 'Events of other systems that have come, for a while: what comes again is known by it.';
+
+CREATE TABLE IF NOT EXISTS mimar.position (
+  name text PRIMARY KEY,
+  next bigint NOT NULL
+);
+COMMENT ON TABLE mimar.position IS 'How far places of the broker have been read, where it does not keep that itself.';
+
+CREATE TABLE IF NOT EXISTS mimar.lease (
+  name text PRIMARY KEY,
+  holder uuid NOT NULL,
+  until bigint NOT NULL
+);
+COMMENT ON TABLE mimar.lease IS 'What one process does at a time, and which; moments are microseconds since 1970.';
+
 CREATE OR REPLACE FUNCTION mimar.divide_half_even(over numeric, under numeric) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
   SELECT (div(over, under) + CASE

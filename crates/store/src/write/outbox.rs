@@ -3,10 +3,10 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use operation::{Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
+use operation::{BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
 
 use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Many, Place, Writing};
-use crate::lower::{outbox, receipt};
+use crate::lower::{exchange, outbox, receipt};
 
 /// What is done after a command.
 #[derive(Debug)]
@@ -81,7 +81,15 @@ impl<D: Database> Writing<'_, D> {
             let many = Many::insert(Place { target: target(), at: 1, table })?;
             self.database.each(many, rows.iter().map(|row| row.iter().collect()).collect()).await?;
         }
-        for Asking { target, arguments, event, lane, priority, due, unique } in asking {
+        let sent = asking.iter().filter(|asking| *asking.target == *BROKER);
+        let rows: Vec<Vec<&Value>> = sent.map(|asking| vec![&asking.event]).collect();
+        if !rows.is_empty() {
+            let table = exchange::outgoing(D::DIALECT);
+            let many = Many::insert(Place { target: target(), at: 15, table })?;
+            self.database.each(many, rows).await?;
+        }
+        let tasks = asking.iter().filter(|asking| *asking.target != *BROKER);
+        for Asking { target, arguments, event, lane, priority, due, unique } in tasks {
             let values = [
                 Value::text(target.clone()),
                 Value::text(arguments.clone()),
@@ -233,6 +241,7 @@ impl<D: Database> Writing<'_, D> {
                 json.extend_from_slice(gone.await?.len().to_string().as_bytes());
             }
             Chore::Hook(hook) => json = self.hook(hook).await?,
+            Chore::Exchange(exchange) => json = self.exchange(exchange).await?,
         }
         self.database.settle().await?;
         Ok(if json.is_empty() { Bytes::from_static(b"null") } else { json.into() })

@@ -3,10 +3,12 @@
 use super::{Block, Field, Literal, Parameters, Path, Run, Statement, choice, views};
 
 views! {
-    /// `event Name by key { fields }`
+    /// `event Name from "address" by key { fields }`
     Event = Event {
         /// Its name.
         name: the declared;
+        /// Where it comes from, if another system publishes it.
+        from: child Literal;
         /// The field by which events stay in order.
         by: the used;
         /// What it carries.

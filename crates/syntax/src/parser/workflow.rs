@@ -8,6 +8,10 @@ impl Parser<'_> {
         let item = self.start(NodeKind::Event);
         self.bump();
         self.name("the name of the event");
+        if self.at_word("from") {
+            self.bump();
+            self.literal(TokenKind::String, "where it comes from, as a string");
+        }
         if self.at_word("by") {
             self.bump();
             self.reference("the field that keeps events in order");

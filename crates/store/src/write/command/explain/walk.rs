@@ -390,8 +390,9 @@ impl<'p> Walk<'p> {
                 self.look_all(members.iter().map(|member| &member.value))?;
                 self.look_all(key.iter().map(|(key, _)| key))?;
                 if matches!(self.pace, Pace::Run) {
-                    let heard = self.program.events.get(*event).is_some_and(|e| !e.by.is_empty());
-                    self.writes.emits(self.times, key.is_some(), heard);
+                    let program = self.program;
+                    let by = program.events.get(*event).map_or(&[][..], |event| &*event.by);
+                    self.writes.emits(self.times, key.is_some(), by);
                 }
             }
             Step::Later { arguments, terms, .. } => {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operation::{Dialect, Fault, Inputs, OnDelete, Place, Program, Scalar, Table};
+use operation::{BROKER, Dialect, Fault, Inputs, OnDelete, Place, Program, Scalar, Table};
 
 use super::walk::{Walk, due};
 use super::{Purpose, Sent, Times};
-use crate::lower::{self, ill_formed, outbox, receipt};
+use crate::lower::{self, exchange, ill_formed, outbox, receipt};
 use crate::write::{self, Many};
 
 /// What is written, gathered step by step.
@@ -17,6 +17,8 @@ pub(super) struct Writes {
     events: Option<bool>,
     keyed: bool,
     tasks: bool,
+    /// Whether events go to the broker.
+    sends: bool,
 }
 
 /// What is written of one table.
@@ -126,10 +128,11 @@ impl Writes {
         of.updates = of.updates.max(Count::One);
     }
 
-    pub fn emits(&mut self, times: Times, keyed: bool, heard: bool) {
+    pub fn emits(&mut self, times: Times, keyed: bool, by: &[Box<str>]) {
         self.events = Some(self.events.is_some() || times == Times::EachTurn);
         self.keyed |= keyed;
-        self.tasks |= heard;
+        self.tasks |= by.iter().any(|target| **target != *BROKER);
+        self.sends |= by.iter().any(|target| **target == *BROKER);
     }
 
     pub fn asks(&mut self) {
@@ -247,6 +250,12 @@ impl Walk<'_> {
             }
             let table = outbox::events(self.dialect);
             let placed = write::Place { target: self.program.id, at: 1, table };
+            sent.push(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? });
+        }
+        if self.writes.sends {
+            let table = exchange::outgoing(self.dialect);
+            let placed = write::Place { target: self.program.id, at: 15, table };
+            let often = self.writes.events.unwrap_or_default();
             sent.push(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? });
         }
         if self.writes.tasks {
