@@ -222,7 +222,7 @@ pub(crate) static STATEMENTS: &[Construct] = &[
         "run cancel(order) later in 2h unique order",
     ),
     row("call", "calls an external (in steps of workflows)", "call payments.charge(order.id)"),
-    row("return", "ends with an answer", "return order"),
+    row("return", "ends with an answer; without one where none is promised", "return order"),
 ];
 
 /// What an operator means.

@@ -213,6 +213,7 @@ fn branches_and_loops_are_run_as_told() {
             level_of: 2, told 2 to 2
             likes_of: 2, told 2 to 2
             praise: 4, told 3 to 5
+            reward: 2, told 2 to 2
         "#]],
     );
 }
