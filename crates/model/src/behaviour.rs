@@ -193,6 +193,8 @@ pub struct Job {
     pub schedule: crate::Schedule,
     /// By how much its beginning is moved at random, in microseconds at most.
     pub jitter: i64,
+    /// What becomes of runs that were missed.
+    pub catch_up: crate::CatchUp,
     /// What it does, in order.
     pub body: Vec<Statement>,
 }

@@ -85,8 +85,8 @@ pub(crate) static ITEMS: &[Construct] = &[
     ),
     row(
         "job",
-        "what is done again and again",
-        "job sweep every 10m { for order in Order where .stale { run cancel(order) } }",
+        "what is done again and again; what was missed is made up for by one run (`once`, also unsaid), one by one (`all`, the last hundred), or left out where it is late by more than a minute (`none`)",
+        "job sweep every 10m catch up all { for order in Order where .stale { run cancel(order) } }",
     ),
     row(
         "external",

@@ -427,7 +427,7 @@ workflow ship(order: Order, note: String, missing: Int) on Placed {
   retry 0 times from 1s to 1m
   give up after 30m, then run confirm(paid)
 }
-job sweep every 10m { for order in Order where .total > 3.00 { run confirm(order) create Order { } } require 1 == 1 else Nothing { } }
+job sweep every 10m catch up twice { for order in Order where .total > 3.00 { run confirm(order) create Order { } } require 1 == 1 else Nothing { } }
 webhook w { sends Placed, Placed, Order sign sha retry for 0s }
 webhook v { sign standard }
 limit confirm 0 per 1m by day
@@ -470,6 +470,7 @@ decision \"z\" { criteria a 5 option one { a 5 } }
             E0508 15 `run confirm(order)`: this is no value: it answers nothing
             E0601 16 `0`: this number must be above zero
             E0204 17 `paid`: there is no `paid` here, where Order is needed
+            E0602 19 `twice`: runs are not made up for by `twice`
             E0509 19 `create Order { }`: `create` does not belong in a job
             E0509 19 `require 1 == 1 else Nothing { }`: `require` does not belong in a job
             E0201 20 `Placed`: `Placed` is sent already

@@ -126,6 +126,12 @@ fn a_return_may_stand_without_a_value() {
     }
 }
 
+#[test]
+fn jobs_say_how_they_catch_up() {
+    let out = "job a every 10m jitter 5s catch up all { run b() }\n";
+    assert_eq!(check("job a every 10m jitter   5s\ncatch up\n all {run b()}"), out);
+}
+
 /// Puts a comment before token number `at`.
 fn with_comment(text: &str, at: usize, comment: &str) -> String {
     let parse = parse(FileId(0), text);

@@ -79,7 +79,17 @@ fn declare_item<'a>(
             let name = text_of(view.name());
             let (docs, body) = (view.docs(), Vec::new());
             let schedule = crate::Schedule::Every(0);
-            cx.model.jobs.push(Job { name, docs, span, service, schedule, jitter: 0, body });
+            let catch_up = crate::CatchUp::default();
+            cx.model.jobs.push(Job {
+                name,
+                docs,
+                span,
+                service,
+                schedule,
+                jitter: 0,
+                catch_up,
+                body,
+            });
             cx.source.jobs.push((view, service));
             register(cx, Space::Verbs, service, view.name(), Declared::Job(position));
         }

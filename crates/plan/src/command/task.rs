@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{CommandId, Model, Schedule};
+use model::{CatchUp, CommandId, Model, Schedule};
 use operation::{Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
 
 use super::compile::JobStep;
@@ -62,6 +62,8 @@ pub struct Job {
     pub schedule: Schedule,
     /// By how much its beginning is moved at random, in microseconds at most.
     pub jitter: i64,
+    /// What becomes of runs that were missed.
+    pub catch_up: CatchUp,
 }
 
 impl Job {
@@ -97,7 +99,8 @@ impl Plan {
             let steps = compile::compile_job(self, at)?;
             let job = &self.model.jobs[at];
             let (schedule, jitter) = (job.schedule.clone(), job.jitter);
-            Ok(Compiled::Job(Arc::new(Job { steps, schedule, jitter })))
+            let catch_up = job.catch_up;
+            Ok(Compiled::Job(Arc::new(Job { steps, schedule, jitter, catch_up })))
         })?;
         match compiled {
             Compiled::Job(job) => Ok(Some(job)),

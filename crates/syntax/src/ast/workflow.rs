@@ -109,6 +109,12 @@ views! {
         most: child Literal;
     }
 
+    /// `catch up all`
+    JobCatchUp = JobCatchUp {
+        /// How runs are made up for: `once`, `all` or `none`.
+        how: the used;
+    }
+
     /// `job name every 10m { statements }`, or `job name at "0 3 * * *" { statements }`
     Job = Job {
         /// Its name.
@@ -119,6 +125,8 @@ views! {
         at: child JobAt;
         /// By how much its beginning is moved at random.
         jitter: child JobJitter;
+        /// What becomes of runs that were missed.
+        catch_up: child JobCatchUp;
         /// What it does, in order.
         statements: children Statement;
     }

@@ -173,6 +173,13 @@ impl Parser<'_> {
             self.literal(TokenKind::Duration, "a duration");
             self.finish(jitter);
         }
+        if self.at_word("catch") {
+            let catch_up = self.start(NodeKind::JobCatchUp);
+            self.bump();
+            self.expect_word("up");
+            self.reference("`once`, `all` or `none`");
+            self.finish(catch_up);
+        }
         self.braces("a job", |parser| parser.statement_or_report(parser.word(), "a job"));
         self.finish(item);
     }
