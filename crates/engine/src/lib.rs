@@ -2,6 +2,7 @@
 //!
 //! A model is loaded beside the running one and swapped in whole; requests keep the one they began with.
 
+mod follow;
 pub mod identity;
 mod loaded;
 pub mod migrate;
@@ -10,6 +11,7 @@ mod run;
 mod start;
 mod work;
 
+pub use follow::{Batch, Follow, Wanted};
 pub use loaded::Loaded;
 pub use outcome::Outcome;
 pub use run::{Engine, Queue, Statistics};

@@ -98,6 +98,8 @@ pub struct Event {
     pub by: Option<FieldId>,
     /// Its members.
     pub fields: Vec<FieldId>,
+    /// Who may read it from outside.
+    pub readers: Vec<crate::Grantee>,
 }
 
 /// A problem with a status and a message.

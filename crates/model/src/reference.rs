@@ -69,8 +69,8 @@ pub(crate) static ITEMS: &[Construct] = &[
     ),
     row(
         "event",
-        "a fact that is published with its transaction; `by` keeps the order",
-        "event OrderPlaced by order { order: Order }",
+        "a fact that is published with its transaction; `by` keeps the order, `allow read to` lets it be read and followed under `/v1/events`",
+        "event OrderPlaced by order { order: Order  allow read to clerk }",
     ),
     row("on", "a command that runs when an event is heard", "on OrderPlaced run pack(order)"),
     row(

@@ -392,7 +392,7 @@ fn errors_and_commands_say_each_thing_once() {
     check(
         "error Refused 299 \"{code}: {who}\" { code: String  who: Strin  errors: [Int](0..3)  members: Int }
 record Code { code: String  type: Int  status: Int }
-event Refusal { status: Int  title: String }
+event Refusal { status: Int  title: String  allow read, update status to anyone when .status == 1 }
 command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\" sunset \"2026-01-01\" }",
         &expect![[r#"
             E0514 1 `299`: 299 is no status of a failure
@@ -400,6 +400,8 @@ command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\
             E0202 1 `Strin`: there is no type `Strin`
                   fix: write `String`
             E0522 1 `errors`: every problem has a member `errors` of its own
+            E0408 3 `update status`: nobody may update an event
+            E0408 3 `.status == 1`: whether an event may be read does not depend on what it carries
             E0201 4 `deprecated "2026-02-01" sunset "2026-01-01"`: `deprecated` is said twice
                   4 `deprecated "2026-01-01"`: first said here
         "#]],
@@ -629,4 +631,20 @@ fn edits_mend_what_they_are_offered_for() {
         }
     }
     assert!(offered >= 12, "{offered}");
+}
+
+#[test]
+fn events_are_read_where_nothing_else_stands() {
+    check(
+        "entity Event { key id: Int  allow read to anyone }
+event Seen { id: Int  allow read to anyone }",
+        &expect![[r#"
+            E0208 1 `Event`: the entity `Event` would stand at `/events`, where events are read
+                  2 `Seen`: this one may be read
+        "#]],
+    );
+    check(
+        "entity Event { key id: Int  allow read to anyone } event Seen { id: Int }",
+        &expect![[""]],
+    );
 }

@@ -1,12 +1,12 @@
 //! Commands, errors and events: what they take, answer and carry.
 
-use syntax::{Diagnostic, Span, TokenKind};
+use syntax::{Diagnostic, Span, TokenKind, ast};
 
 use super::context::Context;
 use super::external::placeholders;
 use super::members::{indexable, parameters};
 use super::modifier::deprecation;
-use super::policy::{admission, known_caller};
+use super::policy::{admission, grantees, known_caller};
 use super::scope::{Caller, Place, Scope, caller_of};
 use super::statement::{Body, Kind, returns, statements};
 use super::type_expr::{self, Place as TypePlace};
@@ -83,6 +83,9 @@ fn error(cx: &mut Context<'_>, position: usize) {
 
 fn event(cx: &mut Context<'_>, position: usize) {
     let view = cx.source.events[position];
+    for allow in view.policies() {
+        readers(cx, position, allow);
+    }
     let Some(by) = view.by() else { return };
     let fields = cx.model.events[position].fields.clone();
     let found = fields.iter().copied().find(|field| cx.model[*field].name == by.text());
@@ -107,6 +110,39 @@ fn event(cx: &mut Context<'_>, position: usize) {
         return;
     }
     cx.model.events[position].by = Some(field);
+}
+
+/// Who may read an event.
+fn readers<'a>(cx: &mut Context<'a>, position: usize, allow: ast::Allow<'a>) {
+    let grantees = grantees(cx, allow.roles());
+    let mut report = |span, message: String, help: &str| {
+        cx.report(
+            Diagnostic::error("E0408", span, message)
+                .note(
+                    "an event is published by commands, and read as a whole by whoever may read it",
+                )
+                .help(help),
+        );
+    };
+    for view in allow.actions() {
+        if let Some(action) = view.action().filter(|action| *action != ast::Action::Read) {
+            let message = format!("nobody may {} an event", action.word());
+            report(view.span(), message, "write `allow read`");
+        } else if let Some(member) = view.fields().next() {
+            let message = "an event is read with all its members".to_owned();
+            report(member.span(), message, "write `read` alone, or publish another event");
+        }
+    }
+    if let Some(condition) = allow.condition() {
+        let message = "whether an event may be read does not depend on what it carries".to_owned();
+        report(condition.span(), message, "leave the condition out");
+    }
+    let known = &mut cx.model.events[position].readers;
+    for grantee in grantees {
+        if !known.contains(&grantee) {
+            known.push(grantee);
+        }
+    }
 }
 
 /// Checks who may run commands, and what they do.

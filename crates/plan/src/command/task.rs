@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{CatchUp, CommandId, Model, Schedule};
+use model::{CatchUp, CommandId, EventId, Model, Schedule};
 use operation::{Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
 
 use super::compile::JobStep;
@@ -79,6 +79,11 @@ impl Plan {
         let webhook = self.model.webhooks.iter().find(|known| known.name == webhook)?;
         let events = webhook.events.iter().map(|id| &self.model.events[id.index()]);
         Some(events.map(|event| named(&self.model, event.service, &event.name)).collect())
+    }
+
+    /// The events that these roles may read.
+    pub fn readable_events(&self, roles: Roles) -> impl Iterator<Item = EventId> {
+        crate::policy::readable_events(&self.model, roles)
     }
 
     /// Jobs: the targets of their tasks, and when each runs.

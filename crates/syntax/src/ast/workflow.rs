@@ -1,6 +1,6 @@
 //! Events and what follows from them: reactions, webhooks, workflows, jobs.
 
-use super::{Block, Field, Literal, Parameters, Path, Run, Statement, choice, views};
+use super::{Allow, Block, Field, Literal, Parameters, Path, Run, Statement, choice, views};
 
 views! {
     /// `event Name by key { fields }`
@@ -11,6 +11,8 @@ views! {
         by: the used;
         /// What it carries.
         fields: children Field;
+        /// Who may read it.
+        policies: children Allow;
     }
 
     /// `on Event run command(arguments)`; the event's fields are in scope.

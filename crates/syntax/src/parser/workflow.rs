@@ -12,7 +12,14 @@ impl Parser<'_> {
             self.bump();
             self.reference("the field that keeps events in order");
         }
-        self.fields("an event");
+        self.braces("an event", |parser| {
+            // A colon makes any word a name.
+            if parser.at_word("allow") && parser.nth(1).kind == TokenKind::Word {
+                parser.allow();
+            } else {
+                parser.field_or_report("an event");
+            }
+        });
         self.finish(item);
     }
 
