@@ -79,7 +79,8 @@ fn send<'e>(channel: &str, events: impl IntoIterator<Item = &'e EventType>) -> V
     json!({"action": "send", "channel": {"$ref": channel}, "messages": messages})
 }
 
-fn structured(event: &EventType) -> Value {
+/// The schema of an event in its envelope, as one JSON object.
+pub(crate) fn envelope(event: &EventType) -> Value {
     let mut properties = attributes(event);
     properties.insert("datacontenttype".to_owned(), json!({"const": "application/json"}));
     properties.insert("data".to_owned(), schema::reference(&event.name));
@@ -87,7 +88,11 @@ fn structured(event: &EventType) -> Value {
         None => &["specversion", "id", "source", "type", "time", "datacontenttype", "data"][..],
         Some(_) => &["specversion", "id", "source", "type", "data"],
     };
-    let payload = json!({"type": "object", "properties": properties, "required": required});
+    json!({"type": "object", "properties": properties, "required": required})
+}
+
+fn structured(event: &EventType) -> Value {
+    let payload = envelope(event);
     described(event, event.name.clone(), CloudEvent::MEDIA_TYPE, json!({"payload": payload}))
 }
 

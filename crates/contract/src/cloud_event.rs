@@ -27,6 +27,9 @@ impl<'a> CloudEvent<'a> {
     /// The media type of the structured form.
     pub const MEDIA_TYPE: &'static str = "application/cloudevents+json";
 
+    /// The media type of several of them (JSON batch format 1.0): an array.
+    pub const BATCH_TYPE: &'static str = "application/cloudevents-batch+json";
+
     /// The envelope of an event. `base` is the address under which the API is served, without a slash at its end: an event names
     /// the schema of its data only by an address that holds everywhere. An event that the model has no more is named after what
     /// the store knew it by.

@@ -292,6 +292,8 @@ pub struct EventType {
     pub tag: usize,
     /// The member by which its order is kept, by position.
     pub key: Option<usize>,
+    /// Who may read it.
+    pub grant: Grant,
     /// What it carries, in source order.
     pub members: Vec<Member>,
 }
@@ -356,7 +358,35 @@ pub const PAGE: u32 = 20;
 /// The most rows of a page where nothing else is said.
 pub const PAGE_MAXIMUM: u32 = 100;
 
+/// The segment under which events are read.
+pub(crate) const EVENTS: &str = "events";
+
 impl Contract {
+    /// Where events are read.
+    #[must_use]
+    pub fn events_path(&self) -> String {
+        format!("{}/{EVENTS}", self.prefix)
+    }
+
+    /// The segment of that path behind the prefix.
+    #[must_use]
+    pub fn events_segment(&self) -> &'static str {
+        EVENTS
+    }
+
+    /// Who may read any event.
+    #[must_use]
+    pub fn events_grant(&self) -> Grant {
+        let mut all = Grant::default();
+        for Grant { anyone, roles } in self.events.iter().map(|event| &event.grant) {
+            all.anyone |= anyone;
+            all.roles.extend(
+                roles.iter().filter(|role| !all.roles.contains(role)).cloned().collect::<Vec<_>>(),
+            );
+        }
+        all
+    }
+
     /// The resource of an entity.
     #[must_use]
     pub fn resource(&self, entity: EntityId) -> &Resource {

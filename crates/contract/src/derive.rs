@@ -30,6 +30,10 @@ pub fn derive(model: &Valid<Model>) -> Contract {
         .as_ref()
         .map_or((String::new(), None, 1), |app| (app.name.clone(), app.docs.clone(), app.version));
     let mut names = Names::default();
+    if model.events.iter().any(|event| !event.readers.is_empty()) {
+        // Where events are read, nothing else may stand.
+        names.segments.insert(crate::contract::EVENTS.to_owned());
+    }
     let mut contract = Contract {
         tags: tags(model, &name),
         prefix: format!("/v{version}"),
@@ -172,9 +176,13 @@ fn farewell(deprecation: Option<&Deprecation>) -> Option<Farewell> {
 
 /// Who is meant by some policies. What runs inside (`system`) is nobody who calls.
 fn grant<'a>(model: &Model, policies: impl Iterator<Item = &'a Policy>) -> Grant {
+    granted(model, policies.flat_map(|policy| &policy.grantees))
+}
+
+fn granted<'a>(model: &Model, grantees: impl IntoIterator<Item = &'a Grantee>) -> Grant {
     let mut anyone = false;
     let mut roles: Vec<RoleId> = Vec::new();
-    for grantee in policies.flat_map(|policy| &policy.grantees) {
+    for grantee in grantees {
         match grantee {
             Grantee::Anyone => anyone = true,
             Grantee::Role(role) if *role != RoleId::SYSTEM && !roles.contains(role) => {

@@ -1,6 +1,7 @@
 //! The OpenAPI 3.1 document of a contract.
 
 mod command;
+mod event;
 
 use serde_json::{Map, Value, json};
 
@@ -31,6 +32,7 @@ pub fn openapi(contract: &Contract) -> Value {
         paths.insert(route.path.clone(), json!({"get": query(contract, route)}));
     }
     command::paths(contract, &mut paths);
+    event::path(contract, &mut paths);
     let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
     schema::insert(&mut info, "description", contract.docs.clone().map(Value::from));
     json!({
@@ -66,6 +68,7 @@ fn tags(contract: &Contract) -> Value {
         contract.resources.iter().any(|resource| resource.tag == at && !resource.is_hidden())
             || contract.queries.iter().any(|route| route.tag == at && !route.grant.is_empty())
             || command::public(contract).any(|route| route.tag == at)
+            || event::readable(contract).next().is_some_and(|event| event.tag == at)
     };
     let tags = contract.tags.iter().enumerate().filter(|(at, _)| used(*at));
     tags.map(|(_, tag)| {
@@ -98,6 +101,7 @@ fn schemas(contract: &Contract) -> Value {
         schemas.insert(record.name.clone(), schema::record(contract, record));
     }
     command::schemas(contract, &mut schemas);
+    event::schemas(contract, &mut schemas);
     schemas.insert("Violation".to_owned(), violation());
     schemas.insert("Problem".to_owned(), problem());
     Value::Object(schemas)

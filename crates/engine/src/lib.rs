@@ -3,6 +3,7 @@
 //! A model is loaded beside the running one and swapped in whole; requests keep the one they began with.
 
 mod code;
+mod follow;
 pub mod identity;
 mod loaded;
 pub mod migrate;
@@ -12,6 +13,7 @@ mod start;
 mod work;
 
 pub use code::{Handlers, Transaction};
+pub use follow::{Batch, Follow, Wanted};
 pub use loaded::Loaded;
 pub use outcome::Outcome;
 pub use run::{Backlog, Engine, Queue, Statistics};

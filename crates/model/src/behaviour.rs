@@ -100,6 +100,8 @@ pub struct Event {
     pub by: Option<FieldId>,
     /// Its members.
     pub fields: Vec<FieldId>,
+    /// Who may read it from outside.
+    pub readers: Vec<crate::Grantee>,
 }
 
 /// A problem with a status and a message.
@@ -195,6 +197,8 @@ pub struct Job {
     pub schedule: crate::Schedule,
     /// By how much its beginning is moved at random, in microseconds at most.
     pub jitter: i64,
+    /// What becomes of runs that were missed.
+    pub catch_up: crate::CatchUp,
     /// What it does, in order.
     pub body: Vec<Statement>,
 }

@@ -43,7 +43,7 @@ pub use id::{
 pub use model_root::{Model, Valid};
 pub use naming::{collection_path, kebab_case, plural, snake_case, upper_camel};
 pub use reference::reference;
-pub use schedule::Schedule;
+pub use schedule::{CatchUp, Schedule};
 pub use statement::{
     Creation, ExternalCall, Invocation, Runnable, Source, Statement, StatementKind, Terms,
     ValueSource,

@@ -69,8 +69,8 @@ pub(crate) static ITEMS: &[Construct] = &[
     ),
     row(
         "event",
-        "a fact that is published with its transaction; `by` keeps the order",
-        "event OrderPlaced by order { order: Order }",
+        "a fact that is published with its transaction; `by` keeps the order, `allow read to` lets it be read and followed under `/v1/events`",
+        "event OrderPlaced by order { order: Order  allow read to clerk }",
     ),
     row(
         "event … from",
@@ -90,8 +90,8 @@ pub(crate) static ITEMS: &[Construct] = &[
     ),
     row(
         "job",
-        "what is done again and again",
-        "job sweep every 10m { for order in Order where .stale { run cancel(order) } }",
+        "what is done again and again; what was missed is made up for by one run (`once`, also unsaid), one by one (`all`, the last hundred), or left out where it is late by more than a minute (`none`)",
+        "job sweep every 10m catch up all { for order in Order where .stale { run cancel(order) } }",
     ),
     row(
         "external",
@@ -227,7 +227,7 @@ pub(crate) static STATEMENTS: &[Construct] = &[
         "run cancel(order) later in 2h unique order",
     ),
     row("call", "calls an external (in steps of workflows)", "call payments.charge(order.id)"),
-    row("return", "ends with an answer", "return order"),
+    row("return", "ends with an answer; without one where none is promised", "return order"),
 ];
 
 /// What an operator means.

@@ -392,7 +392,7 @@ fn errors_and_commands_say_each_thing_once() {
     check(
         "error Refused 299 \"{code}: {who}\" { code: String  who: Strin  errors: [Int](0..3)  members: Int }
 record Code { code: String  type: Int  status: Int }
-event Refusal { status: Int  title: String }
+event Refusal { status: Int  title: String  allow read, update status to anyone when .status == 1 }
 command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\" sunset \"2026-01-01\" }",
         &expect![[r#"
             E0514 1 `299`: 299 is no status of a failure
@@ -400,6 +400,8 @@ command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\
             E0202 1 `Strin`: there is no type `Strin`
                   fix: write `String`
             E0522 1 `errors`: every problem has a member `errors` of its own
+            E0408 3 `update status`: nobody may update an event
+            E0408 3 `.status == 1`: whether an event may be read does not depend on what it carries
             E0201 4 `deprecated "2026-02-01" sunset "2026-01-01"`: `deprecated` is said twice
                   4 `deprecated "2026-01-01"`: first said here
         "#]],
@@ -427,7 +429,7 @@ workflow ship(order: Order, note: String, missing: Int) on Placed {
   retry 0 times from 1s to 1m
   give up after 30m, then run confirm(paid)
 }
-job sweep every 10m { for order in Order where .total > 3.00 { run confirm(order) create Order { } } require 1 == 1 else Nothing { } }
+job sweep every 10m catch up twice { for order in Order where .total > 3.00 { run confirm(order) create Order { } } require 1 == 1 else Nothing { } }
 webhook w { sends Placed, Placed, Order sign sha retry for 0s }
 webhook v { sign standard }
 limit confirm 0 per 1m by day
@@ -470,6 +472,7 @@ decision \"z\" { criteria a 5 option one { a 5 } }
             E0508 15 `run confirm(order)`: this is no value: it answers nothing
             E0601 16 `0`: this number must be above zero
             E0204 17 `paid`: there is no `paid` here, where Order is needed
+            E0602 19 `twice`: runs are not made up for by `twice`
             E0509 19 `create Order { }`: `create` does not belong in a job
             E0509 19 `require 1 == 1 else Nothing { }`: `require` does not belong in a job
             E0201 20 `Placed`: `Placed` is sent already
@@ -653,4 +656,20 @@ fn edits_mend_what_they_are_offered_for() {
         }
     }
     assert!(offered >= 12, "{offered}");
+}
+
+#[test]
+fn events_are_read_where_nothing_else_stands() {
+    check(
+        "entity Event { key id: Int  allow read to anyone }
+event Seen { id: Int  allow read to anyone }",
+        &expect![[r#"
+            E0208 1 `Event`: the entity `Event` would stand at `/events`, where events are read
+                  2 `Seen`: this one may be read
+        "#]],
+    );
+    check(
+        "entity Event { key id: Int  allow read to anyone } event Seen { id: Int }",
+        &expect![[""]],
+    );
 }

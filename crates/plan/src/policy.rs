@@ -1,6 +1,6 @@
 //! Who may do what, for one set of roles. Closed where nothing is said.
 
-use model::{Action, EntityId, FieldId, Grantee, Policy};
+use model::{Action, EntityId, EventId, FieldId, Grantee, Model, Policy};
 use operation::{Expression, Guard};
 
 use crate::Roles;
@@ -47,10 +47,22 @@ impl<'a> World<'a> {
 
 /// Whether a policy is meant for one of the roles.
 pub(crate) fn reaches(policy: &Policy, roles: Roles) -> bool {
-    policy.grantees.iter().any(|grantee| match grantee {
+    reaches_any(&policy.grantees, roles)
+}
+
+/// Whether one of these is anyone, or one of the roles.
+fn reaches_any(grantees: &[Grantee], roles: Roles) -> bool {
+    grantees.iter().any(|grantee| match grantee {
         Grantee::Anyone => true,
         Grantee::Role(role) => roles.has(*role),
     })
+}
+
+/// The events that these roles may read.
+pub(crate) fn readable_events(model: &Model, roles: Roles) -> impl Iterator<Item = EventId> {
+    let events = model.events.iter().enumerate();
+    let readable = events.filter(move |(_, event)| reaches_any(&event.readers, roles));
+    readable.map(|(at, _)| EventId(at as u32))
 }
 
 /// Whether a policy speaks of a field.

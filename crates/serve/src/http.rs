@@ -6,6 +6,7 @@
 mod answer;
 mod connection;
 mod cors;
+mod event;
 mod fixed;
 mod metrics;
 mod negotiate;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use engine::Engine;
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use metrics::{Counter, Metrics};
 use surface::Surface;
@@ -58,6 +60,8 @@ pub struct Settings {
     pub compress_from: usize,
     /// Pages of which origins may call.
     pub origins: Origins,
+    /// Streams of events that may be open at once; who asks for another is told to come later.
+    pub streams: usize,
     /// Peers whose word about the caller's address is believed.
     pub proxies: Vec<IpAddr>,
 }
@@ -75,6 +79,7 @@ impl Default for Settings {
             drain_time: Duration::from_secs(30),
             compress_from: 1 << 10,
             origins: Origins::Listed(Vec::new()),
+            streams: 256,
             proxies: Vec::new(),
         }
     }
@@ -89,7 +94,9 @@ struct Door {
     other: Arc<Counter>,
     surface: ArcSwap<Surface>,
     /// Set when the server stops: connections end after their requests.
-    stopping: AtomicBool,
+    stopping: Arc<AtomicBool>,
+    /// One for each stream of events that may be opened.
+    streams: Arc<Semaphore>,
     /// Held while a surface is made, so that a reload makes one and not one for each request.
     making: Mutex<()>,
 }
@@ -101,7 +108,8 @@ impl Door {
         Self {
             other: metrics.counter("*", "none"),
             surface: ArcSwap::from_pointee(surface),
-            stopping: AtomicBool::new(false),
+            stopping: Arc::default(),
+            streams: Arc::new(Semaphore::new(settings.streams)),
             making: Mutex::new(()),
             engine,
             settings,

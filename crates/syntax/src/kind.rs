@@ -404,6 +404,8 @@ pub enum NodeKind {
     JobAt,
     /// `jitter 30s`
     JobJitter,
+    /// `catch up all`
+    JobCatchUp,
 
     /// `limit NAME 10 per 1m by caller`
     Limit,

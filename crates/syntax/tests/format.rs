@@ -104,6 +104,34 @@ fn long_bodies_break() {
     assert!(out.lines().all(|line| line.chars().count() <= 120), "{out}");
 }
 
+#[test]
+fn a_return_may_stand_without_a_value() {
+    for (text, out) in [
+        ("command a() { return }", "command a() { return }\n"),
+        (
+            "command a() { if x {return} else{ return} }",
+            "command a() { if x { return } else { return } }\n",
+        ),
+        (
+            "command a() {\n  if x { return }\n  return\n}\n",
+            "command a() {\n  if x { return }\n  return\n}\n",
+        ),
+        (
+            "command a() {\n  return // so\n  delete b\n}\n",
+            "command a() {\n  return   // so\n  delete b\n}\n",
+        ),
+        ("command a() {\n  return\n    b\n}\n", "command a() {\n  return b\n}\n"),
+    ] {
+        assert_eq!(check(text), out);
+    }
+}
+
+#[test]
+fn jobs_say_how_they_catch_up() {
+    let out = "job a every 10m jitter 5s catch up all { run b() }\n";
+    assert_eq!(check("job a every 10m jitter   5s\ncatch up\n all {run b()}"), out);
+}
+
 /// Puts a comment before token number `at`.
 fn with_comment(text: &str, at: usize, comment: &str) -> String {
     let parse = parse(FileId(0), text);

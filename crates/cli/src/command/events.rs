@@ -1,12 +1,10 @@
 //! `mimar events`
 
-mod follow;
-
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use contract::{CloudEvent, Contract};
-use engine::Loaded;
+use engine::{Follow, Loaded};
 use operation::{BROKER, Chore, Fault, Published, Scalar, Value, Write};
 use serde_json::json;
 use store::{Event, EventFilter, Parked, Store};
@@ -20,7 +18,6 @@ use crate::data::command::open;
 use crate::failure::Failure;
 use crate::screen::{self, BOLD, CYAN, DIM, RED};
 use crate::server;
-use follow::Follow;
 
 /// How often new events are looked for.
 const LOOK: Duration = Duration::from_millis(200);

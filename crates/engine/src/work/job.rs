@@ -100,6 +100,14 @@ impl Engine {
             }
         };
         let Position { step, after, nominal } = position(&task.arguments);
+        let now = microseconds_now();
+        if nominal.is_none() && job.catch_up.leaves_out(task.due, now) {
+            let due = job.schedule.next(task.due, now).unwrap_or(now.saturating_add(FAR));
+            let arguments = "{}".into();
+            let _ =
+                self.chore(Chore::Again { task: settled(task), due, arguments, error: None }).await;
+            return;
+        }
         if job.jitter > 0 && nominal.is_none() {
             // The clock goes on from when it was due, not from when it begins.
             let due = microseconds_now() + random(task.number, job.jitter);
@@ -118,7 +126,8 @@ impl Engine {
                 self.counts.done.fetch_add(1, Ordering::Relaxed);
                 self.counts.failed.fetch_add(failed, Ordering::Relaxed);
                 let now = microseconds_now();
-                let due = job.schedule.next(nominal, now).unwrap_or(now.saturating_add(FAR));
+                let due = job.schedule.after(nominal, now, job.catch_up);
+                let due = due.unwrap_or(now.saturating_add(FAR));
                 let error = (run.failed > 0)
                     .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
                 let _ = self

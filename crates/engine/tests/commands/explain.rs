@@ -213,6 +213,7 @@ fn branches_and_loops_are_run_as_told() {
             level_of: 2, told 2 to 2
             likes_of: 2, told 2 to 2
             praise: 4, told 3 to 5
+            reward: 2, told 2 to 2
         "#]],
     );
 }
@@ -262,15 +263,20 @@ fn odd_things_are_done_as_told() {
     compare(
         include_str!("scenes/odd.scene"),
         &expect![[r#"
-        blink: 2, told 2 to 2
-        drop_with_marks: 5, told 3 to 3 and more
-        flicker: 1, told 1 to 1 and more
-        flicker_page: 2, told 2 to 2
-        many: 2, told 2 to 2
-        outer: 2, told 2 to 2
-        renew: 2, told 3 to 3 and more
-        swap_parents: 3, told 3 to 4
-        sweep: 3, told 4 to 6 and more
-    "#]],
+            blink: 2, told 2 to 2
+            drop_with_marks: 5, told 3 to 3 and more
+            flicker: 2, told 2 to 2 and more
+            flicker_page: 2, told 2 to 2
+            flicker_twice: 2, told 3 to 3 and more
+            many: 2, told 2 to 2
+            mark_and_drop: 5, told 2 to 3 and more
+            merge: 4, told 2 to 2 and more
+            merge_anew: 4, told 2 to 3 and more
+            outer: 2, told 2 to 2
+            renew: 5, told 3 to 3 and more
+            renew_with_marks: 5, told 3 to 3 and more
+            swap_parents: 3, told 3 to 4
+            sweep: 3, told 4 to 7 and more
+        "#]],
     );
 }

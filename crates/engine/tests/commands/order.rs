@@ -1,5 +1,6 @@
 //! The order in which tasks are taken, and how events are forgotten.
 
+use engine::{Follow, Wanted};
 use operation::{Chore, Settled, Task};
 
 use crate::world::{On, World, now};
@@ -9,7 +10,7 @@ app Talk { version 1  roles user  surface rest }
 
 entity Line { key id: Int = auto  topic: Int  allow read to user }
 
-event Said by topic { topic: Int }
+event Said by topic { topic: Int  allow read to user }
 
 command say(topic: Int) { allow user  emit Said { topic } }
 
@@ -57,4 +58,64 @@ fn forgetting_says_how_many_events_went() {
         };
         assert_eq!([forget(), forget(), forget()], ["1000", "3", "0"], "{on:?}");
     }
+}
+
+fn topics(events: &[store::Event]) -> Vec<String> {
+    let topic = |event: &store::Event| match &event.event.key {
+        operation::Value::Text(key) => key.to_string(),
+        other => panic!("{other:?}"),
+    };
+    events.iter().map(topic).collect()
+}
+
+/// Events are read in the order of their numbers, some at a time, by name, key and time.
+#[test]
+fn events_are_read_in_order() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, MODEL);
+        for topic in 1..=5 {
+            world.ask(&format!(r#"run user say {{"topic":{topic}}}"#));
+        }
+        let all = Wanted { names: vec!["Said".to_owned()], key: None, since: None };
+        let read = |wanted: &Wanted, after: i64, most: usize| {
+            world.runtime.block_on(world.engine.events_after(wanted, after, most)).unwrap()
+        };
+        let first = read(&all, 0, 3);
+        assert_eq!(topics(&first.events), ["1", "2", "3"], "{on:?}");
+        let second = read(&all, first.after, 3);
+        assert_eq!(topics(&second.events), ["4", "5"], "{on:?}");
+        assert_eq!(read(&all, second.after, 3).events, [], "{on:?}");
+        let fourth = Wanted { key: Some("4".to_owned()), ..all.clone() };
+        assert_eq!(topics(&read(&fourth, 0, 3).events), ["4"], "{on:?}");
+        let nothing = Wanted { names: Vec::new(), ..all.clone() };
+        assert_eq!(read(&nothing, 0, 3).events, [], "{on:?}");
+        let late = Wanted { since: Some(now() + 1_000_000), ..all.clone() };
+        assert_eq!(read(&late, 0, 3).events, [], "{on:?}");
+        let since = |moment| world.runtime.block_on(world.engine.events_since(moment)).unwrap();
+        assert_eq!(read(&all, since(0), 1).events, first.events[..1], "{on:?}");
+        assert_eq!(since(now() + 1_000_000), second.after, "{on:?}");
+    }
+}
+
+/// Numbers are given out before they are seen: a page ends before one that is missing and may come, a stream asks for it.
+#[test]
+fn what_may_still_come_is_not_passed_over() {
+    let world = World::new(On::Postgres, MODEL);
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let psql = |sql: &str| testbed::postgres().psql(database, sql);
+    world.ask(r#"run user say {"topic":1}"#);
+    psql("SELECT nextval(pg_get_serial_sequence('mimar.event', 'number'))");
+    world.ask(r#"run user say {"topic":2}"#);
+    let all = Wanted { names: vec!["Said".to_owned()], key: None, since: None };
+    let read = |after: i64| world.runtime.block_on(world.engine.events_after(&all, after, 9));
+    psql(&format!("UPDATE mimar.event SET made = {}", now()));
+    let page = read(0).unwrap();
+    assert_eq!(topics(&page.events), ["1"]);
+    let mut follow = Follow::after(page.after);
+    let come = world.runtime.block_on(world.engine.follow_events(&all, &mut follow)).unwrap();
+    assert_eq!(topics(&come.0), ["2"]);
+    assert_eq!(follow.mark(), page.after);
+    // Whoever had the number has surely ended after half a minute.
+    psql("UPDATE mimar.event SET made = made - 31000000");
+    assert_eq!(topics(&read(page.after).unwrap().events), ["2"]);
 }

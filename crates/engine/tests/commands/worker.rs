@@ -287,3 +287,59 @@ fn a_job_runs_once_per_period() {
     let (ran, whole) = (ticks(), began.elapsed().as_secs());
     assert!(ran <= whole, "{ran} runs in {whole} s");
 }
+
+/// A model whose jobs count their runs, each in a row of its own.
+fn clocks(every: &str) -> String {
+    let job = |at: usize, catch_up: &str| {
+        format!("job strike_{at} {every} {catch_up} {{ run tick({at}) }}\n")
+    };
+    format!(
+        r#"
+app Clock {{ version 1  roles user  surface rest }}
+entity Tick {{ key id: Int  count: Int = 0  allow read, create to user }}
+command tick(id: Int) {{
+  allow system
+  for row in Tick where .id == id {{ update row {{ count: .count + 1 }} }}
+}}
+{}{}{}{}"#,
+        job(1, ""),
+        job(2, "catch up once"),
+        job(3, "catch up all"),
+        job(4, "catch up none"),
+    )
+}
+
+/// After so long without anybody who carries jobs out: how often each has run, once they have caught up.
+#[track_caller]
+fn caught_up(on: On, every: &str, away: Duration) -> Vec<String> {
+    let world = World::new(on, &clocks(every));
+    for id in 1..=4 {
+        world.ask(&format!(r#"add user Tick {{"id":{id}}}"#));
+        let due = now() - i64::try_from(away.as_micros()).unwrap();
+        let target = format!("job strike_{id}").into();
+        let asleep = Chore::Schedule { target, due, unless_before: due };
+        world.runtime.block_on(world.engine.chore(asleep)).unwrap();
+    }
+    world.ask("work");
+    let counts = (1..=4).map(|id| world.ask(&format!("read user Tick {id}")));
+    counts.map(|told| told.split(['{', '}']).nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn jobs_catch_up_as_they_are_told() {
+    for on in [On::Sqlite, On::Postgres] {
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600 + 60 * 30);
+        let counts = |counts: [u32; 4]| -> Vec<String> {
+            let all = counts.iter().enumerate();
+            all.map(|(at, count)| format!(r#""id":{},"count":{count}"#, at + 1)).collect()
+        };
+        assert_eq!(caught_up(on, "every 1h", hours(5)), counts([1, 1, 6, 0]), "{on:?}");
+        // What waits for its turn was not missed.
+        let late = Duration::from_secs(5);
+        assert_eq!(caught_up(on, "every 1h", late), counts([1, 1, 1, 1]), "{on:?}");
+    }
+    // More than a hundred are not made up for.
+    let days = Duration::from_secs(40 * 24 * 3_600 + 60);
+    let told = caught_up(On::Sqlite, "at \"0 */2 * * *\"", days);
+    assert_eq!(told[2], r#""id":3,"count":101"#);
+}

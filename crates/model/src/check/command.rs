@@ -1,12 +1,12 @@
 //! Commands, errors and events: what they take, answer and carry.
 
-use syntax::{Diagnostic, Span, TokenKind};
+use syntax::{Diagnostic, Span, TokenKind, ast};
 
 use super::context::Context;
 use super::external::placeholders;
 use super::members::{indexable, parameters};
 use super::modifier::deprecation;
-use super::policy::{admission, known_caller};
+use super::policy::{admission, grantees, known_caller};
 use super::scope::{Caller, Place, Scope, caller_of};
 use super::statement::{Body, Kind, returns, statements};
 use super::type_expr::{self, Place as TypePlace};
@@ -83,6 +83,9 @@ fn error(cx: &mut Context<'_>, position: usize) {
 
 fn event(cx: &mut Context<'_>, position: usize) {
     let view = cx.source.events[position];
+    for allow in view.policies() {
+        readers(cx, position, allow);
+    }
     if let Some(from) = view.from() {
         address(cx, position, from);
     }
@@ -116,7 +119,7 @@ fn event(cx: &mut Context<'_>, position: usize) {
 const LONGEST_ADDRESS: usize = 249;
 
 /// Where an event of another system comes from.
-fn address(cx: &mut Context<'_>, position: usize, from: syntax::ast::Literal<'_>) {
+fn address(cx: &mut Context<'_>, position: usize, from: ast::Literal<'_>) {
     let Some(text) = cx.model.events[position].from.clone() else { return };
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':');
     if text.is_empty() || text.len() > LONGEST_ADDRESS || !text.chars().all(fits) {
@@ -133,6 +136,39 @@ fn address(cx: &mut Context<'_>, position: usize, from: syntax::ast::Literal<'_>
         first.filter(|event| event.from.as_ref() == Some(&text)).map(|event| event.span).next();
     if let Some(first) = first {
         cx.said_twice(&format!("`from \"{text}\"`"), first, from.span());
+    }
+}
+
+/// Who may read an event.
+fn readers<'a>(cx: &mut Context<'a>, position: usize, allow: ast::Allow<'a>) {
+    let grantees = grantees(cx, allow.roles());
+    let mut report = |span, message: String, help: &str| {
+        cx.report(
+            Diagnostic::error("E0408", span, message)
+                .note(
+                    "an event is published by commands, and read as a whole by whoever may read it",
+                )
+                .help(help),
+        );
+    };
+    for view in allow.actions() {
+        if let Some(action) = view.action().filter(|action| *action != ast::Action::Read) {
+            let message = format!("nobody may {} an event", action.word());
+            report(view.span(), message, "write `allow read`");
+        } else if let Some(member) = view.fields().next() {
+            let message = "an event is read with all its members".to_owned();
+            report(member.span(), message, "write `read` alone, or publish another event");
+        }
+    }
+    if let Some(condition) = allow.condition() {
+        let message = "whether an event may be read does not depend on what it carries".to_owned();
+        report(condition.span(), message, "leave the condition out");
+    }
+    let known = &mut cx.model.events[position].readers;
+    for grantee in grantees {
+        if !known.contains(&grantee) {
+            known.push(grantee);
+        }
     }
 }
 

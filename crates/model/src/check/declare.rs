@@ -79,7 +79,17 @@ fn declare_item<'a>(
             let name = text_of(view.name());
             let (docs, body) = (view.docs(), Vec::new());
             let schedule = crate::Schedule::Every(0);
-            cx.model.jobs.push(Job { name, docs, span, service, schedule, jitter: 0, body });
+            let catch_up = crate::CatchUp::default();
+            cx.model.jobs.push(Job {
+                name,
+                docs,
+                span,
+                service,
+                schedule,
+                jitter: 0,
+                catch_up,
+                body,
+            });
             cx.source.jobs.push((view, service));
             register(cx, Space::Verbs, service, view.name(), Declared::Job(position));
         }
@@ -251,6 +261,7 @@ fn declare_event<'a>(cx: &mut Context<'a>, view: ast::Event<'a>, service: Servic
         from: view.from().and_then(|from| from.string().map(std::borrow::Cow::into_owned)),
         by: None,
         fields: Vec::new(),
+        readers: Vec::new(),
     });
     cx.source.events.push(view);
     register(cx, Space::Types, service, view.name(), Declared::Event(id));

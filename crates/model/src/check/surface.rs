@@ -99,8 +99,25 @@ fn paths(cx: &mut Context<'_>) {
                 .help("rename one of the two"),
         );
     }
+    // The events that somebody may read are one list, whatever their services.
+    if let Some(event) = cx.model.events.iter().find(|event| !event.readers.is_empty()) {
+        let at_events = found.iter().filter(|(path, _)| path == EVENTS);
+        faults.extend(at_events.map(|(_, stands)| {
+            let message = format!(
+                "{} `{}` would stand at `/{EVENTS}`, where events are read",
+                stands.kind, stands.name
+            );
+            Diagnostic::error("E0208", stands.span, message)
+                .label(event.span, "this one may be read")
+                .note("addresses are derived from names, so that nobody writes them twice")
+                .help("rename it, or let nobody read events")
+        }));
+    }
     cx.diagnostics.extend(faults);
 }
+
+/// Where events are read.
+const EVENTS: &str = "events";
 
 /// Whether a collision is the consequence of a name that was declared twice in one service.
 fn declared_twice(cx: &Context<'_>, second: Span, first: Span) -> bool {

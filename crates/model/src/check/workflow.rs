@@ -10,7 +10,7 @@ use super::names::{Declared, Reach, Space, find, wrong_kind};
 use super::scope::{Caller, Place, Scope};
 use super::statement::{Body, Kind, block, run, statements};
 use crate::schedule;
-use crate::{EventId, Parameter, Runnable, Schedule, ServiceId, Step, Subscription};
+use crate::{CatchUp, EventId, Parameter, Runnable, Schedule, ServiceId, Step, Subscription};
 
 /// Nobody asks for what runs by itself.
 const BY_ITSELF: Caller = Caller::Nobody("this runs by itself: nobody asks for it");
@@ -276,12 +276,23 @@ fn job(cx: &mut Context<'_>, position: usize) {
     };
     let jitter = view.jitter().and_then(|jitter| jitter.most());
     let jitter = jitter.and_then(|most| positive_duration(cx, most));
+    let how = view.catch_up().and_then(|catch_up| catch_up.how());
+    let catch_up = how.and_then(|how| {
+        let known = CatchUp::ALL.iter().find(|(word, _)| *word == how.text());
+        if known.is_none() {
+            let message = format!("runs are not made up for by `{}`", how.text());
+            let words = CatchUp::ALL.map(|(word, _)| word);
+            cx.unknown("E0602", how.span(), message, how.text(), words);
+        }
+        known.map(|(_, catch_up)| *catch_up)
+    });
     let mut scope = Scope::new(Place::Body, service, BY_ITSELF);
     let body = Body { kind: Kind::Job, answer: None };
     let typed = statements(cx, &mut scope, view.statements(), &body);
     let job = &mut cx.model.jobs[position];
     job.schedule = schedule.unwrap_or(Schedule::Every(0));
     job.jitter = jitter.unwrap_or(0);
+    job.catch_up = catch_up.unwrap_or_default();
     job.body = typed;
 }
 

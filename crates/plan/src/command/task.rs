@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use model::{CommandId, Model, Schedule};
+use model::{CatchUp, CommandId, EventId, Model, Schedule};
 use operation::{BROKER, Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
 
 use super::compile::JobStep;
@@ -63,6 +63,8 @@ pub struct Job {
     pub schedule: Schedule,
     /// By how much its beginning is moved at random, in microseconds at most.
     pub jitter: i64,
+    /// What becomes of runs that were missed.
+    pub catch_up: CatchUp,
 }
 
 impl Job {
@@ -78,6 +80,11 @@ impl Plan {
         let webhook = self.model.webhooks.iter().find(|known| known.name == webhook)?;
         let events = webhook.events.iter().map(|id| &self.model.events[id.index()]);
         Some(events.map(|event| named(&self.model, event.service, &event.name)).collect())
+    }
+
+    /// The events that these roles may read.
+    pub fn readable_events(&self, roles: Roles) -> impl Iterator<Item = EventId> {
+        crate::policy::readable_events(&self.model, roles)
     }
 
     /// Jobs: the targets of their tasks, and when each runs.
@@ -98,7 +105,8 @@ impl Plan {
             let steps = compile::compile_job(self, at)?;
             let job = &self.model.jobs[at];
             let (schedule, jitter) = (job.schedule.clone(), job.jitter);
-            Ok(Compiled::Job(Arc::new(Job { steps, schedule, jitter })))
+            let catch_up = job.catch_up;
+            Ok(Compiled::Job(Arc::new(Job { steps, schedule, jitter, catch_up })))
         })?;
         match compiled {
             Compiled::Job(job) => Ok(Some(job)),

@@ -24,7 +24,7 @@ use super::problem::Refusal;
 use super::query::{self, Parameters};
 use super::reply::{self, Keep, Reply};
 use super::surface::{Endpoint, Place, Surface, Verb};
-use super::{Door, fixed, negotiate, tag, text, trace};
+use super::{Door, event, fixed, negotiate, tag, text, trace};
 
 /// Answers one request; whatever goes wrong, there is an answer.
 pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>) -> Reply {
@@ -117,7 +117,7 @@ fn within_bounds(door: &Door, head: &Parts) -> Result<(), Refusal> {
 
 async fn serve(
     door: &Door,
-    surface: &Surface,
+    surface: &Arc<Surface>,
     endpoint: &Endpoint,
     place: Place<'_>,
     head: &Parts,
@@ -140,6 +140,9 @@ async fn serve(
     let caller = door.engine.caller(authorization(&head.headers)?, &surface.loaded)?;
     if !caller.authenticated && !allowed.anyone {
         return Err(Fault::Unauthenticated("a token is needed for this".to_owned()).into());
+    }
+    if let Place::Events = place {
+        return Box::pin(event::answer(door, surface, head, &caller)).await;
     }
     let headers = &head.headers;
     if !negotiate::accepts_json(headers) {
@@ -236,7 +239,7 @@ impl Exchange<'_> {
                 let arguments = std::mem::take(&mut page.arguments);
                 self.run(&list(Source::Query { query: route.query, arguments }, page)).await?
             }
-            Place::Command(..) => return Err(mixed_up()),
+            Place::Command(..) | Place::Events => return Err(mixed_up()),
         };
         match outcome {
             Outcome::One { json, version, composite } => {
@@ -359,7 +362,11 @@ impl Exchange<'_> {
                 let (part, root, key) = (resource.entity, key(root)?, key(id)?);
                 self.run(&Intent::DeletePart { part, root: &root, key: &key, expected }).await?
             }
-            Place::Many(_) | Place::Parts(..) | Place::Query(_) | Place::Command(..) => {
+            Place::Many(_)
+            | Place::Parts(..)
+            | Place::Query(_)
+            | Place::Command(..)
+            | Place::Events => {
                 return Err(mixed_up());
             }
         };

@@ -21,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::reply::Reply;
+use super::reply::{Body, Reply};
 use super::{Door, Settings, answer};
 
 /// Streams of one HTTP/2 connection that may be open at once.
@@ -185,10 +185,30 @@ async fn respond(
             Err(_) => Poll::Ready(None),
         }
     });
-    Ok(match outcome.await {
+    let mut reply = match outcome.await {
         Some(reply) => reply,
         None => answer::panicked(door),
-    })
+    };
+    if let Body::Stream(stream) = reply.body_mut() {
+        stream.hold(Streaming::begin(&connection));
+    }
+    Ok(reply)
+}
+
+/// Keeps a request under way that is answered piece by piece.
+struct Streaming(Arc<Connection>);
+
+impl Streaming {
+    fn begin(connection: &Arc<Connection>) -> Self {
+        connection.begun.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(connection))
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// What a client of HTTP/2 says first (RFC 9113 §3.4).

@@ -37,6 +37,15 @@ pub(crate) fn accepts_json(headers: &HeaderMap) -> bool {
     !any
 }
 
+/// Whether this very media type may be answered; `whole`: or a range that holds all there are.
+pub(crate) fn accepts(headers: &HeaderMap, media_type: &str, whole: bool) -> bool {
+    headers.get_all(ACCEPT).iter().filter_map(|header| header.to_str().ok()).any(|text| {
+        text.split(',').map(weighed).any(|(media, wanted)| {
+            wanted && (media.eq_ignore_ascii_case(media_type) || whole && media == "*/*")
+        })
+    })
+}
+
 /// Whether a page for people is preferred to JSON: a browser.
 pub(crate) fn prefers_html(headers: &HeaderMap) -> bool {
     let accept = headers.get(ACCEPT).and_then(|header| header.to_str().ok());

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use operation::{Fault, FaultCode, Violation};
+use operation::{Fault, FaultCode, Scalar, Value, Violation};
 use plan::{Filter, FilterOperator, Shape};
 use smallvec::SmallVec;
 
@@ -93,6 +93,35 @@ impl<'a> Parameters<'a> {
         if faults.is_empty() { Ok(page) } else { Err(Fault::Invalid(faults)) }
     }
 
+    /// Which events are asked for.
+    pub(crate) fn events(&self) -> Result<EventsAsked<'_>, Fault> {
+        let mut asked = EventsAsked::default();
+        let mut faults = Vec::new();
+        for (name, value) in &self.list {
+            let wrong =
+                |detail: &str| Violation::parameter(FaultCode::WrongFormat, name.as_ref(), detail);
+            match &**name {
+                "type" => asked.types.extend(value.split(',').filter(|kind| !kind.is_empty())),
+                "key" => asked.key = Some(value),
+                "since" => match Scalar::Timestamp.parse(value) {
+                    Ok(Value::Int(moment)) => asked.since = Some(moment),
+                    _ => faults
+                        .push(wrong("must be a moment such as 2026-11-21T17:30:00Z (RFC 3339)")),
+                },
+                "after" => match value.parse() {
+                    Ok(number) if number >= 0 => asked.after = Some(number),
+                    _ => faults.push(wrong("must be a place that the `Link` of a page has named")),
+                },
+                "limit" => match value.parse() {
+                    Ok(limit) => asked.limit = Some(limit),
+                    Err(_) => faults.push(wrong("must be a whole number")),
+                },
+                _ => faults.push(unknown(name, "`type`, `key`, `since`, `after` and `limit`")),
+            }
+        }
+        if faults.is_empty() { Ok(asked) } else { Err(Fault::Invalid(faults)) }
+    }
+
     /// What of a query's answer is asked for; every name that says nothing of pages is an argument.
     pub(crate) fn arguments(&self, declared: impl Fn(&str) -> bool) -> Page<'_> {
         let mut page = Page::default();
@@ -103,6 +132,19 @@ impl<'a> Parameters<'a> {
         }
         page
     }
+}
+
+/// Which events are asked for.
+#[derive(Debug, Default)]
+pub(crate) struct EventsAsked<'a> {
+    /// Their types; none where all are.
+    pub(crate) types: Vec<&'a str>,
+    pub(crate) key: Option<&'a str>,
+    /// In microseconds since 1970-01-01T00:00:00Z.
+    pub(crate) since: Option<i64>,
+    /// Behind this number.
+    pub(crate) after: Option<i64>,
+    pub(crate) limit: Option<usize>,
 }
 
 /// What is asked of a list.

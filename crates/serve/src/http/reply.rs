@@ -1,6 +1,11 @@
 //! Answers as they go out: header values made once, one body.
 
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
 use std::io::Write as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -11,12 +16,85 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::sync::mpsc;
 
 use super::problem::Refusal;
 use super::{negotiate, tag};
 
 /// An answer.
-pub(crate) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Body>;
+
+/// Its body.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// All of it.
+    Whole(Full<Bytes>),
+    /// What comes until its sender is gone.
+    Stream(Stream),
+}
+
+/// What comes piece by piece.
+pub(crate) struct Stream {
+    pieces: mpsc::Receiver<Bytes>,
+    /// What lives as long.
+    held: Option<Box<dyn Any + Send>>,
+}
+
+impl Body {
+    fn whole(bytes: Bytes) -> Self {
+        Self::Whole(Full::new(bytes))
+    }
+
+    /// What comes from here.
+    pub(crate) fn stream(pieces: mpsc::Receiver<Bytes>) -> Self {
+        Self::Stream(Stream { pieces, held: None })
+    }
+}
+
+impl Stream {
+    /// Keeps something until the stream has ended.
+    pub(crate) fn hold(&mut self, held: impl Any + Send) {
+        self.held = Some(Box::new(held));
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream").field("held", &self.held.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match self.get_mut() {
+            Self::Whole(whole) => Pin::new(whole).poll_frame(context),
+            Self::Stream(stream) => {
+                stream.pieces.poll_recv(context).map(|piece| Some(Ok(Frame::data(piece?))))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(whole) => whole.is_end_stream(),
+            Self::Stream(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(whole) => whole.size_hint(),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
 
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -39,14 +117,14 @@ pub(crate) enum Keep {
 /// An answer with a body.
 pub(crate) fn body(status: StatusCode, media_type: HeaderValue, body: Bytes, keep: Keep) -> Reply {
     let mut reply = empty(status, keep);
-    *reply.body_mut() = Full::new(body);
+    *reply.body_mut() = Body::whole(body);
     reply.headers_mut().insert(CONTENT_TYPE, media_type);
     reply
 }
 
 /// An answer without one.
 pub(crate) fn empty(status: StatusCode, keep: Keep) -> Reply {
-    let mut reply = Response::new(Full::default());
+    let mut reply = Response::new(Body::Whole(Full::default()));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
     // What nearly every answer carries. Room for more would cost more than it holds, since it is made in powers of two.
@@ -91,7 +169,7 @@ pub(crate) fn read(
     }
     if !known {
         headers.insert(CONTENT_TYPE, JSON);
-        *reply.body_mut() = Full::new(zipped.unwrap_or(json));
+        *reply.body_mut() = Body::whole(zipped.unwrap_or(json));
     }
     reply
 }

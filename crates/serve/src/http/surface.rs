@@ -22,6 +22,7 @@ pub(crate) struct Surface {
     roots: Vec<Option<Root>>,
     queries: Vec<Endpoint>,
     commands: Vec<Endpoint>,
+    events: Endpoint,
     openapi: OnceLock<(Bytes, HeaderValue)>,
     asyncapi: OnceLock<(Bytes, HeaderValue)>,
 }
@@ -31,6 +32,7 @@ enum Segment {
     Root(usize),
     Query(usize),
     Command(usize),
+    Events,
 }
 
 /// The endpoints of a root.
@@ -105,6 +107,8 @@ pub(crate) enum Place<'a> {
     Query(&'a QueryRoute),
     /// With the key of the row that it is done to, if it is done to one.
     Command(&'a CommandRoute, Option<&'a str>),
+    /// What was published.
+    Events,
 }
 
 impl Surface {
@@ -160,6 +164,11 @@ impl Surface {
             endpoint(&route.path, &operations, route.farewell.as_ref(), "", metrics)
         });
         let commands = commands.collect();
+        let grant = contract.events_grant();
+        if !grant.is_empty() {
+            segments.insert(contract.events_segment().into(), Segment::Events);
+        }
+        let events = endpoint(&contract.events_path(), &[(Verb::Get, &grant)], None, "", metrics);
         Self {
             prefix: format!("{}/", contract.prefix),
             loaded,
@@ -168,6 +177,7 @@ impl Surface {
             roots,
             queries,
             commands,
+            events,
             openapi: OnceLock::new(),
             asyncapi: OnceLock::new(),
         }
@@ -189,7 +199,8 @@ impl Surface {
                 return Some((self.queries.get(at)?, Place::Query(self.contract.queries.get(at)?)));
             }
             (Segment::Command(at), None) => return self.command(at, None),
-            (Segment::Query(_) | Segment::Command(_), Some(_)) => return None,
+            (Segment::Events, None) => return Some((&self.events, Place::Events)),
+            (Segment::Query(_) | Segment::Command(_) | Segment::Events, Some(_)) => return None,
         };
         let Some(key) = key else { return Some((&root.many, Place::Many(resource))) };
         let Some(part) = part else { return Some((&root.one, Place::One(resource, key))) };

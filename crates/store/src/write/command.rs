@@ -644,8 +644,7 @@ impl<D: Database> Running<'_, '_, D> {
         let (_, references) = self.writing.database.tables();
         self.program.targets.iter().any(|target| {
             let of = &target.target.table;
-            let gone = |key: &Value| self.rows.root(of, key).is_some_and(|row| row.new.is_none());
-            self.rows.written(of).iter().any(gone)
+            self.rows.has_gone(of)
                 && references.reached(of.name.as_str()).contains(table.name.as_str())
         })
     }

@@ -91,18 +91,19 @@ impl<D: Database> Writing<'_, D> {
                 && self.refers(&reference, key_scalar(table), key).await?
             {
                 let entity = self.database.tables().0.entity(reference.table.as_str());
-                found.push(Violation::at(
-                    FaultCode::StillReferenced,
-                    "",
-                    format!(
-                        "this {} is still referred to by `{}` of {entity}; delete or change those first",
-                        table.entity, reference.column
-                    ),
-                ));
+                found.push(still_referenced(&table.entity, reference.column.as_str(), &entity));
             }
         }
         Ok(())
     }
+}
+
+/// That a row cannot go, since a column of another refers to it.
+pub(super) fn still_referenced(entity: &str, column: &str, by: &str) -> Violation {
+    let detail = format!(
+        "this {entity} is still referred to by `{column}` of {by}; delete or change those first"
+    );
+    Violation::at(FaultCode::StillReferenced, "", detail)
 }
 
 fn key_scalar(table: &Table) -> Scalar {

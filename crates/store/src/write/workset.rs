@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use operation::{EvaluationFault, Stored, Table, TableId, Value};
+use operation::{EvaluationFault, OnDelete, Stored, Table, TableId, Value};
 use rustc_hash::FxHashMap;
 
 /// What an evaluation looked for and did not find, or what is known to be needed.
@@ -24,6 +24,10 @@ pub(super) struct Row {
     pub new: Option<Vec<Value>>,
     /// Whether it is kept from changing by others.
     pub held: bool,
+    /// Whether the row before has gone, and the one now is another under its key.
+    pub anew: bool,
+    /// Whether it was made without having been looked for: if its key is free, only the database knows.
+    pub unseen: bool,
     /// Columns that have changed since computed columns were last worked out.
     pub changed: Vec<usize>,
     /// Parts, by their tables, of which the same is true.
@@ -64,6 +68,8 @@ pub(super) struct Workset {
     /// For each number that stands for a part: its table, the key of its root, its place among its siblings.
     numbers: Vec<(TableId, Value, usize)>,
     wanted: RefCell<Vec<Wanted>>,
+    /// Roots that have been deleted, also those that are there again.
+    gone: Vec<(TableId, Value)>,
     /// How many rows are here.
     pub count: usize,
 }
@@ -119,6 +125,7 @@ impl Workset {
     /// Takes in a root as it is stored; `None`: there is none.
     pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Vec<Value>>, held: bool) {
         self.count += 1;
+        let row = row.and_then(|row| self.left_of(table, row));
         let new = row.clone();
         let row = Row { old: row, new, held, ..Row::default() };
         self.roots_mut(table).rows.insert(key, row);
@@ -129,10 +136,13 @@ impl Workset {
         self.count += 1;
         let columns = (0..row.len()).collect();
         let roots = self.roots_mut(table);
+        let unseen = !roots.rows.contains_key(&key);
         let known = roots.rows.entry(key.clone()).or_default();
         if known.new.is_some() {
             return false;
         }
+        known.unseen |= unseen;
+        known.anew = known.old.is_some();
         known.new = Some(row);
         known.held = true;
         known.changed = columns;
@@ -156,6 +166,7 @@ impl Workset {
             None => Vec::new(),
         };
         let mut parts = Vec::with_capacity(rows.len());
+        let rows = rows.into_iter().filter_map(|row| self.left_of(table, row)).collect::<Vec<_>>();
         for (at, row) in rows.into_iter().enumerate() {
             let number = known.get(at).copied().unwrap_or_else(|| {
                 self.numbers.push((table.id, root.clone(), at));
@@ -202,6 +213,95 @@ impl Workset {
         parts.of.get_mut(root)?.get_mut(*at)
     }
 
+    /// Deletes a root. What refers to it follows, as the database will have it: it goes too, or refers to nothing. A row that
+    /// may not lose it is left to the database, which refuses.
+    pub fn delete(&mut self, table: &Table, key: &Value) {
+        if let Some(row) = self.root_mut(table, key) {
+            row.new = None;
+        }
+        let mut following = vec![(table.id, key.clone())];
+        while let Some((target, key)) = following.pop() {
+            let follow =
+                |table: &Table, old: &mut Option<Vec<Value>>, new: &mut Option<Vec<Value>>| {
+                    let mut gone = false;
+                    for (column, on_delete) in references(table, target) {
+                        if new.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
+                            gone |= lose(new, column, on_delete);
+                            if old.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
+                                lose(old, column, on_delete);
+                            }
+                        }
+                    }
+                    gone
+                };
+            for Roots { table, rows, .. } in &mut self.roots {
+                for (own, Row { old, new, .. }) in rows {
+                    if follow(table, old, new) {
+                        following.push((table.id, own.clone()));
+                    }
+                }
+            }
+            for Parts { table, of } in &mut self.parts {
+                for Part { old, new, .. } in of.values_mut().flatten() {
+                    follow(table, old, new);
+                }
+            }
+            self.gone.push((target, key));
+        }
+    }
+
+    /// What the deletions so far leave of a row that is stored.
+    fn left_of(&self, table: &Table, row: Vec<Value>) -> Option<Vec<Value>> {
+        let mut left = Some(row);
+        for (target, key) in &self.gone {
+            for (column, on_delete) in references(table, *target) {
+                if left.as_ref().is_some_and(|row| row.get(column) == Some(key)) {
+                    lose(&mut left, column, on_delete);
+                }
+            }
+        }
+        left
+    }
+
+    /// Whether a root was deleted, if it is there again or not.
+    pub fn is_gone(&self, table: &Table, key: &Value) -> bool {
+        self.gone.iter().any(|(of, gone)| *of == table.id && gone == key)
+    }
+
+    /// Whether any root of a table was deleted.
+    pub fn has_gone(&self, table: &Table) -> bool {
+        self.gone.iter().any(|(of, _)| *of == table.id)
+    }
+
+    /// A table and the column of it by which a row that is here refers to a root.
+    pub fn referring(&self, target: &Table, key: &Value) -> Option<(&Table, usize)> {
+        let refers = |table: &Table, new: &Option<Vec<Value>>| {
+            let new = new.as_ref()?;
+            let mut columns = references(table, target.id).map(|(column, _)| column);
+            columns.find(|column| new.get(*column) == Some(key))
+        };
+        let roots = self.roots.iter().find_map(|Roots { table, rows, .. }| {
+            Some((&**table, rows.values().find_map(|row| refers(table, &row.new))?))
+        });
+        roots.or_else(|| {
+            self.parts.iter().find_map(|Parts { table, of }| {
+                let mut parts = of.values().flatten();
+                Some((&**table, parts.find_map(|part| refers(table, &part.new))?))
+            })
+        })
+    }
+
+    /// Roots that came and went, of which nobody has looked whether their keys are free: by table.
+    pub fn unseen(&self) -> Vec<(Arc<Table>, Vec<Value>)> {
+        let of = |roots: &Roots| {
+            let passed = |row: &Row| row.unseen && row.old.is_none() && row.new.is_none();
+            let rows = roots.rows.iter().filter(|(_, row)| passed(row));
+            let keys: Vec<Value> = rows.map(|(key, _)| key.clone()).collect();
+            (!keys.is_empty()).then(|| (roots.table.clone(), keys))
+        };
+        self.roots.iter().filter_map(of).collect()
+    }
+
     /// Notes that something is needed, unless it is here.
     pub fn want(&self, wanted: Wanted) {
         if !self.has(&wanted) {
@@ -239,6 +339,26 @@ impl Workset {
         let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
         let own = self.roots_of(target)?.table.own_key();
         root.get(own).cloned()
+    }
+}
+
+/// The columns by which rows of a table refer to another, and what becomes of a row that loses what it refers to.
+fn references(table: &Table, target: TableId) -> impl Iterator<Item = (usize, OnDelete)> {
+    let keys = table.foreign_keys.iter().filter(move |key| key.target == target);
+    keys.map(|key| (key.column, key.on_delete))
+}
+
+/// Takes from a row what it refers to; whether the row goes with it.
+fn lose(row: &mut Option<Vec<Value>>, column: usize, on_delete: OnDelete) -> bool {
+    match on_delete {
+        OnDelete::Restrict => false,
+        OnDelete::Cascade => row.take().is_some(),
+        OnDelete::Clear => {
+            if let Some(slot) = row.as_mut().and_then(|row| row.get_mut(column)) {
+                *slot = Value::Null;
+            }
+            false
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events and what follows from them: reactions, webhooks, workflows, jobs.
 
-use super::{Block, Field, Literal, Parameters, Path, Run, Statement, choice, views};
+use super::{Allow, Block, Field, Literal, Parameters, Path, Run, Statement, choice, views};
 
 views! {
     /// `event Name from "address" by key { fields }`
@@ -13,6 +13,8 @@ views! {
         by: the used;
         /// What it carries.
         fields: children Field;
+        /// Who may read it.
+        policies: children Allow;
     }
 
     /// `on Event run command(arguments)`; the event's fields are in scope.
@@ -111,6 +113,12 @@ views! {
         most: child Literal;
     }
 
+    /// `catch up all`
+    JobCatchUp = JobCatchUp {
+        /// How runs are made up for: `once`, `all` or `none`.
+        how: the used;
+    }
+
     /// `job name every 10m { statements }`, or `job name at "0 3 * * *" { statements }`
     Job = Job {
         /// Its name.
@@ -121,6 +129,8 @@ views! {
         at: child JobAt;
         /// By how much its beginning is moved at random.
         jitter: child JobJitter;
+        /// What becomes of runs that were missed.
+        catch_up: child JobCatchUp;
         /// What it does, in order.
         statements: children Statement;
     }

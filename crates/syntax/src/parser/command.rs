@@ -186,12 +186,24 @@ impl Parser<'_> {
             "return" => {
                 let statement = self.start(NodeKind::Return);
                 self.bump();
-                self.value();
+                if !self.at_end_of_return() {
+                    self.value();
+                }
                 self.finish(statement);
             }
             _ => self.action(word),
         }
         self.depth -= 1;
+    }
+
+    /// Whether a `return` has no value: the body ends here, or the next line begins another statement.
+    fn at_end_of_return(&self) -> bool {
+        let word = self.word();
+        match self.kind() {
+            TokenKind::RightBrace | TokenKind::End => true,
+            // A value may begin with `if`.
+            _ => self.starts_line() && word != "if" && STATEMENTS.contains(&word),
+        }
     }
 
     /// What a `let` may bind.

@@ -183,22 +183,24 @@ impl Parser<'_> {
 
     /// The fields of a record, an error, an event, a body.
     pub(super) fn fields(&mut self, owner: &str) {
-        self.braces(owner, |parser| {
-            if parser.nth(1).kind == TokenKind::Colon && parser.at(TokenKind::Word)
-                || parser.is_field_without_colon()
-            {
-                parser.field();
-                parser.unwanted_comma();
-                return;
-            }
-            let (here, found) = (parser.here(), parser.found());
-            parser.report(
-                Diagnostic::error("E0111", here, format!("{found} does not belong in {owner}"))
-                    .text("expected a field")
-                    .help("a field is `name: Type`"),
-            );
-            parser.anything();
-        });
+        self.braces(owner, |parser| parser.field_or_report(owner));
+    }
+
+    pub(super) fn field_or_report(&mut self, owner: &str) {
+        if self.nth(1).kind == TokenKind::Colon && self.at(TokenKind::Word)
+            || self.is_field_without_colon()
+        {
+            self.field();
+            self.unwanted_comma();
+            return;
+        }
+        let (here, found) = (self.here(), self.found());
+        self.report(
+            Diagnostic::error("E0111", here, format!("{found} does not belong in {owner}"))
+                .text("expected a field")
+                .help("a field is `name: Type`"),
+        );
+        self.anything();
     }
 
     /// `name: Type modifiers`, or with `key` before.

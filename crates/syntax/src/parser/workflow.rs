@@ -16,7 +16,14 @@ impl Parser<'_> {
             self.bump();
             self.reference("the field that keeps events in order");
         }
-        self.fields("an event");
+        self.braces("an event", |parser| {
+            // A colon makes any word a name.
+            if parser.at_word("allow") && parser.nth(1).kind == TokenKind::Word {
+                parser.allow();
+            } else {
+                parser.field_or_report("an event");
+            }
+        });
         self.finish(item);
     }
 
@@ -176,6 +183,13 @@ impl Parser<'_> {
             self.bump();
             self.literal(TokenKind::Duration, "a duration");
             self.finish(jitter);
+        }
+        if self.at_word("catch") {
+            let catch_up = self.start(NodeKind::JobCatchUp);
+            self.bump();
+            self.expect_word("up");
+            self.reference("`once`, `all` or `none`");
+            self.finish(catch_up);
         }
         self.braces("a job", |parser| parser.statement_or_report(parser.word(), "a job"));
         self.finish(item);

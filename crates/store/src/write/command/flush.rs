@@ -1,14 +1,16 @@
 //! The end of a command: the rules of what has changed, and the statements that write it.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use operation::{
-    Fault, FaultCode, Inputs, PartTarget, ProgramTarget, Scope, Table, TableId, Value, Violation,
+    Fault, FaultCode, Inputs, OnDelete, PartTarget, ProgramTarget, Scope, Table, TableId, Value,
+    Violation,
 };
 
 use super::super::change::{broken, check_row, count_parts, field_of};
-use super::super::{Many, Place};
-use super::{Change, Database, Failure, Pointer, Running, ill_formed, said_of};
+use super::super::{Load, Many, Place};
+use super::{Change, Database, Failure, Lock, Pointer, Running, ill_formed, said_of};
 
 /// What becomes of one root and its parts.
 struct Aggregate<'t> {
@@ -19,12 +21,26 @@ struct Aggregate<'t> {
 /// Which columns of which table change, and in which rows: positions among all changes.
 type Updates = Vec<((TableId, Vec<usize>), Vec<usize>)>;
 
+/// A root whose parts are looked at.
+#[derive(Clone, Copy)]
+struct Root<'r> {
+    key: &'r Value,
+    /// As it shall be.
+    row: Option<&'r [Value]>,
+    /// Whether it takes the place of one that goes.
+    anew: bool,
+}
+
 /// A part before and after; neither: it came and went.
 type BeforeAndAfter = (Option<Vec<Value>>, Option<Vec<Value>>);
 
 /// Statements over rows of one table: which rows, by their positions among all changes.
 #[derive(Default)]
 struct Batches {
+    /// What rows that stay are to refer to instead of rows that go.
+    first: Vec<(TableId, Vec<usize>)>,
+    /// Updates that take rows away from what goes, before it would take them along.
+    early: Updates,
     deletes: Vec<(TableId, Vec<usize>)>,
     updates: Updates,
     inserts: Vec<(TableId, Vec<usize>)>,
@@ -36,6 +52,7 @@ impl<D: Database> Running<'_, '_, D> {
     /// Looks at the rules and writes what has changed.
     pub(super) async fn flush(&mut self) -> Result<(), Fault> {
         self.compute().await?;
+        self.look_at_unseen().await?;
         let program = self.program;
         let mut aggregates = Vec::new();
         let mut found = Vec::new();
@@ -61,6 +78,24 @@ impl<D: Database> Running<'_, '_, D> {
         }
     }
 
+    /// Refuses rows that came and went under keys of others: nothing of them is written, so that nothing else would tell.
+    /// Unique values besides are a rule of what is left.
+    async fn look_at_unseen(&mut self) -> Result<(), Fault> {
+        let unseen = self.rows.unseen();
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        let target = self.program.id;
+        let load = |(table, values): (Arc<Table>, Vec<Value>)| {
+            let column = table.own_key();
+            Load { target, table, column, values, lock: Lock::Free }
+        };
+        let loads: Vec<Load> = unseen.into_iter().map(load).collect();
+        let found = self.writing.database.load(&loads).await.map_err(Failure::into_fault)?;
+        let taken = loads.iter().zip(found).find(|(_, rows)| !rows.is_empty());
+        taken.map_or(Ok(()), |(load, _)| Err(super::rows::taken(&load.table)))
+    }
+
     /// The changes of one root and its parts; what stands against them is noted.
     async fn settled<'t>(
         &mut self,
@@ -75,8 +110,9 @@ impl<D: Database> Running<'_, '_, D> {
         let (old, mut new) = (row.old.take(), row.new.clone());
         let changed = std::mem::take(&mut row.ever_changed);
         let parts_changed = std::mem::take(&mut row.parts_ever_changed);
-        let fresh = old.is_none();
-        if fresh && new.is_none() {
+        let anew = row.anew;
+        let fresh = old.is_none() || anew;
+        if old.is_none() && new.is_none() {
             return Ok(Vec::new());
         }
         if let (Some(old), Some(new), Some(version)) = (&old, &mut new, table.version)
@@ -84,13 +120,21 @@ impl<D: Database> Running<'_, '_, D> {
         {
             *slot = Value::Int(before.as_int().unwrap_or(0) + 1);
         }
-        let mut changes = vec![change(rules.id, 0, table, old, new.clone())];
+        // What comes in the place of one that goes counts on from its version, so that nobody takes it for that one.
+        let mut changes = match (old, &new) {
+            (Some(old), Some(new)) if anew => vec![
+                change(rules.id, 0, table, Some(old), None),
+                change(rules.id, 0, table, None, Some(new.clone())),
+            ],
+            (old, new) => vec![change(rules.id, 0, table, old, new.clone())],
+        };
         for (at, part) in rules.parts.iter().enumerate() {
             let touched = parts_changed.contains(&part.table.id) || new.is_none();
             if !(touched || fresh) || !self.rows.has_parts(&part.table, key) {
                 continue;
             }
-            self.settle_parts(target, at, part, (key, new.as_deref()), &mut changes, found)?;
+            let root = Root { key, row: new.as_deref(), anew };
+            self.settle_parts(target, at, part, root, &mut changes, found)?;
         }
         if let Some(new) = &new {
             let due = |inputs: &Inputs| {
@@ -118,7 +162,7 @@ impl<D: Database> Running<'_, '_, D> {
         target: &'t ProgramTarget,
         at: usize,
         part: &'t PartTarget,
-        (key, root): (&Value, Option<&[Value]>),
+        Root { key, row: root, anew }: Root<'_>,
         changes: &mut Vec<Change<'t>>,
         found: &mut Vec<Violation>,
     ) -> Result<(), Fault> {
@@ -135,10 +179,15 @@ impl<D: Database> Running<'_, '_, D> {
             }
             let mut before: Vec<_> = before.map(Some).collect();
             let mut after: Vec<_> = after.into_iter().map(Some).collect();
-            let most = before.len().max(after.len());
-            before.resize(most, None);
-            after.resize(most, None);
-            before.into_iter().zip(after).collect()
+            if anew {
+                let gone = before.into_iter().map(|old| (old, None));
+                gone.chain(after.into_iter().map(|new| (None, new))).collect()
+            } else {
+                let most = before.len().max(after.len());
+                before.resize(most, None);
+                after.resize(most, None);
+                before.into_iter().zip(after).collect()
+            }
         } else {
             parts.iter().map(|part| (part.old.clone(), part.new.clone())).collect()
         };
@@ -185,7 +234,9 @@ impl<D: Database> Running<'_, '_, D> {
                 self.writing.raise_cleared(place.table, &key).await?;
             }
         }
-        let batches = self.batches(&all);
+        let batches = self.batches(&all)?;
+        self.insert_each(&all, &batches.first).await?;
+        self.update_each(&all, &batches.early).await?;
         for (_, rows) in &batches.deletes {
             let Some(first) = rows.first().map(|at| all[*at]) else { continue };
             let many = Many::delete(first.place)?;
@@ -194,15 +245,7 @@ impl<D: Database> Running<'_, '_, D> {
             self.writing.database.each(many, values).await?;
         }
         self.update_each(&all, &batches.updates).await?;
-        for (_, rows) in &batches.inserts {
-            let Some(first) = rows.first().map(|at| all[*at]) else { continue };
-            let many = Many::insert(first.place)?;
-            let values = rows.iter().filter_map(|at| all[*at].new.as_deref());
-            self.writing
-                .database
-                .each(many, values.map(|new| new.iter().collect()).collect())
-                .await?;
-        }
+        self.insert_each(&all, &batches.inserts).await?;
         self.update_each(&all, &batches.late).await?;
         self.writing.publish(&self.published, &self.asking).await?;
         for change in all {
@@ -214,6 +257,21 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         self.writing.database.settle().await
+    }
+
+    async fn insert_each(
+        &mut self,
+        all: &[&Change<'_>],
+        inserts: &[(TableId, Vec<usize>)],
+    ) -> Result<(), Failure> {
+        for (_, rows) in inserts {
+            let Some(first) = rows.first().map(|at| all[*at]) else { continue };
+            let many = Many::insert(first.place)?;
+            let values = rows.iter().filter_map(|at| all[*at].new.as_deref());
+            let values = values.map(|new| new.iter().collect()).collect();
+            self.writing.database.each(many, values).await?;
+        }
+        Ok(())
     }
 
     async fn update_each(&mut self, all: &[&Change<'_>], updates: &Updates) -> Result<(), Failure> {
@@ -231,7 +289,9 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(())
     }
 
-    fn batches(&self, all: &[&Change<'_>]) -> Batches {
+    fn batches(&self, all: &[&Change<'_>]) -> Result<Batches, Fault> {
+        let gone = gone_of(all);
+        let mut moved_to_fresh = false;
         let mut batches = Batches::default();
         for (at, change) in all.iter().enumerate() {
             let table = change.place.table;
@@ -253,13 +313,21 @@ impl<D: Database> Running<'_, '_, D> {
                         let (_, references) = self.writing.database.tables();
                         !references.to(table.name.as_str()).is_empty()
                     };
-                    if change.place.at > 0 && columns.iter().any(unique) && !referred() {
+                    let fresh = |column: &usize| is_fresh(all, table, *column, &new[*column]);
+                    let leaves = |column: &usize| {
+                        follows(table, *column) && refers_among(&gone, table, *column, old)
+                    };
+                    if columns.iter().any(leaves) {
+                        let to_new = |column: &usize| refers_among(&gone, table, *column, new);
+                        if columns.iter().any(|column| fresh(column) && to_new(column)) {
+                            return Err(moved_too_often(table));
+                        }
+                        moved_to_fresh |= columns.iter().any(fresh);
+                        add(&mut batches.early, (table.id, columns), at);
+                    } else if change.place.at > 0 && columns.iter().any(unique) && !referred() {
                         add(&mut batches.deletes, table.id, at);
                         add(&mut batches.inserts, table.id, at);
-                    } else if columns
-                        .iter()
-                        .any(|column| is_fresh(all, table, *column, &new[*column]))
-                    {
+                    } else if columns.iter().any(fresh) {
                         add(&mut batches.late, (table.id, columns), at);
                     } else {
                         add(&mut batches.updates, (table.id, columns), at);
@@ -272,30 +340,43 @@ impl<D: Database> Running<'_, '_, D> {
         batches
             .deletes
             .sort_by_key(|(_, rows)| rows.first().is_none_or(|at| all[*at].place.at == 0));
-        let mut ordered = Vec::with_capacity(batches.inserts.len());
-        let mut waiting = std::mem::take(&mut batches.inserts);
-        while !waiting.is_empty() {
-            let free = waiting.iter().position(|(id, rows)| {
-                let keys = rows.first().map_or(&[][..], |at| &all[*at].place.table.foreign_keys);
-                keys.iter().all(|key| {
-                    key.target == *id || !waiting.iter().any(|(other, _)| *other == key.target)
-                })
-            });
-            // In a circle one is as good as another: the database says whether it is right.
-            ordered.push(waiting.remove(free.unwrap_or(0)));
+        batches.inserts = in_order(all, std::mem::take(&mut batches.inserts));
+        if moved_to_fresh {
+            for (id, rows) in std::mem::take(&mut batches.inserts) {
+                // What takes the place of a row that goes has to wait for that.
+                let (later, first) = rows.into_iter().partition::<Vec<_>, _>(|at| {
+                    let change = all[*at];
+                    let own = change.place.table.root.unwrap_or(change.place.table.own_key());
+                    let new = change.new.as_ref().and_then(|new| new.get(own));
+                    let root = if change.place.at == 0 {
+                        Some(id)
+                    } else {
+                        let keys = change.place.table.foreign_keys.iter();
+                        keys.clone().find(|key| key.column == own).map(|key| key.target)
+                    };
+                    root.zip(new).is_some_and(|of| gone.contains(&of))
+                });
+                for (rows, of) in [(first, &mut batches.first), (later, &mut batches.inserts)] {
+                    if !rows.is_empty() {
+                        of.push((id, rows));
+                    }
+                }
+            }
         }
-        batches.inserts = ordered;
-        batches
+        Ok(batches)
     }
 
     /// Which constraint stands against what was written.
     async fn explain(&mut self, aggregates: &[Aggregate<'_>], reason: &str) -> Fault {
         let mut last = None;
-        let gone: Vec<&Change<'_>> = aggregates
-            .iter()
-            .flat_map(|aggregate| &aggregate.changes)
-            .filter(|change| change.new.is_none())
-            .collect();
+        let all: Vec<&Change<'_>> =
+            aggregates.iter().flat_map(|aggregate| &aggregate.changes).collect();
+        let stays_away = |change: &&Change<'_>| {
+            let own = change.old.as_ref().and_then(|old| old.get(change.place.table.own_key()));
+            change.new.is_none()
+                && !own.is_some_and(|own| is_there(&all, change.place.table.id, own))
+        };
+        let gone: Vec<&Change<'_>> = all.iter().copied().filter(stays_away).collect();
         for Aggregate { target, changes } in aggregates {
             let mut found = Vec::new();
             for change in changes {
@@ -366,11 +447,66 @@ fn refers_to_gone(change: &Change<'_>, gone: &[&Change<'_>], found: &mut Vec<Vio
 /// Whether a column refers to a row that comes with these changes.
 fn is_fresh(all: &[&Change<'_>], table: &Table, column: usize, value: &Value) -> bool {
     let key = table.foreign_keys.iter().find(|key| key.column == column);
-    key.is_some_and(|key| {
-        all.iter().any(|change| {
-            let of = change.place.table;
-            let own = || change.new.as_ref().and_then(|new| new.get(of.own_key()));
-            of.id == key.target && change.old.is_none() && own() == Some(value)
-        })
+    key.is_some_and(|key| is_there(all, key.target, value))
+}
+
+/// Whether a row of this key comes with these changes.
+fn is_there(all: &[&Change<'_>], table: TableId, key: &Value) -> bool {
+    all.iter().any(|change| {
+        let of = change.place.table;
+        let own = || change.new.as_ref().and_then(|new| new.get(of.own_key()));
+        of.id == table && change.old.is_none() && own() == Some(key)
     })
+}
+
+/// The roots that go with these changes, also those in whose place others come.
+fn gone_of<'c>(all: &[&'c Change<'_>]) -> Vec<(TableId, &'c Value)> {
+    let gone = all.iter().filter(|change| change.place.at == 0 && change.new.is_none());
+    let of = |change: &&&'c Change<'_>| {
+        let table = change.place.table;
+        Some((table.id, change.old.as_ref()?.get(table.own_key())?))
+    };
+    gone.filter_map(|change| of(&change)).collect()
+}
+
+/// Whether a column of a row refers to one of these.
+fn refers_among(gone: &[(TableId, &Value)], table: &Table, column: usize, row: &[Value]) -> bool {
+    let key = table.foreign_keys.iter().find(|key| key.column == column);
+    let value = key.and_then(|key| Some((key.target, row.get(column)?)));
+    value.is_some_and(|value| gone.contains(&value))
+}
+
+/// Whether a row goes with what this column refers to, or keeps it from going.
+fn follows(table: &Table, column: usize) -> bool {
+    let key = table.foreign_keys.iter().find(|key| key.column == column);
+    key.is_some_and(|key| key.on_delete != OnDelete::Clear)
+}
+
+/// A row that refers to what goes, and then to what comes in the place of something that goes: neither the old nor the new
+/// one is there when the database would have to be told of the other.
+fn moved_too_often(table: &Table) -> Fault {
+    let detail = format!(
+        "a {} cannot leave a row that goes for one that comes in the place of another that goes; do it in two commands",
+        table.entity
+    );
+    Fault::Invalid(vec![Violation::at(FaultCode::CheckFailed, "", detail)])
+}
+
+/// Inserts in the order in which they are sent: what is referred to comes before what refers to it.
+fn in_order(
+    all: &[&Change<'_>],
+    mut waiting: Vec<(TableId, Vec<usize>)>,
+) -> Vec<(TableId, Vec<usize>)> {
+    let mut ordered = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let free = waiting.iter().position(|(id, rows)| {
+            let keys = rows.first().map_or(&[][..], |at| &all[*at].place.table.foreign_keys);
+            keys.iter().all(|key| {
+                key.target == *id || !waiting.iter().any(|(other, _)| *other == key.target)
+            })
+        });
+        // In a circle one is as good as another: the database says whether it is right.
+        ordered.push(waiting.remove(free.unwrap_or(0)));
+    }
+    ordered
 }

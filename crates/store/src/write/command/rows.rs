@@ -8,6 +8,7 @@ use operation::{
 };
 
 use super::super::change::{Change, Pointer, compute, field_of, transitions};
+use super::super::delete::still_referenced;
 use super::super::{self as write, Failure};
 use super::{Database, Running, Wanted, bounded, ill_formed, said_of};
 
@@ -52,10 +53,9 @@ impl<D: Database> Running<'_, '_, D> {
         let bind = match root {
             None => {
                 let key = row.get(table.own_key()).cloned().unwrap_or_default();
+                self.look_whether_left(&table, &key)?;
                 if !self.rows.add(&table, key.clone(), row) {
-                    let detail = format!("another {} has this key; choose another", table.entity);
-                    let violation = Violation::at(FaultCode::NotUnique, "", detail);
-                    return Err(Fault::Conflict(vec![violation]));
+                    return Err(taken(&table));
                 }
                 for part in &target.target.parts {
                     self.rows.no_parts(&part.table, &key);
@@ -74,6 +74,16 @@ impl<D: Database> Running<'_, '_, D> {
             self.fill(at, bind);
         }
         Ok(())
+    }
+
+    /// Refuses to put a row in the place of one that has gone, and that another row was given to refer to before.
+    fn look_whether_left(&self, table: &Table, key: &Value) -> Result<(), Fault> {
+        if !self.rows.is_gone(table, key) {
+            return Ok(());
+        }
+        let Some((by, column)) = self.rows.referring(table, key) else { return Ok(()) };
+        let found = still_referenced(&table.entity, field_of(by, column), &by.entity);
+        Err(Fault::Conflict(said_of(table, vec![found])))
     }
 
     /// Works out the computed columns of a part; its root must be there.
@@ -214,9 +224,7 @@ impl<D: Database> Running<'_, '_, D> {
                 }
             }
         }
-        if let Some(row) = self.rows.root_mut(&table, &key) {
-            row.new = None;
-        }
+        self.rows.delete(&table, &key);
         self.rows.write(&table, &key);
         Ok(())
     }
@@ -260,6 +268,12 @@ impl<D: Database> Running<'_, '_, D> {
         self.rows.write(of, root);
         self.mark(target, root);
     }
+}
+
+/// A row whose key another has.
+pub(super) fn taken(table: &Table) -> Fault {
+    let detail = format!("another {} has this key; choose another", table.entity);
+    Fault::Conflict(vec![Violation::at(FaultCode::NotUnique, "", detail)])
 }
 
 /// A row that a step changes and that is not there.

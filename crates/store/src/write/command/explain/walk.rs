@@ -26,7 +26,11 @@ pub(super) struct Walk<'p> {
     wishes: BTreeMap<Wish, Foreseen>,
     /// Ways to the keys of roots that this program makes.
     pub made: BTreeSet<String>,
+    /// The tables of those roots.
+    made_of: BTreeSet<TableId>,
     drawn: BTreeSet<TableId>,
+    /// Tables of which rows that this program makes may go again before they are written.
+    passing: BTreeMap<TableId, Times>,
     trips: Vec<Trip>,
     /// What was sent and is not awaited yet.
     pending: Vec<Sent>,
@@ -56,7 +60,9 @@ impl<'p> Walk<'p> {
             binds: binds.collect(),
             wishes: BTreeMap::new(),
             made: BTreeSet::new(),
+            made_of: BTreeSet::new(),
             drawn: BTreeSet::new(),
+            passing: BTreeMap::new(),
             trips: Vec::new(),
             pending: Vec::new(),
             times: Times::Once,
@@ -118,6 +124,7 @@ impl<'p> Walk<'p> {
 
     /// What is written and answered, and the end.
     pub fn end(mut self) -> Result<Vec<Trip>, Fault> {
+        self.look_at_passing()?;
         for sent in self.writes_of()? {
             match sent {
                 (Purpose::Clear, sent) => self.ask(Purpose::Clear, Times::EachTurn, vec![sent]),
@@ -144,6 +151,19 @@ impl<'p> Walk<'p> {
         let purpose = if wrote { Purpose::Write } else { Purpose::Commit };
         self.ask(purpose, Times::Once, Vec::new());
         Ok(self.trips)
+    }
+
+    /// Whether the keys of rows that came and went were free.
+    fn look_at_passing(&mut self) -> Result<(), Fault> {
+        let passing = std::mem::take(&mut self.passing);
+        let Some(times) = passing.values().min().copied() else { return Ok(()) };
+        let mut statements = Vec::with_capacity(passing.len());
+        for id in passing.into_keys() {
+            let table = self.table_of(id)?;
+            statements.push(self.load(table, table.own_key(), false)?);
+        }
+        self.ask(Purpose::Load, times.min(Times::AtMostOnce), statements);
+        Ok(())
     }
 
     fn ask(&mut self, purpose: Purpose, times: Times, mut statements: Vec<Sent>) {
@@ -510,6 +530,9 @@ impl<'p> Walk<'p> {
             }
         }
         if matches!(self.pace, Pace::Run) {
+            if creation.root.is_none() {
+                self.made_of.insert(table.id);
+            }
             let to_made = around.as_ref().is_some_and(|root| self.made.contains(root));
             self.writes.creates(self.program, creation.row, self.times, to_made);
         }
@@ -628,6 +651,15 @@ impl<'p> Walk<'p> {
             self.want_root(&root_table, &around)?;
         }
         if matches!(self.pace, Pace::Run) {
+            if row.part.is_none() {
+                if self.made.contains(&way) {
+                    self.passing.entry(root_table.id).or_insert(self.times);
+                }
+                let falling = self.falling(&root_table);
+                for table in self.made_of.iter().filter(|table| falling.contains(table)) {
+                    self.passing.entry(*table).or_insert(Times::AtMostOnce);
+                }
+            }
             self.writes.deletes(program, row, self.times);
             if let (Form::Row(read), None) = (&program.answer, row.part) {
                 self.answers_other |= self.reaches(&root_table, &read.table);
@@ -638,20 +670,25 @@ impl<'p> Walk<'p> {
 
     /// Whether rows of one table go or change when one of another is deleted.
     fn reaches(&self, from: &Table, to: &Table) -> bool {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![from.id]);
+        let falling = self.falling(from);
+        to.foreign_keys
+            .iter()
+            .any(|key| key.on_delete != OnDelete::Restrict && falling.contains(&key.target))
+    }
+
+    /// The tables whose rows may go when one of this is deleted, itself among them.
+    fn falling(&self, from: &Table) -> BTreeSet<TableId> {
+        let (mut falling, mut next) = (BTreeSet::from([from.id]), vec![from.id]);
         while let Some(id) = next.pop() {
             for table in self.tables {
-                for key in table.foreign_keys.iter().filter(|key| key.target == id) {
-                    if key.on_delete != OnDelete::Restrict && table.id == to.id {
-                        return true;
-                    }
-                    if key.on_delete == OnDelete::Cascade && seen.insert(table.id) {
-                        next.push(table.id);
-                    }
+                let mut keys = table.foreign_keys.iter();
+                let falls = keys.any(|key| key.target == id && key.on_delete == OnDelete::Cascade);
+                if falls && falling.insert(table.id) {
+                    next.push(table.id);
                 }
             }
         }
-        false
+        falling
     }
 
     /// The root of a part, which the first of its parts asks for.

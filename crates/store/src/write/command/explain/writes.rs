@@ -56,15 +56,7 @@ impl Writes {
 
     /// A row is made; `to_made`: a part of a root that is made as well.
     pub fn creates(&mut self, program: &Program, row: Place, times: Times, to_made: bool) {
-        let of = self.of(row);
-        of.inserts.add(times);
-        if of.deletes > Count::None
-            && let Some(table) = program.table(row)
-        {
-            // One that goes and comes again under its key is changed.
-            of.columns.extend((0..table.columns.len()).filter(|at| !table.key.contains(at)));
-            of.updates.add(times);
-        }
+        self.of(row).inserts.add(times);
         if row.part.is_some() && !to_made {
             self.root_changes(program, row);
         }
@@ -145,7 +137,8 @@ impl Walk<'_> {
     pub(super) fn writes_of(&self) -> Result<Vec<(Purpose, Sent)>, Fault> {
         let mut all = Vec::new();
         let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
-        let mut late = Vec::new();
+        let (mut late, mut early) = (Vec::new(), Vec::new());
+        let mut moved_to_made = false;
         for ((target, part), of) in &self.writes.tables {
             let place = Place { target: *target, part: *part };
             let table = self.at(place)?;
@@ -170,7 +163,11 @@ impl Walk<'_> {
             if of.updates > Count::None {
                 let columns = columns(&of.columns);
                 let many = Many::update(placed, &columns)?;
-                updates.push(self.many(&many, of.updates == Count::Many)?);
+                let sent = self.many(&many, of.updates == Count::Many)?;
+                if self.leaves(table, &columns) {
+                    early.push(sent.clone());
+                }
+                updates.push(sent);
             }
             if of.inserts > Count::None || anew {
                 let often = of.inserts == Count::Many || anew;
@@ -179,15 +176,36 @@ impl Walk<'_> {
             if of.late > Count::None {
                 let columns = columns(&of.late_columns);
                 let many = Many::update(placed, &columns)?;
-                late.push(self.many(&many, of.late == Count::Many)?);
+                let sent = self.many(&many, of.late == Count::Many)?;
+                if self.leaves(table, &columns) {
+                    moved_to_made = true;
+                    early.push(sent.clone());
+                }
+                late.push(sent);
             }
         }
         // Parts go before their roots.
         deletes.sort_by_key(|(is_root, _)| *is_root);
-        let written = deletes.into_iter().map(|(_, sent)| sent).chain(updates);
-        let written = written.chain(in_order(inserts)).chain(late).chain(self.publishes()?);
+        let inserts = in_order(inserts);
+        let first = if moved_to_made { inserts.clone() } else { Vec::new() };
+        let written = first.into_iter().chain(early);
+        let written = written.chain(deletes.into_iter().map(|(_, sent)| sent)).chain(updates);
+        let written = written.chain(inserts).chain(late).chain(self.publishes()?);
         all.extend(written.map(|sent| (Purpose::Write, sent)));
         Ok(all)
+    }
+
+    /// Whether rows of a table may be taken away from a row that goes, before that would take them along.
+    fn leaves(&self, table: &Table, columns: &[usize]) -> bool {
+        let going = |id| {
+            self.writes.tables.iter().any(|((target, part), of)| {
+                let of_root = part.is_none() && of.deletes > Count::None;
+                let target = self.program.targets.get(*target);
+                of_root && target.is_some_and(|target| target.target.table.id == id)
+            })
+        };
+        let keys = table.foreign_keys.iter().filter(|key| columns.contains(&key.column));
+        keys.filter(|key| key.on_delete != OnDelete::Clear).any(|key| going(key.target))
     }
 
     fn is_referred(&self, table: &Table) -> bool {

@@ -1,0 +1,211 @@
+//! Events, read and followed over real sockets.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use serve::http::Settings;
+
+use crate::support::{ADA, Answer, Server};
+
+/// A server with guests that can be greeted.
+fn server(settings: Settings, guests: usize) -> (Server, Vec<String>) {
+    let server = Server::with(settings);
+    let clerk = server.bearer("clerk", "somebody");
+    let post = |target: &str, bearer: &str, body: Value| {
+        let headers = [bearer.to_owned(), "Content-Type: application/json".to_owned()];
+        let answer = server.ask("POST", target, &headers, body.to_string().as_bytes());
+        assert_eq!(answer.status / 100, 2, "{target}: {}", answer.text());
+        answer
+    };
+    let guests = (0..guests).map(|at| {
+        let id = format!("00000000-0000-7000-8000-0000000000{at:02}");
+        let guest = json!({"id": id, "name": "Ada", "email": format!("ada{at}@example.org")});
+        post("/v1/customers", &clerk, guest);
+        id
+    });
+    let guests = guests.collect();
+    (server, guests)
+}
+
+fn greet(server: &Server, guest: &str, note: &str) {
+    let headers = [server.bearer("clerk", "somebody"), "Content-Type: application/json".to_owned()];
+    let body = json!({ "note": note }).to_string();
+    let answer =
+        server.ask("POST", &format!("/v1/customers/{guest}/greet"), &headers, body.as_bytes());
+    assert_eq!(answer.status / 100, 2, "{}", answer.text());
+}
+
+fn get(server: &Server, target: &str, role: &str) -> Answer {
+    server.ask("GET", target, &[server.bearer(role, ADA)], b"")
+}
+
+/// What a page holds: type and key of each event; and where the next begins.
+fn page(answer: &Answer) -> (Vec<(String, String)>, String) {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.one("content-type"), "application/cloudevents-batch+json");
+    assert_eq!(answer.one("cache-control"), "no-store");
+    let events: Vec<Value> = serde_json::from_slice(&answer.body).unwrap();
+    let told = |event: &Value, name: &str| event[name].as_str().unwrap().to_owned();
+    let events = events.iter().map(|event| (told(event, "type"), told(event, "subject")));
+    let next = answer.one("link").strip_prefix('<').unwrap();
+    let next = next.strip_suffix(">; rel=\"next\"").unwrap();
+    (events.collect(), next.to_owned())
+}
+
+const GREETED: &str = "shop.Greeted.v1";
+const COUNTED: &str = "shop.Counted.v1";
+
+#[test]
+fn events_are_read_page_by_page() {
+    let (server, guests) = server(Settings::default(), 3);
+    for guest in &guests {
+        greet(&server, guest, "soon");
+    }
+    let both = |guest: &String| [(GREETED.into(), guest.clone()), (COUNTED.into(), guest.clone())];
+    let all: Vec<(String, String)> = guests.iter().flat_map(both).collect();
+    let (events, next) = page(&get(&server, "/v1/events", "clerk"));
+    assert_eq!(events, all);
+    // The next page has what happens later.
+    let (events, next) = page(&get(&server, &next, "clerk"));
+    assert_eq!((events.len(), next.as_str()), (0, "/v1/events?after=6"));
+    let (first, next) = page(&get(&server, "/v1/events?limit=4", "clerk"));
+    let (second, _) = page(&get(&server, &next, "clerk"));
+    assert_eq!([first, second].concat(), all);
+    let (events, _) = page(&get(&server, &format!("/v1/events?type={COUNTED}&limit=2"), "clerk"));
+    assert_eq!(events, [all[1].clone(), all[3].clone()]);
+    let (events, _) = page(&get(&server, &format!("/v1/events?key={}", guests[1]), "clerk"));
+    assert_eq!(events, all[2..4]);
+    let (events, _) = page(&get(&server, "/v1/events?since=2999-01-01T00:00:00Z", "clerk"));
+    assert_eq!(events, []);
+    let (events, _) = page(&get(&server, "/v1/events?since=2020-01-01T00:00:00Z", "clerk"));
+    assert_eq!(events, all);
+}
+
+#[test]
+fn events_are_read_by_whom_the_model_lets() {
+    let (server, guests) = server(Settings::default(), 1);
+    greet(&server, &guests[0], "");
+    let greeted = vec![(GREETED.to_owned(), guests[0].clone())];
+    assert_eq!(page(&get(&server, "/v1/events", "customer")).0, greeted);
+    let refused = |target: &str, role: &str, status: u16, says: &str| {
+        let answer = get(&server, target, role);
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert!(answer.text().contains(says), "{}", answer.text());
+    };
+    let says = format!("there is no event `{COUNTED}` that you may read; there are: {GREETED}");
+    refused(&format!("/v1/events?type={COUNTED}"), "customer", 400, &says);
+    refused("/v1/events", "manager", 403, "you may not read any events");
+    refused("/v1/events?limit=101", "clerk", 400, "must be 1 to 100");
+    refused("/v1/events?after=x", "clerk", 400, "the `Link` of a page");
+    refused("/v1/events?since=now", "clerk", 400, "RFC 3339");
+    refused("/v1/events?kind=x", "clerk", 400, "there is no parameter `kind` here");
+    assert_eq!(server.ask("GET", "/v1/events", &[], b"").status, 401);
+    let clerk = server.bearer("clerk", "somebody");
+    assert_eq!(server.ask("POST", "/v1/events", std::slice::from_ref(&clerk), b"").status, 405);
+    let html = [clerk, "Accept: text/html".to_owned()];
+    assert_eq!(server.ask("GET", "/v1/events", &html, b"").status, 406);
+    let document = server.ask("GET", "/openapi.json", &[], b"");
+    let document: Value = serde_json::from_slice(&document.body).unwrap();
+    let operation = &document["paths"]["/v1/events"]["get"];
+    assert_eq!(operation["parameters"][0]["schema"]["items"]["enum"], json!([GREETED, COUNTED]));
+    assert!(document["components"]["schemas"]["Greeted"]["properties"]["note"].is_object());
+}
+
+/// A stream that is read line by line.
+struct Stream {
+    lines: std::io::Lines<BufReader<TcpStream>>,
+}
+
+impl Stream {
+    fn open(server: &Server, target: &str, headers: &[&str]) -> Self {
+        let mut socket = TcpStream::connect(server.address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let bearer = server.bearer("clerk", "somebody");
+        let mut request = format!(
+            "GET {target} HTTP/1.1\r\nHost: shop.test\r\nAccept: text/event-stream\r\n{bearer}\r\n"
+        );
+        headers.iter().for_each(|header| request.push_str(&format!("{header}\r\n")));
+        socket.write_all(format!("{request}\r\n").as_bytes()).unwrap();
+        Self { lines: BufReader::new(socket).lines() }
+    }
+
+    fn status(&mut self) -> String {
+        self.lines.next().unwrap().unwrap()
+    }
+
+    /// The next lines of the stream that begin with these words.
+    fn next(&mut self, word: &str) -> Option<String> {
+        self.lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find_map(|line| line.strip_prefix(word).map(str::to_owned))
+    }
+
+    /// The next event, and the identifier before it.
+    fn event(&mut self) -> (String, Value) {
+        let mut id = String::new();
+        for line in self.lines.by_ref() {
+            let line = line.unwrap();
+            if let Some(said) = line.strip_prefix("id: ") {
+                id = said.to_owned();
+            }
+            if let Some(data) = line.strip_prefix("data: ") {
+                return (id, serde_json::from_str(data).unwrap());
+            }
+        }
+        panic!("the stream has ended");
+    }
+}
+
+#[test]
+fn events_are_followed_as_they_happen() {
+    let (server, guests) = server(Settings::default(), 3);
+    greet(&server, &guests[0], "before");
+    let mut stream = Stream::open(&server, &format!("/v1/events?type={GREETED}"), &[]);
+    assert_eq!(stream.status(), "HTTP/1.1 200 OK");
+    assert_eq!(stream.next("content-type: ").unwrap(), "text/event-stream");
+    assert_eq!(stream.next("retry: ").unwrap(), "1000");
+    greet(&server, &guests[1], "a\nb");
+    let (id, event) = stream.event();
+    assert_eq!(event["subject"], json!(guests[1]));
+    assert_eq!(event["data"]["note"], json!("a\nb"));
+    drop(stream);
+    // Whoever comes back goes on where it was.
+    greet(&server, &guests[2], "after");
+    let mut stream = Stream::open(&server, "/v1/events", &[&format!("Last-Event-ID: {id}")]);
+    let mut subjects = Vec::new();
+    while subjects.last() != Some(&json!(guests[2])) {
+        subjects.push(stream.event().1["subject"].clone());
+    }
+    assert!(!subjects.contains(&json!(guests[0])));
+    let mut wrong = Stream::open(&server, "/v1/events", &["Last-Event-ID: x"]);
+    assert_eq!(wrong.status(), "HTTP/1.1 400 Bad Request");
+}
+
+#[test]
+fn streams_are_bounded_and_end_with_the_server() {
+    let settings = Settings { streams: 1, ..Settings::default() };
+    let (server, _) = server(settings, 0);
+    let mut first = Stream::open(&server, "/v1/events", &[]);
+    assert_eq!(first.status(), "HTTP/1.1 200 OK");
+    let mut second = Stream::open(&server, "/v1/events", &[]);
+    assert_eq!(second.status(), "HTTP/1.1 503 Service Unavailable");
+    drop(first);
+    let waiting = Instant::now();
+    let mut third = loop {
+        let mut again = Stream::open(&server, "/v1/events", &[]);
+        if again.status() == "HTTP/1.1 200 OK" {
+            break again;
+        }
+        assert!(waiting.elapsed() < Duration::from_secs(10), "its place was not given back");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let stopping = Instant::now();
+    let stopped = std::thread::spawn(move || drop(server));
+    assert_eq!(third.next("never: "), None);
+    stopped.join().unwrap();
+    // The time of a drain is longer.
+    assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
+}
