@@ -150,3 +150,9 @@ fn remarks() {
     let Some(Notice::Connected(remarks)) = notices.first() else { panic!("{notices:?}") };
     assert!(remarks.join(" ").contains("flush.messages"), "{remarks:?}");
 }
+
+#[test]
+#[ignore = "needs the libraries that `cargo xtask test` installs"]
+fn the_library_of_cloudevents_reads_it() {
+    scene::the_library_of_cloudevents_reads_it(&Server::start(), "kafka");
+}
