@@ -2,6 +2,7 @@
 //! a load generator, and the run that compares the two.
 
 pub mod baseline;
+pub mod broker;
 pub mod data;
 pub mod fault;
 pub mod form;

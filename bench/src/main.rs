@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use mimar_bench::harness::{self, On, report, server::Kind};
 use mimar_bench::load::request::{Requests, Row};
-use mimar_bench::{baseline, data, fault::Fault, load, pipelined, usual};
+use mimar_bench::{baseline, broker, data, fault::Fault, load, pipelined, usual};
 
 /// Measures Mimar against a server written by hand for the same requests.
 #[derive(Parser)]
@@ -58,6 +58,18 @@ enum Task {
         /// Where the report is written; `-` prints it.
         #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"))]
         report: PathBuf,
+    },
+    /// Measure only how fast events reach a broker, and print it.
+    Events {
+        /// A tenth of the events.
+        #[arg(long)]
+        quick: bool,
+        /// Measure on SQLite or on PostgreSQL; on both unless given.
+        #[arg(long)]
+        on: Option<On>,
+        /// The binary `mimar`; the one beside this program unless given.
+        #[arg(long, env = "MIMAR_BINARY")]
+        mimar: Option<PathBuf>,
     },
     /// Write the shop's CSV files, and with --database the baseline's database.
     Data {
@@ -182,7 +194,7 @@ fn run(task: Task) -> Result<(), Fault> {
             seconds,
             report,
         } => {
-            let mimar = Kind::Mimar { binary: mimar.map_or_else(beside, Ok)? };
+            let mimar = Kind::Mimar { binary: mimar.map_or_else(beside, Ok)?, broker: None };
             let window = seconds.unwrap_or(if quick { 0.8 } else { 1.5 });
             let limit = |on, name: &str| match on {
                 On::Sqlite => Kind::Baseline { name: name.into(), batch: 64 },
@@ -200,7 +212,7 @@ fn run(task: Task) -> Result<(), Fault> {
                     .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),
                 model,
             };
-            let mut findings = Vec::new();
+            let (mut findings, mut events) = (Vec::new(), Vec::new());
             for on in on.map_or(vec![On::Sqlite, On::Postgres], |on| vec![on]) {
                 options.limit = limit(on, "hand-written");
                 options.rivals = match (only, stand_in) {
@@ -213,8 +225,22 @@ fn run(task: Task) -> Result<(), Fault> {
                 }
                 say(if on == On::Postgres { "PostgreSQL" } else { "SQLite" });
                 findings.push(harness::run(&options, &mut |text| say(text))?);
+                if let (None, false, Kind::Mimar { binary, .. }) = (only, stand_in, &mimar) {
+                    say("events to NATS");
+                    let options = reaching(binary.clone(), options.folder.clone(), quick);
+                    events.push(broker::measure(&options, on)?);
+                }
             }
-            tell(&options, &findings, &report)
+            tell(&options, &findings, &events, &report)
+        }
+        Task::Events { quick, on, mimar } => {
+            let folder = std::env::temp_dir().join("mimar-bench");
+            let options = reaching(mimar.map_or_else(beside, Ok)?, folder, quick);
+            let on = on.map_or(vec![On::Sqlite, On::Postgres], |on| vec![on]);
+            let found: Result<Vec<_>, _> =
+                on.into_iter().map(|on| broker::measure(&options, on)).collect();
+            say(&broker::markdown(&found?));
+            Ok(())
         }
         Task::Data { folder, small, database } => {
             data::write_csv(&size(small), &folder)?;
@@ -279,10 +305,17 @@ fn run(task: Task) -> Result<(), Fault> {
     }
 }
 
+/// How events are measured.
+fn reaching(binary: PathBuf, folder: PathBuf, quick: bool) -> broker::Options {
+    let (events, commands) = if quick { (5_000, 200) } else { (50_000, 2_000) };
+    broker::Options { binary, folder, events, commands }
+}
+
 /// Writes the report.
 fn tell(
     options: &harness::Options,
     findings: &[harness::Findings],
+    events: &[broker::Figures],
     report: &Path,
 ) -> Result<(), Fault> {
     let doing = |doing: &str, path: &Path, source| Fault::Io {
@@ -293,7 +326,10 @@ fn tell(
         .map_err(|source| doing("making", &options.folder, source))?;
     let flush = harness::flush_time(&options.folder)?;
     let circumstances = report::Circumstances::here(flush, options);
-    let text = report::markdown(findings, &circumstances);
+    let mut text = report::markdown(findings, &circumstances);
+    if !events.is_empty() {
+        text.push_str(&broker::markdown(events));
+    }
     if report == Path::new("-") {
         say(&format!("\n{text}"));
         return Ok(());

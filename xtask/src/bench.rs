@@ -11,6 +11,7 @@ use crate::{install, place, step};
 /// [`Fault::Step`] if either fails.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Fault> {
     install::postgres()?;
+    install::brokers()?;
     step::run(
         "build for release",
         Command::new(place::cargo()).args([

@@ -89,9 +89,16 @@ pub(crate) fn run() -> Result<(), Fault> {
         "public readers of events",
         cargo(&["test", "--quiet", "--locked", "-p", "mimar-contract", "--test", "events"])
             .args(["--", "--ignored"])
-            .env("MIMAR_NODE_TOOLS", libraries),
+            .env("MIMAR_NODE_TOOLS", &libraries),
     )?;
     tally += tally::of(&readers.output);
+    let messages = step::attempt(
+        "public readers of what brokers have",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "brokers"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_NODE_TOOLS", libraries),
+    )?;
+    tally += tally::of(&messages.output);
 
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
@@ -99,7 +106,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     if let Some(fault) = first {
         return Err(fault);
     }
-    let all = [&everything, &torture, &lint, &signed, &readers];
+    let all = [&everything, &torture, &lint, &signed, &readers, &messages];
     if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }

@@ -100,6 +100,8 @@ impl Client {
         let length: usize = reply
             .header("content-length")
             .and_then(|length| length.parse().ok())
+            // An answer without content has none (RFC 9110, section 15.3.5).
+            .or((reply.status == 204).then_some(0))
             .ok_or(Fault::Unreadable("there is no Content-Length"))?;
         while reply.body.len() < length {
             let count = self.stream.read(&mut piece).doing("reading an answer")?;

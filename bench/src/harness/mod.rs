@@ -182,7 +182,7 @@ impl Prepared {
             return Ok(Database::Postgres { server: Rc::clone(server), name });
         }
         let pristine = match kind {
-            Kind::Mimar { binary } => self.mimar(binary)?,
+            Kind::Mimar { binary, .. } => self.mimar(binary)?,
             _ => self.baseline.clone(),
         };
         let path = self.work.join(format!("run-{process}-{name}.db"));
@@ -239,7 +239,7 @@ fn prepare(options: &Options, say: &mut dyn FnMut(&str)) -> Result<Prepared, Fau
         rename(&draft, &prepared.baseline)?;
     }
     for kind in &options.rivals {
-        let Kind::Mimar { binary } = kind else { continue };
+        let Kind::Mimar { binary, .. } = kind else { continue };
         let database = prepared.mimar(binary)?;
         if !database.exists() {
             say("loading the same rows with `mimar data load`");
@@ -274,7 +274,7 @@ fn prepare_postgres(
     }
     server.psql("by_hand", data::POSTGRES_TABLES);
     for kind in &options.rivals {
-        let Kind::Mimar { binary } = kind else { continue };
+        let Kind::Mimar { binary, .. } = kind else { continue };
         say("loading the same rows with `mimar data load`");
         let database = server.by_socket("mimar");
         server::load_mimar(binary, &options.model, &prepared.csv, database, &prepared.work)?;

@@ -44,6 +44,8 @@ pub enum Kind {
     Mimar {
         /// The binary `mimar`.
         binary: PathBuf,
+        /// The broker that it speaks with, by its address.
+        broker: Option<String>,
     },
 }
 
@@ -198,9 +200,12 @@ impl Server {
                 command.arg(if *kind == Kind::Usual { "usual" } else { "pipelined" });
                 command
             }
-            Kind::Mimar { binary } => {
+            Kind::Mimar { binary, broker } => {
                 let mut command = Command::new(binary);
                 command.arg("serve").arg(model);
+                if let Some(broker) = broker {
+                    command.arg("--broker").arg(broker);
+                }
                 command
             }
         };

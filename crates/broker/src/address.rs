@@ -100,7 +100,7 @@ impl Address {
     }
 
     /// User and password, or a token alone, as they stand in the address.
-    #[cfg(feature = "nats")]
+    #[cfg(any(feature = "kafka", feature = "nats"))]
     pub(crate) fn credentials(&self) -> Option<(&str, Option<&str>)> {
         let rest = self.text.split_once("://").map_or(&*self.text, |(_, rest)| rest);
         let (credentials, _) = rest.rsplit_once('@')?;
@@ -111,7 +111,7 @@ impl Address {
     }
 
     /// A parameter behind the question mark.
-    #[cfg(feature = "nats")]
+    #[cfg(any(feature = "kafka", feature = "nats"))]
     pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let (_, query) = self.rest().split_once('?')?;
         query

@@ -6,12 +6,14 @@
 //! subject of NATS, a routing key and a queue of RabbitMQ, a stream of Redis, a topic of Kafka.
 
 #![cfg_attr(
-    not(any(feature = "nats", feature = "rabbitmq", feature = "redis")),
+    not(any(feature = "kafka", feature = "nats", feature = "rabbitmq", feature = "redis")),
     expect(dead_code, unused_variables, reason = "nobody is there to speak with")
 )]
 
 mod address;
 mod fault;
+#[cfg(feature = "kafka")]
+mod kafka;
 #[cfg(any(feature = "nats", feature = "rabbitmq"))]
 mod lane;
 mod message;
@@ -81,6 +83,10 @@ pub trait Broker: std::fmt::Debug + Send + Sync {
 /// [`BrokerFault`].
 pub async fn connect(address: &Address, party: &Party) -> Result<Box<dyn Broker>, BrokerFault> {
     let kind = address.kind();
+    #[cfg(feature = "kafka")]
+    if kind == Kind::Kafka {
+        return Ok(Box::new(kafka::Kafka::connect(address, party).await?));
+    }
     #[cfg(feature = "nats")]
     if kind == Kind::Nats {
         return Ok(Box::new(nats::Nats::connect(address, party).await?));

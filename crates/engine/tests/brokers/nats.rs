@@ -179,3 +179,9 @@ fn a_subject_without_a_stream_is_told() {
     let told = format!("{:?}", listen.notices.lock());
     assert!(told.contains(SAID) && !told.contains("Away"), "{told}");
 }
+
+#[test]
+#[ignore = "needs the libraries that `cargo xtask test` installs"]
+fn the_library_of_cloudevents_reads_it() {
+    scene::the_library_of_cloudevents_reads_it(&Server::start(), "nats");
+}

@@ -123,3 +123,9 @@ fn remarks() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs the libraries that `cargo xtask test` installs"]
+fn the_library_of_cloudevents_reads_it() {
+    scene::the_library_of_cloudevents_reads_it(&Server::start(), "redis");
+}

@@ -1,6 +1,8 @@
 //! What is shown of every broker.
 
 use std::collections::{BTreeMap, HashSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -221,8 +223,14 @@ pub fn what_a_broker_misses(peer: &mut dyn Peer, on: On) {
     assert_eq!(lines(&peer.seen(SAID)), all(8, 30));
     assert!(talk.parked().is_empty());
 
+    let before = peer.url();
     peer.wipe();
     peer.prepare(SAID);
+    if peer.url() != before {
+        // It has another place by now, as one has that is set up anew.
+        talk.vanish();
+        talk.open(&peer.url());
+    }
     talk.replay();
     until("all is sent again", || talk.waiting() == 0);
     assert_eq!(lines(&peer.seen(SAID)), all(8, 30));
@@ -268,4 +276,39 @@ pub fn what_cannot_be_read(peer: &dyn Peer, on: On) {
     other[2].1 = "/elsewhere";
     peer.send(SAID, &other, &line(5));
     until("the last is heard", || listen.hears(1) == 5);
+}
+
+/// What is sent is read by the library of those who made the standard; `form` says how it is on the wire.
+pub fn the_library_of_cloudevents_reads_it(peer: &dyn Peer, form: &str) {
+    peer.prepare(SAID);
+    let mut talk = Place::new(On::Sqlite, TALK);
+    talk.open(&peer.url());
+    for topic in 1..=3 {
+        talk.say(topic, 7);
+    }
+    until("all is sent", || talk.waiting() == 0);
+    let seen = peer.seen(SAID);
+    let messages = seen.iter().map(|Seen { key, attributes, data }| {
+        json!({"key": key, "attributes": attributes, "data": data})
+    });
+    let messages = serde_json::Value::Array(messages.collect()).to_string();
+    let mut command = Command::new("node");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/brokers/reader.mjs")).arg(form);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(messages.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success());
+    let read: Vec<serde_json::Value> = String::from_utf8(done.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(read.len(), 3);
+    for (event, Seen { attributes, data, .. }) in read.iter().zip(&seen) {
+        for name in ["id", "source", "type", "subject", "specversion"] {
+            assert_eq!(event[name], *attributes[name], "{name} of {event}");
+        }
+        assert_eq!(event["data"], *data);
+        assert_eq!(data["line"], 7);
+    }
 }

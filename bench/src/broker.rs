@@ -1,0 +1,162 @@
+//! How fast events reach a broker: from the commit of a command to a subscriber of NATS.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use async_nats::Subscriber;
+use futures_util::StreamExt as _;
+use hdrhistogram::Histogram;
+use testbed::Nats;
+use tokio::runtime::Runtime;
+
+use crate::fault::{Doing as _, Fault};
+use crate::harness::agree::Client;
+use crate::harness::server::{Database, Kind, Server, remove_database};
+use crate::harness::{On, SECRET};
+use crate::identity;
+use crate::load::request::Plain;
+
+/// How many events one command of the backlog publishes.
+const TOGETHER: usize = 100;
+
+/// How many keys they have.
+const TOPICS: usize = 64;
+
+/// What was found.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Over which database.
+    pub on: On,
+    /// Events that reached the subscriber in a second, from the first request to the last event.
+    pub rate: f64,
+    /// How many events that were.
+    pub events: usize,
+    /// Milliseconds from the answer to a command to its event, which had not left before: median, and 99 of 100.
+    pub delivery: (f64, f64),
+    /// How many commands that were, one after another.
+    pub commands: usize,
+}
+
+/// What is measured, and with what.
+#[derive(Debug)]
+pub struct Options {
+    /// The binary `mimar`.
+    pub binary: PathBuf,
+    /// The folder for databases and logs.
+    pub folder: PathBuf,
+    /// How many events are published at once, about.
+    pub events: usize,
+    /// How many commands are asked for one after another.
+    pub commands: usize,
+}
+
+/// Measures over one kind of database, which is new, with a NATS that keeps a stream on the disk.
+///
+/// # Errors
+/// When a server does not start, or a command is refused.
+pub fn measure(options: &Options, on: On) -> Result<Figures, Fault> {
+    let nats = Nats::start();
+    std::fs::create_dir_all(&options.folder).doing("making the folder")?;
+    let database = match on {
+        On::Sqlite => {
+            let path = options.folder.join(format!("events-{}.db", std::process::id()));
+            remove_database(&path);
+            Database::File(path)
+        }
+        On::Postgres => {
+            let server = std::rc::Rc::new(testbed::Postgres::durable());
+            let url = server.database();
+            let name = url.rsplit('/').next().unwrap_or_default().to_owned();
+            Database::Postgres { server, name }
+        }
+    };
+    let kind = Kind::Mimar { binary: options.binary.clone(), broker: Some(nats.url()) };
+    let model = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
+    let server = Server::start(&kind, database, model, &options.folder.join("events.log"))?;
+    let runtime = Runtime::new().doing("starting a runtime")?;
+    let mut heard = runtime.block_on(async {
+        let client = async_nats::connect(nats.url()).await.map_err(silent)?;
+        let heard = client.subscribe("events.>").await.map_err(silent)?;
+        client.flush().await.map_err(silent)?;
+        Ok::<_, Fault>(heard)
+    })?;
+    let mut client = Client::connect(server.address)?;
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + 3_600;
+    let token = identity::sign(SECRET.as_bytes(), "1", "clerk", until);
+    let post = |target: &str, body: String| Plain {
+        method: "POST",
+        target: target.into(),
+        token: token.clone(),
+        body,
+    };
+
+    // Until the server speaks with the broker.
+    ask(&mut client, &post("/v1/say", r#"{"topic":0,"line":0}"#.to_owned()))?;
+    next(&runtime, &mut heard)?;
+
+    let mut delivery = Histogram::<u64>::new(3).map_err(|_| Fault::Unreadable("no histogram"))?;
+    for line in 0..options.commands {
+        let body = format!(r#"{{"topic":{},"line":{line}}}"#, line % TOPICS);
+        ask(&mut client, &post("/v1/say", body))?;
+        let answered = Instant::now();
+        next(&runtime, &mut heard)?;
+        delivery.saturating_record(answered.elapsed().as_micros() as u64);
+    }
+
+    let batches = (options.events / TOGETHER).max(1);
+    let began = Instant::now();
+    for batch in 0..batches {
+        let words =
+            (0..TOGETHER).map(|at| format!(r#"{{"topic":{},"line":{batch}}}"#, at % TOPICS));
+        let body = format!(r#"{{"words":[{}]}}"#, words.collect::<Vec<_>>().join(","));
+        ask(&mut client, &post("/v1/say-all", body))?;
+    }
+    let events = batches * TOGETHER;
+    for _ in 0..events {
+        next(&runtime, &mut heard)?;
+    }
+    let rate = events as f64 / began.elapsed().as_secs_f64();
+    let quantile = |at| delivery.value_at_quantile(at) as f64 / 1_000.0;
+    let (delivery, commands) = ((quantile(0.5), quantile(0.99)), options.commands);
+    Ok(Figures { on, rate, events, delivery, commands })
+}
+
+/// A section of the report.
+#[must_use]
+pub fn markdown(all: &[Figures]) -> String {
+    let mut out = String::from(
+        "\n# Events to NATS\n\nMimar, the client and NATS JetStream (one server, a stream on the disk) on the same processors. Throughput: commands of a \
+         hundred events with 64 keys, one after another, from the first request to the last event at a subscriber. Delivery: from the answer to a command of \
+         one event to the subscriber.\n\n| database | events | events per second | commands | delivery p50 | delivery p99 |\n|---|---:|---:|---:|---:|---:|\n",
+    );
+    for Figures { on, rate, events, delivery: (half, most), commands } in all {
+        let on = if *on == On::Sqlite { "SQLite" } else { "PostgreSQL" };
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "| {on} | {events} | {rate:.0} | {commands} | {half:.1} ms | {most:.1} ms |"
+        );
+    }
+    out
+}
+
+fn ask(client: &mut Client, request: &Plain) -> Result<(), Fault> {
+    let status = client.send(request)?.status;
+    if (200..300).contains(&status) {
+        return Ok(());
+    }
+    Err(Fault::Refused { row: "events", refused: 1, total: 1, status })
+}
+
+fn next(runtime: &Runtime, heard: &mut Subscriber) -> Result<(), Fault> {
+    let waited = async { tokio::time::timeout(Duration::from_secs(60), heard.next()).await };
+    match runtime.block_on(waited) {
+        Ok(Some(_)) => Ok(()),
+        _ => Err(Fault::Unreadable("an event has not come within a minute")),
+    }
+}
+
+fn silent(_: impl std::error::Error) -> Fault {
+    Fault::Unreadable("NATS does not answer")
+}
