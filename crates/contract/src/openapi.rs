@@ -33,6 +33,7 @@ pub fn openapi(contract: &Contract) -> Value {
     }
     command::paths(contract, &mut paths);
     event::path(contract, &mut paths);
+    event::hooks(contract, &mut paths);
     let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
     schema::insert(&mut info, "description", contract.docs.clone().map(Value::from));
     json!({

@@ -3,6 +3,7 @@
 mod arguments;
 mod bounds;
 mod compile;
+mod received;
 mod task;
 
 use std::sync::Arc;

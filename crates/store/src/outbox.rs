@@ -3,6 +3,7 @@
 use operation::{Fault, Published, Value};
 
 use crate::Store;
+use crate::lower::hook;
 use crate::lower::outbox::{self, Asked};
 use crate::lower::{Statement, ill_formed};
 
@@ -142,6 +143,16 @@ impl Store {
         let figure = |at: usize| row.get(at).and_then(Value::as_int);
         let count = |at| figure(at).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
         Ok(Queue { waiting: count(0), taken: count(1), parked: count(2), oldest: figure(3) })
+    }
+
+    /// The secrets with which those sign whom a webhook listens to.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn secrets_of(&self, webhook: &str, now: i64) -> Result<Vec<Box<str>>, Fault> {
+        let values = [Value::text(webhook), Value::Int(now)];
+        let rows = self.ask(hook::secrets_of(self.dialect()), &values).await?;
+        rows.into_iter().flatten().map(text).collect()
     }
 
     async fn ask(&self, statement: Statement, values: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {

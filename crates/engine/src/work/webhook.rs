@@ -9,6 +9,7 @@
 
 mod address;
 mod envelope;
+mod inbound;
 mod request;
 mod schedule;
 mod signature;
@@ -29,8 +30,9 @@ use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
 pub use address::{Kind, kind};
+pub use inbound::Arrival;
 pub use request::{Outcome, Parcel, deliver};
-pub use signature::{Secret, signatures};
+pub use signature::{Secret, signatures, verifies};
 pub use target::{Target, TargetFault};
 
 /// How many requests are under way at once.

@@ -348,6 +348,14 @@ fn listed(lowering: &mut Lowering<'_>, first: usize, count: usize, scalar: Scala
     first + count
 }
 
+/// Whether an event is kept; bind: its identifier. Answers its number.
+pub(crate) fn known(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    lowering.sql.push("SELECT number FROM ").ident(&events(dialect).name).push(" WHERE id = ");
+    lowering.bind(0, Scalar::Uuid);
+    lowering.finish(vec![Scalar::Int])
+}
+
 /// `DELETE` of a thousand events that were published before the one bind, and that no delivery waits with. Answers their
 /// numbers.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
