@@ -47,6 +47,10 @@ pub struct Figures {
     pub done: u64,
     /// Attempts that failed.
     pub failed: u64,
+    /// Deliveries that have arrived at their endpoints.
+    pub delivered: u64,
+    /// Attempts to deliver that failed.
+    pub undelivered: u64,
 }
 
 /// The same, counted.
@@ -54,6 +58,8 @@ pub struct Figures {
 pub(crate) struct Counts {
     done: AtomicU64,
     failed: AtomicU64,
+    delivered: AtomicU64,
+    undelivered: AtomicU64,
 }
 
 /// On which terms tasks are carried out.
@@ -185,7 +191,12 @@ impl Engine {
     /// What this engine's worker has come to.
     pub fn work_figures(&self) -> Figures {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Figures { done: get(&self.counts.done), failed: get(&self.counts.failed) }
+        Figures {
+            done: get(&self.counts.done),
+            failed: get(&self.counts.failed),
+            delivered: get(&self.counts.delivered),
+            undelivered: get(&self.counts.undelivered),
+        }
     }
 
     /// Work on the queue of tasks.
@@ -241,6 +252,9 @@ impl Engine {
             return true;
         }
         let outcome = match task.target.strip_prefix(plan::WEBHOOK) {
+            Some(webhook) if loaded.plan.sent_by(webhook).is_none() => {
+                Err(Fault::Internal(format!("the model has no `{}` any more", task.target)))
+            }
             Some(webhook) => self.spread(task, webhook).await,
             None => match loaded.plan.task(task, now) {
                 Ok(write) => self.store.write(write, None).await.map(drop),
@@ -261,9 +275,10 @@ impl Engine {
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;
         }
-        // What is parked no longer stands in the way of its lane. A database that does not answer takes no note of this either,
+        // What the model has no more does not come back by waiting. What is parked no longer stands in the way of its lane. A database that does not answer takes no note of this either,
         // and the task comes back when its time has run out.
-        let parked = task.failures + 1 >= i64::from(terms.tries);
+        let parked =
+            task.failures + 1 >= i64::from(terms.tries) || !loaded.plan.has_target(&task.target);
         let due = if parked { now } else { again(task, now, terms) };
         self.fail(settled(task), due, parked, loaded.told(&fault)).await && parked
     }

@@ -65,6 +65,10 @@ pub struct Queue {
     pub taken: u64,
     /// That have failed too often.
     pub parked: u64,
+    /// Deliveries that wait for their endpoints.
+    pub deliveries: u64,
+    /// Endpoints that nothing is sent to.
+    pub disabled: u64,
     /// When the first was due of those that are and wait, in microseconds since 1970-01-01T00:00:00Z.
     pub oldest: Option<i64>,
 }
@@ -142,7 +146,14 @@ impl Store {
         let row = rows.into_iter().next().unwrap_or_default();
         let figure = |at: usize| row.get(at).and_then(Value::as_int);
         let count = |at| figure(at).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
-        Ok(Queue { waiting: count(0), taken: count(1), parked: count(2), oldest: figure(3) })
+        Ok(Queue {
+            waiting: count(0),
+            taken: count(1),
+            parked: count(2),
+            oldest: figure(3),
+            deliveries: count(4),
+            disabled: count(5),
+        })
     }
 
     /// The secrets with which those sign whom a webhook listens to.

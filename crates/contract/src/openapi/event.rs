@@ -75,10 +75,47 @@ fn hook(contract: &Contract, webhook: &Webhook) -> Value {
     })
 }
 
+/// What is sent to partners, by the names of webhooks.
+pub(super) fn webhooks(contract: &Contract) -> Map<String, Value> {
+    let sending = contract.webhooks.iter().filter(|webhook| webhook.receives.is_empty());
+    sending
+        .map(|webhook| (webhook.name.clone(), json!({"post": sent(contract, webhook)})))
+        .collect()
+}
+
+fn sent(contract: &Contract, webhook: &Webhook) -> Value {
+    let envelopes: Vec<Value> =
+        webhook.events.iter().map(|event| asyncapi::envelope(contract.event(*event))).collect();
+    let docs = "Signed as [Standard Webhooks](https://www.standardwebhooks.com) has it, in order per key, and tried again until it \
+                is answered with 2xx. It may come twice, and has the same `webhook-id` then.";
+    let docs =
+        webhook.docs.as_ref().map_or_else(|| docs.to_owned(), |own| format!("{own}\n\n{docs}"));
+    let header = |name: &str, docs: &str| json!({"name": name, "in": "header", "required": true, "description": docs, "schema": {"type": "string"}});
+    json!({
+        "operationId": format!("send_{}", webhook.name),
+        "summary": capitalised(&words(&webhook.name)),
+        "description": docs,
+        "parameters": [
+            header("webhook-id", "The identifier of the event."),
+            header("webhook-timestamp", "When it is sent, in seconds since 1970-01-01T00:00:00Z."),
+            header("webhook-signature", "`v1,` and the base64 of an HMAC-SHA256; several with spaces between them.")
+        ],
+        "requestBody": {"required": true, "content": {
+            CloudEvent::MEDIA_TYPE: {"schema": {"anyOf": envelopes}}
+        }},
+        "responses": {
+            "2XX": {"description": "It has arrived."},
+            "410": {"description": "Nothing is sent here any more."}
+        }
+    })
+}
+
 /// Adds what the events carry that the document speaks of.
 pub(super) fn schemas(contract: &Contract, schemas: &mut Map<String, Value>) {
     let received = contract.webhooks.iter().flat_map(|webhook| &webhook.receives);
-    for event in readable(contract).chain(received.map(|(event, _)| contract.event(*event))) {
+    let received = received.map(|(event, _)| event);
+    let sent = contract.webhooks.iter().flat_map(|webhook| &webhook.events);
+    for event in readable(contract).chain(received.chain(sent).map(|id| contract.event(*id))) {
         schemas.insert(event.name.clone(), event::data(contract, event));
     }
 }

@@ -223,9 +223,11 @@ impl Engine {
         let now = microseconds_now();
         let status = outcome.status.map(i64::from);
         if let (true, Some(status)) = (outcome.has_arrived(), status) {
+            self.counts.delivered.fetch_add(1, Ordering::Relaxed);
             self.note(Hook::Arrived { delivery: mark, status, now }).await;
             return;
         }
+        self.counts.undelivered.fetch_add(1, Ordering::Relaxed);
         let gone = status == Some(410);
         let webhook = loaded.model.webhooks.iter().find(|webhook| webhook.name == batch.webhook);
         let retry = webhook.and_then(|webhook| webhook.retry).unwrap_or(RETRY);

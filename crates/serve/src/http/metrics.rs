@@ -165,6 +165,18 @@ impl Metrics {
                 "Attempts at tasks that failed.",
                 work.done.failed,
             ),
+            (
+                "mimar_webhook_delivered_total",
+                "counter",
+                "Deliveries that have arrived at their endpoints.",
+                work.done.delivered,
+            ),
+            (
+                "mimar_webhook_failed_total",
+                "counter",
+                "Attempts to deliver that failed.",
+                work.done.undelivered,
+            ),
         ] {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
@@ -232,6 +244,12 @@ fn queued(out: &mut String, queue: &Queue) {
     let due = queue.oldest.and_then(|due| u64::try_from(due).ok());
     let waited = due.map_or(Duration::ZERO, |due| now.saturating_sub(Duration::from_micros(due)));
     for (name, help, value) in [
+        ("mimar_webhook_waiting", "Deliveries that wait for their endpoints.", queue.deliveries),
+        ("mimar_webhook_endpoints_disabled", "Endpoints that nothing is sent to.", queue.disabled),
+    ] {
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+    for (name, help, value) in [
         ("waiting", "Tasks that wait, also for their time.", queue.waiting as f64),
         ("taken", "Tasks that are carried out.", queue.taken as f64),
         ("parked", "Tasks that have failed too often: `mimar events dead`.", queue.parked as f64),
@@ -261,8 +279,9 @@ mod tests {
         counter.count(200, Duration::from_micros(80));
         counter.count(404, Duration::from_micros(300));
         counter.count(299, Duration::from_secs(60));
-        let queue = Queue { waiting: 3, parked: 1, ..Queue::default() };
-        let work = Work { queue: Some(queue), ..Work::default() };
+        let queue = Queue { waiting: 3, parked: 1, deliveries: 5, disabled: 2, ..Queue::default() };
+        let done = Figures { delivered: 7, undelivered: 8, ..Figures::default() };
+        let work = Work { queue: Some(queue), done };
         let text = metrics.text(&Statistics::default(), &work);
         for line in [
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
@@ -271,6 +290,10 @@ mod tests {
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="+Inf"} 3"#,
             "mimar_tasks_waiting 3",
             "mimar_tasks_oldest_seconds 0",
+            "mimar_webhook_delivered_total 7",
+            "mimar_webhook_failed_total 8",
+            "mimar_webhook_waiting 5",
+            "mimar_webhook_endpoints_disabled 2",
         ] {
             assert!(text.contains(line), "{text}");
         }

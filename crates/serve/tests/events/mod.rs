@@ -113,6 +113,15 @@ fn events_are_read_by_whom_the_model_lets() {
         operation["parameters"][0]["schema"]["items"]["enum"],
         json!([GREETED, COUNTED, "shop.Paid.v1"])
     );
+    let sent = &document["webhooks"]["greetings"]["post"];
+    let schema = &sent["requestBody"]["content"]["application/cloudevents+json"]["schema"];
+    let kinds: Vec<&Value> = schema["anyOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["properties"]["type"]["const"])
+        .collect();
+    assert_eq!(kinds, [GREETED, COUNTED]);
     assert!(document["components"]["schemas"]["Greeted"]["properties"]["note"].is_object());
 }
 

@@ -275,9 +275,19 @@ pub(crate) fn queue(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(") AND due <= ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(") FROM ");
+    lowering.sql.push(")").push(match dialect {
+        Dialect::Sqlite => {
+            ", (SELECT count(*) FROM mimar_delivery WHERE state = 'waiting'), \
+             (SELECT count(*) FROM mimar_endpoint WHERE NOT enabled)"
+        }
+        Dialect::Postgres => {
+            ", (SELECT count(*) FROM mimar.delivery WHERE state = 'waiting'), \
+             (SELECT count(*) FROM mimar.endpoint WHERE NOT enabled)"
+        }
+    });
+    lowering.sql.push(" FROM ");
     tasks(&mut lowering.sql);
-    lowering.finish(vec![Scalar::Int; 4])
+    lowering.finish(vec![Scalar::Int; 6])
 }
 
 /// Which events are asked for.
