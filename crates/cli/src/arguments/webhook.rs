@@ -71,9 +71,12 @@ pub(crate) struct WebhookRotate {
     /// Its number, as `list` tells it.
     #[arg(value_name = "ID")]
     pub(crate) id: i64,
-    /// How long deliveries carry both signatures, such as 30m, 24h or 7d.
+    /// How long the secret before holds beside the new one, such as 30m, 24h or 7d.
     #[arg(long, default_value = "24h", value_parser = lifetime, value_name = "TIME")]
     pub(crate) overlap: Duration,
+    /// The secret that a sender has given out (`whsec_…`), where it is not one of ours.
+    #[arg(long, env = "MIMAR_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
     #[command(flatten)]
     pub(crate) form: WebhookForm,
 }

@@ -57,11 +57,7 @@ fn add(arguments: &WebhookAdd) -> Result<(), Failure> {
         Some(url) => url.clone(),
         None => format!("/hooks/{name}"),
     };
-    let (secret, is_ours) = match secret {
-        None => (fresh()?, true),
-        Some(secret) if Secret::parse(secret).is_some() => (secret.clone(), false),
-        Some(_) => return Err(wrong("a secret is `whsec_` and base64 of 24 to 64 bytes")),
-    };
+    let (secret, is_ours) = brought(secret.as_deref())?;
     let id = ask(
         &store,
         Hook::Add {
@@ -153,17 +149,20 @@ fn one(arguments: &WebhookOne, hook: Hook, what: &str) -> Result<(), Failure> {
 }
 
 fn rotate(arguments: &WebhookRotate) -> Result<(), Failure> {
-    let WebhookRotate { id, overlap, form } = arguments;
-    let (secret, now) = (fresh()?, now());
+    let WebhookRotate { id, overlap, secret, form } = arguments;
+    let ((secret, is_ours), now) = (brought(secret.as_deref())?, now());
     let until = now.saturating_add(i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX));
     let hook = Hook::Rotate { endpoint: *id, secret: secret.as_str().into(), now, until };
     of_endpoint(*id, ask(&open(form)?.store, hook))?;
     if form.json {
-        print(&json!({"id": id, "secret": secret}));
+        print(&json!({"id": id, "secret": is_ours.then_some(&secret)}));
     } else {
-        screen::out(&format!("Secret {secret}\n"));
+        if is_ours {
+            screen::out(&format!("Secret {secret}\n"));
+            screen::note("It is shown this once.");
+        }
         screen::note(&format!(
-            "It is shown this once. Deliveries to endpoint {id} carry both signatures for {} minutes.",
+            "The secret before holds beside it for {} minutes: deliveries to endpoint {id} carry both signatures, and what comes in may carry either.",
             overlap.as_secs() / 60
         ));
     }
@@ -271,6 +270,18 @@ fn of_endpoint(id: i64, told: Result<Value, Failure>) -> Result<Value, Failure> 
     match told {
         Err(Failure::Fault(Fault::NotFound)) => Err(Failure::NoEndpoint { id }),
         told => told,
+    }
+}
+
+/// The secret that was brought along, or a new one; whether it is new.
+fn brought(secret: Option<&str>) -> Result<(String, bool), Failure> {
+    match secret {
+        None => Ok((fresh()?, true)),
+        Some(secret) if Secret::parse(secret).is_some() => Ok((secret.to_owned(), false)),
+        Some(_) => {
+            let reason = "a secret is `whsec_` and base64 of 24 to 64 bytes".to_owned();
+            Err(Failure::Endpoint { reason })
+        }
     }
 }
 
