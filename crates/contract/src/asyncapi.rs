@@ -35,7 +35,7 @@ pub fn asyncapi(contract: &Contract) -> Value {
         schemas.extend(event::shared(contract, &data));
         schemas.insert(event.name.clone(), data);
     }
-    for Webhook { name, docs, events } in &contract.webhooks {
+    for Webhook { name, docs, events, .. } in sending(contract) {
         let events = || events.iter().map(|id| contract.event(*id));
         let mut channel = json!({"address": null, "messages": carried(events())});
         schema::insert(&mut channel, "description", docs.clone().map(Value::from));
@@ -55,6 +55,11 @@ pub fn asyncapi(contract: &Contract) -> Value {
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas}
     })
+}
+
+/// The webhooks that send.
+fn sending(contract: &Contract) -> impl Iterator<Item = &Webhook> {
+    contract.webhooks.iter().filter(|webhook| webhook.receives.is_empty())
 }
 
 /// The names of an event's messages.

@@ -307,6 +307,16 @@ pub struct Webhook {
     pub docs: Option<String>,
     /// What it sends.
     pub events: Vec<EventId>,
+    /// What it takes in, and by which types.
+    pub receives: Vec<(EventId, String)>,
+}
+
+impl Webhook {
+    /// Where it takes events in.
+    #[must_use]
+    pub fn path(&self) -> String {
+        format!("/hooks/{}", self.name)
+    }
 }
 
 /// A parameter of a query or a command.

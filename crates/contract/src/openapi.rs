@@ -33,9 +33,10 @@ pub fn openapi(contract: &Contract) -> Value {
     }
     command::paths(contract, &mut paths);
     event::path(contract, &mut paths);
+    event::hooks(contract, &mut paths);
     let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
     schema::insert(&mut info, "description", contract.docs.clone().map(Value::from));
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": info,
         "servers": [{"url": "/"}],
@@ -53,7 +54,12 @@ pub fn openapi(contract: &Contract) -> Value {
                 }
             }
         }
-    })
+    });
+    let webhooks = event::webhooks(contract);
+    if !webhooks.is_empty() {
+        schema::insert(&mut document, "webhooks", Some(Value::Object(webhooks)));
+    }
+    document
 }
 
 fn with_parameters(parameters: Vec<Value>, mut operations: Map<String, Value>) -> Value {

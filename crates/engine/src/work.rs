@@ -48,6 +48,10 @@ pub struct Figures {
     pub done: u64,
     /// Attempts that failed.
     pub failed: u64,
+    /// Deliveries that have arrived at their endpoints.
+    pub delivered: u64,
+    /// Attempts to deliver that failed.
+    pub undelivered: u64,
 }
 
 /// The same, counted.
@@ -55,6 +59,8 @@ pub struct Figures {
 pub(crate) struct Counts {
     done: AtomicU64,
     failed: AtomicU64,
+    delivered: AtomicU64,
+    undelivered: AtomicU64,
 }
 
 /// On which terms tasks are carried out.
@@ -186,7 +192,12 @@ impl Engine {
     /// What this engine's worker has come to.
     pub fn work_figures(&self) -> Figures {
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Figures { done: get(&self.counts.done), failed: get(&self.counts.failed) }
+        Figures {
+            done: get(&self.counts.done),
+            failed: get(&self.counts.failed),
+            delivered: get(&self.counts.delivered),
+            undelivered: get(&self.counts.undelivered),
+        }
     }
 
     /// Work on the queue of tasks.
@@ -242,7 +253,12 @@ impl Engine {
             return true;
         }
         let outcome = if let Some(webhook) = task.target.strip_prefix(plan::WEBHOOK) {
-            self.spread(task, webhook).await
+            match loaded.plan.sent_by(webhook) {
+                Some(_) => self.spread(task, webhook).await,
+                None => {
+                    Err(Fault::Internal(format!("the model has no `{}` any more", task.target)))
+                }
+            }
         } else if let Some(event) = task.target.strip_prefix(ARRIVED) {
             self.receive_again(loaded, task, event).await
         } else {
@@ -265,9 +281,10 @@ impl Engine {
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;
         }
-        // What is parked no longer stands in the way of its lane. A database that does not answer takes no note of this either,
-        // and the task comes back when its time has run out.
-        let parked = task.failures + 1 >= i64::from(terms.tries);
+        // What the model has no more does not come back by waiting. What is parked no longer stands in the way of its lane. A
+        // database that does not answer takes no note of this either, and the task comes back when its time has run out.
+        let parked =
+            task.failures + 1 >= i64::from(terms.tries) || !loaded.plan.has_target(&task.target);
         let due = if parked { now } else { again(task, now, terms) };
         self.fail(settled(task), due, parked, loaded.told(&fault)).await && parked
     }

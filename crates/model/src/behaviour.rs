@@ -148,8 +148,19 @@ pub struct Webhook {
     pub span: Span,
     /// What it sends.
     pub events: Vec<EventId>,
+    /// What it takes in: it does one or the other.
+    pub receives: Vec<Received>,
     /// For how long what fails is tried again, in microseconds.
     pub retry: Option<i64>,
+}
+
+/// An event that comes in through a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Which.
+    pub event: EventId,
+    /// What its type is called by who sends it; the event's name where nothing is said.
+    pub kind: Option<String>,
 }
 
 /// `workflow`

@@ -83,6 +83,7 @@ codes! {
     "E0517" "a workflow or a step that does nothing",
     "E0521" "a command that runs itself",
     "E0522" "a member that every problem has",
+    "E0527" "an event from outside that is published here",
     "E0601" "a setting that cannot work",
     "E0602" "a word that a setting does not know",
     "E0603" "a setting that is missing",

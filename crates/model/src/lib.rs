@@ -24,8 +24,8 @@ pub use architecture::{
     ExternalOperation, Load, LoadEntry, Oidc, Role, Service, SignIn, Surface, Token,
 };
 pub use behaviour::{
-    Command, ErrorType, Event, Job, Limit, Parameter, Query, Slo, SortKey, Step, Subscription,
-    Webhook, Workflow,
+    Command, ErrorType, Event, Job, Limit, Parameter, Query, Received, Slo, SortKey, Step,
+    Subscription, Webhook, Workflow,
 };
 pub use check::check;
 pub use codes::CODES;

@@ -80,7 +80,7 @@ pub(crate) static ITEMS: &[Construct] = &[
     row("on", "a command that runs when an event is heard", "on OrderPlaced run pack(order)"),
     row(
         "webhook",
-        "events sent to partners",
+        "events sent to partners, or received from them at `POST /hooks/NAME`; `as` is what their sender calls them",
         "webhook order_events { sends OrderPlaced  sign standard  retry for 3d }",
     ),
     row(

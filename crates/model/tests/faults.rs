@@ -673,3 +673,24 @@ event Seen { id: Int  allow read to anyone }",
         &expect![[""]],
     );
 }
+
+#[test]
+fn what_comes_in_is_published_by_nobody_else() {
+    check(
+        "event Arrived { amount: Int } event Left { amount: Int }
+command pretend(amount: Int) { allow system if amount > 1 { emit Arrived { amount } } emit Left { amount } }
+webhook a { receives Arrived as \"x\", Left as \"x\", Arrived, Missing  retry for 1d }
+webhook b { receives Arrived sends Left }",
+        &expect![[r#"
+            E0527 2 `emit Arrived { amount }`: `Arrived` comes from outside, and is not published here
+                  3 `Arrived as "x"`: received here
+            E0527 2 `emit Arrived { amount }`: `Arrived` comes from outside, and is not published here
+                  4 `Arrived`: received here
+            E0201 3 `Left as "x"`: `x` is received already
+            E0201 3 `Arrived`: `Arrived` is received already
+            E0202 3 `Missing`: there is no event `Missing`
+            E0601 3 `retry for 1d`: what comes in is tried again by who sends it
+            E0601 4 `receives Arrived`: a webhook sends or receives, not both
+        "#]],
+    );
+}

@@ -111,6 +111,13 @@ pub enum Chore {
         /// Now.
         now: i64,
     },
+    /// Publishes an event that came in, unless it has come in before: whether it has not is the answer.
+    Receive {
+        /// The event; its identifier derives from what its sender calls it.
+        event: Published,
+        /// The targets of those who hear it.
+        by: Vec<Box<str>>,
+    },
     /// Forgets events that were published before, a thousand at most: the answer is how many.
     Forget {
         /// Before when.

@@ -4,6 +4,7 @@ mod arguments;
 mod bounds;
 mod code;
 mod compile;
+mod received;
 mod task;
 
 use std::sync::Arc;

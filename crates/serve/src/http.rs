@@ -8,6 +8,7 @@ mod connection;
 mod cors;
 mod event;
 mod fixed;
+mod hook;
 mod metrics;
 mod negotiate;
 mod page;

@@ -3,6 +3,7 @@
 use operation::{Fault, Published, Value};
 
 use crate::Store;
+use crate::lower::hook;
 use crate::lower::outbox::{self, Asked};
 use crate::lower::{Statement, exchange, ill_formed};
 
@@ -64,6 +65,10 @@ pub struct Queue {
     pub taken: u64,
     /// That have failed too often.
     pub parked: u64,
+    /// Deliveries that wait for their endpoints.
+    pub deliveries: u64,
+    /// Endpoints that nothing is sent to.
+    pub disabled: u64,
     /// When the first was due of those that are and wait, in microseconds since 1970-01-01T00:00:00Z.
     pub oldest: Option<i64>,
 }
@@ -206,7 +211,24 @@ impl Store {
         let row = rows.into_iter().next().unwrap_or_default();
         let figure = |at: usize| row.get(at).and_then(Value::as_int);
         let count = |at| figure(at).and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
-        Ok(Queue { waiting: count(0), taken: count(1), parked: count(2), oldest: figure(3) })
+        Ok(Queue {
+            waiting: count(0),
+            taken: count(1),
+            parked: count(2),
+            oldest: figure(3),
+            deliveries: count(4),
+            disabled: count(5),
+        })
+    }
+
+    /// The secrets with which those sign whom a webhook listens to.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn secrets_of(&self, webhook: &str, now: i64) -> Result<Vec<Box<str>>, Fault> {
+        let values = [Value::text(webhook), Value::Int(now)];
+        let rows = self.ask(hook::secrets_of(self.dialect()), &values).await?;
+        rows.into_iter().flatten().map(text).collect()
     }
 
     async fn ask(&self, statement: Statement, values: &[Value]) -> Result<Vec<Vec<Value>>, Fault> {

@@ -383,6 +383,10 @@ pub enum NodeKind {
     Webhook,
     /// `sends A, B`
     WebhookSends,
+    /// `receives A as "a.b", B`
+    WebhookReceives,
+    /// `A as "a.b"`
+    WebhookReceived,
     /// `sign standard`
     WebhookSign,
     /// `retry for 3d`

@@ -457,7 +457,10 @@ fn describe(item: Item<'_>, out: &mut String) {
         Item::Command(found) => {
             found.allows().map(admit).chain(found.statements().map(statement)).collect()
         }
-        Item::Event(found) => found.fields().map(field).collect(),
+        Item::Event(found) => {
+            let policies = found.policies().map(|allow| member(Member::Allow(allow)));
+            found.fields().map(field).chain(policies).collect()
+        }
         Item::On(_) | Item::Limit(_) | Item::Slo(_) => Vec::new(),
         Item::Webhook(found) => found
             .members()
@@ -471,6 +474,12 @@ fn describe(item: Item<'_>, out: &mut String) {
                             .collect::<Vec<_>>()
                             .join(", ")
                     )
+                }
+                WebhookMember::Receives(found) => {
+                    let received = found
+                        .events()
+                        .map(|event| format!("{} as {}", path(event.event()), value(event.kind())));
+                    format!("receives {}", received.collect::<Vec<_>>().join(", "))
                 }
                 WebhookMember::Sign(found) => format!("sign {}", name(found.scheme())),
                 WebhookMember::Retry(found) => format!("retry {}", value(found.period())),

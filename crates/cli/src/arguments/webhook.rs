@@ -27,18 +27,22 @@ pub(crate) enum Webhook {
     Replay(WebhookReplay),
 }
 
-/// Add an endpoint, and show the secret that its deliveries are signed with.
+/// Add an endpoint, or a sender to a webhook that receives, and show the secret that is signed with.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  mimar webhook add order_events https://partner.example/hooks --project shop"
+    after_help = "Examples:\n  mimar webhook add order_events https://partner.example/hooks --project shop\n  mimar webhook add payments_in --project shop"
 )]
 pub(crate) struct WebhookAdd {
     /// A webhook of the model.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Where it is: https://…; http:// and private networks only for `mimar dev` and `mimar serve --webhooks-to-private`.
+    /// Where it is: https://…; http:// and private networks only for `mimar dev` and `mimar serve --webhooks-to-private`. None
+    /// where the webhook receives: who sends there is known by the secret alone.
     #[arg(value_name = "URL")]
-    pub(crate) url: String,
+    pub(crate) url: Option<String>,
+    /// The secret that a sender has given out (`whsec_…`), where it is not one of ours.
+    #[arg(long, env = "MIMAR_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
     #[command(flatten)]
     pub(crate) form: WebhookForm,
 }
@@ -67,9 +71,12 @@ pub(crate) struct WebhookRotate {
     /// Its number, as `list` tells it.
     #[arg(value_name = "ID")]
     pub(crate) id: i64,
-    /// How long deliveries carry both signatures, such as 30m, 24h or 7d.
+    /// How long the secret before holds beside the new one, such as 30m, 24h or 7d.
     #[arg(long, default_value = "24h", value_parser = lifetime, value_name = "TIME")]
     pub(crate) overlap: Duration,
+    /// The secret that a sender has given out (`whsec_…`), where it is not one of ours.
+    #[arg(long, env = "MIMAR_WEBHOOK_SECRET", hide_env_values = true)]
+    pub(crate) secret: Option<String>,
     #[command(flatten)]
     pub(crate) form: WebhookForm,
 }

@@ -38,16 +38,26 @@ pub(crate) fn run(command: &Webhook) -> Result<(), Failure> {
 }
 
 fn add(arguments: &WebhookAdd) -> Result<(), Failure> {
-    let WebhookAdd { name, url, form } = arguments;
-    let target =
-        Target::parse(url).map_err(|fault| Failure::Endpoint { reason: fault.to_string() })?;
+    let WebhookAdd { name, url, secret, form } = arguments;
+    let wrong = |reason: &str| Failure::Endpoint { reason: reason.to_owned() };
+    let target = url.as_deref().map(Target::parse).transpose();
+    let target = target.map_err(|fault| wrong(&fault.to_string()))?;
     let Opened { loaded, store } = open(form)?;
-    if loaded.plan.sent_by(name).is_none() {
+    let Some(webhook) = loaded.model.webhooks.iter().find(|known| known.name == *name) else {
         let known: Vec<&str> = loaded.model.webhooks.iter().map(|known| &*known.name).collect();
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(Failure::UnknownWebhook { name: name.clone(), known });
-    }
-    let secret = fresh()?;
+    };
+    let receives = !webhook.receives.is_empty();
+    let url = match url {
+        Some(_) if receives => {
+            return Err(wrong("this webhook receives: leave the address out"));
+        }
+        None if !receives => return Err(wrong("say where it is: https://…")),
+        Some(url) => url.clone(),
+        None => format!("/hooks/{name}"),
+    };
+    let (secret, is_ours) = brought(secret.as_deref())?;
     let id = ask(
         &store,
         Hook::Add {
@@ -58,13 +68,19 @@ fn add(arguments: &WebhookAdd) -> Result<(), Failure> {
         },
     )?;
     if form.json {
-        print(&json!({"id": id, "webhook": name, "url": url, "secret": secret}));
+        // Who has brought a secret has it.
+        let shown = is_ours.then_some(&secret);
+        print(&json!({"id": id, "webhook": name, "url": url, "secret": shown}));
     } else {
-        screen::out(&format!("Endpoint {} of {name}: {url}\nSecret {secret}\n", styled(BOLD, &id)));
-        screen::note("The secret is shown this once; the partner verifies signatures with it.");
+        screen::out(&format!("Endpoint {} of {name}: {url}\n", styled(BOLD, &id)));
+        if is_ours {
+            screen::out(&format!("Secret {secret}\n"));
+            let does = if receives { "signs" } else { "verifies signatures" };
+            screen::note(&format!("The secret is shown this once; the partner {does} with it."));
+        }
     }
-    let is_own = target.host.parse().is_ok_and(|address| kind(address).is_some());
-    if is_own || !target.encrypted {
+    let is_own = |target: &Target| target.host.parse().is_ok_and(|address| kind(address).is_some());
+    if target.is_some_and(|target| is_own(&target) || !target.encrypted) {
         screen::note(&format!(
             "{}: only `mimar dev` and `mimar serve --webhooks-to-private` send there",
             styled(YELLOW, "note")
@@ -133,17 +149,20 @@ fn one(arguments: &WebhookOne, hook: Hook, what: &str) -> Result<(), Failure> {
 }
 
 fn rotate(arguments: &WebhookRotate) -> Result<(), Failure> {
-    let WebhookRotate { id, overlap, form } = arguments;
-    let (secret, now) = (fresh()?, now());
+    let WebhookRotate { id, overlap, secret, form } = arguments;
+    let ((secret, is_ours), now) = (brought(secret.as_deref())?, now());
     let until = now.saturating_add(i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX));
     let hook = Hook::Rotate { endpoint: *id, secret: secret.as_str().into(), now, until };
     of_endpoint(*id, ask(&open(form)?.store, hook))?;
     if form.json {
-        print(&json!({"id": id, "secret": secret}));
+        print(&json!({"id": id, "secret": is_ours.then_some(&secret)}));
     } else {
-        screen::out(&format!("Secret {secret}\n"));
+        if is_ours {
+            screen::out(&format!("Secret {secret}\n"));
+            screen::note("It is shown this once.");
+        }
         screen::note(&format!(
-            "It is shown this once. Deliveries to endpoint {id} carry both signatures for {} minutes.",
+            "The secret before holds beside it for {} minutes: deliveries to endpoint {id} carry both signatures, and what comes in may carry either.",
             overlap.as_secs() / 60
         ));
     }
@@ -251,6 +270,18 @@ fn of_endpoint(id: i64, told: Result<Value, Failure>) -> Result<Value, Failure> 
     match told {
         Err(Failure::Fault(Fault::NotFound)) => Err(Failure::NoEndpoint { id }),
         told => told,
+    }
+}
+
+/// The secret that was brought along, or a new one; whether it is new.
+fn brought(secret: Option<&str>) -> Result<(String, bool), Failure> {
+    match secret {
+        None => Ok((fresh()?, true)),
+        Some(secret) if Secret::parse(secret).is_some() => Ok((secret.to_owned(), false)),
+        Some(_) => {
+            let reason = "a secret is `whsec_` and base64 of 24 to 64 bytes".to_owned();
+            Err(Failure::Endpoint { reason })
+        }
     }
 }
 

@@ -51,11 +51,14 @@ pub(super) fn time(duration: Duration) -> String {
 fn heading(text: &mut String, facts: &Facts<'_>, contract: &Contract) {
     let base = format!("http://{}", facts.address);
     let _ = writeln!(text, "\n{} version {}\n", styled(BOLD, &contract.name), contract.version);
-    let rows = [
+    let mut rows = vec![
         ("API", format!("{base}{}", contract.prefix)),
         ("API page", format!("{base}/docs")),
         ("OpenAPI", format!("{base}/openapi.json")),
     ];
+    if !contract.events.is_empty() {
+        rows.push(("AsyncAPI", format!("{base}/asyncapi.json")));
+    }
     for (name, address) in rows {
         let _ = writeln!(text, "  {name:<9} {}", styled(CYAN, address));
     }
@@ -86,6 +89,13 @@ fn served(text: &mut String, contract: &Contract) {
     }
     for command in contract.commands.iter().filter(|command| !command.grant.is_empty()) {
         rows.push((command.path.clone(), vec![("command", who(&command.grant))]));
+    }
+    let events = contract.events_grant();
+    if !events.is_empty() {
+        rows.push((contract.events_path(), vec![("read", who(&events))]));
+    }
+    for webhook in contract.webhooks.iter().filter(|webhook| !webhook.receives.is_empty()) {
+        rows.push((webhook.path(), vec![("webhook", "who signs".to_owned())]));
     }
     let width = rows.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
     for (path, grants) in rows {

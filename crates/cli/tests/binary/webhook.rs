@@ -204,3 +204,85 @@ fn what_is_no_endpoint_is_refused() {
         assert!(!refused.err.contains("secret@"), "{}", refused.err);
     }
 }
+
+const INBOUND: &str = "\
+app Shop { version 1  roles user  surface rest }
+
+entity Payment { key order: Int  amount: Int  allow read to user }
+
+event PaymentArrived by order { order: Int  amount: Int }
+
+command book(order: Int, amount: Int) { allow system  create Payment { order, amount } }
+
+on PaymentArrived run book(order, amount)
+
+webhook payments_in { receives PaymentArrived as \"payment.arrived\"  sign standard }
+webhook payments_out { sends PaymentArrived  sign standard }
+";
+
+/// Sends a signed request; its status.
+fn send(server: &Server, secret: &str, id: &str, body: &str) -> String {
+    let secret = engine::webhook::Secret::parse(secret).unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = i64::try_from(now.as_secs()).unwrap();
+    let signature = engine::webhook::signatures(&[secret], id, now, body.as_bytes());
+    let mut stream = std::net::TcpStream::connect(server.address).unwrap();
+    let length = body.len();
+    write!(
+        stream,
+        "POST /hooks/payments_in HTTP/1.1\r\nhost: shop\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {length}\r\nwebhook-id: {id}\r\n\
+         webhook-timestamp: {now}\r\nwebhook-signature: {signature}\r\n\r\n{body}"
+    )
+    .unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn what_a_known_sender_signs_comes_in() {
+    let project = Project::new(INBOUND);
+    let file = project.join("shop.db").to_str().unwrap().to_owned();
+    for database in [file, testbed::postgres().database()] {
+        let server = Server::start(&mut serve(&project, &database));
+        let hooks = Hooks { project: project.path(), database: &database };
+        let token = token(&project);
+        let body = |order: u32| {
+            format!(r#"{{"type":"payment.arrived","data":{{"order":{order},"amount":5}}}}"#)
+        };
+        let added = hooks.json(&["add", "payments_in"]);
+        let secret = added["secret"].as_str().unwrap();
+        assert_eq!(added["url"], "/hooks/payments_in");
+        assert_eq!(send(&server, secret, "m1", &body(1)), "HTTP/1.1 204 No Content");
+        assert_eq!(send(&server, secret, "m1", &body(1)), "HTTP/1.1 204 No Content");
+        let read = |order: u32| {
+            let path = format!("/v1/payments/{order}");
+            ask(server.address, "GET", &path, Some(&token), "").status
+        };
+        until("it is booked", || read(1) == 200);
+
+        // A sender may bring a secret of its own.
+        let own = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+        assert_eq!(send(&server, own, "m2", &body(2)), "HTTP/1.1 401 Unauthorized");
+        let brought = hooks.json(&["add", "payments_in", "--secret", own]);
+        assert!(brought["secret"].is_null(), "{brought}");
+        assert_eq!(send(&server, own, "m2", &body(2)), "HTTP/1.1 204 No Content");
+        until("it is booked", || read(2) == 200);
+        hooks.json(&["disable", &brought["id"].to_string()]);
+        assert_eq!(send(&server, own, "m3", &body(3)), "HTTP/1.1 401 Unauthorized");
+
+        let rotated = hooks.json(&["rotate", &added["id"].to_string(), "--overlap", "1h"]);
+        for secret in [secret, rotated["secret"].as_str().unwrap()] {
+            assert_eq!(send(&server, secret, secret, &body(4)), "HTTP/1.1 204 No Content");
+        }
+        for (arguments, says) in [
+            (vec!["add", "payments_in", "https://a.example/"], "leave the address out"),
+            (vec!["add", "payments_out"], "say where it is"),
+            (vec!["add", "payments_in", "--secret", "whsec_AAAA"], "24 to 64 bytes"),
+        ] {
+            let refused = hooks.run(&arguments);
+            assert!(refused.code == 2 && refused.err.contains(says), "{}", refused.err);
+        }
+    }
+}

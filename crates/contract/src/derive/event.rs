@@ -45,6 +45,14 @@ pub(super) fn webhooks(model: &Model) -> Vec<Webhook> {
         name: item.name.clone(),
         docs: item.docs.clone(),
         events: item.events.clone(),
+        receives: item
+            .receives
+            .iter()
+            .map(|received| {
+                let name = &model.events[received.event.index()].name;
+                (received.event, received.kind.clone().unwrap_or_else(|| name.clone()))
+            })
+            .collect(),
     });
     webhooks.collect()
 }

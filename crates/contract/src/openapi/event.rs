@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, header, limit};
-use crate::contract::{Contract, EventType};
-use crate::{CloudEvent, asyncapi, event};
+use super::{Operation, capitalised, header, limit, words};
+use crate::contract::{Contract, EventType, Webhook};
+use crate::{CloudEvent, asyncapi, event, schema};
 
 /// The events that somebody may read.
 pub(super) fn readable(contract: &Contract) -> impl Iterator<Item = &EventType> {
@@ -18,9 +18,104 @@ pub(super) fn path(contract: &Contract, paths: &mut Map<String, Value>) {
     }
 }
 
-/// Adds what those events carry.
+/// Adds where webhooks take events in.
+pub(super) fn hooks(contract: &Contract, paths: &mut Map<String, Value>) {
+    for webhook in contract.webhooks.iter().filter(|webhook| !webhook.receives.is_empty()) {
+        paths.insert(webhook.path(), json!({"post": hook(contract, webhook)}));
+    }
+}
+
+fn hook(contract: &Contract, webhook: &Webhook) -> Value {
+    let bodies: Vec<Value> = webhook
+        .receives
+        .iter()
+        .map(|(event, kind)| {
+            let data = schema::reference(&contract.event(*event).name);
+            json!({
+                "type": "object",
+                "properties": {"type": {"const": kind}, "data": data},
+                "required": ["type", "data"]
+            })
+        })
+        .collect();
+    let mut bodies = bodies;
+    if let [(event, _)] = webhook.receives.as_slice() {
+        bodies.push(schema::reference(&contract.event(*event).name));
+    }
+    let docs = "Signed as [Standard Webhooks](https://www.standardwebhooks.com) has it. What has come in under its `webhook-id` \
+                is done once. A CloudEvent is taken in both of its forms.";
+    let docs =
+        webhook.docs.as_ref().map_or_else(|| docs.to_owned(), |own| format!("{own}\n\n{docs}"));
+    let header = |name: &str, docs: &str| json!({"name": name, "in": "header", "required": true, "description": docs, "schema": {"type": "string"}});
+    let schema = json!({"anyOf": bodies});
+    let problem = |name: &str| json!({"$ref": format!("#/components/responses/{name}")});
+    json!({
+        "operationId": format!("receive_{}", webhook.name),
+        "summary": capitalised(&words(&webhook.name)),
+        "description": docs,
+        "security": [],
+        "parameters": [
+            header("webhook-id", "By which it is told that it has come before."),
+            header("webhook-timestamp", "When it was sent, in seconds since 1970-01-01T00:00:00Z; five minutes away at most."),
+            header("webhook-signature", "`v1,` and the base64 of an HMAC-SHA256; several with spaces between them.")
+        ],
+        "requestBody": {"required": true, "content": {
+            "application/json": {"schema": schema}, CloudEvent::MEDIA_TYPE: {"schema": schema}
+        }},
+        "responses": {
+            "204": {"description": "It is kept, and so is what it asks for."},
+            "400": problem("BadRequest"),
+            "401": problem("Unauthenticated"),
+            "413": problem("ContentTooLarge"),
+            "415": problem("UnsupportedMediaType"),
+            "422": problem("Unprocessable"),
+            "500": problem("Internal"),
+            "503": problem("Unavailable")
+        }
+    })
+}
+
+/// What is sent to partners, by the names of webhooks.
+pub(super) fn webhooks(contract: &Contract) -> Map<String, Value> {
+    let sending = contract.webhooks.iter().filter(|webhook| webhook.receives.is_empty());
+    sending
+        .map(|webhook| (webhook.name.clone(), json!({"post": sent(contract, webhook)})))
+        .collect()
+}
+
+fn sent(contract: &Contract, webhook: &Webhook) -> Value {
+    let envelopes: Vec<Value> =
+        webhook.events.iter().map(|event| asyncapi::envelope(contract.event(*event))).collect();
+    let docs = "Signed as [Standard Webhooks](https://www.standardwebhooks.com) has it, in order per key, and tried again until it \
+                is answered with 2xx. It may come twice, and has the same `webhook-id` then.";
+    let docs =
+        webhook.docs.as_ref().map_or_else(|| docs.to_owned(), |own| format!("{own}\n\n{docs}"));
+    let header = |name: &str, docs: &str| json!({"name": name, "in": "header", "required": true, "description": docs, "schema": {"type": "string"}});
+    json!({
+        "operationId": format!("send_{}", webhook.name),
+        "summary": capitalised(&words(&webhook.name)),
+        "description": docs,
+        "parameters": [
+            header("webhook-id", "The identifier of the event."),
+            header("webhook-timestamp", "When it is sent, in seconds since 1970-01-01T00:00:00Z."),
+            header("webhook-signature", "`v1,` and the base64 of an HMAC-SHA256; several with spaces between them.")
+        ],
+        "requestBody": {"required": true, "content": {
+            CloudEvent::MEDIA_TYPE: {"schema": {"anyOf": envelopes}}
+        }},
+        "responses": {
+            "2XX": {"description": "It has arrived."},
+            "410": {"description": "Nothing is sent here any more."}
+        }
+    })
+}
+
+/// Adds what the events carry that the document speaks of.
 pub(super) fn schemas(contract: &Contract, schemas: &mut Map<String, Value>) {
-    for event in readable(contract) {
+    let received = contract.webhooks.iter().flat_map(|webhook| &webhook.receives);
+    let received = received.map(|(event, _)| event);
+    let sent = contract.webhooks.iter().flat_map(|webhook| &webhook.events);
+    for event in readable(contract).chain(received.chain(sent).map(|id| contract.event(*id))) {
         schemas.insert(event.name.clone(), event::data(contract, event));
     }
 }

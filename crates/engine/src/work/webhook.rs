@@ -9,6 +9,7 @@
 
 mod address;
 mod envelope;
+mod inbound;
 mod request;
 mod schedule;
 mod signature;
@@ -29,8 +30,9 @@ use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
 pub use address::{Kind, kind};
+pub use inbound::Arrival;
 pub use request::{Outcome, Parcel, deliver};
-pub use signature::{Secret, signatures};
+pub use signature::{Secret, signatures, verifies};
 pub use target::{Target, TargetFault};
 
 /// How many requests are under way at once.
@@ -221,9 +223,11 @@ impl Engine {
         let now = microseconds_now();
         let status = outcome.status.map(i64::from);
         if let (true, Some(status)) = (outcome.has_arrived(), status) {
+            self.counts.delivered.fetch_add(1, Ordering::Relaxed);
             self.note(Hook::Arrived { delivery: mark, status, now }).await;
             return;
         }
+        self.counts.undelivered.fetch_add(1, Ordering::Relaxed);
         let gone = status == Some(410);
         let webhook = loaded.model.webhooks.iter().find(|webhook| webhook.name == batch.webhook);
         let retry = webhook.and_then(|webhook| webhook.retry).unwrap_or(RETRY);

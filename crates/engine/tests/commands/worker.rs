@@ -343,3 +343,31 @@ fn jobs_catch_up_as_they_are_told() {
     let told = caught_up(On::Sqlite, "at \"0 */2 * * *\"", days);
     assert_eq!(told[2], r#""id":3,"count":101"#);
 }
+
+/// What the model has no more does not come back by waiting.
+#[test]
+fn what_is_gone_from_the_model_is_parked_at_once() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, CLOCK);
+        let gone = ["run vanished", "on Vanished run tick", "webhook vanished"];
+        for target in gone {
+            let target = target.into();
+            let asked = Chore::Schedule { target, due: now() - 1_000_000, unless_before: 0 };
+            world.runtime.block_on(world.engine.chore(asked)).unwrap();
+        }
+        assert_eq!(world.ask("work"), "3 tasks", "{on:?}");
+        let parked = world.runtime.block_on(world.store.parked(10)).unwrap();
+        let mut told: Vec<(String, i64)> = parked
+            .iter()
+            .map(|task| (task.error.as_deref().unwrap_or_default().to_owned(), task.failures))
+            .collect();
+        told.sort();
+        let mut wanted: Vec<(String, i64)> = gone
+            .iter()
+            .map(|target| (format!("internal: the model has no `{target}` any more"), 1))
+            .collect();
+        wanted.sort();
+        assert_eq!(told, wanted, "{on:?}");
+        assert_eq!(world.ask("work"), "0 tasks", "{on:?}");
+    }
+}

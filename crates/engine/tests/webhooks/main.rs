@@ -4,6 +4,7 @@
 
 mod delivery;
 mod egress;
+mod inbound;
 mod partner;
 mod standard;
 #[expect(dead_code, reason = "the scenes of commands ask more of a world")]

@@ -103,8 +103,8 @@ fn declare_item<'a>(
                 }
             }
             let name = text_of(view.name());
-            let (docs, events) = (view.docs(), Vec::new());
-            cx.model.webhooks.push(Webhook { name, docs, span, events, retry: None });
+            let (docs, events, receives) = (view.docs(), Vec::new(), Vec::new());
+            cx.model.webhooks.push(Webhook { name, docs, span, events, receives, retry: None });
             cx.source.webhooks.push((view, service));
         }
         Item::External(view) => declare_external(cx, view, service),

@@ -10,7 +10,10 @@ use super::names::{Declared, Reach, Space, find, wrong_kind};
 use super::scope::{Caller, Place, Scope};
 use super::statement::{Body, Kind, block, run, statements};
 use crate::schedule;
-use crate::{CatchUp, EventId, Parameter, Runnable, Schedule, ServiceId, Step, Subscription};
+use crate::{
+    CatchUp, EventId, Parameter, Received, Runnable, Schedule, ServiceId, Statement, StatementKind,
+    Step, Subscription,
+};
 
 /// Nobody asks for what runs by itself.
 const BY_ITSELF: Caller = Caller::Nobody("this runs by itself: nobody asks for it");
@@ -82,10 +85,11 @@ fn webhook(cx: &mut Context<'_>, position: usize) {
     let (view, service) = cx.source.webhooks[position];
     let mut events: Vec<EventId> = Vec::new();
     let mut said: Vec<(&'static str, Span)> = Vec::new();
-    let mut has_sends = false;
+    let (mut has_sends, mut received) = (false, None);
     for member in view.members() {
         let word = match member {
             WebhookMember::Sends(_) => "sends",
+            WebhookMember::Receives(_) => "receives",
             WebhookMember::Sign(_) => "sign",
             WebhookMember::Retry(_) => "retry",
         };
@@ -125,6 +129,10 @@ fn webhook(cx: &mut Context<'_>, position: usize) {
                     events.push(event);
                 }
             }
+            WebhookMember::Receives(view) => {
+                received = Some(view.span());
+                receives(cx, position, service, view);
+            }
             WebhookMember::Sign(sign) => {
                 if let Some(scheme) = sign.scheme()
                     && scheme.text() != "standard"
@@ -139,13 +147,80 @@ fn webhook(cx: &mut Context<'_>, position: usize) {
             }
         }
     }
-    if let (false, Some(name)) = (has_sends, view.name()) {
-        cx.report(
+    match (has_sends, received, view.name()) {
+        (true, Some(span), _) => cx.report(
+            Diagnostic::error("E0601", span, "a webhook sends or receives, not both")
+                .note("who is sent to and who is listened to have secrets of their own")
+                .help("write a webhook for each"),
+        ),
+        (false, None, Some(name)) => cx.report(
             Diagnostic::error("E0603", name.span(), format!("`{}` sends nothing", name.text()))
-                .help("say which events: `sends OrderPlaced, OrderPaid`"),
+                .help("say which events: `sends OrderPlaced, OrderPaid`, or `receives PaymentArrived`"),
+        ),
+        _ => {}
+    }
+    if let (Some(_), Some((_, span))) = (received, said.iter().find(|(word, _)| *word == "retry")) {
+        cx.report(
+            Diagnostic::error("E0601", *span, "what comes in is tried again by who sends it")
+                .help("leave `retry` out"),
         );
     }
     cx.model.webhooks[position].events = events;
+}
+
+/// Events that come in through a webhook.
+fn receives<'a>(
+    cx: &mut Context<'a>,
+    position: usize,
+    service: ServiceId,
+    view: ast::WebhookReceives<'a>,
+) {
+    for item in view.events() {
+        let Some(path) = item.event() else { continue };
+        let Some(id) = event(cx, service, path) else { continue };
+        let kind = item.kind().and_then(|kind| kind.string()).map(|kind| kind.into_owned());
+        let name = kind.clone().unwrap_or_else(|| cx.model.events[id.index()].name.clone());
+        let known = &cx.model.webhooks[position].receives;
+        let taken = known.iter().any(|known| {
+            let event = &cx.model.events[known.event.index()];
+            known.event == id || *known.kind.as_ref().unwrap_or(&event.name) == name
+        });
+        if taken {
+            let message = format!("`{name}` is received already");
+            cx.report(Diagnostic::error("E0201", item.span(), message).help("remove one of them"));
+            continue;
+        }
+        cx.model.webhooks[position].receives.push(Received { event: id, kind });
+        let mut emitted = Vec::new();
+        cx.model.commands.iter().for_each(|command| emits(&command.body, id, &mut emitted));
+        for span in emitted {
+            let name = &cx.model.events[id.index()].name;
+            let message = format!("`{name}` comes from outside, and is not published here");
+            cx.report(
+                Diagnostic::error("E0527", span, message)
+                    .label(item.span(), "received here")
+                    .note("who hears an event must know who said it")
+                    .help("publish an event of this service that says what has become of it"),
+            );
+        }
+    }
+}
+
+/// Where statements publish an event.
+fn emits(body: &[Statement], event: EventId, found: &mut Vec<Span>) {
+    for statement in body {
+        match &statement.kind {
+            StatementKind::Emit { event: published, .. } if *published == event => {
+                found.push(statement.span);
+            }
+            StatementKind::For { body, .. } => emits(body, event, found),
+            StatementKind::If { then, otherwise, .. } => {
+                emits(then, event, found);
+                emits(otherwise, event, found);
+            }
+            _ => {}
+        }
+    }
 }
 
 fn workflow(cx: &mut Context<'_>, position: usize) {

@@ -24,7 +24,7 @@ use super::problem::Refusal;
 use super::query::{self, Parameters};
 use super::reply::{self, Keep, Reply};
 use super::surface::{Endpoint, Place, Surface, Verb};
-use super::{Door, event, fixed, negotiate, tag, text, trace};
+use super::{Door, event, fixed, hook, negotiate, tag, text, trace};
 
 /// Answers one request; whatever goes wrong, there is an answer.
 pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>) -> Reply {
@@ -40,7 +40,12 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
                 counted = allowed.map(|allowed| Arc::clone(&allowed.counter));
                 serve(door, &surface, endpoint, place, &head, &mut body).await
             }
-            None => Box::pin(fixed::answer(door, &surface, &head)).await,
+            None => match surface.hook(head.uri.path()) {
+                Some(webhook) => {
+                    Box::pin(hook::answer(door, &surface, webhook, &head, &mut body)).await
+                }
+                None => Box::pin(fixed::answer(door, &surface, &head)).await,
+            },
         },
         Err(refusal) => Err(refusal),
     };
@@ -400,7 +405,7 @@ impl Exchange<'_> {
         let shape = parameters.shape()?;
         let expected = self.expected()?;
         // Apart, so that what is held while the write is waited for stays below what an allocator hands out at once.
-        let bytes = Box::pin(self.collect(body)).await?;
+        let bytes = Box::pin(collect(self.door, self.head, body)).await?;
         let receipt = self.receipt(verb, &bytes)?;
         let body = parse(&bytes)?;
         let outcome = match (verb, &place) {
@@ -459,7 +464,7 @@ impl Exchange<'_> {
             let detail = "a command is bound to no version; leave `If-Match` out".to_owned();
             return Err(Refusal::Precondition(detail));
         }
-        let bytes = Box::pin(self.collect(body)).await?;
+        let bytes = Box::pin(collect(self.door, self.head, body)).await?;
         let receipt = self.receipt(Verb::Post, &bytes)?;
         let body = if bytes.is_empty() {
             None
@@ -527,46 +532,48 @@ impl Exchange<'_> {
             _ => Err(mixed_up()),
         }
     }
+}
 
-    /// The body, within its bound and its time.
-    async fn collect(&self, body: &mut Incoming) -> Result<Bytes, Refusal> {
-        let settings = &self.door.settings;
-        let most = settings.body_bytes;
-        let too_large = || Refusal::TooLarge { most };
-        let announced =
-            self.head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-        if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|n| n > most as u64)
-        {
-            return Err(too_large());
-        }
-        let whole = async {
-            let mut first = Bytes::new();
-            let mut rest: Option<BytesMut> = None;
-            while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|_| Refusal::BodyBroken)?;
-                let Ok(data) = frame.into_data() else { continue };
-                let length = rest.as_ref().map_or(first.len(), BytesMut::len);
-                if length + data.len() > most {
-                    return Err(too_large());
-                }
-                match &mut rest {
-                    Some(rest) => rest.extend_from_slice(&data),
-                    // Nearly every body comes in one piece, and is not copied.
-                    None if first.is_empty() => first = data,
-                    None => {
-                        let mut all = BytesMut::with_capacity((length + data.len()) * 2);
-                        all.extend_from_slice(&first);
-                        all.extend_from_slice(&data);
-                        rest = Some(all);
-                    }
+/// The body, within its bound and its time.
+pub(crate) async fn collect(
+    door: &Door,
+    head: &Parts,
+    body: &mut Incoming,
+) -> Result<Bytes, Refusal> {
+    let settings = &door.settings;
+    let most = settings.body_bytes;
+    let too_large = || Refusal::TooLarge { most };
+    let announced = head.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    if announced.and_then(|length| length.parse::<u64>().ok()).is_some_and(|n| n > most as u64) {
+        return Err(too_large());
+    }
+    let whole = async {
+        let mut first = Bytes::new();
+        let mut rest: Option<BytesMut> = None;
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| Refusal::BodyBroken)?;
+            let Ok(data) = frame.into_data() else { continue };
+            let length = rest.as_ref().map_or(first.len(), BytesMut::len);
+            if length + data.len() > most {
+                return Err(too_large());
+            }
+            match &mut rest {
+                Some(rest) => rest.extend_from_slice(&data),
+                // Nearly every body comes in one piece, and is not copied.
+                None if first.is_empty() => first = data,
+                None => {
+                    let mut all = BytesMut::with_capacity((length + data.len()) * 2);
+                    all.extend_from_slice(&first);
+                    all.extend_from_slice(&data);
+                    rest = Some(all);
                 }
             }
-            Ok(rest.map_or(first, BytesMut::freeze))
-        };
-        match tokio::time::timeout(settings.body_time, whole).await {
-            Ok(body) => body,
-            Err(_) => Err(Refusal::BodyTimeout),
         }
+        Ok(rest.map_or(first, BytesMut::freeze))
+    };
+    match tokio::time::timeout(settings.body_time, whole).await {
+        Ok(body) => body,
+        Err(_) => Err(Refusal::BodyTimeout),
     }
 }
 

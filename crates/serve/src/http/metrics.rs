@@ -168,6 +168,18 @@ impl Metrics {
                 "Attempts at tasks that failed.",
                 work.done.failed,
             ),
+            (
+                "mimar_webhook_delivered_total",
+                "counter",
+                "Deliveries that have arrived at their endpoints.",
+                work.done.delivered,
+            ),
+            (
+                "mimar_webhook_failed_total",
+                "counter",
+                "Attempts to deliver that failed.",
+                work.done.undelivered,
+            ),
         ] {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
@@ -265,6 +277,12 @@ fn exchanged(out: &mut String, traffic: &Traffic, backlog: Option<&Backlog>) {
 fn queued(out: &mut String, queue: &Queue) {
     let waited = since(queue.oldest);
     for (name, help, value) in [
+        ("mimar_webhook_waiting", "Deliveries that wait for their endpoints.", queue.deliveries),
+        ("mimar_webhook_endpoints_disabled", "Endpoints that nothing is sent to.", queue.disabled),
+    ] {
+        let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}");
+    }
+    for (name, help, value) in [
         ("waiting", "Tasks that wait, also for their time.", queue.waiting as f64),
         ("taken", "Tasks that are carried out.", queue.taken as f64),
         ("parked", "Tasks that have failed too often: `mimar events dead`.", queue.parked as f64),
@@ -294,10 +312,11 @@ mod tests {
         counter.count(200, Duration::from_micros(80));
         counter.count(404, Duration::from_micros(300));
         counter.count(299, Duration::from_secs(60));
-        let queue = Queue { waiting: 3, parked: 1, ..Queue::default() };
+        let queue = Queue { waiting: 3, parked: 1, deliveries: 5, disabled: 2, ..Queue::default() };
+        let done = Figures { delivered: 7, undelivered: 8, ..Figures::default() };
         let traffic = Traffic { published: 5, unreadable: 2, ..Traffic::default() };
         let exchanged = Some((traffic, Some(Backlog { waiting: 4, oldest: None })));
-        let work = Work { queue: Some(queue), exchanged, ..Work::default() };
+        let work = Work { queue: Some(queue), done, exchanged };
         let text = metrics.text(&Statistics::default(), &work);
         for line in [
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
@@ -310,6 +329,10 @@ mod tests {
             "mimar_broker_unreadable_total 2",
             "mimar_broker_waiting 4",
             "mimar_broker_oldest_seconds 0",
+            "mimar_webhook_delivered_total 7",
+            "mimar_webhook_failed_total 8",
+            "mimar_webhook_waiting 5",
+            "mimar_webhook_endpoints_disabled 2",
         ] {
             assert!(text.contains(line), "{text}");
         }

@@ -53,6 +53,8 @@ pub(crate) enum Refusal {
         /// What would be right.
         detail: String,
     },
+    /// What was sent is whole and known, and not what the model says.
+    Content(Vec<Violation>),
     /// `If-None-Match: *` on a row that is there, or a precondition that nothing meets.
     Precondition(String),
     /// The handler panicked.
@@ -162,6 +164,9 @@ impl Refusal {
                 title: &raised.title,
                 detail: raised.detail.clone(),
             },
+            Self::Content(violations) => {
+                said(422, "unprocessable", "A rule forbids it", together(violations))
+            }
             Self::NoRoute => said(
                 404,
                 "no_route",
@@ -260,7 +265,9 @@ impl Refusal {
                 members.insert("detail".to_owned(), Value::String(said.detail));
             }
             members.insert("trace_id".to_owned(), Value::String(trace_id.to_owned()));
-            if let Self::Fault(Fault::Invalid(violations) | Fault::Conflict(violations)) = self {
+            if let Self::Fault(Fault::Invalid(violations) | Fault::Conflict(violations))
+            | Self::Content(violations) = self
+            {
                 let errors = violations.iter().take(MOST_ERRORS).map(error).collect();
                 members.insert("errors".to_owned(), Value::Array(errors));
             }
@@ -283,6 +290,18 @@ fn error(violation: &Violation) -> Value {
     }
 }
 
+/// What is wrong, in one sentence.
+fn together(violations: &[Violation]) -> String {
+    let count = violations.len();
+    match violations {
+        [one] => one.detail.clone(),
+        _ if count > MOST_ERRORS => {
+            format!("{count} things are wrong; `errors` names the first {MOST_ERRORS}")
+        }
+        _ => format!("{count} things are wrong; `errors` names them"),
+    }
+}
+
 fn of_fault(fault: &Fault) -> Said<'static> {
     match fault {
         Fault::NotFound => {
@@ -299,14 +318,7 @@ fn of_fault(fault: &Fault) -> Said<'static> {
             "the row has changed since this version; read it again, then repeat your change",
         ),
         Fault::Invalid(violations) => {
-            let count = violations.len();
-            let detail = match violations.as_slice() {
-                [one] => one.detail.clone(),
-                _ if count > MOST_ERRORS => {
-                    format!("{count} things are wrong; `errors` names the first {MOST_ERRORS}")
-                }
-                _ => format!("{count} things are wrong; `errors` names them"),
-            };
+            let detail = together(violations);
             if violations.iter().all(|violation| violation.code == FaultCode::FieldForbidden) {
                 said(403, "forbidden", "Forbidden", detail)
             } else if violations.iter().all(|violation| is_a_rule(violation.code)) {

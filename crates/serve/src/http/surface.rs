@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
-use contract::{CommandRoute, Contract, Farewell, Grant, QueryRoute, Resource};
+use contract::{CommandRoute, Contract, Farewell, Grant, QueryRoute, Resource, Webhook};
 use engine::Loaded;
 use http::HeaderValue;
 use rustc_hash::FxHashMap;
@@ -228,6 +228,13 @@ impl Surface {
     /// The AsyncAPI document and its tag; written when it is first asked for.
     pub(crate) fn asyncapi(&self) -> (Bytes, HeaderValue) {
         self.asyncapi.get_or_init(|| written(&contract::asyncapi(&self.contract))).clone()
+    }
+
+    /// The webhook that takes events in under a path.
+    pub(crate) fn hook(&self, path: &str) -> Option<&Webhook> {
+        let name = path.strip_prefix("/hooks/")?;
+        let mut webhooks = self.contract.webhooks.iter();
+        webhooks.find(|webhook| webhook.name == name && !webhook.receives.is_empty())
     }
 
     /// The schema of an event and its tag, by the event's name among the schemas.

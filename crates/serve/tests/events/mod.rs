@@ -109,7 +109,19 @@ fn events_are_read_by_whom_the_model_lets() {
     let document = server.ask("GET", "/openapi.json", &[], b"");
     let document: Value = serde_json::from_slice(&document.body).unwrap();
     let operation = &document["paths"]["/v1/events"]["get"];
-    assert_eq!(operation["parameters"][0]["schema"]["items"]["enum"], json!([GREETED, COUNTED]));
+    assert_eq!(
+        operation["parameters"][0]["schema"]["items"]["enum"],
+        json!([GREETED, COUNTED, "shop.Paid.v1"])
+    );
+    let sent = &document["webhooks"]["greetings"]["post"];
+    let schema = &sent["requestBody"]["content"]["application/cloudevents+json"]["schema"];
+    let kinds: Vec<&Value> = schema["anyOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|event| &event["properties"]["type"]["const"])
+        .collect();
+    assert_eq!(kinds, [GREETED, COUNTED]);
     assert!(document["components"]["schemas"]["Greeted"]["properties"]["note"].is_object());
 }
 
@@ -208,4 +220,57 @@ fn streams_are_bounded_and_end_with_the_server() {
     stopped.join().unwrap();
     // The time of a drain is longer.
     assert!(stopping.elapsed() < Duration::from_secs(10), "{:?}", stopping.elapsed());
+}
+
+#[test]
+fn events_come_in_through_a_webhook() {
+    let server = Server::with(Settings { body_bytes: 1_000, ..Settings::default() });
+    let secret = server.sender("payments_in");
+    let send = |id: &str, media_type: &str, body: &str| {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let now = i64::try_from(now.as_secs()).unwrap();
+        let signature =
+            engine::webhook::signatures(std::slice::from_ref(&secret), id, now, body.as_bytes());
+        let headers = [
+            format!("Content-Type: {media_type}"),
+            format!("webhook-id: {id}"),
+            format!("webhook-timestamp: {now}"),
+            format!("webhook-signature: {signature}"),
+        ];
+        server.ask("POST", "/hooks/payments_in", &headers, body.as_bytes())
+    };
+    let json = "application/json";
+    let cloud = "application/cloudevents+json; charset=utf-8";
+    let event = r#"{"specversion":"1.0","id":"1","source":"/b","type":"Paid","data":{"number":2}}"#;
+    for (id, media_type, body, status) in [
+        ("a", json, r#"{"number":1}"#, 204),
+        ("a", json, r#"{"number":1}"#, 204),
+        ("b", cloud, event, 204),
+        ("c", "text/plain", r#"{"number":1}"#, 415),
+        ("d", json, r#"{"number":0}"#, 422),
+        ("e", json, r#"{"type":"Lost","data":{}}"#, 422),
+        ("f", json, "{", 422),
+        ("g", json, &format!("{{\"number\":1,\"more\":\"{}\"}}", "x".repeat(1_000)), 413),
+    ] {
+        let answer = send(id, media_type, body);
+        assert_eq!(answer.status, status, "{id}: {}", answer.text());
+    }
+    let unsigned = server.ask(
+        "POST",
+        "/hooks/payments_in",
+        &["Content-Type: application/json".to_owned()],
+        br#"{"number":1}"#,
+    );
+    assert_eq!(unsigned.status, 401);
+    assert!(unsigned.text().contains("webhook-signature"), "{}", unsigned.text());
+    let read = server.ask("GET", "/hooks/payments_in", &[], b"");
+    assert_eq!((read.status, read.one("allow")), (405, "POST, OPTIONS"));
+    assert_eq!(server.ask("POST", "/hooks/nobody", &[], b"{}").status, 404);
+    let (events, _) = page(&get(&server, "/v1/events?type=shop.Paid.v1", "clerk"));
+    let numbers: Vec<&str> = events.iter().map(|(_, key)| key.as_str()).collect();
+    assert_eq!(numbers, ["1", "2"]);
+    let document = server.ask("GET", "/openapi.json", &[], b"");
+    let document: Value = serde_json::from_slice(&document.body).unwrap();
+    let hook = &document["paths"]["/hooks/payments_in"]["post"];
+    assert_eq!(hook["operationId"], "receive_payments_in");
 }

@@ -84,6 +84,20 @@ impl Server {
         format!("Authorization: Bearer {token}")
     }
 
+    /// What somebody signs with who sends to a webhook.
+    pub fn sender(&self, webhook: &str) -> engine::webhook::Secret {
+        let secret = engine::webhook::Secret::fresh().unwrap();
+        let hook = operation::Hook::Add {
+            webhook: webhook.into(),
+            url: format!("/hooks/{webhook}").into(),
+            secret: secret.reveal().into(),
+            now: 0,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.engine.chore(operation::Chore::Hook(hook))).unwrap();
+        secret
+    }
+
     /// Sends bytes and reads until the server closes.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();

@@ -58,6 +58,13 @@ pub(crate) fn secrets(dialect: Dialect) -> Statement {
     said(dialect, text, &[Scalar::Int; 2], vec![Scalar::Text])
 }
 
+/// Secrets of all endpoints of a webhook that are enabled; binds: its name, now.
+pub(crate) fn secrets_of(dialect: Dialect) -> Statement {
+    let text = "SELECT s.secret FROM {secret} AS s JOIN {endpoint} AS e ON e.id = s.endpoint \
+                WHERE e.webhook = {0} AND e.enabled AND (s.until IS NULL OR s.until > {1}) ORDER BY s.number DESC";
+    said(dialect, text, &[Scalar::Text, Scalar::Int], vec![Scalar::Text])
+}
+
 /// What is told of an endpoint.
 pub(crate) const ENDPOINT: [(&str, Scalar); 9] = [
     ("id", Scalar::Int),

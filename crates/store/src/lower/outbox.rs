@@ -275,9 +275,19 @@ pub(crate) fn queue(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(") AND due <= ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(") FROM ");
+    lowering.sql.push(")").push(match dialect {
+        Dialect::Sqlite => {
+            ", (SELECT count(*) FROM mimar_delivery WHERE state = 'waiting'), \
+             (SELECT count(*) FROM mimar_endpoint WHERE NOT enabled)"
+        }
+        Dialect::Postgres => {
+            ", (SELECT count(*) FROM mimar.delivery WHERE state = 'waiting'), \
+             (SELECT count(*) FROM mimar.endpoint WHERE NOT enabled)"
+        }
+    });
+    lowering.sql.push(" FROM ");
     tasks(&mut lowering.sql);
-    lowering.finish(vec![Scalar::Int; 4])
+    lowering.finish(vec![Scalar::Int; 6])
 }
 
 /// Which events are asked for.
@@ -346,6 +356,14 @@ fn listed(lowering: &mut Lowering<'_>, first: usize, count: usize, scalar: Scala
         lowering.bind(at, scalar);
     }
     first + count
+}
+
+/// Whether an event is kept; bind: its identifier. Answers its number.
+pub(crate) fn known(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 1, &[]);
+    lowering.sql.push("SELECT number FROM ").ident(&events(dialect).name).push(" WHERE id = ");
+    lowering.bind(0, Scalar::Uuid);
+    lowering.finish(vec![Scalar::Int])
 }
 
 /// `DELETE` of a thousand events that were published before the one bind, and that neither a delivery nor the

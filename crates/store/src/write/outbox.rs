@@ -234,6 +234,26 @@ impl<D: Database> Writing<'_, D> {
                 });
                 self.publish(&[], &asking.collect::<Vec<_>>()).await?;
             }
+            Chore::Receive { event, by } => {
+                if D::DIALECT == Dialect::Postgres
+                    && let Some(lock) = event.id.first_chunk().map(|id| i64::from_be_bytes(*id))
+                {
+                    // Who brings the same at the same time waits, and finds it then.
+                    let value = Value::Int(lock);
+                    let lower = || Ok(receipt::lock());
+                    self.database.run(asked(Kind::Update, 0), lower, [&value].into_iter()).await?;
+                }
+                let id = Value::Uuid(event.id);
+                let lower = || Ok(outbox::known(D::DIALECT));
+                let known = self.database.run(asked(Kind::Select, 15), lower, [&id].into_iter());
+                let fresh = known.await?.is_empty();
+                if fresh {
+                    let asking = by.iter().map(|target| Asking::to_hear(event, target, event.made));
+                    let asking: Vec<Asking> = asking.collect();
+                    self.publish(std::slice::from_ref(event), &asking).await?;
+                }
+                json.extend_from_slice(if fresh { b"true" } else { b"false" });
+            }
             Chore::Forget { before } => {
                 let value = Value::Int(*before);
                 let lower = || Ok(outbox::forget(D::DIALECT));

@@ -39,6 +39,20 @@ views! {
         events: children Path;
     }
 
+    /// `receives A as "a.b", B`
+    WebhookReceives = WebhookReceives {
+        /// The events.
+        events: children WebhookReceived;
+    }
+
+    /// `A as "a.b"`
+    WebhookReceived = WebhookReceived {
+        /// The event.
+        event: child Path;
+        /// What its type is called by who sends it.
+        kind: child Literal;
+    }
+
     /// `sign standard`
     WebhookSign = WebhookSign {
         /// How it is signed: `standard`, as in Standard Webhooks.
@@ -141,6 +155,8 @@ choice! {
     WebhookMember {
         /// `sends`
         Sends(WebhookSends),
+        /// `receives`
+        Receives(WebhookReceives),
         /// `sign`
         Sign(WebhookSign),
         /// `retry for`

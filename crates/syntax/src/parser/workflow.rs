@@ -68,6 +68,20 @@ impl Parser<'_> {
                 self.comma_list(|parser| parser.path("an event"));
                 self.finish(member);
             }
+            "receives" => {
+                let member = self.start(NodeKind::WebhookReceives);
+                self.bump();
+                self.comma_list(|parser| {
+                    let received = parser.start(NodeKind::WebhookReceived);
+                    let found = parser.path("an event");
+                    if parser.eat_word("as") {
+                        parser.literal(TokenKind::String, "the type that its sender gives it");
+                    }
+                    parser.finish(received);
+                    found
+                });
+                self.finish(member);
+            }
             "sign" => {
                 let member = self.start(NodeKind::WebhookSign);
                 self.bump();
@@ -82,7 +96,7 @@ impl Parser<'_> {
                 self.finish(member);
             }
             _ => {
-                let words = ["sends", "sign", "retry"];
+                let words = ["sends", "receives", "sign", "retry"];
                 if let Some(meant) = self.unknown_member("a webhook", &words) {
                     self.webhook_member(meant);
                 }
