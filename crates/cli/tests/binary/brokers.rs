@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testbed::{Nats, Redis};
+use testbed::{Nats, RabbitMq, Redis};
 
 use crate::process::{Project, Server, ask, end, mimar, run};
 
@@ -119,9 +119,11 @@ fn brokers_are_spoken_with_in_secret() {
     let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
     let nats = Nats::secured(&certificate, &key, "ann", "p@ss:word");
     let redis = Redis::secured(&certificate, &key, "p@ss:word");
+    let rabbitmq = RabbitMq::encrypted(&certificate, &key);
     for broker in [
         format!("tls://ann:p%40ss%3Aword@localhost:{}", nats.port()),
         format!("rediss://:p%40ss%3Aword@localhost:{}", redis.port()),
+        format!("amqps://guest:guest@localhost:{}", rabbitmq.port()),
     ] {
         let project = Project::new(MODEL);
         project.write("believed.pem", &certificate);
@@ -130,7 +132,12 @@ fn brokers_are_spoken_with_in_secret() {
         command.env("MIMAR_BROKER", &broker).env("SSL_CERT_FILE", believed);
         let shop = Shop::with(&project, &mut command);
         shop.pay(1);
-        until(&broker, || shop.has_mark(1));
+        if broker.starts_with("amqps") {
+            // Nobody has bound the queue: what is sent waits elsewhere.
+            until(&broker, || shop.figure("mimar_broker_published_total") == 1.0);
+        } else {
+            until(&broker, || shop.has_mark(1));
+        }
     }
 }
 
