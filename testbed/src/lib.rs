@@ -304,6 +304,15 @@ fn program(name: &str, package: &str, variable: &str) -> PathBuf {
     })
 }
 
+/// Writes a text to a file of a folder; its path.
+fn kept(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    if let Err(error) = std::fs::write(&path, text) {
+        panic!("{}: {error}", path.display());
+    }
+    path.display().to_string()
+}
+
 fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }

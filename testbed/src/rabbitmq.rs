@@ -1,9 +1,9 @@
 //! RabbitMQ with a node, and a register of nodes (`epmd`), of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::service::Service;
-use crate::{free_port, program};
+use crate::{free_port, kept, program};
 
 /// A RabbitMQ server.
 #[derive(Debug)]
@@ -22,13 +22,31 @@ impl RabbitMq {
     /// # Panics
     /// If there is no RabbitMQ, or it does not start.
     pub fn start() -> Self {
+        Self::start_with(|_, port| format!("listeners.tcp.1 = 127.0.0.1:{port}\n"))
+    }
+
+    /// Starts one that speaks only encrypted, with this certificate and key (PEM).
+    ///
+    /// # Panics
+    /// As [`RabbitMq::start`].
+    pub fn encrypted(certificate: &str, key: &str) -> Self {
+        Self::start_with(|folder, port| {
+            let certificate = kept(folder, "certificate", certificate);
+            let key = kept(folder, "key", key);
+            format!(
+                "listeners.tcp = none\nlisteners.ssl.1 = 127.0.0.1:{port}\nssl_options.certfile = {certificate}\n\
+                 ssl_options.cacertfile = {certificate}\nssl_options.keyfile = {key}\nssl_options.verify = verify_none\n"
+            )
+        })
+    }
+
+    fn start_with(settings: impl Fn(&Path, u16) -> String) -> Self {
         let folder = tempfile::Builder::new().prefix("mimar-rabbitmq-").tempdir();
         let folder = folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")).keep();
         let (port, data) = (free_port(), folder.join("data"));
         let path = |name: &str| folder.join(name).display().to_string();
-        if let Err(error) = std::fs::write(folder.join("plugins"), "[].\n") {
-            panic!("{}: {error}", folder.display());
-        }
+        let plugins = kept(&folder, "plugins", "[].\n");
+        let settings = kept(&folder, "rabbitmq.conf", &settings(&folder, port));
         let server = program("rabbitmq-server", "rabbitmq-server", "MIMAR_RABBITMQ");
         // Debian's own starts it as another user, with another environment.
         let direct = PathBuf::from("/usr/lib/rabbitmq/bin/rabbitmq-server");
@@ -40,8 +58,6 @@ impl RabbitMq {
             .with("ERL_EPMD_PORT", free_port().to_string())
             .with("ERL_EPMD_ADDRESS", "127.0.0.1")
             .with("RABBITMQ_NODENAME", format!("mimar{port}@localhost"))
-            .with("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-            .with("RABBITMQ_NODE_PORT", port.to_string())
             .with("RABBITMQ_DIST_PORT", free_port().to_string())
             .with(
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
@@ -49,11 +65,16 @@ impl RabbitMq {
             )
             .with("RABBITMQ_MNESIA_BASE", data.display().to_string())
             .with("RABBITMQ_LOG_BASE", path("logs"))
-            .with("RABBITMQ_ENABLED_PLUGINS_FILE", path("plugins"))
-            .with("RABBITMQ_CONFIG_FILE", path("none"))
+            .with("RABBITMQ_ENABLED_PLUGINS_FILE", plugins)
+            .with("RABBITMQ_CONFIG_FILE", settings)
             .with("RABBITMQ_CONF_ENV_FILE", path("none"));
         service.start();
         Self { service, data, port }
+    }
+
+    /// The port that it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Its address.

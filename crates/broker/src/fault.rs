@@ -25,7 +25,7 @@ pub enum BrokerFault {
         /// Why.
         reason: String,
     },
-    /// It answers, and refuses.
+    /// It answers, and refuses, as it would over any other connection.
     #[error("the broker refuses: {reason}")]
     Refused {
         /// Why.

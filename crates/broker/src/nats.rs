@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::stream::{Config, StorageType};
 use async_nats::jetstream::{self, Context};
 use async_nats::{Client, ConnectOptions, Event, HeaderMap, ServerAddr};
@@ -99,8 +100,8 @@ impl Nats {
         let (subject, data) = (message.address.clone(), message.data.clone());
         let sending = async {
             let sent = self.context.publish_with_headers(subject, headers, data).await;
-            let acknowledged = sent.map_err(refused)?;
-            acknowledged.await.map_err(refused).map(drop)
+            let acknowledged = sent.map_err(unsent)?;
+            acknowledged.await.map_err(unsent).map(drop)
         };
         self.lost.or(sending).await
     }
@@ -297,6 +298,14 @@ fn decoded(text: &str) -> String {
         }
     }
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// What is too large stays too large. A stream that is gone is made anew with the connection.
+fn unsent(error: PublishError) -> BrokerFault {
+    match error.kind() {
+        PublishErrorKind::MaxPayloadExceeded => BrokerFault::refused(error),
+        _ => BrokerFault::unreachable(error),
+    }
 }
 
 fn refused(error: impl std::fmt::Display) -> BrokerFault {

@@ -228,6 +228,11 @@ fn arrived(id: String, fields: Option<Vec<Vec<u8>>>) -> Arrived {
 }
 
 fn fault(error: &RedisError) -> BrokerFault {
-    let is_away = error.is_io_error() || error.is_timeout() || error.is_connection_dropped();
+    // A group that is gone is made anew with the connection; the others are of a server that is about to be another one.
+    const PASSING: [&str; 5] = ["NOGROUP", "READONLY", "LOADING", "MASTERDOWN", "UNBLOCKED"];
+    let is_away = error.is_io_error()
+        || error.is_timeout()
+        || error.is_connection_dropped()
+        || error.code().is_some_and(|code| PASSING.contains(&code));
     if is_away { BrokerFault::unreachable(error) } else { BrokerFault::refused(error) }
 }

@@ -64,6 +64,16 @@ pub(crate) fn settings(address: Address) -> Settings {
     })
 }
 
+/// Says that a broker of the model is not spoken with, because the rows are elsewhere.
+pub(crate) fn elsewhere(model: &Model) {
+    let production = model.environments.iter().find(|known| known.name == "production");
+    if production.is_some_and(|production| production.broker.is_some()) {
+        screen::note(
+            "no events are sent: `environment production` names a broker, and --database another place; --broker names one",
+        );
+    }
+}
+
 /// Says what of the model waits for a broker where none is served.
 pub(crate) fn without(model: &Model) {
     let foreign = model.events.iter().filter(|event| event.from.is_some()).count() as u64;

@@ -108,6 +108,9 @@ pub(crate) fn serve(
         ));
     }
     if broker.is_none() {
+        if served.is_none() {
+            exchange::elsewhere(&engine.loaded().model);
+        }
         exchange::without(&engine.loaded().model);
     }
     // Seen by who changes the tables also when nobody asks us anything, and after the database has been restarted.

@@ -1,8 +1,9 @@
 //! A server that speaks with a broker, as it is used.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use testbed::Nats;
+use testbed::{Nats, RabbitMq, Redis};
 
 use crate::process::{Project, Server, ask, end, mimar, run};
 
@@ -42,12 +43,12 @@ struct Shop {
 
 impl Shop {
     fn open(project: &Project, broker: &str) -> Self {
-        let server = Server::start(
-            mimar()
-                .args(["serve", project.path(), "--workers", "2"])
-                .env("WEB_SHOP_BROKER", broker)
-                .env("MIMAR_JWT_SECRET", SECRET),
-        );
+        Self::with(project, mimar().env("WEB_SHOP_BROKER", broker))
+    }
+
+    fn with(project: &Project, command: &mut Command) -> Self {
+        command.args(["serve", project.path(), "--workers", "2"]);
+        let server = Server::start(command.env("MIMAR_JWT_SECRET", SECRET));
         let token = end(mimar()
             .args(["token", "--role", "clerk", "--project", project.path()])
             .env("MIMAR_JWT_SECRET", SECRET));
@@ -109,6 +110,35 @@ fn events_go_and_come() {
     // They have their identifiers, so nothing is heard twice.
     until("they come again", || shop.figure("mimar_broker_received_total") >= 6.0);
     assert_eq!(shop.figure("mimar_tasks_failed_total"), 0.0);
+}
+
+/// Encrypted, by a certificate that the system believes, and with a password that has to be written in an address.
+#[test]
+fn brokers_are_spoken_with_in_secret() {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let nats = Nats::secured(&certificate, &key, "ann", "p@ss:word");
+    let redis = Redis::secured(&certificate, &key, "p@ss:word");
+    let rabbitmq = RabbitMq::encrypted(&certificate, &key);
+    for broker in [
+        format!("tls://ann:p%40ss%3Aword@localhost:{}", nats.port()),
+        format!("rediss://:p%40ss%3Aword@localhost:{}", redis.port()),
+        format!("amqps://guest:guest@localhost:{}", rabbitmq.port()),
+    ] {
+        let project = Project::new(MODEL);
+        project.write("believed.pem", &certificate);
+        let believed = project.join("believed.pem");
+        let mut command = mimar();
+        command.env("MIMAR_BROKER", &broker).env("SSL_CERT_FILE", believed);
+        let shop = Shop::with(&project, &mut command);
+        shop.pay(1);
+        if broker.starts_with("amqps") {
+            // Nobody has bound the queue: what is sent waits elsewhere.
+            until(&broker, || shop.figure("mimar_broker_published_total") == 1.0);
+        } else {
+            until(&broker, || shop.has_mark(1));
+        }
+    }
 }
 
 #[test]

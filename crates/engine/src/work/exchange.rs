@@ -17,7 +17,7 @@ use broker::{Address, Broker, BrokerFault, Party};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use operation::{Chore, Exchange, Fault};
+use operation::{Chore, Dialect, Exchange, Fault};
 use store::Backlog;
 
 use super::{KEPT, REST, TIDY, microseconds, random};
@@ -66,7 +66,7 @@ impl std::fmt::Debug for Settings {
 pub enum Notice {
     /// It is spoken with. What its settings mean for what it acknowledges, in sentences.
     Connected(Vec<String>),
-    /// It cannot be spoken with; told once, until it can.
+    /// It cannot be spoken with, or takes nothing of what is sent; told once, until it does.
     Away(BrokerFault),
     /// Nothing can come from an address; told once, until it can.
     NoPlace(BrokerFault),
@@ -125,15 +125,17 @@ impl Engine {
     pub async fn exchange(&self, settings: &Settings) {
         let holder = uuid::Uuid::new_v4().into_bytes();
         self.exchanged.serves.store(true, Ordering::Relaxed);
-        let (mut failures, mut is_away) = (0, false);
+        let (mut failures, mut is_away, mut is_first) = (0, false, true);
         let mut tidied = Instant::now();
         while !self.is_closing() {
             if tidied.elapsed() > TIDY {
                 tidied = Instant::now();
                 self.forget_received().await;
             }
-            let now = microseconds_now();
-            let until = now.saturating_add(microseconds(settings.lease));
+            let until = microseconds_now().saturating_add(microseconds(settings.lease));
+            // A database that one process serves: who held the lease before is gone.
+            let is_alone = std::mem::take(&mut is_first) && self.store.dialect() == Dialect::Sqlite;
+            let now = if is_alone { i64::MAX } else { microseconds_now() };
             match self.ask(Exchange::Hold { holder, now, until }).await.as_deref() {
                 Ok(b"true") => {}
                 Ok(_) => {
@@ -147,9 +149,10 @@ impl Engine {
             }
             let loaded = self.current().await;
             let party = message::party(&loaded);
+            let began = Instant::now();
             let ended = match broker::connect(&settings.address, &party).await {
                 Ok(broker) => {
-                    (failures, is_away) = (0, false);
+                    is_away = false;
                     (settings.tell)(&Notice::Connected(broker.remarks()));
                     Line { engine: self, settings, loaded, party, broker, holder }
                         .speak(until)
@@ -160,6 +163,10 @@ impl Engine {
             if let End::Fault(fault) = ended {
                 if !is_away {
                     (settings.tell)(&Notice::Away(fault));
+                }
+                // A connection that was of no use is no reason to try sooner.
+                if began.elapsed() > LONGEST_WAIT {
+                    failures = 0;
                 }
                 (failures, is_away) = (failures + 1, true);
                 let rested = tokio::time::sleep(wait(settings.first_wait, failures));
@@ -237,20 +244,13 @@ impl Line<'_> {
         }
     }
 
-    /// Renews the lease for as long as this model is served.
+    /// Renews the lease, until it is lost.
     async fn keep(&self, mut until: i64) -> End {
         let lease = self.settings.lease;
         let mut tidied = Instant::now();
         let mut renewed = Instant::now();
         loop {
             tokio::time::sleep(self.settings.look.min(lease / 6)).await;
-            if self.engine.is_closing() {
-                return End::Rest;
-            }
-            let loaded = self.engine.loaded();
-            if loaded.generation != self.loaded.generation {
-                return End::Anew;
-            }
             let now = microseconds_now();
             if now >= until {
                 // The database did not answer in time: another may be the one by now.

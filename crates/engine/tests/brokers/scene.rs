@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use engine::Loaded;
 use engine::exchange::{Notice, Settings};
-use operation::{BROKER, Chore};
+use operation::{BROKER, Chore, Exchange};
 use parking_lot::Mutex;
 use serde_json::json;
 use store::EventFilter;
@@ -276,6 +276,11 @@ pub fn what_cannot_be_read(peer: &dyn Peer, on: On) {
     other[2].1 = "/elsewhere";
     peer.send(SAID, &other, &line(5));
     until("the last is heard", || listen.hears(1) == 5);
+
+    // After a week nobody remembers them.
+    let forget = Chore::Exchange(Exchange::Forget { before: i64::MAX });
+    let forgotten = listen.world.runtime.block_on(listen.world.engine.chore(forget)).unwrap();
+    assert_eq!(forgotten.as_deref(), Some(&b"5"[..]));
 }
 
 /// What is sent is read by the library of those who made the standard; `form` says how it is on the wire.

@@ -46,8 +46,11 @@ impl Line<'_> {
         loop {
             let arrived = match self.broker.receive(at, &position).await {
                 Ok(arrived) if arrived.is_empty() => continue,
-                Ok(arrived) => arrived,
-                Err(fault @ BrokerFault::NoPlace { .. }) => {
+                Ok(arrived) => {
+                    is_told = false;
+                    arrived
+                }
+                Err(fault @ (BrokerFault::NoPlace { .. } | BrokerFault::Refused { .. })) => {
                     if !is_told {
                         (self.settings.tell)(&Notice::NoPlace(fault));
                     }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use broker::BrokerFault;
 use operation::Exchange;
 
-use super::{End, Line, REST, message, wait};
+use super::{End, Line, Notice, REST, message, wait};
 
 /// How many events are read and sent at once.
 const BATCH: u32 = 500;
@@ -16,6 +16,13 @@ impl Line<'_> {
         let (engine, counts) = (self.engine, &self.engine.exchanged);
         let mut refusals = 0;
         loop {
+            // Here, where all that was sent is noted.
+            if engine.is_closing() {
+                return End::Rest;
+            }
+            if engine.loaded().generation != self.loaded.generation {
+                return End::Anew;
+            }
             // Before looking, so that what comes while nobody waits is not missed.
             let rung = engine.outgoing.notified();
             let Ok(waiting) = engine.store.outgoing(0, BATCH).await else {
@@ -51,10 +58,12 @@ impl Line<'_> {
             }
             match outcome.fault {
                 None => refusals = 0,
-                // Over this connection the rest goes on.
-                Some(fault @ BrokerFault::Refused { .. }) if published > 0 => {
+                // Another connection would not help: what is refused waits, and its key with it; the rest goes on.
+                Some(fault @ BrokerFault::Refused { .. }) => {
+                    if refusals == 0 {
+                        (self.settings.tell)(&Notice::Away(fault));
+                    }
                     refusals += 1;
-                    (self.settings.tell)(&super::Notice::Away(fault));
                     tokio::time::sleep(wait(self.settings.first_wait, refusals)).await;
                 }
                 Some(fault) => return End::Fault(fault),
