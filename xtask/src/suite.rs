@@ -88,9 +88,17 @@ pub(crate) fn run() -> Result<(), Fault> {
         "public readers of events",
         cargo(&["test", "--quiet", "--locked", "-p", "mimar-contract", "--test", "events"])
             .args(["--", "--ignored"])
-            .env("MIMAR_NODE_TOOLS", libraries),
+            .env("MIMAR_NODE_TOOLS", &libraries),
     )?;
     tally += tally::of(&readers.output);
+
+    let reports = step::attempt(
+        "the schema of SARIF over reports",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-review", "--test", "review"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_NODE_TOOLS", libraries),
+    )?;
+    tally += tally::of(&reports.output);
 
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
@@ -98,7 +106,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     if let Some(fault) = first {
         return Err(fault);
     }
-    let all = [&everything, &torture, &lint, &signed, &readers];
+    let all = [&everything, &torture, &lint, &signed, &readers, &reports];
     if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }

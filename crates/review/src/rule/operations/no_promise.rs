@@ -1,0 +1,43 @@
+//! OPS001
+
+use model::{QueryId, Target};
+use syntax::Span;
+
+use crate::facts::{Facts, is_outside};
+use crate::{Findings, number};
+
+pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
+    let is_promised = |target: Target| facts.model.slos.iter().any(|slo| slo.target == target);
+    let mut open: Vec<(&str, Span, String)> = Vec::new();
+    for (at, query) in facts.model.queries.iter().enumerate() {
+        let id = QueryId(at as u32);
+        let public = query.policies.iter().any(|policy| is_outside(&policy.grantees));
+        if public && !is_promised(Target::Query(id)) {
+            open.push((&query.name, query.span, facts.query_path(id)));
+        }
+    }
+    for id in facts.public_command_ids() {
+        let command = &facts.model.commands[id.index()];
+        if !is_promised(Target::Command(id)) {
+            open.push((&command.name, command.span, facts.command_path(id)));
+        }
+    }
+    let Some(app) = facts.model.app.as_ref().filter(|_| !open.is_empty()) else { return };
+    if facts.model.slos.is_empty() {
+        let names: Vec<String> = open.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        let finding = findings
+            .at(app.span, "this design promises nothing")
+            .text("has no `slo`")
+            .note(format!("nobody knows when {} is too slow", number::list(&names, 3)))
+            .help(format!("promise what users need: `slo {} 99.9% under 200ms`", names[0]));
+        findings.add("slo", finding);
+        return;
+    }
+    for (name, span, path) in open {
+        let finding = findings
+            .at(span, format!("nothing is promised of `{name}`"))
+            .text("has no `slo`")
+            .help(format!("promise what its users need: `slo {name} 99.9% under 200ms`"));
+        findings.add(path, finding);
+    }
+}
