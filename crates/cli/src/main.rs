@@ -9,6 +9,7 @@ mod keys;
 mod place;
 mod project;
 mod random;
+mod review;
 mod screen;
 mod server;
 
@@ -58,6 +59,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Token(arguments) => command::token::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(&arguments);
+            Ok(())
+        }
+        Command::Rules(arguments) => {
+            command::rules::run(&arguments);
             Ok(())
         }
         Command::Reference => {

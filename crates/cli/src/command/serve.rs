@@ -35,6 +35,7 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let environment = arguments.environment.as_deref();
     let place = Place::of_production(arguments.database.as_ref(), environment, &project, &model)?;
     let deferred = Project::deferred(&model).len() as u64;
+    let reviewed = crate::review::sentence(&project, &model);
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let schema = schema::derive(&model);
     let fingerprint = schema::fingerprint(&schema);
@@ -87,6 +88,9 @@ pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
             "{} of the model not carried out yet; `mimar check` names them",
             screen::count(deferred, "part is", "parts are")
         ));
+    }
+    if let Some(reviewed) = reviewed {
+        screen::note(&reviewed);
     }
     // Seen by who changes the tables also when nobody asks us anything, and after the database has been restarted.
     runtime.spawn(async move {
