@@ -1,5 +1,6 @@
 //! Edits of the text that keep its layout.
 
+use syntax::ast::{Entity, Member};
 use syntax::{Edit, Node, Parse, Span, TokenKind};
 
 /// Puts a line into the braces of an item, at their end. `None` where it has none.
@@ -17,6 +18,36 @@ pub(crate) fn add_member(item: Node<'_>, line: &str) -> Option<Edit> {
         format!(" {line} ")
     };
     Some(Edit { span: span.before(), replacement })
+}
+
+/// Writes an index into an entity: behind the last one, otherwise behind its fields and what is said about rows.
+pub(crate) fn add_index(entity: Entity<'_>, line: &str) -> Option<Edit> {
+    let is_before = |member: &Member<'_>| {
+        !matches!(
+            member,
+            Member::Allow(_)
+                | Member::Cache(_)
+                | Member::Audit(_)
+                | Member::Privacy(_)
+                | Member::Deprecated(_)
+        )
+    };
+    let last = entity.members().filter(|member| matches!(member, Member::Index(_))).last();
+    let Some(last) = last.or_else(|| entity.members().filter(is_before).last()) else {
+        return add_member(entity.node(), line);
+    };
+    let parse = entity.node().parse();
+    let span = last.span();
+    if !is_first_of_line(parse, span.start) {
+        return Some(Edit { span: span.after(), replacement: format!(" {line}") });
+    }
+    // A comment behind the member stays with it.
+    let rest = &parse.text[span.end as usize..];
+    let end = span.end + rest.find('\n').unwrap_or(rest.len()) as u32;
+    let gap = if matches!(last, Member::Field(_)) { "\n" } else { "" };
+    let indent = indentation(parse, span.start);
+    let span = Span::new(span.file, end, end);
+    Some(Edit { span, replacement: format!("{gap}\n{indent}{line}") })
 }
 
 /// Writes behind a node, on its line.

@@ -25,10 +25,12 @@ pub(crate) use who::{Who, is_outside, roles};
 
 use contract::Contract;
 use model::{
-    CommandId, Entity, EntityId, EntityKind, Event, EventId, Expression, Field, FieldId, Model,
-    QueryId, ServiceId, Type,
+    CommandId, Creation, Entity, EntityId, EntityKind, Event, EventId, Expression, Field, FieldId,
+    Model, QueryId, ServiceId, Target, Type,
 };
+use rustc_hash::FxHashSet;
 use schema::Schema;
+use syntax::Span;
 
 use crate::Design;
 
@@ -66,6 +68,18 @@ pub(crate) struct Facts<'a> {
     writers: Vec<Vec<CommandId>>,
     /// By command: whether something inside runs it.
     run: Vec<bool>,
+    /// By entity: what creates rows of it.
+    creations: Vec<Vec<&'a Creation>>,
+    /// By entity: where a body deletes rows of it, if one does.
+    deletions: Vec<Option<Span>>,
+    /// By event: what publishes it.
+    emissions: Vec<Vec<Effect<'a>>>,
+    /// By event: where it is heard, if it is.
+    heard: Vec<Option<Span>>,
+    /// What something is promised of.
+    promised: FxHashSet<Target>,
+    /// What is limited.
+    limited: FxHashSet<Target>,
 }
 
 impl<'a> Facts<'a> {
@@ -93,7 +107,18 @@ impl<'a> Facts<'a> {
             .map(|command| command.policies.iter().any(|policy| is_outside(&policy.grantees)))
             .collect();
         let mut writers: Vec<Vec<CommandId>> = vec![Vec::new(); model.entities.len()];
+        let mut creations = vec![Vec::new(); model.entities.len()];
+        let mut deletions = vec![None; model.entities.len()];
+        let mut emissions = vec![Vec::new(); model.events.len()];
         for effect in effects.all() {
+            match effect.kind {
+                EffectKind::Create(creation) => creations[creation.entity.index()].push(creation),
+                EffectKind::Delete { entity } => {
+                    deletions[entity.index()].get_or_insert(effect.span);
+                }
+                EffectKind::Emit { event, .. } => emissions[event.index()].push(*effect),
+                _ => {}
+            }
             if let (Actor::Command(id), Some(entity)) = (effect.actor, effect.writes()) {
                 let known = &mut writers[entity.index()];
                 // Effects of one command stand side by side.
@@ -119,6 +144,12 @@ impl<'a> Facts<'a> {
             public_commands,
             writers,
             run: Vec::new(),
+            creations,
+            deletions,
+            emissions,
+            heard: question::heard(model),
+            promised: model.slos.iter().map(|slo| slo.target).collect(),
+            limited: model.limits.iter().map(|limit| limit.target).collect(),
         };
         facts.run = question::run_commands(&facts);
         facts

@@ -1,12 +1,12 @@
 //! Questions that many rules ask.
 
 use model::{
-    Action, CommandId, EntityId, EventId, Expression, FieldId, RoleId, Runnable, Statement,
-    StatementKind, Type, ValueSource,
+    Action, CommandId, EntityId, EventId, Expression, FieldId, Model, RoleId, Runnable, Statement,
+    StatementKind, Target, Type, ValueSource,
 };
 use syntax::Span;
 
-use super::{Access, Asker, EffectKind, Facts, Who};
+use super::{Access, Actor, Asker, Effect, EffectKind, Facts, Who};
 
 impl Facts<'_> {
     /// All commands.
@@ -168,21 +168,39 @@ impl Facts<'_> {
 
     /// Where an event is heard.
     pub(crate) fn hearing(&self, event: EventId) -> Option<Span> {
-        let model = self.model;
-        let on = model.subscriptions.iter().find(|it| it.event == event).map(|it| it.span);
-        let webhook =
-            || model.webhooks.iter().find(|it| it.events.contains(&event)).map(|it| it.span);
-        let workflow = || model.workflows.iter().find(|it| it.on == Some(event)).map(|it| it.span);
-        on.or_else(webhook).or_else(workflow)
+        self.heard[event.index()]
+    }
+
+    /// What creates rows of an entity.
+    pub(crate) fn creations(&self, entity: EntityId) -> &[&model::Creation] {
+        &self.creations[entity.index()]
+    }
+
+    /// Where a body deletes rows of an entity, if one does.
+    pub(crate) fn deletion(&self, entity: EntityId) -> Option<Span> {
+        self.deletions[entity.index()]
+    }
+
+    /// What publishes an event.
+    pub(crate) fn emissions(&self, event: EventId) -> &[Effect<'_>] {
+        &self.emissions[event.index()]
+    }
+
+    /// Whether something is promised of it.
+    pub(crate) fn is_promised(&self, target: Target) -> bool {
+        self.promised.contains(&target)
+    }
+
+    /// Whether it is limited.
+    pub(crate) fn is_limited(&self, target: Target) -> bool {
+        self.limited.contains(&target)
     }
 
     /// How often an event is published in a second, as far as the load says.
     pub(crate) fn emit_rate(&self, event: EventId) -> Option<f64> {
-        let commands = self.command_ids().filter(|id| {
-            let mut effects = self.effects.of_command(*id).iter();
-            effects.any(
-                |it| matches!(it.kind, EffectKind::Emit { event: known, .. } if known == event),
-            )
+        let commands = self.emissions(event).iter().filter_map(|effect| match effect.actor {
+            Actor::Command(id) => Some(id),
+            _ => None,
         });
         let rates: Vec<f64> =
             commands.filter_map(|id| self.loads.command(id)).map(|rate| rate.usual).collect();
@@ -207,6 +225,22 @@ impl Facts<'_> {
     pub(crate) fn is_money(ty: &Type) -> bool {
         matches!(ty, Type::Money(_))
     }
+}
+
+/// By event: where it is heard.
+pub(super) fn heard(model: &Model) -> Vec<Option<Span>> {
+    let mut found = vec![None; model.events.len()];
+    let mut hear = |event: EventId, span: Span| {
+        found[event.index()].get_or_insert(span);
+    };
+    model.subscriptions.iter().for_each(|it| hear(it.event, it.span));
+    for webhook in &model.webhooks {
+        webhook.events.iter().for_each(|event| hear(*event, webhook.span));
+    }
+    for workflow in &model.workflows {
+        workflow.on.into_iter().for_each(|event| hear(event, workflow.span));
+    }
+    found
 }
 
 /// By command: whether something inside runs it.

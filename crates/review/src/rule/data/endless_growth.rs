@@ -2,7 +2,7 @@
 
 use model::{Action, EntityKind};
 
-use crate::facts::{EffectKind, Facts};
+use crate::facts::Facts;
 use crate::{Findings, number};
 
 const SECONDS_OF_A_YEAR: f64 = 365.0 * 86_400.0;
@@ -17,11 +17,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let (rate, place) = facts.create_rate(id);
         let yearly = rate * SECONDS_OF_A_YEAR;
         let kept = entity.privacy.as_ref().is_some_and(|privacy| privacy.retain.is_some());
-        let deleted = facts
-            .effects
-            .all()
-            .iter()
-            .any(|effect| matches!(effect.kind, EffectKind::Delete { entity } if entity == id))
+        let deleted = facts.deletion(id).is_some()
             || entity.policies.iter().any(|policy| policy.action == Action::Delete);
         if yearly < MANY || kept || deleted {
             continue;

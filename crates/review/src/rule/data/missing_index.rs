@@ -62,8 +62,8 @@ fn finding(
         finding = finding.note(note);
     }
     let line = format!("index ({})", listed(facts, &wanted));
-    let item = facts.source.entity(entity.span).map(|view| view.node());
-    if let Some(edit) = item.and_then(|item| edit::add_member(item, &line)) {
+    let view = facts.source.entity(entity.span);
+    if let Some(edit) = view.and_then(|view| edit::add_index(view, &line)) {
         let title = format!("write `{line}` into `{}`", entity.name);
         finding = finding.fix_all(title, vec![edit], syntax::Applicability::Safe);
     }

@@ -1,9 +1,9 @@
 //! DAT018
 
-use model::{Action, EntityId, OnDelete};
+use model::{Action, Entity, EntityId, OnDelete};
 use syntax::Span;
 
-use crate::facts::{EffectKind, Facts};
+use crate::facts::Facts;
 use crate::{Findings, number};
 
 /// So many rows in one transaction hold everybody up.
@@ -51,19 +51,10 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
 
 /// By entity: where rows of it are deleted, if anywhere.
 fn deleted(facts: &Facts<'_>) -> Vec<Option<Span>> {
-    let mut found: Vec<Option<Span>> = facts
-        .model
-        .entities
-        .iter()
-        .map(|entity| {
-            let mut policies = entity.policies.iter();
-            policies.find(|policy| policy.action == Action::Delete).map(|policy| policy.span)
-        })
-        .collect();
-    for effect in facts.effects.all() {
-        if let EffectKind::Delete { entity: EntityId(at) } = effect.kind {
-            found[at as usize].get_or_insert(effect.span);
-        }
-    }
-    found
+    let of_entity = |(id, entity): (EntityId, &Entity)| {
+        let mut policies = entity.policies.iter();
+        let policy = policies.find(|policy| policy.action == Action::Delete);
+        policy.map(|policy| policy.span).or(facts.deletion(id))
+    };
+    facts.entities().map(of_entity).collect()
 }

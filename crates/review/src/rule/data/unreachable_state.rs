@@ -3,7 +3,7 @@
 use model::{Action, ExpressionKind};
 
 use crate::Findings;
-use crate::facts::{EffectKind, Facts};
+use crate::facts::Facts;
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let by_code = facts.model.commands.iter().any(|command| command.by_code);
@@ -26,11 +26,8 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                 Some(model::Default::Expression(default)) => Some(default),
                 _ => None,
             };
-            let created = facts.effects.all().iter().filter_map(|effect| match effect.kind {
-                EffectKind::Create(creation) if creation.entity == id => {
-                    creation.fields.iter().find(|(it, _)| *it == flow.field).map(|(_, value)| value)
-                }
-                _ => None,
+            let created = facts.creations(id).iter().filter_map(|creation| {
+                creation.fields.iter().find(|(it, _)| *it == flow.field).map(|(_, value)| value)
             });
             for value in default.into_iter().chain(created) {
                 match value.kind {

@@ -2,16 +2,13 @@
 
 use model::EventId;
 
-use crate::facts::{EffectKind, Facts};
+use crate::facts::Facts;
 use crate::{Findings, number};
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for (at, event) in facts.model.events.iter().enumerate() {
         let id = EventId(at as u32);
-        let emits =
-            facts.effects.all().iter().find(
-                |effect| matches!(effect.kind, EffectKind::Emit { event, .. } if event == id),
-            );
+        let emits = facts.emissions(id).first();
         let Some(emits) = emits.filter(|_| !facts.is_heard(id)) else { continue };
         let mut finding = findings
             .at(event.span, format!("nothing hears `{}`", event.name))

@@ -1,20 +1,19 @@
 //! EVT001
 
+use model::EventId;
+
 use crate::Findings;
-use crate::facts::{EffectKind, Facts};
+use crate::facts::Facts;
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     // What code publishes is not written here.
     if facts.model.commands.iter().any(|command| command.by_code) {
         return;
     }
-    let mut emitted = vec![false; facts.model.events.len()];
-    for effect in facts.effects.all() {
-        if let EffectKind::Emit { event, .. } = effect.kind {
-            emitted[event.index()] = true;
+    for (at, event) in facts.model.events.iter().enumerate() {
+        if !facts.emissions(EventId(at as u32)).is_empty() {
+            continue;
         }
-    }
-    for (event, _) in facts.model.events.iter().zip(emitted).filter(|(_, emitted)| !emitted) {
         let finding = findings
             .at(event.span, format!("nothing publishes `{}`", event.name))
             .text("no command emits it")

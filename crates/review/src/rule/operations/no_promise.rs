@@ -7,18 +7,17 @@ use crate::facts::{Facts, is_outside};
 use crate::{Findings, number};
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
-    let is_promised = |target: Target| facts.model.slos.iter().any(|slo| slo.target == target);
     let mut open: Vec<(&str, Span, String)> = Vec::new();
     for (at, query) in facts.model.queries.iter().enumerate() {
         let id = QueryId(at as u32);
         let public = query.policies.iter().any(|policy| is_outside(&policy.grantees));
-        if public && !is_promised(Target::Query(id)) {
+        if public && !facts.is_promised(Target::Query(id)) {
             open.push((&query.name, query.span, facts.query_path(id)));
         }
     }
     for id in facts.public_command_ids() {
         let command = &facts.model.commands[id.index()];
-        if !is_promised(Target::Command(id)) {
+        if !facts.is_promised(Target::Command(id)) {
             open.push((&command.name, command.span, facts.command_path(id)));
         }
     }

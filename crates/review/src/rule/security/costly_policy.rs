@@ -48,8 +48,8 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         match access.equal.first() {
             Some((field, _)) => {
                 let line = format!("index ({})", facts.model[*field].name);
-                let item = facts.source.entity(entity.span).map(|view| view.node());
-                if let Some(edit) = item.and_then(|item| edit::add_member(item, &line)) {
+                let view = facts.source.entity(entity.span);
+                if let Some(edit) = view.and_then(|view| edit::add_index(view, &line)) {
                     let title = format!("write `{line}`");
                     finding = finding.fix_all(title, vec![edit], syntax::Applicability::Safe);
                 }

@@ -6,10 +6,9 @@ use crate::facts::{Facts, roles};
 use crate::{Findings, edit, number};
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
-    let is_limited = |target: Target| facts.model.limits.iter().any(|limit| limit.target == target);
     for id in facts.public_command_ids() {
         let command = &facts.model.commands[id.index()];
-        if is_limited(Target::Command(id)) {
+        if facts.is_limited(Target::Command(id)) {
             continue;
         }
         let open = command.policies.iter().find_map(|policy| {
@@ -43,7 +42,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let open = entity.policies.iter().find(|policy| {
             policy.action != Action::Read && policy.grantees.contains(&Grantee::Anyone)
         });
-        let Some(open) = open.filter(|_| !is_limited(Target::Entity(id))) else { continue };
+        let Some(open) = open.filter(|_| !facts.is_limited(Target::Entity(id))) else { continue };
         let message = format!(
             "`anyone` may {} rows of `{}` as often as they like",
             open.action.word(),
