@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::GROUPS;
+use crate::rule::RESERVED;
 
 /// All rules in Markdown: a table of each group, then every page.
 #[must_use]
@@ -31,6 +32,10 @@ pub fn catalogue() -> String {
                 title = code.title,
             );
         }
+    }
+    text.push_str("\n## Reserved\n\nCodes that no rule has, and that are never given to another fault.\n\n| code | name | why |\n|---|---|---|\n");
+    for (code, name, why) in RESERVED {
+        let _ = writeln!(text, "| {code} | {name} | {why} |");
     }
     for rule in crate::rules() {
         text.push('\n');

@@ -56,6 +56,34 @@ pub static GROUPS: &[Group] = &[
     Group { prefix: "REV", title: "The review itself", rules: REVIEW },
 ];
 
+/// Codes of the catalogue that no rule has, and why: none of them is ever given to another fault.
+pub(crate) static RESERVED: &[(&str, &str, &str)] = &[
+    ("DAT009", "cross-service-join", "refused by the language (E0212)"),
+    ("DAT021", "ambiguous-rename", "needs the version before"),
+    ("DAT022", "random-key-insert", "keys are ordered by time unless callers bring their own"),
+    ("API007", "breaking-change", "needs the version before"),
+    ("API009", "route-collision", "refused by the language (E0208)"),
+    ("API010", "retry-hostile", "every `POST` takes an `Idempotency-Key`"),
+    ("SEC004", "escalation-by-command", "a command is there to do what no policy grants"),
+    ("SEC009", "weak-session", "the language says nothing of sessions"),
+    ("SEC011", "request-forgery", "no address of user data is called"),
+    ("PRI007", "erasure-blocked", "nothing is erased yet (N0112)"),
+    ("PRI008", "abroad", "the language states no residence"),
+    ("EVT004", "dual-write", "refused by the language (E0509)"),
+    ("EVT007", "breaking-payload", "needs the version before"),
+    ("EVT009", "not-repeatable", "a task is done once, in the transaction that ends it"),
+    ("REL001", "call-in-transaction", "refused by the language (E0509)"),
+    ("REL003", "no-timeout", "refused by the language (E0603)"),
+    ("REL009", "lock-order", "all commands lock in one order"),
+    ("REL013", "stale-decision", "no read goes to a replica"),
+    ("REL014", "stranded-workflow", "needs the version before"),
+    ("CAP003", "slow-promise", "needs the forecast"),
+    ("CAP004", "disk-horizon", "needs the forecast"),
+    ("CAP005", "over-budget", "needs the forecast"),
+    ("CAP006", "idle-cache", "needs the forecast"),
+    ("OPS006", "split-without-need", "services share no transaction (E0512)"),
+];
+
 /// What the engine finds by itself: comments to it that say nothing.
 static REVIEW: &[Rule] = &[UNUSED, MALFORMED];
 

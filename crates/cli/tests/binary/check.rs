@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::process::{Project, end, mimar, run};
+use crate::process::{Project, Server, end, mimar, run};
 
 /// Two faults that `--fix` mends (DAT001, SEC012), one that needs `--unsafe` (SEC001), one that nobody mends (DAT010).
 const FAULTY: &str = r#"/// A shop.
@@ -152,4 +152,17 @@ fn rules_are_listed() {
     assert!(run(&["rules", "--format", "md"]).out.starts_with("# The rules of the review"));
     let machine: Value = serde_json::from_str(&run(&["rules", "--format", "json"]).out).unwrap();
     assert!(machine.as_array().unwrap().len() >= 70);
+}
+
+#[test]
+fn servers_say_only_how_many_findings_there_are() {
+    let project = Project::new(FAULTY);
+    let secret = "0123456789abcdef0123456789abcdef";
+    let mut serve =
+        Server::start(mimar().args(["serve", project.path()]).env("MIMAR_JWT_SECRET", secret));
+    serve.says("The review has 4 findings; `mimar check` shows them");
+    assert!(!serve.said().contains("DAT001"));
+    drop(serve);
+    let mut dev = Server::dev(project.folder.path());
+    dev.says("The review has 4 findings; `mimar check` shows them");
 }

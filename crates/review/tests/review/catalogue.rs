@@ -8,6 +8,19 @@ fn the_page_of_rules_is_current() {
 }
 
 #[test]
+fn reserved_codes_are_no_rules() {
+    let page = review::catalogue();
+    let reserved = page.split("## Reserved").nth(1).unwrap().split("\n#").next().unwrap();
+    let codes: Vec<&str> = reserved
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(' ').next())
+        .filter(|code| code.ends_with(|it: char| it.is_ascii_digit()))
+        .collect();
+    assert!(codes.len() > 20, "{codes:?}");
+    assert!(codes.iter().all(|code| review::rule(code).is_none()), "{codes:?}");
+}
+
+#[test]
 fn machines_read_the_same() {
     let rules = review::catalogue_json();
     assert_eq!(rules.as_array().map(Vec::len), Some(review::rules().count()));

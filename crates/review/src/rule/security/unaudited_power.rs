@@ -25,7 +25,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let field = &facts.model[*precious];
         let kind = if field.pii { "personal data" } else { "money" };
         let message = format!(
-            "`{}` may {} {kind} in `{}`, and nothing says who did",
+            "`{}` may {} rows of `{}` that hold {kind}, and nothing says who did",
             facts.role_name(role),
             policy.action.word(),
             entity.name
