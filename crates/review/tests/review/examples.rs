@@ -20,3 +20,21 @@ fn the_examples_are_clean() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// Whatever the language accepts can be reviewed: the examples of its pages have every construct in many forms.
+#[test]
+fn every_good_example_of_the_language_can_be_reviewed() {
+    let mut reviewed = 0;
+    for code in syntax::CODES.iter().chain(model::CODES) {
+        for (good, text) in code.examples() {
+            let parse = syntax::parse(syntax::FileId(0), crate::project::with_app(&text));
+            if !good || parse.has_errors() {
+                continue;
+            }
+            let project = Project { parses: vec![parse] };
+            let reports = project.review(&review::Levels::default(), None);
+            reviewed += usize::from(reports.is_ok());
+        }
+    }
+    assert!(reviewed > 100, "{reviewed}");
+}
