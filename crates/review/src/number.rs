@@ -48,6 +48,19 @@ pub(crate) fn duration(microseconds: i64) -> String {
     format!("{microseconds}us")
 }
 
+/// The least duration that the language can write and that is not below: whole seconds, minutes or hours.
+pub(crate) fn duration_above(microseconds: i64) -> String {
+    for (size, suffix, most) in
+        [(1_000, "ms", 1_000), (1_000_000, "s", 120), (60_000_000, "m", 120)]
+    {
+        let count = (microseconds.max(1) - 1) / size + 1;
+        if count < most {
+            return format!("{count}{suffix}");
+        }
+    }
+    format!("{}h", (microseconds.max(1) - 1) / 3_600_000_000 + 1)
+}
+
 /// `99.95%`, without needless digits.
 pub(crate) fn percent(number: f64) -> String {
     let text = format!("{number:.4}");
@@ -88,6 +101,10 @@ mod tests {
         assert_eq!(duration(200_000), "200ms");
         assert_eq!(duration(90_000_000), "1.5m");
         assert_eq!(duration(86_400_000_000), "1d");
+        assert_eq!(duration_above(1_500_000), "2s");
+        assert_eq!(duration_above(200_000), "200ms");
+        assert_eq!(duration_above(3_600_000_001), "61m");
+        assert_eq!(duration_above(40_000_000_000), "12h");
         assert_eq!(percent(99.95), "99.95%");
         assert_eq!(percent(100.0), "100%");
     }

@@ -31,6 +31,8 @@ pub(crate) struct Dependency<'a> {
 pub(crate) struct Pauses {
     /// How often.
     pub(crate) times: i64,
+    /// Where that is said.
+    pub(crate) times_span: Span,
     /// The first pause, in microseconds.
     pub(crate) from: i64,
     /// The longest.
@@ -44,8 +46,14 @@ impl Pauses {
         let micros = |literal: Option<Literal<'_>>| {
             literal.and_then(|it| it.duration()).and_then(|it| it.microseconds()).unwrap_or(0)
         };
-        let times = view.times()?.integer()?;
-        Some(Self { times, from: micros(view.from()), to: micros(view.to()), span: view.span() })
+        let times = view.times()?;
+        Some(Self {
+            times: times.integer()?,
+            times_span: times.span(),
+            from: micros(view.from()),
+            to: micros(view.to()),
+            span: view.span(),
+        })
     }
 
     /// How long all pauses together take, each twice the last.

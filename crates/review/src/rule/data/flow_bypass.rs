@@ -6,9 +6,10 @@ use model::{
 };
 use operation::Comparison;
 use syntax::Span;
+use syntax::ast::{self, View as _};
 
-use crate::Findings;
 use crate::facts::{Facts, conjuncts, own_field};
+use crate::{Findings, edit};
 
 /// What is known of a row: a field of it has a value, and where that is said.
 #[derive(Clone, Copy)]
@@ -127,7 +128,7 @@ fn set(
     if let Some(from) = from
         && !allows(flow, from.value, at)
     {
-        add(findings, path, value.span, (flow, from), (label(from.value), label(at)));
+        add(facts, findings, path, value.span, (flow, from), (label(from.value), label(at)));
     }
 }
 
@@ -154,12 +155,13 @@ fn through(
             let from = known.iter().find(|it| it.local == local && it.field == *field);
             let Some(from) = from.filter(|from| !allows(flow, from.value, *at)) else { continue };
             let label = |at: usize| facts.model[*id].values[at].name.as_str();
-            add(findings, path, span, (flow, from), (label(from.value), label(*at)));
+            add(facts, findings, path, span, (flow, from), (label(from.value), label(*at)));
         }
     }
 }
 
 fn add(
+    facts: &Facts<'_>,
     findings: &mut Findings,
     path: &str,
     span: Span,
@@ -167,12 +169,24 @@ fn add(
     (before, after): (&str, &str),
 ) {
     let message = format!("a row that is `{before}` cannot become `{after}`");
-    let finding = findings
+    let mut finding = findings
         .at(span, message)
         .text(format!("sets `{after}`: refused every time"))
         .label(from.span, format!("only rows that are `{before}`"))
-        .label(flow.span, format!("has no `{before} -> {after}`"))
-        .help(format!("write `{before} -> {after}` into the flow"));
+        .label(flow.span, format!("has no `{before} -> {after}`"));
+    let view = facts.source.node(flow.span).and_then(ast::Flow::cast);
+    let edit = view.and_then(|view| {
+        let rule = view.rules().find(|rule| rule.from().is_some_and(|it| it.text() == before));
+        match rule {
+            Some(rule) => Some(edit::append(rule.node(), &format!(", {after}"))),
+            None => edit::add_member(view.node(), &format!("{before} -> {after}")),
+        }
+    });
+    let title = format!("write `{before} -> {after}` into the flow");
+    finding = match edit {
+        Some(edit) => finding.fix_all(title, vec![edit], syntax::Applicability::Unsafe),
+        None => finding.help(title),
+    };
     findings.add(path, finding);
 }
 

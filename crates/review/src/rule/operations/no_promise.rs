@@ -4,7 +4,7 @@ use model::{QueryId, Target};
 use syntax::Span;
 
 use crate::facts::{Facts, is_outside};
-use crate::{Findings, number};
+use crate::{Findings, edit, number};
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let mut open: Vec<(&str, Span, String)> = Vec::new();
@@ -33,10 +33,16 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         return;
     }
     for (name, span, path) in open {
-        let finding = findings
+        let mut finding = findings
             .at(span, format!("nothing is promised of `{name}`"))
             .text("has no `slo`")
-            .help(format!("promise what its users need: `slo {name} 99.9% under 200ms`"));
+            .note("no alert fires when it is slow, and no change can be said to have harmed it");
+        let line = format!("slo {name} 99.9% under 200ms");
+        if let Some(item) = facts.source.item(span) {
+            let edits = vec![edit::add_after(item.node(), &line)];
+            let title = format!("promise what its users need: `{line}`");
+            finding = finding.fix_all(title, edits, syntax::Applicability::Unsafe);
+        }
         findings.add(path, finding);
     }
 }

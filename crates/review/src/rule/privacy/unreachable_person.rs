@@ -2,8 +2,8 @@
 
 use model::EntityKind;
 
-use crate::Findings;
 use crate::facts::Facts;
+use crate::{Findings, edit};
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let reached = reached(facts);
@@ -18,12 +18,22 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let field = &facts.model[*personal];
         let message =
             format!("nobody finds the personal data of `{}` from its person", entity.name);
-        let finding = findings
+        let mut finding = findings
             .at(entity.span, message)
             .text("leads to no person")
             .label(field.span, "is personal")
-            .note("whoever asks what is known of them, or to be forgotten (GDPR articles 15 and 17), is told too little")
-            .help("write `privacy subject, retain …` where the row is a person, or refer to the one it speaks of");
+            .note("whoever asks what is known of them, or to be forgotten (GDPR articles 15 and 17), is told too little");
+        let view = facts.source.entity(entity.span).filter(|_| signs_in && id == root);
+        let line = "privacy  subject, retain 10y";
+        let edit = view.and_then(|view| edit::add_member(view.node(), line));
+        finding = match edit.filter(|_| entity.privacy.is_none()) {
+            Some(edit) => finding.fix_all(
+                "say that it is a person, and how long it is kept",
+                vec![edit],
+                syntax::Applicability::Unsafe,
+            ),
+            None => finding.help("write `privacy subject, retain …` where the row is a person, or refer to the one it speaks of"),
+        };
         findings.add(facts.entity_path(id), finding);
     }
 }

@@ -28,8 +28,17 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
                     .text(format!("{} attempts", outer.times + 1))
                     .label(inner.span, format!("times {} attempts", dependency.attempts()))
                     .label(effect.span, "called here")
-                    .note(format!("a `{name}` that is slow gets {total} times its load when it can bear it least"))
-                    .help("let the workflow try again, and keep the other short");
+                    .note(format!("a `{name}` that is slow gets {total} times its load when it can bear it least"));
+                let fewer = MOST / (outer.times + 1) - 1;
+                let finding = if fewer > 0 {
+                    finding.suggest(
+                        format!("let `{name}` be tried {fewer} times"),
+                        inner.times_span,
+                        fewer.to_string(),
+                    )
+                } else {
+                    finding.help("let the workflow try again, and keep the other short")
+                };
                 let path = facts.path(workflow.service, &workflow.name);
                 findings.add(path, finding);
             }

@@ -34,7 +34,8 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         }
         let finding = finding
             .note("it gives up while a call still waits for its answer, and nobody knows whether it happened")
-            .help("give up later, wait for less, or try less often");
+            .help("give up later, wait for less, or try less often")
+            .suggest("give up later", span, number::duration_above(total));
         findings.add(facts.path(workflow.service, &workflow.name), finding);
     }
     for dependency in &facts.dependencies {
@@ -56,7 +57,11 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             .at(place, message)
             .text("ends calls that would have been answered")
             .label(promise, "the promise")
-            .help("wait at least for as long as it may take");
+            .suggest(
+                "wait for as long as it may take",
+                place,
+                format!("timeout {}", number::duration_above(under)),
+            );
         findings.add(name.clone(), finding);
     }
 }

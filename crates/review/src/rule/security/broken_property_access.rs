@@ -2,6 +2,7 @@
 
 use model::{Action, ExpressionKind, FieldId, Policy, RoleId};
 use syntax::Span;
+use syntax::ast::{self, View as _};
 
 use crate::Findings;
 use crate::facts::{EffectKind, Facts, roles, visit};
@@ -93,14 +94,29 @@ fn report(
     let Some(owner) = facts.owner(field) else { return };
     let (who, row) = (facts.role_name(role), &facts.model[field]);
     let message = format!("every `{who}` may set `{}` by hand", row.name);
-    let finding = findings
+    let mut finding = findings
         .at(policy.span, message)
         .text("this update covers it")
         .label(row.span, "the field")
         .label(place, text)
         .note(
             "whoever may write the whole row writes this field as well, and the policy believes it",
-        )
-        .help("name the fields that they may change: `allow update name, phone to …`");
+        );
+    let others: Vec<&str> = facts.model[owner]
+        .fields
+        .iter()
+        .filter(|other| **other != field && writes(facts, policy, **other))
+        .map(|other| facts.model[*other].name.as_str())
+        .collect();
+    let view = facts.source.node(policy.span).and_then(ast::Allow::cast);
+    let update =
+        view.and_then(|view| view.actions().find(|it| it.action() == Some(Action::Update)));
+    if let (false, Some(update)) = (others.is_empty(), update) {
+        let list = format!("update {}", others.join(", "));
+        finding = finding.suggest(format!("write `{list}`"), update.span(), list);
+    } else {
+        finding =
+            finding.help("name the fields that they may change: `allow update name, phone to …`");
+    }
     findings.add(facts.field_path(owner, field), finding);
 }
