@@ -22,7 +22,6 @@ pub(crate) struct Directive {
     /// The edit that takes it away.
     removal: Edit,
     used: bool,
-    text: String,
 }
 
 /// All directives of the text, and what is wrong with those that say nothing.
@@ -47,7 +46,6 @@ pub(crate) fn read(facts: &Facts<'_>) -> (Vec<Directive>, Vec<Finding>) {
                             span: parse.token_span(at),
                             removal: edit::remove_comment(parse, at),
                             used: false,
-                            text: text.to_owned(),
                         });
                     }
                     if scope.is_none() {
@@ -80,16 +78,23 @@ pub(crate) fn level(directives: &mut [Directive], finding: &Finding) -> Option<L
 
 impl Directive {
     /// That nothing was found where it holds.
-    pub(crate) fn unused(&self) -> Option<Finding> {
+    pub(crate) fn unused(&self, all: &[Self]) -> Option<Finding> {
         // What raises a level waits for what may come; what lowers one hides what comes later for another reason.
         if self.used || self.level == Level::Deny {
             return None;
         }
-        let message = format!("`{}` sets the level of nothing", self.text);
-        let diagnostic = syntax::Diagnostic::warning(UNUSED.code.id, self.span, message)
+        let message = format!("this comment sets the level of no {}", self.selector.text());
+        let mut diagnostic = syntax::Diagnostic::warning(UNUSED.code.id, self.span, message)
             .text("no finding of it stands here")
-            .note("what it was written for is gone; what it hides next was never looked at")
-            .fix_all("remove the comment", vec![self.removal.clone()], syntax::Applicability::Safe);
+            .note("what it was written for is gone; what it hides next was never looked at");
+        // The comment may name other rules, which need it.
+        let needed = all.iter().any(|other| other.span == self.span && other.used);
+        diagnostic = if needed {
+            diagnostic.help(format!("take {} out of it", self.selector.text()))
+        } else {
+            let edits = vec![self.removal.clone()];
+            diagnostic.fix_all("remove the comment", edits, syntax::Applicability::Safe)
+        };
         Some(Finding { rule: &UNUSED, path: "design".into(), level: UNUSED.level, diagnostic })
     }
 }

@@ -80,6 +80,15 @@ impl Selector {
         crate::rule(text).map(|rule| Self::Code(rule.code.id))
     }
 
+    /// As it is written: `DAT001`, `DAT`, `all`.
+    #[must_use]
+    pub const fn text(&self) -> &'static str {
+        match self {
+            Self::All => "all",
+            Self::Group(text) | Self::Code(text) => text,
+        }
+    }
+
     /// Whether a rule is meant, by its code.
     #[must_use]
     pub fn selects(&self, code: &str) -> bool {

@@ -38,7 +38,7 @@ pub fn review(design: &Design<'_>, levels: &Levels, baseline: Option<&Baseline>)
         }
         report.findings.push(finding);
     }
-    faults.extend(directives.iter().filter_map(Directive::unused));
+    faults.extend(directives.iter().filter_map(|it: &Directive| it.unused(&directives)));
     for mut finding in faults {
         finding.level = levels.of(finding.rule.code.id, finding.rule.level);
         report.findings.push(finding);

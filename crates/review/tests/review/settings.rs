@@ -103,6 +103,18 @@ fn a_comment_that_nothing_needs_is_found_and_removed() {
 }
 
 #[test]
+fn a_comment_of_which_a_part_is_needed_stays() {
+    let both = "  // mimar: allow DAT005, DAT006 because \"x\"\n";
+    let text = FAULTY.replace("  price:", &format!("{both}  price:"));
+    let report = Project::of(&[&text]).report();
+    let found: Vec<_> = report.findings.iter().filter(|it| it.rule.code.id == "REV001").collect();
+    assert_eq!(found.len(), 1);
+    assert!(found[0].diagnostic.message.contains("DAT006"), "{}", found[0].diagnostic.message);
+    assert!(found[0].diagnostic.fixes.is_empty());
+    assert_eq!(money(&text, &Levels::default()).len(), 1);
+}
+
+#[test]
 fn a_baseline_knows_items_and_not_lines() {
     let project = Project::of(&[FAULTY]);
     let baseline = Baseline::of(&project.report());
@@ -162,4 +174,20 @@ query all_by_country(country: Order.country) -> Order {
     let left = codes(&project.report());
     assert!(!left.contains("DAT001") && !left.contains("SEC012"), "{left:?}\n{}", project.text());
     assert_eq!(project.text().matches("audit").count(), 1, "{}", project.text());
+}
+
+#[test]
+fn a_design_of_several_files_is_mended_in_each() {
+    let app = "/// A shop.\napp Shop { version 1  roles clerk }\n";
+    let query = "query dear(least: Money(EUR)) -> Product {\n  where .price >= least\n  page 20\n  allow clerk\n}\n";
+    let entity =
+        "entity Product {\n  key id: Uuid\n  price:  Money(EUR)\n  allow read to clerk\n}\n";
+    let project = Project::of(&[app, query, entity]);
+    let report = project.report();
+    let found = report.findings.iter().find(|it| it.rule.code.id == "DAT001").unwrap();
+    assert_eq!(found.diagnostic.primary.span.file.0, 1);
+    let parses: Vec<&syntax::Parse> = project.parses.iter().collect();
+    let mended = review::mend(&parses, [&found.diagnostic], false);
+    let wanted = entity.replace("(EUR)\n", "(EUR)\n\n  index (price)\n");
+    assert_eq!(mended.files, [(syntax::FileId(2), wanted)]);
 }
