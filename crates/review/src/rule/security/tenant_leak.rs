@@ -13,7 +13,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let Some(tenant) = facts.model[field].ty.as_entity() else { continue };
         for (id, entity) in facts.entities() {
             let is_part = matches!(entity.kind, EntityKind::Part(_));
-            if is_part || id == tenant || facts.ownership(id, role).is_some() {
+            if is_part || facts.ownership(id, role).is_some() {
                 continue;
             }
             // What everybody may see divides nothing.
@@ -24,16 +24,28 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             });
             let Some(open) = open.filter(|_| !is_public) else { continue };
             let (who, other) = (facts.role_name(role), &facts.model[tenant].name);
-            let message = format!(
-                "`{}` is shared by every `{other}`: each `{who}` sees what all of them wrote",
-                entity.name
-            );
             let name = &facts.model[field].name;
+            // The tenant itself is known by its key.
+            let (message, condition) = if id == tenant {
+                let key = &facts.model[entity.key].name;
+                (
+                    format!("each `{who}` sees every `{other}`, and not only their own"),
+                    format!(".{key} == caller.{name}.{key}"),
+                )
+            } else {
+                (
+                    format!(
+                        "`{}` is shared by every `{other}`: each `{who}` sees what all of them wrote",
+                        entity.name
+                    ),
+                    format!(".{name} == caller.{name}"),
+                )
+            };
             let finding = findings
                 .at(open.span, message)
                 .text("holds nobody to their own")
                 .label(facts.model[field].span, "elsewhere this divides who sees what")
-                .help(format!("write `when .{name} == caller.{name}`"));
+                .help(format!("write `when {condition}`"));
             findings.add(facts.entity_path(id), finding);
         }
     }

@@ -44,7 +44,11 @@ fn of_entity(clean: &Clean, view: syntax::ast::Entity<'_>, found: &mut Vec<Mutat
                     let before = &clean.text()[..condition.span().range().start];
                     let start = before.rfind("when").unwrap();
                     let range = clean.with_blanks(start..end);
-                    found.push(without("the condition on the owner", range, &["SEC002", "PRI006"]));
+                    found.push(without(
+                        "the condition on the owner",
+                        range,
+                        &["SEC002", "SEC006", "PRI006"],
+                    ));
                 }
             }
             Member::Audit(_) if staff_writes_what_counts(clean, entity) => {
