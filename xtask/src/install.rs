@@ -32,8 +32,13 @@ const SQUAWK: PythonTool = PythonTool {
 };
 
 /// Libraries from npm with which those who made a standard read what we write: their names, and versions that are known to hold.
-const NODE_LIBRARIES: [(&str, &str); 3] =
-    [("@asyncapi/parser", "3.6.6"), ("cloudevents", "10.0.0"), ("standardwebhooks", "1.1.1")];
+const NODE_LIBRARIES: [(&str, &str); 4] = [
+    ("@asyncapi/parser", "3.6.6"),
+    ("cloudevents", "10.0.0"),
+    ("standardwebhooks", "1.1.1"),
+    // Carries the schema of SARIF 2.1.0 and a validator that knows its draft.
+    ("@microsoft/jest-sarif", "1.0.0-beta.0"),
+];
 
 /// Names that the browser goes by.
 const BROWSERS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -99,7 +104,7 @@ pub(crate) fn node_libraries() -> Result<PathBuf, Fault> {
     let Some(complete) = begin(&folder)? else { return Ok(folder) };
     node()?;
     step::run(
-        "install: libraries of AsyncAPI, CloudEvents and Standard Webhooks",
+        "install: libraries of AsyncAPI, CloudEvents, Standard Webhooks and SARIF",
         Command::new("npm")
             .args(["install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"])
             .arg("--prefix")
@@ -119,7 +124,7 @@ fn node() -> Result<(), Fault> {
     }
     if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
         return Err(Fault::Missing {
-            what: "Node.js 18 or newer and npm, for the checks of events and webhooks".into(),
+            what: "Node.js 18 or newer and npm, for the checks of events, webhooks and reports".into(),
             mend: "install them (Debian: `sudo apt-get install nodejs npm`), or name a folder whose `node_modules` has \
                    the libraries in MIMAR_NODE_TOOLS"
                 .into(),

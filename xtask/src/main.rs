@@ -33,8 +33,8 @@ Environment
   MIMAR_SEED           the seed of the torture tests and of Schemathesis; each prints the one it used
   MIMAR_SCHEMATHESIS   the program `schemathesis`, if it should not be installed
   MIMAR_SQUAWK         the program `squawk`, if it should not be installed
-  MIMAR_NODE_TOOLS     a folder whose node_modules has @asyncapi/parser, cloudevents and standardwebhooks, if they should not be
-                       installed
+  MIMAR_NODE_TOOLS     a folder whose node_modules has @asyncapi/parser, cloudevents, standardwebhooks and
+                       @microsoft/jest-sarif, if they should not be installed
   MIMAR_CHROMIUM       the program `chromium`, if it should not be installed
   MIMAR_POSTGRES       the folder of PostgreSQL's programs, if it should not be installed
 

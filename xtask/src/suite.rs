@@ -96,9 +96,17 @@ pub(crate) fn run() -> Result<(), Fault> {
         "public readers of what brokers have",
         cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "brokers"])
             .args(["--", "--ignored"])
-            .env("MIMAR_NODE_TOOLS", libraries),
+            .env("MIMAR_NODE_TOOLS", &libraries),
     )?;
     tally += tally::of(&messages.output);
+
+    let reports = step::attempt(
+        "the schema of SARIF over reports",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar-review", "--test", "review"])
+            .args(["--", "--ignored"])
+            .env("MIMAR_NODE_TOOLS", libraries),
+    )?;
+    tally += tally::of(&reports.output);
 
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
@@ -106,7 +114,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     if let Some(fault) = first {
         return Err(fault);
     }
-    let all = [&everything, &torture, &lint, &signed, &readers, &messages];
+    let all = [&everything, &torture, &lint, &signed, &readers, &messages, &reports];
     if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }

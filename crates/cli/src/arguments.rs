@@ -8,9 +8,11 @@ use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod check;
 mod webhook;
 
 use crate::place::Place;
+pub(crate) use check::{Check, Format, Rules, RulesFormat};
 pub(crate) use webhook::{
     Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay, WebhookRotate,
 };
@@ -35,7 +37,7 @@ A first look:
 
 Exit codes:
   0  it worked
-  1  the model has errors, or a check found something to change
+  1  the model has errors, the review denies something, or a check found something to change
   2  the command line is wrong
   3  the world failed: a file, the database, the network, a row of data
 
@@ -107,6 +109,7 @@ pub(crate) enum Command {
     Webhook(Webhook),
     Token(Token),
     Completions(Completions),
+    Rules(Rules),
     /// Print the language reference, in Markdown.
     Reference,
 }
@@ -121,35 +124,6 @@ pub(crate) struct New {
     /// The folder to make; its last part names the app.
     #[arg(value_name = "NAME")]
     pub(crate) name: PathBuf,
-}
-
-/// Check a model and show everything that is wrong with it.
-///
-/// Every fault is shown at once, each with its place, the reason and, where there is one, the edit that mends it.
-/// What the model says and this version does not carry out yet is shown as a note.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Examples:\n  mimar check\n  mimar check examples/shop --format json\n\nExit code 1 if \
-                  there are errors; warnings and notes alone are 0."
-)]
-pub(crate) struct Check {
-    /// A folder (all *.mimar files under it are one model) or one file.
-    #[arg(default_value = ".")]
-    pub(crate) path: PathBuf,
-    /// How to print what was found.
-    #[arg(long, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
-    pub(crate) format: Format,
-    /// Leave notes out.
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// Drawn for people.
-    Human,
-    /// One JSON object for programs: {"errors", "warnings", "notes", "diagnostics": [...]}.
-    Json,
 }
 
 /// Lay files out in the one way there is.
@@ -171,10 +145,10 @@ pub(crate) struct Fmt {
 /// Explain a code that `check` prints.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mimar explain E0105\n  mimar explain        all codes with their titles"
+    after_help = "Examples:\n  mimar explain E0105\n  mimar explain missing-index\n  mimar explain        all codes with their titles"
 )]
 pub(crate) struct Explain {
-    /// The code, in any letter case.
+    /// The code, in any letter case, or the name of a rule of the review.
     #[arg(value_name = "CODE")]
     pub(crate) code: Option<String>,
 }

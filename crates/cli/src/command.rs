@@ -12,6 +12,7 @@ pub(crate) mod import;
 pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod reference;
+pub(crate) mod rules;
 pub(crate) mod serve;
 pub(crate) mod token;
 pub(crate) mod webhook;

@@ -56,6 +56,8 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     Project::without_code(&model)?;
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
     timing.part("check");
+    let reviewed = crate::review::sentence(&project, &model);
+    timing.part("review");
     let tables = Arc::new(schema::derive(&model));
     let place = Place::of_development(&project, &model)?;
     let broker = exchange::address(arguments.broker.as_ref(), Some("dev"), &model)?;
@@ -88,6 +90,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         database: &place,
         rows,
         tokens: &tokens,
+        reviewed: reviewed.as_deref(),
         timing: &timing.parts,
         total: timing.began.elapsed(),
     });

@@ -19,6 +19,9 @@ pub(crate) enum Failure {
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
+    /// A file that is no baseline.
+    #[error("{} is no baseline of `mimar check`: {why}\n\n`mimar check --write-baseline FILE` writes one", path.display())]
+    NoBaseline { path: PathBuf, why: String },
     /// A command that does not exist.
     #[error("the model has no command `{command}`; its commands are: {known}")]
     UnknownCommand { command: String, known: String },

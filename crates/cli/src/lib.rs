@@ -30,6 +30,7 @@ mod keys;
 mod place;
 mod project;
 mod random;
+mod review;
 mod screen;
 mod server;
 
@@ -84,6 +85,10 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Token(arguments) => command::token::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(&arguments);
+            Ok(())
+        }
+        Command::Rules(arguments) => {
+            command::rules::run(&arguments);
             Ok(())
         }
         Command::Reference => {

@@ -3,8 +3,8 @@
 use syntax::Span;
 
 use crate::{
-    CommandId, Deprecation, EntityId, EventId, Expression, FieldId, Policy, RoleId, ServiceId,
-    Statement, Type,
+    CommandId, Deprecation, EntityId, EventId, Expression, FieldId, Policy, QueryId, RoleId,
+    ServiceId, Statement, Type,
 };
 
 /// A named access pattern.
@@ -214,11 +214,24 @@ pub struct Job {
     pub body: Vec<Statement>,
 }
 
+/// What a limit or a promise speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A query.
+    Query(QueryId),
+    /// A command.
+    Command(CommandId),
+    /// An entity, whatever is done with it.
+    Entity(EntityId),
+}
+
 /// `limit NAME 10 per 1m by caller`
 #[derive(Debug, Clone)]
 pub struct Limit {
-    /// What is limited.
+    /// What is limited, as it is written.
     pub name: String,
+    /// What that is.
+    pub target: Target,
     /// Where it stands.
     pub span: Span,
     /// How many.
@@ -230,8 +243,10 @@ pub struct Limit {
 /// `slo NAME 99.9% under 200ms`
 #[derive(Debug, Clone)]
 pub struct Slo {
-    /// What it promises.
+    /// What promises it, as it is written.
     pub name: String,
+    /// What that is.
+    pub target: Target,
     /// Where it stands.
     pub span: Span,
     /// Share of requests, in percent.

@@ -25,7 +25,7 @@ pub use architecture::{
 };
 pub use behaviour::{
     Command, ErrorType, Event, Job, Limit, Parameter, Query, Received, Slo, SortKey, Step,
-    Subscription, Webhook, Workflow,
+    Subscription, Target, Webhook, Workflow,
 };
 pub use check::check;
 pub use codes::CODES;

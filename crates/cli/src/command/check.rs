@@ -1,50 +1,162 @@
 //! `mimar check`
 
+mod fix;
+
+use std::fs;
+
+use review::output::Outcome;
+use review::{Baseline, Level, Levels, Report, Selector};
 use serde_json::json;
-use syntax::Severity;
+use syntax::{Diagnostic, Severity};
 
 use crate::arguments::{Check, Format};
 use crate::failure::Failure;
 use crate::project::Project;
+use crate::review as reviewing;
 use crate::screen::{self, GREEN, RED, YELLOW, styled};
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
+    let levels = levels(arguments);
+    let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
     let mut project = Project::read(&arguments.path)?;
-    if let Some(model) = &project.model {
-        project.diagnostics.extend(Project::deferred(model));
+    if arguments.fix {
+        project = fix::fix(project, &arguments.path, &levels, arguments.r#unsafe)?;
     }
-    if arguments.quiet {
-        project.diagnostics.retain(|diagnostic| diagnostic.severity != Severity::Note);
+    let report = reviewing::of(&project, &levels, baseline.as_ref()).unwrap_or_default();
+    if let Some(path) = &arguments.write_baseline {
+        if project.model.is_none() {
+            project.draw(|diagnostic| diagnostic.severity != Severity::Note);
+            return Err(Failure::Model);
+        }
+        fs::write(path, Baseline::of(&report).text()).map_err(Failure::file("write", path))?;
+        let number = screen::count(report.findings.len() as u64, "finding", "findings");
+        screen::note(&format!("{} {}: {number}", styled(GREEN, "wrote"), path.display()));
+        return Ok(());
     }
+    let paths = merge(&mut project, &report, arguments.quiet);
+    print(arguments.format, &project, &report, &paths);
     let counts = project.counts();
-    match arguments.format {
-        Format::Json => {
-            let found = syntax::render_json(&project.diagnostics, |id| project.source(id));
-            let report = json!({
-                "errors": counts.errors,
-                "warnings": counts.warnings,
-                "notes": counts.notes,
-                "diagnostics": found,
-            });
-            screen::out(&format!("{report:#}\n"));
-        }
-        Format::Human => {
-            project.draw(|_| true);
-            let found = counts.sentence();
-            let verdict = match (&project.model, found.as_str()) {
-                (Some(model), "") => format!("{}: {}", styled(GREEN, "ok"), size(model)),
-                (Some(model), found) if counts.warnings == 0 => {
-                    format!("{}: {}; {found}", styled(GREEN, "ok"), size(model))
-                }
-                (Some(model), found) => {
-                    format!("{}: {}; {found}", styled(YELLOW, "ok"), size(model))
-                }
-                (None, found) => format!("{}: {found}", styled(RED, "not ok")),
+    let fails = counts.errors > 0 || (levels.strict && counts.warnings > 0);
+    if project.model.is_some() && !fails { Ok(()) } else { Err(Failure::Model) }
+}
+
+/// The levels of the command line, the more special over the more general and the stricter over the looser.
+fn levels(arguments: &Check) -> Levels {
+    let given = &arguments.levels;
+    let lists = [
+        (&given.allow, Level::Allow),
+        (&given.note, Level::Note),
+        (&given.warn, Level::Warn),
+        (&given.deny, Level::Deny),
+    ];
+    let mut set: Vec<(u8, Level, Selector)> = Vec::new();
+    for (list, level) in lists {
+        for text in list {
+            // `warnings` is no rule.
+            let Some(selector) = Selector::of(text) else { continue };
+            let rank = match selector {
+                Selector::All => 0,
+                Selector::Group(_) => 1,
+                Selector::Code(_) => 2,
             };
-            screen::note(&verdict);
+            set.push((rank, level, selector));
         }
     }
-    if project.model.is_some() { Ok(()) } else { Err(Failure::Model) }
+    set.sort_by_key(|(rank, level, _)| (*rank, *level));
+    let mut levels = Levels::default();
+    for (_, level, selector) in set {
+        levels.set(selector, level);
+    }
+    let warnings = given.deny.iter().any(|text| text.eq_ignore_ascii_case("warnings"));
+    levels.strict = arguments.strict || warnings;
+    levels
+}
+
+fn read_baseline(path: &std::path::Path) -> Result<Baseline, Failure> {
+    let text = crate::project::read_text(path)?;
+    Baseline::read(&text)
+        .map_err(|fault| Failure::NoBaseline { path: path.to_owned(), why: fault.0 })
+}
+
+/// Puts the findings among the diagnostics of the project, in the order of the text; the items they are about come back.
+fn merge(project: &mut Project, report: &Report, quiet: bool) -> Vec<String> {
+    let mut all: Vec<(Diagnostic, String)> = std::mem::take(&mut project.diagnostics)
+        .into_iter()
+        .map(|it| (it, String::new()))
+        .collect();
+    if let Some(model) = &project.model {
+        all.extend(Project::deferred(model).into_iter().map(|it| (it, String::new())));
+    }
+    all.extend(report.findings.iter().map(|it| (it.diagnostic.clone(), it.path.clone())));
+    if quiet {
+        all.retain(|(diagnostic, _)| diagnostic.severity != Severity::Note);
+    }
+    all.sort_by_key(|(it, _)| (it.primary.span.file.0, it.primary.span.start, it.severity));
+    let (diagnostics, paths) = all.into_iter().unzip();
+    project.diagnostics = diagnostics;
+    paths
+}
+
+fn print(format: Format, project: &Project, report: &Report, paths: &[String]) {
+    let outcome = Outcome {
+        diagnostics: &project.diagnostics,
+        paths,
+        source: &|id| project.source(id),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    match format {
+        Format::Terminal => terminal(project, report),
+        Format::Json => screen::out(&format!("{:#}\n", json_report(project, report, paths))),
+        Format::Sarif => screen::out(&format!("{:#}\n", review::output::sarif(&outcome))),
+        Format::Gitlab => screen::out(&format!("{:#}\n", review::output::gitlab(&outcome))),
+        Format::Github => screen::out(&review::output::github(&outcome)),
+        Format::Junit => screen::out(&review::output::junit(&outcome)),
+        Format::Markdown => screen::out(&review::output::markdown(&outcome)),
+    }
+}
+
+fn json_report(project: &Project, report: &Report, paths: &[String]) -> serde_json::Value {
+    let counts = project.counts();
+    let mut found = syntax::render_json(&project.diagnostics, |id| project.source(id));
+    if let Some(found) = found.as_array_mut() {
+        for (diagnostic, path) in found.iter_mut().zip(paths).filter(|(_, path)| !path.is_empty()) {
+            diagnostic["item"] = json!(path);
+        }
+    }
+    json!({
+        "errors": counts.errors,
+        "warnings": counts.warnings,
+        "notes": counts.notes,
+        "allowed": report.allowed,
+        "known": report.known,
+        "diagnostics": found,
+    })
+}
+
+fn terminal(project: &Project, report: &Report) {
+    project.draw(|_| true);
+    let counts = project.counts();
+    let mut found = counts.sentence();
+    let beside = [
+        (report.allowed, "allowed by comments"),
+        (report.known, "known from the baseline"),
+        (report.mended.len(), "of the baseline mended: write it anew"),
+    ];
+    for (number, what) in beside.into_iter().filter(|(number, _)| *number > 0) {
+        let comma = if found.is_empty() { "" } else { ", " };
+        found.push_str(&format!("{comma}{number} {what}"));
+    }
+    let style = if counts.warnings == 0 && counts.errors == 0 { GREEN } else { YELLOW };
+    let verdict = match &project.model {
+        Some(model) if counts.errors == 0 && found.is_empty() => {
+            format!("{}: {}", styled(style, "ok"), size(model))
+        }
+        Some(model) if counts.errors == 0 => {
+            format!("{}: {}; {found}", styled(style, "ok"), size(model))
+        }
+        _ => format!("{}: {found}", styled(RED, "not ok")),
+    };
+    screen::note(&verdict);
 }
 
 fn size(model: &model::Model) -> String {

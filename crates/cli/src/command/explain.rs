@@ -8,7 +8,8 @@ use crate::screen::{self, BOLD, CYAN, DIM, styled};
 
 /// Every code there is.
 pub(crate) fn codes() -> impl Iterator<Item = &'static Code> {
-    syntax::CODES.iter().chain(model::CODES)
+    let rules = review::rules().map(|rule| &rule.code);
+    syntax::CODES.iter().chain(model::CODES).chain(rules)
 }
 
 pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
@@ -19,6 +20,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
         return Ok(());
     };
     let code = codes().find(|code| code.id.eq_ignore_ascii_case(wanted));
+    let code = code.or_else(|| review::rule(wanted).map(|rule| &rule.code));
     let Some(code) = code else {
         let ids = codes().map(|code| code.id);
         let upper = wanted.to_uppercase();

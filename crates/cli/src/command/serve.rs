@@ -53,6 +53,7 @@ pub(crate) fn serve(
     let deferred = Project::deferred(&model);
     // What is done by code is done here.
     let deferred = deferred.iter().filter(|found| found.code != "N0118").count() as u64;
+    let reviewed = crate::review::sentence(project, &model);
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let schema = schema::derive(&model);
     let fingerprint = schema::fingerprint(&schema);
@@ -112,6 +113,9 @@ pub(crate) fn serve(
             exchange::elsewhere(&engine.loaded().model);
         }
         exchange::without(&engine.loaded().model);
+    }
+    if let Some(reviewed) = reviewed {
+        screen::note(&reviewed);
     }
     // Seen by who changes the tables also when nobody asks us anything, and after the database has been restarted.
     runtime.spawn(async move {

@@ -21,6 +21,7 @@ pub(super) struct Facts<'a> {
     pub(super) database: &'a Place,
     pub(super) rows: Option<data::Loaded>,
     pub(super) tokens: &'a [RoleToken],
+    pub(super) reviewed: Option<&'a str>,
     pub(super) timing: &'a [(&'static str, Duration)],
     pub(super) total: Duration,
 }
@@ -32,6 +33,9 @@ pub(super) fn print(facts: &Facts<'_>) {
     served(&mut text, &contract);
     tokens(&mut text, facts, &contract);
     deferred(&mut text, facts);
+    if let Some(reviewed) = facts.reviewed {
+        let _ = writeln!(text, "\n{}", styled(YELLOW, reviewed));
+    }
     ready(&mut text, facts);
     screen::out(&text);
 }

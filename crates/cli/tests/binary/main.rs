@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod brokers;
+mod check;
 mod code;
 mod commands;
 mod copy;

@@ -7,7 +7,7 @@ use super::context::{Context, Style};
 use super::declare::{name_or, path_text, text_of};
 use super::entity::positive_duration;
 use super::names::{Declared, Reach, Space, find, wrong_kind};
-use crate::{Limit, Load, LoadEntry, ServiceId, Slo};
+use crate::{Limit, Load, LoadEntry, ServiceId, Slo, Target};
 
 /// Units in which growth is said, and how many days each has.
 const GROWTH_UNITS: &[&str] = &["day", "week", "month", "quarter", "year"];
@@ -39,14 +39,16 @@ pub(crate) fn positive(cx: &mut Context<'_>, literal: ast::Literal<'_>) -> Optio
 }
 
 /// What a limit or a promise is of: a query, a command, or an entity.
-fn target<'a>(cx: &mut Context<'a>, service: ServiceId, path: ast::Path<'a>) -> Option<Declared> {
+fn target<'a>(cx: &mut Context<'a>, service: ServiceId, path: ast::Path<'a>) -> Option<Target> {
     let is_type =
         path.last().is_some_and(|name| name.text().starts_with(|c: char| c.is_ascii_uppercase()));
     let (space, wanted) =
         if is_type { (Space::Types, "entity") } else { (Space::Verbs, "command or query") };
     let found = find(cx, space, service, path, Reach::Everywhere, wanted)?;
     match found {
-        Declared::Query(_) | Declared::Command(_) | Declared::Entity(_) => Some(found),
+        Declared::Query(id) => Some(Target::Query(id)),
+        Declared::Command(id) => Some(Target::Command(id)),
+        Declared::Entity(id) => Some(Target::Entity(id)),
         other => {
             wrong_kind(cx, path.span(), path_text(path), other, "a command, a query or an entity");
             None
@@ -65,14 +67,14 @@ fn limit<'a>(cx: &mut Context<'a>, view: ast::Limit<'a>, service: ServiceId) {
     }
     let count = view.count().and_then(|count| positive(cx, count));
     let period = view.period().and_then(|period| positive_duration(cx, period));
-    let (Some(_), Some(count), Some(period)) = (found, count, period) else { return };
+    let (Some(target), Some(count), Some(period)) = (found, count, period) else { return };
     let name = path_text(path).to_owned();
     let first = cx.model.limits.iter().find(|known| known.name == name);
     if let Some(first) = first.map(|known| known.span) {
         cx.said_twice(&format!("the limit of `{name}`"), first, path.span());
         return;
     }
-    cx.model.limits.push(Limit { name, span: path.span(), count, period });
+    cx.model.limits.push(Limit { name, target, span: path.span(), count, period });
 }
 
 /// A share between 0 and 100 percent, both left out of it but 100.
@@ -106,14 +108,14 @@ fn slo<'a>(cx: &mut Context<'a>, view: ast::Slo<'a>, service: ServiceId) {
         return;
     }
     let under = view.under().and_then(|under| positive_duration(cx, under));
-    let (Some(_), Some(percent)) = (found, share) else { return };
+    let (Some(target), Some(percent)) = (found, share) else { return };
     let name = path_text(path).to_owned();
     let first = cx.model.slos.iter().find(|known| known.name == name);
     if let Some(first) = first.map(|known| known.span) {
         cx.said_twice(&format!("the promise of `{name}`"), first, path.span());
         return;
     }
-    cx.model.slos.push(Slo { name, span: path.span(), percent, under });
+    cx.model.slos.push(Slo { name, target, span: path.span(), percent, under });
 }
 
 fn load<'a>(cx: &mut Context<'a>, view: ast::Load<'a>) {

@@ -1,0 +1,104 @@
+//! `mimar check --fix`: the edits that mend what was found, until nothing is left that they mend.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use review::Levels;
+use syntax::{Diagnostic, Parse};
+
+use crate::failure::Failure;
+use crate::project::Project;
+use crate::review as reviewing;
+use crate::screen::{self, GREEN, styled};
+
+/// One edit may make another possible; so often it is looked again.
+const ROUNDS: usize = 20;
+
+/// Mends a project and writes the files that changed; as it stands afterwards comes back. A file that was laid out by `fmt`
+/// stays so. An edit after which a valid model would not be valid any more is not made.
+pub(super) fn fix(
+    project: Project,
+    path: &Path,
+    levels: &Levels,
+    also_unsafe: bool,
+) -> Result<Project, Failure> {
+    let originals: Vec<String> = texts(&project).into_iter().map(|(_, text)| text).collect();
+    let tidy: Vec<bool> = project.files.iter().map(|file| is_formatted(&file.parse)).collect();
+    let (mut project, mut fixes) = (project, 0);
+    for _ in 0..ROUNDS {
+        let Some((next, number)) = round(&project, levels, also_unsafe) else { break };
+        project = next;
+        fixes += number;
+    }
+    if fixes == 0 {
+        screen::note("nothing to mend");
+        return Ok(project);
+    }
+    let mut changed = 0;
+    for ((file, original), tidy) in project.files.iter().zip(&originals).zip(tidy) {
+        let text = match syntax::format(&file.parse) {
+            Ok(text) if tidy => text,
+            _ => file.parse.text.to_string(),
+        };
+        if text != *original {
+            let place = PathBuf::from(&file.shown);
+            fs::write(&place, text).map_err(Failure::file("write", &place))?;
+            changed += 1;
+        }
+    }
+    screen::note(&format!(
+        "{} {} in {}",
+        styled(GREEN, "mended"),
+        screen::count(fixes as u64, "finding", "findings"),
+        screen::count(changed, "file", "files")
+    ));
+    Project::read(path)
+}
+
+/// What becomes of a project by the edits of what is found now: all at once where that does no harm, one by one where it
+/// does. Nothing where none is left.
+fn round(project: &Project, levels: &Levels, also_unsafe: bool) -> Option<(Project, usize)> {
+    let mut found: Vec<Diagnostic> = project.diagnostics.clone();
+    let report = reviewing::of(project, levels, None).unwrap_or_default();
+    found.extend(report.diagnostics().cloned());
+    let all = apply(project, &found, also_unsafe)?;
+    if is_better(project, &all.0) {
+        return Some(all);
+    }
+    found.iter().find_map(|one| {
+        let one = apply(project, std::slice::from_ref(one), also_unsafe)?;
+        is_better(project, &one.0).then_some(one)
+    })
+}
+
+fn apply(project: &Project, found: &[Diagnostic], also_unsafe: bool) -> Option<(Project, usize)> {
+    let parses: Vec<&Parse> = project.files.iter().map(|file| &file.parse).collect();
+    let mended = review::mend(&parses, found, also_unsafe);
+    if mended.fixes == 0 {
+        return None;
+    }
+    let mut texts = texts(project);
+    for (file, text) in mended.files {
+        if let Some(known) = texts.get_mut(file.0 as usize) {
+            known.1 = text;
+        }
+    }
+    Some((Project::of(project.root.clone(), texts), mended.fixes))
+}
+
+fn is_better(before: &Project, after: &Project) -> bool {
+    match (&before.model, &after.model) {
+        (Some(_), Some(_)) | (None, Some(_)) => true,
+        (Some(_), None) => false,
+        (None, None) => after.counts().errors < before.counts().errors,
+    }
+}
+
+fn texts(project: &Project) -> Vec<(String, String)> {
+    let files = project.files.iter();
+    files.map(|file| (file.shown.clone(), file.parse.text.to_string())).collect()
+}
+
+fn is_formatted(parse: &Parse) -> bool {
+    syntax::format(parse).is_ok_and(|text| text == *parse.text)
+}
