@@ -281,10 +281,10 @@ impl Engine {
             let _ = self.chore(Chore::GiveBack(settled(task))).await;
             return false;
         }
-        // What the model has no more does not come back by waiting. What is parked no longer stands in the way of its lane. A
-        // database that does not answer takes no note of this either, and the task comes back when its time has run out.
-        let parked =
-            task.failures + 1 >= i64::from(terms.tries) || !loaded.plan.has_target(&task.target);
+        // Also what this model does not have is tried again: a server of a newer one, beside this one, may have asked for it. What is
+        // parked no longer stands in the way of its lane. A database that does not answer takes no note of this either, and the
+        // task comes back when its time has run out.
+        let parked = task.failures + 1 >= i64::from(terms.tries);
         let due = if parked { now } else { again(task, now, terms) };
         self.fail(settled(task), due, parked, loaded.told(&fault)).await && parked
     }

@@ -7,7 +7,7 @@ use syntax::{Diagnostic, Severity};
 
 use crate::{
     App, Auth, Command, Decision, Entity, EntityId, EntityKind, EnumId, EnumType, Environment,
-    ErrorType, Event, External, Field, FieldId, Job, Limit, Load, PartOf, Query, RecordId,
+    ErrorType, Event, EventId, External, Field, FieldId, Job, Limit, Load, PartOf, Query, RecordId,
     RecordType, Role, RoleId, Service, Slo, Subscription, Type, Webhook, Workflow,
 };
 
@@ -110,6 +110,14 @@ impl Model {
     /// The ids of all entities, in source order.
     pub fn entity_ids(&self) -> impl Iterator<Item = EntityId> + use<> {
         (0..self.entities.len() as u32).map(EntityId)
+    }
+
+    /// Whether an event is published by another system: it comes from a broker, or a webhook receives it.
+    pub fn is_foreign(&self, event: EventId) -> bool {
+        let received =
+            |webhook: &Webhook| webhook.receives.iter().any(|received| received.event == event);
+        self.events.get(event.index()).is_some_and(|event| event.from.is_some())
+            || self.webhooks.iter().any(received)
     }
 
     /// How a part hangs on its root; `None` for a root.

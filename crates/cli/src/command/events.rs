@@ -134,6 +134,7 @@ fn tail(arguments: &EventsTail) -> Result<(), Failure> {
     let wanted = desk.filter(&arguments.wanted)?;
     let begin = if wanted.since.is_some() { 0 } else { desk.last()? };
     let mut follow = Follow::after(begin);
+    screen::note("following what is published; Ctrl-C ends it");
     loop {
         let now = SystemTime::now();
         let (after, numbers) = follow.ask(now);

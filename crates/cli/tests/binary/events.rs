@@ -142,10 +142,13 @@ fn events_are_listed_followed_and_replayed() {
             .args(["events", "tail", "--type", "OrderPaid", "--json", "--project"])
             .args([shop.project.path(), "--database", &shop.database])
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It shows what is published after it has begun.
-        std::thread::sleep(Duration::from_secs(1));
+        // It shows what is published after it has begun, and says when that is.
+        let mut begun = String::new();
+        BufReader::new(tail.stderr.take().unwrap()).read_line(&mut begun).unwrap();
+        assert!(begun.starts_with("following"), "{begun}");
         shop.pay(2);
         let mut line = String::new();
         BufReader::new(tail.stdout.take().unwrap()).read_line(&mut line).unwrap();

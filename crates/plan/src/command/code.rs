@@ -276,11 +276,11 @@ impl Coding<'_> {
         let all = all.map(|(at, event)| (at, &*event.name, event.service));
         let at = self.named("event", event, all)?;
         let item = &model.events[at];
-        if item.from.is_some() {
+        let event = model::EventId(u32::try_from(at).unwrap_or(u32::MAX));
+        if model.is_foreign(event) {
             return Err(told(format!("`{}` is published by another system", item.name)));
         }
         let members = self.members_of(&item.name, &item.fields, body)?;
-        let event = model::EventId(u32::try_from(at).unwrap_or(u32::MAX));
         self.compile(&StatementKind::Emit { event, members }, base)
     }
 

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use model::{CatchUp, CommandId, EventId, Model, Schedule};
-use operation::{
-    ARRIVED, BROKER, Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write,
-};
+use operation::{BROKER, Command, Fault, Heard, Scalar, Settled, Task, Tree, Value, Write};
 
 use super::compile::JobStep;
 use super::{CommandTemplate, compile};
@@ -121,22 +119,6 @@ impl Plan {
     pub fn heard(&self, event: &str) -> Vec<Box<str>> {
         let mut all = (0..self.model.events.len()).map(|at| heard(&self.model, at, self.to_broker));
         all.find(|heard| *heard.name == *event).map_or_else(Vec::new, |heard| heard.by)
-    }
-
-    /// Whether the model has what a task is to do. Jobs and webhooks have questions of their own ([`Plan::job`],
-    /// [`Plan::sent_by`]).
-    pub fn has_target(&self, target: &str) -> bool {
-        let model = &self.model;
-        if let Some(webhook) = target.strip_prefix(WEBHOOK) {
-            return self.sent_by(webhook).is_some();
-        }
-        if let Some(event) = target.strip_prefix(ARRIVED) {
-            let mut foreign = model.events.iter().filter(|event| event.from.is_some());
-            return foreign.any(|known| named(model, known.service, &known.name) == event);
-        }
-        let commands = (0..model.commands.len()).map(|at| of_command(model, CommandId(at as u32)));
-        let heard = (0..model.subscriptions.len()).map(|at| of_subscription(model, at));
-        commands.chain(heard).any(|known| *known == *target)
     }
 
     /// What a task does, which ends with it.

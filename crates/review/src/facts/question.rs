@@ -166,6 +166,13 @@ impl Facts<'_> {
         self.hearing(event).is_some()
     }
 
+    /// Whether an event goes to those who are not in the design: readers over HTTP, or whoever listens at a broker.
+    pub(crate) fn is_told(&self, event: EventId) -> bool {
+        let mut environments = self.model.environments.iter();
+        !self.model.events[event.index()].readers.is_empty()
+            || environments.any(|environment| environment.broker.is_some())
+    }
+
     /// Where an event is heard.
     pub(crate) fn hearing(&self, event: EventId) -> Option<Span> {
         self.heard[event.index()]

@@ -7,9 +7,10 @@ use syntax::Severity;
 fn the_examples_are_clean() {
     let shop = include_str!("../../../../examples/shop/shop.mimar");
     let chinook = include_str!("../../../../examples/chinook/chinook.mimar");
+    let quote = include_str!("../../../../examples/quote/quote.mimar");
     let template = include_str!("../../../cli/template/app.mimar").replace("{{App}}", "Notes");
     let mut wrong = String::new();
-    for text in [shop, chinook, &template] {
+    for text in [shop, chinook, quote, &template] {
         let project = Project::of(&[text]);
         let mut report = project.report();
         // A template of forty lines is no whole design; what it lacks is noted, and nothing more.

@@ -9,10 +9,12 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     for (at, event) in facts.model.events.iter().enumerate() {
         let id = EventId(at as u32);
         let emits = facts.emissions(id).first();
-        let Some(emits) = emits.filter(|_| !facts.is_heard(id)) else { continue };
+        let Some(emits) = emits.filter(|_| !facts.is_heard(id) && !facts.is_told(id)) else {
+            continue;
+        };
         let mut finding = findings
             .at(event.span, format!("nothing hears `{}`", event.name))
-            .text("no `on`, no webhook, no workflow")
+            .text("no `on`, no webhook, no workflow, no reader, no broker")
             .label(emits.span, "published here");
         finding = finding.note(match facts.emit_rate(id) {
             Some(rate) => {

@@ -11,7 +11,8 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         return;
     }
     for (at, event) in facts.model.events.iter().enumerate() {
-        if !facts.emissions(EventId(at as u32)).is_empty() {
+        let id = EventId(at as u32);
+        if !facts.emissions(id).is_empty() || facts.model.is_foreign(id) {
             continue;
         }
         let finding = findings
