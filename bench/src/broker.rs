@@ -18,10 +18,10 @@ use crate::identity;
 use crate::load::request::Plain;
 
 /// How many events one command of the backlog publishes.
-const TOGETHER: usize = 100;
+pub(crate) const TOGETHER: usize = 100;
 
 /// How many keys they have.
-const TOPICS: usize = 64;
+pub(crate) const TOPICS: usize = 64;
 
 /// What was found.
 #[derive(Debug, Clone, Copy)]
@@ -57,20 +57,7 @@ pub struct Options {
 /// When a server does not start, or a command is refused.
 pub fn measure(options: &Options, on: On) -> Result<Figures, Fault> {
     let nats = Nats::start();
-    std::fs::create_dir_all(&options.folder).doing("making the folder")?;
-    let database = match on {
-        On::Sqlite => {
-            let path = options.folder.join(format!("events-{}.db", std::process::id()));
-            remove_database(&path);
-            Database::File(path)
-        }
-        On::Postgres => {
-            let server = std::rc::Rc::new(testbed::Postgres::durable());
-            let url = server.database();
-            let name = url.rsplit('/').next().unwrap_or_default().to_owned();
-            Database::Postgres { server, name }
-        }
-    };
+    let database = database(options, on, "events")?;
     let kind = Kind::Mimar { binary: options.binary.clone(), broker: Some(nats.url()) };
     let model = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/events"));
     let server = Server::start(&kind, database, model, &options.folder.join("events.log"))?;
@@ -82,23 +69,16 @@ pub fn measure(options: &Options, on: On) -> Result<Figures, Fault> {
         Ok::<_, Fault>(heard)
     })?;
     let mut client = Client::connect(server.address)?;
-    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + 3_600;
-    let token = identity::sign(SECRET.as_bytes(), "1", "clerk", until);
-    let post = |target: &str, body: String| Plain {
-        method: "POST",
-        target: target.into(),
-        token: token.clone(),
-        body,
-    };
+    let token = clerk();
 
     // Until the server speaks with the broker.
-    ask(&mut client, &post("/v1/say", r#"{"topic":0,"line":0}"#.to_owned()))?;
+    say(&mut client, &token, 0, 0)?;
     next(&runtime, &mut heard)?;
 
-    let mut delivery = Histogram::<u64>::new(3).map_err(|_| Fault::Unreadable("no histogram"))?;
+    let mut delivery = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3)
+        .map_err(|_| Fault::Unreadable("no histogram"))?;
     for line in 0..options.commands {
-        let body = format!(r#"{{"topic":{},"line":{line}}}"#, line % TOPICS);
-        ask(&mut client, &post("/v1/say", body))?;
+        say(&mut client, &token, line % TOPICS, line)?;
         let answered = Instant::now();
         next(&runtime, &mut heard)?;
         delivery.saturating_record(answered.elapsed().as_micros() as u64);
@@ -107,10 +87,7 @@ pub fn measure(options: &Options, on: On) -> Result<Figures, Fault> {
     let batches = (options.events / TOGETHER).max(1);
     let began = Instant::now();
     for batch in 0..batches {
-        let words =
-            (0..TOGETHER).map(|at| format!(r#"{{"topic":{},"line":{batch}}}"#, at % TOPICS));
-        let body = format!(r#"{{"words":[{}]}}"#, words.collect::<Vec<_>>().join(","));
-        ask(&mut client, &post("/v1/say-all", body))?;
+        say_all(&mut client, &token, batch)?;
     }
     let events = batches * TOGETHER;
     for _ in 0..events {
@@ -141,8 +118,50 @@ pub fn markdown(all: &[Figures]) -> String {
     out
 }
 
-fn ask(client: &mut Client, request: &Plain) -> Result<(), Fault> {
-    let status = client.send(request)?.status;
+/// A new database.
+pub(crate) fn database(options: &Options, on: On, name: &str) -> Result<Database, Fault> {
+    std::fs::create_dir_all(&options.folder).doing("making the folder")?;
+    Ok(match on {
+        On::Sqlite => {
+            let path = options.folder.join(format!("{name}-{}.db", std::process::id()));
+            remove_database(&path);
+            Database::File(path)
+        }
+        On::Postgres => {
+            let server = std::rc::Rc::new(testbed::Postgres::durable());
+            let url = server.database();
+            let name = url.rsplit('/').next().unwrap_or_default().to_owned();
+            Database::Postgres { server, name }
+        }
+    })
+}
+
+/// The token of one who may ask, for an hour.
+pub(crate) fn clerk() -> String {
+    let until = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() + 3_600;
+    identity::sign(SECRET.as_bytes(), "1", "clerk", until)
+}
+
+/// Has one event published.
+pub(crate) fn say(
+    client: &mut Client,
+    token: &str,
+    topic: usize,
+    line: usize,
+) -> Result<(), Fault> {
+    ask(client, token, "/v1/say", format!(r#"{{"topic":{topic},"line":{line}}}"#))
+}
+
+/// Has [`TOGETHER`] events published at once.
+pub(crate) fn say_all(client: &mut Client, token: &str, line: usize) -> Result<(), Fault> {
+    let words = (0..TOGETHER).map(|at| format!(r#"{{"topic":{},"line":{line}}}"#, at % TOPICS));
+    let body = format!(r#"{{"words":[{}]}}"#, words.collect::<Vec<_>>().join(","));
+    ask(client, token, "/v1/say-all", body)
+}
+
+fn ask(client: &mut Client, token: &str, target: &str, body: String) -> Result<(), Fault> {
+    let request = Plain { method: "POST", target: target.into(), token: token.to_owned(), body };
+    let status = client.send(&request)?.status;
     if (200..300).contains(&status) {
         return Ok(());
     }

@@ -12,3 +12,4 @@ pub mod identity;
 pub mod load;
 pub mod pipelined;
 pub mod usual;
+pub mod webhook;

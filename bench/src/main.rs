@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use mimar_bench::harness::{self, On, report, server::Kind};
 use mimar_bench::load::request::{Requests, Row};
-use mimar_bench::{baseline, broker, data, fault::Fault, load, pipelined, usual};
+use mimar_bench::{baseline, broker, data, fault::Fault, load, pipelined, usual, webhook};
 
 /// Measures Mimar against a server written by hand for the same requests.
 #[derive(Parser)]
@@ -59,7 +59,7 @@ enum Task {
         #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"))]
         report: PathBuf,
     },
-    /// Measure only how fast events reach a broker, and print it.
+    /// Measure only how fast events reach a broker and the endpoints of webhooks, and print it.
     Events {
         /// A tenth of the events.
         #[arg(long)]
@@ -212,7 +212,7 @@ fn run(task: Task) -> Result<(), Fault> {
                     .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),
                 model,
             };
-            let (mut findings, mut events) = (Vec::new(), Vec::new());
+            let (mut findings, mut events, mut hooks) = (Vec::new(), Vec::new(), Vec::new());
             for on in on.map_or(vec![On::Sqlite, On::Postgres], |on| vec![on]) {
                 options.limit = limit(on, "hand-written");
                 options.rivals = match (only, stand_in) {
@@ -229,17 +229,23 @@ fn run(task: Task) -> Result<(), Fault> {
                     say("events to NATS");
                     let options = reaching(binary.clone(), options.folder.clone(), quick);
                     events.push(broker::measure(&options, on)?);
+                    say("events to webhooks");
+                    hooks.push(webhook::measure(&options, on)?);
                 }
             }
-            tell(&options, &findings, &events, &report)
+            tell(&options, &findings, (&events, &hooks), &report)
         }
         Task::Events { quick, on, mimar } => {
             let folder = std::env::temp_dir().join("mimar-bench");
             let options = reaching(mimar.map_or_else(beside, Ok)?, folder, quick);
             let on = on.map_or(vec![On::Sqlite, On::Postgres], |on| vec![on]);
-            let found: Result<Vec<_>, _> =
-                on.into_iter().map(|on| broker::measure(&options, on)).collect();
-            say(&broker::markdown(&found?));
+            let (mut events, mut hooks) = (Vec::new(), Vec::new());
+            for on in on {
+                events.push(broker::measure(&options, on)?);
+                hooks.push(webhook::measure(&options, on)?);
+            }
+            say(&broker::markdown(&events));
+            say(&webhook::markdown(&hooks));
             Ok(())
         }
         Task::Data { folder, small, database } => {
@@ -315,7 +321,7 @@ fn reaching(binary: PathBuf, folder: PathBuf, quick: bool) -> broker::Options {
 fn tell(
     options: &harness::Options,
     findings: &[harness::Findings],
-    events: &[broker::Figures],
+    (events, hooks): (&[broker::Figures], &[webhook::Figures]),
     report: &Path,
 ) -> Result<(), Fault> {
     let doing = |doing: &str, path: &Path, source| Fault::Io {
@@ -329,6 +335,7 @@ fn tell(
     let mut text = report::markdown(findings, &circumstances);
     if !events.is_empty() {
         text.push_str(&broker::markdown(events));
+        text.push_str(&webhook::markdown(hooks));
     }
     if report == Path::new("-") {
         say(&format!("\n{text}"));

@@ -152,6 +152,12 @@ pub struct Server {
 }
 
 impl Server {
+    /// Where its rows are, as a command line names it.
+    #[must_use]
+    pub fn place(&self) -> OsString {
+        self.database.argument()
+    }
+
     /// Starts a server and waits until `/readyz` answers 200.
     ///
     /// # Errors
@@ -215,6 +221,8 @@ impl Server {
             .arg("--database")
             .arg(database.argument())
             .env("MIMAR_JWT_SECRET", SECRET)
+            // Partners of a measurement are on this machine.
+            .env("MIMAR_WEBHOOKS_TO_PRIVATE", "true")
             .stdin(Stdio::null());
         log_to(&mut command, log)?;
         let started = Instant::now();
