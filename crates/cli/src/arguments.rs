@@ -103,6 +103,7 @@ pub(crate) enum Command {
     Events(EventsCommand),
     Copy(Copy),
     Import(Import),
+    Lsp(Lsp),
     #[command(subcommand)]
     Migrate(Migrate),
     #[command(subcommand)]
@@ -124,6 +125,17 @@ pub(crate) struct New {
     /// The folder to make; its last part names the app.
     #[arg(value_name = "NAME")]
     pub(crate) name: PathBuf,
+}
+
+/// Serve an editor: the language server, over standard input and output.
+///
+/// Editors start it themselves. It speaks LSP 3.17: diagnostics with their fixes, hover, completion, definition, references, rename, outline,
+/// colours, hints and formatting, over all files of the editor's folder, unsaved ones included.
+#[derive(Debug, Args)]
+pub(crate) struct Lsp {
+    /// Over standard input and output; there is no other way, and editors like to say so.
+    #[arg(long)]
+    pub(crate) stdio: bool,
 }
 
 /// Lay files out in the one way there is.

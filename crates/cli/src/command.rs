@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod explain_plan;
 pub(crate) mod fmt;
 pub(crate) mod import;
+pub(crate) mod lsp;
 pub(crate) mod migrate;
 pub(crate) mod new;
 pub(crate) mod reference;

@@ -16,6 +16,14 @@ pub(crate) enum Failure {
     /// Files are not laid out as `fmt` would; they were named.
     #[error("")]
     Unformatted,
+    /// The editor went away without `shutdown`.
+    #[error("")]
+    NoShutdown,
+    /// The editor does not speak LSP.
+    #[error(
+        "{0}\n\n`mimar lsp` is started by an editor, and speaks the Language Server Protocol with it"
+    )]
+    Protocol(String),
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
@@ -246,7 +254,11 @@ impl Failure {
     /// 1 where a check found something, 3 where the world failed; 2 is what the command line answers itself.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Model | Self::Unformatted | Self::ByCode { .. } | Self::IdleCode { .. } => 1,
+            Self::Model
+            | Self::Unformatted
+            | Self::NoShutdown
+            | Self::ByCode { .. }
+            | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
             | Self::UnknownCommand { .. }

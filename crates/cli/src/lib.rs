@@ -27,6 +27,7 @@ mod dev;
 mod exchange;
 mod failure;
 mod keys;
+mod lsp;
 mod place;
 mod project;
 mod random;
@@ -80,6 +81,7 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Data(DataCommand::Dump(arguments)) => data::command::dump(&arguments),
         Command::Copy(arguments) => command::copy::run(&arguments),
         Command::Import(arguments) => command::import::run(&arguments),
+        Command::Lsp(_) => command::lsp::run(),
         Command::Migrate(arguments) => command::migrate::run(&arguments),
         Command::Webhook(command) => command::webhook::run(&command),
         Command::Token(arguments) => command::token::run(&arguments),

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::screen;
 
 /// Folders that are never looked into; neither are hidden ones.
-const PASSED_OVER: &[&str] = &["target", "node_modules"];
+pub(crate) const PASSED_OVER: &[&str] = &["target", "node_modules"];
 
 /// A project's files, parsed and checked.
 #[derive(Debug)]

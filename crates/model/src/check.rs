@@ -26,7 +26,7 @@ mod write;
 
 use syntax::{Diagnostic, Parse};
 
-use crate::Model;
+use crate::{Model, Uses};
 use context::Context;
 
 /// Resolves and checks files as one model. Faults of the syntax are in the parses and not repeated.
@@ -36,6 +36,12 @@ use context::Context;
 /// decimals multiply to the sum of their scales (at most 18) and divide to six digits or the larger scale.
 /// Operands keep their own types: who compiles an expression brings both to one scale.
 pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
+    let (model, diagnostics, _) = resolve(parses);
+    (model, diagnostics)
+}
+
+/// The same as [`check`], with where each name is used.
+pub fn resolve(parses: &[&Parse]) -> (Model, Vec<Diagnostic>, Uses) {
     let mut cx = Context::new(parses);
     let apps = declare::declare(&mut cx);
     app::app(&mut cx, &apps);
@@ -54,5 +60,9 @@ pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
     let mut diagnostics = cx.diagnostics;
     // In the order of the text; what stands at one place keeps the order of the passes.
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
-    (cx.model, diagnostics)
+    let mut uses = cx.uses;
+    // What is typed twice is used once; the sort is stable, so that what a short form uses keeps its order.
+    uses.names.sort_by_key(|(used, _)| *used);
+    uses.names.dedup();
+    (cx.model, diagnostics, uses)
 }

@@ -18,6 +18,8 @@ mod reference;
 mod schedule;
 mod statement;
 mod ty;
+mod uses;
+mod vocabulary;
 
 pub use architecture::{
     App, Auth, Budget, Criterion, Decision, Deployment, Deprecation, Environment, External,
@@ -27,7 +29,7 @@ pub use behaviour::{
     Command, ErrorType, Event, Job, Limit, Parameter, Query, Received, Slo, SortKey, Step,
     Subscription, Target, Webhook, Workflow,
 };
-pub use check::check;
+pub use check::{check, resolve};
 pub use codes::CODES;
 pub use data::{
     Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Half,
@@ -49,5 +51,7 @@ pub use statement::{
     ValueSource,
 };
 pub use ty::{Bounds, Currency, Type};
+pub use uses::{Binding, Bound, Uses};
+pub use vocabulary::{Place, Word, words};
 
 mod model_root;

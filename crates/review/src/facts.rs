@@ -8,6 +8,7 @@ mod graph;
 mod load;
 mod place;
 mod question;
+mod serving;
 mod source;
 mod who;
 
@@ -20,6 +21,7 @@ pub(crate) use expression::{
 pub(crate) use graph::cycles;
 pub(crate) use load::{Loads, Rate};
 pub(crate) use place::Place;
+pub use serving::{Serving, serving};
 pub(crate) use source::Source;
 pub(crate) use who::{Who, is_outside, roles};
 

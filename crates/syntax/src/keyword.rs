@@ -23,8 +23,8 @@ impl Opens {
     }
 }
 
-/// The keywords of items.
-pub(crate) const ITEMS: [&str; 20] = [
+/// The keywords that open an item.
+pub const ITEMS: [&str; 20] = [
     "app",
     "auth",
     "service",
@@ -48,7 +48,7 @@ pub(crate) const ITEMS: [&str; 20] = [
 ];
 
 /// Words that open a member or a statement, wherever.
-pub(crate) const MEMBERS: [&str; 53] = [
+pub const MEMBERS: [&str; 53] = [
     "key",
     "index",
     "unique",

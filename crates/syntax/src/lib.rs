@@ -20,6 +20,7 @@ pub mod tree;
 pub use code::{CODES, explain};
 pub use diagnostic::{Applicability, Code, Diagnostic, Edit, Fix, Label, Severity};
 pub use format::format;
+pub use keyword::{ITEMS as ITEM_KEYWORDS, MEMBERS as MEMBER_KEYWORDS};
 pub use kind::{NodeKind, TokenKind};
 pub use nearest::nearest;
 pub use parser::parse;

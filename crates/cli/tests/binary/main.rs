@@ -11,6 +11,7 @@ mod data;
 mod dev;
 mod events;
 mod import;
+mod lsp;
 mod migrate;
 mod process;
 mod serve;

@@ -202,6 +202,7 @@ fn sign_in<'a>(cx: &mut Context<'a>, view: ast::AuthUsers<'a>) {
             super::path::no_field(cx, entity, field_name);
             return None;
         };
+        cx.used_field(field_name, field);
         let row = &cx.model[field];
         let is_text = matches!(row.ty, Type::String(_) | Type::Email | Type::Unknown);
         let alone = row.is_key || row_is_unique(cx, field);

@@ -97,6 +97,7 @@ fn event(cx: &mut Context<'_>, position: usize) {
         super::path::no_member(cx, by, &fields, &owner);
         return;
     };
+    cx.used_field(by, field);
     let row = &cx.model[field];
     if row.optional || !indexable(&row.ty) {
         let declared = row.span;

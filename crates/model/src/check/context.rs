@@ -5,7 +5,7 @@ use syntax::ast::{self, Name};
 use syntax::{Applicability, Diagnostic, Edit, Parse, Span, TokenKind};
 
 use super::names::Names;
-use crate::{FieldId, Model, ServiceId, Type};
+use crate::{EntityId, EnumId, FieldId, Model, ServiceId, Type, Uses};
 
 /// The state of one check.
 pub(crate) struct Context<'a> {
@@ -16,6 +16,7 @@ pub(crate) struct Context<'a> {
     pub(crate) parses: &'a [&'a Parse],
     /// Misspelt names whose uses were renamed with them so far; see [`Context::case_style`].
     pub(crate) renamings: usize,
+    pub(crate) uses: Uses,
 }
 
 /// The views that declared the rows of the model's tables, at the same positions.
@@ -65,6 +66,31 @@ impl<'a> Context<'a> {
             source: Declarations::default(),
             parses,
             renamings: 0,
+            uses: Uses::default(),
+        }
+    }
+
+    /// Notes that a name stands for what is declared at `declared`.
+    pub(crate) fn used(&mut self, name: Name<'_>, declared: Span) {
+        self.uses.names.push((name.span(), declared));
+    }
+
+    /// Notes that a name stands for a field.
+    pub(crate) fn used_field(&mut self, name: Name<'_>, field: FieldId) {
+        self.used(name, self.model[field].span);
+    }
+
+    /// Notes that a name stands for a part, by the member of the root that holds it.
+    pub(crate) fn used_part(&mut self, name: Name<'_>, part: EntityId) {
+        if let Some(declared) = self.model.part_of(part).map(|part| part.name_span) {
+            self.used(name, declared);
+        }
+    }
+
+    /// Notes that a name stands for a label of an enum.
+    pub(crate) fn used_label(&mut self, name: Name<'_>, id: EnumId, position: usize) {
+        if let Some(declared) = self.model[id].values.get(position).map(|value| value.span) {
+            self.used(name, declared);
         }
     }
 

@@ -298,6 +298,7 @@ fn indexed_field<'a>(
         no_field(cx, id, name);
         return None;
     };
+    cx.used_field(name, field);
     let row = &cx.model[field];
     let why = if row.encrypted {
         Some("it is encrypted, and equal values are stored as different bytes")
@@ -453,6 +454,7 @@ fn flow_member<'a>(cx: &mut Context<'a>, id: EntityId, view: ast::Flow<'a>) {
         no_field(cx, id, name);
         return;
     };
+    cx.used_field(name, field);
     let enum_id = match &cx.model[field].ty {
         Type::Enum(enum_id) => *enum_id,
         Type::Unknown => return,
@@ -480,8 +482,9 @@ fn flow_member<'a>(cx: &mut Context<'a>, id: EntityId, view: ast::Flow<'a>) {
     let mut transitions: Vec<(usize, Vec<usize>)> = Vec::new();
     let position = |cx: &mut Context<'a>, name: ast::Name<'a>| {
         let found = cx.model[enum_id].position(name.text());
-        if found.is_none() {
-            no_label(cx, enum_id, name);
+        match found {
+            Some(position) => cx.used_label(name, enum_id, position),
+            None => no_label(cx, enum_id, name),
         }
         found
     };
@@ -573,6 +576,7 @@ fn retention_start<'a>(cx: &mut Context<'a>, id: EntityId, path: ast::Path<'a>, 
         no_field(cx, entity, *field_name);
         return;
     };
+    cx.used_field(*field_name, field);
     let refers = cx.model[entity].fields.iter().any(|f| cx.model[*f].ty == Type::Entity(id));
     if !refers && entity != id {
         let (other, own) = (cx.model[entity].name.clone(), cx.model[id].name.clone());

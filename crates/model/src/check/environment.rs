@@ -233,6 +233,7 @@ fn deployments<'a>(cx: &mut Context<'a>, view: ast::EnvironmentDeploy<'a>) -> Ve
             cx.unknown("E0202", name.span(), message, name.text(), known);
             continue;
         };
+        cx.used(name, cx.model.services[service.index()].span);
         if deployments.iter().any(|known| known.service == service) {
             cx.report(
                 Diagnostic::error(

@@ -353,8 +353,9 @@ fn parts_of<'a>(cx: &mut Context<'a>, scope: &mut Scope, view: Expr<'a>) -> Opti
         let found = scope.rows.iter().rev().enumerate().find_map(|(depth, row)| {
             cx.model.part_named(*row, last.text()).map(|part| Parts::Row { part, depth })
         });
-        if found.is_none() {
-            no_parts(cx, scope.rows.last().copied(), *last);
+        match &found {
+            Some(Parts::Row { part, .. } | Parts::Of { part, .. }) => cx.used_part(*last, *part),
+            None => no_parts(cx, scope.rows.last().copied(), *last),
         }
         return found;
     }
@@ -389,7 +390,10 @@ fn parts_of<'a>(cx: &mut Context<'a>, scope: &mut Scope, view: Expr<'a>) -> Opti
         return None;
     };
     match cx.model.part_named(entity, last.text()) {
-        Some(part) => Some(Parts::Of { part, root }),
+        Some(part) => {
+            cx.used_part(*last, part);
+            Some(Parts::Of { part, root })
+        }
         None => {
             no_parts(cx, Some(entity), *last);
             None

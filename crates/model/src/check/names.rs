@@ -126,8 +126,11 @@ pub(crate) fn find_qualified<'a>(
         cx.unknown("E0202", service.span(), message, service.text(), known);
         return None;
     };
-    let found = cx.names.table(space).get(&(id, name.text())).map(|(declared, _)| *declared);
-    if found.is_none() {
+    cx.used(service, cx.model.services[id.index()].span);
+    let found = cx.names.table(space).get(&(id, name.text())).copied();
+    if let Some((_, span)) = found {
+        cx.used(name, span);
+    } else {
         let message = format!("service `{}` has no {wanted} `{}`", service.text(), name.text());
         let known: Vec<&str> = cx
             .names
@@ -138,7 +141,7 @@ pub(crate) fn find_qualified<'a>(
             .collect();
         cx.unknown("E0202", name.span(), message, name.text(), sorted(known));
     }
-    found
+    found.map(|(declared, _)| declared)
 }
 
 /// What an unqualified name stands for, seen from `service`.
@@ -152,17 +155,20 @@ pub(crate) fn find_name<'a>(
 ) -> Option<Declared> {
     let text = name.text();
     let table = cx.names.table(space);
-    if let Some((declared, _)) =
-        table.get(&(service, text)).or_else(|| table.get(&(ServiceId(0), text)))
-    {
-        return Some(*declared);
+    let near = table.get(&(service, text)).or_else(|| table.get(&(ServiceId(0), text))).copied();
+    if let Some((declared, span)) = near {
+        cx.used(name, span);
+        return Some(declared);
     }
-    let elsewhere: Vec<(ServiceId, Declared)> = (1..cx.model.services.len() as u32)
+    let elsewhere: Vec<(ServiceId, (Declared, Span))> = (1..cx.model.services.len() as u32)
         .map(ServiceId)
-        .filter_map(|owner| table.get(&(owner, text)).map(|(declared, _)| (owner, *declared)))
+        .filter_map(|owner| table.get(&(owner, text)).map(|found| (owner, *found)))
         .collect();
     match elsewhere.as_slice() {
-        [(_, only)] if reach == Reach::Everywhere => return Some(*only),
+        [(_, (only, span))] if reach == Reach::Everywhere => {
+            cx.used(name, *span);
+            return Some(*only);
+        }
         [] => {
             let known: Vec<&str> = table.keys().map(|(_, known)| *known).collect();
             let message = format!("there is no {wanted} `{text}`");

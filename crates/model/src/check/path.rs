@@ -52,7 +52,8 @@ fn in_scope<'a>(
         return Some(row_path(cx, scope, span, segments));
     }
     if let Some(local) = scope.local(first.text()) {
-        let (number, optional) = (local.number, local.optional);
+        let (number, optional, declared) = (local.number, local.optional, local.span);
+        cx.used(*first, declared);
         let (start, rest) = match local.ty.clone() {
             LocalType::Value(ty) => (Followed { ty, optional, path: Vec::new() }, rest),
             LocalType::Answer(fields) => {
@@ -66,6 +67,7 @@ fn in_scope<'a>(
                     no_member(cx, *member, &fields, &format!("the answer `{}`", first.text()));
                     return Some(poison(span));
                 };
+                cx.used_field(*member, field);
                 let ty = cx.model[field].ty.clone();
                 let optional = cx.model[field].optional;
                 (Followed { ty, optional, path: vec![field] }, rest)
@@ -78,6 +80,7 @@ fn in_scope<'a>(
     }
     if let Some(position) = scope.parameter(first.text()) {
         let parameter = &scope.parameters[position];
+        cx.used(*first, parameter.span);
         let start =
             Followed { ty: parameter.ty.clone(), optional: parameter.optional, path: Vec::new() };
         if parameter.optional
@@ -182,6 +185,7 @@ fn follow(
                 return None;
             }
         };
+        cx.used_field(*segment, field);
         at.optional |= cx.model[field].optional;
         at.ty = cx.model[field].ty.clone();
         at.path.push(field);
@@ -275,6 +279,7 @@ fn caller_path(
             if let [only] = rest
                 && cx.model[key].name == only.text()
             {
+                cx.used_field(*only, key);
                 return Expression {
                     kind: ExpressionKind::Caller { entity: Some(entity), path: Vec::new() },
                     ty: cx.model[key].ty.clone(),
@@ -306,7 +311,10 @@ fn name_or_label<'a>(
         && let Some(Type::Enum(id)) = expected
     {
         return match cx.model[*id].position(text) {
-            Some(position) => label(*id, position, span),
+            Some(position) => {
+                cx.used_label(first, *id, position);
+                label(*id, position, span)
+            }
             None => {
                 no_label(cx, *id, first);
                 poison(span)
@@ -315,11 +323,15 @@ fn name_or_label<'a>(
     }
     // `OrderStatus.paid`, said in full.
     if let [second] = rest
-        && let Some((super::names::Declared::Enum(id), _)) =
+        && let Some((super::names::Declared::Enum(id), declared)) =
             cx.names.types.get(&(scope.service, text)).copied()
     {
+        cx.used(first, declared);
         return match cx.model[id].position(second.text()) {
-            Some(position) => label(id, position, span),
+            Some(position) => {
+                cx.used_label(*second, id, position);
+                label(id, position, span)
+            }
             None => {
                 no_label(cx, id, *second);
                 poison(span)

@@ -32,6 +32,11 @@ pub(crate) fn grantees<'a>(cx: &mut Context<'a>, view: Option<Roles<'a>>) -> Vec
             }
             continue;
         };
+        if let Grantee::Role(role) = grantee
+            && role != crate::RoleId::SYSTEM
+        {
+            cx.used(name, cx.model[role].span);
+        }
         if grantees.contains(&grantee) {
             cx.report(
                 Diagnostic::error(
@@ -119,6 +124,7 @@ fn named<'a>(
     let (mut fields, mut parts) = (Vec::new(), Vec::new());
     for name in names {
         if let Some(part) = cx.model.part_named(entity, name.text()) {
+            cx.used_part(name, part);
             if parts.contains(&part) {
                 repeated(cx, name.text(), name.span());
             } else {
@@ -130,6 +136,7 @@ fn named<'a>(
             no_field(cx, entity, name);
             continue;
         };
+        cx.used_field(name, field);
         if fields.contains(&field) {
             repeated(cx, name.text(), name.span());
             continue;

@@ -199,6 +199,7 @@ fn sort_keys<'a>(cx: &mut Context<'a>, entity: EntityId, view: ast::Sort<'a>) ->
             no_field(cx, entity, first);
             continue;
         };
+        cx.used_field(first, field);
         let row = &cx.model[field];
         if !indexable(&row.ty) || row.encrypted || row.secret {
             let ty = cx.type_text(&row.ty);

@@ -11,8 +11,8 @@ use super::names::{Declared, Reach, Space, find, find_entity, wrong_kind};
 use super::scope::{LocalType, Scope};
 use super::write::{create, emit, filled, row, update};
 use crate::{
-    Expression, ExternalCall, FieldId, Invocation, Runnable, Source, Statement, StatementKind,
-    Terms, Type, ValueSource,
+    Binding, Bound, Expression, ExternalCall, FieldId, Invocation, Runnable, Source, Statement,
+    StatementKind, Terms, Type, ValueSource,
 };
 
 /// What the statements are the body of.
@@ -196,6 +196,11 @@ fn declare<'a>(
             .help("call it something else"),
         );
     }
+    let value = match &ty {
+        LocalType::Value(ty) => Bound::Value(ty.clone()),
+        LocalType::Answer(fields) => Bound::Answer(fields.clone()),
+    };
+    cx.uses.bindings.push(Binding { span: name.span(), value, optional });
     scope.add(text.to_owned(), name.span(), ty, optional)
 }
 
@@ -431,6 +436,7 @@ fn call<'a>(
         cx.unknown("E0202", external_name.span(), message, external_name.text(), known);
         return None;
     };
+    cx.used(*external_name, cx.model.externals[external.index()].span);
     let operations = &cx.model.externals[external.index()].operations;
     let found = operations.iter().position(|known| known.name == operation_name.text());
     let Some(operation) = found else {
@@ -446,13 +452,14 @@ fn call<'a>(
         );
         return None;
     };
-    let answer = operations[operation].answer.clone();
+    let (declared, answer) = (operations[operation].span, operations[operation].answer.clone());
     let wanted: Vec<(String, Type, bool)> = operations[operation]
         .parameters
         .iter()
         .map(|field| &cx.model[*field])
         .map(|field| (field.name.clone(), field.ty.clone(), field.optional))
         .collect();
+    cx.used(*operation_name, declared);
     let arguments = arguments(cx, scope, view.arguments(), &wanted, path_text(name), view.span());
     Some((ExternalCall { external, operation, arguments }, answer))
 }
@@ -593,6 +600,7 @@ fn loop_source<'a>(
                 if let Type::Entity(entity) = root.ty
                     && let Some(part) = cx.model.part_named(entity, last.text())
                 {
+                    cx.used_part(*last, part);
                     return (Some(Source::Parts { root, part }), Type::Entity(part));
                 }
                 if root.ty == Type::Unknown {

@@ -322,6 +322,7 @@ fn field_type<'a>(
         super::path::no_field(cx, entity, field);
         return Resolved::Type(Type::Unknown);
     };
+    cx.used_field(field, id);
     if !settled(id) {
         return Resolved::Waits;
     }

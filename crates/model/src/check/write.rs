@@ -30,6 +30,7 @@ pub(crate) fn filled<'a>(
             no_member(cx, name, fields, owner);
             continue;
         };
+        cx.used_field(name, field);
         if let Some((_, first)) = spans.iter().find(|(known, _)| *known == field) {
             cx.said_twice(&format!("`{}`", name.text()), *first, name.span());
             continue;
@@ -125,6 +126,7 @@ pub(crate) fn create<'a>(
             no_field(cx, entity, name);
             continue;
         };
+        cx.used_field(name, field);
         if let Some((_, first)) = spans.iter().find(|(known, _)| *known == field) {
             cx.said_twice(&format!("`{}`", name.text()), *first, name.span());
             continue;
@@ -254,6 +256,7 @@ pub(crate) fn update<'a>(
             no_field(cx, entity, name);
             continue;
         };
+        cx.used_field(name, field);
         if let Some((_, first)) = spans.iter().find(|(known, _)| *known == field) {
             cx.said_twice(&format!("`{}`", name.text()), *first, name.span());
             continue;

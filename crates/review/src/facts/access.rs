@@ -192,7 +192,12 @@ pub(crate) fn accesses<'a>(
 }
 
 impl<'a> Access<'a> {
-    fn new(asker: Asker, entity: EntityId, span: Span, filter: Option<&'a Expression>) -> Self {
+    pub(super) fn new(
+        asker: Asker,
+        entity: EntityId,
+        span: Span,
+        filter: Option<&'a Expression>,
+    ) -> Self {
         Self {
             asker,
             entity,
@@ -207,7 +212,7 @@ impl<'a> Access<'a> {
     }
 
     /// Takes the condition apart.
-    fn read(&mut self, model: &Model, parameters: &[Parameter]) {
+    pub(super) fn read(&mut self, model: &Model, parameters: &[Parameter]) {
         let Some(filter) = self.filter else { return };
         for term in conjuncts(filter) {
             match &term.kind {

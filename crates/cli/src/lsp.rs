@@ -1,0 +1,136 @@
+//! The language server: what `ide` knows, over LSP 3.17.
+//!
+//! One thread reads messages into a bounded queue, this one answers them in order. A change is only noted; the model is checked
+//! when something asks for it, or when the editor has been quiet for a moment, which is when diagnostics go out.
+
+mod convert;
+mod documents;
+mod requests;
+mod session;
+mod transport;
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+use lsp_server::{ErrorCode, Message, Notification, RequestId, Response};
+use serde_json::Value;
+
+use crate::failure::Failure;
+use session::Session;
+use transport::Incoming;
+
+/// Messages that may wait; behind that the editor's pipe does.
+const WAITING: usize = 64;
+
+/// Requests that are looked over for one that was cancelled.
+const AHEAD: usize = 256;
+
+/// How long the editor must be quiet before diagnostics go out.
+const QUIET: Duration = Duration::from_millis(30);
+
+/// Speaks with one editor until it says `exit`.
+pub(crate) fn serve(
+    input: impl Read + Send + 'static,
+    output: &mut impl Write,
+) -> Result<(), Failure> {
+    let (sender, receiver) = sync_channel(WAITING);
+    // It ends with its pipe, or with this process.
+    std::thread::Builder::new()
+        .name("lsp-reader".to_owned())
+        .spawn(move || transport::read(input, &sender))
+        .map_err(Failure::Runtime)?;
+    let mut queue = Queue { receiver, ahead: VecDeque::new() };
+    let mut session = Session::default();
+    loop {
+        let quiet = session.is_stale().then_some(QUIET);
+        let Some(incoming) = queue.next(quiet) else {
+            session.publish();
+            flush(&mut session, output)?;
+            continue;
+        };
+        match incoming {
+            Incoming::Message(Message::Notification(it)) if it.method == "exit" => {
+                return if session.is_shut_down() { Ok(()) } else { Err(Failure::NoShutdown) };
+            }
+            Incoming::Message(message) => session.take(message),
+            Incoming::Cancelled(id) => {
+                let code = ErrorCode::RequestCanceled as i32;
+                session.send(Response::new_err(id, code, "cancelled".to_owned()).into());
+            }
+            Incoming::Malformed(why) => session.refuse(&why),
+            // Whoever started this is gone, and there is nobody to answer.
+            Incoming::Closed => return Err(Failure::NoShutdown),
+            Incoming::Broken(why) => return Err(Failure::Protocol(why)),
+        }
+        flush(&mut session, output)?;
+    }
+}
+
+fn flush(session: &mut Session, output: &mut impl Write) -> Result<(), Failure> {
+    for message in session.sent() {
+        transport::write(output, &message)
+            .map_err(|error| Failure::Protocol(format!("cannot write to the editor: {error}")))?;
+    }
+    Ok(())
+}
+
+/// What has come and is not answered yet.
+struct Queue {
+    receiver: Receiver<Incoming>,
+    ahead: VecDeque<Incoming>,
+}
+
+impl Queue {
+    /// The next message; `None` where none came in the time given.
+    fn next(&mut self, quiet: Option<Duration>) -> Option<Incoming> {
+        self.look_ahead();
+        if let Some(first) = self.ahead.pop_front() {
+            return Some(first);
+        }
+        match quiet {
+            Some(quiet) => match self.receiver.recv_timeout(quiet) {
+                Ok(incoming) => Some(incoming),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => Some(Incoming::Closed),
+            },
+            None => Some(self.receiver.recv().unwrap_or(Incoming::Closed)),
+        }
+    }
+
+    /// Takes in what has come meanwhile, so that what was cancelled is not worked on.
+    fn look_ahead(&mut self) {
+        while self.ahead.len() < AHEAD {
+            let Ok(incoming) = self.receiver.try_recv() else { return };
+            let Some(cancelled) = cancelled(&incoming) else {
+                self.ahead.push_back(incoming);
+                continue;
+            };
+            let waits = self.ahead.iter_mut().find(|it| {
+                matches!(it, Incoming::Message(Message::Request(request)) if request.id == cancelled)
+            });
+            // What is not here any more was answered.
+            if let Some(waits) = waits {
+                *waits = Incoming::Cancelled(cancelled);
+            }
+        }
+    }
+}
+
+fn cancelled(incoming: &Incoming) -> Option<RequestId> {
+    match incoming {
+        Incoming::Message(Message::Notification(Notification { method, params }))
+            if method == "$/cancelRequest" =>
+        {
+            match params.get("id")? {
+                Value::Number(number) => {
+                    Some(RequestId::from(i32::try_from(number.as_i64()?).ok()?))
+                }
+                Value::String(text) => Some(RequestId::from(text.clone())),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,257 @@
+//! One conversation with an editor: what was agreed on, what is known, what is to be said.
+
+use std::collections::VecDeque;
+
+use ide::Encoding;
+use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
+use lsp_types::{
+    DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, InitializeParams,
+    PublishDiagnosticsParams, Url,
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::documents::Workspace;
+use super::{convert, requests};
+
+/// How far the conversation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    /// Nothing was agreed on.
+    #[default]
+    New,
+    /// Requests are answered.
+    Running,
+    /// The editor has said `shutdown`.
+    Down,
+}
+
+/// The state of a conversation.
+#[derive(Default)]
+pub(super) struct Session {
+    stage: Stage,
+    pub(super) workspace: Workspace,
+    /// Whether the editor can be asked to tell of files that change.
+    watches: bool,
+    outgoing: VecDeque<Value>,
+}
+
+impl Session {
+    /// Whether diagnostics are due.
+    pub(super) fn is_stale(&self) -> bool {
+        self.workspace.projects.iter().any(|project| project.is_stale)
+    }
+
+    /// Whether the editor has said `shutdown`.
+    pub(super) fn is_shut_down(&self) -> bool {
+        self.stage == Stage::Down
+    }
+
+    /// What is to be written, in order.
+    pub(super) fn sent(&mut self) -> impl Iterator<Item = Value> {
+        std::mem::take(&mut self.outgoing).into_iter()
+    }
+
+    /// Says something.
+    pub(super) fn send(&mut self, message: Message) {
+        // Messages are made of JSON, so that they always become JSON.
+        let mut value = serde_json::to_value(message).unwrap_or_default();
+        value["jsonrpc"] = json!("2.0");
+        self.outgoing.push_back(value);
+    }
+
+    /// Answers what is no message. It has no number, and neither has its answer.
+    pub(super) fn refuse(&mut self, why: &str) {
+        let error = json!({ "code": ErrorCode::ParseError as i32, "message": why });
+        self.outgoing.push_back(json!({ "jsonrpc": "2.0", "id": null, "error": error }));
+    }
+
+    /// Takes a message and says what is to be said to it.
+    pub(super) fn take(&mut self, message: Message) {
+        match message {
+            Message::Request(request) => {
+                let id = request.id.clone();
+                let response = match self.request(request) {
+                    Ok(result) => Response { id, response_result: Ok(result) },
+                    Err((code, why)) => Response::new_err(id, code as i32, why),
+                };
+                self.send(response.into());
+            }
+            Message::Notification(notification) => self.notification(notification),
+            // To the only request that is ever sent, whose refusal changes nothing.
+            Message::Response(_) => {}
+        }
+    }
+
+    fn request(&mut self, request: Request) -> Result<Value, (ErrorCode, String)> {
+        match (self.stage, request.method.as_str()) {
+            (Stage::New, "initialize") => self.initialize(params(request.params)?),
+            (Stage::New, _) => {
+                Err((ErrorCode::ServerNotInitialized, "`initialize` comes first".to_owned()))
+            }
+            (Stage::Down, _) => {
+                Err((ErrorCode::InvalidRequest, "the server was shut down".to_owned()))
+            }
+            (Stage::Running, "initialize") => {
+                Err((ErrorCode::InvalidRequest, "the server is initialized already".to_owned()))
+            }
+            (Stage::Running, "shutdown") => {
+                self.stage = Stage::Down;
+                Ok(Value::Null)
+            }
+            (Stage::Running, _) => requests::answer(&mut self.workspace, request),
+        }
+    }
+
+    #[expect(deprecated, reason = "older editors name their one folder by `rootUri`")]
+    fn initialize(&mut self, agreed: InitializeParams) -> Result<Value, (ErrorCode, String)> {
+        let offered = agreed.capabilities.general.and_then(|it| it.position_encodings);
+        let is_offered = |kind| offered.as_ref().is_some_and(|offered| offered.contains(&kind));
+        // Bytes cost nothing to count; UTF-16 is what everyone has.
+        let is_utf8 = is_offered(lsp_types::PositionEncodingKind::UTF8);
+        self.workspace.encoding = if is_utf8 { Encoding::Utf8 } else { Encoding::Utf16 };
+        let watching = agreed.capabilities.workspace.and_then(|it| it.did_change_watched_files);
+        self.watches = watching.and_then(|it| it.dynamic_registration).unwrap_or(false);
+        let folders = agreed.workspace_folders.unwrap_or_default();
+        let mut roots: Vec<Url> = folders.into_iter().map(|folder| folder.uri).collect();
+        if roots.is_empty() {
+            roots.extend(agreed.root_uri);
+        }
+        self.add_folders(roots);
+        self.stage = Stage::Running;
+        let capabilities = convert::capabilities(self.workspace.encoding);
+        let info = json!({ "name": "mimar", "version": env!("CARGO_PKG_VERSION") });
+        Ok(json!({ "capabilities": capabilities, "serverInfo": info }))
+    }
+
+    fn add_folders(&mut self, roots: Vec<Url>) {
+        for root in roots {
+            let Ok(path) = root.to_file_path() else { continue };
+            for fault in self.workspace.add(path) {
+                self.warn(&fault.to_string());
+            }
+        }
+    }
+
+    fn notification(&mut self, notification: Notification) {
+        if self.stage != Stage::Running {
+            return;
+        }
+        let Notification { method, params: given } = notification;
+        let taken = match method.as_str() {
+            "initialized" => {
+                self.watch();
+                Ok(())
+            }
+            "textDocument/didOpen" => params(given).map(|it| self.opened(it)),
+            "textDocument/didChange" => params(given).map(|it| self.changed(it)),
+            "textDocument/didClose" => params(given).map(|it: DidCloseTextDocumentParams| {
+                if let Some(at) = self.workspace.find(&it.text_document.uri) {
+                    self.workspace.close(at);
+                }
+            }),
+            "workspace/didChangeWatchedFiles" => {
+                params(given).map(|it: DidChangeWatchedFilesParams| {
+                    it.changes.iter().for_each(|change| self.workspace.touched(&change.uri));
+                })
+            }
+            "workspace/didChangeWorkspaceFolders" => {
+                params(given).map(|it: DidChangeWorkspaceFoldersParams| {
+                    self.add_folders(it.event.added.into_iter().map(|it| it.uri).collect());
+                })
+            }
+            // Notifications of others are passed over, as the protocol has it.
+            _ => Ok(()),
+        };
+        if let Err((_, why)) = taken {
+            self.warn(&format!("`{method}` was not understood: {why}"));
+        }
+    }
+
+    fn opened(&mut self, it: DidOpenTextDocumentParams) {
+        let document = it.text_document;
+        if !self.workspace.open(document.uri.clone(), document.version, document.text) {
+            self.too_long(&document.uri);
+        }
+    }
+
+    fn changed(&mut self, it: DidChangeTextDocumentParams) {
+        let document = it.text_document;
+        let Some(at) = self.workspace.find(&document.uri) else {
+            return self.warn(&format!("{} was changed, but never opened", document.uri));
+        };
+        if !self.workspace.change(at, document.version, it.content_changes) {
+            self.too_long(&document.uri);
+        }
+    }
+
+    fn too_long(&mut self, url: &Url) {
+        self.warn(&format!("{url} is longer than 16 MB and is not checked"));
+    }
+
+    /// Asks to be told of files that change outside of the editor.
+    fn watch(&mut self) {
+        if !self.watches {
+            return;
+        }
+        let options = json!({ "watchers": [{ "globPattern": "**/*.mimar" }] });
+        let registration = json!({
+            "id": "files",
+            "method": "workspace/didChangeWatchedFiles",
+            "registerOptions": options,
+        });
+        self.send(Message::Request(Request {
+            id: RequestId::from("files".to_owned()),
+            method: "client/registerCapability".to_owned(),
+            params: json!({ "registrations": [registration] }),
+        }));
+    }
+
+    fn warn(&mut self, message: &str) {
+        // 2 is a warning.
+        self.notify("window/showMessage", json!({ "type": 2, "message": message }));
+    }
+
+    fn notify(&mut self, method: &str, params: Value) {
+        self.send(Message::Notification(Notification { method: method.to_owned(), params }));
+    }
+
+    /// Sends the diagnostics of what has changed: of each file that has some, and of each that had.
+    pub(super) fn publish(&mut self) {
+        let encoding = self.workspace.encoding;
+        let mut notes: Vec<PublishDiagnosticsParams> = Vec::new();
+        for project in &mut self.workspace.projects {
+            if !std::mem::take(&mut project.is_stale) {
+                continue;
+            }
+            let all = project.diagnostics();
+            let mut by_file: Vec<Vec<lsp_types::Diagnostic>> =
+                project.documents.iter().map(|_| Vec::new()).collect();
+            for found in all.iter() {
+                let file = found.primary.span.file;
+                let shown = convert::diagnostic(project, found, encoding);
+                if let (Some(of_file), Some(shown)) = (by_file.get_mut(file.0 as usize), shown) {
+                    of_file.push(shown);
+                }
+            }
+            for (document, diagnostics) in project.documents.iter_mut().zip(by_file) {
+                let has_some = !diagnostics.is_empty();
+                if has_some || document.is_marked {
+                    document.is_marked = has_some;
+                    let (uri, version) = (document.url.clone(), document.version);
+                    notes.push(PublishDiagnosticsParams { uri, diagnostics, version });
+                }
+            }
+        }
+        for note in notes {
+            let value = serde_json::to_value(note).unwrap_or_default();
+            self.notify("textDocument/publishDiagnostics", value);
+        }
+    }
+}
+
+/// The parameters of a message.
+pub(super) fn params<P: DeserializeOwned>(given: Value) -> Result<P, (ErrorCode, String)> {
+    serde_json::from_value(given).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))
+}

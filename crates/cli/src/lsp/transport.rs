@@ -1,0 +1,98 @@
+//! Messages on a pipe: the base protocol of LSP 3.17, bounded.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::sync::mpsc::SyncSender;
+
+use lsp_server::{Message, RequestId};
+use serde_json::Value;
+
+/// The longest message that is taken, in bytes: longer than any file of a model.
+const LONGEST: usize = 32 << 20;
+
+/// The longest header, in bytes.
+const HEADER: u64 = 4 << 10;
+
+/// What comes from an editor.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Message(Message),
+    /// A request that was taken back before it was worked on.
+    Cancelled(RequestId),
+    /// A message that is none; the next one may be.
+    Malformed(String),
+    /// The pipe has ended.
+    Closed,
+    /// Where one message ends and the next begins is lost.
+    Broken(String),
+}
+
+/// Reads until the pipe ends or nobody listens.
+pub(super) fn read(input: impl Read, sender: &SyncSender<Incoming>) {
+    let mut input = BufReader::new(input);
+    loop {
+        let incoming = match frame(&mut input) {
+            Ok(Some(body)) => match serde_json::from_slice(&body) {
+                Ok(message) => Incoming::Message(message),
+                Err(error) => Incoming::Malformed(error.to_string()),
+            },
+            Ok(None) => Incoming::Closed,
+            Err(why) => Incoming::Broken(why),
+        };
+        let is_last = matches!(incoming, Incoming::Closed | Incoming::Broken(_))
+            || matches!(&incoming, Incoming::Message(Message::Notification(it)) if it.method == "exit");
+        if sender.send(incoming).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// The body of the next message; `None` at the end of the pipe.
+fn frame(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, String> {
+    let mut length = None;
+    let mut header = input.take(HEADER);
+    loop {
+        let mut line = Vec::new();
+        let read = header.read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
+        if read == 0 && length.is_none() && header.limit() == HEADER {
+            return Ok(None);
+        }
+        if line.last() != Some(&b'\n') {
+            return Err("a header of a message does not end".to_owned());
+        }
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end();
+        if line.is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            let value: usize = value
+                .trim()
+                .parse()
+                .map_err(|_| format!("`{}` is no Content-Length", value.trim()))?;
+            length = Some(value);
+        }
+    }
+    let length = length.ok_or("a message has no Content-Length")?;
+    if length > LONGEST {
+        return Err(format!(
+            "a message of {length} bytes is longer than the {LONGEST} that are taken"
+        ));
+    }
+    // It grows as bytes arrive: a length that is only claimed costs nothing.
+    let mut body = Vec::new();
+    let read =
+        input.take(length as u64).read_to_end(&mut body).map_err(|error| error.to_string())?;
+    if read < length {
+        return Err("the pipe ended within a message".to_owned());
+    }
+    Ok(Some(body))
+}
+
+/// Writes one message.
+pub(super) fn write(output: &mut impl Write, message: &Value) -> std::io::Result<()> {
+    let body = message.to_string();
+    write!(output, "Content-Length: {}\r\n\r\n{body}", body.len())?;
+    output.flush()
+}
