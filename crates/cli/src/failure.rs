@@ -16,6 +16,15 @@ pub(crate) enum Failure {
     /// Files are not laid out as `fmt` would; they were named.
     #[error("")]
     Unformatted,
+    /// A difference that --fail-on names; it was shown.
+    #[error("")]
+    Breaks,
+    /// Something that git cannot give.
+    #[error(
+        "cannot read {place} from git: {why}\n\nA revision is given as git:REVISION (the same folder as NEW) or REVISION:PATH (a path from \
+         the top of the repository): git:main, v1.2:services/shop"
+    )]
+    Git { place: String, why: String },
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
@@ -246,7 +255,11 @@ impl Failure {
     /// 1 where a check found something, 3 where the world failed; 2 is what the command line answers itself.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Self::Model | Self::Unformatted | Self::ByCode { .. } | Self::IdleCode { .. } => 1,
+            Self::Model
+            | Self::Unformatted
+            | Self::Breaks
+            | Self::ByCode { .. }
+            | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
             | Self::UnknownCommand { .. }

@@ -43,7 +43,7 @@ pub(crate) fn sentence(project: &Project, model: &model::Valid<model::Model>) ->
 }
 
 /// Days since 1970-01-01.
-fn today() -> i64 {
+pub(crate) fn today() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_secs() / 86_400).unwrap_or(i64::MAX)
 }

@@ -3,7 +3,7 @@
 use model::{Action, EntityId, Model};
 
 use super::field::{self, Both, Travel};
-use super::{Kind, Report, Side, access, rule};
+use super::{Kind, Report, Side, access, rule, shape};
 use crate::{Contract, Grant, Resource};
 
 pub(super) fn changes(report: &mut Report<'_>) {
@@ -189,6 +189,9 @@ fn fields(report: &mut Report<'_>, item: &str, (before, after): (EntityId, Entit
                 ids: (*field, now),
             },
         );
+        for said in shape::compare(report, &member.shape, &fresh.shape).narrower {
+            report.add(Kind::RowsBeyond, format!("{item}.{}", fresh.name), said);
+        }
     }
     for (at, field) in new.model[after].fields.iter().enumerate() {
         if report.identity.is_new_field(*field) {
