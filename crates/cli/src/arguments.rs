@@ -9,10 +9,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 mod check;
+mod diff;
 mod webhook;
 
 use crate::place::Place;
 pub(crate) use check::{Check, Format, Rules, RulesFormat};
+pub(crate) use diff::{Diff, DiffFormat, FailOn};
 pub(crate) use webhook::{
     Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay, WebhookRotate,
 };
@@ -37,7 +39,8 @@ A first look:
 
 Exit codes:
   0  it worked
-  1  the model has errors, the review denies something, or a check found something to change
+  1  the model has errors, the review denies something, a check found something to change, or
+     `diff` found what --fail-on names
   2  the command line is wrong
   3  the world failed: a file, the database, the network, a row of data
 
@@ -90,6 +93,7 @@ impl Color {
 pub(crate) enum Command {
     New(New),
     Check(Check),
+    Diff(Diff),
     Fmt(Fmt),
     Explain(Explain),
     ExplainPlan(ExplainPlan),

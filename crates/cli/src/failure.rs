@@ -24,6 +24,15 @@ pub(crate) enum Failure {
         "{0}\n\n`mimar lsp` is started by an editor, and speaks the Language Server Protocol with it"
     )]
     Protocol(String),
+    /// A difference that --fail-on names; it was shown.
+    #[error("")]
+    Breaks,
+    /// Something that git cannot give.
+    #[error(
+        "cannot read {place} from git: {why}\n\nA revision is given as git:REVISION (the same folder as NEW) or REVISION:PATH (a path from \
+         the top of the repository): git:main, v1.2:services/shop"
+    )]
+    Git { place: String, why: String },
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
@@ -257,6 +266,7 @@ impl Failure {
             Self::Model
             | Self::Unformatted
             | Self::NoShutdown
+            | Self::Breaks
             | Self::ByCode { .. }
             | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }

@@ -65,6 +65,7 @@ fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::New(arguments) => command::new::run(&arguments),
         Command::Check(arguments) => command::check::run(&arguments),
+        Command::Diff(arguments) => command::diff::run(&arguments),
         Command::Fmt(arguments) => command::fmt::run(&arguments),
         Command::Explain(arguments) => command::explain::run(&arguments),
         Command::ExplainPlan(arguments) => command::explain_plan::run(&arguments),

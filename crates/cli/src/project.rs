@@ -189,7 +189,7 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
             let name = name.to_string_lossy();
             // Links are not followed: a ring of them would never end.
             let kind = entry.file_type().map_err(Failure::file("read", entry.path()))?;
-            if kind.is_dir() && !name.starts_with('.') && !PASSED_OVER.contains(&&*name) {
+            if kind.is_dir() && !is_passed_over(&name) {
                 folders.push(entry.path());
             } else if !kind.is_dir() && name.ends_with(".mimar") && !name.starts_with('.') {
                 files.push(entry.path());
@@ -198,6 +198,11 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
     }
     files.sort();
     Ok(files)
+}
+
+/// Whether a folder or a file of this name is never read.
+pub(crate) fn is_passed_over(name: &str) -> bool {
+    name.starts_with('.') || PASSED_OVER.contains(&name)
 }
 
 /// A file's text.

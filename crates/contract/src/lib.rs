@@ -5,6 +5,7 @@ mod asyncapi;
 mod cloud_event;
 mod contract;
 mod derive;
+pub mod diff;
 mod event;
 mod example;
 mod openapi;
@@ -19,6 +20,7 @@ pub use contract::{
     Webhook,
 };
 pub use derive::derive;
+pub use diff::{Change, diff};
 pub use event::event_schema;
 pub use openapi::openapi;
 pub use shape::Shape;

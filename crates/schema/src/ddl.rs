@@ -13,6 +13,13 @@ pub fn sqlite(schema: &Schema) -> Vec<String> {
     statements
 }
 
+/// The name and the definition of each table and index, as an SQLite database that holds the tables would list them.
+pub fn definitions(schema: &Schema) -> Vec<(String, String)> {
+    let tables = schema.tables.iter();
+    let tables = tables.map(|it| (it.name.to_string(), table(schema, it, &it.name)));
+    tables.chain(indexes(schema).into_iter().map(|it| (it.name.to_string(), it.sql))).collect()
+}
+
 /// The statements for an empty PostgreSQL database: tables, then references, then indexes, then what the types do not
 /// say as comments on columns. Text has the collation `"C"`, which compares by code point; references can be deferred, so
 /// that many rows may come in any order.

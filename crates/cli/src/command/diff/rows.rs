@@ -1,0 +1,40 @@
+//! What a change of the model means for the rows that are stored.
+
+use contract::Change;
+use contract::diff::Kind;
+use model::{Model, Valid};
+use schema::{Facts, Names, ddl, migration};
+
+/// The changes of the tables. What would be lost or refused where the table has rows is breaking; what is dangerous while servers
+/// run is risky, since `mimar migrate` meets the danger.
+pub(super) fn changes(old: &Valid<Model>, new: &Valid<Model>) -> Vec<Change> {
+    let (before, after) = (schema::derive(old), schema::derive(new));
+    let plan = migration::postgres(
+        &ddl::definitions(&before),
+        &Names::default(),
+        &after,
+        &Facts::default(),
+    );
+    let mut found = Vec::new();
+    for loss in &plan.losses {
+        let kind = if loss.blocks { Kind::RowsRefused } else { Kind::ValuesLost };
+        found.push(change(kind, &format!("table {}", loss.probe.name), &loss.sentence));
+    }
+    for step in &plan.steps {
+        for hazard in &step.hazards {
+            // Every step that locks waits in the queue; that alone is no news.
+            if *hazard != schema::Hazard::LockQueue {
+                let said = format!("{}: {}; {}", hazard.name(), hazard.reason(), hazard.way());
+                found.push(change(Kind::ChangeHazard, &step.title, &said));
+            }
+        }
+    }
+    for line in &plan.summary {
+        found.push(change(Kind::TablesChanged, "tables", line));
+    }
+    found
+}
+
+fn change(kind: Kind, item: &str, message: &str) -> Change {
+    Change { kind, item: item.to_owned(), message: message.to_owned(), announced: false }
+}

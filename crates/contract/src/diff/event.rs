@@ -1,0 +1,180 @@
+//! Events and webhooks, as consumers meet them.
+
+use model::EventId;
+
+use super::shape::compare;
+use super::{Kind, Report};
+use crate::{EventType, Member, Webhook};
+
+pub(super) fn changes(report: &mut Report<'_>) {
+    let (old, new) = (report.old, report.new);
+    for before in &old.contract.events {
+        match report.identity.new_event(before.event) {
+            Some(after) => both(report, before, new.contract.event(after)),
+            None => report.add(Kind::EventRemoved, item(before), "is not published any more"),
+        }
+    }
+    for after in &new.contract.events {
+        if !report.identity.events.iter().any(|(_, known)| *known == after.event) {
+            report.add(Kind::EventAdded, item(after), "is new");
+        }
+    }
+    webhooks(report);
+}
+
+fn item(event: &EventType) -> String {
+    format!("event {}", event.stored)
+}
+
+fn both(report: &mut Report<'_>, old: &EventType, new: &EventType) {
+    let item = item(new);
+    if old.from != new.from {
+        let said =
+            |it: &Option<String>| it.clone().map_or("this app".to_owned(), |it| format!("{it:?}"));
+        report.add(
+            Kind::EventOriginChanged,
+            &item,
+            format!("comes from {}, was from {}", said(&new.from), said(&old.from)),
+        );
+    }
+    // What another system publishes has the type and source that it says.
+    if new.from.is_none() && old.from.is_none() {
+        if old.kind != new.kind {
+            report.add(
+                Kind::EventTypeChanged,
+                &item,
+                format!("its type is `{}`, was `{}`", new.kind, old.kind),
+            );
+        }
+        if old.source != new.source {
+            report.add(
+                Kind::EventSourceChanged,
+                &item,
+                format!("its source is `{}`, was `{}`", new.source, old.source),
+            );
+        }
+    }
+    let key = |event: &EventType| {
+        event.key.and_then(|at| event.members.get(at)).map(|it| it.name.clone())
+    };
+    if key(old) != key(new) {
+        let said = |it: Option<String>| it.map_or("nothing".to_owned(), |it| format!("`{it}`"));
+        report.add(
+            Kind::EventKeyChanged,
+            &item,
+            format!("is ordered by {}, was by {}", said(key(new)), said(key(old))),
+        );
+    }
+    members(report, &item, &old.members, &new.members);
+    readers(report, &item, old, new);
+}
+
+/// Members of an event, or of a record in one.
+pub(super) fn members(report: &mut Report<'_>, item: &str, old: &[Member], new: &[Member]) {
+    for before in old {
+        let item = format!("{item}.{}", before.name);
+        let Some(after) = new.iter().find(|it| it.name == before.name) else {
+            report.add(Kind::MemberRemoved, item, "is gone");
+            continue;
+        };
+        if before.nullable != after.nullable {
+            let said = if after.nullable { "may be null now" } else { "is never null now" };
+            let kinds = (Kind::MemberOptional, Kind::MemberNotOptional);
+            report.add_either(after.nullable, kinds, &item, said.to_owned());
+        }
+        let difference = compare(report, &before.shape, &after.shape);
+        if let Some((was, is)) = difference.other {
+            report.add(Kind::MemberTypeChanged, &item, format!("is {is}, was {was}"));
+        }
+        for said in difference.narrower {
+            report.add(Kind::MemberNarrowed, &item, said);
+        }
+        for said in difference.wider {
+            report.add(Kind::MemberWidened, &item, said);
+        }
+    }
+    for after in new.iter().filter(|it| !old.iter().any(|before| before.name == it.name)) {
+        report.add(Kind::MemberAdded, format!("{item}.{}", after.name), "is new");
+    }
+}
+
+fn readers(report: &mut Report<'_>, item: &str, old: &EventType, new: &EventType) {
+    if old.grant.anyone != new.grant.anyone {
+        let said = if new.grant.anyone {
+            "anyone may read it now"
+        } else {
+            "not everybody may read it any more"
+        };
+        let kinds = (Kind::ReadersWidened, Kind::ReadersNarrowed);
+        report.add_either(new.grant.anyone, kinds, item, said.to_owned());
+    }
+    for role in
+        old.grant.roles.iter().filter(|it| !new.grant.roles.contains(it) && !new.grant.anyone)
+    {
+        report.add(Kind::ReadersNarrowed, item, format!("`{role}` may not read it any more"));
+    }
+    for role in
+        new.grant.roles.iter().filter(|it| !old.grant.roles.contains(it) && !old.grant.anyone)
+    {
+        report.add(Kind::ReadersWidened, item, format!("`{role}` may read it now"));
+    }
+}
+
+fn webhooks(report: &mut Report<'_>) {
+    let (old, new) = (report.old, report.new);
+    let named = |webhook: &Webhook| format!("webhook {}", webhook.name);
+    for before in &old.contract.webhooks {
+        match new.contract.webhooks.iter().find(|it| it.name == before.name) {
+            Some(after) => webhook(report, &named(before), before, after),
+            None => report.add(Kind::WebhookRemoved, named(before), "is gone"),
+        }
+    }
+    for after in &new.contract.webhooks {
+        if !old.contract.webhooks.iter().any(|it| it.name == after.name) {
+            report.add(Kind::WebhookAdded, named(after), "is new");
+        }
+    }
+    for before in &old.model.webhooks {
+        let Some(after) = new.model.webhooks.iter().find(|it| it.name == before.name) else {
+            continue;
+        };
+        if let (Some(was), Some(is)) = (before.retry, after.retry)
+            && was != is
+        {
+            let said = format!(
+                "is tried again for {}, was for {}",
+                super::system::duration(is),
+                super::system::duration(was)
+            );
+            let kinds = (Kind::WebhookRetryShortened, Kind::WebhookRetryLengthened);
+            report.add_either(is < was, kinds, &format!("webhook {}", after.name), said);
+        }
+    }
+}
+
+fn webhook(report: &mut Report<'_>, item: &str, old: &Webhook, new: &Webhook) {
+    let name = |side: super::Side<'_>, id: EventId| side.contract.event(id).stored.clone();
+    for event in &old.events {
+        let now = report.identity.new_event(*event);
+        if now.is_none_or(|now| !new.events.contains(&now)) {
+            let name = name(report.old, *event);
+            report.add(Kind::WebhookEventRemoved, item, format!("does not send {name} any more"));
+        }
+    }
+    let was: Vec<EventId> =
+        old.events.iter().filter_map(|it| report.identity.new_event(*it)).collect();
+    for event in new.events.iter().filter(|it| !was.contains(it)) {
+        let name = name(report.new, *event);
+        report.add(Kind::WebhookEventAdded, item, format!("sends {name} now"));
+    }
+    for (_, kind) in
+        old.receives.iter().filter(|(_, kind)| !new.receives.iter().any(|(_, it)| it == kind))
+    {
+        report.add(Kind::WebhookTypeRemoved, item, format!("does not take `{kind}` any more"));
+    }
+    for (_, kind) in
+        new.receives.iter().filter(|(_, kind)| !old.receives.iter().any(|(_, it)| it == kind))
+    {
+        report.add(Kind::WebhookTypeAdded, item, format!("takes `{kind}` now"));
+    }
+}
