@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::fault::Fault;
 
 /// No step takes longer than this; one that does hangs.
-const LIMIT: Duration = Duration::from_secs(20 * 60);
+const LIMIT: Duration = Duration::from_secs(40 * 60);
 
 /// What a step printed.
 #[derive(Debug)]
