@@ -330,6 +330,23 @@ fn hints_say_what_is_inferred() {
     let all = Span::new(FileId(0), 0, u32::MAX);
     let found: Vec<String> = ide::hints(&analysis, all).into_iter().map(|it| it.text).collect();
     assert_eq!(found, ["index (customer, placed)", ": Customer"]);
+    for (needle, replaced, expected) in [
+        ("sort -.placed", "sort .total$0", "index (customer, placed), then sorted"),
+        (
+            ".customer == customer\n    sort",
+            ".total == 3 and customer.id == customer.id$0\n    sort",
+            "no index: reads all rows",
+        ),
+        (
+            "where .customer == customer\n    sort -.placed",
+            "where .id == customer.id$0\n    sort .id",
+            "index (id)",
+        ),
+    ] {
+        let (analysis, _) = at(needle, 0, replaced);
+        let found = ide::hints(&analysis, all).into_iter().map(|it| it.text).next();
+        assert_eq!(found.as_deref(), Some(expected), "{replaced}");
+    }
 }
 
 #[test]
