@@ -136,7 +136,6 @@ fn cancelled(incoming: &Incoming) -> Option<RequestId> {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 mod tests {
     use std::collections::VecDeque;
     use std::sync::mpsc::sync_channel;
@@ -168,7 +167,7 @@ mod tests {
         loop {
             match queue.next(None).unwrap() {
                 Incoming::Message(Message::Request(Request { id, .. })) => {
-                    seen.push(id.to_string())
+                    seen.push(id.to_string());
                 }
                 Incoming::Cancelled(id) => seen.push(format!("not {id}")),
                 _ => break,

@@ -98,7 +98,6 @@ pub(super) fn write(output: &mut impl Write, message: &Value) -> std::io::Result
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 mod tests {
     use std::sync::mpsc::sync_channel;
 
