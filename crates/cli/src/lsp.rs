@@ -134,3 +134,45 @@ fn cancelled(incoming: &Incoming) -> Option<RequestId> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::mpsc::sync_channel;
+
+    use lsp_server::{Message, Request};
+    use serde_json::{Value, json};
+
+    use super::Queue;
+    use super::transport::Incoming;
+
+    fn message(value: Value) -> Incoming {
+        Incoming::Message(serde_json::from_value(value).unwrap())
+    }
+
+    #[test]
+    fn what_was_cancelled_while_it_waited_is_not_worked_on() {
+        let (sender, receiver) = sync_channel(8);
+        let request = |id: Value| message(json!({ "id": id, "method": "m", "params": null }));
+        for id in [json!(1), json!(2), json!("2")] {
+            sender.send(request(id)).unwrap();
+        }
+        for id in [json!("2"), json!(7)] {
+            let params = json!({ "id": id });
+            sender.send(message(json!({ "method": "$/cancelRequest", "params": params }))).unwrap();
+        }
+        drop(sender);
+        let mut queue = Queue { receiver, ahead: VecDeque::new() };
+        let mut seen = Vec::new();
+        loop {
+            match queue.next(None).unwrap() {
+                Incoming::Message(Message::Request(Request { id, .. })) => {
+                    seen.push(id.to_string());
+                }
+                Incoming::Cancelled(id) => seen.push(format!("not {id}")),
+                _ => break,
+            }
+        }
+        assert_eq!(seen, ["1", "2", "not \"2\""]);
+    }
+}

@@ -3,10 +3,10 @@
 use syntax::{Diagnostic, Fix, Span};
 
 /// The fixes of the diagnostics that touch a range, each with its diagnostic.
-pub fn actions<'d>(
-    diagnostics: &'d [Diagnostic],
+pub fn actions(
+    diagnostics: &[Diagnostic],
     range: Span,
-) -> impl Iterator<Item = (&'d Diagnostic, &'d Fix)> {
+) -> impl Iterator<Item = (&Diagnostic, &Fix)> {
     let touches = move |place: Span| {
         place.file == range.file && place.start <= range.end && range.start <= place.end
     };

@@ -55,6 +55,7 @@ pub enum CompletionKind {
 #[must_use]
 pub fn complete(analysis: &Analysis, file: FileId, offset: u32) -> Vec<Completion> {
     let Some(parse) = analysis.parse(file) else { return Vec::new() };
+    let offset = parse.text.floor_char_boundary(offset as usize) as u32;
     let mut offers = Offers { analysis, found: Vec::new() };
     offers.gather(parse, offset);
     let mut found = offers.found;
@@ -88,9 +89,8 @@ impl Offers<'_> {
         let nodes = parse.nodes_at(parse.token_span(before).start);
         let has = |kinds: &[NodeKind]| nodes.iter().any(|node| kinds.contains(&node.kind()));
         let text = parse.token_text(before);
-        let is_new_line = parse.text[parse.token_span(before).end as usize
-            ..(offset as usize).max(parse.token_span(before).end as usize)]
-            .contains('\n');
+        let between = parse.token_span(before).end as usize..offset as usize;
+        let is_new_line = parse.text.get(between).is_some_and(|text| text.contains('\n'));
         match before_kind {
             TokenKind::LeftBrace | TokenKind::RightBrace => self.opening(parse, offset),
             TokenKind::Word if !is_new_line && self.behind_word(parse, text, &nodes, offset) => {}
@@ -229,7 +229,7 @@ impl Offers<'_> {
         {
             self.labels(&ty);
         } else if matches!(parse.token_kind(before), TokenKind::EqualEqual | TokenKind::BangEqual)
-            && let Some(ty) = type_of(self.analysis, parse, before)
+            && let Some(ty) = type_of(self.analysis, parse, before, offset)
         {
             self.labels(&ty);
         } else if parse.token_kind(before) == TokenKind::Equal {

@@ -96,3 +96,55 @@ pub(super) fn write(output: &mut impl Write, message: &Value) -> std::io::Result
     write!(output, "Content-Length: {}\r\n\r\n{body}", body.len())?;
     output.flush()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::{Incoming, LONGEST, read, write};
+
+    /// What comes of these bytes, in a word each.
+    fn comes(bytes: &[u8]) -> Vec<&'static str> {
+        let (sender, receiver) = sync_channel(16);
+        read(bytes, &sender);
+        drop(sender);
+        let each = receiver.into_iter().map(|incoming| match incoming {
+            Incoming::Message(_) => "message",
+            Incoming::Cancelled(_) => "cancelled",
+            Incoming::Malformed(_) => "malformed",
+            Incoming::Closed => "closed",
+            Incoming::Broken(_) => "broken",
+        });
+        each.collect()
+    }
+
+    fn framed(body: &str) -> String {
+        format!("Content-Length: {}\r\n\r\n{body}", body.len())
+    }
+
+    #[test]
+    fn odd_input_is_told_apart() {
+        let note = framed(r#"{"method":"m"}"#);
+        let mut written = Vec::new();
+        write(&mut written, &serde_json::json!({ "method": "ä" })).unwrap();
+        assert_eq!(comes(b""), ["closed"]);
+        assert_eq!(comes(&written), ["message", "closed"]);
+        let typed = note.replace("Content-Length", "content-type: x\r\ncontent-length");
+        assert_eq!(comes(typed.as_bytes()), ["message", "closed"]);
+        let after = format!("{}{note}", framed("{"));
+        assert_eq!(comes(after.as_bytes()), ["malformed", "message", "closed"]);
+        assert_eq!(comes(framed("\u{0}").as_bytes()), ["malformed", "closed"]);
+        for broken in [
+            "GET / HTTP/1.1\r\n\r\n".to_owned(),
+            "Content-Length: 5".to_owned(),
+            "Content-Length: 5\r\n\r\n{}".to_owned(),
+            "Content-Length: -1\r\n\r\n".to_owned(),
+            format!("Content-Length: {}\r\n\r\n", LONGEST + 1),
+            "x".repeat(100_000),
+        ] {
+            assert_eq!(comes(broken.as_bytes()), ["broken"], "{}", &broken[..broken.len().min(40)]);
+        }
+        let exit = format!("{}{note}", framed(r#"{"method":"exit"}"#));
+        assert_eq!(comes(exit.as_bytes()), ["message"], "nothing is read behind it");
+    }
+}

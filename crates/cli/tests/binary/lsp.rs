@@ -1,7 +1,7 @@
 //! `mimar lsp` as an editor uses it: a process, and messages on its pipes.
 
 use std::collections::VecDeque;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufReader, Write as _};
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -115,7 +115,9 @@ impl Editor {
     fn ask(&mut self, method: &str, params: Value) -> Value {
         self.number += 1;
         let id = self.number;
-        self.raw(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string());
+        self.raw(
+            &json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string(),
+        );
         self.next(|message| message["id"] == id)
     }
 
@@ -135,14 +137,16 @@ impl Editor {
     }
 
     fn open(&mut self, name: &str, text: &str) {
-        let document = json!({ "uri": self.uri(name), "languageId": "mimar", "version": 1, "text": text });
+        let document =
+            json!({ "uri": self.uri(name), "languageId": "mimar", "version": 1, "text": text });
         self.notify("textDocument/didOpen", json!({ "textDocument": document }));
     }
 
     fn diagnostics(&mut self, name: &str) -> Vec<Value> {
         let uri = self.uri(name);
         let message = self.next(|message| {
-            message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri
+            message["method"] == "textDocument/publishDiagnostics"
+                && message["params"]["uri"] == uri
         });
         message["params"]["diagnostics"].as_array().unwrap().clone()
     }
@@ -151,7 +155,8 @@ impl Editor {
     fn place(&self, word: &str, nth: usize) -> Value {
         let offset = ORDERS.match_indices(word).nth(nth).unwrap().0;
         let (line, start) = line_of(ORDERS, offset);
-        let position = json!({ "line": line, "character": ORDERS[start..offset].encode_utf16().count() });
+        let position =
+            json!({ "line": line, "character": ORDERS[start..offset].encode_utf16().count() });
         json!({ "textDocument": { "uri": self.uri("orders.mimar") }, "position": position })
     }
 
@@ -207,7 +212,10 @@ fn an_editor_is_served() {
     }
     let hover = editor.place("recent", 0);
     let hover = editor.result("textDocument/hover", hover);
-    assert!(hover["contents"]["value"].as_str().unwrap().contains("index (customer, placed)"), "{hover}");
+    assert!(
+        hover["contents"]["value"].as_str().unwrap().contains("index (customer, placed)"),
+        "{hover}"
+    );
 
     // A definition in another file, on disk only.
     let place = editor.place("Customer", 0);
@@ -237,10 +245,11 @@ fn an_editor_is_served() {
     assert_eq!(symbols[0]["children"][2]["name"], "status");
     let tokens = editor.result("textDocument/semanticTokens/full", file.clone());
     let data = tokens["data"].as_array().unwrap();
-    // The comment ends behind a pair of UTF-16: 20 units, and then `entity` in the next line.
-    assert_eq!(data[..10], json!([0, 0, 20, 1, 0, 1, 0, 6, 0, 0]).as_array().unwrap()[..]);
+    // The comment ends behind a pair of UTF-16: 21 units, and then `entity` in the next line.
+    assert_eq!(data[..10], json!([0, 0, 21, 1, 0, 1, 0, 6, 0, 0]).as_array().unwrap()[..]);
     let mut all = file.clone();
-    all["range"] = json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 99, "character": 0 } });
+    all["range"] =
+        json!({ "start": { "line": 0, "character": 0 }, "end": { "line": 99, "character": 0 } });
     let hints = editor.result("textDocument/inlayHint", all);
     let hints: Vec<&str> =
         hints.as_array().unwrap().iter().map(|it| it["label"].as_str().unwrap()).collect();
@@ -266,9 +275,7 @@ fn diagnostics_follow_the_keys() {
     assert!(before.iter().all(|it| it["severity"] != 1), "{before:?}");
     // `Customer` becomes `Custome`, in UTF-8 columns, and the emoji of line 0 goes in the same message.
     let uri = editor.uri("orders.mimar");
-    let change = |line: u32, from: u32, to: u32, text: &str| {
-        json!({ "range": { "start": { "line": line, "character": from }, "end": { "line": line, "character": to } }, "text": text })
-    };
+    let change = |line: u32, from: u32, to: u32, text: &str| json!({ "range": { "start": { "line": line, "character": from }, "end": { "line": line, "character": to } }, "text": text });
     let changes = json!([change(0, 18, 22, "x"), change(3, 19, 20, "")]);
     editor.notify(
         "textDocument/didChange",
@@ -281,7 +288,12 @@ fn diagnostics_follow_the_keys() {
 
     let params = json!({ "textDocument": { "uri": uri }, "range": fault["range"], "context": { "diagnostics": [] } });
     let actions = editor.result("textDocument/codeAction", params);
-    let action = actions.as_array().unwrap().iter().find(|it| it["diagnostics"][0]["code"] == "E0202").unwrap();
+    let action = actions
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["diagnostics"][0]["code"] == "E0202")
+        .unwrap();
     assert_eq!(action["edit"]["changes"][&uri][0]["newText"], "Customer");
 
     // Behind a dot, in a statement that is being written.
@@ -290,14 +302,15 @@ fn diagnostics_follow_the_keys() {
         "textDocument/didChange",
         json!({ "textDocument": { "uri": uri, "version": 3 }, "contentChanges": changes }),
     );
-    let place = json!({ "textDocument": { "uri": uri }, "position": { "line": 21, "character": 16 } });
+    let place =
+        json!({ "textDocument": { "uri": uri }, "position": { "line": 21, "character": 16 } });
     let found = editor.result("textDocument/completion", place);
     assert_eq!(labels(&found), ["id", "customer", "status", "placed"]);
 
     // What is closed is what stands on disk.
     editor.notify("textDocument/didClose", json!({ "textDocument": { "uri": uri } }));
-    let closed = editor.diagnostics("orders.mimar");
-    assert!(closed.iter().all(|it| it["severity"] != 1) || !editor.diagnostics("orders.mimar").iter().any(|it| it["severity"] == 1));
+    // The faulty text may have been told of in between.
+    while editor.diagnostics("orders.mimar").iter().any(|it| it["severity"] == 1) {}
 
     editor.raw("{ this is no JSON");
     let refused = editor.next(|message| message["id"].is_null() && message.get("error").is_some());

@@ -85,17 +85,21 @@ pub(crate) fn scope(
     })
 }
 
-/// The type of the path that ends before a token.
-pub(crate) fn type_of(analysis: &Analysis, parse: &Parse, token: u32) -> Option<Type> {
+/// The type of the path that ends before a token. What is being written may not have been understood yet, so that the words
+/// are followed where the checker did not.
+pub(crate) fn type_of(analysis: &Analysis, parse: &Parse, token: u32, offset: u32) -> Option<Type> {
     let last = (0..token).rev().find(|at| !parse.token_kind(*at).is_trivia())?;
     if parse.token_kind(last) != TokenKind::Word {
         return None;
     }
-    let used = parse.token_span(last);
-    let names = analysis.names_at(used.file, used.start);
-    let (_, declared) = names.into_iter().find(|(span, _)| *span == used)?;
-    match &analysis.symbol(declared)?.thing {
-        Thing::Field(_, id) | Thing::Member(id) => Some(analysis.model()[*id].ty.clone()),
+    if last > 0 && parse.token_kind(last - 1) == TokenKind::Dot {
+        let (words, is_row) = before_dot(parse, last - 1);
+        let owner = scope(analysis, parse, offset, &words, is_row)?;
+        return owner.member(analysis.model(), parse.token_text(last));
+    }
+    let name = parse.token_text(last);
+    let symbol = variables(analysis, parse, offset).find(|symbol| symbol.name == name)?;
+    match &symbol.thing {
         Thing::Parameter(ty, _) => Some(ty.clone()),
         Thing::Binding(at) => match &analysis.uses.bindings.get(*at)?.value {
             Bound::Value(ty) => Some(ty.clone()),
