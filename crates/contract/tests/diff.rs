@@ -115,6 +115,10 @@ const EDITS: &[(&str, &str)] = &[
     ("enum { open, closed }", "enum { open, shut was closed }"),
     ("event Came from \"arrivals\"", "event Came from \"incoming\""),
     ("event Settled by order {", "event Settled {"),
+    ("weight: Int(1..9) }", "weight: Int(2..9) }"),
+    ("weight: Int(1..9) }", "weight: Int(1..9)? }"),
+    ("weight: Int(1..9) }", "weight: Int(1..9)  depth: Int }"),
+    ("weight: Int(1..9) }", "weight: Int(1..9)  depth: Int? }"),
     (
         "event Settled by order { order: Order  amount: Int(1..10)",
         "event Settled by order { order: Order  amount: Int(1..10)  more: Int?",
@@ -136,9 +140,10 @@ const EDITS: &[(&str, &str)] = &[
         "  kind: Customer.kind  allow read to clerk, manager }",
     ),
     (
-        "event Gone by order { order: Order }\n",
-        "event Gone by order { order: Order }\nevent More by order { order: Order }\n",
+        "event Gone by order { order: Order  size: Int? }\n",
+        "event Gone by order { order: Order  size: Int? }\nevent More by order { order: Order }\n",
     ),
+    ("size: Int? }", "size: Bool? }"),
     ("sends Settled, Gone", "sends Settled"),
     ("webhook carriers { receives Came as \"came\" }", ""),
     ("as \"came\"", "as \"arrived\""),
