@@ -151,6 +151,9 @@ fn revisions_of_git_are_read() {
         let told = within(arguments);
         assert!(told.code == 3 && told.err.contains(why), "{}", told.err);
     }
+    project.write("openapi.json", "{}");
+    let told = within(&["diff", "openapi.json", "api"]);
+    assert!(told.code == 2 && told.err.contains("openapi.json is no model"), "{}", told.err);
     project.write("api/app.mimar", &OLD.replace("key isbn", "key"));
     let told = within(&["diff", "git:HEAD", "api"]);
     assert!(told.code == 1 && told.err.contains("the model api has errors"), "{}", told.err);
