@@ -33,6 +33,12 @@ pub(crate) enum Failure {
          the top of the repository): git:main, v1.2:services/shop"
     )]
     Git { place: String, why: String },
+    /// A file that `diff` cannot compare.
+    #[error(
+        "{} is no model: `mimar diff` compares models, not the documents that are made of them\n\nGive the folder or the *.mimar file that \
+         it was made of, or the revision of git that had it: git:REVISION", path.display()
+    )]
+    NotModel { path: PathBuf },
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
@@ -271,6 +277,7 @@ impl Failure {
             | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
+            | Self::NotModel { .. }
             | Self::UnknownCommand { .. }
             | Self::NotAllowed { .. }
             | Self::UnknownEvent { .. }

@@ -9,6 +9,7 @@ mod commands;
 mod copy;
 mod data;
 mod dev;
+mod diff;
 mod events;
 mod import;
 mod lsp;

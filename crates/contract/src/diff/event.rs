@@ -65,11 +65,56 @@ fn both(report: &mut Report<'_>, old: &EventType, new: &EventType) {
             format!("is ordered by {}, was by {}", said(key(new)), said(key(old))),
         );
     }
-    members(report, &item, &old.members, &new.members);
+    let incoming = comes_in(report.old, old) && comes_in(report.new, new);
+    if incoming {
+        incoming_members(report, &item, &old.members, &new.members);
+    }
+    // What comes in goes out as well where somebody may read it.
+    if !incoming || !old.grant.is_empty() {
+        members(report, &item, &old.members, &new.members);
+    }
     readers(report, &item, old, new);
 }
 
-/// Members of an event, or of a record in one.
+/// Whether others publish it: at the broker, or through a webhook.
+fn comes_in(side: super::Side<'_>, event: &EventType) -> bool {
+    let mut received = side.contract.webhooks.iter().flat_map(|it| &it.receives);
+    event.from.is_some() || received.any(|(received, _)| *received == event.event)
+}
+
+/// Members of an event that others publish: as in a request, the narrower is the stricter.
+fn incoming_members(report: &mut Report<'_>, item: &str, old: &[Member], new: &[Member]) {
+    for before in old {
+        let item = format!("{item}.{}", before.name);
+        let Some(after) = new.iter().find(|it| it.name == before.name) else {
+            report.add(Kind::IncomingRemoved, item, "is gone");
+            continue;
+        };
+        if before.nullable != after.nullable {
+            let said = if after.nullable { "may be left out now" } else { "must be there now" };
+            let kinds = (Kind::IncomingWidened, Kind::IncomingRequired);
+            report.add_either(after.nullable, kinds, &item, said.to_owned());
+        }
+        let difference = compare(report, &before.shape, &after.shape);
+        if let Some((was, is)) = difference.other {
+            report.add(Kind::IncomingTypeChanged, &item, format!("is {is}, was {was}"));
+        }
+        for said in difference.narrower {
+            report.add(Kind::IncomingNarrowed, &item, said);
+        }
+        for said in difference.wider {
+            report.add(Kind::IncomingWidened, &item, said);
+        }
+    }
+    for after in new.iter().filter(|it| !old.iter().any(|before| before.name == it.name)) {
+        let required = !after.nullable;
+        let said = if required { "is new, and must be there" } else { "is new" };
+        let kinds = (Kind::IncomingRequired, Kind::IncomingAdded);
+        report.add_either(required, kinds, &format!("{item}.{}", after.name), said.to_owned());
+    }
+}
+
+/// Members of an event that goes out, or of a record in one.
 pub(super) fn members(report: &mut Report<'_>, item: &str, old: &[Member], new: &[Member]) {
     for before in old {
         let item = format!("{item}.{}", before.name);

@@ -42,9 +42,12 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
             format!("is called `{}` now, was `{}`", new.name, old.name),
         );
     }
-    if from.answer != to.answer && (to.answer || from.answer) {
-        let said = if to.answer { "may be read now" } else { "may not be read any more" };
-        report.add_either(to.answer, (Kind::FieldShown, Kind::FieldHidden), item, said.to_owned());
+    if from.answer && !to.answer {
+        let kinds = [Kind::FieldHidden, Kind::FieldRemovedEarly, Kind::FieldRetired];
+        let (kind, told) = report.departure(old.farewell.as_ref(), kinds);
+        report.add(kind, item, format!("may not be read any more{told}"));
+    } else if to.answer && !from.answer {
+        report.add(Kind::FieldShown, item, "may be read now");
     }
     if from.create != to.create {
         // That nobody may create at all is said of the operation.

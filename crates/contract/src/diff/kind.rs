@@ -215,6 +215,14 @@ kinds! {
     MemberNotOptional "member-not-optional" Consumer Safe "consumers that expect null never meet it" "";
     MemberWidened "member-widened" Consumer Risky "consumers that rely on the old bounds meet values beyond them" "tell consumers before such values are published";
     MemberNarrowed "member-narrowed" Consumer Safe "what is published was possible before" "";
+    IncomingRequired "incoming-required" Consumer Breaking
+        "what senders send without it, which was whole, is refused" "make the member optional";
+    IncomingTypeChanged "incoming-type-changed" Consumer Breaking
+        "what senders send in the old form is refused" "take a new event beside this one";
+    IncomingNarrowed "incoming-narrowed" Consumer Breaking "what senders send beyond the new bounds is refused" "keep the wider bounds";
+    IncomingWidened "incoming-widened" Consumer Safe "what was taken is taken" "";
+    IncomingAdded "incoming-added" Consumer Safe "senders may leave it out" "";
+    IncomingRemoved "incoming-removed" Consumer Safe "senders need not send it any more" "";
     EventLabelAdded "event-label-added" Consumer Risky "consumers that know every label meet one that they do not know" "tell consumers before the label is used";
     EventLabelRemoved "event-label-removed" Consumer Safe "consumers that know it never meet it" "";
     EventLabelRenamed "event-label-renamed" Consumer Breaking "consumers meet a label that they do not know" "add the new label beside the old one";

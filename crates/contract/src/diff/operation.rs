@@ -272,8 +272,13 @@ fn errors(report: &mut Report<'_>) {
             if let Some((was, is)) = difference.other {
                 report.add(Kind::ErrorMemberChanged, &item, format!("is {is}, was {was}"));
             }
-            if now.nullable && !member.nullable {
-                report.add(Kind::ErrorMemberChanged, &item, "may be null now");
+            if member.nullable != now.nullable {
+                let said = if now.nullable { "may be null now" } else { "is never null now" };
+                let kinds = (Kind::NullAnswered, Kind::NullNotAnswered);
+                report.add_either(now.nullable, kinds, &item, said.to_owned());
+            }
+            for said in difference.narrower {
+                report.add(Kind::AnswerNarrowed, &item, said);
             }
             for said in difference.wider {
                 report.add(Kind::AnswerWidened, &item, said);

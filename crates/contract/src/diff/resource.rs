@@ -169,6 +169,13 @@ fn travel(side: Side<'_>, entity: EntityId, at: usize) -> Travel {
 
 fn fields(report: &mut Report<'_>, item: &str, (before, after): (EntityId, EntityId)) {
     let (old, new) = (report.old, report.new);
+    // Where nobody reads rows any more, or nobody did, the operations tell it.
+    let (from, to) = (old.contract.resource(before), new.contract.resource(after));
+    let read = !from.read.is_empty() && !to.read.is_empty();
+    let travel = |side: Side<'_>, entity: EntityId, at: usize| {
+        let travel = travel(side, entity, at);
+        Travel { answer: travel.answer && read, ..travel }
+    };
     for (at, field) in old.model[before].fields.iter().enumerate() {
         let member = &old.contract.resource(before).members[at];
         let travels = travel(old, before, at);
@@ -217,7 +224,7 @@ fn lists(report: &mut Report<'_>, item: &str, old: &Resource, new: &Resource) {
         let field = format!("{item}.{}", filter.field);
         match new.filters.iter().find(|it| it.field == filter.field) {
             None => {
-                report.add(Kind::FilterRemoved, field, "lists cannot be filtered by it any more")
+                report.add(Kind::FilterRemoved, field, "lists cannot be filtered by it any more");
             }
             Some(now) => {
                 for operator in filter.operators.iter().filter(|it| !now.operators.contains(it)) {

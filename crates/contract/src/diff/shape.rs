@@ -95,7 +95,7 @@ fn walk(report: &Report<'_>, old: &Shape, new: &Shape, found: &mut Difference) {
             greatest(found, " elements", *b, *d);
         }
         (Shape::Enum(_) | Shape::Record(_) | Shape::Reference { .. }, _) => {
-            other(report, old, new, found)
+            other(report, old, new, found);
         }
         (old_shape, new_shape) if old_shape == new_shape => {}
         _ => other(report, old, new, found),
@@ -133,7 +133,7 @@ fn bound<T: PartialOrd + Display>(
 ) {
     match (old, new) {
         (None, Some(new)) => {
-            found.narrower.push(format!("{side} {new}{unit}, was without a bound"))
+            found.narrower.push(format!("{side} {new}{unit}, was without a bound"));
         }
         (Some(old), None) => found.wider.push(format!("without a bound, was {side} {old}{unit}")),
         (Some(old), Some(new)) if old != new => {

@@ -46,6 +46,11 @@ impl Source {
     /// The model there. Where it has errors they are drawn.
     pub(super) fn model(&self, shown: &str) -> Result<Valid<Model>, Failure> {
         let project = match self {
+            Self::Path(path)
+                if path.is_file() && path.extension().is_none_or(|it| it != "mimar") =>
+            {
+                return Err(Failure::NotModel { path: path.clone() });
+            }
             Self::Path(path) => Project::read(path)?,
             Self::Same { revision, path } => {
                 let within = root_of(path);
