@@ -27,6 +27,8 @@ pub(super) struct Both<'a> {
     pub(super) item: &'a str,
     pub(super) old: (&'a Member, Travel),
     pub(super) new: (&'a Member, Travel),
+    /// Whether rows can be changed by bodies in both models; otherwise the operations tell it.
+    pub(super) changeable: bool,
     /// Their places in the models.
     pub(super) ids: (FieldId, FieldId),
 }
@@ -66,7 +68,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
             );
         }
     }
-    if old.creatable == new.creatable && old.updatable != new.updatable {
+    if it.changeable && old.creatable == new.creatable && old.updatable != new.updatable {
         let said = if new.updatable { "may be changed now" } else { "may not be changed any more" };
         report.add_either(
             new.updatable,

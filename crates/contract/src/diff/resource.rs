@@ -193,6 +193,7 @@ fn fields(report: &mut Report<'_>, item: &str, (before, after): (EntityId, Entit
                 item: &format!("{item}.{}", fresh.name),
                 old: (member, travels),
                 new: (fresh, travel(new, after, place)),
+                changeable: !from.update.is_empty() && !to.update.is_empty(),
                 ids: (*field, now),
             },
         );

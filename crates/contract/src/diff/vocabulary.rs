@@ -207,7 +207,13 @@ fn record(report: &mut Report<'_>, (old, new): (RecordId, RecordId), reach: Reac
         let ids = (report.old.model[old].fields[at], report.new.model[new].fields[place]);
         field::both(
             report,
-            &Both { item: &item, old: (member, travel(member)), new: (now, travel(now)), ids },
+            &Both {
+                item: &item,
+                old: (member, travel(member)),
+                new: (now, travel(now)),
+                changeable: false,
+                ids,
+            },
         );
     }
     for member in
