@@ -1,6 +1,7 @@
 //! RabbitMQ.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use engine::exchange::Notice;
 use lapin::options::{
@@ -27,8 +28,18 @@ impl Server {
     }
 
     async fn channel(&self) -> (Connection, Channel) {
-        let properties = ConnectionProperties::default();
-        let connection = Connection::connect(&self.rabbitmq.url(), properties).await.unwrap();
+        let began = Instant::now();
+        let connection = loop {
+            let properties = ConnectionProperties::default();
+            match Connection::connect(&self.rabbitmq.url(), properties).await {
+                Ok(connection) => break connection,
+                // A broker that has just started, on a machine that does much else.
+                Err(_) if began.elapsed() < Duration::from_secs(30) => {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                Err(error) => panic!("{error}"),
+            }
+        };
         let channel = connection.create_channel().await.unwrap();
         (connection, channel)
     }
