@@ -51,19 +51,14 @@ pub fn diff(old: &Valid<Model>, new: &Valid<Model>, today: i64) -> Vec<Change> {
     let identity = Identity::of(old, new);
     let (old, new) =
         (Side { model: old, contract: &before }, Side { model: new, contract: &after });
-    let mut report = Report { old, new, identity: &identity, today, changes: Vec::new() };
+    let mut report = Report { old, new, identity: &identity, found: Found::new(today) };
     system::changes(&mut report);
     vocabulary::changes(&mut report);
     resource::changes(&mut report);
     operation::changes(&mut report);
     event::changes(&mut report);
     let announced = after.version > before.version;
-    let mut changes = report.changes;
-    for change in &mut changes {
-        change.announced = announced && change.kind.class() == Class::Breaking;
-    }
-    sort(&mut changes);
-    changes
+    report.found.sorted(announced)
 }
 
 /// Puts changes in the order in which they are shown: the worst first, then by whom they concern, then by item.
@@ -89,11 +84,31 @@ struct Report<'a> {
     old: Side<'a>,
     new: Side<'a>,
     identity: &'a Identity,
+    found: Found,
+}
+
+/// What was found so far.
+struct Found {
+    /// Days since 1970-01-01.
     today: i64,
     changes: Vec<Change>,
 }
 
-impl Report<'_> {
+impl Found {
+    fn new(today: i64) -> Self {
+        Self { today, changes: Vec::new() }
+    }
+
+    /// In the order in which they are shown; `announced` by a new version, or not.
+    fn sorted(self, announced: bool) -> Vec<Change> {
+        let mut changes = self.changes;
+        for change in &mut changes {
+            change.announced = announced && change.kind.class() == Class::Breaking;
+        }
+        sort(&mut changes);
+        changes
+    }
+
     fn add(&mut self, kind: Kind, item: impl Into<String>, message: impl Into<String>) {
         let (item, message) = (item.into(), message.into());
         self.changes.push(Change { kind, item, message, announced: false });

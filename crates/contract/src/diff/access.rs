@@ -55,7 +55,7 @@ pub(super) fn changes(report: &mut Report<'_>, it: &Compared<'_>) {
         found.extend(judge(&from, &to).map(|verdict| (role, verdict)));
     }
     for (role, (kind, said)) in found {
-        report.add(kind, it.item, format!("`{role}` {}", said.replace("{}", it.doing)));
+        report.found.add(kind, it.item, format!("`{role}` {}", said.replace("{}", it.doing)));
     }
 }
 

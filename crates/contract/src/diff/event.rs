@@ -11,12 +11,12 @@ pub(super) fn changes(report: &mut Report<'_>) {
     for before in &old.contract.events {
         match report.identity.new_event(before.event) {
             Some(after) => both(report, before, new.contract.event(after)),
-            None => report.add(Kind::EventRemoved, item(before), "is not published any more"),
+            None => report.found.add(Kind::EventRemoved, item(before), "is not published any more"),
         }
     }
     for after in &new.contract.events {
         if !report.identity.events.iter().any(|(_, known)| *known == after.event) {
-            report.add(Kind::EventAdded, item(after), "is new");
+            report.found.add(Kind::EventAdded, item(after), "is new");
         }
     }
     webhooks(report);
@@ -31,7 +31,7 @@ fn both(report: &mut Report<'_>, old: &EventType, new: &EventType) {
     if old.from != new.from {
         let said =
             |it: &Option<String>| it.clone().map_or("this app".to_owned(), |it| format!("{it:?}"));
-        report.add(
+        report.found.add(
             Kind::EventOriginChanged,
             &item,
             format!("comes from {}, was from {}", said(&new.from), said(&old.from)),
@@ -40,14 +40,14 @@ fn both(report: &mut Report<'_>, old: &EventType, new: &EventType) {
     // What another system publishes has the type and source that it says.
     if new.from.is_none() && old.from.is_none() {
         if old.kind != new.kind {
-            report.add(
+            report.found.add(
                 Kind::EventTypeChanged,
                 &item,
                 format!("its type is `{}`, was `{}`", new.kind, old.kind),
             );
         }
         if old.source != new.source {
-            report.add(
+            report.found.add(
                 Kind::EventSourceChanged,
                 &item,
                 format!("its source is `{}`, was `{}`", new.source, old.source),
@@ -59,7 +59,7 @@ fn both(report: &mut Report<'_>, old: &EventType, new: &EventType) {
     };
     if key(old) != key(new) {
         let said = |it: Option<String>| it.map_or("nothing".to_owned(), |it| format!("`{it}`"));
-        report.add(
+        report.found.add(
             Kind::EventKeyChanged,
             &item,
             format!("is ordered by {}, was by {}", said(key(new)), said(key(old))),
@@ -87,30 +87,35 @@ fn incoming_members(report: &mut Report<'_>, item: &str, old: &[Member], new: &[
     for before in old {
         let item = format!("{item}.{}", before.name);
         let Some(after) = new.iter().find(|it| it.name == before.name) else {
-            report.add(Kind::IncomingRemoved, item, "is gone");
+            report.found.add(Kind::IncomingRemoved, item, "is gone");
             continue;
         };
         if before.nullable != after.nullable {
             let said = if after.nullable { "may be left out now" } else { "must be there now" };
             let kinds = (Kind::IncomingWidened, Kind::IncomingRequired);
-            report.add_either(after.nullable, kinds, &item, said.to_owned());
+            report.found.add_either(after.nullable, kinds, &item, said.to_owned());
         }
         let difference = compare(report, &before.shape, &after.shape);
         if let Some((was, is)) = difference.other {
-            report.add(Kind::IncomingTypeChanged, &item, format!("is {is}, was {was}"));
+            report.found.add(Kind::IncomingTypeChanged, &item, format!("is {is}, was {was}"));
         }
         for said in difference.narrower {
-            report.add(Kind::IncomingNarrowed, &item, said);
+            report.found.add(Kind::IncomingNarrowed, &item, said);
         }
         for said in difference.wider {
-            report.add(Kind::IncomingWidened, &item, said);
+            report.found.add(Kind::IncomingWidened, &item, said);
         }
     }
     for after in new.iter().filter(|it| !old.iter().any(|before| before.name == it.name)) {
         let required = !after.nullable;
         let said = if required { "is new, and must be there" } else { "is new" };
         let kinds = (Kind::IncomingRequired, Kind::IncomingAdded);
-        report.add_either(required, kinds, &format!("{item}.{}", after.name), said.to_owned());
+        report.found.add_either(
+            required,
+            kinds,
+            &format!("{item}.{}", after.name),
+            said.to_owned(),
+        );
     }
 }
 
@@ -119,27 +124,27 @@ pub(super) fn members(report: &mut Report<'_>, item: &str, old: &[Member], new: 
     for before in old {
         let item = format!("{item}.{}", before.name);
         let Some(after) = new.iter().find(|it| it.name == before.name) else {
-            report.add(Kind::MemberRemoved, item, "is gone");
+            report.found.add(Kind::MemberRemoved, item, "is gone");
             continue;
         };
         if before.nullable != after.nullable {
             let said = if after.nullable { "may be null now" } else { "is never null now" };
             let kinds = (Kind::MemberOptional, Kind::MemberNotOptional);
-            report.add_either(after.nullable, kinds, &item, said.to_owned());
+            report.found.add_either(after.nullable, kinds, &item, said.to_owned());
         }
         let difference = compare(report, &before.shape, &after.shape);
         if let Some((was, is)) = difference.other {
-            report.add(Kind::MemberTypeChanged, &item, format!("is {is}, was {was}"));
+            report.found.add(Kind::MemberTypeChanged, &item, format!("is {is}, was {was}"));
         }
         for said in difference.narrower {
-            report.add(Kind::MemberNarrowed, &item, said);
+            report.found.add(Kind::MemberNarrowed, &item, said);
         }
         for said in difference.wider {
-            report.add(Kind::MemberWidened, &item, said);
+            report.found.add(Kind::MemberWidened, &item, said);
         }
     }
     for after in new.iter().filter(|it| !old.iter().any(|before| before.name == it.name)) {
-        report.add(Kind::MemberAdded, format!("{item}.{}", after.name), "is new");
+        report.found.add(Kind::MemberAdded, format!("{item}.{}", after.name), "is new");
     }
 }
 
@@ -151,17 +156,17 @@ fn readers(report: &mut Report<'_>, item: &str, old: &EventType, new: &EventType
             "not everybody may read it any more"
         };
         let kinds = (Kind::ReadersWidened, Kind::ReadersNarrowed);
-        report.add_either(new.grant.anyone, kinds, item, said.to_owned());
+        report.found.add_either(new.grant.anyone, kinds, item, said.to_owned());
     }
     for role in
         old.grant.roles.iter().filter(|it| !new.grant.roles.contains(it) && !new.grant.anyone)
     {
-        report.add(Kind::ReadersNarrowed, item, format!("`{role}` may not read it any more"));
+        report.found.add(Kind::ReadersNarrowed, item, format!("`{role}` may not read it any more"));
     }
     for role in
         new.grant.roles.iter().filter(|it| !old.grant.roles.contains(it) && !old.grant.anyone)
     {
-        report.add(Kind::ReadersWidened, item, format!("`{role}` may read it now"));
+        report.found.add(Kind::ReadersWidened, item, format!("`{role}` may read it now"));
     }
 }
 
@@ -171,12 +176,12 @@ fn webhooks(report: &mut Report<'_>) {
     for before in &old.contract.webhooks {
         match new.contract.webhooks.iter().find(|it| it.name == before.name) {
             Some(after) => webhook(report, &named(before), before, after),
-            None => report.add(Kind::WebhookRemoved, named(before), "is gone"),
+            None => report.found.add(Kind::WebhookRemoved, named(before), "is gone"),
         }
     }
     for after in &new.contract.webhooks {
         if !old.contract.webhooks.iter().any(|it| it.name == after.name) {
-            report.add(Kind::WebhookAdded, named(after), "is new");
+            report.found.add(Kind::WebhookAdded, named(after), "is new");
         }
     }
     for before in &old.model.webhooks {
@@ -192,7 +197,7 @@ fn webhooks(report: &mut Report<'_>) {
                 super::system::duration(was)
             );
             let kinds = (Kind::WebhookRetryShortened, Kind::WebhookRetryLengthened);
-            report.add_either(is < was, kinds, &format!("webhook {}", after.name), said);
+            report.found.add_either(is < was, kinds, &format!("webhook {}", after.name), said);
         }
     }
 }
@@ -203,23 +208,31 @@ fn webhook(report: &mut Report<'_>, item: &str, old: &Webhook, new: &Webhook) {
         let now = report.identity.new_event(*event);
         if now.is_none_or(|now| !new.events.contains(&now)) {
             let name = name(report.old, *event);
-            report.add(Kind::WebhookEventRemoved, item, format!("does not send {name} any more"));
+            report.found.add(
+                Kind::WebhookEventRemoved,
+                item,
+                format!("does not send {name} any more"),
+            );
         }
     }
     let was: Vec<EventId> =
         old.events.iter().filter_map(|it| report.identity.new_event(*it)).collect();
     for event in new.events.iter().filter(|it| !was.contains(it)) {
         let name = name(report.new, *event);
-        report.add(Kind::WebhookEventAdded, item, format!("sends {name} now"));
+        report.found.add(Kind::WebhookEventAdded, item, format!("sends {name} now"));
     }
     for (_, kind) in
         old.receives.iter().filter(|(_, kind)| !new.receives.iter().any(|(_, it)| it == kind))
     {
-        report.add(Kind::WebhookTypeRemoved, item, format!("does not take `{kind}` any more"));
+        report.found.add(
+            Kind::WebhookTypeRemoved,
+            item,
+            format!("does not take `{kind}` any more"),
+        );
     }
     for (_, kind) in
         new.receives.iter().filter(|(_, kind)| !old.receives.iter().any(|(_, it)| it == kind))
     {
-        report.add(Kind::WebhookTypeAdded, item, format!("takes `{kind}` now"));
+        report.found.add(Kind::WebhookTypeAdded, item, format!("takes `{kind}` now"));
     }
 }

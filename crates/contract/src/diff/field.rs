@@ -38,7 +38,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
     let ((old, from), (new, to)) = (it.old, it.new);
     let item = it.item;
     if old.name != new.name && (from.answer || from.request()) {
-        report.add(
+        report.found.add(
             Kind::FieldRenamed,
             item,
             format!("is called `{}` now, was `{}`", new.name, old.name),
@@ -46,10 +46,10 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
     }
     if from.answer && !to.answer {
         let kinds = [Kind::FieldHidden, Kind::FieldRemovedEarly, Kind::FieldRetired];
-        let (kind, told) = report.departure(old.farewell.as_ref(), kinds);
-        report.add(kind, item, format!("may not be read any more{told}"));
+        let (kind, told) = report.found.departure(old.farewell.as_ref(), kinds);
+        report.found.add(kind, item, format!("may not be read any more{told}"));
     } else if to.answer && !from.answer {
-        report.add(Kind::FieldShown, item, "may be read now");
+        report.found.add(Kind::FieldShown, item, "may be read now");
     }
     if from.create != to.create {
         // That nobody may create at all is said of the operation.
@@ -60,7 +60,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
             } else {
                 "may not be set by bodies any more"
             };
-            report.add_either(
+            report.found.add_either(
                 after,
                 (Kind::FieldSettable, Kind::FieldReadOnly),
                 item,
@@ -70,7 +70,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
     }
     if it.changeable && old.creatable == new.creatable && old.updatable != new.updatable {
         let said = if new.updatable { "may be changed now" } else { "may not be changed any more" };
-        report.add_either(
+        report.found.add_either(
             new.updatable,
             (Kind::FieldChangeable, Kind::FieldImmutable),
             item,
@@ -80,7 +80,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
     if from.create && to.create && old.required != new.required {
         let said =
             if new.required { "must be in bodies now" } else { "may be left out of bodies now" };
-        report.add_either(
+        report.found.add_either(
             new.required,
             (Kind::FieldRequired, Kind::FieldNotRequired),
             item,
@@ -90,7 +90,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
     if old.nullable != new.nullable {
         let said = if new.nullable { "may be null now" } else { "is never null now" };
         if from.answer && to.answer {
-            report.add_either(
+            report.found.add_either(
                 new.nullable,
                 (Kind::NullAnswered, Kind::NullNotAnswered),
                 item,
@@ -98,7 +98,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
             );
         }
         if from.request() && to.request() {
-            report.add_either(
+            report.found.add_either(
                 new.nullable,
                 (Kind::NullAccepted, Kind::NullRefused),
                 item,
@@ -110,7 +110,7 @@ pub(super) fn both(report: &mut Report<'_>, it: &Both<'_>) {
     form(report, item, (old, new), request, from.answer && to.answer);
     default(report, it, from.create && to.create);
     if from.answer || from.request() {
-        report.farewell(item, old.farewell.as_ref(), new.farewell.as_ref());
+        report.found.farewell(item, old.farewell.as_ref(), new.farewell.as_ref());
     }
 }
 
@@ -126,7 +126,7 @@ fn form(
     }
     let difference = shape::compare(report, &old.shape, &new.shape);
     if let Some((before, after)) = difference.other {
-        report.add(Kind::TypeChanged, item, format!("is {after}, was {before}"));
+        report.found.add(Kind::TypeChanged, item, format!("is {after}, was {before}"));
     }
     let lists = [
         (difference.narrower, Kind::RequestNarrowed, Kind::AnswerNarrowed),
@@ -135,10 +135,10 @@ fn form(
     for (list, in_request, in_answer) in lists {
         for said in list {
             if request {
-                report.add(in_request, item, said.clone());
+                report.found.add(in_request, item, said.clone());
             }
             if answer {
-                report.add(in_answer, item, said);
+                report.found.add(in_answer, item, said);
             }
         }
     }
@@ -159,7 +159,7 @@ fn default(report: &mut Report<'_>, it: &Both<'_>, create: bool) {
     let before = text(&report.old.model[it.ids.0].default, false);
     let after = text(&report.new.model[it.ids.1].default, true);
     if before != after {
-        report.add(
+        report.found.add(
             Kind::DefaultChanged,
             it.item,
             format!("is {after} when left out, was {before}"),
@@ -173,16 +173,16 @@ pub(super) fn gone(report: &mut Report<'_>, item: &str, old: &Member, travel: Tr
         return;
     }
     let kinds = [Kind::FieldRemoved, Kind::FieldRemovedEarly, Kind::FieldRetired];
-    let (kind, told) = report.departure(old.farewell.as_ref(), kinds);
-    report.add(kind, item, format!("is gone{told}"));
+    let (kind, told) = report.found.departure(old.farewell.as_ref(), kinds);
+    report.found.add(kind, item, format!("is gone{told}"));
 }
 
 /// A field that is new.
 pub(super) fn fresh(report: &mut Report<'_>, item: &str, new: &Member, travel: Travel) {
     let required = travel.create && new.required;
     if required {
-        report.add(Kind::RequiredFieldAdded, item, "is new, and bodies must have it");
+        report.found.add(Kind::RequiredFieldAdded, item, "is new, and bodies must have it");
     } else if travel.answer || travel.request() {
-        report.add(Kind::FieldAdded, item, "is new");
+        report.found.add(Kind::FieldAdded, item, "is new");
     }
 }

@@ -28,8 +28,8 @@ fn queries(report: &mut Report<'_>) {
         match after.filter(|it| !it.grant.is_empty()) {
             Some(after) => query(report, &item, before, after),
             None => {
-                let (kind, told) = report.departure(before.farewell.as_ref(), GONE);
-                report.add(kind, format!("GET {}", before.path), format!("is gone{told}"));
+                let (kind, told) = report.found.departure(before.farewell.as_ref(), GONE);
+                report.found.add(kind, format!("GET {}", before.path), format!("is gone{told}"));
             }
         }
     }
@@ -37,7 +37,7 @@ fn queries(report: &mut Report<'_>) {
         let item = key(new.model, after);
         let before = old.contract.queries.iter().find(|it| key(old.model, it) == item);
         if before.is_none_or(|it| it.grant.is_empty()) {
-            report.add(Kind::OperationAdded, format!("GET {}", after.path), "is new");
+            report.found.add(Kind::OperationAdded, format!("GET {}", after.path), "is new");
         }
     }
 }
@@ -45,7 +45,7 @@ fn queries(report: &mut Report<'_>) {
 fn query(report: &mut Report<'_>, item: &str, before: &QueryRoute, after: &QueryRoute) {
     let (old, new) = (&report.old.model[before.query], &report.new.model[after.query]);
     if bare(report.old.contract, &before.path) != bare(report.new.contract, &after.path) {
-        report.add(
+        report.found.add(
             Kind::PathChanged,
             format!("GET {}", before.path),
             format!("is at {} now", after.path),
@@ -55,14 +55,14 @@ fn query(report: &mut Report<'_>, item: &str, before: &QueryRoute, after: &Query
     if !report.identity.entities.contains(&(before.entity, after.entity)) {
         let (was, is) =
             (name(report.old.model, before.entity), name(report.new.model, after.entity));
-        report.add(Kind::AnswerChanged, item, format!("answers rows of {is}, was {was}"));
+        report.found.add(Kind::AnswerChanged, item, format!("answers rows of {is}, was {was}"));
     }
     let text = |found: Option<String>| found.map_or("all rows".to_owned(), |it| format!("`{it}`"));
     let was = text(old.filter.as_ref().map(|it| condition::old(report, &old.parameters, it)));
     let is = text(new.filter.as_ref().map(|it| condition::new(report, &new.parameters, it)));
     // A condition on what only one of them knows follows from its parameters.
     if was != is {
-        report.add(Kind::RowsChanged, item, format!("answers {is}, was {was}"));
+        report.found.add(Kind::RowsChanged, item, format!("answers {is}, was {was}"));
     }
     let order = |sort: &[model::SortKey], named: &dyn Fn(FieldId) -> String| {
         let keys = sort
@@ -75,10 +75,10 @@ fn query(report: &mut Report<'_>, item: &str, before: &QueryRoute, after: &Query
     let was = order(&old.sort, &|field| old_model[field].name.clone());
     let is = order(&new.sort, &|field| report.identity.old_name(new_model, field).to_owned());
     if was != is {
-        report.add(Kind::OrderChanged, item, format!("is sorted by {is}, was by {was}"));
+        report.found.add(Kind::OrderChanged, item, format!("is sorted by {is}, was by {was}"));
     }
     if before.page != after.page {
-        report.add(
+        report.found.add(
             Kind::PageChanged,
             item,
             format!("a page has {} rows, was {}", after.page, before.page),
@@ -88,9 +88,9 @@ fn query(report: &mut Report<'_>, item: &str, before: &QueryRoute, after: &Query
         let narrower = after.page_maximum < before.page_maximum;
         let said =
             format!("a page has at most {} rows, was {}", after.page_maximum, before.page_maximum);
-        report.add_either(narrower, (Kind::PageNarrowed, Kind::PageWidened), item, said);
+        report.found.add_either(narrower, (Kind::PageNarrowed, Kind::PageWidened), item, said);
     }
-    report.farewell(item, before.farewell.as_ref(), after.farewell.as_ref());
+    report.found.farewell(item, before.farewell.as_ref(), after.farewell.as_ref());
     access::changes(
         report,
         &access::Compared {
@@ -113,8 +113,8 @@ fn commands(report: &mut Report<'_>) {
         match after.filter(|it| !it.grant.is_empty()) {
             Some(after) => command(report, &item, before, after),
             None => {
-                let (kind, told) = report.departure(before.farewell.as_ref(), GONE);
-                report.add(kind, format!("POST {}", before.path), format!("is gone{told}"));
+                let (kind, told) = report.found.departure(before.farewell.as_ref(), GONE);
+                report.found.add(kind, format!("POST {}", before.path), format!("is gone{told}"));
             }
         }
     }
@@ -122,7 +122,7 @@ fn commands(report: &mut Report<'_>) {
         let item = key(new.model, after);
         let before = old.contract.commands.iter().find(|it| key(old.model, it) == item);
         if before.is_none_or(|it| it.grant.is_empty()) {
-            report.add(Kind::OperationAdded, format!("POST {}", after.path), "is new");
+            report.found.add(Kind::OperationAdded, format!("POST {}", after.path), "is new");
         }
     }
 }
@@ -135,7 +135,7 @@ fn command(report: &mut Report<'_>, item: &str, before: &CommandRoute, after: &C
         bare.map(|it| if it.starts_with('{') { "{}" } else { it }).collect::<Vec<_>>().join("/")
     };
     if path(report.old.contract, &before.path) != path(report.new.contract, &after.path) {
-        report.add(
+        report.found.add(
             Kind::PathChanged,
             format!("POST {}", before.path),
             format!("is at {} now", after.path),
@@ -151,16 +151,16 @@ fn command(report: &mut Report<'_>, item: &str, before: &CommandRoute, after: &C
         let now = report.identity.new_error(*error);
         if now.is_none_or(|now| !after.raises.contains(&now)) {
             let named = named(report.old.contract, *error);
-            report.add(Kind::ErrorRemoved, item, format!("does not raise {named} any more"));
+            report.found.add(Kind::ErrorRemoved, item, format!("does not raise {named} any more"));
         }
     }
     let was: Vec<ErrorId> =
         before.raises.iter().filter_map(|it| report.identity.new_error(*it)).collect();
     for error in after.raises.iter().filter(|it| !was.contains(it)) {
         let named = named(report.new.contract, *error);
-        report.add(Kind::ErrorAdded, item, format!("may raise {named} now"));
+        report.found.add(Kind::ErrorAdded, item, format!("may raise {named} now"));
     }
-    report.farewell(item, before.farewell.as_ref(), after.farewell.as_ref());
+    report.found.farewell(item, before.farewell.as_ref(), after.farewell.as_ref());
     access::changes(
         report,
         &access::Compared {
@@ -176,30 +176,30 @@ fn parameters(report: &mut Report<'_>, item: &str, old: &[Parameter], new: &[Par
     for before in old {
         let item = format!("{item}({})", before.name);
         let Some(after) = new.iter().find(|it| it.name == before.name) else {
-            report.add(Kind::ParameterRemoved, item, "is gone");
+            report.found.add(Kind::ParameterRemoved, item, "is gone");
             continue;
         };
         if before.required != after.required {
             let said = if after.required { "must be there now" } else { "may be left out now" };
             let kinds = (Kind::ParameterRequired, Kind::ParameterNotRequired);
-            report.add_either(after.required, kinds, &item, said.to_owned());
+            report.found.add_either(after.required, kinds, &item, said.to_owned());
         }
         let difference = compare(report, &before.shape, &after.shape);
         if let Some((was, is)) = difference.other {
-            report.add(Kind::TypeChanged, &item, format!("is {is}, was {was}"));
+            report.found.add(Kind::TypeChanged, &item, format!("is {is}, was {was}"));
         }
         for said in difference.narrower {
-            report.add(Kind::RequestNarrowed, &item, said);
+            report.found.add(Kind::RequestNarrowed, &item, said);
         }
         for said in difference.wider {
-            report.add(Kind::RequestWidened, &item, said);
+            report.found.add(Kind::RequestWidened, &item, said);
         }
     }
     for after in new.iter().filter(|it| !old.iter().any(|before| before.name == it.name)) {
         let item = format!("{item}({})", after.name);
         let kinds = (Kind::RequiredParameterAdded, Kind::ParameterAdded);
         let said = if after.required { "is new, and must be there" } else { "is new" };
-        report.add_either(after.required, kinds, &item, said.to_owned());
+        report.found.add_either(after.required, kinds, &item, said.to_owned());
     }
 }
 
@@ -209,28 +209,28 @@ fn answer(report: &mut Report<'_>, item: &str, old: Option<&Answer>, new: Option
         (None, None) => {}
         (None, Some(new)) => {
             let is = said(report.new.contract, &new.shape);
-            report.add(Kind::AnswerAdded, item, format!("answers {is} now"));
+            report.found.add(Kind::AnswerAdded, item, format!("answers {is} now"));
         }
         (Some(old), None) => {
             let was = said(report.old.contract, &old.shape);
-            report.add(Kind::AnswerRemoved, item, format!("answers nothing, was {was}"));
+            report.found.add(Kind::AnswerRemoved, item, format!("answers nothing, was {was}"));
         }
         (Some(old), Some(new)) => {
             if old.nullable != new.nullable {
                 let said =
                     if new.nullable { "may answer null now" } else { "never answers null now" };
                 let kinds = (Kind::NullAnswered, Kind::NullNotAnswered);
-                report.add_either(new.nullable, kinds, item, said.to_owned());
+                report.found.add_either(new.nullable, kinds, item, said.to_owned());
             }
             let difference = compare(report, &old.shape, &new.shape);
             if let Some((was, is)) = difference.other {
-                report.add(Kind::AnswerChanged, item, format!("answers {is}, was {was}"));
+                report.found.add(Kind::AnswerChanged, item, format!("answers {is}, was {was}"));
             }
             for said in difference.narrower {
-                report.add(Kind::AnswerNarrowed, item, format!("answers what is {said}"));
+                report.found.add(Kind::AnswerNarrowed, item, format!("answers what is {said}"));
             }
             for said in difference.wider {
-                report.add(Kind::AnswerWidened, item, format!("answers what is {said}"));
+                report.found.add(Kind::AnswerWidened, item, format!("answers what is {said}"));
             }
         }
     }
@@ -249,14 +249,14 @@ fn errors(report: &mut Report<'_>) {
         let (was, is) = (old.contract.error(*before), new.contract.error(*after));
         let item = format!("error {}", is.name);
         if was.status != is.status {
-            report.add(
+            report.found.add(
                 Kind::ErrorStatusChanged,
                 &item,
                 format!("its status is {}, was {}", is.status, was.status),
             );
         }
         if was.message != is.message {
-            report.add(
+            report.found.add(
                 Kind::ErrorMessageChanged,
                 &item,
                 format!("says {:?}, was {:?}", is.message, was.message),
@@ -265,29 +265,29 @@ fn errors(report: &mut Report<'_>) {
         for member in &was.members {
             let item = format!("{item}.{}", member.name);
             let Some(now) = is.members.iter().find(|it| it.name == member.name) else {
-                report.add(Kind::ErrorMemberRemoved, item, "is gone");
+                report.found.add(Kind::ErrorMemberRemoved, item, "is gone");
                 continue;
             };
             let difference = compare(report, &member.shape, &now.shape);
             if let Some((was, is)) = difference.other {
-                report.add(Kind::ErrorMemberChanged, &item, format!("is {is}, was {was}"));
+                report.found.add(Kind::ErrorMemberChanged, &item, format!("is {is}, was {was}"));
             }
             if member.nullable != now.nullable {
                 let said = if now.nullable { "may be null now" } else { "is never null now" };
                 let kinds = (Kind::NullAnswered, Kind::NullNotAnswered);
-                report.add_either(now.nullable, kinds, &item, said.to_owned());
+                report.found.add_either(now.nullable, kinds, &item, said.to_owned());
             }
             for said in difference.narrower {
-                report.add(Kind::AnswerNarrowed, &item, said);
+                report.found.add(Kind::AnswerNarrowed, &item, said);
             }
             for said in difference.wider {
-                report.add(Kind::AnswerWidened, &item, said);
+                report.found.add(Kind::AnswerWidened, &item, said);
             }
         }
         for member in
             is.members.iter().filter(|it| !was.members.iter().any(|old| old.name == it.name))
         {
-            report.add(Kind::ErrorMemberAdded, format!("{item}.{}", member.name), "is new");
+            report.found.add(Kind::ErrorMemberAdded, format!("{item}.{}", member.name), "is new");
         }
     }
 }

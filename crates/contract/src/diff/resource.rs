@@ -47,10 +47,10 @@ fn operations(resource: &Resource) -> [(&'static str, &str, &Grant); 6] {
 
 fn gone(report: &mut Report<'_>, resource: &Resource) {
     let kinds = [Kind::OperationRemoved, Kind::OperationRemovedEarly, Kind::OperationRetired];
-    let (kind, told) = report.departure(resource.farewell.as_ref(), kinds);
+    let (kind, told) = report.found.departure(resource.farewell.as_ref(), kinds);
     for (method, path, grant) in operations(resource) {
         if !grant.is_empty() {
-            report.add(kind, format!("{method} {path}"), format!("is gone{told}"));
+            report.found.add(kind, format!("{method} {path}"), format!("is gone{told}"));
         }
     }
     // What stands in its root's answers and bodies is gone from there, too.
@@ -59,14 +59,14 @@ fn gone(report: &mut Report<'_>, resource: &Resource) {
         && !resource.read.is_empty()
     {
         let item = format!("{}.{}", name(report.old.model, part.root), part.member);
-        report.add(Kind::FieldRemoved, item, "is gone");
+        report.found.add(Kind::FieldRemoved, item, "is gone");
     }
 }
 
 fn fresh(report: &mut Report<'_>, resource: &Resource) {
     for (method, path, grant) in operations(resource) {
         if !grant.is_empty() {
-            report.add(Kind::OperationAdded, format!("{method} {path}"), "is new");
+            report.found.add(Kind::OperationAdded, format!("{method} {path}"), "is new");
         }
     }
     if let Some(part) = resource.part.as_ref()
@@ -75,9 +75,9 @@ fn fresh(report: &mut Report<'_>, resource: &Resource) {
         let item = format!("{}.{}", name(report.new.model, part.root), part.member);
         let creates = !report.new.contract.resource(part.root).create.is_empty();
         if creates && part.minimum > 0 {
-            report.add(Kind::RequiredFieldAdded, item, "is new, and bodies must have it");
+            report.found.add(Kind::RequiredFieldAdded, item, "is new, and bodies must have it");
         } else if !resource.read.is_empty() || creates {
-            report.add(Kind::FieldAdded, item, "is new");
+            report.found.add(Kind::FieldAdded, item, "is new");
         }
     }
 }
@@ -91,7 +91,7 @@ fn both(report: &mut Report<'_>, before: EntityId, after: EntityId) {
     parts(report, &item, old, new);
     rule::changes(report, &item, before, after);
     if !old.is_hidden() {
-        report.farewell(&item, old.farewell.as_ref(), new.farewell.as_ref());
+        report.found.farewell(&item, old.farewell.as_ref(), new.farewell.as_ref());
     }
     let policies = (&report.old.model[before].policies, &report.new.model[after].policies);
     for action in [Action::Read, Action::Create, Action::Update, Action::Delete] {
@@ -124,22 +124,24 @@ fn both(report: &mut Report<'_>, before: EntityId, after: EntityId) {
 
 fn paths(report: &mut Report<'_>, old: &Resource, new: &Resource) {
     let kinds = [Kind::OperationRemoved, Kind::OperationRemovedEarly, Kind::OperationRetired];
-    let (removed, told) = report.departure(old.farewell.as_ref(), kinds);
+    let (removed, told) = report.found.departure(old.farewell.as_ref(), kinds);
     for ((method, from, before), (_, to, after)) in operations(old).into_iter().zip(operations(new))
     {
         match (before.is_empty(), after.is_empty()) {
             (false, true) => {
-                report.add(
+                report.found.add(
                     removed,
                     format!("{method} {from}"),
                     format!("is gone: nobody may any more{told}"),
                 );
             }
-            (true, false) => report.add(Kind::OperationAdded, format!("{method} {to}"), "is new"),
+            (true, false) => {
+                report.found.add(Kind::OperationAdded, format!("{method} {to}"), "is new")
+            }
             (false, false) => {
                 let (a, b) = (bare(report.old.contract, from), bare(report.new.contract, to));
                 if shape_of_path(a) != shape_of_path(b) {
-                    report.add(
+                    report.found.add(
                         Kind::PathChanged,
                         format!("{method} {from}"),
                         format!("is at {to} now"),
@@ -198,7 +200,7 @@ fn fields(report: &mut Report<'_>, item: &str, (before, after): (EntityId, Entit
             },
         );
         for said in shape::compare(report, &member.shape, &fresh.shape).narrower {
-            report.add(Kind::RowsBeyond, format!("{item}.{}", fresh.name), said);
+            report.found.add(Kind::RowsBeyond, format!("{item}.{}", fresh.name), said);
         }
     }
     for (at, field) in new.model[after].fields.iter().enumerate() {
@@ -225,18 +227,22 @@ fn lists(report: &mut Report<'_>, item: &str, old: &Resource, new: &Resource) {
         let field = format!("{item}.{}", filter.field);
         match new.filters.iter().find(|it| it.field == filter.field) {
             None => {
-                report.add(Kind::FilterRemoved, field, "lists cannot be filtered by it any more");
+                report.found.add(
+                    Kind::FilterRemoved,
+                    field,
+                    "lists cannot be filtered by it any more",
+                );
             }
             Some(now) => {
                 for operator in filter.operators.iter().filter(|it| !now.operators.contains(it)) {
-                    report.add(
+                    report.found.add(
                         Kind::FilterRemoved,
                         &field,
                         format!("lists cannot be filtered with `[{operator}]` any more"),
                     );
                 }
                 for operator in now.operators.iter().filter(|it| !filter.operators.contains(it)) {
-                    report.add(
+                    report.found.add(
                         Kind::FilterAdded,
                         &field,
                         format!("lists can be filtered with `[{operator}]` now"),
@@ -247,7 +253,7 @@ fn lists(report: &mut Report<'_>, item: &str, old: &Resource, new: &Resource) {
     }
     for filter in new.filters.iter().filter(|it| stood(&it.field)) {
         if !old.filters.iter().any(|it| it.field == filter.field) {
-            report.add(
+            report.found.add(
                 Kind::FilterAdded,
                 format!("{item}.{}", filter.field),
                 "lists can be filtered by it now",
@@ -258,20 +264,24 @@ fn lists(report: &mut Report<'_>, item: &str, old: &Resource, new: &Resource) {
         a.iter().filter(|it| !b.contains(it)).cloned().collect()
     };
     for name in without(&old.sorts, &new.sorts).into_iter().filter(|it| stays(it)) {
-        report.add(
+        report.found.add(
             Kind::SortRemoved,
             format!("{item}.{name}"),
             "lists cannot be sorted by it any more",
         );
     }
     for name in without(&new.sorts, &old.sorts).into_iter().filter(|it| stood(it)) {
-        report.add(Kind::SortAdded, format!("{item}.{name}"), "lists can be sorted by it now");
+        report.found.add(
+            Kind::SortAdded,
+            format!("{item}.{name}"),
+            "lists can be sorted by it now",
+        );
     }
     for path in without(&old.includes, &new.includes) {
-        report.add(Kind::IncludeRemoved, item, format!("`include={path}` is refused now"));
+        report.found.add(Kind::IncludeRemoved, item, format!("`include={path}` is refused now"));
     }
     for path in without(&new.includes, &old.includes) {
-        report.add(Kind::IncludeAdded, item, format!("`include={path}` is possible now"));
+        report.found.add(Kind::IncludeAdded, item, format!("`include={path}` is possible now"));
     }
 }
 
@@ -282,9 +292,9 @@ fn parts(report: &mut Report<'_>, item: &str, old: &Resource, new: &Resource) {
         after.minimum, after.maximum, before.minimum, before.maximum
     );
     if after.minimum > before.minimum || after.maximum < before.maximum {
-        report.add(Kind::PartsNarrowed, item, said.clone());
+        report.found.add(Kind::PartsNarrowed, item, said.clone());
     }
     if after.minimum < before.minimum || after.maximum > before.maximum {
-        report.add(Kind::PartsWidened, item, said);
+        report.found.add(Kind::PartsWidened, item, said);
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn changes(report: &mut Report<'_>, item: &str, before: EntityId, aft
     if old != new {
         let longer = new.unwrap_or(0) > old.unwrap_or(0);
         let said = format!("answers are kept for {}, was {}", span(new), span(old));
-        report.add_either(longer, (Kind::CacheLengthened, Kind::CacheShortened), item, said);
+        report.found.add_either(longer, (Kind::CacheLengthened, Kind::CacheShortened), item, said);
     }
 }
 
@@ -31,10 +31,10 @@ fn span(microseconds: Option<i64>) -> String {
 
 fn told(report: &mut Report<'_>, item: &str, old: &BTreeSet<String>, new: &BTreeSet<String>) {
     for rule in new.difference(old) {
-        report.add(Kind::RuleAdded, item, format!("{rule} is demanded now"));
+        report.found.add(Kind::RuleAdded, item, format!("{rule} is demanded now"));
     }
     for rule in old.difference(new) {
-        report.add(Kind::RuleRemoved, item, format!("{rule} is not demanded any more"));
+        report.found.add(Kind::RuleRemoved, item, format!("{rule} is not demanded any more"));
     }
 }
 
@@ -88,9 +88,13 @@ fn transitions(report: &mut Report<'_>, item: &str, before: EntityId, after: Ent
         let (Some(flow), Some(flow_now)) = (flow, flow_now) else {
             // Without a flow every change is legal.
             if flow.is_none() && flow_now.is_some() {
-                report.add(Kind::TransitionRemoved, item, "only changes of its flow are legal now");
+                report.found.add(
+                    Kind::TransitionRemoved,
+                    item,
+                    "only changes of its flow are legal now",
+                );
             } else if flow.is_some() {
-                report.add(Kind::TransitionAdded, item, "every change is legal now");
+                report.found.add(Kind::TransitionAdded, item, "every change is legal now");
             }
             continue;
         };
@@ -107,10 +111,18 @@ fn transitions(report: &mut Report<'_>, item: &str, before: EntityId, after: Ent
         let before = pairs(flow, &label);
         let after = pairs(flow_now, &was);
         for (from, to) in before.difference(&after) {
-            report.add(Kind::TransitionRemoved, &item, format!("`{from} -> {to}` is refused now"));
+            report.found.add(
+                Kind::TransitionRemoved,
+                &item,
+                format!("`{from} -> {to}` is refused now"),
+            );
         }
         for (from, to) in after.difference(&before) {
-            report.add(Kind::TransitionAdded, &item, format!("`{from} -> {to}` is legal now"));
+            report.found.add(
+                Kind::TransitionAdded,
+                &item,
+                format!("`{from} -> {to}` is legal now"),
+            );
         }
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn changes(report: &mut Report<'_>) {
     if before != after {
         let message = format!("the version is {after}, was {before}");
         let raised = after > before;
-        report.add_either(
+        report.found.add_either(
             raised,
             (Kind::VersionRaised, Kind::VersionLowered),
             &new.contract.name,
@@ -57,8 +57,8 @@ fn surfaces(report: &mut Report<'_>) {
         [(Surface::Rest, "rest"), (Surface::Graphql, "graphql"), (Surface::Grpc, "grpc")]
     {
         match (old.contains(&surface), new.contains(&surface)) {
-            (true, false) => report.add(Kind::SurfaceRemoved, name, "is no surface any more"),
-            (false, true) => report.add(Kind::SurfaceAdded, name, "is a surface now"),
+            (true, false) => report.found.add(Kind::SurfaceRemoved, name, "is no surface any more"),
+            (false, true) => report.found.add(Kind::SurfaceAdded, name, "is a surface now"),
             _ => {}
         }
     }
@@ -69,7 +69,7 @@ fn roles(report: &mut Report<'_>) {
     for role in &old.roles {
         let item = format!("role {}", role.name);
         let Some(now) = new.roles.iter().find(|it| it.name == role.name) else {
-            report.add(Kind::RoleRemoved, item, "is gone");
+            report.found.add(Kind::RoleRemoved, item, "is gone");
             continue;
         };
         let subject = |model: &Model, entity: Option<model::EntityId>| {
@@ -81,12 +81,16 @@ fn roles(report: &mut Report<'_>) {
         };
         if !same {
             let (before, after) = (subject(old, role.entity), subject(new, now.entity));
-            report.add(Kind::TokenChanged, item, format!("its callers are {after}, were {before}"));
+            report.found.add(
+                Kind::TokenChanged,
+                item,
+                format!("its callers are {after}, were {before}"),
+            );
         }
     }
     for role in &new.roles {
         if !old.roles.iter().any(|it| it.name == role.name) {
-            report.add(Kind::RoleAdded, format!("role {}", role.name), "is new");
+            report.found.add(Kind::RoleAdded, format!("role {}", role.name), "is new");
         }
     }
 }
@@ -101,7 +105,7 @@ fn token(report: &mut Report<'_>) {
     let said = |it: &Option<String>| it.clone().map_or("unsaid".to_owned(), |it| format!("`{it}`"));
     for (what, before, after) in claims {
         if before != after {
-            report.add(
+            report.found.add(
                 Kind::TokenChanged,
                 "auth",
                 format!("{what} is {}, was {}", said(after), said(before)),
@@ -137,7 +141,7 @@ fn limits(report: &mut Report<'_>) {
             (_, None) => false,
         };
         let message = format!("{}, was {}", said(after), said(before));
-        report.add_either(
+        report.found.add_either(
             tighter,
             (Kind::LimitTightened, Kind::LimitLoosened),
             &format!("limit {name}"),
@@ -169,7 +173,7 @@ fn promises(report: &mut Report<'_>) {
             (None, _) => false,
         };
         let message = format!("{}, was {}", said(after), said(before));
-        report.add_either(
+        report.found.add_either(
             lower,
             (Kind::PromiseLowered, Kind::PromiseRaised),
             &format!("slo {name}"),

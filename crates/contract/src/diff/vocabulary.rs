@@ -148,21 +148,21 @@ fn labels(report: &mut Report<'_>, (old, new): (EnumId, EnumId), reach: Reach) {
             renamed.push(now.name.clone());
             let said = format!("`{}` is called `{}` now", value.name, now.name);
             if reach.request || reach.answer {
-                report.add(Kind::LabelRenamed, &item, said.clone());
+                report.found.add(Kind::LabelRenamed, &item, said.clone());
             }
             if reach.event {
-                report.add(Kind::EventLabelRenamed, &item, said);
+                report.found.add(Kind::EventLabelRenamed, &item, said);
             }
             continue;
         }
         let said = format!("`{}` is gone", value.name);
         if reach.request {
-            report.add(Kind::LabelRemoved, &item, said.clone());
+            report.found.add(Kind::LabelRemoved, &item, said.clone());
         } else if reach.answer {
-            report.add(Kind::LabelNotAnswered, &item, said.clone());
+            report.found.add(Kind::LabelNotAnswered, &item, said.clone());
         }
         if reach.event {
-            report.add(Kind::EventLabelRemoved, &item, said);
+            report.found.add(Kind::EventLabelRemoved, &item, said);
         }
     }
     for value in &after.values {
@@ -171,13 +171,13 @@ fn labels(report: &mut Report<'_>, (old, new): (EnumId, EnumId), reach: Reach) {
         }
         let said = format!("`{}` is new", value.name);
         if reach.request {
-            report.add(Kind::LabelAccepted, &item, said.clone());
+            report.found.add(Kind::LabelAccepted, &item, said.clone());
         }
         if reach.answer {
-            report.add(Kind::LabelAnswered, &item, said.clone());
+            report.found.add(Kind::LabelAnswered, &item, said.clone());
         }
         if reach.event {
-            report.add(Kind::EventLabelAdded, &item, said);
+            report.found.add(Kind::EventLabelAdded, &item, said);
         }
     }
 }
