@@ -35,10 +35,10 @@ pub(crate) enum Failure {
     Git { place: String, why: String },
     /// A file that `diff` cannot compare.
     #[error(
-        "{} is no model: `mimar diff` compares models, not the documents that are made of them\n\nGive the folder or the *.mimar file that \
-         it was made of, or the revision of git that had it: git:REVISION", path.display()
+        "{place} is neither a model nor a document of OpenAPI: {why}\n\n`mimar diff` compares folders, *.mimar files, revisions of git \
+         and the openapi.json that was published (JSON, OpenAPI 3.0 or 3.1)"
     )]
-    NotModel { path: PathBuf },
+    NoDocument { place: String, why: String },
     /// A code that does not exist.
     #[error("there is no code `{code}`{}", suggestion(*.nearest))]
     UnknownCode { code: String, nearest: Option<&'static str> },
@@ -277,7 +277,7 @@ impl Failure {
             | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
-            | Self::NotModel { .. }
+            | Self::NoDocument { .. }
             | Self::UnknownCommand { .. }
             | Self::NotAllowed { .. }
             | Self::UnknownEvent { .. }

@@ -2,6 +2,7 @@
 
 mod access;
 mod condition;
+mod document;
 mod event;
 mod field;
 mod identity;
@@ -18,6 +19,7 @@ use model::{Model, Valid};
 use crate::{Contract, Farewell};
 use identity::Identity;
 
+pub use document::{NoDocument, documents, is_document};
 pub use kind::{Audience, Class, Kind};
 
 /// One change.
@@ -158,7 +160,7 @@ impl Found {
 }
 
 /// A day as it is written: days since 1970-01-01.
-fn day(days: i64) -> String {
+pub(crate) fn day(days: i64) -> String {
     let mut json = Vec::new();
     ::operation::Scalar::Date.write_json(&::operation::Value::Int(days), &mut json);
     String::from_utf8_lossy(&json).trim_matches('"').to_owned()

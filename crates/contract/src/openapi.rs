@@ -453,7 +453,7 @@ impl Operation {
         let mut docs = docs;
         if let Some(farewell) = farewell {
             docs = schema::with_advice(docs, farewell);
-            schema::insert(&mut json, "deprecated", Some(json!(true)));
+            schema::deprecate(&mut json, farewell);
         }
         let who = if grant.anyone {
             "For anyone.".to_owned()
@@ -465,6 +465,7 @@ impl Operation {
         let security =
             if grant.anyone { json!([{}, {"bearer": []}]) } else { json!([{"bearer": []}]) };
         schema::insert(&mut json, "security", Some(security));
+        schema::insert(&mut json, "x-roles", Some(json!(grant.roles)));
         let mut this = Self { json, answers: Map::new() };
         for status in ["400", "401", "403", "406", "414", "431", "500", "503"] {
             this.problem(status);

@@ -186,7 +186,7 @@ fn member(contract: &Contract, member: &Member, way: Way) -> Value {
     let mut docs = member.docs.clone();
     if let Some(farewell) = &member.farewell {
         docs = with_advice(docs, farewell);
-        insert(&mut schema, "deprecated", Some(json!(true)));
+        deprecate(&mut schema, farewell);
     }
     insert(&mut schema, "description", docs.map(Value::from));
     if way == Way::In {
@@ -201,6 +201,13 @@ fn member(contract: &Contract, member: &Member, way: Way) -> Value {
         insert(&mut schema, "x-personal-data", Some(json!(true)));
     }
     schema
+}
+
+/// Says of an operation or a schema that it goes, and when, as `mimar diff` and oasdiff read it.
+pub(crate) fn deprecate(json: &mut Value, farewell: &Farewell) {
+    insert(json, "deprecated", Some(json!(true)));
+    insert(json, "x-deprecated-since", farewell.since.map(|it| crate::diff::day(it).into()));
+    insert(json, "x-sunset", farewell.sunset.map(|it| crate::diff::day(it).into()));
 }
 
 /// Documentation with what to use instead.

@@ -202,8 +202,11 @@ fn no_edit_is_missed_and_no_kind_is_without_one() {
         seen.extend(there.iter().chain(&back).map(|it| it.kind));
     }
     // What becomes of tables is for `schema` to say.
-    let rows = [Kind::ValuesLost, Kind::RowsRefused, Kind::ChangeHazard, Kind::TablesChanged];
-    let missing = Kind::ALL.iter().filter(|it| !seen.contains(it) && !rows.contains(it));
+    let mut elsewhere =
+        vec![Kind::ValuesLost, Kind::RowsRefused, Kind::ChangeHazard, Kind::TablesChanged];
+    // Models leave no member out; documents of others may (`document.rs`).
+    elsewhere.extend([Kind::FieldOmitted, Kind::FieldAlwaysAnswered]);
+    let missing = Kind::ALL.iter().filter(|it| !seen.contains(it) && !elsewhere.contains(it));
     let missing: Vec<&str> = missing.map(|it| it.name()).collect();
     assert_eq!(missing, [""; 0]);
 }
@@ -231,6 +234,71 @@ fn a_new_version_announces_what_it_breaks() {
         version-raised Shop None true
     "#]]
     .assert_eq(&page);
+}
+
+/// The document of a model.
+fn document(text: &str) -> serde_json::Value {
+    contract::openapi(&contract::derive(&model(text)))
+}
+
+#[track_caller]
+fn documents(old: &serde_json::Value, new: &serde_json::Value) -> Vec<Change> {
+    contract::diff::documents(old, new, TODAY).unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// What no document says: conditions, transitions, limits, promises, events, what a value is called in the language.
+const UNSAID: &[Kind] = &[
+    Kind::AccessChanged,
+    Kind::AccessNarrowed,
+    Kind::AccessRevoked,
+    Kind::RoleRemoved,
+    Kind::RuleAdded,
+    Kind::SurfaceRemoved,
+    Kind::TokenChanged,
+    Kind::TransitionRemoved,
+];
+
+#[test]
+fn documents_tell_what_they_say() {
+    let (mut page, mut missed) = (String::new(), String::new());
+    let old = document(SHOP);
+    for (from, to, there, back) in all() {
+        let new = document(&SHOP.replace(from, to));
+        for (arrow, models, (a, b)) in
+            [("to", there, (&old, &new)), ("back from", back, (&new, &old))]
+        {
+            let changes = documents(a, b);
+            let breaks = |changes: &[Change]| {
+                let mut breaking = changes.iter().filter(|it| {
+                    it.kind.class() == contract::diff::Class::Breaking
+                        && it.kind.audience() == Audience::Caller
+                });
+                breaking.any(|it| !UNSAID.contains(&it.kind))
+            };
+            if breaks(&models) && !breaks(&changes) {
+                let _ = writeln!(missed, "{from:?} {arrow} {to:?}");
+            }
+            if !changes.is_empty() {
+                let _ = writeln!(page, "=== {from:?} {arrow} {to:?}");
+                told(&mut page, &changes);
+                page.push('\n');
+            }
+        }
+    }
+    expect_file!["diff/documents.txt"].assert_eq(&page);
+    // What breaks callers and is not seen in documents.
+    expect![[r#"
+        "entity Leaflet" to "entity Brochure was Leaflet"
+        "enum { open, closed }" to "enum { open, shut was closed }"
+    "#]]
+    .assert_eq(&missed);
+}
+
+#[test]
+fn a_document_does_not_differ_from_itself() {
+    for text in [SHOP, include_str!("../../../examples/shop/shop.mimar")] {
+        assert_eq!(documents(&document(text), &document(text)), []);
+    }
 }
 
 #[test]

@@ -153,8 +153,48 @@ fn revisions_of_git_are_read() {
     }
     project.write("openapi.json", "{}");
     let told = within(&["diff", "openapi.json", "api"]);
-    assert!(told.code == 2 && told.err.contains("openapi.json is no model"), "{}", told.err);
+    assert!(told.code == 2 && told.err.contains("`openapi` does not say 3.x"), "{}", told.err);
+    project.write("openapi.json", "{");
+    let told = within(&["diff", "openapi.json", "api"]);
+    assert!(told.code == 2 && told.err.contains("it is no JSON"), "{}", told.err);
+    // A document at a revision, and one beside a model at a revision.
+    let published = within(&["openapi", "api"]);
+    project.write("openapi.json", &published.out);
+    git(&["add", "openapi.json"]);
+    git(&["commit", "--quiet", "--message", "published"]);
+    let told = within(&["diff", "HEAD:openapi.json", "git:HEAD~2", "--repository", "api"]);
+    assert!(told.code == 0 && told.out.contains("Book.shelf"), "{} {}", told.out, told.err);
+    let told = within(&["diff", "git:HEAD", "openapi.json", "--fail-on", "risky"]);
+    assert!(told.code == 0 && told.out.contains("nothing has"), "{} {}", told.out, told.err);
     project.write("api/app.mimar", &OLD.replace("key isbn", "key"));
     let told = within(&["diff", "git:HEAD", "api"]);
     assert!(told.code == 1 && told.err.contains("the model api has errors"), "{}", told.err);
+}
+
+#[test]
+fn a_published_document_is_the_old_side() {
+    let (old, new) = (Project::new(OLD), Project::new(&new()));
+    let published = run(&["openapi", old.path()]);
+    old.write("openapi.json", &published.out);
+    let document = old.join("openapi.json");
+    let document = document.to_str().unwrap();
+    let told = run(&["diff", document, new.path(), "--format", "json"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.err.contains("only the REST part is compared"), "{}", told.err);
+    let report: Value = serde_json::from_str(&told.out).unwrap();
+    let told = kinds(&report);
+    for kind in [
+        "breaking caller required-field-added",
+        "breaking caller field-removed",
+        "breaking caller request-narrowed",
+        "risky caller access-granted",
+        "risky caller label-answered",
+        "safe caller label-accepted",
+    ] {
+        assert!(told.contains(&kind.to_owned()), "{kind} is not in {told:?}");
+    }
+    let same = run(&["diff", document, old.path(), "--fail-on", "risky"]);
+    assert_eq!((same.code, same.out.as_str()), (0, "nothing has changed for callers\n"));
+    let back = run(&["diff", new.path(), document, "--fail-on", "breaking"]);
+    assert_eq!(back.code, 1, "{}", back.out);
 }

@@ -119,6 +119,9 @@ kinds! {
     FieldRequired "field-required" Caller Breaking
         "a body without it, which was whole, is refused" "keep it optional, or give it a default";
     FieldNotRequired "field-not-required" Caller Safe "a body with it is whole as before" "";
+    FieldOmitted "field-omitted" Caller Breaking
+        "readers miss it where it always was" "keep it in every answer";
+    FieldAlwaysAnswered "field-always-answered" Caller Safe "readers that do without it do so" "";
     NullRefused "null-refused" Caller Breaking "a body with null in it was taken and is refused" "keep it optional";
     NullAccepted "null-accepted" Caller Safe "a body without null is taken as before" "";
     NullAnswered "null-answered" Caller Breaking

@@ -136,7 +136,7 @@ fn paths(report: &mut Report<'_>, old: &Resource, new: &Resource) {
                 );
             }
             (true, false) => {
-                report.found.add(Kind::OperationAdded, format!("{method} {to}"), "is new")
+                report.found.add(Kind::OperationAdded, format!("{method} {to}"), "is new");
             }
             (false, false) => {
                 let (a, b) = (bare(report.old.contract, from), bare(report.new.contract, to));

@@ -106,7 +106,7 @@ fn other(report: &Report<'_>, old: &Shape, new: &Shape, found: &mut Difference) 
     found.other = Some((describe(report.old.contract, old), describe(report.new.contract, new)));
 }
 
-fn least<T: PartialOrd + Display>(
+pub(super) fn least<T: PartialOrd + Display>(
     found: &mut Difference,
     unit: &str,
     old: Option<T>,
@@ -115,7 +115,7 @@ fn least<T: PartialOrd + Display>(
     bound(found, ("at least", unit), old, new, |old, new| new > old);
 }
 
-fn greatest<T: PartialOrd + Display>(
+pub(super) fn greatest<T: PartialOrd + Display>(
     found: &mut Difference,
     unit: &str,
     old: Option<T>,

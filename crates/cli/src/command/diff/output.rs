@@ -26,15 +26,27 @@ fn groups(changes: &[Change]) -> impl Iterator<Item = (Class, Audience, &[Change
     })
 }
 
-fn verdict([breaking, risky, safe]: [usize; 3]) -> String {
+/// What is told of all changes together.
+#[derive(Clone, Copy)]
+pub(super) struct Summary {
+    /// How many there are of each class, in the order of [`Class::ALL`].
+    pub(super) counts: [usize; 3],
+    /// Whether documents were compared, which say nothing of consumers and rows.
+    pub(super) rest_only: bool,
+}
+
+fn verdict(summary: Summary) -> String {
+    let [breaking, risky, safe] = summary.counts;
     if breaking + risky + safe == 0 {
-        return "nothing has changed for callers, consumers and the database".to_owned();
+        let whom =
+            if summary.rest_only { "callers" } else { "callers, consumers and the database" };
+        return format!("nothing has changed for {whom}");
     }
     format!("{breaking} breaking, {risky} risky, {safe} safe")
 }
 
 /// For people: in groups, the worst first. What is safe is one line each.
-pub(super) fn text(changes: &[Change], counted: [usize; 3]) -> String {
+pub(super) fn text(changes: &[Change], summary: Summary) -> String {
     let mut page = String::new();
     for (class, audience, group) in groups(changes) {
         let heading = format!("{} for the {}", class.name(), audience.name());
@@ -56,13 +68,14 @@ pub(super) fn text(changes: &[Change], counted: [usize; 3]) -> String {
         }
         page.push('\n');
     }
-    page.push_str(&verdict(counted));
+    page.push_str(&verdict(summary));
     page.push('\n');
     page
 }
 
 /// For programs.
-pub(super) fn json(changes: &[Change], [breaking, risky, safe]: [usize; 3]) -> String {
+pub(super) fn json(changes: &[Change], summary: Summary) -> String {
+    let [breaking, risky, safe] = summary.counts;
     let each = changes.iter().map(|it| {
         json!({
             "class": it.kind.class().name(),
@@ -77,13 +90,13 @@ pub(super) fn json(changes: &[Change], [breaking, risky, safe]: [usize; 3]) -> S
         })
     });
     let each: Vec<_> = each.collect();
-    let value = json!({ "breaking": breaking, "risky": risky, "safe": safe, "changes": each });
+    let value = json!({ "scope": if summary.rest_only { "rest" } else { "all" }, "breaking": breaking, "risky": risky, "safe": safe, "changes": each });
     format!("{value:#}\n")
 }
 
 /// For a comment under a change.
-pub(super) fn markdown(changes: &[Change], counted: [usize; 3]) -> String {
-    let mut page = format!("# Changes of the contract\n\n{}\n", sentence(&verdict(counted)));
+pub(super) fn markdown(changes: &[Change], summary: Summary) -> String {
+    let mut page = format!("# Changes of the contract\n\n{}\n", sentence(&verdict(summary)));
     for (class, audience, group) in groups(changes) {
         let _ =
             write!(page, "\n## {} for the {}\n\n", sentence_case(class.name()), audience.name());

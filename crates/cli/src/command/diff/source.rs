@@ -1,4 +1,4 @@
-//! Where a model is read from: the disk, or a revision of git.
+//! Where a model or a document is read from: the disk, or a revision of git.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -6,10 +6,27 @@ use std::process::Command;
 use model::{Model, Valid};
 
 use crate::failure::Failure;
-use crate::project::{Project, is_passed_over, root_of};
+use crate::project::{Project, is_passed_over, read_text, root_of};
 use crate::screen;
 
-/// A place of a model.
+/// What is compared.
+pub(super) enum Content {
+    Model(Box<Valid<Model>>),
+    /// A document of OpenAPI.
+    Document(serde_json::Value),
+}
+
+impl Content {
+    /// The document: its own, or that of the model.
+    pub(super) fn document(self) -> serde_json::Value {
+        match self {
+            Self::Model(model) => contract::openapi(&contract::derive(&model)),
+            Self::Document(document) => document,
+        }
+    }
+}
+
+/// A place of a model or a document.
 pub(super) enum Source {
     /// A folder or a file.
     Path(PathBuf),
@@ -43,14 +60,35 @@ impl Source {
         }
     }
 
-    /// The model there. Where it has errors they are drawn.
-    pub(super) fn model(&self, shown: &str) -> Result<Valid<Model>, Failure> {
-        let project = match self {
+    /// What is there. Where a model has errors they are drawn.
+    pub(super) fn content(&self, shown: &str) -> Result<Content, Failure> {
+        match self {
             Self::Path(path)
                 if path.is_file() && path.extension().is_none_or(|it| it != "mimar") =>
             {
-                return Err(Failure::NotModel { path: path.clone() });
+                let text = read_text(path)?;
+                document(shown, &text)
             }
+            Self::Other { revision, path, within } if is_document(path) => {
+                let place = Revision { shown, revision, within, prefix: "" };
+                let path = path.trim_start_matches('/');
+                let text = git(&place, &["show", &format!("{}:{path}", checked(&place)?)])?;
+                document(shown, &text)
+            }
+            Self::Same { revision, path } if path.to_str().is_some_and(is_document) => {
+                let within = root_of(path);
+                let place = Revision { shown, revision, within: &within, prefix: "./" };
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                let text = git(&place, &["show", &format!("{}:./{name}", checked(&place)?)])?;
+                document(shown, &text)
+            }
+            _ => self.model(shown).map(|it| Content::Model(Box::new(it))),
+        }
+    }
+
+    /// The model there. Where it has errors they are drawn.
+    fn model(&self, shown: &str) -> Result<Valid<Model>, Failure> {
+        let project = match self {
             Self::Path(path) => Project::read(path)?,
             Self::Same { revision, path } => {
                 let within = root_of(path);
@@ -77,6 +115,19 @@ impl Source {
     }
 }
 
+/// Whether a path is of a document, by its name.
+fn is_document(path: &str) -> bool {
+    let extension = Path::new(path).extension();
+    extension.is_some_and(|it| it.eq_ignore_ascii_case("json"))
+}
+
+fn document(shown: &str, text: &str) -> Result<Content, Failure> {
+    serde_json::from_str(text).map(Content::Document).map_err(|error| Failure::NoDocument {
+        place: shown.to_owned(),
+        why: format!("it is no JSON: {error}"),
+    })
+}
+
 /// A revision, and how its files are named.
 struct Revision<'a> {
     shown: &'a str,
@@ -92,11 +143,7 @@ fn at_revision(
     limits: &[&str],
     only: Option<String>,
 ) -> Result<Project, Failure> {
-    let revision = place.revision;
-    // What begins with a dash would be an option.
-    if revision.is_empty() || revision.starts_with('-') {
-        return Err(failed(place, "this is no revision"));
-    }
+    let revision = checked(place)?;
     let names = match only {
         Some(name) => vec![name],
         None => {
@@ -121,6 +168,15 @@ fn at_revision(
         Ok((object, text))
     });
     Ok(Project::of(place.within.to_owned(), texts.collect::<Result<_, Failure>>()?))
+}
+
+/// The revision, unless git would take it for something else.
+fn checked<'a>(place: &Revision<'a>) -> Result<&'a str, Failure> {
+    // What begins with a dash would be an option.
+    if place.revision.is_empty() || place.revision.starts_with('-') {
+        return Err(failed(place, "this is no revision"));
+    }
+    Ok(place.revision)
 }
 
 /// What git says, as text.
