@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
+use clap::builder::{PossibleValue, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -165,8 +165,30 @@ pub(crate) struct Fmt {
 )]
 pub(crate) struct Explain {
     /// The code, in any letter case, or the name of a rule of the review.
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", value_parser = AnyCode, hide_possible_values = true)]
     pub(crate) code: Option<String>,
+}
+
+/// Takes any text, since an unknown code gets an answer that names the nearest; completions have the codes from here.
+#[derive(Debug, Clone)]
+struct AnyCode;
+
+impl TypedValueParser for AnyCode {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        clap::builder::StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let codes = crate::command::explain::codes();
+        Some(Box::new(codes.map(|code| PossibleValue::new(code.id).help(code.title))))
+    }
 }
 
 /// Show what a command of the model sends to its database.

@@ -34,6 +34,7 @@ mod random;
 mod review;
 mod screen;
 mod server;
+mod source;
 
 use std::process::ExitCode;
 

@@ -105,8 +105,14 @@ impl Analysis {
         };
         let parses: Vec<&Parse> = self.parses.iter().map(AsRef::as_ref).collect();
         let contract = contract::derive(model);
-        let design =
-            Design { model, parses: &parses, schema: &tables.schema, contract: &contract, today };
+        let design = Design {
+            model,
+            parses: &parses,
+            schema: &tables.schema,
+            contract: &contract,
+            today,
+            before: None,
+        };
         let report = review::review(&design, &Levels::default(), None);
         report.findings.into_iter().map(|finding| finding.diagnostic).collect()
     }

@@ -78,9 +78,13 @@ pub(crate) fn level(directives: &mut [Directive], finding: &Finding) -> Option<L
 
 impl Directive {
     /// That nothing was found where it holds.
-    pub(crate) fn unused(&self, all: &[Self]) -> Option<Finding> {
+    pub(crate) fn unused(&self, all: &[Self], compared: bool) -> Option<Finding> {
         // What raises a level waits for what may come; what lowers one hides what comes later for another reason.
         if self.used || self.level == Level::Deny {
+            return None;
+        }
+        // What it is about was not looked for.
+        if !compared && self.selector.compares() {
             return None;
         }
         let message = format!("this comment sets the level of no {}", self.selector.text());

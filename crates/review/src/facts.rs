@@ -1,6 +1,7 @@
 //! What rules ask: the model walked once.
 
 mod access;
+mod change;
 mod dependency;
 mod effect;
 mod expression;
@@ -34,7 +35,7 @@ use rustc_hash::FxHashSet;
 use schema::Schema;
 use syntax::Span;
 
-use crate::Design;
+use crate::{Before, Design};
 
 /// Everything that rules ask of a design. Each question is answered from tables, so that a review is as long as the model.
 pub(crate) struct Facts<'a> {
@@ -44,6 +45,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) contract: &'a Contract,
     /// The day of the review.
     pub(crate) today: i64,
+    /// What it is compared with.
+    pub(crate) before: Option<Before<'a>>,
     /// The text behind the model.
     pub(crate) source: Source<'a>,
     /// What the loads say.
@@ -133,6 +136,7 @@ impl<'a> Facts<'a> {
             model,
             contract: design.contract,
             today: design.today,
+            before: design.before,
             who: Who::of(model),
             dependencies: dependency::dependencies(model, &source),
             places: place::places(model, &source),

@@ -89,6 +89,11 @@ impl Selector {
         }
     }
 
+    /// Whether it means one rule, and that needs to know what was before.
+    pub(crate) fn compares(&self) -> bool {
+        matches!(self, Self::Code(id) if crate::rule(id).is_some_and(|rule| rule.compares))
+    }
+
     /// Whether a rule is meant, by its code.
     #[must_use]
     pub fn selects(&self, code: &str) -> bool {

@@ -24,7 +24,7 @@ mod rule;
 
 pub use baseline::{Baseline, NoBaseline};
 pub use catalogue::{catalogue, catalogue_json};
-pub use design::Design;
+pub use design::{Before, Design};
 pub use facts::{Serving, serving};
 pub use finding::Finding;
 pub use level::{Level, Levels, Selector};

@@ -38,7 +38,11 @@ pub fn review(design: &Design<'_>, levels: &Levels, baseline: Option<&Baseline>)
         }
         report.findings.push(finding);
     }
-    faults.extend(directives.iter().filter_map(|it: &Directive| it.unused(&directives)));
+    faults.extend(
+        directives
+            .iter()
+            .filter_map(|it: &Directive| it.unused(&directives, design.before.is_some())),
+    );
     for mut finding in faults {
         finding.level = levels.of(finding.rule.code.id, finding.rule.level);
         report.findings.push(finding);

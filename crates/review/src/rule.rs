@@ -23,6 +23,8 @@ pub struct Rule {
     pub level: Level,
     /// Whether it asks what a design as a whole lacks, and not what stands in it.
     pub of_whole: bool,
+    /// Whether it needs to know what was before.
+    pub compares: bool,
     /// Its module, which names it.
     module: &'static str,
     /// The check; what has none is found by the engine itself.
@@ -59,9 +61,7 @@ pub static GROUPS: &[Group] = &[
 /// Codes of the catalogue that no rule has, and why: none of them is ever given to another fault.
 pub(crate) static RESERVED: &[(&str, &str, &str)] = &[
     ("DAT009", "cross-service-join", "refused by the language (E0212)"),
-    ("DAT021", "ambiguous-rename", "needs the version before"),
     ("DAT022", "random-key-insert", "keys are ordered by time unless callers bring their own"),
-    ("API007", "breaking-change", "needs the version before"),
     ("API009", "route-collision", "refused by the language (E0208)"),
     ("API010", "retry-hostile", "every `POST` takes an `Idempotency-Key`"),
     ("SEC004", "escalation-by-command", "a command is there to do what no policy grants"),
@@ -70,13 +70,12 @@ pub(crate) static RESERVED: &[(&str, &str, &str)] = &[
     ("PRI007", "erasure-blocked", "nothing is erased yet (N0112)"),
     ("PRI008", "abroad", "the language states no residence"),
     ("EVT004", "dual-write", "refused by the language (E0509)"),
-    ("EVT007", "breaking-payload", "needs the version before"),
     ("EVT009", "not-repeatable", "a task is done once, in the transaction that ends it"),
     ("REL001", "call-in-transaction", "refused by the language (E0509)"),
     ("REL003", "no-timeout", "refused by the language (E0603)"),
     ("REL009", "lock-order", "all commands lock in one order"),
     ("REL013", "stale-decision", "no read goes to a replica"),
-    ("REL014", "stranded-workflow", "needs the version before"),
+    ("REL014", "stranded-workflow", "needs workflows that run (N0104)"),
     ("CAP003", "slow-promise", "needs the forecast"),
     ("CAP004", "disk-horizon", "needs the forecast"),
     ("CAP005", "over-budget", "needs the forecast"),
@@ -96,6 +95,7 @@ pub(crate) const UNUSED: Rule = Rule {
     },
     level: Level::Warn,
     of_whole: false,
+    compares: false,
     module: "unused_comment",
     check: None,
 };
@@ -109,6 +109,7 @@ pub(crate) const MALFORMED: Rule = Rule {
     },
     level: Level::Warn,
     of_whole: false,
+    compares: false,
     module: "malformed_comment",
     check: None,
 };
@@ -143,7 +144,7 @@ impl Eq for Rule {}
 
 /// The table of one group: code, module, level, `whole` where it asks for what a design as a whole lacks, and title.
 macro_rules! table {
-    ($folder:literal $($id:literal $module:ident $level:ident $($whole:ident)? $title:literal;)*) => {
+    ($folder:literal $($id:literal $module:ident $level:ident $($trait:ident)? $title:literal;)*) => {
         pub(super) static RULES: &[$crate::Rule] = &[$(
             $crate::Rule {
                 code: syntax::Code {
@@ -152,14 +153,16 @@ macro_rules! table {
                     docs: include_str!(concat!($folder, "/", stringify!($module), ".md")),
                 },
                 level: $crate::Level::$level,
-                of_whole: $crate::rule::table!(@ $($whole)?),
+                of_whole: $crate::rule::table!(@whole $($trait)?),
+                compares: $crate::rule::table!(@compares $($trait)?),
                 module: stringify!($module),
                 check: Some($module::check),
             },
         )*];
     };
-    (@) => { false };
-    (@ whole) => { true };
+    (@whole whole) => { true };
+    (@compares compares) => { true };
+    (@$question:ident $($trait:ident)?) => { false };
 }
 
 use table;

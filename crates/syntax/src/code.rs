@@ -50,20 +50,38 @@ impl Code {
     /// An example stands in a fence opened by ```` ```mimar bad ```` or ```` ```mimar good ````.
     #[must_use]
     pub fn examples(&self) -> Vec<(bool, String)> {
-        let mut examples = Vec::new();
-        let mut open: Option<(bool, String)> = None;
+        let label = |(label, text): (&str, String)| match label {
+            "good" => Some((true, text)),
+            "bad" => Some((false, text)),
+            _ => None,
+        };
+        self.fences().into_iter().filter_map(label).collect()
+    }
+
+    /// What was before its examples, where it compares: the fence opened by ```` ```mimar before ````.
+    #[must_use]
+    pub fn before(&self) -> Option<String> {
+        let mut fences = self.fences().into_iter();
+        fences.find_map(|(label, text)| (label == "before").then_some(text))
+    }
+
+    /// The labelled texts of the language on its page.
+    fn fences(&self) -> Vec<(&'static str, String)> {
+        let mut fences = Vec::new();
+        let mut open: Option<(&'static str, String)> = None;
         for line in self.docs.lines() {
             match (&mut open, line.trim_end()) {
-                (None, "```mimar good") => open = Some((true, String::new())),
-                (None, "```mimar bad") => open = Some((false, String::new())),
-                (Some(_), "```") => examples.extend(open.take()),
+                (None, fence) => {
+                    let label = fence.strip_prefix("```mimar ");
+                    open = label.map(|label| (label, String::new()));
+                }
+                (Some(_), "```") => fences.extend(open.take()),
                 (Some((_, text)), _) => {
                     text.push_str(line);
                     text.push('\n');
                 }
-                (None, _) => {}
             }
         }
-        examples
+        fences
     }
 }

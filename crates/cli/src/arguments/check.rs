@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  mimar check\n  mimar check examples/shop --format sarif > review.sarif\n  mimar check --deny SEC --allow \
-                  API004\n  mimar check --fix\n  mimar check --write-baseline baseline.json    then: --baseline baseline.json\n\nA comment \
+                  API004\n  mimar check --fix\n  mimar check --against git:main       what the change breaks, too\n  mimar check --write-baseline baseline.json    then: --baseline baseline.json\n\nA comment \
                   above an item sets a level for it: // mimar: allow DAT001 because \"why\"\n\nExit code 1 if there are errors, or \
                   findings of rules with the level deny; warnings and notes are 0 unless --strict."
 )]
@@ -30,6 +30,10 @@ pub(crate) struct Check {
     /// Warnings fail, too.
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Also compare with what was before, and find what breaks callers and consumers, and what may be a rename: a folder, a file,
+    /// git:REVISION, REVISION:PATH or a published openapi.json.
+    #[arg(long, value_name = "OLD")]
+    pub(crate) against: Option<String>,
     #[command(flatten)]
     pub(crate) levels: LevelArguments,
     /// Apply the edits that surely mend what was found.

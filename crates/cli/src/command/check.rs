@@ -14,15 +14,24 @@ use crate::failure::Failure;
 use crate::project::Project;
 use crate::review as reviewing;
 use crate::screen::{self, GREEN, RED, YELLOW, styled};
+use crate::source::Source;
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     let levels = levels(arguments);
     let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
     let mut project = Project::read(&arguments.path)?;
+    let before = match arguments.against.as_deref() {
+        Some(shown) => {
+            let own = Source::Path(arguments.path.clone());
+            Some((shown, Source::of(shown, Some(&own), None).content(shown)?))
+        }
+        None => None,
+    };
+    let before = before.as_ref().map(|(shown, content)| (*shown, content));
     if arguments.fix {
-        project = fix::fix(project, &arguments.path, &levels, arguments.r#unsafe)?;
+        project = fix::fix(project, &arguments.path, &levels, before, arguments.r#unsafe)?;
     }
-    let report = reviewing::of(&project, &levels, baseline.as_ref()).unwrap_or_default();
+    let report = reviewing::of(&project, &levels, baseline.as_ref(), before)?;
     if let Some(path) = &arguments.write_baseline {
         if project.model.is_none() {
             project.draw(|diagnostic| diagnostic.severity != Severity::Note);

@@ -2,34 +2,31 @@
 
 mod output;
 mod rows;
-mod source;
 
 use contract::Change;
 use contract::diff::Class;
-use serde_json::Value;
 
 use crate::arguments::{Diff, DiffFormat, FailOn};
 use crate::failure::Failure;
 use crate::screen;
+use crate::source::{Content, Source};
 use output::Summary;
-use source::{Content, Source};
 
 pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
     let new = Source::of(&arguments.new, None, arguments.repository.as_deref());
     let old = Source::of(&arguments.old, Some(&new), arguments.repository.as_deref());
     let (before, after) = (old.content(&arguments.old)?, new.content(&arguments.new)?);
-    let rest_only = !matches!((&before, &after), (Content::Model(_), Content::Model(_)));
-    let mut changes = match (before, after) {
+    let mut changes = before.changes(&after, &arguments.old)?;
+    let rest_only = match (&before, &after) {
         (Content::Model(old), Content::Model(new)) => {
-            let mut changes = contract::diff(&old, &new, crate::review::today());
-            changes.extend(rows::changes(&old, &new));
-            changes
+            changes.extend(rows::changes(old, new));
+            false
         }
-        (old, new) => {
+        _ => {
             screen::note(
                 "a document says nothing of conditions, events and rows: only the REST part is compared",
             );
-            documents(arguments, &old.document(), &new.document())?
+            true
         }
     };
     contract::diff::sort(&mut changes);
@@ -49,20 +46,6 @@ pub(crate) fn run(arguments: &Diff) -> Result<(), Failure> {
         DiffFormat::Github => output::github(&changes),
     });
     if fails { Err(Failure::Breaks) } else { Ok(()) }
-}
-
-/// The changes between two documents.
-fn documents(arguments: &Diff, old: &Value, new: &Value) -> Result<Vec<Change>, Failure> {
-    let failed = |place: &String, why: contract::diff::NoDocument| Failure::NoDocument {
-        place: place.clone(),
-        why: why.to_string(),
-    };
-    // The one that is none is named.
-    for (place, document) in [(&arguments.old, old), (&arguments.new, new)] {
-        contract::diff::is_document(document).map_err(|why| failed(place, why))?;
-    }
-    contract::diff::documents(old, new, crate::review::today())
-        .map_err(|why| failed(&arguments.old, why))
 }
 
 /// How many changes there are of each class, in the order of [`Class::ALL`].

@@ -233,6 +233,8 @@ fn completions_and_the_reference_are_printed() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         assert!(run(&["completions", shell]).out.contains("mimar"), "{shell}");
     }
+    let script = run(&["completions", "zsh"]).out;
+    assert!(script.contains("DAT001") && script.contains("E0105"), "codes are completed");
     let reference = run(&["reference"]).out;
     for text in ["# The language", "`field[gte]=value`", "`not_unique`", "`E0105`"] {
         assert!(reference.contains(text), "{text}");

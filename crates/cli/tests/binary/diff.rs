@@ -198,3 +198,30 @@ fn a_published_document_is_the_old_side() {
     let back = run(&["diff", new.path(), document, "--fail-on", "breaking"]);
     assert_eq!(back.code, 1, "{}", back.out);
 }
+
+#[test]
+fn check_finds_what_a_change_breaks() {
+    let (old, new) = (Project::new(OLD), Project::new(&new()));
+    let told = run(&["check", new.path(), "--against", old.path(), "--format", "json"]);
+    assert_eq!(told.code, 1, "{}", told.err);
+    let report: Value = serde_json::from_str(&told.out).unwrap();
+    let found = report["diagnostics"].as_array().unwrap();
+    let at = |item: &str| found.iter().any(|it| it["code"] == "API007" && it["item"] == item);
+    assert!(at("Book") && at("Book.pages") && at("Book.title"), "{found:#?}");
+    let same = run(&["check", old.path(), "--against", old.path(), "--allow", "all"]);
+    assert_eq!(same.code, 0, "{}", same.err);
+    // Beside a document, too.
+    let published = run(&["openapi", old.path()]);
+    old.write("openapi.json", &published.out);
+    let document = old.join("openapi.json");
+    let told = run(&["check", new.path(), "--against", document.to_str().unwrap()]);
+    assert!(told.code == 1 && told.err.contains("API007"), "{} {}", told.out, told.err);
+    let told = run(&["check", new.path(), "--against", "git:nowhere"]);
+    assert!(told.code == 3 && told.err.contains("cannot read git:nowhere"), "{}", told.err);
+    // What may be a rename is written down.
+    new.write("app.mimar", &OLD.replace("shelf: ", "board: "));
+    let path = new.path();
+    let told = run(&["check", path, "--against", old.path(), "--fix", "--unsafe"]);
+    let text = std::fs::read_to_string(new.join("app.mimar")).unwrap();
+    assert!(text.contains(" was shelf"), "{text} {}", told.err);
+}

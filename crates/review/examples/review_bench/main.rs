@@ -34,6 +34,7 @@ fn main() {
         schema: &schema,
         contract: &contract,
         today: 20_000,
+        before: None,
     };
     let (mut times, mut findings) = (Vec::new(), 0);
     for _ in 0..rounds {

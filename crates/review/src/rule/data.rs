@@ -2,6 +2,7 @@
 
 use super::table;
 
+mod ambiguous_rename;
 mod derivable_copy;
 mod endless_growth;
 mod float_for_money;
@@ -42,4 +43,5 @@ table! { "data"
     "DAT018" orphans Warn "references that outlive what they point at";
     "DAT019" nullable_in_unique Warn "a unique constraint with a field that may be absent";
     "DAT020" endless_growth Warn "a table that grows for ever";
+    "DAT021" ambiguous_rename Warn compares "something gone and something like it new";
 }

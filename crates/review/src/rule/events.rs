@@ -2,6 +2,7 @@
 
 use super::table;
 
+mod breaking_payload;
 mod emit_without_bound;
 mod event_loop;
 mod fat_event;
@@ -15,5 +16,6 @@ table! { "events"
     "EVT003" event_loop Warn "an event that leads to itself";
     "EVT005" fat_event Warn "an event that carries a whole row";
     "EVT006" no_order_key Warn "events of a row without an order";
+    "EVT007" breaking_payload Deny compares "a change that breaks consumers";
     "EVT008" emit_without_bound Warn "any number of events by one request";
 }

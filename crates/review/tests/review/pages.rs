@@ -14,6 +14,14 @@ fn found(report: &Report, rule: &Rule) -> BTreeSet<&'static str> {
     codes(report).into_iter().filter(|code| own(code)).collect()
 }
 
+/// The review of an example, compared with what its page says was before.
+fn reviewed(project: &Project, rule: &Rule) -> Result<Report, String> {
+    match rule.code.before() {
+        Some(before) => project.review_against(&Project::of(&[&with_app(&before)])),
+        None => project.review(&review::Levels::default(), None),
+    }
+}
+
 #[test]
 fn pages_are_complete() {
     for rule in review::rules() {
@@ -25,6 +33,7 @@ fn pages_are_complete() {
             let examples = rule.code.examples();
             assert!(examples.iter().any(|(good, _)| *good == wanted), "{}", rule.code.id);
         }
+        assert_eq!(rule.code.before().is_some(), rule.compares, "{}", rule.code.id);
     }
 }
 
@@ -48,7 +57,7 @@ fn examples_are_true() {
     for rule in review::rules() {
         for (good, text) in rule.code.examples() {
             let project = Project::of(&[&with_app(&text)]);
-            let report = match project.review(&review::Levels::default(), None) {
+            let report = match reviewed(&project, rule) {
                 Ok(report) => report,
                 Err(faults) => {
                     wrong.push(format!("{}: {faults} in\n{text}", rule.code.id));
@@ -73,7 +82,7 @@ fn fixes_mend() {
     for rule in review::rules() {
         for (_, text) in rule.code.examples().iter().filter(|(good, _)| !good) {
             let mut project = Project::of(&[&with_app(text)]);
-            let report = project.report();
+            let report = reviewed(&project, rule).unwrap_or_else(|faults| panic!("{faults}"));
             let own: Vec<_> = report
                 .findings
                 .iter()
@@ -88,7 +97,7 @@ fn fixes_mend() {
             let mended = review::mend(&parses, own, true);
             let (_, text) = mended.files.into_iter().next().expect("a fix changes its file");
             project = Project::of(&[&text]);
-            match project.review(&review::Levels::default(), None) {
+            match reviewed(&project, rule) {
                 Ok(report) => {
                     let found = found(&report, rule);
                     if !found.is_empty() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use model::Valid;
-use review::{Baseline, Design, Levels, Report};
+use model::{Model, Valid};
+use review::{Baseline, Before, Design, Levels, Report};
 use syntax::{FileId, Parse};
 
 /// 2026-11-26
@@ -25,25 +25,46 @@ impl Project {
         Self { parses }
     }
 
-    /// The model and what was derived from it; the faults of the language where there are some.
+    /// The review, or the faults of the language where there are some.
     pub(crate) fn review(
         &self,
         levels: &Levels,
         baseline: Option<&Baseline>,
     ) -> Result<Report, String> {
+        self.reviewed(levels, baseline, None)
+    }
+
+    /// The review beside what was before.
+    pub(crate) fn review_against(&self, before: &Self) -> Result<Report, String> {
+        self.reviewed(&Levels::default(), None, Some(&before.model()?))
+    }
+
+    fn model(&self) -> Result<Valid<Model>, String> {
         let parses: Vec<&Parse> = self.parses.iter().collect();
         let (model, found) = model::check(&parses);
-        let Some(model) = Valid::new(model, &found) else {
+        Valid::new(model, &found).ok_or_else(|| {
             let faults = found.iter().map(|it| format!("{}: {}", it.code, it.message));
-            return Err(faults.collect::<Vec<_>>().join("\n"));
-        };
+            faults.collect::<Vec<_>>().join("\n")
+        })
+    }
+
+    fn reviewed(
+        &self,
+        levels: &Levels,
+        baseline: Option<&Baseline>,
+        before: Option<&Valid<Model>>,
+    ) -> Result<Report, String> {
+        let model = self.model()?;
+        let parses: Vec<&Parse> = self.parses.iter().collect();
         let (schema, contract) = (schema::derive(&model), contract::derive(&model));
+        let changes = before.map(|before| contract::diff(before, &model, TODAY));
         let design = Design {
             model: &model,
             parses: &parses,
             schema: &schema,
             contract: &contract,
             today: TODAY,
+            before: changes.as_ref().map(|changes| Before { changes, model: before }),
         };
         Ok(review::review(&design, levels, baseline))
     }

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::project::Project;
 use crate::review as reviewing;
 use crate::screen::{self, GREEN, styled};
+use crate::source::Content;
 
 /// One edit may make another possible; so often it is looked again.
 const ROUNDS: usize = 20;
@@ -20,13 +21,14 @@ pub(super) fn fix(
     project: Project,
     path: &Path,
     levels: &Levels,
+    before: Option<(&str, &Content)>,
     also_unsafe: bool,
 ) -> Result<Project, Failure> {
     let originals: Vec<String> = texts(&project).into_iter().map(|(_, text)| text).collect();
     let tidy: Vec<bool> = project.files.iter().map(|file| is_formatted(&file.parse)).collect();
     let (mut project, mut fixes) = (project, 0);
     for _ in 0..ROUNDS {
-        let Some((next, number)) = round(&project, levels, also_unsafe) else { break };
+        let Some((next, number)) = round(&project, levels, before, also_unsafe)? else { break };
         project = next;
         fixes += number;
     }
@@ -57,18 +59,23 @@ pub(super) fn fix(
 
 /// What becomes of a project by the edits of what is found now: all at once where that does no harm, one by one where it
 /// does. Nothing where none is left.
-fn round(project: &Project, levels: &Levels, also_unsafe: bool) -> Option<(Project, usize)> {
+fn round(
+    project: &Project,
+    levels: &Levels,
+    before: Option<(&str, &Content)>,
+    also_unsafe: bool,
+) -> Result<Option<(Project, usize)>, Failure> {
     let mut found: Vec<Diagnostic> = project.diagnostics.clone();
-    let report = reviewing::of(project, levels, None).unwrap_or_default();
+    let report = reviewing::of(project, levels, None, before)?;
     found.extend(report.diagnostics().cloned());
-    let all = apply(project, &found, also_unsafe)?;
+    let Some(all) = apply(project, &found, also_unsafe) else { return Ok(None) };
     if is_better(project, &all.0) {
-        return Some(all);
+        return Ok(Some(all));
     }
-    found.iter().find_map(|one| {
+    Ok(found.iter().find_map(|one| {
         let one = apply(project, std::slice::from_ref(one), also_unsafe)?;
         is_better(project, &one.0).then_some(one)
-    })
+    }))
 }
 
 fn apply(project: &Project, found: &[Diagnostic], also_unsafe: bool) -> Option<(Project, usize)> {

@@ -6,6 +6,7 @@ use crate::Findings;
 use crate::facts::Facts;
 
 pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
+    facts.report_changes("API008", findings);
     for (id, entity) in facts.entities() {
         report(facts, findings, &entity.name, facts.entity_path(id), entity.deprecation.as_ref());
     }

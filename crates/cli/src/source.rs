@@ -1,8 +1,10 @@
 //! Where a model or a document is read from: the disk, or a revision of git.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use contract::Change;
 use model::{Model, Valid};
 
 use crate::failure::Failure;
@@ -10,24 +12,46 @@ use crate::project::{Project, is_passed_over, read_text, root_of};
 use crate::screen;
 
 /// What is compared.
-pub(super) enum Content {
+pub(crate) enum Content {
     Model(Box<Valid<Model>>),
     /// A document of OpenAPI.
     Document(serde_json::Value),
 }
 
 impl Content {
-    /// The document: its own, or that of the model.
-    pub(super) fn document(self) -> serde_json::Value {
+    /// What has changed for callers and, where both sides are models, for consumers. `shown` names this side.
+    pub(crate) fn changes(&self, new: &Self, shown: &str) -> Result<Vec<Change>, Failure> {
+        match new {
+            Self::Model(new) => self.changes_to(new, shown),
+            Self::Document(new) => documents(&self.document(), new, shown),
+        }
+    }
+
+    /// The same to a model.
+    pub(crate) fn changes_to(
+        &self,
+        new: &Valid<Model>,
+        shown: &str,
+    ) -> Result<Vec<Change>, Failure> {
         match self {
-            Self::Model(model) => contract::openapi(&contract::derive(&model)),
-            Self::Document(document) => document,
+            Self::Model(old) => Ok(contract::diff(old, new, crate::review::today())),
+            Self::Document(old) => {
+                documents(old, &contract::openapi(&contract::derive(new)), shown)
+            }
+        }
+    }
+
+    /// The document: its own, or that of the model.
+    fn document(&self) -> Cow<'_, serde_json::Value> {
+        match self {
+            Self::Model(model) => Cow::Owned(contract::openapi(&contract::derive(model))),
+            Self::Document(document) => Cow::Borrowed(document),
         }
     }
 }
 
 /// A place of a model or a document.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A folder or a file.
     Path(PathBuf),
     /// The same path at a revision.
@@ -38,7 +62,7 @@ pub(super) enum Source {
 
 impl Source {
     /// What an argument means; `beside` is where the other model is. What is there on the disk is meant first.
-    pub(super) fn of(argument: &str, beside: Option<&Self>, repository: Option<&Path>) -> Self {
+    pub(crate) fn of(argument: &str, beside: Option<&Self>, repository: Option<&Path>) -> Self {
         let path = Path::new(argument);
         let beside = match (repository, beside) {
             (Some(folder), _) => folder.to_owned(),
@@ -61,7 +85,7 @@ impl Source {
     }
 
     /// What is there. Where a model has errors they are drawn.
-    pub(super) fn content(&self, shown: &str) -> Result<Content, Failure> {
+    pub(crate) fn content(&self, shown: &str) -> Result<Content, Failure> {
         match self {
             Self::Path(path)
                 if path.is_file() && path.extension().is_none_or(|it| it != "mimar") =>
@@ -115,6 +139,15 @@ impl Source {
     }
 }
 
+fn documents(
+    old: &serde_json::Value,
+    new: &serde_json::Value,
+    shown: &str,
+) -> Result<Vec<Change>, Failure> {
+    contract::diff::documents(old, new, crate::review::today())
+        .map_err(|why| Failure::NoDocument { place: shown.to_owned(), why: why.to_string() })
+}
+
 /// Whether a path is of a document, by its name.
 fn is_document(path: &str) -> bool {
     let extension = Path::new(path).extension();
@@ -122,10 +155,11 @@ fn is_document(path: &str) -> bool {
 }
 
 fn document(shown: &str, text: &str) -> Result<Content, Failure> {
-    serde_json::from_str(text).map(Content::Document).map_err(|error| Failure::NoDocument {
-        place: shown.to_owned(),
-        why: format!("it is no JSON: {error}"),
-    })
+    let failed = |why| Failure::NoDocument { place: shown.to_owned(), why };
+    let document =
+        serde_json::from_str(text).map_err(|error| failed(format!("it is no JSON: {error}")))?;
+    contract::diff::is_document(&document).map_err(|why| failed(why.to_string()))?;
+    Ok(Content::Document(document))
 }
 
 /// A revision, and how its files are named.

@@ -1,0 +1,8 @@
+//! API007
+
+use crate::Findings;
+use crate::facts::Facts;
+
+pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
+    facts.report_changes("API007", findings);
+}
