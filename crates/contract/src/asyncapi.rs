@@ -9,13 +9,18 @@ use crate::{event, schema};
 /// What is added to the name of a message in its binary form.
 const BINARY: &str = "Binary";
 
-/// The document: AsyncAPI 3.0. There is a channel for each event, under the address of its type, and one for each webhook, whose
-/// address its receiver knows. Each event is a message in the two forms of CloudEvents: structured, the whole event as one JSON
+/// The document: AsyncAPI 3.0. There is a channel for each event, under the address of its type, and one for each webhook: where it takes
+/// events in, or, where it sends them, an address that its receiver knows. Each event is a message in the two forms of CloudEvents: structured, the whole event as one JSON
 /// object, and binary, its data with the rest as headers.
 pub fn asyncapi(contract: &Contract) -> Value {
     let (mut channels, mut operations) = (Map::new(), Map::new());
     let (mut messages, mut schemas) = (Map::new(), Map::new());
     for event in &contract.events {
+        messages.insert(event.name.clone(), structured(event));
+        messages.insert(format!("{}{BINARY}", event.name), binary(event));
+        let data = event::data(contract, event);
+        schemas.extend(event::shared(contract, &data));
+        schemas.insert(event.name.clone(), data);
         let address = event.from.as_ref().unwrap_or(&event.kind);
         let mut channel = json!({"address": address, "messages": carried([event])});
         schema::insert(&mut channel, "description", event.docs.clone().map(Value::from));
@@ -29,11 +34,11 @@ pub fn asyncapi(contract: &Contract) -> Value {
             }
         };
         operations.insert(name, operation);
-        messages.insert(event.name.clone(), structured(event));
-        messages.insert(format!("{}{BINARY}", event.name), binary(event));
-        let data = event::data(contract, event);
-        schemas.extend(event::shared(contract, &data));
-        schemas.insert(event.name.clone(), data);
+    }
+    for webhook in receiving(contract) {
+        let (channel, operation) = hook(contract, webhook, &mut messages);
+        channels.insert(webhook.name.clone(), channel);
+        operations.insert(format!("receive_{}", webhook.name), operation);
     }
     for Webhook { name, docs, events, .. } in sending(contract) {
         let events = || events.iter().map(|id| contract.event(*id));
@@ -41,8 +46,7 @@ pub fn asyncapi(contract: &Contract) -> Value {
         schema::insert(&mut channel, "description", docs.clone().map(Value::from));
         channels.insert(name.clone(), channel);
         let mut operation = send(name, events());
-        let binding = json!({"http": {"method": "POST", "bindingVersion": "0.3.0"}});
-        schema::insert(&mut operation, "bindings", Some(binding));
+        schema::insert(&mut operation, "bindings", Some(posted()));
         operations.insert(format!("send_{name}"), operation);
     }
     let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
@@ -55,6 +59,61 @@ pub fn asyncapi(contract: &Contract) -> Value {
         "operations": operations,
         "components": {"messages": messages, "schemas": schemas}
     })
+}
+
+/// That messages are posted to their channel.
+fn posted() -> Value {
+    json!({"http": {"method": "POST", "bindingVersion": "0.3.0"}})
+}
+
+/// Where a webhook takes in what partners send, and that it does. What they send is in an envelope of Standard Webhooks: a type, which is
+/// what they call it, and the data.
+fn hook(
+    contract: &Contract,
+    webhook: &Webhook,
+    messages: &mut Map<String, Value>,
+) -> (Value, Value) {
+    let text = || json!({"type": "string", "minLength": 1});
+    let headers = json!({
+        "type": "object",
+        "properties": {
+            "webhook-id": text(), "webhook-timestamp": text(), "webhook-signature": text()
+        },
+        "required": ["webhook-id", "webhook-timestamp", "webhook-signature"]
+    });
+    let mut carried = Map::new();
+    for (event, kind) in &webhook.receives {
+        let event = contract.event(*event);
+        let name = format!("{}_{}", webhook.name, event.name);
+        let payload = json!({
+            "type": "object",
+            "properties": {"type": {"const": kind}, "data": schema::reference(&event.name)},
+            "required": ["type", "data"]
+        });
+        let mut message = json!({
+            "name": name, "title": kind, "contentType": "application/json",
+            "headers": headers, "payload": payload
+        });
+        schema::insert(&mut message, "description", event.docs.clone().map(Value::from));
+        carried.insert(name.clone(), json!({"$ref": format!("#/components/messages/{name}")}));
+        messages.insert(name, message);
+    }
+    let reference = format!("#/channels/{}", webhook.name);
+    let each: Vec<Value> = carried
+        .keys()
+        .map(|name| json!({"$ref": format!("{reference}/messages/{name}")}))
+        .collect();
+    let mut channel = json!({"address": webhook.path(), "messages": carried});
+    schema::insert(&mut channel, "description", webhook.docs.clone().map(Value::from));
+    let operation = json!({
+        "action": "receive", "channel": {"$ref": reference}, "messages": each, "bindings": posted()
+    });
+    (channel, operation)
+}
+
+/// The webhooks that take in.
+fn receiving(contract: &Contract) -> impl Iterator<Item = &Webhook> {
+    contract.webhooks.iter().filter(|webhook| !webhook.receives.is_empty())
 }
 
 /// The webhooks that send.

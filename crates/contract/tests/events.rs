@@ -482,6 +482,28 @@ fn an_event_of_another_system_is_received() {
     assert_eq!(attributes["source"], serde_json::json!({"type": "string", "minLength": 1}));
 }
 
+const HOOK: &str = r#"
+app A { version 1  roles user }
+event Paid by payment { payment: Uuid  amount: Int(0..9) }
+event Failed { payment: Uuid }
+/// The bank.
+webhook bank { receives Paid as "charge.paid", Failed }
+"#;
+
+#[test]
+fn what_a_webhook_takes_in_is_told() {
+    let document = contract::asyncapi(&contract_of(HOOK));
+    assert_eq!(document["channels"]["bank"]["address"], "/hooks/bank");
+    let operation = &document["operations"]["receive_bank"];
+    assert_eq!(operation["action"], "receive");
+    assert_eq!(operation["messages"].as_array().unwrap().len(), 2);
+    let message = &document["components"]["messages"]["bank_Paid"];
+    assert_eq!(message["payload"]["properties"]["type"]["const"], "charge.paid");
+    assert_eq!(message["headers"]["required"][0], "webhook-id");
+    let other = &document["components"]["messages"]["bank_Failed"];
+    assert_eq!(other["payload"]["properties"]["type"]["const"], "Failed");
+}
+
 #[test]
 fn a_model_may_have_no_events() {
     let document = contract::asyncapi(&contract_of("app Bare { version 1  roles user }"));
@@ -510,6 +532,9 @@ fn the_parser_of_asyncapi_reads_the_document() {
         "app A { version 1  roles user }\nevent Paid from \"payments.paid\" { payment: Uuid }";
     let foreign = contract::asyncapi(&contract_of(foreign));
     assert_eq!(read("asyncapi", &foreign.to_string()).lines().count(), 1);
+    let hook = contract::asyncapi(&contract_of(HOOK));
+    let told = read("asyncapi", &hook.to_string());
+    assert!(told.contains("receive bank_Paid bank_Failed"), "{told}");
     let document = contract::asyncapi(&contract_of(SHOP));
     check(
         &read("asyncapi", &document.to_string()),
