@@ -238,7 +238,7 @@ pub(crate) enum Output {
 ///
 /// Checks the model, keeps a database for it, loads the rows of its `data` folder into a new database, and serves
 /// it. Every save reloads it: tables follow as long as nothing is lost, and a broken edit keeps the last good model
-/// serving.
+/// serving. A model that has errors from the start is served with the save that mends them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  mimar dev\n  mimar dev examples/chinook --listen 127.0.0.1:8080\n  mimar dev \

@@ -49,13 +49,10 @@ impl Timing {
 
 pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     let mut timing = Timing::new();
-    let texts = crate::project::texts(&arguments.path)?;
-    timing.part("read");
-    let project = Project::of(crate::project::root_of(&arguments.path), texts.clone());
+    let (texts, project) = reload::begin(&arguments.path, &mut timing)?;
     let (project, model) = project.valid()?;
     Project::without_code(&model)?;
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
-    timing.part("check");
     let reviewed = crate::review::sentence(&project, &model);
     timing.part("review");
     let tables = Arc::new(schema::derive(&model));

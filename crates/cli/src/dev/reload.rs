@@ -1,6 +1,6 @@
 //! Follows the files: every save becomes the model that is served, if it holds.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
@@ -10,6 +10,7 @@ use store::Store;
 use syntax::Severity;
 use tokio::runtime::Handle;
 
+use super::Timing;
 use super::banner::time;
 use super::database::{can_follow, change, may_change};
 use crate::data;
@@ -39,33 +40,74 @@ pub(super) struct Watched {
 
 type Snapshot = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
-/// Looks at the files for as long as the process lives.
-pub(super) fn watch(mut watched: Watched) {
-    let mut seen = snapshot(&watched);
+/// The project as it can be served, and its texts. Where it has errors they are drawn, and every save is looked at until there are none.
+pub(super) fn begin(
+    path: &Path,
+    timing: &mut Timing,
+) -> Result<(Vec<(String, String)>, Project), Failure> {
+    let mut texts = project::texts(path)?;
+    loop {
+        timing.part("read");
+        let project = Project::of(project::root_of(path), texts.clone());
+        if project.model.is_some() {
+            timing.part("check");
+            return Ok((texts, project));
+        }
+        project.draw(|diagnostic| diagnostic.severity != Severity::Note);
+        screen::note(&format!(
+            "{}: {}; it begins with the save that mends it\n",
+            styled(RED, "not served"),
+            project.counts().sentence()
+        ));
+        let mut seen = snapshot(path);
+        texts = loop {
+            await_save(path, &mut seen);
+            // What people take to mend it is no part of the start.
+            *timing = Timing::new();
+            match project::texts(path) {
+                Ok(now) if now != texts => break now,
+                // Saved as it was, or a file on its way from one place to another.
+                Ok(_) | Err(_) => {}
+            }
+        };
+    }
+}
+
+/// Waits until the files are others than those that were seen, and stay so for a moment.
+fn await_save(path: &Path, seen: &mut Snapshot) {
     loop {
         let looked = Instant::now();
-        let mut now = snapshot(&watched);
+        let mut now = snapshot(path);
         let cost = looked.elapsed();
-        if now != seen {
+        if now != *seen {
             // Until two looks agree, but not for ever: somebody may be writing all the time.
             for _ in 0..20 {
                 std::thread::sleep(SETTLED);
-                let again = snapshot(&watched);
+                let again = snapshot(path);
                 if again == now {
                     break;
                 }
                 now = again;
             }
-            seen = now;
-            follow(&mut watched);
+            *seen = now;
+            return;
         }
         // A tree so large that looking takes long is looked at less often.
         std::thread::sleep(INTERVAL.max(cost * 20));
     }
 }
 
-fn snapshot(watched: &Watched) -> Snapshot {
-    let files = project::files(&watched.path).unwrap_or_default();
+/// Looks at the files for as long as the process lives.
+pub(super) fn watch(mut watched: Watched) {
+    let mut seen = snapshot(&watched.path);
+    loop {
+        await_save(&watched.path, &mut seen);
+        follow(&mut watched);
+    }
+}
+
+fn snapshot(path: &Path) -> Snapshot {
+    let files = project::files(path).unwrap_or_default();
     files
         .into_iter()
         .filter_map(|file| {

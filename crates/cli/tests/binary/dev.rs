@@ -167,12 +167,29 @@ fn no_request_is_lost_while_tables_change() {
 }
 
 #[test]
-fn a_model_with_errors_and_a_bad_row_are_said() {
+fn a_model_with_errors_is_served_once_it_is_mended() {
     let project = desk();
     project.write("app.mimar", "app X { version one }");
-    let broken = run(&["dev", project.path()]);
-    assert_eq!(broken.code, 1, "{}", broken.err);
+    let mut dev = Server::begin(mimar().arg("dev").arg(project.path()));
+    dev.says("it begins with the save that mends it");
+    project.write("app.mimar", "app X { version two }");
+    dev.says("version two");
     project.write("app.mimar", MODEL);
+    dev.says("Every save reloads");
+    assert_eq!(dev.get("/readyz", None).status, 200);
+    dev.signal("-TERM");
+    assert_eq!(dev.ends(), Some(0));
+    // Nothing is left open where it never begins.
+    project.write("app.mimar", "app X { version one }");
+    let mut dev = Server::begin(mimar().arg("dev").arg(project.path()));
+    dev.says("it begins with the save that mends it");
+    dev.signal("-TERM");
+    dev.ends();
+}
+
+#[test]
+fn a_bad_row_is_said() {
+    let project = desk();
     project.write("data/Task.csv", "id,owner,title\n1,2,Write\n2,9,Read\n");
     let dangling = run(&["dev", project.path()]);
     assert_eq!(dangling.code, 3);

@@ -84,8 +84,15 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts a command that listens at a free port, given by `--listen`.
+    /// Starts a command that listens at a free port, given by `--listen`, and waits until it answers.
     pub(crate) fn start(command: &mut Command) -> Self {
+        let mut server = Self::begin(command);
+        server.wait_until_it_answers();
+        server
+    }
+
+    /// The same without waiting.
+    pub(crate) fn begin(command: &mut Command) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         command.arg("--listen").arg(address.to_string());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -100,9 +107,7 @@ impl Server {
                 }
             });
         }
-        let mut server = Self { child, address, lines, seen: String::new() };
-        server.wait_until_it_answers();
-        server
+        Self { child, address, lines, seen: String::new() }
     }
 
     pub(crate) fn dev(project: &Path) -> Self {
