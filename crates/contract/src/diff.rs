@@ -19,6 +19,7 @@ use crate::{Contract, Farewell};
 use identity::Identity;
 
 pub use kind::{Audience, Class, Kind};
+pub(crate) use system::qualified;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]
