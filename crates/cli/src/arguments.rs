@@ -13,7 +13,7 @@ mod diff;
 mod webhook;
 
 use crate::place::Place;
-pub(crate) use check::{Check, Format, Rules, RulesFormat};
+pub(crate) use check::{Check, Format, LevelArguments, Rules, RulesFormat};
 pub(crate) use diff::{Diff, DiffFormat, FailOn};
 pub(crate) use webhook::{
     Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay, WebhookRotate,

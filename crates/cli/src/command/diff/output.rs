@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use contract::Change;
 use contract::diff::{Audience, Class};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::screen::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, styled};
 
@@ -34,7 +34,7 @@ fn verdict([breaking, risky, safe]: [usize; 3]) -> String {
 }
 
 /// For people: in groups, the worst first. What is safe is one line each.
-pub(super) fn text(changes: &[Change], counted: [usize; 3]) -> String {
+pub(crate) fn text(changes: &[Change], counted: [usize; 3]) -> String {
     let mut page = String::new();
     for (class, audience, group) in groups(changes) {
         let heading = format!("{} for the {}", class.name(), audience.name());
@@ -62,7 +62,7 @@ pub(super) fn text(changes: &[Change], counted: [usize; 3]) -> String {
 }
 
 /// For programs.
-pub(super) fn json(changes: &[Change], [breaking, risky, safe]: [usize; 3]) -> String {
+pub(crate) fn json(changes: &[Change], [breaking, risky, safe]: [usize; 3]) -> Value {
     let each = changes.iter().map(|it| {
         json!({
             "class": it.kind.class().name(),
@@ -77,8 +77,7 @@ pub(super) fn json(changes: &[Change], [breaking, risky, safe]: [usize; 3]) -> S
         })
     });
     let each: Vec<_> = each.collect();
-    let value = json!({ "breaking": breaking, "risky": risky, "safe": safe, "changes": each });
-    format!("{value:#}\n")
+    json!({ "breaking": breaking, "risky": risky, "safe": safe, "changes": each })
 }
 
 /// For a comment under a change.

@@ -10,7 +10,7 @@ use crate::project::{Project, is_passed_over, root_of};
 use crate::screen;
 
 /// A place of a model.
-pub(super) enum Source {
+pub(crate) enum Source {
     /// A folder or a file.
     Path(PathBuf),
     /// The same path at a revision.
@@ -21,7 +21,7 @@ pub(super) enum Source {
 
 impl Source {
     /// What an argument means; `beside` is where the other model is. What is there on the disk is meant first.
-    pub(super) fn of(argument: &str, beside: Option<&Self>, repository: Option<&Path>) -> Self {
+    pub(crate) fn of(argument: &str, beside: Option<&Self>, repository: Option<&Path>) -> Self {
         let path = Path::new(argument);
         let beside = match (repository, beside) {
             (Some(folder), _) => folder.to_owned(),
@@ -45,35 +45,36 @@ impl Source {
 
     /// The model there. Where it has errors they are drawn.
     pub(super) fn model(&self, shown: &str) -> Result<Valid<Model>, Failure> {
-        let project = match self {
+        let project = self.project(shown)?;
+        if project.model.is_none() {
+            screen::note(&format!("the model {shown} has errors:\n"));
+        }
+        Ok(project.valid()?.1)
+    }
+
+    /// What is there, sound or not.
+    pub(crate) fn project(&self, shown: &str) -> Result<Project, Failure> {
+        match self {
             Self::Path(path)
                 if path.is_file() && path.extension().is_none_or(|it| it != "mimar") =>
             {
-                return Err(Failure::NotModel { path: path.clone() });
+                Err(Failure::NotModel { path: path.clone() })
             }
-            Self::Path(path) => Project::read(path)?,
+            Self::Path(path) => Project::read(path),
             Self::Same { revision, path } => {
                 let within = root_of(path);
                 let only = path.is_file().then(|| path.file_name()).flatten();
                 let only = only.map(|name| format!("./{}", name.to_string_lossy()));
-                at_revision(
-                    &Revision { shown, revision, within: &within, prefix: "./" },
-                    &[],
-                    only,
-                )?
+                at_revision(&Revision { shown, revision, within: &within, prefix: "./" }, &[], only)
             }
             Self::Other { revision, path, within } => {
                 let path = path.trim_matches('/');
                 let place = Revision { shown, revision, within, prefix: "" };
                 let mut limits = vec!["--full-tree"];
                 limits.extend(["--", path].into_iter().filter(|_| !path.is_empty() && path != "."));
-                at_revision(&place, &limits, None)?
+                at_revision(&place, &limits, None)
             }
-        };
-        if project.model.is_none() {
-            screen::note(&format!("the model {shown} has errors:\n"));
         }
-        Ok(project.valid()?.1)
     }
 }
 
