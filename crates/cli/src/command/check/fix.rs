@@ -26,6 +26,7 @@ pub(crate) struct Mended {
 pub(crate) struct Changed {
     /// As it is shown, which is where it is.
     pub(crate) shown: String,
+    pub(crate) before: String,
     pub(crate) after: String,
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn mend(project: Project, levels: &Levels, also_unsafe: bool) -> Mend
             _ => file.parse.text.to_string(),
         };
         if after != before {
-            changed.push(Changed { shown: file.shown.clone(), after });
+            changed.push(Changed { shown: file.shown.clone(), before, after });
         }
     }
     Mended { project, fixes, changed }

@@ -34,7 +34,7 @@ fn verdict([breaking, risky, safe]: [usize; 3]) -> String {
 }
 
 /// For people: in groups, the worst first. What is safe is one line each.
-pub(crate) fn text(changes: &[Change], counted: [usize; 3]) -> String {
+pub(super) fn text(changes: &[Change], counted: [usize; 3]) -> String {
     let mut page = String::new();
     for (class, audience, group) in groups(changes) {
         let heading = format!("{} for the {}", class.name(), audience.name());
@@ -81,7 +81,7 @@ pub(crate) fn json(changes: &[Change], [breaking, risky, safe]: [usize; 3]) -> V
 }
 
 /// For a comment under a change.
-pub(super) fn markdown(changes: &[Change], counted: [usize; 3]) -> String {
+pub(crate) fn markdown(changes: &[Change], counted: [usize; 3]) -> String {
     let mut page = format!("# Changes of the contract\n\n{}\n", sentence(&verdict(counted)));
     for (class, audience, group) in groups(changes) {
         let _ =
