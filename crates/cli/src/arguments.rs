@@ -8,12 +8,14 @@ use clap::builder::{PossibleValue, Styles, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+mod agents;
 mod check;
 mod diff;
 mod webhook;
 
 use crate::place::Place;
-pub(crate) use check::{Check, Format, Rules, RulesFormat};
+pub(crate) use agents::{Describe, Docs, Mcp, Policy, PolicyFormat};
+pub(crate) use check::{Check, Format, LevelArguments, Rules, RulesFormat};
 pub(crate) use diff::{Diff, DiffFormat, FailOn};
 pub(crate) use webhook::{
     Webhook, WebhookAdd, WebhookDeliveries, WebhookForm, WebhookOne, WebhookReplay, WebhookRotate,
@@ -96,6 +98,8 @@ pub(crate) enum Command {
     Diff(Diff),
     Fmt(Fmt),
     Explain(Explain),
+    Policy(Policy),
+    Describe(Describe),
     ExplainPlan(ExplainPlan),
     Dev(Dev),
     Serve(Serve),
@@ -108,12 +112,14 @@ pub(crate) enum Command {
     Copy(Copy),
     Import(Import),
     Lsp(Lsp),
+    Mcp(Mcp),
     #[command(subcommand)]
     Migrate(Migrate),
     #[command(subcommand)]
     Webhook(Webhook),
     Token(Token),
     Completions(Completions),
+    Docs(Docs),
     Rules(Rules),
     /// Print the language reference, in Markdown.
     Reference,

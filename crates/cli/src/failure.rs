@@ -24,6 +24,19 @@ pub(crate) enum Failure {
         "{0}\n\n`mimar lsp` is started by an editor, and speaks the Language Server Protocol with it"
     )]
     Protocol(String),
+    /// The agent's host does not speak MCP.
+    #[error(
+        "{0}\n\n`mimar mcp` is started by the host of an agent, and speaks the Model Context Protocol with it"
+    )]
+    Agent(String),
+    /// A value that cannot be written as JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(serde_json::Error),
+    /// More files than a project has.
+    #[error(
+        "there are more than {most} files and folders in {}\n\nName the folder of one project, or one *.mimar file", path.display()
+    )]
+    TooManyFiles { path: PathBuf, most: usize },
     /// A difference that --fail-on names; it was shown.
     #[error("")]
     Breaks,
@@ -60,6 +73,9 @@ pub(crate) enum Failure {
     /// A role that does not exist.
     #[error("the model has no role `{role}`; its roles are: {known}")]
     UnknownRole { role: String, known: String },
+    /// A thing that nobody can be granted anything of.
+    #[error("the model has no entity, query, command or event `{name}`{}", or_nearest(nearest.as_deref()))]
+    UnknownThing { name: String, nearest: Option<String> },
     /// A subject that no row can have.
     #[error(
         "`{subject}` cannot be the key of a {entity}, and callers of the role `{role}` are rows of it"
@@ -278,6 +294,7 @@ impl Failure {
             Self::UnknownCode { .. }
             | Self::UnknownRole { .. }
             | Self::NoDocument { .. }
+            | Self::UnknownThing { .. }
             | Self::UnknownCommand { .. }
             | Self::NotAllowed { .. }
             | Self::UnknownEvent { .. }
@@ -307,6 +324,13 @@ fn suggestion(code: Option<&str>) -> String {
     code.map_or_else(
         || "; `mimar explain` lists them all".to_owned(),
         |code| format!("; the nearest is `{code}`, and `mimar explain` lists them all"),
+    )
+}
+
+fn or_nearest(name: Option<&str>) -> String {
+    name.map_or_else(
+        || "; `mimar describe` lists them all".to_owned(),
+        |name| format!("; the nearest is `{name}`, and `mimar describe` lists them all"),
     )
 }
 

@@ -28,6 +28,7 @@ mod exchange;
 mod failure;
 mod keys;
 mod lsp;
+mod mcp;
 mod place;
 mod project;
 mod random;
@@ -69,6 +70,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Diff(arguments) => command::diff::run(&arguments),
         Command::Fmt(arguments) => command::fmt::run(&arguments),
         Command::Explain(arguments) => command::explain::run(&arguments),
+        Command::Policy(arguments) => command::policy::run(&arguments),
+        Command::Describe(arguments) => command::describe::run(&arguments),
         Command::ExplainPlan(arguments) => command::explain_plan::run(&arguments),
         Command::Dev(arguments) => dev::run(arguments),
         Command::Serve(arguments) => command::serve::run(&arguments),
@@ -84,11 +87,16 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Copy(arguments) => command::copy::run(&arguments),
         Command::Import(arguments) => command::import::run(&arguments),
         Command::Lsp(_) => command::lsp::run(),
+        Command::Mcp(arguments) => command::mcp::run(&arguments),
         Command::Migrate(arguments) => command::migrate::run(&arguments),
         Command::Webhook(command) => command::webhook::run(&command),
         Command::Token(arguments) => command::token::run(&arguments),
         Command::Completions(arguments) => {
             command::completions::run(&arguments);
+            Ok(())
+        }
+        Command::Docs(arguments) => {
+            command::docs::run(&arguments);
             Ok(())
         }
         Command::Rules(arguments) => {

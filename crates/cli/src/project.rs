@@ -176,15 +176,24 @@ pub(crate) fn texts(path: &Path) -> Result<Vec<(String, String)>, Failure> {
 
 /// The `*.mimar` files at a path, sorted.
 pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    files_of(path, usize::MAX)
+}
+
+/// The same; it fails where more than `most` files and folders would have to be looked at.
+pub(crate) fn files_of(path: &Path, most: usize) -> Result<Vec<PathBuf>, Failure> {
     let kind = fs::metadata(path).map_err(Failure::file("read", path))?;
     if !kind.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut files = Vec::new();
+    let (mut files, mut seen) = (Vec::new(), 0_usize);
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(Failure::file("read", &folder))? {
             let entry = entry.map_err(Failure::file("read", &folder))?;
+            seen += 1;
+            if seen > most {
+                return Err(Failure::TooManyFiles { path: path.to_owned(), most });
+            }
             let name = entry.file_name();
             let name = name.to_string_lossy();
             // Links are not followed: a ring of them would never end.

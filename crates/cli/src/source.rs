@@ -112,30 +112,31 @@ impl Source {
 
     /// The model there. Where it has errors they are drawn.
     fn model(&self, shown: &str) -> Result<Valid<Model>, Failure> {
-        let project = match self {
-            Self::Path(path) => Project::read(path)?,
+        let project = self.project(shown)?;
+        if project.model.is_none() {
+            screen::note(&format!("the model {shown} has errors:\n"));
+        }
+        Ok(project.valid()?.1)
+    }
+
+    /// The project there, sound or not.
+    pub(crate) fn project(&self, shown: &str) -> Result<Project, Failure> {
+        match self {
+            Self::Path(path) => Project::read(path),
             Self::Same { revision, path } => {
                 let within = root_of(path);
                 let only = path.is_file().then(|| path.file_name()).flatten();
                 let only = only.map(|name| format!("./{}", name.to_string_lossy()));
-                at_revision(
-                    &Revision { shown, revision, within: &within, prefix: "./" },
-                    &[],
-                    only,
-                )?
+                at_revision(&Revision { shown, revision, within: &within, prefix: "./" }, &[], only)
             }
             Self::Other { revision, path, within } => {
                 let path = path.trim_matches('/');
                 let place = Revision { shown, revision, within, prefix: "" };
                 let mut limits = vec!["--full-tree"];
                 limits.extend(["--", path].into_iter().filter(|_| !path.is_empty() && path != "."));
-                at_revision(&place, &limits, None)?
+                at_revision(&place, &limits, None)
             }
-        };
-        if project.model.is_none() {
-            screen::note(&format!("the model {shown} has errors:\n"));
         }
-        Ok(project.valid()?.1)
     }
 }
 
@@ -154,7 +155,8 @@ fn is_document(path: &str) -> bool {
     extension.is_some_and(|it| it.eq_ignore_ascii_case("json"))
 }
 
-fn document(shown: &str, text: &str) -> Result<Content, Failure> {
+/// A document of OpenAPI.
+pub(crate) fn document(shown: &str, text: &str) -> Result<Content, Failure> {
     let failed = |why| Failure::NoDocument { place: shown.to_owned(), why };
     let document =
         serde_json::from_str(text).map_err(|error| failed(format!("it is no JSON: {error}")))?;

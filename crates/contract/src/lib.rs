@@ -3,12 +3,15 @@
 
 mod asyncapi;
 mod cloud_event;
+mod condition;
 mod contract;
 mod derive;
+mod describe;
 pub mod diff;
 mod event;
 mod example;
 mod openapi;
+mod policy;
 mod schema;
 mod shape;
 
@@ -20,7 +23,15 @@ pub use contract::{
     Webhook,
 };
 pub use derive::derive;
+pub use describe::{
+    CommandDescription, Description, Engine, EntityDescription, EnumDescription,
+    EnvironmentDescription, ErrorDescription, EventDescription, ExternalDescription,
+    FieldDescription, Growth, JobDescription, LoadDescription, MembersDescription, Named,
+    PartDescription, QueryDescription, Rate, RoleDescription, Route, Rows, WebhookDescription,
+    WorkflowDescription, describe,
+};
 pub use diff::{Change, diff};
 pub use event::event_schema;
 pub use openapi::openapi;
+pub use policy::{Access, AccessGrant, FixedFields, May, PolicyMatrix, Thing, Verb, policy};
 pub use shape::Shape;

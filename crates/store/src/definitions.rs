@@ -27,6 +27,16 @@ pub fn sqlite(path: &Path) -> Result<String, StoreFault> {
     Ok(text)
 }
 
+/// The tables and indexes of an SQLite file that is only read: their names and definitions, without Mimar's own.
+///
+/// # Errors
+/// [`StoreFault::Database`].
+pub fn sqlite_tables(path: &Path) -> Result<Vec<(String, String)>, StoreFault> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    crate::sqlite::tables(&connection)
+}
+
 /// The definitions of a PostgreSQL database, of all schemas that are not the system's, as `pg_dump --schema-only` would write
 /// what matters here.
 ///

@@ -28,6 +28,7 @@ use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
 use queue::{Pending, Queue, Refused};
 use reader::Readers;
+pub(crate) use schema::tables;
 
 /// An SQLite database.
 #[derive(Debug)]

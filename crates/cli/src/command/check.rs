@@ -1,23 +1,24 @@
 //! `mimar check`
 
-mod fix;
+pub(crate) mod fix;
 
 use std::fs;
+use std::path::Path;
 
 use review::output::Outcome;
 use review::{Baseline, Level, Levels, Report, Selector};
 use serde_json::json;
 use syntax::{Diagnostic, Severity};
 
-use crate::arguments::{Check, Format};
+use crate::arguments::{Check, Format, LevelArguments};
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::review as reviewing;
 use crate::screen::{self, GREEN, RED, YELLOW, styled};
-use crate::source::Source;
+use crate::source::{Content, Source};
 
 pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
-    let levels = levels(arguments);
+    let levels = levels(&arguments.levels, arguments.strict);
     let baseline = arguments.baseline.as_deref().map(read_baseline).transpose()?;
     let mut project = Project::read(&arguments.path)?;
     let before = match arguments.against.as_deref() {
@@ -29,7 +30,7 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     };
     let before = before.as_ref().map(|(shown, content)| (*shown, content));
     if arguments.fix {
-        project = fix::fix(project, &arguments.path, &levels, before, arguments.r#unsafe)?;
+        project = mend(project, &arguments.path, &levels, before, arguments.r#unsafe)?;
     }
     let report = reviewing::of(&project, &levels, baseline.as_ref(), before)?;
     if let Some(path) = &arguments.write_baseline {
@@ -49,9 +50,31 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
     if project.model.is_some() && !fails { Ok(()) } else { Err(Failure::Model) }
 }
 
-/// The levels of the command line, the more special over the more general and the stricter over the looser.
-fn levels(arguments: &Check) -> Levels {
-    let given = &arguments.levels;
+/// Mends a project and writes the files that change; as it stands afterwards comes back.
+fn mend(
+    project: Project,
+    path: &Path,
+    levels: &Levels,
+    before: Option<(&str, &Content)>,
+    also_unsafe: bool,
+) -> Result<Project, Failure> {
+    let fix::Mended { project, fixes, changed } = fix::mend(project, levels, before, also_unsafe)?;
+    if fixes == 0 {
+        screen::note("nothing to mend");
+        return Ok(project);
+    }
+    fix::write(&changed)?;
+    screen::note(&format!(
+        "{} {} in {}",
+        styled(GREEN, "mended"),
+        screen::count(fixes as u64, "finding", "findings"),
+        screen::count(changed.len() as u64, "file", "files")
+    ));
+    Project::read(path)
+}
+
+/// The levels that were given, the more special over the more general and the stricter over the looser.
+pub(crate) fn levels(given: &LevelArguments, strict: bool) -> Levels {
     let lists = [
         (&given.allow, Level::Allow),
         (&given.note, Level::Note),
@@ -77,18 +100,18 @@ fn levels(arguments: &Check) -> Levels {
         levels.set(selector, level);
     }
     let warnings = given.deny.iter().any(|text| text.eq_ignore_ascii_case("warnings"));
-    levels.strict = arguments.strict || warnings;
+    levels.strict = strict || warnings;
     levels
 }
 
-fn read_baseline(path: &std::path::Path) -> Result<Baseline, Failure> {
+fn read_baseline(path: &Path) -> Result<Baseline, Failure> {
     let text = crate::project::read_text(path)?;
     Baseline::read(&text)
         .map_err(|fault| Failure::NoBaseline { path: path.to_owned(), why: fault.0 })
 }
 
 /// Puts the findings among the diagnostics of the project, in the order of the text; the items they are about come back.
-fn merge(project: &mut Project, report: &Report, quiet: bool) -> Vec<String> {
+pub(crate) fn merge(project: &mut Project, report: &Report, quiet: bool) -> Vec<String> {
     let mut all: Vec<(Diagnostic, String)> = std::mem::take(&mut project.diagnostics)
         .into_iter()
         .map(|it| (it, String::new()))
@@ -124,7 +147,12 @@ fn print(format: Format, project: &Project, report: &Report, paths: &[String]) {
     }
 }
 
-fn json_report(project: &Project, report: &Report, paths: &[String]) -> serde_json::Value {
+/// What was found as one JSON object.
+pub(crate) fn json_report(
+    project: &Project,
+    report: &Report,
+    paths: &[String],
+) -> serde_json::Value {
     let counts = project.counts();
     let mut found = syntax::render_json(&project.diagnostics, |id| project.source(id));
     if let Some(found) = found.as_array_mut() {

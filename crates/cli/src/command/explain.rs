@@ -19,19 +19,20 @@ pub(crate) fn run(arguments: &Explain) -> Result<(), Failure> {
         screen::out(&list);
         return Ok(());
     };
-    let code = codes().find(|code| code.id.eq_ignore_ascii_case(wanted));
-    let code = code.or_else(|| review::rule(wanted).map(|rule| &rule.code));
-    let Some(code) = code else {
-        let ids = codes().map(|code| code.id);
-        let upper = wanted.to_uppercase();
-        return Err(Failure::UnknownCode {
-            code: wanted.clone(),
-            nearest: syntax::nearest(&upper, ids),
-        });
-    };
+    let code = find(wanted)?;
     let title = format!("{}: {}", code.id, code.title);
     screen::out(&format!("{}\n\n{}\n", styled(BOLD, title), page(code.docs).trim_end()));
     Ok(())
+}
+
+/// The code of that id, in any letter case, or of the rule of that name.
+pub(crate) fn find(wanted: &str) -> Result<&'static Code, Failure> {
+    let code = codes().find(|code| code.id.eq_ignore_ascii_case(wanted));
+    let code = code.or_else(|| review::rule(wanted).map(|rule| &rule.code));
+    code.ok_or_else(|| Failure::UnknownCode {
+        code: wanted.to_owned(),
+        nearest: syntax::nearest(&wanted.to_uppercase(), codes().map(|code| code.id)),
+    })
 }
 
 /// A page's Markdown with its headings and examples set off.

@@ -84,7 +84,7 @@ fn one(path: &Path, check: bool) -> Result<Outcome, Failure> {
 }
 
 /// Puts a new text in the place of a file, whole or not at all; who may read and write it stays.
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
     // Through a link, so that the link stays one.
     let path = fs::canonicalize(path).map_err(Failure::file("write", path))?;
     let beside = path.with_extension("mimar.new");

@@ -55,7 +55,7 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
 }
 
 /// Requests per second that the `load` blocks expect on each table, at their peak.
-fn load(model: &Model, schema: &Schema) -> BTreeMap<String, f64> {
+pub(crate) fn load(model: &Model, schema: &Schema) -> BTreeMap<String, f64> {
     let mut load: BTreeMap<String, f64> = BTreeMap::new();
     for entry in model.loads.iter().flat_map(|load| &load.entries) {
         let (entity, rate) = match entry {
@@ -79,14 +79,16 @@ fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
                 screen::out(&drawn(&record.plan, record.step));
                 screen::note(&told(&record));
             }
-            PlanFormat::Json => screen::out(&machine(&record.plan, Some(&record))),
+            PlanFormat::Json => {
+                screen::out(&format!("{:#}\n", machine(&record.plan, Some(&record))));
+            }
             PlanFormat::Sql => screen::out(&record.plan.script()),
         }
         return Ok(());
     }
     let plan = migrate::plan(&store, &schema, &load(&model, &schema))?;
     match arguments.format {
-        PlanFormat::Json => screen::out(&machine(&plan, None)),
+        PlanFormat::Json => screen::out(&format!("{:#}\n", machine(&plan, None))),
         PlanFormat::Sql => screen::out(&plan.script()),
         PlanFormat::Human if plan.is_empty() => {
             screen::note(&format!(
@@ -122,7 +124,7 @@ fn next(plan: &Migration) -> String {
 }
 
 /// A plan for people; steps before `done` are done.
-fn drawn(plan: &Migration, done: usize) -> String {
+pub(crate) fn drawn(plan: &Migration, done: usize) -> String {
     let mut text = String::new();
     for line in &plan.summary {
         text.push_str(&format!("{line}\n"));
@@ -203,7 +205,7 @@ fn duration(seconds: f64) -> String {
 }
 
 /// A plan for programs.
-fn machine(plan: &Migration, record: Option<&Record>) -> String {
+pub(crate) fn machine(plan: &Migration, record: Option<&Record>) -> serde_json::Value {
     let steps: Vec<serde_json::Value> = plan
         .steps
         .iter()
@@ -229,14 +231,13 @@ fn machine(plan: &Migration, record: Option<&Record>) -> String {
             })
         })
         .collect();
-    let value = json!({
+    json!({
         "state": record.map(|record| record.state),
         "summary": plan.summary,
         "drops": plan.drops,
         "obstacles": plan.obstacles,
         "steps": steps,
-    });
-    format!("{value:#}\n")
+    })
 }
 
 fn statements(step: &Step) -> Vec<String> {

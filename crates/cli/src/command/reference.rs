@@ -11,7 +11,8 @@ pub(crate) fn run() {
     screen::out(&text());
 }
 
-fn text() -> String {
+/// The reference as Markdown.
+pub(crate) fn text() -> String {
     let mut text = model::reference().trim_end().to_owned();
     text.push_str("\n\n## Faults of the text\n\n| code | meaning |\n|---|---|\n");
     for code in syntax::CODES {

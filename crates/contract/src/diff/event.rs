@@ -193,8 +193,8 @@ fn webhooks(report: &mut Report<'_>) {
         {
             let said = format!(
                 "is tried again for {}, was for {}",
-                super::system::duration(is),
-                super::system::duration(was)
+                crate::condition::duration(is),
+                crate::condition::duration(was)
             );
             let kinds = (Kind::WebhookRetryShortened, Kind::WebhookRetryLengthened);
             report.found.add_either(is < was, kinds, &format!("webhook {}", after.name), said);

@@ -26,7 +26,7 @@ pub(super) fn changes(report: &mut Report<'_>, item: &str, before: EntityId, aft
 }
 
 fn span(microseconds: Option<i64>) -> String {
-    microseconds.map_or("no time".to_owned(), super::system::duration)
+    microseconds.map_or("no time".to_owned(), crate::condition::duration)
 }
 
 fn told(report: &mut Report<'_>, item: &str, old: &BTreeSet<String>, new: &BTreeSet<String>) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use model::{Model, ServiceId, Surface};
 
 use super::{Kind, Report};
+use crate::condition::duration;
 
 pub(super) fn changes(report: &mut Report<'_>) {
     let (old, new) = (report.old, report.new);
@@ -27,27 +28,11 @@ pub(super) fn changes(report: &mut Report<'_>) {
 }
 
 /// A name with its service's before it.
-pub(super) fn qualified(model: &Model, service: ServiceId, name: &str) -> String {
+pub(crate) fn qualified(model: &Model, service: ServiceId, name: &str) -> String {
     match model.services[service.index()].name.as_str() {
         "" => name.to_owned(),
         service => format!("{service}.{name}"),
     }
-}
-
-/// Microseconds in the greatest unit that divides them.
-pub(super) fn duration(microseconds: i64) -> String {
-    const UNITS: [(i64, &str); 5] = [
-        (86_400_000_000, "d"),
-        (3_600_000_000, "h"),
-        (60_000_000, "m"),
-        (1_000_000, "s"),
-        (1_000, "ms"),
-    ];
-    let unit = UNITS.iter().find(|(size, _)| microseconds % size == 0 && microseconds != 0);
-    unit.map_or_else(
-        || format!("{microseconds}us"),
-        |(size, name)| format!("{}{name}", microseconds / size),
-    )
 }
 
 fn surfaces(report: &mut Report<'_>) {

@@ -87,14 +87,7 @@ impl Sqlite {
     }
 
     pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
-        with_connection(&self.shared, |connection| {
-            let mut statement = connection.prepare(
-                "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'mimar\\_%' ESCAPE '\\' \
-                 AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
-            )?;
-            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        })
+        with_connection(&self.shared, tables)
     }
 
     pub(crate) fn back_up(&self, path: &std::path::Path) -> Result<(), StoreFault> {
@@ -123,4 +116,14 @@ impl Sqlite {
             Ok(connection.query_row(read, [key], |row| row.get(0)).optional()?)
         })
     }
+}
+
+/// The tables and indexes of a database with their definitions, in the order in which they came; without the system's and ours.
+pub(crate) fn tables(connection: &Connection) -> Result<Vec<(String, String)>, StoreFault> {
+    let mut statement = connection.prepare(
+        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'mimar\\_%' ESCAPE '\\' \
+         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,60 +1,68 @@
 //! `mimar check --fix`: the edits that mend what was found, until nothing is left that they mend.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use review::Levels;
 use syntax::{Diagnostic, Parse};
 
+use crate::command::fmt;
 use crate::failure::Failure;
 use crate::project::Project;
 use crate::review as reviewing;
-use crate::screen::{self, GREEN, styled};
 use crate::source::Content;
 
 /// One edit may make another possible; so often it is looked again.
 const ROUNDS: usize = 20;
 
-/// Mends a project and writes the files that changed; as it stands afterwards comes back. A file that was laid out by `fmt`
-/// stays so. An edit after which a valid model would not be valid any more is not made.
-pub(super) fn fix(
+/// A project after its edits.
+pub(crate) struct Mended {
+    pub(crate) project: Project,
+    /// How many findings were mended.
+    pub(crate) fixes: usize,
+    /// The files that are not as they were.
+    pub(crate) changed: Vec<Changed>,
+}
+
+/// A file that is not as it was.
+pub(crate) struct Changed {
+    /// As it is shown, which is where it is.
+    pub(crate) shown: String,
+    pub(crate) before: String,
+    pub(crate) after: String,
+}
+
+/// Mends a project; nothing is written. A file that was laid out by `fmt` stays so. An edit after which a valid model would not be
+/// valid any more is not made.
+pub(crate) fn mend(
     project: Project,
-    path: &Path,
     levels: &Levels,
-    before: Option<(&str, &Content)>,
+    old: Option<(&str, &Content)>,
     also_unsafe: bool,
-) -> Result<Project, Failure> {
+) -> Result<Mended, Failure> {
     let originals: Vec<String> = texts(&project).into_iter().map(|(_, text)| text).collect();
     let tidy: Vec<bool> = project.files.iter().map(|file| is_formatted(&file.parse)).collect();
     let (mut project, mut fixes) = (project, 0);
     for _ in 0..ROUNDS {
-        let Some((next, number)) = round(&project, levels, before, also_unsafe)? else { break };
+        let Some((next, number)) = round(&project, levels, old, also_unsafe)? else { break };
         project = next;
         fixes += number;
     }
-    if fixes == 0 {
-        screen::note("nothing to mend");
-        return Ok(project);
-    }
-    let mut changed = 0;
-    for ((file, original), tidy) in project.files.iter().zip(&originals).zip(tidy) {
-        let text = match syntax::format(&file.parse) {
+    let mut changed = Vec::new();
+    for ((file, before), tidy) in project.files.iter().zip(originals).zip(tidy) {
+        let after = match syntax::format(&file.parse) {
             Ok(text) if tidy => text,
             _ => file.parse.text.to_string(),
         };
-        if text != *original {
-            let place = PathBuf::from(&file.shown);
-            fs::write(&place, text).map_err(Failure::file("write", &place))?;
-            changed += 1;
+        if after != before {
+            changed.push(Changed { shown: file.shown.clone(), before, after });
         }
     }
-    screen::note(&format!(
-        "{} {} in {}",
-        styled(GREEN, "mended"),
-        screen::count(fixes as u64, "finding", "findings"),
-        screen::count(changed, "file", "files")
-    ));
-    Project::read(path)
+    Ok(Mended { project, fixes, changed })
+}
+
+/// Writes the files that changed, each whole or not at all.
+pub(crate) fn write(changed: &[Changed]) -> Result<(), Failure> {
+    changed.iter().try_for_each(|file| fmt::replace(&PathBuf::from(&file.shown), &file.after))
 }
 
 /// What becomes of a project by the edits of what is found now: all at once where that does no harm, one by one where it

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use contract::Change;
 use contract::diff::{Audience, Class};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::screen::{BOLD, CYAN, DIM, GREEN, RED, YELLOW, styled};
 
@@ -28,11 +28,11 @@ fn groups(changes: &[Change]) -> impl Iterator<Item = (Class, Audience, &[Change
 
 /// What is told of all changes together.
 #[derive(Clone, Copy)]
-pub(super) struct Summary {
+pub(crate) struct Summary {
     /// How many there are of each class, in the order of [`Class::ALL`].
-    pub(super) counts: [usize; 3],
+    pub(crate) counts: [usize; 3],
     /// Whether documents were compared, which say nothing of consumers and rows.
-    pub(super) rest_only: bool,
+    pub(crate) rest_only: bool,
 }
 
 fn verdict(summary: Summary) -> String {
@@ -74,7 +74,7 @@ pub(super) fn text(changes: &[Change], summary: Summary) -> String {
 }
 
 /// For programs.
-pub(super) fn json(changes: &[Change], summary: Summary) -> String {
+pub(crate) fn json(changes: &[Change], summary: Summary) -> Value {
     let [breaking, risky, safe] = summary.counts;
     let each = changes.iter().map(|it| {
         json!({
@@ -90,12 +90,12 @@ pub(super) fn json(changes: &[Change], summary: Summary) -> String {
         })
     });
     let each: Vec<_> = each.collect();
-    let value = json!({ "scope": if summary.rest_only { "rest" } else { "all" }, "breaking": breaking, "risky": risky, "safe": safe, "changes": each });
-    format!("{value:#}\n")
+    let scope = if summary.rest_only { "rest" } else { "all" };
+    json!({ "scope": scope, "breaking": breaking, "risky": risky, "safe": safe, "changes": each })
 }
 
 /// For a comment under a change.
-pub(super) fn markdown(changes: &[Change], summary: Summary) -> String {
+pub(crate) fn markdown(changes: &[Change], summary: Summary) -> String {
     let mut page = format!("# Changes of the contract\n\n{}\n", sentence(&verdict(summary)));
     for (class, audience, group) in groups(changes) {
         let _ =

@@ -3,18 +3,12 @@
 use contract::Change;
 use contract::diff::Kind;
 use model::{Model, Valid};
-use schema::{Facts, Names, ddl, migration};
+use schema::{Facts, Migration, Names, ddl, migration};
 
 /// The changes of the tables. What would be lost or refused where the table has rows is breaking; what is dangerous while servers
 /// run is risky, since `mimar migrate` meets the danger.
 pub(super) fn changes(old: &Valid<Model>, new: &Valid<Model>) -> Vec<Change> {
-    let (before, after) = (schema::derive(old), schema::derive(new));
-    let plan = migration::postgres(
-        &ddl::definitions(&before),
-        &Names::default(),
-        &after,
-        &Facts::default(),
-    );
+    let plan = plan(old, new);
     let mut found = Vec::new();
     for loss in &plan.losses {
         let kind = if loss.blocks { Kind::RowsRefused } else { Kind::ValuesLost };
@@ -33,6 +27,12 @@ pub(super) fn changes(old: &Valid<Model>, new: &Valid<Model>) -> Vec<Change> {
         found.push(change(Kind::TablesChanged, "tables", line));
     }
     found
+}
+
+/// The steps on a PostgreSQL server that holds the tables of the old model, whatever is in them.
+pub(crate) fn plan(old: &Valid<Model>, new: &Valid<Model>) -> Migration {
+    let (before, after) = (schema::derive(old), schema::derive(new));
+    migration::postgres(&ddl::definitions(&before), &Names::default(), &after, &Facts::default())
 }
 
 fn change(kind: Kind, item: &str, message: &str) -> Change {
