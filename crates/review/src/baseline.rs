@@ -26,7 +26,7 @@ pub struct NoBaseline(
 
 impl Baseline {
     /// The form that this version writes and reads.
-    const VERSION: u32 = 1;
+    pub(crate) const VERSION: u32 = 1;
 
     /// All findings of a report.
     #[must_use]

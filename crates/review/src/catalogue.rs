@@ -71,6 +71,44 @@ pub fn catalogue_json() -> Value {
     GROUPS.iter().flat_map(of_group).collect()
 }
 
+/// The JSON Schema (draft 7, which most validators and editors know) of a baseline file, with every code, group and level under
+/// `definitions`, for those who describe what `check` prints.
+#[must_use]
+pub fn catalogue_schema() -> Value {
+    let codes: Vec<Value> = crate::rules()
+        .map(|rule| json!({"const": rule.code.id, "title": rule.name(), "description": rule.code.title}))
+        .collect();
+    let groups: Vec<Value> = GROUPS
+        .iter()
+        .map(|group| json!({"const": group.prefix, "description": group.title}))
+        .collect();
+    let levels: Vec<&str> = crate::Level::ALL.iter().map(|level| level.word()).collect();
+    json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "A baseline of `mimar check`",
+        "type": "object",
+        "properties": {
+            "version": {"const": crate::Baseline::VERSION},
+            "findings": {
+                "description": "How many findings of each rule are known, by the item that they are about.",
+                "type": "object",
+                "propertyNames": {"$ref": "#/definitions/code"},
+                "additionalProperties": {
+                    "type": "object",
+                    "additionalProperties": {"type": "integer", "minimum": 0}
+                }
+            }
+        },
+        "required": ["version", "findings"],
+        "additionalProperties": false,
+        "definitions": {
+            "code": {"oneOf": codes},
+            "group": {"oneOf": groups},
+            "level": {"enum": levels}
+        }
+    })
+}
+
 /// The anchor that Markdown viewers make of a page's first heading: `# DAT001: Missing index` is `dat001-missing-index`.
 fn anchor(page: &str) -> String {
     let heading = page.lines().next().unwrap_or("").trim_start_matches('#').trim();

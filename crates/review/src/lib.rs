@@ -23,7 +23,7 @@ mod review;
 mod rule;
 
 pub use baseline::{Baseline, NoBaseline};
-pub use catalogue::{catalogue, catalogue_json};
+pub use catalogue::{catalogue, catalogue_json, catalogue_schema};
 pub use design::{Before, Design};
 pub use facts::{Serving, serving};
 pub use finding::Finding;

@@ -119,4 +119,6 @@ pub(crate) enum RulesFormat {
     Md,
     /// A JSON array for programs.
     Json,
+    /// The JSON Schema of a baseline file, with every code, group and level.
+    Schema,
 }

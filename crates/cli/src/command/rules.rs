@@ -9,6 +9,7 @@ pub(crate) fn run(arguments: &Rules) {
     match arguments.format {
         RulesFormat::Md => screen::out(&review::catalogue()),
         RulesFormat::Json => screen::out(&format!("{:#}\n", review::catalogue_json())),
+        RulesFormat::Schema => screen::out(&format!("{:#}\n", review::catalogue_schema())),
         RulesFormat::Text => screen::out(&text()),
     }
 }

@@ -27,3 +27,11 @@ fn machines_read_the_same() {
     assert_eq!(rules[0]["code"], "DAT001");
     assert_eq!(rules[0]["name"], "missing-index");
 }
+
+#[test]
+fn the_schema_has_every_code() {
+    let schema = review::catalogue_schema();
+    let codes = schema["definitions"]["code"]["oneOf"].as_array().unwrap();
+    let codes: Vec<&str> = codes.iter().map(|it| it["const"].as_str().unwrap()).collect();
+    assert_eq!(codes, review::rules().map(|rule| rule.code.id).collect::<Vec<_>>());
+}

@@ -54,21 +54,41 @@ fn sarif_has_what_the_standard_demands() {
     assert_eq!(of(&log), of(&outcome(&moved, output::sarif)));
 }
 
+/// What a validator of others says of a text.
+fn validated(arguments: &[&str], text: &str) -> String {
+    let mut command = Command::new("node");
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema.cjs")).args(arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap_or_else(|error| panic!("node: {error}"));
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let done = child.wait_with_output().unwrap();
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
 #[test]
 #[ignore = "needs the libraries that `cargo xtask test` installs"]
 fn the_schema_of_sarif_accepts_it() {
     let empty = "/// Bare.\napp Bare { version 1  roles user }";
     for text in [MARKET, empty] {
         let log = outcome(text, output::sarif);
-        let mut command = Command::new("node");
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sarif.cjs"));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("node: {error}"));
-        child.stdin.take().unwrap().write_all(log.to_string().as_bytes()).unwrap();
-        let done = child.wait_with_output().unwrap();
-        let told = String::from_utf8(done.stdout).unwrap();
-        assert!(done.status.success() && told.trim() == "valid", "{told}");
+        assert_eq!(validated(&["sarif"], &log.to_string()), "valid");
     }
+}
+
+#[test]
+#[ignore = "needs the libraries that `cargo xtask test` installs"]
+fn the_schema_of_a_baseline_accepts_those_that_are_written() {
+    let schema = review::catalogue_schema();
+    let holds = |baseline: &serde_json::Value| {
+        let given = serde_json::json!({"schema": schema, "value": baseline});
+        validated(&[], &given.to_string()) == "valid"
+    };
+    let report = Project::of(&[MARKET]).report();
+    let text = review::Baseline::of(&report).text();
+    let mut baseline: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert!(holds(&baseline), "{text}");
+    baseline["findings"]["DAT999"] = serde_json::json!({"Order": 1});
+    assert!(!holds(&baseline));
 }
 
 #[test]
