@@ -79,13 +79,13 @@ fn the_schema_of_sarif_accepts_it() {
 #[ignore = "needs the libraries that `cargo xtask test` installs"]
 fn the_schema_of_a_baseline_accepts_those_that_are_written() {
     let schema = review::catalogue_schema();
-    let holds = |baseline: &serde_json::Value| {
+    let holds = |baseline: &Value| {
         let given = serde_json::json!({"schema": schema, "value": baseline});
         validated(&[], &given.to_string()) == "valid"
     };
     let report = Project::of(&[MARKET]).report();
     let text = review::Baseline::of(&report).text();
-    let mut baseline: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let mut baseline: Value = serde_json::from_str(&text).unwrap();
     assert!(holds(&baseline), "{text}");
     baseline["findings"]["DAT999"] = serde_json::json!({"Order": 1});
     assert!(!holds(&baseline));
