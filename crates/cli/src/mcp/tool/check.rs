@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     path: Option<String>,
     /// The text of a whole model, instead of a path; at most 1 MB.
     text: Option<String>,
+    /// What was there before, to find what the change breaks: a folder or a file below the root, git:REVISION, which is the same folder at a
+    /// revision, or a published openapi.json below the root.
+    against: Option<String>,
     /// Rules whose findings are errors: codes (DAT001), groups (SEC), `all`, or `warnings`.
     deny: Vec<String>,
     /// Rules whose findings are warnings.
@@ -117,7 +120,15 @@ pub(super) fn call(root: &Root, arguments: &Arguments) -> Result<Answer, Refusal
     let levels = check::levels(&given_levels(arguments)?, arguments.strict);
     let mut project =
         root.given(&Given { path: arguments.path.as_deref(), text: arguments.text.as_deref() })?;
-    let report = reviewing::of(&project, &levels, None, None)?;
+    let before = match arguments.against.as_deref() {
+        Some(place) => {
+            let beside = arguments.path.as_deref().unwrap_or(".");
+            Some((place, super::diff::content(root, place, beside)?))
+        }
+        None => None,
+    };
+    let before = before.as_ref().map(|(place, content)| (*place, content));
+    let report = reviewing::of(&project, &levels, None, before)?;
     let mut items = check::merge(&mut project, &report, arguments.quiet);
     let counts = project.counts();
     let left_out = project.diagnostics.len().saturating_sub(SHOWN);

@@ -81,7 +81,7 @@ pub(super) fn call(root: &Root, arguments: &Arguments) -> Result<Answer, Refusal
 }
 
 /// A sound model, or a published document of OpenAPI below the root.
-fn content(root: &Root, place: &str, beside: &str) -> Result<Content, Refusal> {
+pub(super) fn content(root: &Root, place: &str, beside: &str) -> Result<Content, Refusal> {
     let is_document = |path: &str| path.to_ascii_lowercase().ends_with(".json");
     if !place.starts_with("git:") && is_document(place) {
         let text = crate::project::read_text(&root.resolve(place)?)?;
