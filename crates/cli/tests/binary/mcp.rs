@@ -325,7 +325,7 @@ fn changes_are_told_of_folders_and_of_revisions() {
     host.project.write("openapi.json", &published.out);
     for against in ["git:HEAD", "other", "openapi.json"] {
         let (found, _) = host.call("check", json!({ "path": "app.mimar", "against": against }));
-        assert!(codes(&found).iter().any(|code| *code == "API007"), "{against}: {found}");
+        assert!(codes(&found).contains(&"API007"), "{against}: {found}");
     }
     let (rest, _) = host.call("diff", json!({ "old": "openapi.json", "new": "app.mimar" }));
     assert_eq!((&rest["scope"], rest["breaking"].as_u64() > Some(0)), (&json!("rest"), true));
