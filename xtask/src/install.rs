@@ -31,6 +31,14 @@ const SQUAWK: PythonTool = PythonTool {
     variable: "MIMAR_SQUAWK",
 };
 
+/// The official SDK of the Model Context Protocol: what runs is the Python of its environment.
+const MCP: PythonTool = PythonTool {
+    package: "mcp",
+    program: "python",
+    version: "2.3.0",
+    variable: "MIMAR_MCP_PYTHON",
+};
+
 /// Libraries from npm with which those who made a standard read what we write: their names, and versions that are known to hold.
 const NODE_LIBRARIES: [(&str, &str); 4] = [
     ("@asyncapi/parser", "3.6.6"),
@@ -57,6 +65,14 @@ pub(crate) fn schemathesis() -> Result<PathBuf, Fault> {
 /// [`Fault`] if there is no Python or the package cannot be had.
 pub(crate) fn squawk() -> Result<PathBuf, Fault> {
     python_tool(&SQUAWK)
+}
+
+/// A Python that has the official SDK of the Model Context Protocol, installed into the cache if it is not there.
+///
+/// # Errors
+/// [`Fault`] if there is no Python or the package cannot be had.
+pub(crate) fn mcp() -> Result<PathBuf, Fault> {
+    python_tool(&MCP)
 }
 
 fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {

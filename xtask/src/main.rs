@@ -32,6 +32,7 @@ Environment
   MIMAR_CACHE          where installed tools are kept (otherwise the user's cache folder)
   MIMAR_SEED           the seed of the torture tests and of Schemathesis; each prints the one it used
   MIMAR_SCHEMATHESIS   the program `schemathesis`, if it should not be installed
+  MIMAR_MCP_PYTHON     a Python that has the package `mcp`, if it should not be installed
   MIMAR_SQUAWK         the program `squawk`, if it should not be installed
   MIMAR_NODE_TOOLS     a folder whose node_modules has @asyncapi/parser, cloudevents, standardwebhooks and
                        @microsoft/jest-sarif, if they should not be installed

@@ -47,6 +47,7 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     let schemathesis = install::schemathesis()?;
     let squawk = install::squawk()?;
+    let mcp = install::mcp()?;
     let chromium = install::chromium()?;
     let libraries = install::node_libraries()?;
     install::postgres()?;
@@ -70,6 +71,13 @@ pub(crate) fn run() -> Result<(), Fault> {
     )?;
     tally += tally::of(&torture.output);
 
+    let agents = step::attempt(
+        "the Python SDK over the tools for agents",
+        cargo(&["test", "--quiet", "--locked", "-p", "mimar", "--test", "binary"])
+            .args(["--", "--ignored", "mcp::"])
+            .env("MIMAR_MCP_PYTHON", mcp),
+    )?;
+    tally += tally::of(&agents.output);
     let lint = step::attempt(
         "squawk over migrations",
         cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "migrate"])
@@ -114,7 +122,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     if let Some(fault) = first {
         return Err(fault);
     }
-    let all = [&everything, &torture, &lint, &signed, &readers, &messages, &reports];
+    let all = [&everything, &torture, &agents, &lint, &signed, &readers, &messages, &reports];
     if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }

@@ -13,6 +13,7 @@ mod diff;
 mod events;
 mod import;
 mod lsp;
+mod mcp;
 mod migrate;
 mod process;
 mod serve;
