@@ -8,6 +8,7 @@ mod prompt;
 mod resource;
 mod root;
 mod tool;
+mod turn;
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -23,11 +24,11 @@ use rmcp::model::{
 use rmcp::service::{QuitReason, RequestContext, ServerInitializeError};
 use rmcp::transport::async_rw::AsyncRwTransport;
 use rmcp::{RoleServer, ServerHandler, ServiceExt as _};
-use tokio::sync::Semaphore;
 
 use crate::failure::Failure;
 use root::Root;
 use tool::{Refusal, Tool};
+use turn::{Missed, Turns};
 
 /// The longest message, in bytes. A longer one is passed over and told of in the log.
 const LONGEST_MESSAGE: usize = 4 << 20;
@@ -80,17 +81,12 @@ async fn converse(root: Root) -> Result<(), Failure> {
 /// What one host is served with.
 struct Agent {
     root: Arc<Root>,
-    places: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Agent {
     fn new(root: Root) -> Self {
-        Self {
-            root: Arc::new(root),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
-            queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
-        }
+        Self { root: Arc::new(root), turns: Turns::new(AT_ONCE, WAITING, PATIENCE) }
     }
 
     /// What a tool answers, within its time.
@@ -99,33 +95,26 @@ impl Agent {
         tool: &'static Tool,
         arguments: serde_json::Value,
     ) -> Result<tool::Answer, Refusal> {
-        let Ok(_queued) = self.queue.try_acquire() else {
-            return Err(Refusal::new(format!(
+        let root = self.root.clone();
+        let missed = match self.turns.take(move || (tool.call)(&root, arguments)).await {
+            Ok(answer) => return answer,
+            Err(missed) => missed,
+        };
+        Err(Refusal::new(match missed {
+            Missed::Full => format!(
                 "{} calls are waiting already; try again when some have been answered",
                 AT_ONCE + WAITING
-            )));
-        };
-        let work = async {
-            let place = self.places.clone().acquire_owned().await;
-            let root = self.root.clone();
-            tokio::task::spawn_blocking(move || {
-                let _place = place;
-                (tool.call)(&root, arguments)
-            })
-            .await
-        };
-        match tokio::time::timeout(PATIENCE, work).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => {
-                tracing::error!("the tool {} failed: {error}", tool.name);
-                Err(Refusal::new("a fault of mimar itself; its log on stderr says more"))
-            }
-            Err(_) => Err(Refusal::new(format!(
+            ),
+            Missed::Late => format!(
                 "`{}` took longer than {} seconds and was given up; give it a smaller part, or run the command of mimar by hand",
                 tool.name,
                 PATIENCE.as_secs()
-            ))),
-        }
+            ),
+            Missed::Failed(why) => {
+                tracing::error!("the tool {} failed: {why}", tool.name);
+                "a fault of mimar itself; its log on stderr says more".to_owned()
+            }
+        }))
     }
 }
 

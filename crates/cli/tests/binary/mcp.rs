@@ -75,7 +75,7 @@ impl Host {
     #[track_caller]
     fn call(&self, tool: &str, arguments: Value) -> (Value, String) {
         let result = self.try_call(tool, arguments).unwrap();
-        let text = text(&result);
+        let text = text_of(&result);
         assert_ne!(result.is_error, Some(true), "{text}");
         (result.structured_content.unwrap(), text)
     }
@@ -84,7 +84,7 @@ impl Host {
     #[track_caller]
     fn refused(&self, tool: &str, arguments: Value, wanted: &[&str]) {
         let result = self.try_call(tool, arguments).unwrap();
-        let text = text(&result);
+        let text = text_of(&result);
         assert_eq!(result.is_error, Some(true), "{text}");
         assert_eq!(result.structured_content, None);
         for part in wanted {
@@ -103,7 +103,7 @@ impl Host {
     }
 }
 
-fn text(result: &CallToolResult) -> String {
+fn text_of(result: &CallToolResult) -> String {
     let texts = result.content.iter().filter_map(|block| block.as_text());
     texts.map(|block| block.text.as_str()).collect::<Vec<_>>().join("\n")
 }
@@ -383,6 +383,35 @@ fn a_plan_from_a_database_leaves_it_as_it_is() {
     let both = json!({ "database": "shop.db", "against": "." });
     host.refused("plan_migration", both, &["not both"]);
     host.refused("plan_migration", json!({ "environment": "moon" }), &["no environment `moon`"]);
+}
+
+#[test]
+fn a_plan_from_a_server_is_the_one_of_the_command() {
+    let project = Project::new(SHOP);
+    let database = testbed::postgres().database();
+    project
+        .write("rows/Customer.csv", "id,email\n00000000-0000-7000-8000-000000000001,a@b.example\n");
+    let rows = project.join("rows");
+    let rows = rows.to_str().unwrap();
+    let made = run(&["data", "load", rows, "--project", project.path(), "--database", &database]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    project.write("app.mimar", &SHOP.replace("  note: ", "  extra:    Int?\n  note: "));
+    let host = Host::start(project);
+    let (mut plan, text) = host.call("plan_migration", json!({ "database": database }));
+    assert!(text.contains("ADD COLUMN"), "{text}");
+    // Whoever may connect with the address knows its password; nobody else reads it here.
+    assert!(!plan["from"].as_str().unwrap().contains('@'), "{plan}");
+    let path = host.project.path();
+    let by_hand = run(&["migrate", "plan", path, "--database", &database, "--format", "json"]);
+    let by_hand: Value = serde_json::from_str(&by_hand.out).unwrap();
+    let own = plan.as_object_mut().unwrap();
+    own.remove("from");
+    own.remove("where_rows");
+    assert_eq!(plan, by_hand);
+    let nobody = json!({ "database": "postgres://nobody:secret@127.0.0.1:1/none" });
+    let refused = host.try_call("plan_migration", nobody).unwrap();
+    assert_eq!(refused.is_error, Some(true));
+    assert!(!text_of(&refused).contains("secret"), "{}", text_of(&refused));
 }
 
 #[test]

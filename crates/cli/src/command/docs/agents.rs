@@ -4,11 +4,14 @@
 //! blocks are compiled by the tests: `mimar` has no fault, `mimar clean` not even a finding, `mimar bad CODE` exactly that one.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 use model::{Place, Word, words};
 use plan::FilterOperator;
 use review::Level;
-use syntax::Code;
+use syntax::{Code, Diagnostic, Severity};
+
+use crate::project::Project;
 
 /// The text; `{{name}}` stands for one of [`TABLES`].
 const TEXT: &str = include_str!("agents.md");
@@ -30,11 +33,54 @@ const TABLES: [Table; 9] = [
 ];
 
 pub(super) fn text() -> String {
-    let mut text = TEXT.to_owned();
+    let mut text = with_faults(TEXT);
     for (name, table) in TABLES {
         text = text.replace(&format!("{{{{{name}}}}}"), table().trim_end());
     }
     text
+}
+
+/// What stands before a block that leaves its app out.
+const APP: &str = "app Example { version 1  roles customer, clerk, manager }\n";
+
+/// A block as a project of its own.
+fn project(block: &str) -> Project {
+    let app = if block.contains("app ") { "" } else { APP };
+    Project::of(PathBuf::from("."), vec![("block.mimar".to_owned(), format!("{app}{block}"))])
+}
+
+/// Below each block that is bad what the compiler says of it.
+fn with_faults(text: &str) -> String {
+    let (mut told, mut bad) = (String::with_capacity(text.len()), None);
+    for line in text.lines() {
+        told.push_str(line);
+        told.push('\n');
+        match &mut bad {
+            None if line.starts_with("```mimar bad") => bad = Some(String::new()),
+            Some(block) if line == "```" => {
+                told.push_str(&faults_of(block));
+                bad = None;
+            }
+            Some(block) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            None => {}
+        }
+    }
+    told
+}
+
+/// The errors of a block: code, message, what to do.
+fn faults_of(block: &str) -> String {
+    let project = project(block);
+    let errors = project.diagnostics.iter().filter(|it| it.severity == Severity::Error);
+    let told = errors.map(|Diagnostic { code, message, notes, helps, .. }| {
+        let more = helps.first().or(notes.first());
+        let more = more.map_or(String::new(), |more| format!(" ({more})"));
+        format!("{code}: {message}{more}\n")
+    });
+    told.collect()
 }
 
 /// Words with their meanings, one a line.
@@ -84,21 +130,15 @@ fn rules() -> String {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::path::PathBuf;
 
     use review::Levels;
-    use syntax::{Diagnostic, Severity};
 
     use super::*;
     use crate::command::explain;
-    use crate::project::Project;
     use crate::review as reviewing;
 
     /// The most bytes that the text may have: about 12,000 tokens, of somewhat less than four bytes each.
     const MOST: usize = 45_000;
-
-    /// What stands before a block that leaves its app out.
-    const APP: &str = "app Example { version 1  roles customer, clerk, manager }\n";
 
     /// The blocks of the text: what their fences say, and what is in them.
     fn blocks() -> Vec<(String, String)> {
@@ -118,11 +158,6 @@ mod tests {
         }
         assert!(open.is_none(), "a block is not closed");
         blocks
-    }
-
-    fn project(block: &str) -> Project {
-        let app = if block.contains("app ") { "" } else { APP };
-        Project::of(PathBuf::from("."), vec![("block.mimar".to_owned(), format!("{app}{block}"))])
     }
 
     fn serious<'a>(found: impl IntoIterator<Item = &'a Diagnostic>) -> BTreeSet<&'static str> {
@@ -194,6 +229,8 @@ mod tests {
         for rule in review::rules() {
             assert!(text.contains(rule.code.id), "{}", rule.code.id);
         }
+        let explained = text.matches("```\nE0").count();
+        assert_eq!(explained, text.matches("```mimar bad").count(), "a fault is not told");
         assert!(!text.contains("{{"), "a table has no name");
     }
 
