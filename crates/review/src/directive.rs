@@ -116,6 +116,11 @@ fn parsed(text: &str) -> Result<(Level, Vec<Selector>), String> {
     let mut selectors = Vec::new();
     for code in codes.split([',', ' ']).filter(|code| !code.is_empty()) {
         let Some(selector) = Selector::of(code) else {
+            if model::CODES.iter().chain(syntax::CODES).any(|it| it.id.eq_ignore_ascii_case(code)) {
+                return Err(format!(
+                    "`{code}` is a code of the language: an error is mended, and a note tells what this version does not carry out; only findings of the review can be allowed"
+                ));
+            }
             let known = crate::rules().map(|rule| rule.code.id);
             let near = syntax::nearest(&code.to_uppercase(), known);
             let near = near.map_or(String::new(), |near| format!("; did you mean `{near}`?"));

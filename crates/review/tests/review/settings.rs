@@ -73,6 +73,7 @@ fn comments_that_say_nothing_are_found() {
         ("// mimar: allow DAT005 because \"\"", "needs a reason"),
         ("// mimar: allow DAT0055 because \"x\"", "did you mean `DAT005`?"),
         ("// mimar: forbid DAT005", "no level"),
+        ("// mimar: allow N0111 because \"x\"", "only findings of the review"),
         ("// mimar: deny", "names no rule"),
     ] {
         let text = FAULTY.replace("  price:", &format!("  {comment}\n  price:"));

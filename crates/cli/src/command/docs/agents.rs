@@ -20,7 +20,7 @@ const TEXT: &str = include_str!("agents.md");
 type Table = (&'static str, fn() -> String);
 
 /// Every table.
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 10] = [
     ("items", || list(Place::Item)),
     ("members", || list(Place::Member)),
     ("modifiers", || list(Place::Modifier)),
@@ -30,6 +30,7 @@ const TABLES: [Table; 9] = [
     ("filters", filters),
     ("faults", faults),
     ("rules", rules),
+    ("deferred", deferred),
 ];
 
 pub(super) fn text() -> String {
@@ -109,6 +110,12 @@ fn faults() -> String {
     let codes = syntax::CODES.iter().chain(model::CODES).filter(|code| !code.id.starts_with('N'));
     let told = |code: &Code| format!("`{}` {}", code.id, code.title);
     codes.map(told).collect::<Vec<_>>().join("; ")
+}
+
+/// What is not carried out yet, a code a line.
+fn deferred() -> String {
+    let notes = model::CODES.iter().filter(|code| code.id.starts_with('N'));
+    notes.map(|Code { id, title, .. }| format!("- {id}: {title}\n")).collect()
 }
 
 fn rules() -> String {
