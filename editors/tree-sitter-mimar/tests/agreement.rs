@@ -430,3 +430,42 @@ fn on_files_with_changed_lines() {
     }
     assert!(taken.get() > 200, "only {} programs were without a fault", taken.get());
 }
+
+#[test]
+fn with_the_line_ends_of_windows() {
+    let taken =
+        check(files("mimar").into_iter().map(|(name, text)| (name, text.replace('\n', "\r\n"))));
+    assert!(taken >= 20, "{taken}");
+}
+
+/// An editor does not parse anew: what it keeps of the old tree must fit the new text.
+#[test]
+fn a_tree_that_was_edited_is_that_of_the_text() {
+    let mut parser = tree_sitter::Parser::new();
+    parser.set_language(&tree_sitter_mimar::LANGUAGE.into()).unwrap();
+    for (name, text) in files("mimar") {
+        let old = parser.parse(&text, None).unwrap();
+        let mut start = 0;
+        for (row, line) in text.split_inclusive('\n').enumerate() {
+            let end = start + line.len();
+            let edited = format!("{}{}", &text[..start], &text[end..]);
+            let mut tree = old.clone();
+            tree.edit(&tree_sitter::InputEdit {
+                start_byte: start,
+                old_end_byte: end,
+                new_end_byte: start,
+                start_position: tree_sitter::Point::new(row, 0),
+                old_end_position: tree_sitter::Point::new(row + 1, 0),
+                new_end_position: tree_sitter::Point::new(row, 0),
+            });
+            let again = parser.parse(&edited, Some(&tree)).unwrap();
+            let anew = parser.parse(&edited, None).unwrap();
+            // How a fault is mended may hang on what was there before.
+            if !anew.root_node().has_error() {
+                let (again, anew) = (again.root_node().to_sexp(), anew.root_node().to_sexp());
+                assert_eq!(again, anew, "{name}:{} deleted", row + 1);
+            }
+            start = end;
+        }
+    }
+}

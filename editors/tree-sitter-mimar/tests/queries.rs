@@ -137,3 +137,23 @@ fn every_name_is_coloured() {
         }
     }
 }
+
+/// The grammar of the other editor, which has no parser, knows each word as well.
+#[test]
+fn every_keyword_is_in_the_textmate_grammar() {
+    let text = include_str!("../../vscode/syntaxes/mimar.tmLanguage.json");
+    let grammar: serde_json::Value = serde_json::from_str(text).unwrap();
+    let rules = grammar["repository"].as_object().unwrap();
+    let patterns = rules.values().filter_map(|rule| rule["match"].as_str());
+    // Words between what regular expressions put around them; `\\b` and `\\s` are none.
+    let known: BTreeSet<String> = patterns
+        .map(|pattern| pattern.replace("\\b", " ").replace("\\s", " ").replace("\\w", " "))
+        .flat_map(|pattern| {
+            let words = pattern.split(|letter: char| !letter.is_ascii_lowercase());
+            words.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    let missing: Vec<String> =
+        keywords().into_iter().filter(|word| !known.contains(word)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
