@@ -3,6 +3,7 @@
 
 #include "tree_sitter/parser.h"
 
+// Of the library only what tree-sitter's WebAssembly has: `strcmp`, and no `strchr`.
 #include <string.h>
 
 // In the order of `externals` in grammar.js.
@@ -108,8 +109,18 @@ static bool scan_rate(TSLexer *lexer) {
   while (is_digit(lexer->lookahead) || lexer->lookahead == '_') advance(lexer);
   if (lexer->lookahead != '/') return false;
   advance(lexer);
-  if (lexer->lookahead == 0 || strchr("smhdwy", lexer->lookahead) == NULL) return false;
-  advance(lexer);
+  switch (lexer->lookahead) {
+    case 's':
+    case 'm':
+    case 'h':
+    case 'd':
+    case 'w':
+    case 'y':
+      advance(lexer);
+      break;
+    default:
+      return false;
+  }
   if (is_word(lexer->lookahead)) return false;
   lexer->mark_end(lexer);
   return found(lexer, RATE);
