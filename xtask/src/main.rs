@@ -4,6 +4,7 @@
 mod bench;
 mod docs;
 mod fault;
+mod grammar;
 mod install;
 mod migrate;
 mod place;
@@ -23,6 +24,8 @@ Usage: cargo xtask CHORE
           The last line counts the tests: `N passed, 0 failed`.
   tidy    what no compiler checks: rooms, names, sizes, places, links
   docs    writes docs/language.md anew from what the code knows
+  grammar writes what is generated of editors/tree-sitter-mimar anew from its grammar.js (needs Node.js); with `--check` it only
+          compares
   migrate changes a table of a million rows under 200 requests per second of an old and a new client, and holds their p99 to
           twice the quiet one: on a machine that does nothing else
   bench   measures against the hand-written server and writes bench/RESULTS.md; arguments are passed on
@@ -48,6 +51,8 @@ fn main() -> ExitCode {
         ["test"] => suite::run(),
         ["tidy"] => tidy::run(),
         ["docs"] => docs::write(),
+        ["grammar"] => grammar::write(),
+        ["grammar", "--check"] => grammar::verify(),
         ["bench", rest @ ..] => bench::run(rest),
         ["migrate"] => migrate::run(),
         [] | ["help" | "--help" | "-h"] => {

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::fault::Fault;
-use crate::{docs, install, place, step, tally, tidy};
+use crate::{docs, grammar, install, place, step, tally, tidy};
 
 /// Runs everything, cheapest first, and closes with the number of tests. A fault in how the code is written does not
 /// keep the tests from running: one run tells all.
@@ -50,6 +50,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     let mcp = install::mcp()?;
     let chromium = install::chromium()?;
     let libraries = install::node_libraries()?;
+    keep(step::own("editors/tree-sitter-mimar/src is current", grammar::verify));
     install::postgres()?;
     install::brokers()?;
 
