@@ -96,6 +96,8 @@ pub struct Parse {
     pub nodes: Vec<NodeData>,
     /// The faults of the syntax, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// Opening braces less closing ones.
+    pub(crate) open_braces: i64,
 }
 
 impl Parse {
