@@ -1,5 +1,6 @@
 //! A project: the files under a folder, read as one model.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -181,23 +182,45 @@ pub(crate) fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
+    walk(path, usize::MAX, &mut files)?;
+    files.sort();
+    Ok(files)
+}
+
+/// The `*.mimar` files in a folder, sorted, of which at most so many files and folders are looked at. What cannot be read is
+/// added to the faults, and so is that there are more.
+pub(crate) fn files_within(root: &Path, most: usize, faults: &mut Vec<Failure>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    if let Err(fault) = walk(root, most, &mut files) {
+        faults.push(fault);
+    }
+    files.sort();
+    files
+}
+
+fn walk(root: &Path, most: usize, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    let mut folders = VecDeque::from([root.to_owned()]);
+    let mut count = 0;
+    // What is near the top comes first.
+    while let Some(folder) = folders.pop_front() {
         for entry in fs::read_dir(&folder).map_err(Failure::file("read", &folder))? {
             let entry = entry.map_err(Failure::file("read", &folder))?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
             // Links are not followed: a ring of them would never end.
             let kind = entry.file_type().map_err(Failure::file("read", entry.path()))?;
+            if count >= most {
+                return Err(Failure::LargeFolder { path: root.to_owned(), most });
+            }
+            count += 1;
             if kind.is_dir() && !is_passed_over(&name) {
-                folders.push(entry.path());
+                folders.push_back(entry.path());
             } else if !kind.is_dir() && name.ends_with(".mimar") && !name.starts_with('.') {
                 files.push(entry.path());
             }
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(())
 }
 
 /// Whether a folder or a file of this name is never read.

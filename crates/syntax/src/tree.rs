@@ -107,6 +107,12 @@ impl Parse {
         Node { parse: self, index: 0 }
     }
 
+    /// The node of that number in [`Parse::nodes`], if there is one.
+    #[must_use]
+    pub fn node(&self, index: u32) -> Option<Node<'_>> {
+        ((index as usize) < self.nodes.len()).then_some(Node { parse: self, index })
+    }
+
     /// The whole file as a typed view.
     #[must_use]
     pub fn tree(&self) -> crate::ast::Root<'_> {

@@ -59,10 +59,12 @@ fn a_key_parses_the_item_it_is_in_and_no_more() {
         assert_eq!(whole, 0, "{mark}");
         assert!(most < 800, "{mark}: {most} tokens");
     }
-    // An open brace makes services look at indentation: two keys parse the whole, the other ones do not.
-    let (whole, most) =
-        typed(SHOP, "let order = create Order { customer: caller }", "\n if true {\n return order");
-    assert!(whole <= 4 && most < 800, "{whole}, {most}");
+    // Services look at indentation while a brace is open, which is none of these items' business.
+    let mark = "let order = create Order { customer: caller }";
+    let (whole, most) = typed(SHOP, mark, "\n if true {\n return order");
+    assert!(whole == 0 && most < 800, "{whole}, {most}");
+    let shallow = SHOP.replace("\n  entity Product", "\nentity Product");
+    assert!(typed(&shallow, mark, "\n if true {").0 > 0);
     // Outside of services nothing does.
     let plain = "entity A {\n  key id: Uuid\n}\nentity B {\n  key id: Uuid\n}\nentity C {\n  key id: Uuid\n}\n";
     assert_eq!(typed(plain, "entity B {", " { flow x {").0, 0);

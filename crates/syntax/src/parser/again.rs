@@ -23,6 +23,8 @@ const HEAD: usize = 4;
 pub struct Reparse {
     /// The same as [`parse`] makes of the text.
     pub parse: Parse,
+    /// Where the places of the old text stand now.
+    pub shift: Shift,
     /// What was made anew; `None` where all of it was.
     pub damage: Option<Damage>,
 }
@@ -45,9 +47,10 @@ pub struct Damage {
 #[must_use]
 pub fn reparse(old: &Parse, text: impl Into<Arc<str>>) -> Reparse {
     let text: Arc<str> = text.into();
-    match again(old, &text) {
+    let shift = Shift::between(old.file, &old.text, &text);
+    match again(old, &text, shift) {
         Some(reparse) => reparse,
-        None => Reparse { parse: parse(old.file, text), damage: None },
+        None => Reparse { parse: parse(old.file, text), shift, damage: None },
     }
 }
 
@@ -65,12 +68,11 @@ enum Container {
     Service(u32),
 }
 
-fn again(old: &Parse, text: &Arc<str>) -> Option<Reparse> {
+fn again(old: &Parse, text: &Arc<str>, shift: Shift) -> Option<Reparse> {
     if text.len().max(old.text.len()) > lexer::LONGEST_TEXT {
         return None;
     }
-    let shift = Shift::between(old.file, &old.text, text);
-    let region = region(old, shift)?;
+    let region = region(old, text, shift)?;
     let (first, behind) = (region.tokens.start as usize, region.tokens.end as usize);
     let is_last = old.tokens.get(behind)?.kind == TokenKind::End;
     let (start, old_end) = (old.tokens.get(first)?.start, old.tokens.get(behind)?.start);
@@ -92,8 +94,7 @@ fn again(old: &Parse, text: &Arc<str>) -> Option<Reparse> {
     let open_braces = old.open_braces - braces(old.tokens.get(first..behind)?)
         + braces(tokens.get(first..new_behind as usize)?);
     let is_unbalanced = open_braces > 0;
-    // Only services look at indentation, and only where some brace is open.
-    if is_unbalanced != (old.open_braces > 0) && has_services(old) {
+    if is_unbalanced != (old.open_braces > 0) && looks_at_indentation(old) {
         return None;
     }
     if !is_last {
@@ -104,7 +105,7 @@ fn again(old: &Parse, text: &Arc<str>) -> Option<Reparse> {
     nodes.extend_from_slice(old.nodes.get(..region.nodes.start as usize)?);
     let column = match region.container {
         Container::Root => None,
-        Container::Service(index) => Some(column(old, index)),
+        Container::Service(index) => Some(column(old, old.node(index)?.tokens().start)),
     };
     let mut parser = Parser {
         file: old.file,
@@ -162,18 +163,18 @@ fn again(old: &Parse, text: &Arc<str>) -> Option<Reparse> {
     let text = Arc::clone(text);
     let parse = Parse { file: old.file, text, tokens, nodes, diagnostics, open_braces };
     let damage = Damage { shift, old_nodes: region.nodes, new_nodes, lexed };
-    Some(Reparse { parse, damage: Some(damage) })
+    Some(Reparse { parse, shift, damage: Some(damage) })
 }
 
 /// The least number of items around an edit that can be parsed by themselves.
-fn region(old: &Parse, shift: Shift) -> Option<Region> {
+fn region(old: &Parse, new: &str, shift: Shift) -> Option<Region> {
     let root = old.root();
     let around = root.children().find(|node| {
         let Span { start, end, .. } = node.span();
         node.kind() == NodeKind::Service && start < shift.start && shift.old_end < end
     });
-    around.and_then(|service| of_service(old, service, shift)).or_else(|| {
-        let nodes = between(old, root, shift);
+    around.and_then(|service| of_service(old, new, service, shift)).or_else(|| {
+        let nodes = between(old, new, root, shift);
         let first = match nodes.0 {
             Some(node) => (node.index(), node.tokens().start),
             None => (1, 0),
@@ -188,8 +189,8 @@ fn region(old: &Parse, shift: Shift) -> Option<Region> {
 }
 
 /// The same of the items of a service, where one stands before the edit.
-fn of_service(old: &Parse, service: Node<'_>, shift: Shift) -> Option<Region> {
-    let (first, behind) = between(old, service, shift);
+fn of_service(old: &Parse, new: &str, service: Node<'_>, shift: Shift) -> Option<Region> {
+    let (first, behind) = between(old, new, service, shift);
     let first = first?;
     let behind = match behind {
         Some(node) => (node.index(), node.tokens().start),
@@ -197,7 +198,7 @@ fn of_service(old: &Parse, service: Node<'_>, shift: Shift) -> Option<Region> {
             let last = service.tokens().end.checked_sub(1)?;
             let is_own = old.token_kind(last) == TokenKind::RightBrace
                 && service.own_tokens().last() == Some(last);
-            if !is_own || !is_on_a_later_line(old, shift, last) {
+            if !is_own || !starts_line_still(old, new, shift, last) {
                 return None;
             }
             (old.nodes.get(service.index() as usize)?.end_node, last)
@@ -213,6 +214,7 @@ fn of_service(old: &Parse, service: Node<'_>, shift: Shift) -> Option<Region> {
 /// The last item whose head ends before an edit, and the first that begins on a line behind it.
 fn between<'a>(
     old: &'a Parse,
+    new: &str,
     list: Node<'a>,
     shift: Shift,
 ) -> (Option<Node<'a>>, Option<Node<'a>>) {
@@ -220,7 +222,7 @@ fn between<'a>(
     for node in list.children() {
         let start = old.token_span(node.tokens().start).start;
         if start >= shift.old_end {
-            if is_head(old, node) && is_on_a_later_line(old, shift, node.tokens().start) {
+            if is_head(old, node) && starts_line_still(old, new, shift, node.tokens().start) {
                 return (first, Some(node));
             }
         } else if start < shift.start
@@ -257,22 +259,41 @@ fn head_end(old: &Parse, node: Node<'_>) -> Option<u32> {
     significant.nth(HEAD - 1).map(|token| old.token_span(token).end)
 }
 
-/// Whether a line ends between an edit and a token.
-fn is_on_a_later_line(old: &Parse, shift: Shift, token: u32) -> bool {
+/// Whether a token behind an edit is the first of its line before and after, behind the same white space: no token reaches
+/// over the end of a line.
+fn starts_line_still(old: &Parse, new: &str, shift: Shift, token: u32) -> bool {
     let start = old.token_span(token).start;
-    let between = old.text.get(shift.old_end as usize..start as usize);
-    between.is_some_and(|between| between.contains('\n'))
+    let indent = |text: &str, at: u32| {
+        let before = text.get(..at as usize)?;
+        let line = before.trim_end_matches([' ', '\t', '\r']);
+        (line.is_empty() || line.ends_with('\n')).then_some(before.len() - line.len())
+    };
+    let before = indent(&old.text, start);
+    before.is_some() && before == indent(new, shift.start(start))
 }
 
-fn has_services(old: &Parse) -> bool {
+/// Whether it may matter for the items of some service how far they are indented, which is looked at only while some brace
+/// is open.
+fn looks_at_indentation(old: &Parse) -> bool {
     // Misplaced ones stand within other nodes.
-    old.nodes.iter().any(|node| node.kind == NodeKind::Service)
+    let services = (0..old.nodes.len() as u32).filter_map(|index| old.node(index));
+    services.filter(|node| node.kind() == NodeKind::Service).any(|service| {
+        let is_closed = service.own_tokens().last().is_some_and(|last| {
+            old.token_kind(last) == TokenKind::RightBrace && service.tokens().end == last + 1
+        });
+        let own = column(old, service.tokens().start);
+        let is_shallow = |token: u32| {
+            old.token_kind(token) == TokenKind::Word
+                && opens(old.token_text(token)).item()
+                && column(old, token) <= own
+        };
+        !is_closed || service.tokens().skip(1).any(is_shallow)
+    })
 }
 
-/// How far a node stands from the start of its line, in bytes.
-fn column(old: &Parse, node: u32) -> usize {
-    let first = old.nodes.get(node as usize).map_or(0, |node| node.first_token);
-    let start = old.token_span(first).start as usize;
+/// How far a token stands from the start of its line, in bytes.
+fn column(old: &Parse, token: u32) -> usize {
+    let start = old.token_span(token).start as usize;
     let before = old.text.get(..start).unwrap_or("");
     start - before.rfind('\n').map_or(0, |at| at + 1)
 }
