@@ -19,6 +19,11 @@ pub(crate) enum Failure {
     /// The editor went away without `shutdown`.
     #[error("")]
     NoShutdown,
+    /// A folder with more in it than a model has.
+    #[error(
+        "{} holds more than {most} files and folders: only models near its top are checked\n\nOpen the folder of the model itself", path.display()
+    )]
+    LargeFolder { path: PathBuf, most: usize },
     /// The editor does not speak LSP.
     #[error(
         "{0}\n\n`mimar lsp` is started by an editor, and speaks the Language Server Protocol with it"

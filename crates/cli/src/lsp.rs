@@ -1,11 +1,13 @@
 //! The language server: what `ide` knows, over LSP 3.17.
 //!
-//! One thread reads messages into a bounded queue, this one answers them in order. A change is only noted; the model is checked
-//! when something asks for it, or when the editor has been quiet for a moment, which is when diagnostics go out.
+//! One thread reads messages into a bounded queue, this one answers them in order, and one reviews. A change is worked into
+//! the model when it comes, as far as one item holds it. What the language says goes out as soon as no message waits; what
+//! the review says follows when the editor has been quiet for a moment.
 
 mod convert;
 mod documents;
 mod requests;
+mod reviewer;
 mod session;
 mod transport;
 
@@ -27,8 +29,8 @@ const WAITING: usize = 64;
 /// Requests that are looked over for one that was cancelled.
 const AHEAD: usize = 256;
 
-/// How long the editor must be quiet before diagnostics go out.
-const QUIET: Duration = Duration::from_millis(30);
+/// How long the editor must be quiet before a review begins: longer than there is between two keys of who types fast.
+const QUIET: Duration = Duration::from_millis(150);
 
 /// Speaks with one editor until it says `exit`.
 pub(crate) fn serve(
@@ -36,7 +38,13 @@ pub(crate) fn serve(
     output: &mut impl Write,
 ) -> Result<(), Failure> {
     let (sender, receiver) = sync_channel(WAITING);
-    // It ends with its pipe, or with this process.
+    let outcomes = sender.clone();
+    let (jobs, waiting) = sync_channel(1);
+    // Both end with this one, or with the process.
+    std::thread::Builder::new()
+        .name("lsp-reviewer".to_owned())
+        .spawn(move || reviewer::work(&waiting, &outcomes))
+        .map_err(Failure::Runtime)?;
     std::thread::Builder::new()
         .name("lsp-reader".to_owned())
         .spawn(move || transport::read(input, &sender))
@@ -44,10 +52,21 @@ pub(crate) fn serve(
     let mut queue = Queue { receiver, ahead: VecDeque::new() };
     let mut session = Session::default();
     loop {
-        let quiet = session.is_stale().then_some(QUIET);
+        let quiet = match (session.is_stale(), session.awaits_review()) {
+            (true, _) => Some(Duration::ZERO),
+            (false, true) => Some(QUIET),
+            (false, false) => None,
+        };
         let Some(incoming) = queue.next(quiet) else {
-            session.publish();
-            flush(&mut session, output)?;
+            if session.is_stale() {
+                session.publish();
+                flush(&mut session, output)?;
+            } else if let Some(job) = session.review()
+                && jobs.send(job).is_err()
+            {
+                session.warn("the review has failed, and says nothing more until `mimar lsp` is started again");
+                flush(&mut session, output)?;
+            }
             continue;
         };
         match incoming {
@@ -59,6 +78,7 @@ pub(crate) fn serve(
                 let code = ErrorCode::RequestCanceled as i32;
                 session.send(Response::new_err(id, code, "cancelled".to_owned()).into());
             }
+            Incoming::Reviewed(outcome) => session.reviewed(*outcome),
             Incoming::Malformed(why) => session.refuse(&why),
             // Whoever started this is gone, and there is nobody to answer.
             Incoming::Closed => return Err(Failure::NoShutdown),

@@ -1,5 +1,6 @@
 //! A project: the files under a folder, read as one model.
 
+use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -185,28 +186,51 @@ pub(crate) fn files_of(path: &Path, most: usize) -> Result<Vec<PathBuf>, Failure
     if !kind.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let (mut files, mut seen) = (Vec::new(), 0_usize);
-    let mut folders = vec![path.to_owned()];
-    while let Some(folder) = folders.pop() {
+    let mut files = Vec::new();
+    if !walk(path, most, &mut files)? {
+        return Err(Failure::TooManyFiles { path: path.to_owned(), most });
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The `*.mimar` files in a folder, sorted, of which at most so many files and folders are looked at. What cannot be read is
+/// added to the faults, and so is that there are more.
+pub(crate) fn files_within(root: &Path, most: usize, faults: &mut Vec<Failure>) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    match walk(root, most, &mut files) {
+        Ok(true) => {}
+        Ok(false) => faults.push(Failure::LargeFolder { path: root.to_owned(), most }),
+        Err(fault) => faults.push(fault),
+    }
+    files.sort();
+    files
+}
+
+/// Finds files, those near the top first. Whether that was all: it ends where more than `most` files and folders would have to be
+/// looked at.
+fn walk(root: &Path, most: usize, files: &mut Vec<PathBuf>) -> Result<bool, Failure> {
+    let mut folders = VecDeque::from([root.to_owned()]);
+    let mut count = 0;
+    while let Some(folder) = folders.pop_front() {
         for entry in fs::read_dir(&folder).map_err(Failure::file("read", &folder))? {
             let entry = entry.map_err(Failure::file("read", &folder))?;
-            seen += 1;
-            if seen > most {
-                return Err(Failure::TooManyFiles { path: path.to_owned(), most });
-            }
             let name = entry.file_name();
             let name = name.to_string_lossy();
             // Links are not followed: a ring of them would never end.
             let kind = entry.file_type().map_err(Failure::file("read", entry.path()))?;
+            if count >= most {
+                return Ok(false);
+            }
+            count += 1;
             if kind.is_dir() && !is_passed_over(&name) {
-                folders.push(entry.path());
+                folders.push_back(entry.path());
             } else if !kind.is_dir() && name.ends_with(".mimar") && !name.starts_with('.') {
                 files.push(entry.path());
             }
         }
     }
-    files.sort();
-    Ok(files)
+    Ok(true)
 }
 
 /// Whether a folder or a file of this name is never read.

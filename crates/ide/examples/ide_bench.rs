@@ -1,84 +1,97 @@
-//! Times what a key costs in a generated design of a thousand entities: `cargo run --release -p mimar-ide --example ide_bench
-//! [keys]`.
+//! Times what a key costs in generated models of a thousand entities: `cargo run --release -p mimar-ide --example ide_bench`.
+//!
+//! The first is that of `check_bench`, the second has commands, events, jobs and loads besides. In the middle of each a text
+//! is typed letter by letter and taken away again, so that the model breaks and heals.
 #![expect(clippy::print_stdout, reason = "an example prints")]
 
 #[path = "../../review/examples/review_bench/design.rs"]
 mod design;
+#[path = "../../model/examples/check_bench/design.rs"]
+mod plain;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use syntax::{FileId, Parse};
+use syntax::{FileId, Span};
 
-/// Files of the design: one of them changes, the others stay as they were parsed.
-const FILES: usize = 50;
+const FILE: FileId = FileId(0);
+
+/// How many bytes an editor shows at once, about.
+const SCREEN: u32 = 4_000;
+
+/// Where something is typed, what, and behind which mark.
+const TYPED: [(&str, &str, &str); 5] = [
+    (
+        "a policy",
+        "allow read, create, update to clerk",
+        " when .price > 3.00 and .owner.email == \"a\"",
+    ),
+    (
+        "a policy",
+        "when .owner == caller and .status in (draft, live)",
+        " and .price > 3.00 and .owner.email == \"a\"",
+    ),
+    (
+        "a body",
+        "update thing { status: live }",
+        "\n  let it = thing.owner.email\n  require thing.price > 1.00",
+    ),
+    ("a field", "price: Money(EUR) = 0.00", "\n  weight: Int(0..100) = 3"),
+    ("an enum", "enum { draft, live", ", another"),
+];
 
 fn main() {
-    let keys = std::env::args().nth(1).and_then(|keys| keys.parse().ok()).unwrap_or(50);
-    let text = design::source();
-    for files in [1, FILES] {
-        measure(&text, files, keys);
+    let rounds = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(3);
+    for text in [plain::source(), design::source()] {
+        println!("{} entities, {} lines", plain::ENTITIES, text.lines().count());
+        for (what, mark, new) in TYPED {
+            measure(&text, what, mark, new, rounds);
+        }
+        let parse = Arc::new(syntax::parse(FILE, text));
+        let begun = Instant::now();
+        let reviewed = ide::review(vec![parse], 20_000, || true);
+        let findings = reviewed.map_or(0, |it| it.findings.len());
+        println!("  review, beside: {:?}, {findings} findings", begun.elapsed());
     }
 }
 
-fn measure(text: &str, files: usize, keys: usize) {
-    let texts = split(text, files);
-    let mut parses: Vec<Arc<Parse>> = Vec::new();
-    for (at, text) in texts.iter().enumerate() {
-        parses.push(Arc::new(syntax::parse(FileId(at as u32), text.as_str())));
-    }
-    let edited = files / 2;
-    let mut text = texts[edited].clone();
-    let place = text.find("  check .price").unwrap_or(0) + 2;
-    let mut times: Vec<[Duration; 4]> = Vec::new();
-    for key in 0..keys {
-        // A comment grows and shrinks by a letter.
-        if key % 2 == 0 {
-            text.insert_str(place, "// a key\n");
-        } else {
-            text.replace_range(place..place + "// a key\n".len(), "");
-        }
+fn measure(text: &str, what: &str, mark: &str, new: &str, rounds: usize) {
+    let middle = text.floor_char_boundary(text.len() / 2);
+    let Some(at) = text[middle..].find(mark).map(|at| middle + at + mark.len()) else { return };
+    let mut parse = Arc::new(syntax::parse(FILE, text));
+    let mut analysis = ide::analyze(vec![Arc::clone(&parse)]);
+    let mut times: Vec<[Duration; 5]> = Vec::new();
+    let mut whole = 0;
+    for end in (0..rounds).flat_map(|_| (1..=new.len()).chain((0..new.len()).rev())) {
+        let text = format!("{}{}{}", &text[..at], &new[..end], &text[at..]);
+        let cursor = (at + end) as u32;
         let begun = Instant::now();
-        parses[edited] = Arc::new(syntax::parse(FileId(edited as u32), text.as_str()));
-        let analysis = ide::analyze(parses.clone());
+        let again = syntax::reparse(&parse, text);
+        parse = Arc::new(again.parse);
+        let parsed = begun.elapsed();
+        let begun = Instant::now();
+        let is_item =
+            again.damage.is_some_and(|damage| analysis.again(Arc::clone(&parse), &damage));
+        if !is_item {
+            whole += 1;
+            analysis = ide::analyze(vec![Arc::clone(&parse)]);
+        }
         let checked = begun.elapsed();
         let begun = Instant::now();
-        let offers = ide::complete(&analysis, FileId(edited as u32), place as u32);
+        let offers = ide::complete(&analysis, FILE, cursor);
         let completed = begun.elapsed();
         let begun = Instant::now();
-        let hover =
-            ide::hover(&analysis, FileId(edited as u32), (place + "check .pr".len()) as u32);
-        let hovered = begun.elapsed();
-        let begun = Instant::now();
-        let findings = analysis.review(20_000);
-        let reviewed = begun.elapsed();
-        assert!(analysis.is_valid() && !offers.is_empty() && !findings.is_empty());
-        assert!(hover.is_some() || key % 2 == 0);
-        times.push([checked, completed, hovered, reviewed]);
+        let screen = Span::new(FILE, cursor.saturating_sub(SCREEN / 2), cursor + SCREEN / 2);
+        let coloured = ide::semantic_tokens_in(&analysis, screen);
+        let tokens = begun.elapsed();
+        assert!(offers.len() < 100_000 && !coloured.is_empty());
+        times.push([parsed, checked, completed, tokens, parsed + checked + completed + tokens]);
     }
-    println!(
-        "{files} files, {} lines, median of {keys} keys:",
-        texts.iter().map(|it| it.lines().count()).sum::<usize>()
-    );
-    for (at, what) in ["parse and check", "completion", "first hover", "review"].iter().enumerate()
-    {
+    println!("  {what}: {} keys, {whole} of them checked all", times.len());
+    for (at, phase) in ["parse", "check", "completion", "colours", "all"].iter().enumerate() {
         let mut each: Vec<Duration> = times.iter().map(|times| times[at]).collect();
         each.sort_unstable();
-        println!("  {what:<16} {:?}, worst {:?}", each[each.len() / 2], each[each.len() - 1]);
+        let quantile = |share: usize| each[(each.len() * share / 100).min(each.len() - 1)];
+        println!("    {phase:<12} p50 {:?}, p99 {:?}", quantile(50), quantile(99));
     }
-}
-
-/// Cuts a text before lines that open an entity, into parts of about one length.
-fn split(text: &str, files: usize) -> Vec<String> {
-    let mut parts = vec![String::new()];
-    for item in text.split_inclusive("\n/// One of many.\n") {
-        let is_full = parts.last().is_some_and(|part| part.len() > text.len() / files);
-        if is_full {
-            parts.push(String::new());
-        }
-        if let Some(last) = parts.last_mut() {
-            last.push_str(item);
-        }
-    }
-    parts
 }

@@ -2,30 +2,24 @@
 
 use std::sync::{Arc, OnceLock};
 
-use model::{Model, Uses, Valid};
+use model::{Checked, Edited, Model, Uses, Valid};
 use review::{Design, Levels, Serving};
 use schema::Schema;
-use syntax::{Diagnostic, FileId, Parse, Severity, Span, TokenKind};
+use syntax::{Damage, Diagnostic, FileId, Parse, Severity, Span, TokenKind};
 
-use crate::symbol::{Symbol, symbols};
+use crate::symbol::{Symbol, bindings, symbols};
 
 /// The files of a project as one model, and everything that is known of their names.
 #[derive(Debug)]
 pub struct Analysis {
     pub(crate) parses: Vec<Arc<Parse>>,
     checked: Checked,
-    pub(crate) uses: Uses,
+    is_valid: bool,
     /// In the order of their places.
     pub(crate) symbols: Vec<Symbol>,
     diagnostics: Vec<Diagnostic>,
     /// Derived when something asks for it first.
     tables: OnceLock<Option<Tables>>,
-}
-
-#[derive(Debug)]
-enum Checked {
-    Valid(Valid<Model>),
-    Faulty(Model),
 }
 
 /// What a valid model comes to in a database.
@@ -36,52 +30,113 @@ pub(crate) struct Tables {
     pub(crate) serving: Vec<Serving>,
 }
 
+/// What a review says of files, and what it looked at.
+#[derive(Debug)]
+pub struct Reviewed {
+    /// The files, checked as a whole; tables are known of a valid model.
+    pub analysis: Analysis,
+    /// The findings of a valid model, in the order of the text; none of one with errors.
+    pub findings: Vec<Diagnostic>,
+}
+
 /// Checks the files of a project: the parse at position `n` is that of [`FileId`] `n`.
 #[must_use]
 pub fn analyze(parses: Vec<Arc<Parse>>) -> Analysis {
     let borrowed: Vec<&Parse> = parses.iter().map(AsRef::as_ref).collect();
-    let (model, found, uses) = model::resolve(&borrowed);
-    let mut diagnostics: Vec<Diagnostic> =
-        parses.iter().flat_map(|parse| parse.diagnostics.iter().cloned()).collect();
-    diagnostics.extend(found);
-    let word = |span: Span| {
-        let parse = parses.get(span.file.0 as usize)?;
-        let token = parse.token_at(span.start);
-        let is_word = parse.token_kind(token) == TokenKind::Word && parse.token_span(token) == span;
-        is_word.then(|| parse.token_text(token).to_owned())
+    let checked = Checked::of(&borrowed);
+    let symbols = symbols(&checked.model, &checked.uses, |span| word(&parses, span));
+    let mut analysis = Analysis {
+        parses,
+        checked,
+        is_valid: false,
+        symbols,
+        diagnostics: Vec::new(),
+        tables: OnceLock::new(),
     };
-    let symbols = symbols(&model, &uses, word);
-    let is_valid =
-        model.app.is_some() && !diagnostics.iter().any(|it| it.severity == Severity::Error);
-    let checked = if is_valid {
-        match Valid::new(model, &diagnostics) {
-            Some(model) => Checked::Valid(model),
-            None => Checked::Faulty(Model::default()),
-        }
-    } else {
-        Checked::Faulty(model)
+    analysis.settle();
+    analysis
+}
+
+/// Checks and reviews the files of a project. `today` is the day of the review, in days since 1970-01-01. `goes_on` is asked
+/// between the stages: where it answers no, there is no review.
+pub fn review(parses: Vec<Arc<Parse>>, today: i64, goes_on: impl Fn() -> bool) -> Option<Reviewed> {
+    let analysis = analyze(parses);
+    let Some(model) = analysis.valid() else {
+        return Some(Reviewed { analysis, findings: Vec::new() });
     };
-    if let Checked::Valid(model) = &checked {
-        diagnostics.extend(model::deferred(model));
+    let tables = goes_on().then(|| Tables::of(&model))?;
+    let contract = goes_on().then(|| contract::derive(&model))?;
+    let findings = goes_on().then(|| {
+        let parses: Vec<&Parse> = analysis.parses.iter().map(AsRef::as_ref).collect();
+        let (schema, model) = (&tables.schema, &model);
+        let design =
+            Design { model, parses: &parses, schema, contract: &contract, today, before: None };
+        let report = review::review(&design, &Levels::default(), None);
+        report.findings.into_iter().map(|finding| finding.diagnostic).collect()
+    })?;
+    let tables = OnceLock::from(Some(tables));
+    Some(Reviewed { analysis: Analysis { tables, ..analysis }, findings })
+}
+
+impl Tables {
+    fn of(model: &Valid<Model>) -> Self {
+        let schema = schema::derive(model);
+        let serving = review::serving(model, &schema);
+        Self { schema, serving }
     }
-    diagnostics.sort_by_key(|it| (it.primary.span, it.severity));
-    Analysis { parses, checked, uses, symbols, diagnostics, tables: OnceLock::new() }
 }
 
 impl Analysis {
+    /// Takes in a file that was parsed again, and checks again the item that was edited. False where more than that may have
+    /// changed: then all of it has to be analyzed, and this is of no more use.
+    ///
+    /// What is known of tables is kept as it was, until a review looks at them.
+    #[must_use]
+    pub fn again(&mut self, parse: Arc<Parse>, damage: &Damage) -> bool {
+        let Some(place) = self.parses.get_mut(parse.file.0 as usize) else { return false };
+        let old = std::mem::replace(place, Arc::clone(&parse));
+        let parses: Vec<&Parse> = self.parses.iter().map(AsRef::as_ref).collect();
+        if !self.checked.again(&parses, Edited { old: &old, new: &parse, damage }) {
+            return false;
+        }
+        // Names of bodies are the only ones that have changed.
+        self.symbols.retain(|symbol| !symbol.is_binding());
+        self.symbols.iter_mut().for_each(|symbol| damage.shift.span(&mut symbol.span));
+        self.symbols.extend(bindings(&self.checked.uses, |span| word(&self.parses, span)));
+        self.symbols.sort_by_key(|symbol| symbol.span);
+        self.symbols.dedup_by_key(|symbol| symbol.span);
+        self.settle();
+        true
+    }
+
+    /// Gathers what the parses and the check say.
+    fn settle(&mut self) {
+        let faults = self.parses.iter().flat_map(|parse| &parse.diagnostics);
+        let mut all: Vec<Diagnostic> = faults.chain(self.checked.diagnostics()).cloned().collect();
+        let model = &self.checked.model;
+        self.is_valid = model.app.is_some() && all.iter().all(|it| it.severity != Severity::Error);
+        if self.is_valid {
+            all.extend(model::deferred(model));
+        }
+        all.sort_by_key(|it| (it.primary.span, it.severity));
+        self.diagnostics = all;
+    }
+
     /// The model; where it has faults, what is known of it.
     #[must_use]
     pub fn model(&self) -> &Model {
-        match &self.checked {
-            Checked::Valid(model) => model,
-            Checked::Faulty(model) => model,
-        }
+        &self.checked.model
     }
 
     /// Whether the model has no errors.
     #[must_use]
     pub const fn is_valid(&self) -> bool {
-        matches!(self.checked, Checked::Valid(_))
+        self.is_valid
+    }
+
+    /// Where each name is used.
+    pub(crate) const fn uses(&self) -> &Uses {
+        &self.checked.uses
     }
 
     /// A file.
@@ -96,38 +151,17 @@ impl Analysis {
         &self.diagnostics
     }
 
-    /// What the review says of a valid model, in the order of the text; nothing of one with errors. `today` is the day of
-    /// the review, in days since 1970-01-01.
-    #[must_use]
-    pub fn review(&self, today: i64) -> Vec<Diagnostic> {
-        let (Checked::Valid(model), Some(tables)) = (&self.checked, self.tables()) else {
-            return Vec::new();
-        };
-        let parses: Vec<&Parse> = self.parses.iter().map(AsRef::as_ref).collect();
-        let contract = contract::derive(model);
-        let design = Design {
-            model,
-            parses: &parses,
-            schema: &tables.schema,
-            contract: &contract,
-            today,
-            before: None,
-        };
-        let report = review::review(&design, &Levels::default(), None);
-        report.findings.into_iter().map(|finding| finding.diagnostic).collect()
+    fn valid(&self) -> Option<Valid<Model>> {
+        let model = self.is_valid.then(|| self.model().clone())?;
+        Valid::new(model, &self.diagnostics)
     }
 
     /// The tables of a valid model.
     pub(crate) fn tables(&self) -> Option<&Tables> {
-        let derive = || match &self.checked {
-            Checked::Valid(model) => {
-                let schema = schema::derive(model);
-                let serving = review::serving(model, &schema);
-                Some(Tables { schema, serving })
-            }
-            Checked::Faulty(_) => None,
-        };
-        self.tables.get_or_init(derive).as_ref()
+        if !self.is_valid {
+            return None;
+        }
+        self.tables.get_or_init(|| self.valid().map(|model| Tables::of(&model))).as_ref()
     }
 
     /// The text of a place.
@@ -146,10 +180,12 @@ impl Analysis {
     pub(crate) fn names_at(&self, file: FileId, offset: u32) -> Vec<(Span, Span)> {
         let mut found: Vec<(Span, Span)> = Vec::new();
         let touches = |span: &Span| span.file == file && span.touches(offset);
-        let behind =
-            self.uses.names.partition_point(|(used, _)| (used.file, used.start) <= (file, offset));
+        let behind = self
+            .uses()
+            .names
+            .partition_point(|(used, _)| (used.file, used.start) <= (file, offset));
         // A word that touches the offset begins at most one place before it: two can meet, and a short form counts twice.
-        let uses = self.uses.names[..behind].iter().rev().take(4);
+        let uses = self.uses().names[..behind].iter().rev().take(4);
         found.extend(uses.filter(|(used, _)| touches(used)).copied());
         let behind =
             self.symbols.partition_point(|it| (it.span.file, it.span.start) <= (file, offset));
@@ -158,4 +194,12 @@ impl Analysis {
         found.sort_by_key(|(used, _)| std::cmp::Reverse(used.start));
         found
     }
+}
+
+/// The word that stands at a place, if one does.
+fn word(parses: &[Arc<Parse>], span: Span) -> Option<String> {
+    let parse = parses.get(span.file.0 as usize)?;
+    let token = parse.token_at(span.start);
+    let is_word = parse.token_kind(token) == TokenKind::Word && parse.token_span(token) == span;
+    is_word.then(|| parse.token_text(token).to_owned())
 }

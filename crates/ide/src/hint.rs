@@ -24,7 +24,7 @@ pub fn hints(analysis: &Analysis, range: Span) -> Vec<Hint> {
     let model = analysis.model();
     let within = |at: Span| at.file == range.file && range.start <= at.end && at.start <= range.end;
     let mut found: Vec<Hint> = Vec::new();
-    for binding in analysis.uses.bindings.iter().filter(|it| within(it.span)) {
+    for binding in analysis.uses().bindings.iter().filter(|it| within(it.span)) {
         if binding.value == Bound::Value(model::Type::Unknown) {
             continue;
         }

@@ -109,9 +109,11 @@ pub(crate) fn signature(analysis: &Analysis, symbol: &Symbol) -> String {
             let mark = if *optional { "?" } else { "" };
             format!("{name}: {}{mark}", model.type_text(ty))
         }
-        Thing::Binding(at) => analysis.uses.bindings.get(*at).map_or_else(String::new, |binding| {
-            format!("{name}: {}", bound_text(analysis, &binding.value, binding.optional))
-        }),
+        Thing::Binding(at) => {
+            analysis.uses().bindings.get(*at).map_or_else(String::new, |binding| {
+                format!("{name}: {}", bound_text(analysis, &binding.value, binding.optional))
+            })
+        }
         _ => format!("{noun} {name}"),
     }
 }

@@ -21,7 +21,7 @@ mod semantic;
 mod symbol;
 
 pub use action::actions;
-pub use analysis::{Analysis, analyze};
+pub use analysis::{Analysis, Reviewed, analyze, review};
 pub use completion::{Completion, CompletionKind, complete};
 pub use hint::{Hint, hints};
 pub use hover::{Hover, hover};
@@ -29,5 +29,5 @@ pub use lines::{Encoding, LineColumn, Lines};
 pub use navigate::{definition, references};
 pub use outline::{Outline, outline};
 pub use rename::{NoRename, renamable, rename};
-pub use semantic::{SemanticKind, SemanticToken, semantic_tokens};
+pub use semantic::{SemanticKind, SemanticToken, semantic_tokens, semantic_tokens_in};
 pub use symbol::{Symbol, Thing};

@@ -1,5 +1,7 @@
 //! Between byte offsets and the lines and columns of an editor.
 
+use syntax::Shift;
+
 /// In what an editor counts columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Encoding {
@@ -36,6 +38,25 @@ impl Lines {
             _ => false,
         });
         Self { starts: std::iter::once(0).chain(ends.map(|(at, _)| at as u32 + 1)).collect() }
+    }
+
+    /// Follows an edit; `text` is the new one.
+    pub fn shift(&mut self, text: &str, shift: Shift) {
+        // Whether a line begins behind a byte is told by that byte and the next one.
+        let kept = self.starts.partition_point(|at| *at < shift.start.max(1));
+        let moved = self.starts.partition_point(|at| *at <= shift.old_end);
+        let from = (shift.start.max(1) - 1) as usize;
+        let bytes = text.as_bytes();
+        let new = (from..shift.new_end as usize).filter(|at| match bytes.get(*at) {
+            Some(b'\n') => true,
+            Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),
+            _ => false,
+        });
+        let new: Vec<u32> = new.map(|at| at as u32 + 1).collect();
+        for at in self.starts.iter_mut().skip(moved) {
+            *at = shift.start(*at);
+        }
+        self.starts.splice(kept..moved.max(kept), new);
     }
 
     /// The line and column of an offset; behind the end counts as the end, inside of a character as its beginning.
@@ -97,6 +118,25 @@ mod tests {
                 let place = LineColumn { line, column };
                 assert_eq!(lines.at(text, offset, encoding), place, "{offset} {encoding:?}");
                 assert_eq!(lines.offset(text, place, encoding), offset, "{place:?} {encoding:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn lines_follow_an_edit() {
+        let pieces = ["", "a", "\n", "\r", "\r\n", "b\nc", "\r\r\n", "ä"];
+        for before in pieces {
+            for (old, new) in pieces.iter().flat_map(|old| pieces.iter().map(move |new| (old, new)))
+            {
+                for after in pieces {
+                    let (old, new) =
+                        (format!("x{before}{old}{after}"), format!("x{before}{new}{after}"));
+                    for (old, new) in [(&old[..], &new[..]), (&old[1..], &new[1..])] {
+                        let mut lines = Lines::of(old);
+                        lines.shift(new, syntax::Shift::between(syntax::FileId(0), old, new));
+                        assert_eq!(lines, Lines::of(new), "{old:?} -> {new:?}");
+                    }
+                }
             }
         }
     }

@@ -28,7 +28,7 @@ pub fn references(
 ) -> Vec<Span> {
     let declared = definition(analysis, file, offset);
     let mut found: Vec<Span> = if with_declaration { declared.clone() } else { Vec::new() };
-    let uses = analysis.uses.names.iter();
+    let uses = analysis.uses().names.iter();
     found.extend(uses.filter(|(_, to)| declared.contains(to)).map(|(used, _)| *used));
     found.sort_unstable();
     found.dedup();

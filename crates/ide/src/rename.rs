@@ -61,7 +61,7 @@ pub fn rename(
         return Ok(Vec::new());
     }
     let mut edits = vec![Edit { span: symbol.span, replacement: new_name.to_owned() }];
-    let names = &analysis.uses.names;
+    let names = &analysis.uses().names;
     for (at, (used, declared)) in names.iter().enumerate() {
         if *declared != symbol.span {
             continue;
@@ -166,5 +166,5 @@ fn verify(analysis: &Analysis, edits: &[Edit]) -> Result<(), NoRename> {
 fn meaning(analysis: &Analysis) -> Vec<Option<usize>> {
     let place =
         |declared: &Span| analysis.symbols.binary_search_by_key(declared, |it| it.span).ok();
-    analysis.uses.names.iter().map(|(_, declared)| place(declared)).collect()
+    analysis.uses().names.iter().map(|(_, declared)| place(declared)).collect()
 }

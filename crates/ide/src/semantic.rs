@@ -75,19 +75,35 @@ pub struct SemanticToken {
 /// The coloured pieces of a file in order.
 #[must_use]
 pub fn semantic_tokens(analysis: &Analysis, file: FileId) -> Vec<SemanticToken> {
+    semantic_tokens_in(analysis, Span::new(file, 0, u32::MAX))
+}
+
+/// The coloured pieces of a part of a file in order: all that touch it.
+#[must_use]
+pub fn semantic_tokens_in(analysis: &Analysis, part: Span) -> Vec<SemanticToken> {
+    let file = part.file;
     let Some(parse) = analysis.parse(file) else { return Vec::new() };
+    let first = parse.token_at(part.start) as usize;
+    let end = parse.tokens.partition_point(|token| token.start < part.end).max(first);
     // The innermost node of each token: nodes stand in pre-order, so that inner ones overwrite outer ones.
-    let mut owners = vec![NodeKind::Root; parse.tokens.len()];
-    for node in &parse.nodes {
-        let tokens = node.first_token as usize..node.end_token as usize;
-        if let Some(owned) = owners.get_mut(tokens) {
+    let mut owners = vec![NodeKind::Root; end - first];
+    let mut index = 0;
+    while let Some(node) = parse.nodes.get(index).filter(|node| (node.first_token as usize) < end) {
+        let (from, to) = (node.first_token as usize, node.end_token as usize);
+        if to <= first {
+            index = node.end_node as usize;
+            continue;
+        }
+        if let Some(owned) = owners.get_mut(from.saturating_sub(first)..to.min(end) - first) {
             owned.fill(node.kind);
         }
+        index += 1;
     }
-    let from = analysis.uses.names.partition_point(|(used, _)| used.file < file);
-    let mut uses = analysis.uses.names[from..].iter().peekable();
+    let start = parse.token_span(first as u32).start;
+    let from = analysis.uses().names.partition_point(|(it, _)| (it.file, it.start) < (file, start));
+    let mut uses = analysis.uses().names[from..].iter().peekable();
     let mut found = Vec::new();
-    for (at, owner) in owners.into_iter().enumerate() {
+    for (at, owner) in (first..).zip(owners) {
         let span = parse.token_span(at as u32);
         let kind = match parse.token_kind(at as u32) {
             TokenKind::Comment | TokenKind::DocComment => SemanticKind::Comment,

@@ -63,6 +63,23 @@ pub enum Thing {
     Environment,
 }
 
+impl Symbol {
+    /// Whether a `let` or a `for` of some body gives the name.
+    pub(crate) const fn is_binding(&self) -> bool {
+        matches!(self.thing, Thing::Binding(_))
+    }
+}
+
+/// What the bodies of a model name.
+pub(crate) fn bindings(
+    uses: &Uses,
+    word: impl Fn(Span) -> Option<String>,
+) -> impl Iterator<Item = Symbol> {
+    uses.bindings.iter().enumerate().filter_map(move |(at, it)| {
+        Some(Symbol { span: it.span, name: word(it.span)?, thing: Thing::Binding(at) })
+    })
+}
+
 impl Thing {
     /// The word for it.
     #[must_use]

@@ -416,7 +416,8 @@ fn a_fix_is_an_action_at_its_place() {
 #[test]
 fn no_text_is_too_broken() {
     let ask = |text: String, offset: u32| {
-        let analysis = ide::analyze(vec![Arc::new(syntax::parse(FileId(0), text))]);
+        let parse = Arc::new(syntax::parse(FileId(0), text));
+        let analysis = ide::analyze(vec![Arc::clone(&parse)]);
         let file = FileId(0);
         let _ = ide::complete(&analysis, file, offset);
         let _ = ide::hover(&analysis, file, offset);
@@ -425,7 +426,7 @@ fn no_text_is_too_broken() {
         let _ = ide::outline(&analysis, file);
         let _ = ide::semantic_tokens(&analysis, file);
         let _ = ide::hints(&analysis, Span::new(file, 0, u32::MAX));
-        let _ = analysis.review(20_000);
+        let _ = ide::review(vec![parse], 20_000, || true);
     };
     for end in (0..SHOP.len()).step_by(7) {
         ask(SHOP[..end].to_owned(), end as u32);
@@ -440,4 +441,69 @@ fn no_text_is_too_broken() {
     }
     ask("é😀.".to_owned(), 1);
     ask(String::new(), u32::MAX);
+}
+
+#[test]
+fn a_part_of_a_file_is_coloured_as_in_the_whole() {
+    let analysis = ide::analyze(vec![Arc::new(syntax::parse(FileId(0), SHOP))]);
+    let all = ide::semantic_tokens(&analysis, FileId(0));
+    for start in (0..SHOP.len() as u32).step_by(11) {
+        let part = Span::new(FileId(0), start, start + 90);
+        let found = ide::semantic_tokens_in(&analysis, part);
+        let touching = all.iter().filter(|it| it.span.end > part.start && it.span.start < part.end);
+        assert_eq!(found, touching.copied().collect::<Vec<_>>(), "{start}");
+    }
+}
+
+/// What an editor would be told of a file: diagnostics, colours, names and types.
+fn told(analysis: &Analysis) -> String {
+    let file = FileId(0);
+    let end = analysis.parse(file).unwrap().text.len() as u32;
+    let mut out = format!("{:#?}\n{:?}\n", analysis.diagnostics(), analysis.is_valid());
+    out += &format!("{:?}\n", ide::semantic_tokens(analysis, file));
+    out += &format!("{:#?}\n", ide::outline(analysis, file));
+    for offset in (0..end).step_by(5) {
+        let names = ide::definition(analysis, file, offset);
+        let hover = ide::hover(analysis, file, offset).map(|it| it.text);
+        out += &format!("{names:?} {hover:?}\n");
+        out += &format!("{:?}\n", ide::complete(analysis, file, offset));
+    }
+    out
+}
+
+#[test]
+fn what_is_told_after_keys_is_what_is_told_of_the_text() {
+    // A body that is not closed takes the brace of its service if nothing stands between.
+    let shop = format!("{}  event Seen by order {{ order: Order }}\n}}\n", &SHOP[..SHOP.len() - 2]);
+    let mut parse = Arc::new(syntax::parse(FileId(0), shop.as_str()));
+    let mut analysis = ide::analyze(vec![Arc::clone(&parse)]);
+    let (mut items, mut all) = (0, 0);
+    let marks = [
+        (
+            "let buyer = order.customer",
+            "\n    let second = buyer.email\n    for line in order.lines { let it = line }",
+        ),
+        ("allow read to customer when .customer == caller", " and .placed < now - 1d"),
+        ("where .customer == customer", " and .status == paid"),
+        ("enum { pending, paid", ", gone"),
+    ];
+    for (mark, new) in marks {
+        let at = shop.find(mark).unwrap() + mark.len();
+        for end in (0..=new.len()).chain((0..new.len()).rev()).step_by(3) {
+            let text = format!("{}{}{}", &shop[..at], &new[..end], &shop[at..]);
+            let again = syntax::reparse(&parse, text.as_str());
+            parse = Arc::new(again.parse);
+            let is_item =
+                again.damage.is_some_and(|damage| analysis.again(Arc::clone(&parse), &damage));
+            let whole = ide::analyze(vec![Arc::clone(&parse)]);
+            if is_item {
+                items += 1;
+                assert_eq!(told(&analysis), told(&whole), "{text}");
+            } else {
+                all += 1;
+                analysis = whole;
+            }
+        }
+    }
+    assert!(items > 40 && all < 12, "{items} keys checked an item, {all} all");
 }

@@ -1,6 +1,8 @@
 //! From parsed files to a model.
 
+mod again;
 mod app;
+mod checked;
 mod command;
 mod context;
 mod declare;
@@ -26,8 +28,10 @@ mod write;
 
 use syntax::{Diagnostic, Parse};
 
-use crate::{Model, Uses};
-use context::Context;
+use crate::Model;
+pub use again::Edited;
+pub use checked::Checked;
+use context::{Context, Part};
 
 /// Resolves and checks files as one model. Faults of the syntax are in the parses and not repeated.
 ///
@@ -36,33 +40,26 @@ use context::Context;
 /// decimals multiply to the sum of their scales (at most 18) and divide to six digits or the larger scale.
 /// Operands keep their own types: who compiles an expression brings both to one scale.
 pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
-    let (model, diagnostics, _) = resolve(parses);
-    (model, diagnostics)
+    let checked = Checked::of(parses);
+    let diagnostics = checked.diagnostics().cloned().collect();
+    (checked.model, diagnostics)
 }
 
-/// The same as [`check`], with where each name is used.
-pub fn resolve(parses: &[&Parse]) -> (Model, Vec<Diagnostic>, Uses) {
-    let mut cx = Context::new(parses);
-    let apps = declare::declare(&mut cx);
-    app::app(&mut cx, &apps);
-    members::members(&mut cx);
-    app::auth(&mut cx);
-    entity::entities(&mut cx);
-    query::queries(&mut cx);
-    command::signatures(&mut cx);
-    command::commands(&mut cx);
-    workflow::reactions(&mut cx);
-    limit::limits(&mut cx);
-    external::externals(&mut cx);
-    environment::environments(&mut cx);
-    environment::decisions(&mut cx);
-    surface::collisions(&mut cx);
-    let mut diagnostics = cx.diagnostics;
-    // In the order of the text; what stands at one place keeps the order of the passes.
-    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
-    let mut uses = cx.uses;
-    // What is typed twice is used once; the sort is stable, so that what a short form uses keeps its order.
-    uses.names.sort_by_key(|(used, _)| *used);
-    uses.names.dedup();
-    (cx.model, diagnostics, uses)
+/// Runs all parts of the check.
+pub(crate) fn run<'a>(cx: &mut Context<'a>) {
+    let apps = declare::declare(cx);
+    app::app(cx, &apps);
+    members::members(cx);
+    app::auth(cx);
+    entity::entities(cx);
+    query::queries(cx);
+    command::signatures(cx);
+    command::commands(cx);
+    workflow::reactions(cx);
+    cx.begin(Part::Rest);
+    limit::limits(cx);
+    external::externals(cx);
+    environment::environments(cx);
+    environment::decisions(cx);
+    surface::collisions(cx);
 }

@@ -41,21 +41,9 @@ pub(crate) const LONGEST_TEXT: usize = 64 << 20;
 
 /// Splits `text` into tokens.
 pub(crate) fn lex(file: FileId, text: &str) -> Lexed {
-    let mut lexer = Lexer {
-        file,
-        text,
-        bytes: text.as_bytes(),
-        position: 0,
-        starts_line: true,
-        documentation: Vec::new(),
-        lexed: Lexed {
-            // shop.mimar has a token for each 3.4 bytes, half of them trivia; memory never touched costs nothing.
-            tokens: Vec::with_capacity(text.len() / 2 + 2),
-            significant: Vec::with_capacity(text.len() / 4 + 2),
-            diagnostics: Vec::new(),
-            open_braces: 0,
-        },
-    };
+    // shop.mimar has a token for each 3.4 bytes, half of them trivia; memory never touched costs nothing.
+    let tokens = Vec::with_capacity(text.len() / 2 + 2);
+    let mut lexer = Lexer::new(file, text, 0, tokens, text.len() / 4 + 2);
     if text.len() > LONGEST_TEXT {
         let span = Span::new(file, 0, 0);
         lexer.lexed.diagnostics.push(
@@ -72,6 +60,42 @@ pub(crate) fn lex(file: FileId, text: &str) -> Lexed {
     lexer.lexed
 }
 
+/// A part of a text that is lexed by itself.
+pub(crate) struct From {
+    /// The tokens before it.
+    pub tokens: Vec<Token>,
+    /// Where it begins: at the start of a line, white space left out, and behind no documentation that is not looked at.
+    pub start: u32,
+    /// Where it ends: at the start of a line, too.
+    pub end: u32,
+    /// How many significant tokens are lexed behind it.
+    pub more: usize,
+}
+
+/// Lexes a part of a text. Behind the last significant token stands an end, which is none of the text unless that ends there.
+pub(crate) fn lex_from(file: FileId, text: &str, from: From) -> Lexed {
+    let From { tokens, start, end, more } = from;
+    let length = end.saturating_sub(start) as usize;
+    let mut lexer = Lexer::new(file, text, start as usize, tokens, length / 4 + 16);
+    let mut behind = 0;
+    while lexer.position < lexer.bytes.len() {
+        let before = lexer.lexed.significant.len();
+        lexer.token();
+        let is_new = lexer.lexed.significant.len() > before;
+        behind += usize::from(is_new && lexer.position > end as usize);
+        if behind >= more {
+            let (token, start) = (lexer.lexed.tokens.len() as u32, lexer.position as u32);
+            let (kind, opens) = (TokenKind::End, Opens::Nothing);
+            let artificial =
+                Significant { token, start, end: start, kind, opens, starts_line: true };
+            lexer.lexed.significant.push(artificial);
+            return lexer.lexed;
+        }
+    }
+    lexer.push(TokenKind::End, lexer.position);
+    lexer.lexed
+}
+
 struct Lexer<'t> {
     file: FileId,
     text: &'t str,
@@ -83,7 +107,24 @@ struct Lexer<'t> {
     lexed: Lexed,
 }
 
-impl Lexer<'_> {
+impl<'t> Lexer<'t> {
+    fn new(
+        file: FileId,
+        text: &'t str,
+        position: usize,
+        tokens: Vec<Token>,
+        significant: usize,
+    ) -> Self {
+        let lexed = Lexed {
+            tokens,
+            significant: Vec::with_capacity(significant),
+            diagnostics: Vec::new(),
+            open_braces: 0,
+        };
+        let (bytes, documentation) = (text.as_bytes(), Vec::new());
+        Self { file, text, bytes, position, starts_line: true, documentation, lexed }
+    }
+
     fn peek(&self, ahead: usize) -> u8 {
         self.bytes.get(self.position + ahead).copied().unwrap_or(0)
     }

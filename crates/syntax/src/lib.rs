@@ -15,6 +15,7 @@ mod lexer;
 mod nearest;
 mod parser;
 mod render;
+mod shift;
 pub mod tree;
 
 pub use code::{CODES, explain};
@@ -23,6 +24,7 @@ pub use format::format;
 pub use keyword::{ITEMS as ITEM_KEYWORDS, MEMBERS as MEMBER_KEYWORDS};
 pub use kind::{NodeKind, TokenKind};
 pub use nearest::nearest;
-pub use parser::parse;
+pub use parser::{Damage, Reparse, parse, reparse};
 pub use render::{Look, Source, apply, line_column, render, render_json};
+pub use shift::Shift;
 pub use tree::{FileId, Node, Parse, Span};

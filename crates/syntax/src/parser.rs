@@ -7,6 +7,7 @@
 //! - what stands outside of its place is reported once, and still parsed for faults of its own;
 //! - at one place, only the first fault is reported.
 
+mod again;
 mod command;
 mod entity;
 mod environment;
@@ -23,6 +24,8 @@ use crate::diagnostic::Diagnostic;
 use crate::kind::{NodeKind, TokenKind};
 use crate::lexer::{Lexed, Significant, lex};
 use crate::tree::{FileId, NodeData, Parse, Span, Token};
+
+pub use again::{Damage, Reparse, reparse};
 
 /// How deep a source may nest: braces, parentheses, lists and operators together.
 const DEEPEST: u32 = 96;
@@ -47,7 +50,7 @@ pub fn parse(file: FileId, text: impl Into<Arc<str>>) -> Parse {
     parser.root();
     let Parser { nodes, mut diagnostics, .. } = parser;
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span.start);
-    Parse { file, text, tokens, nodes, diagnostics }
+    Parse { file, text, tokens, nodes, diagnostics, open_braces }
 }
 
 struct Parser<'t> {

@@ -96,6 +96,8 @@ pub struct Parse {
     pub nodes: Vec<NodeData>,
     /// The faults of the syntax, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
+    /// Opening braces less closing ones.
+    pub(crate) open_braces: i64,
 }
 
 impl Parse {
@@ -103,6 +105,12 @@ impl Parse {
     #[must_use]
     pub fn root(&self) -> Node<'_> {
         Node { parse: self, index: 0 }
+    }
+
+    /// The node of that number in [`Parse::nodes`], if there is one.
+    #[must_use]
+    pub fn node(&self, index: u32) -> Option<Node<'_>> {
+        ((index as usize) < self.nodes.len()).then_some(Node { parse: self, index })
     }
 
     /// The whole file as a typed view.

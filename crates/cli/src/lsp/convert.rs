@@ -12,8 +12,8 @@ use syntax::{Diagnostic, Edit, Severity, Span};
 
 use super::documents::{Document, Project};
 
-/// What this server can do.
-pub(super) fn capabilities(encoding: Encoding) -> Value {
+/// What this server can do; `by_range` if the editor asks for the colours of what can be seen.
+pub(super) fn capabilities(encoding: Encoding, by_range: bool) -> Value {
     let kinds = SemanticKind::ALL.iter().map(|(_, name)| SemanticTokenType::new(name));
     let legend = SemanticTokensLegend {
         token_types: kinds.collect(),
@@ -41,7 +41,7 @@ pub(super) fn capabilities(encoding: Encoding) -> Value {
     value["textDocumentSync"] = json!({ "openClose": true, "change": 2 });
     value["renameProvider"] = json!({ "prepareProvider": true });
     value["codeActionProvider"] = json!({ "codeActionKinds": ["quickfix"] });
-    value["semanticTokensProvider"] = json!({ "legend": legend, "full": true });
+    value["semanticTokensProvider"] = json!({ "legend": legend, "full": !by_range, "range": true });
     value["workspace"] =
         json!({ "workspaceFolders": { "supported": true, "changeNotifications": true } });
     value

@@ -2,16 +2,21 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ide::{Analysis, Encoding, LineColumn, Lines};
 use lsp_types::{Position, Range, TextDocumentContentChangeEvent, Url};
-use syntax::{Diagnostic, FileId, Parse, Span};
+use syntax::{Damage, Diagnostic, FileId, Parse, Shift, Span};
 
+use super::reviewer::{Job, Outcome};
 use crate::failure::Failure;
 use crate::project;
 
 /// The longest text that is checked, in bytes.
 const LONGEST: usize = 16 << 20;
+
+/// How many files and folders of a workspace's folder are looked at.
+const MOST: usize = 50_000;
 
 /// One file.
 pub(super) struct Document {
@@ -21,8 +26,8 @@ pub(super) struct Document {
     pub(super) lines: Lines,
     /// Its version, as long as the editor has it open.
     pub(super) version: Option<i32>,
-    /// Whether the editor knows diagnostics of it.
-    pub(super) is_marked: bool,
+    /// The diagnostics that the editor has of it.
+    pub(super) sent: Vec<lsp_types::Diagnostic>,
     /// Whether what the editor holds is too long to follow.
     is_lost: bool,
 }
@@ -30,12 +35,29 @@ pub(super) struct Document {
 /// One folder, or one file outside of any: the files that form one model. `FileId(n)` is the document at `n`, for as long as the
 /// project lives.
 pub(super) struct Project {
+    number: u64,
     root: Option<PathBuf>,
     pub(super) documents: Vec<Document>,
     analysis: Option<Arc<Analysis>>,
-    diagnostics: Option<Arc<Vec<Diagnostic>>>,
-    /// Whether its diagnostics have not gone out since a change.
+    /// What the language said when the editor was last told, moved with the edits since.
+    told: Vec<Diagnostic>,
+    /// What the last review said, moved with the edits since.
+    findings: Vec<Diagnostic>,
+    /// Whether the editor was not told of the last change.
     pub(super) is_stale: bool,
+    /// Whether there was no review of the last change.
+    pub(super) is_unreviewed: bool,
+    /// Counts changes: a review of an older text is given up.
+    newest: Arc<AtomicU64>,
+}
+
+/// How much was worked on for a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    /// The items that were edited were parsed, so many tokens, and one was checked.
+    Item { lexed: usize },
+    /// So many tokens were parsed; all of the model is checked when something asks for it.
+    Check { lexed: Option<usize> },
 }
 
 /// Where a document is: its project and its file.
@@ -49,6 +71,8 @@ pub(super) struct At {
 #[derive(Default)]
 pub(super) struct Workspace {
     pub(super) projects: Vec<Project>,
+    /// How many projects there have been.
+    count: u64,
     pub(super) encoding: Encoding,
 }
 
@@ -57,12 +81,14 @@ impl Document {
         let file = FileId(project.documents.len() as u32);
         let lines = Lines::of(&text);
         let parse = Arc::new(syntax::parse(file, text));
-        Self { url, path, parse, lines, version: None, is_marked: false, is_lost: false }
+        Self { url, path, parse, lines, version: None, sent: Vec::new(), is_lost: false }
     }
 
-    fn set(&mut self, text: String) {
-        self.lines = Lines::of(&text);
-        self.parse = Arc::new(syntax::parse(self.parse.file, text));
+    /// Takes a text, for which `lines` are set already; answers what has moved.
+    fn parse_again(&mut self, text: String) -> (Shift, Option<Damage>) {
+        let again = syntax::reparse(&self.parse, text);
+        self.parse = Arc::new(again.parse);
+        (again.shift, again.damage)
     }
 
     /// The offset of a place.
@@ -84,42 +110,89 @@ impl Document {
 }
 
 impl Project {
-    fn new(root: Option<PathBuf>) -> Self {
-        Self { root, documents: Vec::new(), analysis: None, diagnostics: None, is_stale: true }
+    fn new(number: u64, root: Option<PathBuf>) -> Self {
+        Self {
+            number,
+            root,
+            documents: Vec::new(),
+            analysis: None,
+            told: Vec::new(),
+            findings: Vec::new(),
+            is_stale: true,
+            is_unreviewed: true,
+            newest: Arc::default(),
+        }
+    }
+
+    /// Its number, which no other project of the conversation has.
+    pub(super) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// The model as it stands now; checked again only after a change.
     pub(super) fn analysis(&mut self) -> Arc<Analysis> {
-        let documents = &self.documents;
-        let check = || {
-            let parses = documents.iter().map(|document| Arc::clone(&document.parse));
-            Arc::new(ide::analyze(parses.collect()))
-        };
+        let parses = || self.documents.iter().map(|document| Arc::clone(&document.parse)).collect();
+        let check = || Arc::new(ide::analyze(parses()));
         Arc::clone(self.analysis.get_or_insert_with(check))
     }
 
-    /// What the language and the review say of it.
-    pub(super) fn diagnostics(&mut self) -> Arc<Vec<Diagnostic>> {
-        if let Some(known) = &self.diagnostics {
-            return Arc::clone(known);
-        }
-        let analysis = self.analysis();
-        let mut all = analysis.diagnostics().to_vec();
-        all.extend(analysis.review(crate::review::today()));
-        let all = Arc::new(all);
-        self.diagnostics = Some(Arc::clone(&all));
+    /// What the language says of it, and what the last review said of what stands there still.
+    pub(super) fn diagnostics(&mut self) -> Vec<Diagnostic> {
+        let mut all = self.analysis().diagnostics().to_vec();
+        all.extend_from_slice(&self.findings);
         all
+    }
+
+    /// Notes that the editor is told now what the language says. False if that is nothing new: what the editor has moves
+    /// with its text, and goes out once typing pauses.
+    pub(super) fn tell(&mut self) -> bool {
+        self.is_stale = false;
+        let analysis = self.analysis();
+        let is_new = self.told != analysis.diagnostics();
+        if is_new {
+            self.told = analysis.diagnostics().to_vec();
+        }
+        is_new
+    }
+
+    /// What a review is to look at.
+    pub(super) fn job(&mut self) -> Job {
+        self.is_unreviewed = false;
+        let parses = self.documents.iter().map(|document| Arc::clone(&document.parse)).collect();
+        let (newest, change) = (Arc::clone(&self.newest), self.newest.load(Ordering::Relaxed));
+        Job { project: self.number, parses, today: crate::review::today(), newest, change }
+    }
+
+    /// Sets up a file that has changed.
+    fn changed(&mut self, file: FileId, shift: Shift, damage: Option<&Damage>) -> Work {
+        self.is_stale = true;
+        self.is_unreviewed = true;
+        self.newest.fetch_add(1, Ordering::Relaxed);
+        self.told.iter_mut().for_each(|found| found.shift(shift));
+        for finding in &mut self.findings {
+            let touches = |span: Span| {
+                span.file == file && span.start <= shift.old_end && shift.start <= span.end
+            };
+            // An edit of what was rewritten meanwhile may mend nothing any more.
+            finding.fixes.retain(|fix| !fix.edits.iter().any(|edit| touches(edit.span)));
+            finding.shift(shift);
+        }
+        let lexed = damage.map(|damage| damage.lexed);
+        let parse = self.document(file).map(|document| Arc::clone(&document.parse));
+        // No answer is being made, so that nobody else holds it.
+        let analysis = self.analysis.as_mut().and_then(Arc::get_mut);
+        if let (Some(analysis), Some(parse), Some(damage)) = (analysis, parse, damage)
+            && analysis.again(parse, damage)
+        {
+            return Work::Item { lexed: damage.lexed };
+        }
+        self.analysis = None;
+        Work::Check { lexed }
     }
 
     /// The document of a file.
     pub(super) fn document(&self, file: FileId) -> Option<&Document> {
         self.documents.get(file.0 as usize)
-    }
-
-    fn changed(&mut self) {
-        self.analysis = None;
-        self.diagnostics = None;
-        self.is_stale = true;
     }
 }
 
@@ -129,12 +202,9 @@ impl Workspace {
         if self.projects.iter().any(|project| project.root.as_ref() == Some(&root)) {
             return Vec::new();
         }
-        let mut project = Project::new(Some(root.clone()));
+        let mut project = Project::new(self.next_number(), Some(root.clone()));
         let mut faults = Vec::new();
-        let paths = project::files(&root).unwrap_or_else(|fault| {
-            faults.push(fault);
-            Vec::new()
-        });
+        let paths = project::files_within(&root, MOST, &mut faults);
         for path in paths {
             let Ok(url) = Url::from_file_path(&path) else { continue };
             let text = project::read_text(&path).unwrap_or_else(|fault| {
@@ -175,12 +245,50 @@ impl Workspace {
             document.url = url;
             document.version = Some(version);
             document.is_lost = is_lost;
-            if *document.parse.text != *text {
-                document.set(text);
+        }
+        self.set(at, text);
+        !is_lost
+    }
+
+    /// Forgets a folder; answers the documents of which the editor was told something.
+    pub(super) fn remove(&mut self, root: &Path) -> Vec<Url> {
+        let is_gone = |project: &Project| project.root.as_deref() == Some(root);
+        let Some(at) = self.projects.iter().position(is_gone) else { return Vec::new() };
+        let gone = self.projects.remove(at);
+        // A review of it is of no use.
+        gone.newest.fetch_add(1, Ordering::Relaxed);
+        let mut told = Vec::new();
+        for document in gone.documents {
+            if !document.sent.is_empty() {
+                told.push(document.url.clone());
+            }
+            // What the editor has open is checked still: by itself, or with the folder around.
+            if let Some(version) = document.version {
+                self.open(document.url, version, document.parse.text.to_string());
             }
         }
-        self.changed(at);
-        !is_lost
+        told
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+
+    /// Takes what a review has found, unless its text has changed meanwhile. Answers whether the editor is to be told.
+    pub(super) fn reviewed(&mut self, outcome: Outcome) -> bool {
+        let Some(project) = self.projects.iter_mut().find(|it| it.number == outcome.project) else {
+            return false;
+        };
+        let is_newest = project.newest.load(Ordering::Relaxed) == outcome.change;
+        let Some(reviewed) = outcome.reviewed.filter(|_| is_newest) else {
+            project.is_unreviewed |= !is_newest;
+            return false;
+        };
+        project.tell();
+        project.analysis = Some(Arc::new(reviewed.analysis));
+        project.findings = reviewed.findings;
+        true
     }
 
     /// A new document: in the innermost folder that holds its path, or in a project of its own.
@@ -194,25 +302,31 @@ impl Workspace {
         let project = match best {
             Some((depth, at)) if depth > 0 => at,
             _ => {
-                self.projects.push(Project::new(None));
+                let number = self.next_number();
+                self.projects.push(Project::new(number, None));
                 self.projects.len() - 1
             }
         };
         let home = &mut self.projects[project];
         let document = Document::new(home, url.clone(), path, String::new());
         home.documents.push(document);
+        // A file more changes the model, whatever its text.
+        home.analysis = None;
+        home.is_stale = true;
+        home.is_unreviewed = true;
+        home.newest.fetch_add(1, Ordering::Relaxed);
         At { project, file: FileId(home.documents.len() as u32 - 1) }
     }
 
-    /// Applies the changes of an open document in their order. False if it has become too long to be followed.
+    /// Applies the changes of an open document in their order. `None` if it has become too long to be followed.
     pub(super) fn change(
         &mut self,
         at: At,
         version: i32,
         changes: Vec<TextDocumentContentChangeEvent>,
-    ) -> bool {
+    ) -> Option<Work> {
         let encoding = self.encoding;
-        let Some(document) = self.get(at) else { return true };
+        let document = self.get(at)?;
         document.version = Some(version);
         let mut text = document.parse.text.to_string();
         for change in changes {
@@ -220,27 +334,33 @@ impl Workspace {
                 None => {
                     document.is_lost = false;
                     text = change.text;
+                    document.lines = Lines::of(&text);
                 }
                 Some(_) if document.is_lost => continue,
                 Some(range) => {
-                    let lines = Lines::of(&text);
                     let offset = |position: Position| {
                         let place = LineColumn { line: position.line, column: position.character };
-                        lines.offset(&text, place, encoding) as usize
+                        document.lines.offset(&text, place, encoding)
                     };
-                    let (start, end) = (offset(range.start), offset(range.end));
-                    text.replace_range(start.min(end)..end.max(start), &change.text);
+                    let (one, other) = (offset(range.start), offset(range.end));
+                    let (start, old_end) = (one.min(other), other.max(one));
+                    let new_end = start + u32::try_from(change.text.len()).unwrap_or(u32::MAX);
+                    text.replace_range(start as usize..old_end as usize, &change.text);
+                    let shift = Shift { file: at.file, start, old_end, new_end };
+                    document.lines.shift(&text, shift);
                 }
             }
             if text.len() > LONGEST {
                 document.is_lost = true;
                 text = String::new();
+                document.lines = Lines::of(&text);
             }
         }
         let is_lost = document.is_lost;
-        document.set(text);
-        self.changed(at);
-        !is_lost
+        let (shift, damage) = document.parse_again(text);
+        let project = self.projects.get_mut(at.project)?;
+        let work = project.changed(at.file, shift, damage.as_ref());
+        (!is_lost).then_some(work)
     }
 
     /// A document is closed: what is on disk counts again.
@@ -277,13 +397,19 @@ impl Workspace {
         // A file that is gone, or is no text, says nothing; the place of its number stays taken.
         let read = document.path.as_deref().map(project::read_text);
         let text = read.and_then(Result::ok).filter(|text| text.len() <= LONGEST);
-        document.set(text.unwrap_or_default());
-        self.changed(at);
+        self.set(at, text.unwrap_or_default());
     }
 
-    fn changed(&mut self, at: At) {
+    /// Gives a document another text.
+    fn set(&mut self, at: At, text: String) {
+        let Some(document) = self.get(at) else { return };
+        if *document.parse.text == *text {
+            return;
+        }
+        document.lines = Lines::of(&text);
+        let (shift, damage) = document.parse_again(text);
         if let Some(project) = self.projects.get_mut(at.project) {
-            project.changed();
+            project.changed(at.file, shift, damage.as_ref());
         }
     }
 }

@@ -9,7 +9,8 @@ use lsp_types::{
     DocumentSymbolParams, DocumentSymbolResponse, GotoDefinitionParams, Hover, HoverContents,
     HoverParams, InlayHint, InlayHintKind, InlayHintLabel, InlayHintParams, Location,
     MarkupContent, MarkupKind, PrepareRenameResponse, ReferenceParams, RenameParams,
-    SemanticTokensParams, TextDocumentIdentifier, TextDocumentPositionParams, TextEdit,
+    SemanticTokensParams, SemanticTokensRangeParams, TextDocumentIdentifier,
+    TextDocumentPositionParams, TextEdit,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -33,6 +34,7 @@ pub(super) fn answer(workspace: &mut Workspace, request: Request) -> Answer {
         "textDocument/rename" => rename(workspace, params(given)?),
         "textDocument/documentSymbol" => symbols(workspace, params(given)?),
         "textDocument/semanticTokens/full" => semantic_tokens(workspace, params(given)?),
+        "textDocument/semanticTokens/range" => semantic_tokens_in(workspace, params(given)?),
         "textDocument/formatting" => formatting(workspace, params(given)?),
         "textDocument/codeAction" => code_actions(workspace, params(given)?),
         "textDocument/inlayHint" => hints(workspace, params(given)?),
@@ -152,6 +154,13 @@ fn symbols(workspace: &mut Workspace, given: DocumentSymbolParams) -> Answer {
 fn semantic_tokens(workspace: &mut Workspace, given: SemanticTokensParams) -> Answer {
     let asked = asked(workspace, &given.text_document)?;
     let tokens = ide::semantic_tokens(&asked.analysis, asked.file);
+    let data = convert::semantic_tokens(asked.document, &tokens, asked.encoding);
+    Ok(json!({ "data": data }))
+}
+
+fn semantic_tokens_in(workspace: &mut Workspace, given: SemanticTokensRangeParams) -> Answer {
+    let asked = asked(workspace, &given.text_document)?;
+    let tokens = ide::semantic_tokens_in(&asked.analysis, asked.span(given.range));
     let data = convert::semantic_tokens(asked.document, &tokens, asked.encoding);
     Ok(json!({ "data": data }))
 }

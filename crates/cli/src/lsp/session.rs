@@ -12,7 +12,8 @@ use lsp_types::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::documents::Workspace;
+use super::documents::{Project, Workspace};
+use super::reviewer::{Job, Outcome};
 use super::{convert, requests};
 
 /// How far the conversation has come.
@@ -34,6 +35,8 @@ pub(super) struct Session {
     pub(super) workspace: Workspace,
     /// Whether the editor can be asked to tell of files that change.
     watches: bool,
+    /// Whether a review is on its way: there is one at a time.
+    is_reviewing: bool,
     outgoing: VecDeque<Value>,
 }
 
@@ -41,6 +44,30 @@ impl Session {
     /// Whether diagnostics are due.
     pub(super) fn is_stale(&self) -> bool {
         self.workspace.projects.iter().any(|project| project.is_stale)
+    }
+
+    /// Whether something is to be reviewed once the editor is quiet.
+    pub(super) fn awaits_review(&self) -> bool {
+        !self.is_reviewing && self.workspace.projects.iter().any(|project| project.is_unreviewed)
+    }
+
+    /// The next thing to be reviewed, if there is something.
+    pub(super) fn review(&mut self) -> Option<Job> {
+        if self.is_reviewing {
+            return None;
+        }
+        let project = self.workspace.projects.iter_mut().find(|project| project.is_unreviewed)?;
+        self.is_reviewing = true;
+        Some(project.job())
+    }
+
+    /// Takes what a review has found.
+    pub(super) fn reviewed(&mut self, outcome: Outcome) {
+        self.is_reviewing = false;
+        let number = outcome.project;
+        if self.workspace.reviewed(outcome) {
+            self.publish_where(|project| project.number() == number);
+        }
     }
 
     /// Whether the editor has said `shutdown`.
@@ -120,7 +147,10 @@ impl Session {
         }
         self.add_folders(roots);
         self.stage = Stage::Running;
-        let capabilities = convert::capabilities(self.workspace.encoding);
+        let semantic = agreed.capabilities.text_document.and_then(|it| it.semantic_tokens);
+        // Who asks for what can be seen need not be told of all of a file at each key.
+        let by_range = semantic.and_then(|it| it.requests.range).unwrap_or(false);
+        let capabilities = convert::capabilities(self.workspace.encoding, by_range);
         let info = json!({ "name": "mimar", "version": env!("CARGO_PKG_VERSION") });
         Ok(json!({ "capabilities": capabilities, "serverInfo": info }))
     }
@@ -130,6 +160,16 @@ impl Session {
             let Ok(path) = root.to_file_path() else { continue };
             for fault in self.workspace.add(path) {
                 self.warn(&fault.to_string());
+            }
+        }
+    }
+
+    /// Unloads folders. What the editor knows of their files is not true any more.
+    fn remove_folders(&mut self, roots: impl Iterator<Item = Url>) {
+        for path in roots.filter_map(|root| root.to_file_path().ok()) {
+            for uri in self.workspace.remove(&path) {
+                let diagnostics = Vec::new();
+                self.say(PublishDiagnosticsParams { uri, diagnostics, version: None });
             }
         }
     }
@@ -158,6 +198,7 @@ impl Session {
             }
             "workspace/didChangeWorkspaceFolders" => {
                 params(given).map(|it: DidChangeWorkspaceFoldersParams| {
+                    self.remove_folders(it.event.removed.into_iter().map(|it| it.uri));
                     self.add_folders(it.event.added.into_iter().map(|it| it.uri).collect());
                 })
             }
@@ -181,7 +222,7 @@ impl Session {
         let Some(at) = self.workspace.find(&document.uri) else {
             return self.warn(&format!("{} was changed, but never opened", document.uri));
         };
-        if !self.workspace.change(at, document.version, it.content_changes) {
+        if self.workspace.change(at, document.version, it.content_changes).is_none() {
             self.too_long(&document.uri);
         }
     }
@@ -208,7 +249,7 @@ impl Session {
         }));
     }
 
-    fn warn(&mut self, message: &str) {
+    pub(super) fn warn(&mut self, message: &str) {
         // 2 is a warning.
         self.notify("window/showMessage", json!({ "type": 2, "message": message }));
     }
@@ -217,18 +258,26 @@ impl Session {
         self.send(Message::Notification(Notification { method: method.to_owned(), params }));
     }
 
-    /// Sends the diagnostics of what has changed: of each file that has some, and of each that had.
+    /// Sends what the language says of what has changed, with what the last review said.
     pub(super) fn publish(&mut self) {
+        let mut new = Vec::new();
+        for project in self.workspace.projects.iter_mut().filter(|project| project.is_stale) {
+            if project.tell() {
+                new.push(project.number());
+            }
+        }
+        self.publish_where(|project| new.contains(&project.number()));
+    }
+
+    /// Sends the diagnostics of each file of which the editor has others.
+    fn publish_where(&mut self, wanted: impl Fn(&Project) -> bool) {
         let encoding = self.workspace.encoding;
         let mut notes: Vec<PublishDiagnosticsParams> = Vec::new();
-        for project in &mut self.workspace.projects {
-            if !std::mem::take(&mut project.is_stale) {
-                continue;
-            }
+        for project in self.workspace.projects.iter_mut().filter(|project| wanted(project)) {
             let all = project.diagnostics();
             let mut by_file: Vec<Vec<lsp_types::Diagnostic>> =
                 project.documents.iter().map(|_| Vec::new()).collect();
-            for found in all.iter() {
+            for found in &all {
                 let file = found.primary.span.file;
                 let shown = convert::diagnostic(project, found, encoding);
                 if let (Some(of_file), Some(shown)) = (by_file.get_mut(file.0 as usize), shown) {
@@ -236,18 +285,19 @@ impl Session {
                 }
             }
             for (document, diagnostics) in project.documents.iter_mut().zip(by_file) {
-                let has_some = !diagnostics.is_empty();
-                if has_some || document.is_marked {
-                    document.is_marked = has_some;
+                if document.sent != diagnostics {
+                    document.sent.clone_from(&diagnostics);
                     let (uri, version) = (document.url.clone(), document.version);
                     notes.push(PublishDiagnosticsParams { uri, diagnostics, version });
                 }
             }
         }
-        for note in notes {
-            let value = serde_json::to_value(note).unwrap_or_default();
-            self.notify("textDocument/publishDiagnostics", value);
-        }
+        notes.into_iter().for_each(|note| self.say(note));
+    }
+
+    fn say(&mut self, note: PublishDiagnosticsParams) {
+        let value = serde_json::to_value(note).unwrap_or_default();
+        self.notify("textDocument/publishDiagnostics", value);
     }
 }
 

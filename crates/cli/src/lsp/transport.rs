@@ -6,6 +6,8 @@ use std::sync::mpsc::SyncSender;
 use lsp_server::{Message, RequestId};
 use serde_json::Value;
 
+use super::reviewer::Outcome;
+
 /// The longest message that is taken, in bytes: longer than any file of a model.
 const LONGEST: usize = 32 << 20;
 
@@ -18,6 +20,8 @@ pub(super) enum Incoming {
     Message(Message),
     /// A request that was taken back before it was worked on.
     Cancelled(RequestId),
+    /// A review has ended. It comes from within.
+    Reviewed(Box<Outcome>),
     /// A message that is none; the next one may be.
     Malformed(String),
     /// The pipe has ended.
@@ -111,6 +115,7 @@ mod tests {
         let each = receiver.into_iter().map(|incoming| match incoming {
             Incoming::Message(_) => "message",
             Incoming::Cancelled(_) => "cancelled",
+            Incoming::Reviewed(_) => "reviewed",
             Incoming::Malformed(_) => "malformed",
             Incoming::Closed => "closed",
             Incoming::Broken(_) => "broken",

@@ -101,7 +101,7 @@ pub(crate) fn type_of(analysis: &Analysis, parse: &Parse, token: u32, offset: u3
     let symbol = variables(analysis, parse, offset).find(|symbol| symbol.name == name)?;
     match &symbol.thing {
         Thing::Parameter(ty, _) => Some(ty.clone()),
-        Thing::Binding(at) => match &analysis.uses.bindings.get(*at)?.value {
+        Thing::Binding(at) => match &analysis.uses().bindings.get(*at)?.value {
             Bound::Value(ty) => Some(ty.clone()),
             Bound::Answer(_) => None,
         },
@@ -153,7 +153,7 @@ pub(crate) fn of_symbol(analysis: &Analysis, symbol: &Symbol) -> Option<Target> 
     match &symbol.thing {
         Thing::Entity(id) | Thing::Parts(id) => Some(Target::Entity(*id)),
         Thing::Parameter(ty, _) => of_type(model, ty),
-        Thing::Binding(at) => match &analysis.uses.bindings.get(*at)?.value {
+        Thing::Binding(at) => match &analysis.uses().bindings.get(*at)?.value {
             Bound::Value(ty) => of_type(model, ty),
             Bound::Answer(fields) => Some(Target::Members(fields.clone())),
         },

@@ -2,7 +2,7 @@
 
 use syntax::{Diagnostic, Span, TokenKind, ast};
 
-use super::context::Context;
+use super::context::{Context, Part};
 use super::external::placeholders;
 use super::members::{indexable, parameters};
 use super::modifier::deprecation;
@@ -18,6 +18,7 @@ const OF_EVERY_PROBLEM: &[&str] =
 
 /// Resolves what commands take and answer: before any body, for bodies run each other.
 pub(crate) fn signatures(cx: &mut Context<'_>) {
+    cx.begin(Part::Signatures);
     for position in 0..cx.source.commands.len() {
         let view = cx.source.commands[position];
         let service = cx.model.commands[position].service;
@@ -176,13 +177,14 @@ fn readers<'a>(cx: &mut Context<'a>, position: usize, allow: ast::Allow<'a>) {
 /// Checks who may run commands, and what they do.
 pub(crate) fn commands(cx: &mut Context<'_>) {
     for position in 0..cx.source.commands.len() {
-        command(cx, CommandId(position as u32));
+        command(cx, CommandId(position as u32), cx.source.commands[position]);
     }
     circles(cx);
 }
 
-fn command(cx: &mut Context<'_>, id: CommandId) {
-    let view = cx.source.commands[id.index()];
+/// Checks who may run one command, and what it does.
+pub(crate) fn command<'a>(cx: &mut Context<'a>, id: CommandId, view: ast::Command<'a>) {
+    cx.begin(Part::Command(id));
     let service = cx.model.commands[id.index()].service;
     let mut scope = Scope::new(Place::Body, service, Caller::Nobody("nobody is admitted here"));
     scope.parameters = cx.model.commands[id.index()].parameters.clone();
@@ -254,7 +256,8 @@ fn command(cx: &mut Context<'_>, id: CommandId) {
 }
 
 /// Commands that run themselves within one transaction.
-fn circles(cx: &mut Context<'_>) {
+pub(crate) fn circles(cx: &mut Context<'_>) {
+    cx.begin(Part::Circles);
     let mut edges: Vec<Vec<(CommandId, Span)>> = Vec::with_capacity(cx.model.commands.len());
     for command in &cx.model.commands {
         let mut runs = Vec::new();
@@ -262,6 +265,9 @@ fn circles(cx: &mut Context<'_>) {
         edges.push(runs);
     }
     for start in 0..edges.len() {
+        if edges[start].is_empty() {
+            continue;
+        }
         let target = CommandId(start as u32);
         let mut seen = vec![false; edges.len()];
         let mut open: Vec<CommandId> = vec![target];

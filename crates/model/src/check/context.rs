@@ -5,7 +5,10 @@ use syntax::ast::{self, Name};
 use syntax::{Applicability, Diagnostic, Edit, Parse, Span, TokenKind};
 
 use super::names::Names;
-use crate::{EntityId, EnumId, FieldId, Model, ServiceId, Type, Uses};
+use crate::{CommandId, EntityId, EnumId, FieldId, Model, QueryId, ServiceId, Type, Uses};
+
+/// How many names are offered to be renamed everywhere: each of them is looked for in all files.
+pub(crate) const RENAMES: usize = 50;
 
 /// The state of one check.
 pub(crate) struct Context<'a> {
@@ -17,6 +20,36 @@ pub(crate) struct Context<'a> {
     /// Misspelt names whose uses were renamed with them so far; see [`Context::case_style`].
     pub(crate) renamings: usize,
     pub(crate) uses: Uses,
+    /// What the text says of each field, at the same positions as the model's.
+    pub(crate) said: Vec<Said>,
+    /// From which diagnostic on which part of the check reports.
+    pub(crate) parts: Vec<(usize, Part)>,
+}
+
+/// What the text says of a field, whether it is sound or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Said {
+    /// `:=`
+    pub(crate) computed: bool,
+    /// `=`, or nothing needs to be said.
+    pub(crate) default: bool,
+}
+
+/// A part of the check, in the order in which they run. Those with a number look at one item, and nothing that others look at
+/// depends on what they find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Declarations,
+    Values,
+    Rules(EntityId),
+    Query(QueryId),
+    Signatures,
+    Command(CommandId),
+    Circles,
+    Reactions,
+    Workflow(usize),
+    Job(usize),
+    Rest,
 }
 
 /// The views that declared the rows of the model's tables, at the same positions.
@@ -67,7 +100,14 @@ impl<'a> Context<'a> {
             parses,
             renamings: 0,
             uses: Uses::default(),
+            said: Vec::new(),
+            parts: vec![(0, Part::Declarations)],
         }
+    }
+
+    /// What is reported from here on is of this part.
+    pub(crate) fn begin(&mut self, part: Part) {
+        self.parts.push((self.diagnostics.len(), part));
     }
 
     /// Notes that a name stands for what is declared at `declared`.
@@ -161,8 +201,8 @@ impl<'a> Context<'a> {
         let message = format!("`{text}` should be written in {}", style.name());
         let mut diagnostic = Diagnostic::error("E0206", name.span(), message)
             .note("types are `UpperCamel` and everything else is `snake_case`, so that a name tells what it is");
-        // Renaming looks through all files: bounded, so that a file full of misspelt names stays quick to check.
-        if style.fits(&wanted) && wanted != text && self.renamings < 50 {
+        // Bounded, so that a file full of misspelt names stays quick to check.
+        if style.fits(&wanted) && wanted != text && self.renamings < RENAMES {
             self.renamings += 1;
             let edits = self.words(text, &wanted);
             diagnostic = diagnostic.help(format!("call it `{wanted}`")).fix_all(

@@ -3,7 +3,7 @@
 use syntax::ast::{self, Expr, Member, PrivacyRule};
 use syntax::{Diagnostic, Span};
 
-use super::context::Context;
+use super::context::{Context, Part};
 use super::expression::{What, assigned, condition, infer, poison};
 use super::members::indexable;
 use super::modifier::deprecation;
@@ -23,11 +23,11 @@ pub(crate) const LIST_PARAMETERS: &[&str] = &["after", "fields", "include", "lim
 pub(crate) fn entities(cx: &mut Context<'_>) {
     for position in 0..cx.source.entities.len() {
         let id = EntityId(position as u32);
+        cx.begin(Part::Values);
         values(cx, id);
-        rules(cx, id);
-        single_uniques(cx, id);
-        filters(cx, id);
+        entity(cx, id, cx.source.entities[position]);
     }
+    cx.begin(Part::Values);
     for position in 0..cx.source.records.len() {
         let service = cx.model.records[position].service;
         for field in cx.model.records[position].fields.clone() {
@@ -35,6 +35,14 @@ pub(crate) fn entities(cx: &mut Context<'_>) {
         }
     }
     circles(cx);
+}
+
+/// Checks what one entity says beside its fields.
+pub(crate) fn entity<'a>(cx: &mut Context<'a>, id: EntityId, view: ast::Entity<'a>) {
+    cx.begin(Part::Rules(id));
+    rules(cx, id, view);
+    single_uniques(cx, id);
+    filters(cx, id);
 }
 
 /// Defaults and computed values of an entity's fields.
@@ -216,8 +224,7 @@ fn circles(cx: &mut Context<'_>) {
 }
 
 /// Indexes, uniques, checks, flows, policies and promises.
-fn rules(cx: &mut Context<'_>, id: EntityId) {
-    let view = cx.source.entities[id.index()];
+fn rules<'a>(cx: &mut Context<'a>, id: EntityId, view: ast::Entity<'a>) {
     let is_part = view.part_of().is_some();
     let mut said: smallvec::SmallVec<[(&'static str, Span); 4]> = smallvec::SmallVec::new();
     for member in view.members() {

@@ -1,5 +1,6 @@
 //! Promises and pressure: `limit`, `slo`, `load`.
 
+use rustc_hash::FxHashMap;
 use syntax::ast::{self, Action, LiteralValue, LoadMember};
 use syntax::{Diagnostic, Span};
 
@@ -13,12 +14,14 @@ use crate::{Limit, Load, LoadEntry, ServiceId, Slo, Target};
 const GROWTH_UNITS: &[&str] = &["day", "week", "month", "quarter", "year"];
 
 /// Fills in limits, promises and loads.
-pub(crate) fn limits(cx: &mut Context<'_>) {
+pub(crate) fn limits<'a>(cx: &mut Context<'a>) {
+    let mut said = FxHashMap::default();
     for (view, service) in cx.source.limits.clone() {
-        limit(cx, view, service);
+        limit(cx, view, service, &mut said);
     }
+    said.clear();
     for (view, service) in cx.source.slos.clone() {
-        slo(cx, view, service);
+        slo(cx, view, service, &mut said);
     }
     for view in cx.source.loads.clone() {
         load(cx, view);
@@ -56,7 +59,10 @@ fn target<'a>(cx: &mut Context<'a>, service: ServiceId, path: ast::Path<'a>) -> 
     }
 }
 
-fn limit<'a>(cx: &mut Context<'a>, view: ast::Limit<'a>, service: ServiceId) {
+/// Targets of which something was said, as they are written, and where.
+type Said<'a> = FxHashMap<&'a str, Span>;
+
+fn limit<'a>(cx: &mut Context<'a>, view: ast::Limit<'a>, service: ServiceId, said: &mut Said<'a>) {
     let Some(path) = view.target() else { return };
     let found = target(cx, service, path);
     if let Some(by) = view.by()
@@ -68,12 +74,13 @@ fn limit<'a>(cx: &mut Context<'a>, view: ast::Limit<'a>, service: ServiceId) {
     let count = view.count().and_then(|count| positive(cx, count));
     let period = view.period().and_then(|period| positive_duration(cx, period));
     let (Some(target), Some(count), Some(period)) = (found, count, period) else { return };
-    let name = path_text(path).to_owned();
-    let first = cx.model.limits.iter().find(|known| known.name == name);
-    if let Some(first) = first.map(|known| known.span) {
+    let name = path_text(path);
+    if let Some(first) = said.get(name).copied() {
         cx.said_twice(&format!("the limit of `{name}`"), first, path.span());
         return;
     }
+    said.insert(name, path.span());
+    let name = name.to_owned();
     cx.model.limits.push(Limit { name, target, span: path.span(), count, period });
 }
 
@@ -95,7 +102,7 @@ pub(crate) fn percent(cx: &mut Context<'_>, literal: ast::Literal<'_>) -> Option
     None
 }
 
-fn slo<'a>(cx: &mut Context<'a>, view: ast::Slo<'a>, service: ServiceId) {
+fn slo<'a>(cx: &mut Context<'a>, view: ast::Slo<'a>, service: ServiceId, said: &mut Said<'a>) {
     let Some(path) = view.target() else { return };
     let found = target(cx, service, path);
     let share = view.objective().and_then(|share| percent(cx, share));
@@ -109,12 +116,13 @@ fn slo<'a>(cx: &mut Context<'a>, view: ast::Slo<'a>, service: ServiceId) {
     }
     let under = view.under().and_then(|under| positive_duration(cx, under));
     let (Some(target), Some(percent)) = (found, share) else { return };
-    let name = path_text(path).to_owned();
-    let first = cx.model.slos.iter().find(|known| known.name == name);
-    if let Some(first) = first.map(|known| known.span) {
+    let name = path_text(path);
+    if let Some(first) = said.get(name).copied() {
         cx.said_twice(&format!("the promise of `{name}`"), first, path.span());
         return;
     }
+    said.insert(name, path.span());
+    let name = name.to_owned();
     cx.model.slos.push(Slo { name, target, span: path.span(), percent, under });
 }
 
@@ -128,7 +136,7 @@ fn load<'a>(cx: &mut Context<'a>, view: ast::Load<'a>) {
         }
     }
     let mut entries = Vec::new();
-    let mut said: Vec<((bool, &'a str), Span)> = Vec::new();
+    let mut said: FxHashMap<(bool, &'a str), Span> = FxHashMap::default();
     for member in view.members() {
         let about = match member {
             LoadMember::Grows(_) => Some((false, "grows")),
@@ -136,11 +144,11 @@ fn load<'a>(cx: &mut Context<'a>, view: ast::Load<'a>) {
             LoadMember::Rate(rate) => rate.target().map(|target| (true, path_text(target))),
         };
         if let Some(about) = about {
-            if let Some((_, first)) = said.iter().find(|(known, _)| *known == about) {
-                cx.said_twice(&format!("`{}`", about.1), *first, member.span());
+            if let Some(first) = said.get(&about).copied() {
+                cx.said_twice(&format!("`{}`", about.1), first, member.span());
                 continue;
             }
-            said.push((about, member.span()));
+            said.insert(about, member.span());
         }
         let entry = match member {
             LoadMember::Grows(grows) => growth(cx, grows),

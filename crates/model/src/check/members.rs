@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use syntax::ast::{self, Member, Modifier};
 use syntax::{Diagnostic, Span, TokenKind};
 
-use super::context::{Context, PendingField, Style};
+use super::context::{Context, PendingField, Said, Style};
 use super::declare::text_of;
 use super::modifier::{
     column_names, deprecation, former_names, modifiers, pattern, stored_name, word_of,
@@ -273,6 +273,10 @@ pub(crate) fn push_field<'a>(
 ) -> FieldId {
     let id = FieldId(cx.model.fields.len() as u32);
     cx.model.fields.push(field);
+    cx.said.push(Said {
+        computed: view.is_some_and(|view| view.computed().is_some()),
+        default: view.is_none_or(|view| view.default().is_some()),
+    });
     cx.source.fields.push(view);
     id
 }

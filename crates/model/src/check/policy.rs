@@ -3,7 +3,7 @@
 use syntax::ast::{self, Action, Roles};
 use syntax::{Diagnostic, Span};
 
-use super::context::Context;
+use super::context::{Context, Said};
 use super::expression::condition;
 use super::names::Space;
 use super::path::no_field;
@@ -142,7 +142,7 @@ fn named<'a>(
             continue;
         }
         if action == Action::Update
-            && let Some(why) = unwritable(&cx.model[field], cx.source.fields[field.index()])
+            && let Some(why) = unwritable(&cx.model[field], cx.said[field.index()])
         {
             let declared = cx.model[field].span;
             cx.report(
@@ -175,10 +175,10 @@ fn named<'a>(
 }
 
 /// Why a field is never updated, if so.
-pub(crate) fn unwritable(field: &Field, view: Option<ast::Field<'_>>) -> Option<&'static str> {
+pub(crate) fn unwritable(field: &Field, said: Said) -> Option<&'static str> {
     if field.is_key {
         Some("it is the key")
-    } else if view.is_some_and(|view| view.computed().is_some()) {
+    } else if said.computed {
         Some("it is computed")
     } else if field.immutable {
         Some("it is immutable")

@@ -3,7 +3,7 @@
 use syntax::ast::{self, QueryMember, TypeExpr};
 use syntax::{Diagnostic, Span};
 
-use super::context::Context;
+use super::context::{Context, Part};
 use super::entity::{LIST_PARAMETERS, list_parameter};
 use super::expression::condition;
 use super::members::{indexable, parameters};
@@ -21,12 +21,13 @@ const PAGE_LIMIT: u32 = 1_000;
 /// Checks all queries.
 pub(crate) fn queries(cx: &mut Context<'_>) {
     for position in 0..cx.source.queries.len() {
-        query(cx, QueryId(position as u32));
+        query(cx, QueryId(position as u32), cx.source.queries[position]);
     }
 }
 
-fn query(cx: &mut Context<'_>, id: QueryId) {
-    let view = cx.source.queries[id.index()];
+/// Checks one query.
+pub(crate) fn query<'a>(cx: &mut Context<'a>, id: QueryId, view: ast::Query<'a>) {
+    cx.begin(Part::Query(id));
     let service = cx.model[id].service;
     let name = view.name().map_or("", |name| name.text());
     let parameters = parameters(cx, view.parameters(), service, name);

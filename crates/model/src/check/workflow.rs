@@ -3,7 +3,7 @@
 use syntax::ast::{self, WebhookMember, WorkflowMember};
 use syntax::{Diagnostic, Span};
 
-use super::context::{Context, Style};
+use super::context::{Context, Part, Style};
 use super::declare::path_text;
 use super::entity::positive_duration;
 use super::names::{Declared, Reach, Space, find, wrong_kind};
@@ -20,6 +20,7 @@ const BY_ITSELF: Caller = Caller::Nobody("this runs by itself: nobody asks for i
 
 /// Fills in all of them.
 pub(crate) fn reactions(cx: &mut Context<'_>) {
+    cx.begin(Part::Reactions);
     for (view, service) in cx.source.subscriptions.clone() {
         subscription(cx, view, service);
     }
@@ -27,10 +28,10 @@ pub(crate) fn reactions(cx: &mut Context<'_>) {
         webhook(cx, position);
     }
     for position in 0..cx.source.workflows.len() {
-        workflow(cx, position);
+        workflow(cx, position, cx.source.workflows[position].0);
     }
     for position in 0..cx.source.jobs.len() {
-        job(cx, position);
+        job(cx, position, cx.source.jobs[position].0);
     }
 }
 
@@ -223,8 +224,10 @@ fn emits(body: &[Statement], event: EventId, found: &mut Vec<Span>) {
     }
 }
 
-fn workflow(cx: &mut Context<'_>, position: usize) {
-    let (view, service) = cx.source.workflows[position];
+/// Checks one workflow.
+pub(crate) fn workflow<'a>(cx: &mut Context<'a>, position: usize, view: ast::Workflow<'a>) {
+    cx.begin(Part::Workflow(position));
+    let service = cx.model.workflows[position].service;
     if let Some(path) = view.on()
         && let Some(event) = event(cx, service, path)
     {
@@ -343,8 +346,10 @@ fn started_by(cx: &mut Context<'_>, position: usize, event: EventId, path: ast::
     }
 }
 
-fn job(cx: &mut Context<'_>, position: usize) {
-    let (view, service) = cx.source.jobs[position];
+/// Checks one job.
+pub(crate) fn job<'a>(cx: &mut Context<'a>, position: usize, view: ast::Job<'a>) {
+    cx.begin(Part::Job(position));
+    let service = cx.model.jobs[position].service;
     let schedule = match view.at() {
         Some(at) => calendar(cx, at),
         None => view.every().and_then(|every| positive_duration(cx, every)).map(Schedule::Every),

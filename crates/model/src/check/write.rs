@@ -132,8 +132,7 @@ pub(crate) fn create<'a>(
             continue;
         }
         spans.push((field, name.span()));
-        let is_computed =
-            cx.source.fields[field.index()].is_some_and(|view| view.computed().is_some());
+        let is_computed = cx.said[field.index()].computed;
         if is_computed || cx.model[field].is_position {
             let why = if is_computed { "it is computed" } else { "the database counts it" };
             unsettable(cx, field, name, why);
@@ -148,11 +147,12 @@ pub(crate) fn create<'a>(
     }
     for field in fields {
         let row = &cx.model[field];
-        let source = cx.source.fields[field.index()];
+        let said = cx.said[field.index()];
         let has_value = row.optional
             || row.is_position
             || row.default.is_some()
-            || source.is_none_or(|view| view.default().is_some() || view.computed().is_some());
+            || said.default
+            || said.computed;
         if !has_value && spans.iter().all(|(known, _)| *known != field) {
             missing.push(row.name.clone());
         }
@@ -262,7 +262,7 @@ pub(crate) fn update<'a>(
             continue;
         }
         spans.push((field, name.span()));
-        if let Some(why) = unwritable(&cx.model[field], cx.source.fields[field.index()]) {
+        if let Some(why) = unwritable(&cx.model[field], cx.said[field.index()]) {
             unsettable(cx, field, name, why);
             continue;
         }

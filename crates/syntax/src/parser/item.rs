@@ -6,21 +6,47 @@ use crate::keyword::ITEMS;
 use crate::kind::{NodeKind, TokenKind};
 use crate::nearest::nearest;
 
+/// What ends a service.
+enum Closed {
+    ByBrace,
+    ByNothing,
+}
+
 impl Parser<'_> {
     pub(super) fn root(&mut self) {
         let root = self.start(NodeKind::Root);
         self.nodes[root.0].first_token = 0;
         while !self.at(TokenKind::End) {
-            if self.at(TokenKind::RightBrace) {
-                self.stray_brace();
-            } else {
-                self.item_or_report();
-            }
+            self.root_item();
         }
         let end_node = self.nodes.len() as u32;
         let node = &mut self.nodes[root.0];
         node.end_token = self.tokens.len() as u32;
         node.end_node = end_node;
+    }
+
+    fn root_item(&mut self) {
+        if self.at(TokenKind::RightBrace) {
+            self.stray_brace();
+        } else {
+            self.item_or_report();
+        }
+    }
+
+    /// Parses items up to the token at `end`; `service` is the column of the service they stand in. False where the list
+    /// that holds them ends before that, or one of them goes on behind it.
+    pub(super) fn items_up_to(&mut self, end: usize, service: Option<usize>) -> bool {
+        while self.position < end {
+            match service {
+                None => self.root_item(),
+                Some(column) => {
+                    if self.service_item(column).is_some() {
+                        return false;
+                    }
+                }
+            }
+        }
+        self.position == end
     }
 
     fn stray_brace(&mut self) {
@@ -269,20 +295,30 @@ impl Parser<'_> {
         }
         self.deeper(|parser| {
             loop {
-                match parser.kind() {
-                    TokenKind::RightBrace => return parser.bump(),
-                    TokenKind::End => return parser.unclosed(open, "a service"),
-                    _ if parser.at_item() => {
-                        let is_outside = parser.is_unbalanced && parser.column() <= column;
-                        if is_outside || parser.at_word("service") {
-                            return parser.unclosed(open, "a service");
-                        }
-                        parser.item(parser.word());
-                    }
-                    _ => parser.item_or_report(),
+                match parser.service_item(column) {
+                    None => {}
+                    Some(Closed::ByBrace) => return parser.bump(),
+                    Some(Closed::ByNothing) => return parser.unclosed(open, "a service"),
                 }
             }
         });
+    }
+
+    /// Parses one item of a service that stands in this column, unless the service ends here.
+    fn service_item(&mut self, column: usize) -> Option<Closed> {
+        match self.kind() {
+            TokenKind::RightBrace => return Some(Closed::ByBrace),
+            TokenKind::End => return Some(Closed::ByNothing),
+            _ if self.at_item() => {
+                let is_outside = self.is_unbalanced && self.column() <= column;
+                if is_outside || self.at_word("service") {
+                    return Some(Closed::ByNothing);
+                }
+                self.item(self.word());
+            }
+            _ => self.item_or_report(),
+        }
+        None
     }
 
     /// How far the token here stands from the start of its line, in bytes.

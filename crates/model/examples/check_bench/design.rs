@@ -1,40 +1,12 @@
-//! Times parsing and checking on a generated model of a thousand entities: `cargo run --release --example
-//! check_bench [rounds]`.
-#![expect(clippy::print_stdout, reason = "an example prints")]
+//! A generated model of a thousand entities.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
-use syntax::FileId;
+/// How many entities it has, beside that of its users.
+pub(crate) const ENTITIES: usize = 1_000;
 
-const ENTITIES: usize = 1_000;
-
-fn main() {
-    let rounds = std::env::args().nth(1).and_then(|rounds| rounds.parse().ok()).unwrap_or(50);
-    let text = source();
-    let (mut parsing, mut checking) = (Vec::new(), Vec::new());
-    let mut faults = 0;
-    for _ in 0..rounds {
-        let start = Instant::now();
-        let parse = syntax::parse(FileId(0), text.as_str());
-        parsing.push(start.elapsed());
-        let start = Instant::now();
-        let (model, diagnostics) = model::check(&[&parse]);
-        checking.push(start.elapsed());
-        faults = parse.diagnostics.len() + diagnostics.len();
-        if let Some(fault) = diagnostics.first() {
-            println!("{}: {}", fault.code, fault.message);
-        }
-        drop(model);
-    }
-    println!("{ENTITIES} entities, {} lines, {faults} faults", text.lines().count());
-    for (what, times) in [("parse", &mut parsing), ("check", &mut checking)] {
-        times.sort_unstable();
-        println!("{what}: best {:?}, median {:?}", times[0], times[times.len() / 2]);
-    }
-}
-
-fn source() -> String {
+/// Its text.
+pub(crate) fn source() -> String {
     let mut out = String::from("app Big {\n  version 1\n  roles user, clerk\n}\n");
     let mut write = |line: std::fmt::Arguments<'_>| {
         // Writing to a string cannot fail.
