@@ -694,3 +694,68 @@ webhook b { receives Arrived sends Left }",
         "#]],
     );
 }
+
+#[test]
+fn a_retention_counts_from_a_row_of_its_own_service_or_of_another() {
+    let customer = |last: &str| {
+        format!(
+            "entity Customer {{ key id: Uuid  privacy subject, retain 10y after last {last} }}\n\
+             service desk {{ entity Ticket {{ key id: Uuid  customer: Customer  opened: Timestamp  size: Int }} }}\n"
+        )
+    };
+    check(&customer("desk.Ticket.opened"), &expect![[""]]);
+    // What is said of a name without its service is true.
+    check(
+        &customer("Ticket.opened"),
+        &expect![[r#"
+        E0211 1 `Ticket`: `Ticket` belongs to the service `desk`
+              fix: write `desk.Ticket`
+    "#]],
+    );
+    check(
+        &customer("desk.Ticket.size"),
+        &expect![[r#"
+        E0314 1 `desk.Ticket.size`: retention counts from a moment, and this is of type Int
+    "#]],
+    );
+    check(
+        &customer("desk.Tickt.opened"),
+        &expect![[r#"
+        E0202 1 `Tickt`: service `desk` has no entity `Tickt`
+              fix: write `Ticket`
+    "#]],
+    );
+    check(
+        &customer("dusk.Ticket.opened"),
+        &expect![[r#"
+        E0202 1 `dusk`: there is no service `dusk`
+              fix: write `desk`
+    "#]],
+    );
+    check(
+        &customer("a.desk.Ticket.opened"),
+        &expect![[r#"
+        E0314 1 `a.desk.Ticket.opened`: retention counts from a field of the row, or from the last row that refers to it
+    "#]],
+    );
+}
+
+#[test]
+fn services_are_deployed_in_one_list() {
+    let text =
+        "service a { }\nservice b { }\nenvironment production { deploy a x 2  deploy b x 2 }\n";
+    check(
+        text,
+        &expect![[r#"
+        E0603 3 `production`: `production` does not say where its data is
+        E0201 3 `deploy b x 2`: `deploy` is said twice
+              3 `deploy a x 2`: first said here
+    "#]],
+    );
+    check(
+        &text.replace("  deploy b", ", b"),
+        &expect![[r#"
+        E0603 3 `production`: `production` does not say where its data is
+    "#]],
+    );
+}

@@ -7,6 +7,9 @@ use syntax::{Applicability, Diagnostic, Edit, Parse, Span, TokenKind};
 use super::names::Names;
 use crate::{CommandId, EntityId, EnumId, FieldId, Model, QueryId, ServiceId, Type, Uses};
 
+/// What to do about what is said twice.
+pub(crate) const KEEP_ONE: &str = "keep one of them";
+
 /// How many names are offered to be renamed everywhere: each of them is looked for in all files.
 pub(crate) const RENAMES: usize = 50;
 
@@ -183,11 +186,16 @@ impl<'a> Context<'a> {
 
     /// Says that something which can be said once is said again.
     pub(crate) fn said_twice(&mut self, what: &str, first: Span, second: Span) {
+        self.said_again(what, first, second, KEEP_ONE);
+    }
+
+    /// The same with what to do instead.
+    pub(crate) fn said_again(&mut self, what: &str, first: Span, second: Span, help: &str) {
         self.report(
             Diagnostic::error("E0201", second, format!("{what} is said twice"))
                 .text("said again here")
                 .label(first, "first said here")
-                .help("keep one of them"),
+                .help(help),
         );
     }
 

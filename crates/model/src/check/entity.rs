@@ -7,7 +7,7 @@ use super::context::{Context, Part};
 use super::expression::{What, assigned, condition, infer, poison};
 use super::members::indexable;
 use super::modifier::deprecation;
-use super::names::{Declared, Reach, Space, find_name};
+use super::names::{Declared, Reach, Space, find_name, find_qualified};
 use super::path::{no_field, no_label};
 use super::policy::entity_policy;
 use super::scope::{Caller, Place, Scope};
@@ -562,18 +562,16 @@ fn retention_start<'a>(cx: &mut Context<'a>, id: EntityId, path: ast::Path<'a>, 
         return;
     }
     let segments: Vec<ast::Name<'a>> = path.segments().collect();
-    let [entity_name, field_name] = segments.as_slice() else {
-        cx.report(
-            Diagnostic::error(
-                "E0314",
-                path.span(),
-                "retention counts from a field of the row, or from the last row that refers to it",
-            )
-            .help("write `after .joined` or `after last Order.placed`"),
-        );
-        return;
+    let (found, entity_name, field_name) = match segments.as_slice() {
+        [entity, field] => {
+            let found = find_name(cx, Space::Types, service, *entity, Reach::Service, "entity");
+            (found, entity, field)
+        }
+        [other, entity, field] => {
+            (find_qualified(cx, Space::Types, *other, *entity, "entity"), entity, field)
+        }
+        _ => return counts_from_nothing(cx, path),
     };
-    let found = find_name(cx, Space::Types, service, *entity_name, Reach::Service, "entity");
     let Some(declared) = found else { return };
     let Declared::Entity(entity) = declared else {
         super::names::wrong_kind(cx, entity_name.span(), entity_name.text(), declared, "an entity");
@@ -606,6 +604,17 @@ fn retention_start<'a>(cx: &mut Context<'a>, id: EntityId, path: ast::Path<'a>, 
     let mut typed = poison(path.span());
     typed.ty = cx.model[field].ty.clone();
     moment(cx, &typed);
+}
+
+fn counts_from_nothing(cx: &mut Context<'_>, path: ast::Path<'_>) {
+    cx.report(
+        Diagnostic::error(
+            "E0314",
+            path.span(),
+            "retention counts from a field of the row, or from the last row that refers to it",
+        )
+        .help("write `after .joined` or `after last Order.placed`"),
+    );
 }
 
 fn moment(cx: &mut Context<'_>, typed: &Expression) {

@@ -3,7 +3,7 @@
 use syntax::ast::{self, DecisionMember, EnvironmentMember, LiteralValue, Source, StoreOption};
 use syntax::{Diagnostic, Span};
 
-use super::context::{Context, Style};
+use super::context::{Context, KEEP_ONE, Style};
 use super::declare::{name_or, text_of};
 use super::entity::positive_duration;
 use super::limit::positive;
@@ -54,7 +54,11 @@ fn environment<'a>(cx: &mut Context<'a>, view: ast::Environment<'a>) {
             EnvironmentMember::Deploy(_) => "deploy",
         };
         if let Some((_, first)) = said.iter().find(|(known, _)| *known == word) {
-            cx.said_twice(&format!("`{word}`"), *first, member.span());
+            let help = match word {
+                "deploy" => "write all in one: `deploy sales x 2..6, billing x 2`",
+                _ => KEEP_ONE,
+            };
+            cx.said_again(&format!("`{word}`"), *first, member.span(), help);
             continue;
         }
         said.push((word, member.span()));
