@@ -251,3 +251,29 @@ pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
 pub(crate) fn shown(path: &Path) -> String {
     path.strip_prefix("./").unwrap_or(path).display().to_string()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::files_within;
+
+    #[test]
+    fn a_large_folder_is_looked_at_in_part_and_that_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["a.mimar", "deep/b.mimar", ".git/c.mimar", "target/d.mimar"] {
+            let path = root.join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let mut faults = Vec::new();
+        let found = files_within(root, 100, &mut faults);
+        assert_eq!(found, [root.join("a.mimar"), root.join("deep/b.mimar")]);
+        assert!(faults.is_empty(), "{faults:?}");
+        // What is near the top comes first.
+        let found = files_within(root, 4, &mut faults);
+        assert_eq!(found, [root.join("a.mimar")]);
+        assert!(faults[0].to_string().contains("more than 4 files and folders"), "{faults:?}");
+    }
+}

@@ -60,11 +60,14 @@ pub fn analyze(parses: Vec<Arc<Parse>>) -> Analysis {
 /// Checks and reviews the files of a project. `today` is the day of the review, in days since 1970-01-01. `goes_on` is asked
 /// between the stages: where it answers no, there is no review.
 pub fn review(parses: Vec<Arc<Parse>>, today: i64, goes_on: impl Fn() -> bool) -> Option<Reviewed> {
-    let analysis = analyze(parses);
+    let analysis = goes_on().then(|| analyze(parses))?;
+    if !goes_on() {
+        return None;
+    }
     let Some(model) = analysis.valid() else {
         return Some(Reviewed { analysis, findings: Vec::new() });
     };
-    let tables = goes_on().then(|| Tables::of(&model))?;
+    let tables = Tables::of(&model);
     let contract = goes_on().then(|| contract::derive(&model))?;
     let findings = goes_on().then(|| {
         let parses: Vec<&Parse> = analysis.parses.iter().map(AsRef::as_ref).collect();

@@ -305,3 +305,6 @@ impl Session {
 pub(super) fn params<P: DeserializeOwned>(given: Value) -> Result<P, (ErrorCode, String)> {
     serde_json::from_value(given).map_err(|error| (ErrorCode::InvalidParams, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

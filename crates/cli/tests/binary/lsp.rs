@@ -318,3 +318,92 @@ fn diagnostics_follow_the_keys() {
     editor.notify("exit", Value::Null);
     assert_eq!(editor.ends(), 1, "`exit` without `shutdown`");
 }
+
+/// What the editor is told of a file next.
+fn told(editor: &mut Editor, uri: &str) -> Vec<Value> {
+    let message = editor.next(|message| {
+        message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri
+    });
+    message["params"]["diagnostics"].as_array().unwrap().clone()
+}
+
+#[test]
+fn folders_come_and_go() {
+    let mut editor = Editor::start();
+    editor.initialize(json!({}));
+    let beside = tempfile::tempdir().unwrap();
+    let path = beside.path().canonicalize().unwrap();
+    std::fs::write(path.join("app.mimar"), "app Other { version 1 }\nentity A { key id: Uid }\n")
+        .unwrap();
+    // What stands there is no model of anybody's.
+    std::fs::create_dir_all(path.join("node_modules/x")).unwrap();
+    std::fs::write(path.join("node_modules/x/b.mimar"), "entity B {").unwrap();
+    let folder = json!([{ "uri": format!("file://{}", path.display()), "name": "other" }]);
+    let uri = format!("file://{}", path.join("app.mimar").display());
+    let event = json!({ "event": { "added": folder, "removed": [] } });
+    editor.notify("workspace/didChangeWorkspaceFolders", event);
+    assert_eq!(told(&mut editor, &uri)[0]["code"], "E0202");
+
+    // A file changes outside of the editor, and another one comes.
+    let touched = |name: &str| json!({ "changes": [{ "uri": format!("file://{}", path.join(name).display()), "type": 2 }] });
+    std::fs::write(
+        path.join("app.mimar"),
+        "app Other { version 1 }\nentity A { key id: Uuid  b: B }\n",
+    )
+    .unwrap();
+    editor.notify("workspace/didChangeWatchedFiles", touched("app.mimar"));
+    while told(&mut editor, &uri)
+        .iter()
+        .all(|it| it["message"] != "there is no type `B`: not known here")
+    {}
+    std::fs::write(path.join("b.mimar"), "entity B { key id: Uuid }\n").unwrap();
+    editor.notify("workspace/didChangeWatchedFiles", touched("b.mimar"));
+    while told(&mut editor, &uri).iter().any(|it| it["severity"] == 1) {}
+    std::fs::remove_file(path.join("b.mimar")).unwrap();
+    editor.notify("workspace/didChangeWatchedFiles", touched("b.mimar"));
+    while told(&mut editor, &uri).iter().all(|it| it["severity"] != 1) {}
+
+    // The folder goes, and with it all that was said of it; the other one is served on.
+    let event = json!({ "event": { "added": [], "removed": folder } });
+    editor.notify("workspace/didChangeWorkspaceFolders", event);
+    while !told(&mut editor, &uri).is_empty() {}
+    let gone = json!({ "textDocument": { "uri": uri } });
+    let answer = editor.ask("textDocument/documentSymbol", gone);
+    assert_eq!(answer["error"]["code"], -32602, "{answer}");
+    editor.open("orders.mimar", ORDERS);
+    let file = json!({ "textDocument": { "uri": editor.uri("orders.mimar") } });
+    assert_eq!(editor.result("textDocument/documentSymbol", file)[0]["name"], "Order");
+}
+
+#[test]
+fn what_can_be_renamed_is_told_before() {
+    let mut editor = Editor::start();
+    editor.initialize(json!({}));
+    editor.open("orders.mimar", ORDERS);
+    let place = editor.place("placed", 1);
+    let found = editor.result("textDocument/prepareRename", place);
+    assert_eq!(found["placeholder"], "placed");
+    assert_eq!(found["range"]["start"], json!({ "line": 6, "character": 19 }));
+    for word in ["entity", "Uuid", "caller"] {
+        let place = editor.place(word, 0);
+        assert!(editor.result("textDocument/prepareRename", place).is_null(), "{word}");
+    }
+}
+
+#[test]
+fn colours_are_told_of_what_can_be_seen() {
+    let mut editor = Editor::start();
+    let requests = json!({ "range": true, "full": true });
+    let semantic = json!({ "requests": requests, "tokenTypes": [], "tokenModifiers": [], "formats": ["relative"] });
+    let initialized = editor.initialize(json!({ "textDocument": { "semanticTokens": semantic } }));
+    let provider = &initialized["capabilities"]["semanticTokensProvider"];
+    assert_eq!((&provider["range"], &provider["full"]), (&json!(true), &json!(false)));
+    editor.open("orders.mimar", ORDERS);
+    let uri = editor.uri("orders.mimar");
+    let range =
+        json!({ "start": { "line": 1, "character": 0 }, "end": { "line": 2, "character": 0 } });
+    let params = json!({ "textDocument": { "uri": uri }, "range": range });
+    let tokens = editor.result("textDocument/semanticTokens/range", params);
+    // `entity` and `Order` of the second line.
+    assert_eq!(tokens["data"], json!([1, 0, 6, 0, 0, 0, 7, 5, 5, 1]));
+}
