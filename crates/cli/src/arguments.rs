@@ -164,13 +164,13 @@ pub(crate) struct Fmt {
     pub(crate) check: bool,
 }
 
-/// Explain a code that `check` prints.
+/// Explain a code that `check` prints, or a word of the language.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  mimar explain E0105\n  mimar explain missing-index\n  mimar explain        all codes with their titles"
+    after_help = "Examples:\n  mimar explain E0105\n  mimar explain missing-index\n  mimar explain flow\n  mimar explain        all codes with their titles"
 )]
 pub(crate) struct Explain {
-    /// The code, in any letter case, or the name of a rule of the review.
+    /// The code, in any letter case, the name of a rule of the review, or a word of the language.
     #[arg(value_name = "CODE", value_parser = AnyCode, hide_possible_values = true)]
     pub(crate) code: Option<String>,
 }

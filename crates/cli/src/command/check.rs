@@ -44,9 +44,9 @@ pub(crate) fn run(arguments: &Check) -> Result<(), Failure> {
         return Ok(());
     }
     let paths = merge(&mut project, &report, arguments.quiet);
-    print(arguments.format, &project, &report, &paths);
     let counts = project.counts();
     let fails = counts.errors > 0 || (levels.strict && counts.warnings > 0);
+    print(arguments.format, &project, &report, &paths, fails);
     if project.model.is_some() && !fails { Ok(()) } else { Err(Failure::Model) }
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn merge(project: &mut Project, report: &Report, quiet: bool) -> Vec<
     paths
 }
 
-fn print(format: Format, project: &Project, report: &Report, paths: &[String]) {
+fn print(format: Format, project: &Project, report: &Report, paths: &[String], fails: bool) {
     let outcome = Outcome {
         diagnostics: &project.diagnostics,
         paths,
@@ -137,7 +137,7 @@ fn print(format: Format, project: &Project, report: &Report, paths: &[String]) {
         version: env!("CARGO_PKG_VERSION"),
     };
     match format {
-        Format::Terminal => terminal(project, report),
+        Format::Terminal => terminal(project, report, fails),
         Format::Json => screen::out(&format!("{:#}\n", json_report(project, report, paths))),
         Format::Sarif => screen::out(&format!("{:#}\n", review::output::sarif(&outcome))),
         Format::Gitlab => screen::out(&format!("{:#}\n", review::output::gitlab(&outcome))),
@@ -170,7 +170,7 @@ pub(crate) fn json_report(
     })
 }
 
-fn terminal(project: &Project, report: &Report) {
+fn terminal(project: &Project, report: &Report, fails: bool) {
     project.draw(|_| true);
     let counts = project.counts();
     let mut found = counts.sentence();
@@ -185,11 +185,14 @@ fn terminal(project: &Project, report: &Report) {
     }
     let style = if counts.warnings == 0 && counts.errors == 0 { GREEN } else { YELLOW };
     let verdict = match &project.model {
-        Some(model) if counts.errors == 0 && found.is_empty() => {
+        Some(model) if !fails && found.is_empty() => {
             format!("{}: {}", styled(style, "ok"), size(model))
         }
-        Some(model) if counts.errors == 0 => {
+        Some(model) if !fails => {
             format!("{}: {}; {found}", styled(style, "ok"), size(model))
+        }
+        Some(_) if counts.errors == 0 => {
+            format!("{}: {found}, and warnings fail here (--strict)", styled(RED, "not ok"))
         }
         _ => format!("{}: {found}", styled(RED, "not ok")),
     };

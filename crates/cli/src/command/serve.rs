@@ -104,8 +104,8 @@ pub(crate) fn serve(
     ));
     if deferred > 0 {
         screen::note(&format!(
-            "{} of the model not carried out yet; `mimar check` names them",
-            screen::count(deferred, "part is", "parts are")
+            "{} not carried out yet; `mimar check` names them",
+            screen::count(deferred, "part of the model is", "parts of the model are")
         ));
     }
     if broker.is_none() {

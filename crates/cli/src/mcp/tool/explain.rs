@@ -1,6 +1,5 @@
 //! `explain`
 
-use model::{Place, Word, words};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -26,16 +25,6 @@ pub(super) struct Explanation {
     page: String,
 }
 
-/// The places at which words stand, and how people say so.
-const PLACES: [(Place, &str); 6] = [
-    (Place::Item, "an item"),
-    (Place::Member, "in an entity"),
-    (Place::Modifier, "behind a field's type"),
-    (Place::Statement, "a statement"),
-    (Place::Type, "a type"),
-    (Place::Function, "a function"),
-];
-
 pub(super) fn call(arguments: &Arguments) -> Result<Answer, Refusal> {
     let topic = arguments.topic.trim();
     let explanation = match explain::find(topic) {
@@ -44,36 +33,18 @@ pub(super) fn call(arguments: &Arguments) -> Result<Answer, Refusal> {
             title: code.title.to_owned(),
             page: code.docs.trim_end().to_owned(),
         },
-        Err(_) => of_word(topic).ok_or_else(|| unknown(topic))?,
+        Err(_) => {
+            let explain::WordPage { name, meaning, page } =
+                explain::of_word(topic).ok_or_else(|| unknown(topic))?;
+            Explanation { topic: name.to_owned(), title: meaning.to_owned(), page }
+        }
     };
     Answer::of(explanation.page.clone(), &explanation)
 }
 
-/// What a word means, wherever it may stand.
-fn of_word(topic: &str) -> Option<Explanation> {
-    let found: Vec<(Word, &str)> = every_word()
-        .filter(|(word, _)| name_of(word).split(", ").any(|name| name.eq_ignore_ascii_case(topic)))
-        .collect();
-    let (first, _) = found.first()?;
-    let mut page = format!("# {}\n", name_of(first));
-    for (word, place) in &found {
-        page.push_str(&format!("\n{place}: {}\n\n```mimar\n{}\n```\n", word.meaning, word.form));
-    }
-    let page = page.trim_end().to_owned();
-    Some(Explanation { topic: name_of(first).to_owned(), title: first.meaning.to_owned(), page })
-}
-
-fn every_word() -> impl Iterator<Item = (Word, &'static str)> {
-    PLACES.into_iter().flat_map(|(place, said)| words(place).into_iter().map(move |it| (it, said)))
-}
-
-fn name_of(word: &Word) -> &'static str {
-    word.name
-}
-
 fn unknown(topic: &str) -> Refusal {
     let names: Vec<String> =
-        every_word().map(|(word, _)| word.name.to_owned()).chain(rule_names()).collect();
+        explain::every_word().map(|(word, _)| word.name.to_owned()).chain(rule_names()).collect();
     let codes = explain::codes().map(|code| code.id);
     let upper = topic.to_uppercase();
     let nearest = syntax::nearest(&upper, codes)
