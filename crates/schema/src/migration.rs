@@ -238,8 +238,17 @@ impl Migration {
 }
 
 impl Migration {
-    /// The whole as `psql` would carry it out.
+    /// The whole as `psql` would carry it out, or `sqlite3`.
     pub fn script(&self) -> String {
+        if self.steps.iter().any(|step| step.lock == Lock::Database) {
+            let text = "-- Carried out by `mimar migrate apply`, after a backup, while nobody serves the file.\n";
+            return self.steps.iter().fold(text.to_owned(), |text, step| {
+                let script = step.script();
+                // The linter knows PostgreSQL alone.
+                let lines = script.lines().filter(|line| !line.starts_with("-- squawk-ignore"));
+                format!("{text}\n{}\n", lines.collect::<Vec<_>>().join("\n"))
+            });
+        }
         let mut text = "-- A backfill is carried out in batches by `mimar migrate apply`; here it is one statement.\n\
                         SET lock_timeout = '300ms';\nSET statement_timeout = '1h';\n"
             .to_owned();

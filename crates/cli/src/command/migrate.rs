@@ -100,7 +100,7 @@ fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
             screen::out(&drawn(&plan, 0));
             let allowed: Vec<String> = plan.drops.iter().map(|drop| drop.name.clone()).collect();
             match migrate::may(&store, &plan, &allowed) {
-                Ok(()) => screen::note(&next(&plan)),
+                Ok(()) => screen::note(&next(&plan, &arguments.place)),
                 // The plan is shown all the same.
                 Err(fault) => return Err(fault.into()),
             }
@@ -115,8 +115,20 @@ fn under_way(record: &Record) -> MigrateFault {
 }
 
 /// What to do with a plan.
-fn next(plan: &Migration) -> String {
+fn next(plan: &Migration, at: &MigratePlace) -> String {
     let mut command = "mimar migrate apply".to_owned();
+    if at.path.as_os_str() != "." {
+        command.push_str(&format!(" {}", at.path.display()));
+    }
+    if let Some(environment) = &at.environment {
+        command.push_str(&format!(" --environment {environment}"));
+    }
+    // An address may hold a password: it stays where it is.
+    match &at.database {
+        Some(Place::File(path)) => command.push_str(&format!(" --database {}", path.display())),
+        Some(_) => command.push_str(" --database …"),
+        None => {}
+    }
     for drop in &plan.drops {
         command.push_str(&format!(" --allow-drop {}", drop.name));
     }
