@@ -11,7 +11,7 @@ mod design;
 #[path = "../../../model/examples/check_bench/design.rs"]
 mod plain;
 
-use std::io::{BufRead, BufReader, Read as _, Write as _};
+use std::io::{BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
