@@ -1,8 +1,9 @@
 //! The language server: what `ide` knows, over LSP 3.17.
 //!
-//! One thread reads messages into a bounded queue, this one answers them in order, and one reviews. A change is worked into
-//! the model when it comes, as far as one item holds it. What the language says goes out as soon as no message waits; what
-//! the review says follows when the editor has been quiet for a moment.
+//! One thread reads messages into a bounded queue, and this one answers them in order. A change is worked into the model when
+//! it comes, as far as one item holds it; otherwise the model is checked as a whole, a large one by a thread of its own. What the
+//! language says goes out as soon as no message waits. What the review says follows from another thread when the editor has been
+//! quiet for a moment.
 
 mod convert;
 mod documents;
@@ -13,13 +14,14 @@ mod transport;
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use lsp_server::{ErrorCode, Message, Notification, RequestId, Response};
 use serde_json::Value;
 
 use crate::failure::Failure;
+use reviewer::Job;
 use session::Session;
 use transport::Incoming;
 
@@ -38,13 +40,8 @@ pub(crate) fn serve(
     output: &mut impl Write,
 ) -> Result<(), Failure> {
     let (sender, receiver) = sync_channel(WAITING);
-    let outcomes = sender.clone();
-    let (jobs, waiting) = sync_channel(1);
-    // Both end with this one, or with the process.
-    std::thread::Builder::new()
-        .name("lsp-reviewer".to_owned())
-        .spawn(move || reviewer::work(&waiting, &outcomes))
-        .map_err(Failure::Runtime)?;
+    let checks = worker("lsp-checker", &sender)?;
+    let reviews = worker("lsp-reviewer", &sender)?;
     std::thread::Builder::new()
         .name("lsp-reader".to_owned())
         .spawn(move || transport::read(input, &sender))
@@ -52,6 +49,7 @@ pub(crate) fn serve(
     let mut queue = Queue { receiver, ahead: VecDeque::new() };
     let mut session = Session::default();
     loop {
+        give(session.check(), &checks, &mut session);
         let quiet = match (session.is_stale(), session.awaits_review()) {
             (true, _) => Some(Duration::ZERO),
             (false, true) => Some(QUIET),
@@ -60,13 +58,10 @@ pub(crate) fn serve(
         let Some(incoming) = queue.next(quiet) else {
             if session.is_stale() {
                 session.publish();
-                flush(&mut session, output)?;
-            } else if let Some(job) = session.review()
-                && jobs.send(job).is_err()
-            {
-                session.warn("the review has failed, and says nothing more until `mimar lsp` is started again");
-                flush(&mut session, output)?;
+            } else {
+                give(session.review(), &reviews, &mut session);
             }
+            flush(&mut session, output)?;
             continue;
         };
         match incoming {
@@ -78,13 +73,32 @@ pub(crate) fn serve(
                 let code = ErrorCode::RequestCanceled as i32;
                 session.send(Response::new_err(id, code, "cancelled".to_owned()).into());
             }
-            Incoming::Reviewed(outcome) => session.reviewed(*outcome),
+            Incoming::Done(outcome) => session.done(*outcome),
             Incoming::Malformed(why) => session.refuse(&why),
             // Whoever started this is gone, and there is nobody to answer.
             Incoming::Closed => return Err(Failure::NoShutdown),
             Incoming::Broken(why) => return Err(Failure::Protocol(why)),
         }
         flush(&mut session, output)?;
+    }
+}
+
+/// A thread that works beside this one. It ends with it, or with the process.
+fn worker(name: &str, sender: &SyncSender<Incoming>) -> Result<SyncSender<Job>, Failure> {
+    let (jobs, waiting) = sync_channel(1);
+    let sender = sender.clone();
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || reviewer::work(&waiting, &sender))
+        .map_err(Failure::Runtime)?;
+    Ok(jobs)
+}
+
+/// Gives a worker something to do.
+fn give(job: Option<Job>, worker: &SyncSender<Job>, session: &mut Session) {
+    if job.is_some_and(|job| worker.send(job).is_err()) {
+        session
+            .warn("a check has failed, and there are no more until `mimar lsp` is started again");
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use model::{Checked, Edited, Model, Uses, Valid};
 use review::{Design, Levels, Serving};
 use schema::Schema;
-use syntax::{Damage, Diagnostic, FileId, Parse, Severity, Span, TokenKind};
+use syntax::{Damage, Diagnostic, FileId, Parse, Severity, Shift, Span, TokenKind};
 
 use crate::symbol::{Symbol, bindings, symbols};
 
@@ -15,6 +15,8 @@ pub struct Analysis {
     pub(crate) parses: Vec<Arc<Parse>>,
     checked: Checked,
     is_valid: bool,
+    /// Whether edits were followed without a check.
+    is_behind: bool,
     /// In the order of their places.
     pub(crate) symbols: Vec<Symbol>,
     diagnostics: Vec<Diagnostic>,
@@ -49,6 +51,7 @@ pub fn analyze(parses: Vec<Arc<Parse>>) -> Analysis {
         parses,
         checked,
         is_valid: false,
+        is_behind: false,
         symbols,
         diagnostics: Vec::new(),
         tables: OnceLock::new(),
@@ -96,6 +99,9 @@ impl Analysis {
     /// What is known of tables is kept as it was, until a review looks at them.
     #[must_use]
     pub fn again(&mut self, parse: Arc<Parse>, damage: &Damage) -> bool {
+        if self.is_behind {
+            return false;
+        }
         let Some(place) = self.parses.get_mut(parse.file.0 as usize) else { return false };
         let old = std::mem::replace(place, Arc::clone(&parse));
         let parses: Vec<&Parse> = self.parses.iter().map(AsRef::as_ref).collect();
@@ -110,6 +116,25 @@ impl Analysis {
         self.symbols.dedup_by_key(|symbol| symbol.span);
         self.settle();
         true
+    }
+
+    /// Takes in a file that was parsed again and checks nothing: what was known stays known, with its places moved, for whoever
+    /// cannot wait for a check. Faults of the syntax are those of the new text.
+    pub fn follow(&mut self, parse: Arc<Parse>, shift: Shift) {
+        let Some(place) = self.parses.get_mut(parse.file.0 as usize) else { return };
+        *place = parse;
+        self.is_behind = true;
+        self.checked.shift(shift);
+        self.symbols.iter_mut().for_each(|symbol| shift.span(&mut symbol.span));
+        // Names within what was written anew have met at one place.
+        self.symbols.dedup_by_key(|symbol| symbol.span);
+        self.settle();
+    }
+
+    /// Whether edits were followed since the last check.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.is_behind
     }
 
     /// Gathers what the parses and the check say.
@@ -161,7 +186,8 @@ impl Analysis {
 
     /// The tables of a valid model.
     pub(crate) fn tables(&self) -> Option<&Tables> {
-        if !self.is_valid {
+        let is_unknown = self.is_behind && self.tables.get().is_none();
+        if !self.is_valid || is_unknown {
             return None;
         }
         self.tables.get_or_init(|| self.valid().map(|model| Tables::of(&model))).as_ref()

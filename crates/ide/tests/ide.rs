@@ -507,3 +507,39 @@ fn what_is_told_after_keys_is_what_is_told_of_the_text() {
     }
     assert!(items > 40 && all < 12, "{items} keys checked an item, {all} all");
 }
+
+/// What was followed without a check is asked everything: the shop without each of its tokens, and then without twenty more.
+#[test]
+fn what_is_behind_can_be_asked() {
+    let whole = Arc::new(syntax::parse(FileId(0), SHOP));
+    let file = FileId(0);
+    for token in 0..whole.tokens.len() as u32 {
+        let mut parse = Arc::clone(&whole);
+        let mut analysis = ide::analyze(vec![Arc::clone(&parse)]);
+        for more in [0, 20] {
+            let first = parse.token_span(token).start;
+            let end = parse.token_span(token + more).end;
+            let mut text = parse.text.to_string();
+            text.replace_range(first as usize..end as usize, "");
+            let again = syntax::reparse(&parse, text);
+            parse = Arc::new(again.parse);
+            analysis.follow(Arc::clone(&parse), again.shift);
+            assert!(analysis.is_behind());
+            let _ = ide::complete(&analysis, file, first);
+            let _ = ide::hover(&analysis, file, first);
+            let _ = ide::references(&analysis, file, first, true);
+            let _ = ide::outline(&analysis, file);
+            let _ = ide::hints(&analysis, Span::new(file, 0, u32::MAX));
+            let length = parse.text.len() as u32;
+            for found in analysis.diagnostics() {
+                assert!(found.primary.span.end <= length, "{found:?}");
+            }
+            for token in ide::semantic_tokens(&analysis, file) {
+                assert!(token.span.end <= length);
+            }
+            // What is behind takes no single item any more.
+            let damage = again.damage;
+            assert!(!damage.is_some_and(|damage| analysis.again(Arc::clone(&parse), &damage)));
+        }
+    }
+}

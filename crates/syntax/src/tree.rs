@@ -157,7 +157,10 @@ impl Parse {
     pub fn nodes_at(&self, offset: u32) -> Vec<Node<'_>> {
         let mut path = vec![self.root()];
         let mut node = self.root();
-        while let Some(child) = node.children().filter(|child| child.span().touches(offset)).last()
+        // Siblings stand in the order of the text: those behind the offset need not be looked at.
+        let begins = |child: &Node<'_>| self.token_span(child.tokens().start).start <= offset;
+        while let Some(child) =
+            node.children().take_while(begins).filter(|child| child.span().touches(offset)).last()
         {
             path.push(child);
             node = child;

@@ -84,6 +84,17 @@ pub(super) fn diagnostic(
     })
 }
 
+/// Says that a file has more diagnostics than are shown.
+pub(super) fn more_diagnostics(count: usize) -> lsp_types::Diagnostic {
+    let message = format!("{count} more in this file: `mimar check` shows all of them");
+    lsp_types::Diagnostic {
+        severity: Some(DiagnosticSeverity::INFORMATION),
+        source: Some("mimar".to_owned()),
+        message,
+        ..lsp_types::Diagnostic::default()
+    }
+}
+
 /// The place of a span.
 pub(super) fn location(project: &Project, span: Span, encoding: Encoding) -> Option<Location> {
     let document = project.document(span.file)?;

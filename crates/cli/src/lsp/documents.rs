@@ -8,7 +8,7 @@ use ide::{Analysis, Encoding, LineColumn, Lines};
 use lsp_types::{Position, Range, TextDocumentContentChangeEvent, Url};
 use syntax::{Damage, Diagnostic, FileId, Parse, Shift, Span};
 
-use super::reviewer::{Job, Outcome};
+use super::reviewer::{Job, Outcome, Task};
 use crate::failure::Failure;
 use crate::project;
 
@@ -17,6 +17,9 @@ const LONGEST: usize = 16 << 20;
 
 /// How many files and folders of a workspace's folder are looked at.
 const MOST: usize = 50_000;
+
+/// Up to how many tokens a model is checked as a whole while the editor waits: some milliseconds.
+const SMALL: usize = 30_000;
 
 /// One file.
 pub(super) struct Document {
@@ -39,6 +42,8 @@ pub(super) struct Project {
     root: Option<PathBuf>,
     pub(super) documents: Vec<Document>,
     analysis: Option<Arc<Analysis>>,
+    /// One that was replaced.
+    spent: Option<Arc<Analysis>>,
     /// What the language said when the editor was last told, moved with the edits since.
     told: Vec<Diagnostic>,
     /// What the last review said, moved with the edits since.
@@ -56,8 +61,8 @@ pub(super) struct Project {
 pub(super) enum Work {
     /// The items that were edited were parsed, so many tokens, and one was checked.
     Item { lexed: usize },
-    /// So many tokens were parsed; all of the model is checked when something asks for it.
-    Check { lexed: Option<usize> },
+    /// All of the model is to be checked: when something asks for it, or beside the conversation if that takes long.
+    Model,
 }
 
 /// Where a document is: its project and its file.
@@ -116,6 +121,7 @@ impl Project {
             root,
             documents: Vec::new(),
             analysis: None,
+            spent: None,
             told: Vec::new(),
             findings: Vec::new(),
             is_stale: true,
@@ -129,11 +135,24 @@ impl Project {
         self.number
     }
 
-    /// The model as it stands now; checked again only after a change.
+    /// The model as it stands now: of a large one what is known of it until a check beside the conversation has ended.
     pub(super) fn analysis(&mut self) -> Arc<Analysis> {
         let parses = || self.documents.iter().map(|document| Arc::clone(&document.parse)).collect();
         let check = || Arc::new(ide::analyze(parses()));
         Arc::clone(self.analysis.get_or_insert_with(check))
+    }
+
+    /// The same, whatever it takes.
+    pub(super) fn exact_analysis(&mut self) -> Arc<Analysis> {
+        if self.is_behind() {
+            self.analysis = None;
+        }
+        self.analysis()
+    }
+
+    /// Whether the model is to be checked beside the conversation.
+    pub(super) fn is_behind(&self) -> bool {
+        self.analysis.as_ref().is_some_and(|analysis| analysis.is_behind())
     }
 
     /// What the language says of it, and what the last review said of what stands there still.
@@ -155,12 +174,13 @@ impl Project {
         is_new
     }
 
-    /// What a review is to look at.
-    pub(super) fn job(&mut self) -> Job {
-        self.is_unreviewed = false;
+    /// What is to be looked at beside the conversation.
+    pub(super) fn job(&mut self, task: Task) -> Job {
+        self.is_unreviewed &= task != Task::Review;
         let parses = self.documents.iter().map(|document| Arc::clone(&document.parse)).collect();
         let (newest, change) = (Arc::clone(&self.newest), self.newest.load(Ordering::Relaxed));
-        Job { project: self.number, parses, today: crate::review::today(), newest, change }
+        let (project, today, spent) = (self.number, crate::review::today(), self.spent.take());
+        Job { task, project, parses, today, newest, change, spent }
     }
 
     /// Sets up a file that has changed.
@@ -177,17 +197,22 @@ impl Project {
             finding.fixes.retain(|fix| !fix.edits.iter().any(|edit| touches(edit.span)));
             finding.shift(shift);
         }
-        let lexed = damage.map(|damage| damage.lexed);
+        let is_small = self.documents.iter().map(|it| it.parse.tokens.len()).sum::<usize>() < SMALL;
         let parse = self.document(file).map(|document| Arc::clone(&document.parse));
         // No answer is being made, so that nobody else holds it.
         let analysis = self.analysis.as_mut().and_then(Arc::get_mut);
-        if let (Some(analysis), Some(parse), Some(damage)) = (analysis, parse, damage)
-            && analysis.again(parse, damage)
+        let (Some(analysis), Some(parse)) = (analysis, parse) else { return Work::Model };
+        if let Some(damage) = damage
+            && analysis.again(Arc::clone(&parse), damage)
         {
             return Work::Item { lexed: damage.lexed };
         }
-        self.analysis = None;
-        Work::Check { lexed }
+        if is_small {
+            self.analysis = None;
+        } else {
+            analysis.follow(parse, shift);
+        }
+        Work::Model
     }
 
     /// The document of a file.
@@ -275,8 +300,9 @@ impl Workspace {
         self.count
     }
 
-    /// Takes what a review has found, unless its text has changed meanwhile. Answers whether the editor is to be told.
-    pub(super) fn reviewed(&mut self, outcome: Outcome) -> bool {
+    /// Takes what was found beside the conversation, unless the text has changed meanwhile. Answers whether the editor is to
+    /// be told.
+    pub(super) fn done(&mut self, outcome: Outcome) -> bool {
         let Some(project) = self.projects.iter_mut().find(|it| it.number == outcome.project) else {
             return false;
         };
@@ -285,10 +311,15 @@ impl Workspace {
             project.is_unreviewed |= !is_newest;
             return false;
         };
-        project.tell();
-        project.analysis = Some(Arc::new(reviewed.analysis));
-        project.findings = reviewed.findings;
-        true
+        project.spent = project.analysis.replace(Arc::new(reviewed.analysis));
+        match outcome.task {
+            Task::Check => project.is_stale = true,
+            Task::Review => {
+                project.tell();
+                project.findings = reviewed.findings;
+            }
+        }
+        outcome.task == Task::Review
     }
 
     /// A new document: in the innermost folder that holds its path, or in a project of its own.

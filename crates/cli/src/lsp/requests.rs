@@ -5,10 +5,10 @@ use std::sync::Arc;
 use ide::Analysis;
 use lsp_server::{ErrorCode, Request};
 use lsp_types::{
-    CodeAction, CodeActionKind, CodeActionParams, CompletionParams, DocumentFormattingParams,
-    DocumentSymbolParams, DocumentSymbolResponse, GotoDefinitionParams, Hover, HoverContents,
-    HoverParams, InlayHint, InlayHintKind, InlayHintLabel, InlayHintParams, Location,
-    MarkupContent, MarkupKind, PrepareRenameResponse, ReferenceParams, RenameParams,
+    CodeAction, CodeActionKind, CodeActionParams, CompletionList, CompletionParams,
+    DocumentFormattingParams, DocumentSymbolParams, DocumentSymbolResponse, GotoDefinitionParams,
+    Hover, HoverContents, HoverParams, InlayHint, InlayHintKind, InlayHintLabel, InlayHintParams,
+    Location, MarkupContent, MarkupKind, PrepareRenameResponse, ReferenceParams, RenameParams,
     SemanticTokensParams, SemanticTokensRangeParams, TextDocumentIdentifier,
     TextDocumentPositionParams, TextEdit,
 };
@@ -85,6 +85,28 @@ fn asked<'w>(
     Ok(Asked { project, document, file: at.file, analysis, encoding })
 }
 
+/// The same of a model that is checked as it stands, whatever that takes: for what changes texts.
+fn asked_exactly<'w>(
+    workspace: &'w mut Workspace,
+    document: &TextDocumentIdentifier,
+) -> Result<Asked<'w>, (ErrorCode, String)> {
+    if let Some(at) = workspace.find(&document.uri)
+        && let Some(project) = workspace.projects.get_mut(at.project)
+    {
+        project.exact_analysis();
+    }
+    asked(workspace, document)
+}
+
+fn exactly_at(
+    workspace: &mut Workspace,
+    place: TextDocumentPositionParams,
+) -> Result<(Asked<'_>, u32), (ErrorCode, String)> {
+    let asked = asked_exactly(workspace, &place.text_document)?;
+    let offset = asked.offset(place.position);
+    Ok((asked, offset))
+}
+
 fn at(
     workspace: &mut Workspace,
     place: TextDocumentPositionParams,
@@ -112,8 +134,27 @@ fn hover(workspace: &mut Workspace, given: HoverParams) -> Answer {
 
 fn completion(workspace: &mut Workspace, given: CompletionParams) -> Answer {
     let (asked, offset) = at(workspace, given.text_document_position)?;
-    let found = ide::complete(&asked.analysis, asked.file, offset);
-    json(found.into_iter().map(convert::completion).collect::<Vec<_>>())
+    let mut found = ide::complete(&asked.analysis, asked.file, offset);
+    if found.len() <= OFFERS {
+        return json(found.into_iter().map(convert::completion).collect::<Vec<_>>());
+    }
+    // The letters that stand there already choose; the editor asks again when there are more of them.
+    let text = asked.document.parse.text.get(..offset as usize).unwrap_or("");
+    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+    let typed = &text[text.trim_end_matches(is_letter).len()..];
+    found.retain(|it| is_abbreviated(&it.label, typed));
+    found.truncate(OFFERS);
+    let items = found.into_iter().map(convert::completion).collect();
+    json(CompletionList { is_incomplete: true, items })
+}
+
+/// How many completions are offered at once: more than anybody reads.
+const OFFERS: usize = 200;
+
+/// Whether letters stand in a name in their order, be they large or small: what editors take for an abbreviation of it.
+fn is_abbreviated(name: &str, letters: &str) -> bool {
+    let mut rest = name.chars();
+    letters.chars().all(|letter| rest.any(|it| it.eq_ignore_ascii_case(&letter)))
 }
 
 fn definition(workspace: &mut Workspace, given: GotoDefinitionParams) -> Answer {
@@ -122,14 +163,14 @@ fn definition(workspace: &mut Workspace, given: GotoDefinitionParams) -> Answer 
 }
 
 fn references(workspace: &mut Workspace, given: ReferenceParams) -> Answer {
-    let (asked, offset) = at(workspace, given.text_document_position)?;
+    let (asked, offset) = exactly_at(workspace, given.text_document_position)?;
     let with_declaration = given.context.include_declaration;
     let found = ide::references(&asked.analysis, asked.file, offset, with_declaration);
     json(asked.locations(found))
 }
 
 fn prepare_rename(workspace: &mut Workspace, given: TextDocumentPositionParams) -> Answer {
-    let (asked, offset) = at(workspace, given)?;
+    let (asked, offset) = exactly_at(workspace, given)?;
     let found = ide::renamable(&asked.analysis, asked.file, offset).map(|(span, symbol)| {
         let (range, placeholder) = (asked.range(span), symbol.name.clone());
         PrepareRenameResponse::RangeWithPlaceholder { range, placeholder }
@@ -138,7 +179,7 @@ fn prepare_rename(workspace: &mut Workspace, given: TextDocumentPositionParams) 
 }
 
 fn rename(workspace: &mut Workspace, given: RenameParams) -> Answer {
-    let (asked, offset) = at(workspace, given.text_document_position)?;
+    let (asked, offset) = exactly_at(workspace, given.text_document_position)?;
     let edits = ide::rename(&asked.analysis, asked.file, offset, &given.new_name)
         .map_err(|why| (ErrorCode::RequestFailed, why.to_string()))?;
     json(convert::workspace_edit(asked.project, &edits, asked.encoding))
@@ -178,6 +219,7 @@ fn formatting(workspace: &mut Workspace, given: DocumentFormattingParams) -> Ans
 }
 
 fn code_actions(workspace: &mut Workspace, given: CodeActionParams) -> Answer {
+    asked_exactly(workspace, &given.text_document)?;
     let found = workspace.find(&given.text_document.uri);
     let project = found.and_then(|at| workspace.projects.get_mut(at.project));
     let diagnostics = project.map(Project::diagnostics).unwrap_or_default();

@@ -13,8 +13,11 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::documents::{Project, Workspace};
-use super::reviewer::{Job, Outcome};
+use super::reviewer::{Job, Outcome, Task};
 use super::{convert, requests};
+
+/// How many diagnostics of a file are shown: all of them go to the editor whenever one has changed.
+const SHOWN: usize = 300;
 
 /// How far the conversation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +38,8 @@ pub(super) struct Session {
     pub(super) workspace: Workspace,
     /// Whether the editor can be asked to tell of files that change.
     watches: bool,
-    /// Whether a review is on its way: there is one at a time.
+    /// Whether a check beside the conversation is on its way, and whether a review is: there is one of each at a time.
+    is_checking: bool,
     is_reviewing: bool,
     outgoing: VecDeque<Value>,
 }
@@ -58,14 +62,27 @@ impl Session {
         }
         let project = self.workspace.projects.iter_mut().find(|project| project.is_unreviewed)?;
         self.is_reviewing = true;
-        Some(project.job())
+        Some(project.job(Task::Review))
     }
 
-    /// Takes what a review has found.
-    pub(super) fn reviewed(&mut self, outcome: Outcome) {
-        self.is_reviewing = false;
+    /// The next model that is to be checked beside the conversation, if there is one.
+    pub(super) fn check(&mut self) -> Option<Job> {
+        if self.is_checking {
+            return None;
+        }
+        let project = self.workspace.projects.iter_mut().find(|project| project.is_behind())?;
+        self.is_checking = true;
+        Some(project.job(Task::Check))
+    }
+
+    /// Takes what was found beside the conversation.
+    pub(super) fn done(&mut self, outcome: Outcome) {
+        match outcome.task {
+            Task::Check => self.is_checking = false,
+            Task::Review => self.is_reviewing = false,
+        }
         let number = outcome.project;
-        if self.workspace.reviewed(outcome) {
+        if self.workspace.done(outcome) {
             self.publish_where(|project| project.number() == number);
         }
     }
@@ -277,12 +294,19 @@ impl Session {
             let all = project.diagnostics();
             let mut by_file: Vec<Vec<lsp_types::Diagnostic>> =
                 project.documents.iter().map(|_| Vec::new()).collect();
+            let mut left_out = vec![0; by_file.len()];
+            // What the language says comes first.
             for found in &all {
-                let file = found.primary.span.file;
-                let shown = convert::diagnostic(project, found, encoding);
-                if let (Some(of_file), Some(shown)) = (by_file.get_mut(file.0 as usize), shown) {
-                    of_file.push(shown);
+                let file = found.primary.span.file.0 as usize;
+                let Some(of_file) = by_file.get_mut(file) else { continue };
+                if of_file.len() < SHOWN {
+                    of_file.extend(convert::diagnostic(project, found, encoding));
+                } else {
+                    left_out[file] += 1;
                 }
+            }
+            for (of_file, more) in by_file.iter_mut().zip(left_out).filter(|(_, more)| *more > 0) {
+                of_file.push(convert::more_diagnostics(more));
             }
             for (document, diagnostics) in project.documents.iter_mut().zip(by_file) {
                 if document.sent != diagnostics {

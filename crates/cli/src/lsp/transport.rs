@@ -20,8 +20,8 @@ pub(super) enum Incoming {
     Message(Message),
     /// A request that was taken back before it was worked on.
     Cancelled(RequestId),
-    /// A review has ended. It comes from within.
-    Reviewed(Box<Outcome>),
+    /// Work beside the conversation has ended. It comes from within.
+    Done(Box<Outcome>),
     /// A message that is none; the next one may be.
     Malformed(String),
     /// The pipe has ended.
@@ -115,7 +115,7 @@ mod tests {
         let each = receiver.into_iter().map(|incoming| match incoming {
             Incoming::Message(_) => "message",
             Incoming::Cancelled(_) => "cancelled",
-            Incoming::Reviewed(_) => "reviewed",
+            Incoming::Done(_) => "done",
             Incoming::Malformed(_) => "malformed",
             Incoming::Closed => "closed",
             Incoming::Broken(_) => "broken",

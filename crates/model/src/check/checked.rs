@@ -72,8 +72,8 @@ impl Checked {
         self.faults.iter().map(|fault| &fault.diagnostic)
     }
 
-    /// Moves all places to where they stand after an edit.
-    pub(super) fn shift(&mut self, shift: Shift) {
+    /// Moves all places to where they stand after an edit. What was written anew is not looked at.
+    pub fn shift(&mut self, shift: Shift) {
         self.model.shift(shift);
         for (used, declared) in &mut self.uses.names {
             shift.span(used);

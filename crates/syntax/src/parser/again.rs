@@ -218,21 +218,16 @@ fn between<'a>(
     list: Node<'a>,
     shift: Shift,
 ) -> (Option<Node<'a>>, Option<Node<'a>>) {
-    let mut first = None;
-    for node in list.children() {
-        let start = old.token_span(node.tokens().start).start;
-        if start >= shift.old_end {
-            if is_head(old, node) && starts_line_still(old, new, shift, node.tokens().start) {
-                return (first, Some(node));
-            }
-        } else if start < shift.start
-            && is_head(old, node)
-            && head_end(old, node).is_some_and(|end| end < shift.start)
-        {
-            first = Some(node);
-        }
-    }
-    (first, None)
+    let nodes: Vec<Node<'a>> = list.children().collect();
+    let start = |node: &Node<'_>| old.token_span(node.tokens().start).start;
+    let (before, behind) = nodes.split_at(nodes.partition_point(|it| start(it) < shift.old_end));
+    let is_before = |node: &&Node<'_>| {
+        is_head(old, **node) && head_end(old, **node).is_some_and(|end| end < shift.start)
+    };
+    let is_behind = |node: &&Node<'_>| {
+        is_head(old, **node) && starts_line_still(old, new, shift, node.tokens().start)
+    };
+    (before.iter().rev().find(is_before).copied(), behind.iter().find(is_behind).copied())
 }
 
 /// Whether an item begins where every parser ends what it is at: with its keyword and its name, at the start of a line.

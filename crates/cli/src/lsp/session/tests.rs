@@ -118,8 +118,8 @@ impl Editor {
     /// The editor is quiet: all that is due is done.
     fn settle(&mut self) {
         self.publish();
-        while let Some(job) = self.session.review() {
-            self.session.reviewed(reviewer::run(job));
+        while let Some(job) = self.session.check().or_else(|| self.session.review()) {
+            self.session.done(reviewer::run(job));
             self.publish();
         }
     }
@@ -158,7 +158,7 @@ fn findings_stay_until_a_review_of_the_newest_text() {
     editor.edit(&mut text, at, end, "");
     let outcome = reviewer::run(job);
     assert!(outcome.reviewed.is_none(), "it was given up");
-    editor.session.reviewed(outcome);
+    editor.session.done(outcome);
     editor.publish();
     assert_eq!(editor.codes(), findings, "it has healed");
     let before = editor.told;
@@ -191,6 +191,90 @@ fn a_key_in_a_body_works_on_one_item() {
         let work = editor.session.workspace.change(place, 1, vec![change]).unwrap();
         assert!(matches!(work, Work::Item { lexed } if lexed < 80), "{letter}: {work:?}");
     }
+}
+
+/// A model that is too large to be checked while the editor waits.
+fn large() -> String {
+    let mut text = SHOP.to_owned();
+    for number in 0..1_500 {
+        text.push_str(&format!("entity Thing{number} {{\n  key id: Uuid\n  name: String(1..9)\n  allow read to clerk\n}}\n"));
+    }
+    text
+}
+
+#[test]
+fn a_large_model_is_checked_beside_the_conversation() {
+    let mut text = large();
+    let mut editor = Editor::open([APP, &text]);
+    assert!(!editor.codes().contains(&"E0202"));
+    // Where the field is used, it is not known any more.
+    let at = text.find("customer: Customer").unwrap();
+    editor.edit(&mut text, at, at + "customer".len(), "buyer");
+    editor.publish();
+    assert!(editor.codes().iter().all(|code| !code.starts_with('E')), "nothing was checked yet");
+    let job = editor.session.check().unwrap();
+    assert!(editor.session.check().is_none(), "there is one at a time");
+    // Another key comes meanwhile: that check is of no use, and the next one is of the newest text.
+    let end = text.len();
+    editor.edit(&mut text, end, end, "// more\n");
+    editor.session.done(reviewer::run(job));
+    editor.publish();
+    assert!(editor.codes().iter().all(|code| !code.starts_with('E')), "it was overtaken");
+    let job = editor.session.check().unwrap();
+    editor.session.done(reviewer::run(job));
+    editor.publish();
+    assert!(editor.codes().iter().any(|code| code.starts_with('E')), "{:?}", editor.codes());
+    assert!(editor.session.check().is_none());
+    editor.settle();
+    assert_eq!(editor.all(), Editor::open([APP, &text]).all());
+    // What changes texts does not wait for it.
+    let at = text.find("buyer: Customer").unwrap();
+    editor.edit(&mut text, at, at + "buyer".len(), "customer");
+    let line = text[..text.find("entity Order").unwrap()].matches('\n').count();
+    let place = json!({ "line": line, "character": 10 });
+    let params =
+        json!({ "textDocument": { "uri": FILES[1].0 }, "position": place, "newName": "Purchase" });
+    let sent = editor.take(json!({ "id": 7, "method": "textDocument/rename", "params": params }));
+    let edits = sent[0]["result"]["changes"][FILES[1].0].as_array().map(Vec::len);
+    assert!(edits.is_some_and(|count| count >= 3), "{sent:?}");
+}
+
+#[test]
+fn more_diagnostics_than_anybody_reads_are_counted() {
+    let mut text = "app Shop { version 1 }\n".to_owned();
+    for number in 0..400 {
+        text.push_str(&format!("entity T{number} {{ key id: Uid }}\n"));
+    }
+    let editor = Editor::open([&text, ""]);
+    let shown = editor.shown[FILES[0].0].as_array().unwrap();
+    assert_eq!(shown.len(), 301);
+    assert_eq!(shown[300]["message"], "100 more in this file: `mimar check` shows all of them");
+    assert!(shown[..300].iter().all(|it| it["code"] == "E0202"));
+}
+
+#[test]
+fn many_completions_are_chosen_by_their_letters() {
+    let mut text = large();
+    let mut editor = Editor::open([APP, &text]);
+    let at = text.find("placed:").unwrap();
+    let mut completed = |editor: &mut Editor, typed: &str| {
+        editor.edit(&mut text, at, at, typed);
+        let line = text[..at].matches('\n').count();
+        let place = json!({ "line": line, "character": 4 + typed.len() });
+        let params = json!({ "textDocument": { "uri": FILES[1].0 }, "position": place });
+        let sent =
+            editor.take(json!({ "id": 7, "method": "textDocument/completion", "params": params }));
+        editor.edit(&mut text, at, at + typed.len(), "");
+        sent[0]["result"].clone()
+    };
+    let found = completed(&mut editor, "more: ");
+    assert_eq!(
+        (&found["isIncomplete"], found["items"].as_array().map(Vec::len)),
+        (&json!(true), Some(200))
+    );
+    let found = completed(&mut editor, "more: thg1499");
+    assert_eq!(found["items"].as_array().map(Vec::len), Some(1));
+    assert_eq!(found["items"][0]["label"], "Thing1499");
 }
 
 /// What is typed, sound and not.
