@@ -14,14 +14,7 @@ use crate::{place, step};
 pub(crate) fn write() -> Result<(), Fault> {
     step::run(
         "build",
-        Command::new(place::cargo()).args([
-            "build",
-            "--profile",
-            place::PROFILE,
-            "--quiet",
-            "-p",
-            "mimar",
-        ]),
+        Command::new(place::cargo()).args(["build", "--release", "--quiet", "-p", "mimar"]),
     )?;
     let path = path();
     fs::write(&path, generated()?).map_err(|error| Fault::File { path: path.clone(), error })?;
@@ -29,7 +22,7 @@ pub(crate) fn write() -> Result<(), Fault> {
     Ok(())
 }
 
-/// Whether `docs/language.md` says what the binary knows.
+/// Whether `docs/language.md` says what the release binary knows.
 ///
 /// # Errors
 /// [`Fault::Step`] if it does not.

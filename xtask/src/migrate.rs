@@ -12,15 +12,8 @@ use crate::{install, place, step};
 pub(crate) fn run() -> Result<(), Fault> {
     install::postgres()?;
     step::run(
-        "build optimised",
-        Command::new(place::cargo()).args([
-            "build",
-            "--profile",
-            place::PROFILE,
-            "--quiet",
-            "-p",
-            "mimar",
-        ]),
+        "build for release",
+        Command::new(place::cargo()).args(["build", "--release", "--quiet", "-p", "mimar"]),
     )?;
     let mut command = Command::new(place::cargo());
     command

@@ -24,12 +24,9 @@ pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
-/// How the binary is built that chores drive from outside: optimised, and without what takes long to link.
-pub(crate) const PROFILE: &str = "tested";
-
-/// The binary that chores drive from outside.
+/// The release binary.
 pub(crate) fn binary() -> PathBuf {
-    target().join(PROFILE).join(format!("mimar{}", env::consts::EXE_SUFFIX))
+    target().join("release").join(format!("mimar{}", env::consts::EXE_SUFFIX))
 }
 
 /// The cargo that runs this.

@@ -1,6 +1,6 @@
 //! The real binary, tortured: killed, crowded, drained, reloaded, attacked, and asked by those who may not know.
 //!
-//! Runs against `MIMAR_BINARY` (`cargo xtask test` builds it optimised), otherwise against the binary that cargo
+//! Runs against `MIMAR_BINARY` (`cargo xtask test` builds it for release), otherwise against the binary that cargo
 //! built beside the tests. What needs programs that only `cargo xtask test` installs is ignored here and run there.
 #![cfg(unix)]
 #![expect(
