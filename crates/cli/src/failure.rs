@@ -89,6 +89,12 @@ pub(crate) enum Failure {
     /// Nothing to read.
     #[error("there is no *.mimar file in {}\n\nmimar new NAME makes a project to start from", path.display())]
     NoFiles { path: PathBuf },
+    /// A folder with the projects of others below it.
+    #[error(
+        "there are several projects in {}: {folders}\n\nAll *.mimar files below a folder are one model, with one `app`. Name the folder of one project",
+        path.display()
+    )]
+    SeveralProjects { path: PathBuf, folders: String },
     /// A path that exists already.
     #[error("{} exists already; choose another name, or remove it first", path.display())]
     Exists { path: PathBuf },
@@ -297,6 +303,7 @@ impl Failure {
             | Self::ByCode { .. }
             | Self::IdleCode { .. } => 1,
             Self::UnknownCode { .. }
+            | Self::SeveralProjects { .. }
             | Self::UnknownRole { .. }
             | Self::NoDocument { .. }
             | Self::UnknownThing { .. }

@@ -1,12 +1,12 @@
 //! A project: the files under a folder, read as one model.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use engine::Handlers;
 use model::{Model, Valid};
-use syntax::{Diagnostic, FileId, Look, Parse, Severity, Source};
+use syntax::{Diagnostic, FileId, Look, Parse, Severity, Source, ast};
 
 use crate::failure::Failure;
 use crate::screen;
@@ -45,7 +45,7 @@ impl Project {
     /// Reads, parses and checks the files at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let texts = texts(path)?;
-        Ok(Self::of(root_of(path), texts))
+        Self::of(root_of(path), texts).alone(path)
     }
 
     /// Parses and checks texts, each with the name it is shown by.
@@ -62,6 +62,31 @@ impl Project {
         diagnostics.sort_by_key(|d| (d.primary.span.file.0, d.primary.span.start, d.severity));
         let model = Valid::new(model, &diagnostics);
         Self { root, files, diagnostics, model }
+    }
+
+    /// Refuses a folder with several projects below it: what would be said of all their files as one model helps nobody.
+    pub(crate) fn alone(self, path: &Path) -> Result<Self, Failure> {
+        let folders = self.folders_of_apps();
+        if folders.len() > 1 {
+            let folders = folders.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Failure::SeveralProjects { path: path.to_owned(), folders });
+        }
+        Ok(self)
+    }
+
+    /// The folders in which an `app` stands.
+    fn folders_of_apps(&self) -> BTreeSet<String> {
+        let is_app =
+            |file: &&File| file.parse.tree().items().any(|it| matches!(it, ast::Item::App(_)));
+        let folder = |file: &File| {
+            let parent = Path::new(&file.shown).parent().unwrap_or(Path::new(""));
+            if parent.as_os_str().is_empty() {
+                ".".to_owned()
+            } else {
+                parent.display().to_string()
+            }
+        };
+        self.files.iter().filter(is_app).map(folder).collect()
     }
 
     /// The model, or a failure after everything that is wrong with it was drawn on stderr.

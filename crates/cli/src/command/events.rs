@@ -122,8 +122,12 @@ fn list(arguments: &EventsList) -> Result<(), Failure> {
     let desk = Desk::open(&arguments.place)?;
     let filter = desk.filter(&arguments.wanted)?;
     let filter = EventFilter { newest: true, limit: arguments.limit, ..filter };
-    for event in desk.events(&filter)? {
+    let events = desk.events(&filter)?;
+    for event in &events {
         screen::out(&desk.line(&event.event, arguments.json));
+    }
+    if events.is_empty() {
+        screen::note("no such event was published in the last week");
     }
     desk.store.close();
     Ok(())
@@ -295,6 +299,9 @@ fn show_dead(arguments: &Dead) -> Result<(), Failure> {
     let desk = Desk::open(&arguments.place)?;
     let parked = desk.runtime.block_on(desk.store.parked(SHOWN))?;
     desk.store.close();
+    if parked.is_empty() {
+        screen::note("nothing is put aside");
+    }
     for Parked { number, target, arguments: given, event, failures, since, error } in &parked {
         let since = printed(Scalar::Timestamp, &Value::Int(*since));
         let event = event.map(|id| printed(Scalar::Uuid, &Value::Uuid(id)));

@@ -199,6 +199,9 @@ fn deliveries(arguments: &WebhookDeliveries) -> Result<(), Failure> {
         text.push_str(&styled(DIM, more));
         text.push('\n');
     }
+    if text.is_empty() {
+        screen::note("nothing was sent yet");
+    }
     screen::out(&text);
     Ok(())
 }

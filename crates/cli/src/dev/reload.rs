@@ -48,7 +48,7 @@ pub(super) fn begin(
     let mut texts = project::texts(path)?;
     loop {
         timing.part("read");
-        let project = Project::of(project::root_of(path), texts.clone());
+        let project = Project::of(project::root_of(path), texts.clone()).alone(path)?;
         if project.model.is_some() {
             timing.part("check");
             return Ok((texts, project));

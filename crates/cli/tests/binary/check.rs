@@ -166,3 +166,22 @@ fn servers_say_only_how_many_findings_there_are() {
     let mut dev = Server::dev(project.folder.path());
     dev.says("The review has 4 findings; `mimar check` shows them");
 }
+
+#[test]
+fn several_projects_below_a_folder_are_told_apart() {
+    let app = "app One { version 1  roles user }\n";
+    let project = Project::new(app);
+    std::fs::remove_file(project.join("app.mimar")).unwrap();
+    project.write("a/app.mimar", app);
+    project.write("b/app.mimar", app);
+    let told = run(&["check", project.path()]);
+    assert_eq!(told.code, 2, "{}", told.err);
+    assert!(told.err.contains("there are several projects in"), "{}", told.err);
+    assert!(!told.err.contains("E0201"), "{}", told.err);
+    let one = project.join("a");
+    assert_eq!(run(&["check", one.to_str().unwrap()]).code, 0);
+    // Two in one folder are a fault of the text.
+    project.write("a/more.mimar", app);
+    let told = run(&["check", one.to_str().unwrap()]);
+    assert!(told.code == 1 && told.err.contains("E0201"), "{}", told.err);
+}
