@@ -28,14 +28,16 @@ fn an_existing_database_is_served_within_50_ms_in_30_mib() {
             server.send(&Request::get(target).token(&manager)).expect(200);
         }
         std::thread::sleep(Duration::from_millis(200));
-        visited = visited.min(server.memory().unwrap_or(0));
+        visited = visited.min(server.own_memory().unwrap_or(0));
     }
     eprintln!(
-        "footprint: first answer after {best:?}, {idle} KiB resident, {visited} after a visit"
+        "footprint: first answer after {best:?}, {idle} KiB resident, {visited} of its own after a visit"
     );
     if is_release() {
         assert!(best < Duration::from_millis(50), "the first answer took {best:?}");
         assert!(idle < 30 << 10, "{idle} KiB are resident while nobody asks");
-        assert!(visited < 30 << 10, "{visited} KiB are resident after a visit");
+        // How much of its file the system maps beside what is used differs by megabytes between two copies of one binary, so that
+        // what a visit leaves is told without it.
+        assert!(visited < 10 << 10, "{visited} KiB of its own after a visit");
     }
 }

@@ -297,8 +297,17 @@ impl Server {
 
     /// Resident memory in KiB, where the system tells.
     pub(crate) fn memory(&self) -> Option<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The part of it that is the server's own and no page of a file, in KiB.
+    pub(crate) fn own_memory(&self) -> Option<u64> {
+        self.status("RssAnon:")
+    }
+
+    fn status(&self, name: &str) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()
     }
 
