@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use model::{Checked, Edited, Model, Uses, Valid};
-use review::{Design, Levels, Serving};
+use model::{Checked, Edited, Extent, Model, Uses, Valid};
+use review::{Design, Levels};
 use schema::Schema;
 use syntax::{Damage, Diagnostic, FileId, Parse, Severity, Shift, Span, TokenKind};
 
+use crate::hint::serving_text;
 use crate::symbol::{Symbol, bindings, symbols};
 
 /// The files of a project as one model, and everything that is known of their names.
@@ -22,14 +23,16 @@ pub struct Analysis {
     diagnostics: Vec<Diagnostic>,
     /// Derived when something asks for it first.
     tables: OnceLock<Option<Tables>>,
+    /// How each query was served when tables were known last.
+    served: Vec<String>,
 }
 
 /// What a valid model comes to in a database.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) schema: Schema,
-    /// How each query is served.
-    pub(crate) serving: Vec<Serving>,
+    /// How each query is served, in words.
+    pub(crate) serving: Vec<String>,
 }
 
 /// What a review says of files, and what it looked at.
@@ -55,6 +58,7 @@ pub fn analyze(parses: Vec<Arc<Parse>>) -> Analysis {
         symbols,
         diagnostics: Vec::new(),
         tables: OnceLock::new(),
+        served: Vec::new(),
     };
     analysis.settle();
     analysis
@@ -87,16 +91,17 @@ pub fn review(parses: Vec<Arc<Parse>>, today: i64, goes_on: impl Fn() -> bool) -
 impl Tables {
     fn of(model: &Valid<Model>) -> Self {
         let schema = schema::derive(model);
-        let serving = review::serving(model, &schema);
+        let serving = review::serving(model, &schema).into_iter();
+        let serving = serving.map(|serving| serving_text(model, &serving)).collect();
         Self { schema, serving }
     }
 }
 
 impl Analysis {
-    /// Takes in a file that was parsed again, and checks again the item that was edited. False where more than that may have
-    /// changed: then all of it has to be analyzed, and this is of no more use.
+    /// Takes in a file that was parsed again, and checks again the item that was edited with what depends on it. False where
+    /// more than that may have changed: then all of it has to be analyzed, and this is of no more use.
     ///
-    /// What is known of tables is kept as it was, until a review looks at them.
+    /// After the edit of a body, what is known of tables is kept as it was, until a review looks at them.
     #[must_use]
     pub fn again(&mut self, parse: Arc<Parse>, damage: &Damage) -> bool {
         if self.is_behind {
@@ -105,17 +110,43 @@ impl Analysis {
         let Some(place) = self.parses.get_mut(parse.file.0 as usize) else { return false };
         let old = std::mem::replace(place, Arc::clone(&parse));
         let parses: Vec<&Parse> = self.parses.iter().map(AsRef::as_ref).collect();
-        if !self.checked.again(&parses, Edited { old: &old, new: &parse, damage }) {
-            return false;
-        }
-        // Names of bodies are the only ones that have changed.
-        self.symbols.retain(|symbol| !symbol.is_binding());
+        let edited = Edited { old: &old, new: &parse, damage };
+        let Some(extent) = self.checked.again(&parses, edited) else { return false };
         self.symbols.iter_mut().for_each(|symbol| damage.shift.span(&mut symbol.span));
-        self.symbols.extend(bindings(&self.checked.uses, |span| word(&self.parses, span)));
-        self.symbols.sort_by_key(|symbol| symbol.span);
-        self.symbols.dedup_by_key(|symbol| symbol.span);
+        match extent {
+            // Names of bodies are the only ones that have changed.
+            Extent::Body => {
+                self.symbols.retain(|symbol| !symbol.is_binding());
+                self.symbols.extend(bindings(&self.checked.uses, |span| word(&self.parses, span)));
+                self.symbols.sort_by_key(|symbol| symbol.span);
+                self.symbols.dedup_by_key(|symbol| symbol.span);
+            }
+            Extent::Fields(_) => {
+                self.symbols = self.symbols_again(damage.shift);
+                // Its positions are those of the model that was.
+                if let Some(Some(tables)) = self.tables.take() {
+                    self.served = tables.serving;
+                }
+            }
+        }
         self.settle();
         true
+    }
+
+    /// All symbols anew. A name that stands beside the edit is what it was.
+    fn symbols_again(&mut self, shift: Shift) -> Vec<Symbol> {
+        let mut known = std::mem::take(&mut self.symbols).into_iter().peekable();
+        let Checked { model, uses, .. } = &self.checked;
+        symbols(model, uses, |span| {
+            while known.next_if(|symbol| symbol.span < span).is_some() {}
+            let edited = Span::new(shift.file, shift.start, shift.new_end);
+            let touches =
+                span.file == edited.file && span.start <= edited.end && edited.start <= span.end;
+            match known.next_if(|symbol| symbol.span == span && !touches) {
+                Some(symbol) => Some(symbol.name),
+                None => word(&self.parses, span),
+            }
+        })
     }
 
     /// Takes in a file that was parsed again and checks nothing: what was known stays known, with its places moved, for whoever
@@ -182,6 +213,15 @@ impl Analysis {
     fn valid(&self) -> Option<Valid<Model>> {
         let model = self.is_valid.then(|| self.model().clone())?;
         Valid::new(model, &self.diagnostics)
+    }
+
+    /// How each query is served, in words; after the edit of fields how it was before, until a review looks at it.
+    pub(crate) fn serving(&self) -> &[String] {
+        if self.served.is_empty() || self.tables.get().is_some() {
+            self.tables().map_or(&[], |tables| &tables.serving)
+        } else {
+            &self.served
+        }
     }
 
     /// The tables of a valid model.

@@ -50,26 +50,82 @@ pub enum CompletionKind {
     Module,
 }
 
-/// What may be written at an offset, each once. What begins with the letters that stand there already is for the editor to
-/// choose.
+/// What may be written at a place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Completions {
+    /// Each of them once.
+    pub items: Vec<Completion>,
+    /// Whether these are all. Otherwise they are the first of those in which the letters stand that are written already.
+    pub are_all: bool,
+}
+
+/// What may be written at an offset, at most so many. If there are no more than these, the letters that stand there already
+/// do not choose: editors do.
 #[must_use]
-pub fn complete(analysis: &Analysis, file: FileId, offset: u32) -> Vec<Completion> {
-    let Some(parse) = analysis.parse(file) else { return Vec::new() };
+pub fn complete(analysis: &Analysis, file: FileId, offset: u32, most: usize) -> Completions {
+    let Some(parse) = analysis.parse(file) else { return Completions::default() };
     let offset = parse.text.floor_char_boundary(offset as usize) as u32;
     let mut offers = Offers { analysis, found: Vec::new() };
     offers.gather(parse, offset);
     let mut found = offers.found;
     let mut seen = rustc_hash::FxHashSet::default();
-    found.retain(|it| seen.insert(it.label.clone()));
-    found
+    found.retain(|offer| seen.insert(offer.label()));
+    let are_all = found.len() <= most;
+    if !are_all {
+        let before = parse.text.get(..offset as usize).unwrap_or("");
+        let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
+        let typed = &before[before.trim_end_matches(is_letter).len()..];
+        found.retain(|offer| is_abbreviated(offer.label(), typed));
+        found.truncate(most);
+    }
+    // Only what is shown is described.
+    let items = found.into_iter().map(|offer| offer.describe(analysis)).collect();
+    Completions { items, are_all }
+}
+
+/// Whether letters stand in a name in their order, be they large or small: what editors take for an abbreviation of it.
+fn is_abbreviated(name: &str, letters: &str) -> bool {
+    let mut rest = name.chars();
+    letters.chars().all(|letter| rest.any(|it| it.eq_ignore_ascii_case(&letter)))
+}
+
+/// Something that may be written, not described yet.
+#[derive(Clone, Copy)]
+enum Offer<'a> {
+    Symbol(&'a Symbol),
+    Word { name: &'a str, kind: CompletionKind, detail: &'a str, docs: &'a str },
+}
+
+impl<'a> Offer<'a> {
+    fn label(self) -> &'a str {
+        match self {
+            Self::Symbol(symbol) => &symbol.name,
+            Self::Word { name, .. } => name,
+        }
+    }
+
+    fn describe(self, analysis: &Analysis) -> Completion {
+        let label = self.label().to_owned();
+        match self {
+            Self::Symbol(symbol) => Completion {
+                label,
+                kind: kind_of(&symbol.thing),
+                detail: signature(analysis, symbol),
+                docs: of_symbol(analysis, symbol, None),
+            },
+            Self::Word { kind, detail, docs, .. } => {
+                Completion { label, kind, detail: detail.to_owned(), docs: docs.to_owned() }
+            }
+        }
+    }
 }
 
 struct Offers<'a> {
     analysis: &'a Analysis,
-    found: Vec<Completion>,
+    found: Vec<Offer<'a>>,
 }
 
-impl Offers<'_> {
+impl<'a> Offers<'a> {
     fn gather(&mut self, parse: &Parse, offset: u32) {
         // The token that the cursor stands in or right behind.
         let touched = parse.token_at(offset.saturating_sub(1));
@@ -291,10 +347,7 @@ impl Offers<'_> {
 
     /// Parameters and names of the item around that stand before an offset.
     fn variables(&mut self, parse: &Parse, offset: u32) {
-        let symbols: Vec<&Symbol> = path::variables(self.analysis, parse, offset).collect();
-        for symbol in symbols {
-            self.symbol(symbol);
-        }
+        self.found.extend(path::variables(self.analysis, parse, offset).map(Offer::Symbol));
     }
 
     fn connectives(&mut self) {
@@ -356,9 +409,7 @@ impl Offers<'_> {
 
     fn field(&mut self, id: model::FieldId) {
         let declared = self.analysis.model()[id].span;
-        if let Some(symbol) = self.analysis.symbol(declared) {
-            self.symbol(symbol);
-        }
+        self.found.extend(self.analysis.symbol(declared).map(Offer::Symbol));
     }
 
     fn labels(&mut self, ty: &Type) {
@@ -368,19 +419,8 @@ impl Offers<'_> {
     }
 
     fn symbols(&mut self, wanted: impl Fn(&Thing) -> bool) {
-        let analysis = self.analysis;
-        for symbol in analysis.symbols.iter().filter(|symbol| wanted(&symbol.thing)) {
-            self.symbol(symbol);
-        }
-    }
-
-    fn symbol(&mut self, symbol: &Symbol) {
-        self.found.push(Completion {
-            label: symbol.name.clone(),
-            kind: kind_of(&symbol.thing),
-            detail: signature(self.analysis, symbol),
-            docs: of_symbol(self.analysis, symbol),
-        });
+        let symbols = self.analysis.symbols.iter().filter(|symbol| wanted(&symbol.thing));
+        self.found.extend(symbols.map(Offer::Symbol));
     }
 
     fn words(&mut self, place: Place) {
@@ -394,15 +434,20 @@ impl Offers<'_> {
         }
     }
 
-    fn keywords(&mut self, words: &[&str]) {
+    fn keywords(&mut self, words: &[&'static str]) {
         for word in words {
             self.add(word, CompletionKind::Keyword, "", "");
         }
     }
 
-    fn add(&mut self, label: &str, kind: CompletionKind, detail: &str, docs: &str) {
-        let (label, detail, docs) = (label.to_owned(), detail.to_owned(), docs.to_owned());
-        self.found.push(Completion { label, kind, detail, docs });
+    fn add(
+        &mut self,
+        name: &'static str,
+        kind: CompletionKind,
+        detail: &'static str,
+        docs: &'static str,
+    ) {
+        self.found.push(Offer::Word { name, kind, detail, docs });
     }
 }
 

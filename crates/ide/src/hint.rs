@@ -1,6 +1,6 @@
 //! What the text leaves unsaid and the checker knows.
 
-use model::Bound;
+use model::{Bound, Model};
 use review::Serving;
 use syntax::ast::{Item, View as _};
 use syntax::{FileId, Span};
@@ -31,14 +31,12 @@ pub fn hints(analysis: &Analysis, range: Span) -> Vec<Hint> {
         let text = format!(": {}", bound_text(analysis, &binding.value, binding.optional));
         found.push(Hint { offset: binding.span.end, text, is_type: true });
     }
-    if let Some(tables) = analysis.tables() {
-        for (query, serving) in model.queries.iter().zip(&tables.serving) {
-            if !within(query.span) {
-                continue;
-            }
-            let end = header_end(analysis, query.span).unwrap_or(query.span.end);
-            found.push(Hint { offset: end, text: serving_text(analysis, serving), is_type: false });
+    for (query, serving) in model.queries.iter().zip(analysis.serving()) {
+        if !within(query.span) {
+            continue;
         }
+        let end = header_end(analysis, query.span).unwrap_or(query.span.end);
+        found.push(Hint { offset: end, text: serving.clone(), is_type: false });
     }
     found.sort_by_key(|hint| hint.offset);
     found.dedup();
@@ -65,9 +63,9 @@ pub(crate) fn bound_text(analysis: &Analysis, value: &Bound, optional: bool) -> 
 }
 
 /// Which index serves a query, in words.
-pub(crate) fn serving_text(analysis: &Analysis, serving: &Serving) -> String {
+pub(crate) fn serving_text(model: &Model, serving: &Serving) -> String {
     let names = |fields: &[model::FieldId]| {
-        let names = fields.iter().map(|field| analysis.model()[*field].name.as_str());
+        let names = fields.iter().map(|field| model[*field].name.as_str());
         names.collect::<Vec<_>>().join(", ")
     };
     match serving {

@@ -3,10 +3,12 @@
 use std::fmt::Write as _;
 
 use model::{EntityId, FieldId, Parameter, Place, Policy, words};
+use schema::Schema;
 use syntax::{FileId, Span, TokenKind};
 
 use crate::Analysis;
-use crate::hint::{bound_text, serving_text};
+use crate::analysis::Tables;
+use crate::hint::bound_text;
 use crate::symbol::{Symbol, Thing};
 
 /// What is shown, and for which word.
@@ -27,18 +29,21 @@ pub fn hover(analysis: &Analysis, file: FileId, offset: u32) -> Option<Hover> {
         .into_iter()
         .find_map(|(used, declared)| Some((used, analysis.symbol(declared)?)));
     match found {
-        Some((span, symbol)) => Some(Hover { span, text: of_symbol(analysis, symbol) }),
+        Some((span, symbol)) => {
+            let text = of_symbol(analysis, symbol, analysis.tables());
+            Some(Hover { span, text })
+        }
         None => of_word(analysis, file, offset),
     }
 }
 
-/// A symbol in Markdown.
-pub(crate) fn of_symbol(analysis: &Analysis, symbol: &Symbol) -> String {
+/// A symbol in Markdown, with what it is in the tables, if they are given.
+pub(crate) fn of_symbol(analysis: &Analysis, symbol: &Symbol, tables: Option<&Tables>) -> String {
     let mut page = format!("```mimar\n{}\n```\n", signature(analysis, symbol));
     if let Some(docs) = docs(analysis, symbol) {
         page.push_str(&format!("\n{docs}\n"));
     }
-    for line in facts(analysis, symbol) {
+    for line in facts(analysis, symbol, tables) {
         page.push_str(&format!("\n{line}\n"));
     }
     page
@@ -162,24 +167,24 @@ fn docs(analysis: &Analysis, symbol: &Symbol) -> Option<String> {
 }
 
 /// What follows from the model: tables, policies, indexes.
-fn facts(analysis: &Analysis, symbol: &Symbol) -> Vec<String> {
+fn facts(analysis: &Analysis, symbol: &Symbol, tables: Option<&Tables>) -> Vec<String> {
     let model = analysis.model();
     let mut lines = Vec::new();
     match &symbol.thing {
         Thing::Entity(id) | Thing::Parts(id) => {
-            if let Some(tables) = analysis.tables() {
+            if let Some(tables) = tables {
                 lines.push(format!("Table `{}`", tables.schema.table(*id).name.as_str()));
             }
             lines.push(who_may(analysis, *id));
         }
         Thing::Field(entity, field) => {
-            lines.extend(column(analysis, *entity, *field));
+            lines.extend(tables.and_then(|tables| column(&tables.schema, *entity, *field)));
             let computed = model[*field].computed.as_ref();
             lines.extend(computed.map(|it| format!("Computed: `{}`", analysis.text(it.span))));
         }
         Thing::Query(at) => {
-            let serving = analysis.tables().and_then(|tables| tables.serving.get(*at));
-            lines.extend(serving.map(|it| format!("Served by {}", serving_text(analysis, it))));
+            let serving = tables.and_then(|tables| tables.serving.get(*at));
+            lines.extend(serving.map(|it| format!("Served by {it}")));
             lines.extend(model.queries.get(*at).map(|it| policies(analysis, &it.policies)));
         }
         Thing::Command(at) => {
@@ -190,8 +195,7 @@ fn facts(analysis: &Analysis, symbol: &Symbol) -> Vec<String> {
     lines
 }
 
-fn column(analysis: &Analysis, entity: EntityId, field: FieldId) -> Option<String> {
-    let schema = &analysis.tables()?.schema;
+fn column(schema: &Schema, entity: EntityId, field: FieldId) -> Option<String> {
     let table = schema.table(entity);
     let column = table.columns.get(schema.column(entity, field)?)?;
     Some(format!("Column `{}.{}`", table.name.as_str(), column.name.as_str()))

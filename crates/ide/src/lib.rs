@@ -22,7 +22,7 @@ mod symbol;
 
 pub use action::actions;
 pub use analysis::{Analysis, Reviewed, analyze, review};
-pub use completion::{Completion, CompletionKind, complete};
+pub use completion::{Completion, CompletionKind, Completions, complete};
 pub use hint::{Hint, hints};
 pub use hover::{Hover, hover};
 pub use lines::{Encoding, LineColumn, Lines};

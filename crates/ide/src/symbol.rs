@@ -116,7 +116,7 @@ impl Thing {
 pub(crate) fn symbols(
     model: &Model,
     uses: &Uses,
-    word: impl Fn(Span) -> Option<String>,
+    mut word: impl FnMut(Span) -> Option<String>,
 ) -> Vec<Symbol> {
     let mut all: Vec<(Span, Thing)> = Vec::new();
     all.extend(model.app.iter().map(|it| (it.span, Thing::App)));

@@ -29,7 +29,7 @@ mod write;
 use syntax::{Diagnostic, Parse};
 
 use crate::Model;
-pub use again::Edited;
+pub use again::{Edited, Extent};
 pub use checked::Checked;
 use context::{Context, Part};
 

@@ -16,10 +16,10 @@ mod id;
 mod naming;
 mod reference;
 mod schedule;
-mod shift;
 mod statement;
 mod ty;
 mod uses;
+mod visit;
 mod vocabulary;
 
 pub use architecture::{
@@ -30,7 +30,7 @@ pub use behaviour::{
     Command, ErrorType, Event, Job, Limit, Parameter, Query, Received, Slo, SortKey, Step,
     Subscription, Target, Webhook, Workflow,
 };
-pub use check::{Checked, Edited, check};
+pub use check::{Checked, Edited, Extent, check};
 pub use codes::CODES;
 pub use data::{
     Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Half,

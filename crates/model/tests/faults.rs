@@ -759,3 +759,16 @@ fn services_are_deployed_in_one_list() {
     "#]],
     );
 }
+
+#[test]
+fn a_type_is_that_of_a_field_wherever_that_stands() {
+    check(
+        "entity First { key id: Uuid  later: Second.state?  own: First.count  all: [Second.count] (0..3)
+  count: Int(0..9) }
+entity Second { key id: Uuid  state: enum { on, off }  count: First.own
+  loops: Second.again  again: Second.loops  none: First.missing  many: First.count(3) }
+record Kept { state: Second.state }
+",
+        &expect![[""]],
+    );
+}

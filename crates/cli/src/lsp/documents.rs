@@ -162,6 +162,11 @@ impl Project {
         all
     }
 
+    /// What the last review said of what stands there still.
+    pub(super) fn findings(&self) -> &[Diagnostic] {
+        &self.findings
+    }
+
     /// Notes that the editor is told now what the language says. False if that is nothing new: what the editor has moves
     /// with its text, and goes out once typing pauses.
     pub(super) fn tell(&mut self) -> bool {

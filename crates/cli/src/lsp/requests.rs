@@ -13,14 +13,15 @@ use lsp_types::{
     TextDocumentPositionParams, TextEdit,
 };
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
+use serde_json::value::RawValue;
 use syntax::{Applicability, FileId, Span};
 
 use super::convert;
 use super::documents::{Document, Project, Workspace};
 use super::session::params;
 
-type Answer = Result<Value, (ErrorCode, String)>;
+type Answer = Result<Box<RawValue>, (ErrorCode, String)>;
 
 /// Answers a request.
 pub(super) fn answer(workspace: &mut Workspace, request: Request) -> Answer {
@@ -116,8 +117,10 @@ fn at(
     Ok((asked, offset))
 }
 
-fn json(value: impl Serialize) -> Answer {
-    serde_json::to_value(value).map_err(|error| (ErrorCode::InternalError, error.to_string()))
+/// A value as an answer.
+pub(super) fn json(value: impl Serialize) -> Answer {
+    serde_json::value::to_raw_value(&value)
+        .map_err(|error| (ErrorCode::InternalError, error.to_string()))
 }
 
 fn hover(workspace: &mut Workspace, given: HoverParams) -> Answer {
@@ -134,28 +137,17 @@ fn hover(workspace: &mut Workspace, given: HoverParams) -> Answer {
 
 fn completion(workspace: &mut Workspace, given: CompletionParams) -> Answer {
     let (asked, offset) = at(workspace, given.text_document_position)?;
-    let mut found = ide::complete(&asked.analysis, asked.file, offset);
-    if found.len() <= OFFERS {
-        return json(found.into_iter().map(convert::completion).collect::<Vec<_>>());
+    let found = ide::complete(&asked.analysis, asked.file, offset, OFFERS);
+    let items: Vec<_> = found.items.into_iter().map(convert::completion).collect();
+    if found.are_all {
+        return json(items);
     }
-    // The letters that stand there already choose; the editor asks again when there are more of them.
-    let text = asked.document.parse.text.get(..offset as usize).unwrap_or("");
-    let is_letter = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-    let typed = &text[text.trim_end_matches(is_letter).len()..];
-    found.retain(|it| is_abbreviated(&it.label, typed));
-    found.truncate(OFFERS);
-    let items = found.into_iter().map(convert::completion).collect();
+    // The letters that stand there have chosen; the editor asks again when there are more of them.
     json(CompletionList { is_incomplete: true, items })
 }
 
 /// How many completions are offered at once: more than anybody reads.
-const OFFERS: usize = 200;
-
-/// Whether letters stand in a name in their order, be they large or small: what editors take for an abbreviation of it.
-fn is_abbreviated(name: &str, letters: &str) -> bool {
-    let mut rest = name.chars();
-    letters.chars().all(|letter| rest.any(|it| it.eq_ignore_ascii_case(&letter)))
-}
+const OFFERS: usize = 100;
 
 fn definition(workspace: &mut Workspace, given: GotoDefinitionParams) -> Answer {
     let (asked, offset) = at(workspace, given.text_document_position_params)?;
@@ -196,21 +188,21 @@ fn semantic_tokens(workspace: &mut Workspace, given: SemanticTokensParams) -> An
     let asked = asked(workspace, &given.text_document)?;
     let tokens = ide::semantic_tokens(&asked.analysis, asked.file);
     let data = convert::semantic_tokens(asked.document, &tokens, asked.encoding);
-    Ok(json!({ "data": data }))
+    json(json!({ "data": data }))
 }
 
 fn semantic_tokens_in(workspace: &mut Workspace, given: SemanticTokensRangeParams) -> Answer {
     let asked = asked(workspace, &given.text_document)?;
     let tokens = ide::semantic_tokens_in(&asked.analysis, asked.span(given.range));
     let data = convert::semantic_tokens(asked.document, &tokens, asked.encoding);
-    Ok(json!({ "data": data }))
+    json(json!({ "data": data }))
 }
 
 fn formatting(workspace: &mut Workspace, given: DocumentFormattingParams) -> Answer {
     let asked = asked(workspace, &given.text_document)?;
     let parse = &asked.document.parse;
     // A file with faults stays as it is; the faults are shown already, and are no reason to stop a save.
-    let Ok(text) = syntax::format(parse) else { return Ok(Value::Null) };
+    let Ok(text) = syntax::format(parse) else { return json(()) };
     if *text == *parse.text {
         return json(Vec::<TextEdit>::new());
     }

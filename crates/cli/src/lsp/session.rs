@@ -6,10 +6,11 @@ use ide::Encoding;
 use lsp_server::{ErrorCode, Message, Notification, Request, RequestId, Response};
 use lsp_types::{
     DidChangeTextDocumentParams, DidChangeWatchedFilesParams, DidChangeWorkspaceFoldersParams,
-    DidCloseTextDocumentParams, DidOpenTextDocumentParams, InitializeParams,
-    PublishDiagnosticsParams, Url,
+    DidCloseTextDocumentParams, DidOpenTextDocumentParams, InitializeParams, Url,
 };
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::documents::{Project, Workspace};
@@ -41,7 +42,8 @@ pub(super) struct Session {
     /// Whether a check beside the conversation is on its way, and whether a review is: there is one of each at a time.
     is_checking: bool,
     is_reviewing: bool,
-    outgoing: VecDeque<Value>,
+    /// Messages, as they are written.
+    outgoing: VecDeque<String>,
 }
 
 impl Session {
@@ -93,7 +95,7 @@ impl Session {
     }
 
     /// What is to be written, in order.
-    pub(super) fn sent(&mut self) -> impl Iterator<Item = Value> {
+    pub(super) fn sent(&mut self) -> impl Iterator<Item = String> {
         std::mem::take(&mut self.outgoing).into_iter()
     }
 
@@ -102,13 +104,30 @@ impl Session {
         // Messages are made of JSON, so that they always become JSON.
         let mut value = serde_json::to_value(message).unwrap_or_default();
         value["jsonrpc"] = json!("2.0");
-        self.outgoing.push_back(value);
+        self.outgoing.push_back(value.to_string());
+    }
+
+    /// Answers a request.
+    fn answer(&mut self, id: RequestId, answer: Result<Box<RawValue>, (ErrorCode, String)>) {
+        match answer {
+            Ok(result) => self.push(&Answer { jsonrpc: "2.0", id: &id, result: &result }),
+            Err((code, why)) => self.send(Response::new_err(id, code as i32, why).into()),
+        }
+    }
+
+    /// Large messages become text at once, without a tree between.
+    fn push(&mut self, message: &impl Serialize) {
+        match serde_json::to_string(message) {
+            Ok(text) => self.outgoing.push_back(text),
+            Err(error) => self.warn(&error.to_string()),
+        }
     }
 
     /// Answers what is no message. It has no number, and neither has its answer.
     pub(super) fn refuse(&mut self, why: &str) {
         let error = json!({ "code": ErrorCode::ParseError as i32, "message": why });
-        self.outgoing.push_back(json!({ "jsonrpc": "2.0", "id": null, "error": error }));
+        let message = json!({ "jsonrpc": "2.0", "id": null, "error": error });
+        self.outgoing.push_back(message.to_string());
     }
 
     /// Takes a message and says what is to be said to it.
@@ -116,11 +135,8 @@ impl Session {
         match message {
             Message::Request(request) => {
                 let id = request.id.clone();
-                let response = match self.request(request) {
-                    Ok(result) => Response { id, response_result: Ok(result) },
-                    Err((code, why)) => Response::new_err(id, code as i32, why),
-                };
-                self.send(response.into());
+                let answer = self.request(request);
+                self.answer(id, answer);
             }
             Message::Notification(notification) => self.notification(notification),
             // To the only request that is ever sent, whose refusal changes nothing.
@@ -128,9 +144,9 @@ impl Session {
         }
     }
 
-    fn request(&mut self, request: Request) -> Result<Value, (ErrorCode, String)> {
+    fn request(&mut self, request: Request) -> Result<Box<RawValue>, (ErrorCode, String)> {
         match (self.stage, request.method.as_str()) {
-            (Stage::New, "initialize") => self.initialize(params(request.params)?),
+            (Stage::New, "initialize") => requests::json(self.initialize(params(request.params)?)),
             (Stage::New, _) => {
                 Err((ErrorCode::ServerNotInitialized, "`initialize` comes first".to_owned()))
             }
@@ -142,14 +158,14 @@ impl Session {
             }
             (Stage::Running, "shutdown") => {
                 self.stage = Stage::Down;
-                Ok(Value::Null)
+                requests::json(())
             }
             (Stage::Running, _) => requests::answer(&mut self.workspace, request),
         }
     }
 
     #[expect(deprecated, reason = "older editors name their one folder by `rootUri`")]
-    fn initialize(&mut self, agreed: InitializeParams) -> Result<Value, (ErrorCode, String)> {
+    fn initialize(&mut self, agreed: InitializeParams) -> Value {
         let offered = agreed.capabilities.general.and_then(|it| it.position_encodings);
         let is_offered = |kind| offered.as_ref().is_some_and(|offered| offered.contains(&kind));
         // Bytes cost nothing to count; UTF-16 is what everyone has.
@@ -169,7 +185,7 @@ impl Session {
         let by_range = semantic.and_then(|it| it.requests.range).unwrap_or(false);
         let capabilities = convert::capabilities(self.workspace.encoding, by_range);
         let info = json!({ "name": "mimar", "version": env!("CARGO_PKG_VERSION") });
-        Ok(json!({ "capabilities": capabilities, "serverInfo": info }))
+        json!({ "capabilities": capabilities, "serverInfo": info })
     }
 
     fn add_folders(&mut self, roots: Vec<Url>) {
@@ -185,8 +201,8 @@ impl Session {
     fn remove_folders(&mut self, roots: impl Iterator<Item = Url>) {
         for path in roots.filter_map(|root| root.to_file_path().ok()) {
             for uri in self.workspace.remove(&path) {
-                let diagnostics = Vec::new();
-                self.say(PublishDiagnosticsParams { uri, diagnostics, version: None });
+                let told = Diagnosed { uri: &uri, version: None, diagnostics: &[] };
+                self.outgoing.push_back(diagnosed(&told));
             }
         }
     }
@@ -289,14 +305,14 @@ impl Session {
     /// Sends the diagnostics of each file of which the editor has others.
     fn publish_where(&mut self, wanted: impl Fn(&Project) -> bool) {
         let encoding = self.workspace.encoding;
-        let mut notes: Vec<PublishDiagnosticsParams> = Vec::new();
+        let mut outgoing: Vec<String> = Vec::new();
         for project in self.workspace.projects.iter_mut().filter(|project| wanted(project)) {
-            let all = project.diagnostics();
+            let analysis = project.analysis();
             let mut by_file: Vec<Vec<lsp_types::Diagnostic>> =
                 project.documents.iter().map(|_| Vec::new()).collect();
             let mut left_out = vec![0; by_file.len()];
             // What the language says comes first.
-            for found in &all {
+            for found in analysis.diagnostics().iter().chain(project.findings()) {
                 let file = found.primary.span.file.0 as usize;
                 let Some(of_file) = by_file.get_mut(file) else { continue };
                 if of_file.len() < SHOWN {
@@ -310,19 +326,50 @@ impl Session {
             }
             for (document, diagnostics) in project.documents.iter_mut().zip(by_file) {
                 if document.sent != diagnostics {
-                    document.sent.clone_from(&diagnostics);
-                    let (uri, version) = (document.url.clone(), document.version);
-                    notes.push(PublishDiagnosticsParams { uri, diagnostics, version });
+                    document.sent = diagnostics;
+                    let told = Diagnosed {
+                        uri: &document.url,
+                        version: document.version,
+                        diagnostics: &document.sent,
+                    };
+                    outgoing.push(diagnosed(&told));
                 }
             }
         }
-        notes.into_iter().for_each(|note| self.say(note));
+        self.outgoing.extend(outgoing);
     }
+}
 
-    fn say(&mut self, note: PublishDiagnosticsParams) {
-        let value = serde_json::to_value(note).unwrap_or_default();
-        self.notify("textDocument/publishDiagnostics", value);
-    }
+/// What is said of a document, without a copy of it.
+#[derive(Serialize)]
+struct Diagnosed<'a> {
+    uri: &'a Url,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<i32>,
+    diagnostics: &'a [lsp_types::Diagnostic],
+}
+
+/// The message that says it.
+fn diagnosed(params: &Diagnosed<'_>) -> String {
+    let method = "textDocument/publishDiagnostics";
+    // Made of texts and numbers, so that it always becomes JSON.
+    serde_json::to_string(&Note { jsonrpc: "2.0", method, params }).unwrap_or_default()
+}
+
+/// The answer to a request, as it is written.
+#[derive(Serialize)]
+struct Answer<'a> {
+    jsonrpc: &'static str,
+    id: &'a RequestId,
+    result: &'a RawValue,
+}
+
+/// A notification, as it is written.
+#[derive(Serialize)]
+struct Note<'a, P> {
+    jsonrpc: &'static str,
+    method: &'static str,
+    params: &'a P,
 }
 
 /// The parameters of a message.

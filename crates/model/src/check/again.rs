@@ -2,7 +2,11 @@
 //!
 //! What an item shows to others is its head and, of an entity, its fields. An edit that leaves these as they were cannot
 //! change what is found anywhere else: all other findings are kept, with their places moved, and the one item is checked by
-//! the very functions that check it as one of all.
+//! the very functions that check it as one of all. After an edit of fields other than the key, what uses them is checked so
+//! too.
+
+mod dependents;
+mod fields;
 
 use std::ops::Range;
 
@@ -13,6 +17,7 @@ use super::checked::{Checked, Fault, faults, sort, sort_uses};
 use super::context::{Context, Part, RENAMES};
 use super::{command, entity, query, workflow};
 use crate::{CommandId, EntityId, QueryId, Uses};
+use dependents::Dependent;
 
 /// A file that was parsed again.
 #[derive(Clone, Copy, Debug)]
@@ -25,16 +30,28 @@ pub struct Edited<'a> {
     pub damage: &'a Damage,
 }
 
+/// How much was checked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// At most the body of an item: what is declared is what it was.
+    Body,
+    /// The fields of an entity, and so many items beside it which use them. Positions in the model's tables have changed.
+    Fields(usize),
+}
+
 impl Checked {
-    /// Checks the one item again that an edit has touched. `parses` are all files as they are now. False where the edit may
-    /// have touched more than that: nothing is known then, and all of it has to be checked.
+    /// Checks the item again that an edit has touched, and what depends on it. `parses` are all files as they are now. `None`
+    /// where the edit may have touched more than can be told: nothing is known then, and all of it has to be checked.
     ///
     /// Afterwards diagnostics and uses are those that [`Checked::of`] finds, and so is the model.
     #[must_use]
-    pub fn again(&mut self, parses: &[&Parse], edited: Edited<'_>) -> bool {
-        self.touched(parses, edited)
-            .and_then(|touched| self.check(parses, edited, touched))
-            .is_some()
+    pub fn again(&mut self, parses: &[&Parse], edited: Edited<'_>) -> Option<Extent> {
+        let touched = self.touched(parses, edited)?;
+        self.check(parses, edited, &touched)?;
+        Some(match touched {
+            Touched::Behind | Touched::Inside(_) => Extent::Body,
+            Touched::Fields(_, dependents) => Extent::Fields(dependents.len()),
+        })
     }
 
     fn touched(&self, parses: &[&Parse], edited: Edited<'_>) -> Option<Touched> {
@@ -47,10 +64,14 @@ impl Checked {
         if damage.shift.start >= before.span().end.max(after.span().end) {
             return Some(Touched::Behind);
         }
-        if !shows_the_same(before, after, edited) {
-            return None;
-        }
         let part = self.part(Item::cast(before)?)?;
+        let dependents = match part {
+            _ if shows_the_same(before, after, edited, &[]) => None,
+            Part::Rules(id) if shows_the_same(before, after, edited, &[NodeKind::Field]) => {
+                Some(self.dependents(parses, edited, id, before, after)?)
+            }
+            _ => return None,
+        };
         // What comes in through a webhook is held against all commands.
         let receives = self.model.webhooks.iter().any(|webhook| !webhook.receives.is_empty());
         if receives && matches!(part, Part::Command(_)) {
@@ -66,13 +87,21 @@ impl Checked {
             let name = parse.and_then(|parse| parse.text.get(span.range()));
             fault.part != part && words.clone().any(|word| Some(word) == name)
         };
-        (!offers.any(is_offered)).then_some(Touched::Inside(part))
+        if offers.any(is_offered) {
+            return None;
+        }
+        Some(match (dependents, part) {
+            (Some(dependents), Part::Rules(id)) => Touched::Fields(id, dependents),
+            _ => Touched::Inside(part),
+        })
     }
 
-    fn check(&mut self, parses: &[&Parse], edited: Edited<'_>, touched: Touched) -> Option<()> {
+    fn check(&mut self, parses: &[&Parse], edited: Edited<'_>, touched: &Touched) -> Option<()> {
         let before = only(edited.old, &edited.damage.old_nodes)?;
-        if let Touched::Inside(_) = touched {
-            self.forget_uses(before);
+        match touched {
+            Touched::Behind => {}
+            Touched::Inside(_) => self.forget_uses(before, &[]),
+            Touched::Fields(..) => self.forget_uses(before, &[NodeKind::Field]),
         }
         self.shift(edited.damage.shift);
         let node = only(edited.new, &edited.damage.new_nodes)?;
@@ -82,42 +111,52 @@ impl Checked {
             let behind = edited.new.node(edited.damage.new_nodes.end).and_then(Item::cast);
             behind.map_or(Some(()), |item| self.document(item))?;
         }
-        let (part, item) = match touched {
-            Touched::Inside(part) => (part, Item::cast(node)?),
+        let item = Item::cast(node)?;
+        let mut items = match touched {
             Touched::Behind => return Some(()),
+            Touched::Inside(part) => vec![(*part, item)],
+            Touched::Fields(id, _) => vec![(Part::Rules(*id), item)],
         };
         self.document(item)?;
-        self.reset(part);
         let mut cx = Context::new(parses);
         cx.names = self.names(parses);
-        cx.model = std::mem::take(&mut self.model);
-        cx.said = std::mem::take(&mut self.said);
         cx.parts.clear();
-        let sizes = (cx.model.enums.len(), cx.model.fields.len());
-        match (part, item) {
-            (Part::Rules(id), Item::Entity(view)) => entity::entity(&mut cx, id, view),
-            (Part::Query(id), Item::Query(view)) => query::query(&mut cx, id, view),
-            (Part::Command(id), Item::Command(view)) => {
-                command::command(&mut cx, id, view);
-                command::circles(&mut cx);
+        if let (Touched::Fields(id, dependents), Item::Entity(view)) = (touched, item) {
+            self.fields(&mut cx, *id, view);
+            for dependent in dependents {
+                let item = dependent.item(parses, edited.damage.shift)?;
+                match dependent.part {
+                    Part::Query(_) => self.forget_all_uses(item.node()),
+                    _ => self.forget_uses(item.node(), &[]),
+                }
+                items.push((dependent.part, item));
             }
-            (Part::Workflow(at), Item::Workflow(view)) => workflow::workflow(&mut cx, at, view),
-            (Part::Job(at), Item::Job(view)) => workflow::job(&mut cx, at, view),
-            _ => return None,
+        }
+        items.iter().for_each(|(part, _)| self.reset(*part));
+        (cx.model, cx.said) = (std::mem::take(&mut self.model), std::mem::take(&mut self.said));
+        let sizes = cx.sizes();
+        for (part, item) in &items {
+            run(&mut cx, *part, *item)?;
+            let uses = std::mem::take(&mut cx.uses);
+            self.add_uses(item.node(), uses);
+        }
+        let are_commands = items.iter().any(|(part, _)| matches!(part, Part::Command(_)));
+        if are_commands {
+            command::circles(&mut cx);
         }
         // An enum within a parameter of a query is declared where the query is checked.
-        let is_settled = sizes == (cx.model.enums.len(), cx.model.fields.len());
-        let Context { model, said, diagnostics, parts, uses, .. } = cx;
+        let is_settled = sizes == cx.sizes();
+        let Context { model, said, diagnostics, parts, .. } = cx;
         (self.model, self.said) = (model, said);
-        let is_again = |known: Part| {
-            known == part || (known == Part::Circles && matches!(part, Part::Command(_)))
-        };
-        self.faults.retain(|fault| !is_again(fault.part));
+        self.faults.retain(|fault| match (fault.part, touched) {
+            (Part::Circles, _) => !are_commands,
+            (Part::Fields(id) | Part::Values(id), Touched::Fields(edited, _)) => id != *edited,
+            (part, _) => !items.iter().any(|(again, _)| *again == part),
+        });
         self.faults.extend(faults(diagnostics, &parts));
         sort(&mut self.faults);
         // All of them are offered only as long as they are few.
         let is_few = self.faults.iter().filter(|fault| fault.offers_rename()).count() < RENAMES;
-        self.add_uses(node, uses);
         (is_settled && is_few).then_some(())
     }
 
@@ -240,9 +279,9 @@ impl Checked {
         }
     }
 
-    /// Forgets what the body of an item uses; its head and its fields use what they did.
-    fn forget_uses(&mut self, item: Node<'_>) {
-        let kept: Vec<Span> = kept(item).map(Node::span).collect();
+    /// Forgets what the body of an item uses, and what else of it is checked again; the rest of it uses what it did.
+    fn forget_uses(&mut self, item: Node<'_>, again: &[NodeKind]) {
+        let kept: Vec<Span> = kept(item, again).map(Node::span).collect();
         let is_inside = |inner: Span, outer: Span| {
             inner.file == outer.file && outer.start <= inner.start && inner.end <= outer.end
         };
@@ -253,6 +292,12 @@ impl Checked {
         let own: Vec<_> = own.iter().filter(|(used, _)| stays(*used)).copied().collect();
         self.uses.names.splice(range, own);
         self.uses.bindings.retain(|binding| !is_inside(binding.span, span));
+    }
+
+    /// Forgets all that an item uses.
+    fn forget_all_uses(&mut self, item: Node<'_>) {
+        let range = self.uses_in(item.span());
+        self.uses.names.drain(range);
     }
 
     /// Adds what an item uses to what is known of it.
@@ -275,11 +320,25 @@ impl Checked {
     }
 }
 
+/// Checks an item as one of all.
+fn run<'a>(cx: &mut Context<'a>, part: Part, item: Item<'a>) -> Option<()> {
+    match (part, item) {
+        (Part::Rules(id), Item::Entity(view)) => entity::entity(cx, id, view),
+        (Part::Query(id), Item::Query(view)) => query::query(cx, id, view),
+        (Part::Command(id), Item::Command(view)) => command::command(cx, id, view),
+        (Part::Workflow(at), Item::Workflow(view)) => workflow::workflow(cx, at, view),
+        (Part::Job(at), Item::Job(view)) => workflow::job(cx, at, view),
+        _ => return None,
+    }
+    Some(())
+}
+
 /// What an edit has touched.
-#[derive(Clone, Copy)]
 enum Touched {
     /// The body of an item, which this part checks.
     Inside(Part),
+    /// Fields of an entity, and what depends on them.
+    Fields(EntityId, Vec<Dependent>),
     /// Nothing but white space and comments behind an item.
     Behind,
 }
@@ -326,17 +385,24 @@ const BODY: &[NodeKind] = &[
     NodeKind::Error,
 ];
 
-/// What others may see of an item beside its own tokens.
-fn kept<'a>(item: Node<'a>) -> impl Iterator<Item = Node<'a>> {
-    item.children().filter(|child| !BODY.contains(&child.kind()))
+/// What others may see of an item beside its own tokens, but for nodes of these kinds.
+fn kept<'a>(item: Node<'a>, but: &[NodeKind]) -> impl Iterator<Item = Node<'a>> {
+    let is_kept = |child: &Node<'_>| !BODY.contains(&child.kind()) && !but.contains(&child.kind());
+    item.children().filter(is_kept)
 }
 
-/// Whether what others may see of an item is written as it was, and stands beside the edit.
-fn shows_the_same(before: Node<'_>, after: Node<'_>, edited: Edited<'_>) -> bool {
-    let (old, new) = (shown(before), shown(after));
+/// Whether what others may see of an item, but for nodes of these kinds, is written as it was, and stands beside the edit.
+fn shows_the_same(before: Node<'_>, after: Node<'_>, edited: Edited<'_>, but: &[NodeKind]) -> bool {
+    let (old, new) = (shown(before, but), shown(after, but));
     let shift = edited.damage.shift;
-    let text = |node: Node<'_>, token: u32| {
-        (node.parse().token_kind(token), node.parse().token_text(token).to_owned())
+    let is_same = |(old, new): (&u32, &u32)| {
+        let (old, new) = (*old, *new);
+        let (one, other) = (before.parse(), after.parse());
+        let mut place = one.token_span(old);
+        shift.span(&mut place);
+        one.token_kind(old) == other.token_kind(new)
+            && one.token_text(old) == other.token_text(new)
+            && place == other.token_span(new)
     };
     let is_beside = |token: &u32| {
         let span = before.parse().token_span(*token);
@@ -344,9 +410,9 @@ fn shows_the_same(before: Node<'_>, after: Node<'_>, edited: Edited<'_>) -> bool
     };
     old.iter().all(is_beside)
         && old.len() == new.len()
-        && old.iter().zip(&new).all(|(old, new)| text(before, *old) == text(after, *new))
+        && old.iter().zip(&new).all(is_same)
         // The parser looks ahead: the same words may be read otherwise for what stands behind them.
-        && kept(before).flat_map(tree).eq(kept(after).flat_map(tree))
+        && kept(before, but).flat_map(tree).eq(kept(after, but).flat_map(tree))
 }
 
 /// The kinds of a node and of all inside, each with how many there are inside of it.
@@ -358,13 +424,13 @@ fn tree(node: Node<'_>) -> impl Iterator<Item = (NodeKind, u32)> {
 }
 
 /// The tokens of an item that others may see, with what documents parts of them.
-fn shown(item: Node<'_>) -> Vec<u32> {
+fn shown(item: Node<'_>, but: &[NodeKind]) -> Vec<u32> {
     let parse = item.parse();
     let is_seen = |token: &u32| {
         let kind = parse.token_kind(*token);
         !kind.is_trivia() || kind == TokenKind::DocComment
     };
-    let inside = kept(item).flat_map(Node::tokens).filter(is_seen);
+    let inside = kept(item, but).flat_map(Node::tokens).filter(is_seen);
     // Whether it is closed is the parser's business, and an item is not while a body is written.
     let own = item.own_tokens().filter(|token| parse.token_kind(*token) != TokenKind::RightBrace);
     own.chain(inside).collect()

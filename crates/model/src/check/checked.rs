@@ -3,9 +3,9 @@
 use rustc_hash::FxHashMap;
 use syntax::{Diagnostic, Parse, Shift, Span};
 
-use super::context::{Context, Part, Said};
+use super::context::{Before, Context, Part, Said};
 use super::names::{Declared, Names};
-use crate::shift::Moves;
+use crate::visit::Visit;
 use crate::{ExternalId, Grantee, Model, RoleId, ServiceId, Uses};
 
 /// Files that were checked as one model, with what it takes to check a part of them again.
@@ -18,6 +18,7 @@ pub struct Checked {
     /// In the order of the text.
     pub(super) faults: Vec<Fault>,
     pub(super) said: Vec<Said>,
+    pub(super) befores: Vec<Before>,
     pub(super) types: Vec<Entry>,
     pub(super) verbs: Vec<Entry>,
 }
@@ -64,7 +65,7 @@ impl Checked {
         sort(&mut faults);
         let mut uses = cx.uses;
         sort_uses(&mut uses);
-        Self { model: cx.model, uses, faults, said: cx.said, types, verbs }
+        Self { model: cx.model, uses, faults, said: cx.said, befores: cx.befores, types, verbs }
     }
 
     /// What is wrong, in the order of the text. Faults of the syntax are in the parses and not repeated.
@@ -73,8 +74,8 @@ impl Checked {
     }
 
     /// Moves all places to where they stand after an edit. What was written anew is not looked at.
-    pub fn shift(&mut self, shift: Shift) {
-        self.model.shift(shift);
+    pub fn shift(&mut self, mut shift: Shift) {
+        self.model.visit(&mut shift);
         for (used, declared) in &mut self.uses.names {
             shift.span(used);
             shift.span(declared);

@@ -27,6 +27,9 @@ pub(crate) struct Context<'a> {
     pub(crate) said: Vec<Said>,
     /// From which diagnostic on which part of the check reports.
     pub(crate) parts: Vec<(usize, Part)>,
+    /// For each entity where its fields and the enums within them begin in the model's tables; last where those of all
+    /// entities end.
+    pub(crate) befores: Vec<Before>,
 }
 
 /// What the text says of a field, whether it is sound or not.
@@ -38,12 +41,15 @@ pub(crate) struct Said {
     pub(crate) default: bool,
 }
 
-/// A part of the check, in the order in which they run. Those with a number look at one item, and nothing that others look at
-/// depends on what they find.
+/// A part of the check. Those with a number look at one item; beside the fields of an entity and their values, nothing that
+/// others look at depends on what these find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Part {
     Declarations,
-    Values,
+    Fields(EntityId),
+    Values(EntityId),
+    /// Defaults of records.
+    Defaults,
     Rules(EntityId),
     Query(QueryId),
     Signatures,
@@ -91,6 +97,15 @@ pub(crate) struct PendingField<'a> {
     pub(crate) field: FieldId,
     pub(crate) service: ServiceId,
     pub(crate) type_expr: ast::TypeExpr<'a>,
+    /// What declared it.
+    pub(crate) part: Part,
+}
+
+/// How many fields and enums there are before those of an entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Before {
+    pub(crate) fields: u32,
+    pub(crate) enums: u32,
 }
 
 impl<'a> Context<'a> {
@@ -105,12 +120,30 @@ impl<'a> Context<'a> {
             uses: Uses::default(),
             said: Vec::new(),
             parts: vec![(0, Part::Declarations)],
+            befores: Vec::new(),
         }
     }
 
     /// What is reported from here on is of this part.
     pub(crate) fn begin(&mut self, part: Part) {
         self.parts.push((self.diagnostics.len(), part));
+    }
+
+    /// What reports.
+    pub(crate) fn part(&self) -> Part {
+        self.parts.last().map_or(Part::Declarations, |(_, part)| *part)
+    }
+
+    /// What stands at a place.
+    pub(crate) fn text(&self, span: Span) -> &'a str {
+        let parse = self.parses.get(span.file.0 as usize);
+        parse.and_then(|parse| parse.text.get(span.range())).unwrap_or("")
+    }
+
+    /// How many fields and enums there are.
+    pub(crate) fn sizes(&self) -> Before {
+        let (fields, enums) = (self.model.fields.len() as u32, self.model.enums.len() as u32);
+        Before { fields, enums }
     }
 
     /// Notes that a name stands for what is declared at `declared`.

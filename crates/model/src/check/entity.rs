@@ -23,18 +23,16 @@ pub(crate) const LIST_PARAMETERS: &[&str] = &["after", "fields", "include", "lim
 pub(crate) fn entities(cx: &mut Context<'_>) {
     for position in 0..cx.source.entities.len() {
         let id = EntityId(position as u32);
-        cx.begin(Part::Values);
         values(cx, id);
         entity(cx, id, cx.source.entities[position]);
     }
-    cx.begin(Part::Values);
+    cx.begin(Part::Defaults);
     for position in 0..cx.source.records.len() {
         let service = cx.model.records[position].service;
         for field in cx.model.records[position].fields.clone() {
             default(cx, service, field);
         }
     }
-    circles(cx);
 }
 
 /// Checks what one entity says beside its fields.
@@ -46,7 +44,8 @@ pub(crate) fn entity<'a>(cx: &mut Context<'a>, id: EntityId, view: ast::Entity<'
 }
 
 /// Defaults and computed values of an entity's fields.
-fn values(cx: &mut Context<'_>, id: EntityId) {
+pub(crate) fn values(cx: &mut Context<'_>, id: EntityId) {
+    cx.begin(Part::Values(id));
     let service = cx.model[id].service;
     for at in 0..cx.model[id].fields.len() {
         let field = cx.model[id].fields[at];
@@ -69,6 +68,7 @@ fn values(cx: &mut Context<'_>, id: EntityId) {
             field_row.default = Some(Default::Uuid);
         }
     }
+    circles(cx);
 }
 
 /// What a field is when it is left out.
@@ -173,8 +173,12 @@ fn reads_of(typed: &Expression, reads: &mut Vec<FieldId>) {
     }
 }
 
-/// Computed fields that read each other in a circle.
+/// Computed fields that read each other in a circle. A circle stays within an entity: what folds its parts is read by none of
+/// them, and what is behind a reference is no field of the row.
 fn circles(cx: &mut Context<'_>) {
+    if cx.source.computed_reads.is_empty() {
+        return;
+    }
     let reads = std::mem::take(&mut cx.source.computed_reads);
     let mut fields: Vec<FieldId> = reads.keys().copied().collect();
     fields.sort_unstable();

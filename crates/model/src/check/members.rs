@@ -4,13 +4,13 @@ use rustc_hash::FxHashMap;
 use syntax::ast::{self, Member, Modifier};
 use syntax::{Diagnostic, Span, TokenKind};
 
-use super::context::{Context, PendingField, Said, Style};
+use super::context::{Context, Part, PendingField, Said, Style};
 use super::declare::text_of;
 use super::modifier::{
     column_names, deprecation, former_names, modifiers, pattern, stored_name, word_of,
 };
 use super::names::{Reach, find_entity};
-use super::type_expr::{self, Place, Resolved};
+use super::type_expr::{self, Known, Place, Resolved};
 use crate::{
     Bounds, EntityId, EntityKind, Field, FieldId, OnDelete, PartOf, RecordId, ServiceId, Type,
 };
@@ -31,8 +31,12 @@ pub(crate) fn members<'a>(cx: &mut Context<'a>) {
     let mut names: FxHashMap<&'a str, Span> = FxHashMap::default();
     for position in 0..cx.source.entities.len() {
         names.clear();
-        entity_fields(cx, EntityId(position as u32), &mut names);
+        cx.befores.push(cx.sizes());
+        let id = EntityId(position as u32);
+        entity_fields(cx, id, cx.source.entities[position], &mut names);
     }
+    cx.befores.push(cx.sizes());
+    cx.begin(Part::Declarations);
     for position in 0..cx.source.records.len() {
         let view = cx.source.records[position];
         let service = cx.model.records[position].service;
@@ -57,8 +61,9 @@ pub(crate) fn members<'a>(cx: &mut Context<'a>) {
     super::external::external_fields(cx);
     resolve_pending(cx);
     for position in 0..cx.source.entities.len() {
-        check_entity(cx, EntityId(position as u32));
+        check_entity(cx, EntityId(position as u32), cx.source.entities[position]);
     }
+    cx.begin(Part::Declarations);
     for (was, service) in std::mem::take(&mut cx.source.renamed_enums) {
         former_type(cx, was, service);
     }
@@ -148,17 +153,21 @@ fn link_part(cx: &mut Context<'_>, id: EntityId) {
 }
 
 /// Declares the fields of an entity.
-fn entity_fields<'a>(cx: &mut Context<'a>, id: EntityId, names: &mut FxHashMap<&'a str, Span>) {
-    let view = cx.source.entities[id.index()];
+pub(crate) fn entity_fields<'a>(
+    cx: &mut Context<'a>,
+    id: EntityId,
+    view: ast::Entity<'a>,
+    names: &mut FxHashMap<&'a str, Span>,
+) {
+    cx.begin(Part::Fields(id));
     let service = cx.model[id].service;
     let name = view.name().map_or("", |name| name.text());
     let says_part = view.part_of().is_some();
     let mut fields: Vec<FieldId> = Vec::new();
     let mut keys: Vec<FieldId> = Vec::new();
     for part in &cx.model[id].parts {
-        let view = cx.source.entities[part.index()];
-        if let Some(name) = view.part_of().and_then(|part| part.name()) {
-            names.entry(name.text()).or_insert(name.span());
+        if let Some(part) = cx.model.part_of(*part) {
+            names.entry(cx.text(part.name_span)).or_insert(part.name_span);
         }
     }
     for member in view.members() {
@@ -312,11 +321,11 @@ pub(crate) fn declare_field<'a>(
     let id = push_field(cx, field, Some(view));
     if let Some(type_expr) = type_expr {
         let place = Place { service, owner, member: name };
-        // Everything declared so far may still wait: only what is known to be no `Entity.field` is settled.
-        match type_expr::resolve(cx, place, type_expr, &|_| false) {
+        match type_expr::resolve(cx, place, type_expr, Known::Nothing) {
             Resolved::Type(ty) => cx.model.fields[id.index()].ty = ty,
             Resolved::Waits => {
-                cx.source.pending.push(PendingField { field: id, service, type_expr });
+                let part = cx.part();
+                cx.source.pending.push(PendingField { field: id, service, type_expr, part });
             }
         }
     }
@@ -381,7 +390,7 @@ pub(crate) fn plain_fields<'a>(
 }
 
 /// Gives the fields that waited their types; circles among them are faults.
-fn resolve_pending(cx: &mut Context<'_>) {
+pub(crate) fn resolve_pending(cx: &mut Context<'_>) {
     let mut pending = std::mem::take(&mut cx.source.pending);
     while !pending.is_empty() {
         let waiting: rustc_hash::FxHashSet<FieldId> =
@@ -390,14 +399,16 @@ fn resolve_pending(cx: &mut Context<'_>) {
         let mut still = Vec::new();
         for field in pending {
             let (owner, member) = ("", "");
+            cx.begin(field.part);
             let place = Place { service: field.service, owner, member };
-            match type_expr::resolve(cx, place, field.type_expr, &|id| !waiting.contains(&id)) {
+            match type_expr::resolve(cx, place, field.type_expr, Known::But(&waiting)) {
                 Resolved::Type(ty) => cx.model.fields[field.field.index()].ty = ty,
                 Resolved::Waits => still.push(field),
             }
         }
         if still.len() == before {
             for field in &still {
+                cx.begin(field.part);
                 let message = format!(
                     "the type of `{}` is the type of a field whose type is, in the end, its own",
                     cx.model[field.field].name
@@ -414,8 +425,8 @@ fn resolve_pending(cx: &mut Context<'_>) {
 }
 
 /// Checks key, modifiers and types of an entity's fields, now that all types are known.
-fn check_entity(cx: &mut Context<'_>, id: EntityId) {
-    let view = cx.source.entities[id.index()];
+pub(crate) fn check_entity(cx: &mut Context<'_>, id: EntityId, view: ast::Entity<'_>) {
+    cx.begin(Part::Fields(id));
     entity_header(cx, view, id);
     let service = cx.model[id].service;
     let fields = std::mem::take(&mut cx.model.entities[id.index()].fields);

@@ -1,5 +1,6 @@
 //! Types as written, resolved.
 
+use rustc_hash::FxHashSet;
 use syntax::ast::{self, LiteralValue, NamedType, TypeArgument, TypeExpr};
 use syntax::{Diagnostic, Span};
 
@@ -173,18 +174,29 @@ pub(crate) enum Resolved {
     Waits,
 }
 
-/// Resolves a type. `settled` says whether a field's type is already known.
+/// Which fields have a type already.
+#[derive(Clone, Copy)]
+pub(crate) enum Known<'a> {
+    /// None: they are being declared.
+    Nothing,
+    /// All but these.
+    But(&'a FxHashSet<FieldId>),
+    /// All of them.
+    All,
+}
+
+/// Resolves a type.
 pub(crate) fn resolve<'a>(
     cx: &mut Context<'a>,
     place: Place<'a>,
     view: TypeExpr<'a>,
-    settled: &dyn Fn(FieldId) -> bool,
+    known: Known<'_>,
 ) -> Resolved {
     match view {
-        TypeExpr::Named(named) => resolve_named(cx, place, named, settled),
+        TypeExpr::Named(named) => resolve_named(cx, place, named, known),
         TypeExpr::List(list) => {
             let Some(element) = list.element() else { return Resolved::Type(Type::Unknown) };
-            let element_type = match resolve(cx, place, element, settled) {
+            let element_type = match resolve(cx, place, element, known) {
                 Resolved::Type(ty) => ty,
                 waits @ Resolved::Waits => return waits,
             };
@@ -225,7 +237,7 @@ pub(crate) fn resolve<'a>(
 
 /// Resolves a type when all fields are known.
 pub(crate) fn resolve_now<'a>(cx: &mut Context<'a>, place: Place<'a>, view: TypeExpr<'a>) -> Type {
-    match resolve(cx, place, view, &|_| true) {
+    match resolve(cx, place, view, Known::All) {
         Resolved::Type(ty) => ty,
         Resolved::Waits => Type::Unknown,
     }
@@ -235,7 +247,7 @@ fn resolve_named<'a>(
     cx: &mut Context<'a>,
     place: Place<'a>,
     named: NamedType<'a>,
-    settled: &dyn Fn(FieldId) -> bool,
+    known: Known<'_>,
 ) -> Resolved {
     let Some(path) = named.path() else { return Resolved::Type(Type::Unknown) };
     let mut segments = path.segments();
@@ -256,7 +268,6 @@ fn resolve_named<'a>(
         }
         return Resolved::Type(type_of(cx, first.span(), first.text(), found));
     };
-    no_arguments(cx, named, path.node().text());
     let is_type = first.text().starts_with(|c: char| c.is_ascii_uppercase());
     let (found, field) = if is_type {
         let found = find_name(cx, Space::Types, place.service, first, Reach::Service, "entity");
@@ -264,12 +275,18 @@ fn resolve_named<'a>(
     } else {
         (find_qualified(cx, Space::Types, first, second, "type"), third)
     };
+    let waits = matches!(known, Known::Nothing) && matches!(found, Some(Declared::Entity(_)));
+    if field.is_some() && waits {
+        return Resolved::Waits;
+    }
+    // What waits is resolved again.
+    no_arguments(cx, named, path.node().text());
     let Some(field) = field else {
         return Resolved::Type(type_of(cx, path.span(), second.text(), found));
     };
     match found {
         None => Resolved::Type(Type::Unknown),
-        Some(Declared::Entity(entity)) => field_type(cx, entity, field, settled),
+        Some(Declared::Entity(entity)) => field_type(cx, entity, field, known),
         Some(other) => {
             wrong_kind(cx, path.span(), path.node().text(), other, "an entity");
             Resolved::Type(Type::Unknown)
@@ -316,14 +333,16 @@ fn field_type<'a>(
     cx: &mut Context<'a>,
     entity: EntityId,
     field: ast::Name<'a>,
-    settled: &dyn Fn(FieldId) -> bool,
+    known: Known<'_>,
 ) -> Resolved {
     let Some(id) = cx.model.field_named(entity, field.text()) else {
         super::path::no_field(cx, entity, field);
         return Resolved::Type(Type::Unknown);
     };
     cx.used_field(field, id);
-    if !settled(id) {
+    if let Known::But(waiting) = known
+        && waiting.contains(&id)
+    {
         return Resolved::Waits;
     }
     Resolved::Type(cx.model[id].ty.clone())
