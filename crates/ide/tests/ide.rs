@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where it cannot go on")]
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ide::{Analysis, NoRename};
 use syntax::{FileId, Severity, Span};
@@ -507,6 +508,51 @@ fn what_is_told_after_keys_is_what_is_told_of_the_text() {
         }
     }
     assert!(items > 60 && all < 6, "{items} keys checked an item, {all} all");
+}
+
+#[path = "../../model/examples/check_bench/design.rs"]
+mod thousand;
+
+/// In a thousand entities: what a key takes, as a share of what it would take if all were parsed and checked. In the released
+/// binary the whole takes 8 to 9 ms (`ide_bench`).
+#[test]
+fn a_key_takes_a_fraction_of_the_whole() {
+    let text = thousand::source();
+    let file = FileId(0);
+    let typed = [
+        ("price: Money(EUR) = 0.00", "\n  weight: Int(0..100) = 3"),
+        ("enum { draft, live", ", another"),
+        (".status in (draft, live)", " and .price > 3.00"),
+    ];
+    for (mark, new) in typed {
+        let middle = text.len() / 2;
+        let at = middle + text[middle..].find(mark).unwrap() + mark.len();
+        let mut parse = Arc::new(syntax::parse(file, text.as_str()));
+        let mut analysis = ide::analyze(vec![Arc::clone(&parse)]);
+        let (mut keys, mut wholes) = (Vec::new(), Vec::new());
+        for end in (1..=new.len()).chain((0..new.len()).rev()) {
+            let text = format!("{}{}{}", &text[..at], &new[..end], &text[at..]);
+            let begun = Instant::now();
+            let again = syntax::reparse(&parse, text.as_str());
+            parse = Arc::new(again.parse);
+            let is_item =
+                again.damage.is_some_and(|damage| analysis.again(Arc::clone(&parse), &damage));
+            assert!(is_item, "{}", &new[..end]);
+            let offers = ide::complete(&analysis, file, (at + end) as u32, 100);
+            keys.push(begun.elapsed());
+            assert!(offers.items.len() <= 100);
+            if end % 4 == 0 {
+                let begun = Instant::now();
+                let parse = Arc::new(syntax::parse(file, text.as_str()));
+                let _ = ide::analyze(vec![parse]);
+                wholes.push(begun.elapsed());
+            }
+        }
+        keys.sort_unstable();
+        wholes.sort_unstable();
+        let (key, whole) = (keys[keys.len() / 2], wholes[wholes.len() / 2]);
+        assert!(key * 4 < whole, "{mark}: a key {key:?}, all of it {whole:?}");
+    }
 }
 
 /// What was followed without a check is asked everything: the shop without each of its tokens, and then without twenty more.
