@@ -106,22 +106,35 @@ pub(crate) enum Command {
     Openapi(Openapi),
     Asyncapi(Asyncapi),
     #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  mimar data load exports --project shop\n  mimar data dump backup --format jsonl"
+    )]
     Data(DataCommand),
     #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  mimar events list --since 2h\n  mimar events tail --json\n  mimar events dead"
+    )]
     Events(EventsCommand),
     Copy(Copy),
     Import(Import),
     Lsp(Lsp),
     Mcp(Mcp),
     #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  mimar migrate plan shop\n  mimar migrate apply shop\n  mimar migrate status shop"
+    )]
     Migrate(Migrate),
     #[command(subcommand)]
+    #[command(
+        after_help = "Examples:\n  mimar webhook add order_events https://partner.example/hooks\n  mimar webhook list"
+    )]
     Webhook(Webhook),
     Token(Token),
     Completions(Completions),
     Docs(Docs),
     Rules(Rules),
     /// Print the language reference, in Markdown.
+    #[command(after_help = "Example:\n  mimar reference > language.md")]
     Reference,
 }
 
@@ -142,6 +155,9 @@ pub(crate) struct New {
 /// Editors start it themselves. It speaks LSP 3.17: diagnostics with their fixes, hover, completion, definition, references, rename, outline,
 /// colours, hints and formatting, over all files of the editor's folder, unsaved ones included.
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  mimar lsp      what an editor is told to start; `editors/` has settings for several"
+)]
 pub(crate) struct Lsp {
     /// Over standard input and output; there is no other way, and editors like to say so.
     #[arg(long)]
@@ -496,9 +512,11 @@ pub(crate) enum Migrate {
     Plan(MigratePlan),
     Apply(MigrateApply),
     /// Say how far the change is that is under way, or whether the database fits the model.
+    #[command(after_help = "Example:\n  mimar migrate status shop")]
     Status(MigrateShow),
     Rollback(MigrateRollback),
     /// Tell the changes that were carried out, oldest first.
+    #[command(after_help = "Example:\n  mimar migrate history shop --format json")]
     History(MigrateShow),
 }
 
@@ -644,6 +662,22 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn look(command: &mut clap::Command, without: &mut Vec<String>) {
+            let name = command.get_name().to_owned();
+            if name != "help" && !command.render_long_help().to_string().contains("Example") {
+                without.push(name);
+            }
+            command.get_subcommands_mut().for_each(|inner| look(inner, without));
+        }
+        let mut without = Vec::new();
+        // The first page has a walk instead.
+        let mut first = super::Arguments::command();
+        first.get_subcommands_mut().for_each(|command| look(command, &mut without));
+        assert_eq!(without, Vec::<String>::new());
     }
 
     #[test]

@@ -119,7 +119,9 @@ pub(crate) struct Dead {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DeadCommand {
+    #[command(after_help = "Example:\n  mimar events dead retry 17 --database shop.db")]
     Retry(DeadRetry),
+    #[command(after_help = "Example:\n  mimar events dead drop 17 --database shop.db")]
     Drop(DeadDrop),
 }
 

@@ -15,14 +15,19 @@ use super::{DataPlace, lifetime};
 pub(crate) enum Webhook {
     Add(WebhookAdd),
     /// List all endpoints.
+    #[command(after_help = "Example:\n  mimar webhook list --project shop")]
     List(WebhookList),
     /// Remove an endpoint, with everything that waits for it.
+    #[command(after_help = "Example:\n  mimar webhook remove 3")]
     Remove(WebhookOne),
     /// Send to an endpoint again: what waits for it goes out at once.
+    #[command(after_help = "Example:\n  mimar webhook enable 3")]
     Enable(WebhookOne),
     /// Send nothing to an endpoint any more; events that happen meanwhile are not kept for it, and `replay` makes up for them.
+    #[command(after_help = "Example:\n  mimar webhook disable 3")]
     Disable(WebhookOne),
     Rotate(WebhookRotate),
+    #[command(after_help = "Example:\n  mimar webhook deliveries 3")]
     Deliveries(WebhookDeliveries),
     Replay(WebhookReplay),
 }
