@@ -54,6 +54,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     install::postgres()?;
     install::brokers()?;
 
+    // Always of the whole workspace: of one package alone, features of libraries are others, and half of it would be built anew.
     let mut tally = tally::Tally::default();
     let everything = step::attempt(
         "tests of all crates",
@@ -63,7 +64,7 @@ pub(crate) fn run() -> Result<(), Fault> {
     tally += tally::of(&everything.output);
     let torture = step::attempt(
         "Schemathesis and the browser",
-        cargo(&["test", "--quiet", "--locked", "--no-fail-fast", "-p", "mimar"])
+        cargo(&["test", "--quiet", "--locked", "--no-fail-fast", "--workspace"])
             // Ignored by a plain `cargo test`, because they need what only this installs.
             .args(["--test", "torture", "--", "--ignored", "--nocapture"])
             .env("MIMAR_BINARY", place::binary())
@@ -74,21 +75,21 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     let agents = step::attempt(
         "the Python SDK over the tools for agents",
-        cargo(&["test", "--quiet", "--locked", "-p", "mimar", "--test", "binary"])
+        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "binary"])
             .args(["--", "--ignored", "mcp::"])
             .env("MIMAR_MCP_PYTHON", mcp),
     )?;
     tally += tally::of(&agents.output);
     let lint = step::attempt(
         "squawk over migrations",
-        cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "migrate"])
+        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "migrate"])
             .args(["--", "--ignored"])
             .env("MIMAR_SQUAWK", squawk),
     )?;
     tally += tally::of(&lint.output);
     let signed = step::attempt(
         "Standard Webhooks over deliveries",
-        cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "webhooks"])
+        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "webhooks"])
             .args(["--", "--ignored"])
             .env("MIMAR_STANDARDWEBHOOKS", libraries.join("node_modules")),
     )?;
@@ -96,14 +97,14 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     let readers = step::attempt(
         "public readers of events",
-        cargo(&["test", "--quiet", "--locked", "-p", "mimar-contract", "--test", "events"])
+        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "events"])
             .args(["--", "--ignored"])
             .env("MIMAR_NODE_TOOLS", &libraries),
     )?;
     tally += tally::of(&readers.output);
     let messages = step::attempt(
         "public readers of what brokers have",
-        cargo(&["test", "--quiet", "--locked", "-p", "mimar-engine", "--test", "brokers"])
+        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "brokers"])
             .args(["--", "--ignored"])
             .env("MIMAR_NODE_TOOLS", &libraries),
     )?;
@@ -111,7 +112,7 @@ pub(crate) fn run() -> Result<(), Fault> {
 
     let reports = step::attempt(
         "the schema of SARIF over reports",
-        cargo(&["test", "--quiet", "--locked", "-p", "mimar-review", "--test", "review"])
+        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "review"])
             .args(["--", "--ignored"])
             .env("MIMAR_NODE_TOOLS", libraries),
     )?;
