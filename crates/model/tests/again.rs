@@ -220,4 +220,115 @@ proptest! {
             project.edit(&text);
         }
     }
+
+    /// The same where fields are what is edited: added, taken away, renamed, moved and given other types.
+    #[test]
+    fn fields_checked_again_are_fields_checked(
+        is_shop in any::<bool>(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), change()), 1..14),
+    ) {
+        let mut project = if is_shop { shop() } else { Project::new("", CHINOOK) };
+        for (at, change) in edits {
+            let text = project.text();
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            let fields: Vec<usize> = (0..lines.len()).filter(|at| is_field(&lines[*at])).collect();
+            let Some(line) = fields.get(at.index(fields.len().max(1))).copied() else { continue };
+            change.make(&mut lines, line);
+            project.edit(&(lines.join("\n") + "\n"));
+        }
+    }
+}
+
+/// Whether a line looks like that of a field.
+fn is_field(line: &str) -> bool {
+    let line = line.trim_start();
+    let name = line.split(':').next().unwrap_or("");
+    let name = name.strip_prefix("key ").unwrap_or(name);
+    line.contains(": ") && name.chars().all(|it| it.is_ascii_lowercase() || it == '_')
+}
+
+/// What is done to a line.
+#[derive(Clone, Debug)]
+enum Change {
+    Gone,
+    Twice,
+    Renamed(&'static str),
+    Typed(&'static str),
+    More(&'static str),
+    Above(&'static str),
+    Swapped,
+}
+
+impl Change {
+    fn make(&self, lines: &mut Vec<String>, at: usize) {
+        let (name, rest) = lines[at].split_once(':').unwrap_or_default();
+        let (name, rest) = (name.to_owned(), rest.to_owned());
+        match self {
+            Self::Gone => drop(lines.remove(at)),
+            Self::Twice => lines.insert(at, lines[at].clone()),
+            Self::Renamed(to) => lines[at] = format!("    {to}:{rest}"),
+            Self::Typed(to) => lines[at] = format!("{name}: {to}"),
+            Self::More(more) => lines[at].push_str(more),
+            Self::Above(line) => lines.insert(at, (*line).to_owned()),
+            Self::Swapped if at + 1 < lines.len() => lines.swap(at, at + 1),
+            Self::Swapped => {}
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let names =
+        ["price", "status", "state", "name", "product", "customer", "album", "id", "placed"];
+    let types = [
+        "Int(0..9)",
+        "Money(EUR)",
+        "String(1..9)",
+        "Product",
+        "Order?",
+        "Product.state",
+        "Order.status?",
+        "Customer.missing",
+        "enum { draft, live, retired } = draft",
+        "enum { pending, paid, lost } = paid",
+        "enum { pending, paid } = gone",
+        "Money(EUR) := sum(lines, .price)",
+        "Int := .quantity + 1",
+        "[Int](0..9)",
+        "Track?",
+        "",
+    ];
+    let more = [
+        " unique",
+        " pii",
+        "?",
+        " = 1",
+        " was older",
+        " encrypted",
+        " // said",
+        " immutable",
+        " key",
+    ];
+    let above = [
+        "    mood: enum { glad, sad } = glad",
+        "    price: Money(EUR)",
+        "    /// Said of it.",
+        "    extra: Int",
+        "    like: Product.state",
+        "    key other: Uuid",
+        "    twice: Int := .extra * 2",
+        "    allow read to clerk when .price > 1.00",
+        "    index (price)",
+        "    w",
+        "    w:",
+        "  }",
+    ];
+    prop_oneof![
+        Just(Change::Gone),
+        Just(Change::Twice),
+        Just(Change::Swapped),
+        prop::sample::select(names.to_vec()).prop_map(Change::Renamed),
+        prop::sample::select(types.to_vec()).prop_map(Change::Typed),
+        prop::sample::select(more.to_vec()).prop_map(Change::More),
+        prop::sample::select(above.to_vec()).prop_map(Change::Above),
+    ]
 }
