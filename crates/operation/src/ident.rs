@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub struct Ident {
     name: Arc<str>,
     /// The schema that it stands in, where that is not the one of the model's tables.
-    schema: Option<&'static str>,
+    schema: Option<Arc<str>>,
 }
 
 impl Ident {
@@ -42,8 +42,8 @@ impl Ident {
     }
 
     /// A name in a schema of the database that is not the one of the model's tables.
-    pub fn within(schema: &'static str, name: &'static str) -> Self {
-        Self { name: name.into(), schema: Some(schema) }
+    pub fn within(schema: &str, name: &str) -> Self {
+        Self { name: name.into(), schema: Some(schema.into()) }
     }
 
     fn bare(name: Arc<str>) -> Self {
@@ -51,8 +51,8 @@ impl Ident {
     }
 
     /// The schema, if it is said.
-    pub fn schema(&self) -> Option<&'static str> {
-        self.schema
+    pub fn schema(&self) -> Option<&str> {
+        self.schema.as_deref()
     }
 
     /// The bare name, unquoted.

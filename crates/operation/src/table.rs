@@ -45,6 +45,8 @@ pub struct Column {
     pub scalar: Scalar,
     /// Whether it may be null.
     pub nullable: bool,
+    /// The type of the database's own that it has there, where others made the table with one: an enum of PostgreSQL's.
+    pub native: Option<Ident>,
 }
 
 /// A unique constraint over some columns; rows with a null in it never collide.

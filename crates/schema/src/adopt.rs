@@ -62,7 +62,19 @@ fn one(
         if table.key.contains(&at) {
             key.push(found.name.clone());
         }
-        if !holds(found, column.scalar) {
+        if let Some((native, labels)) = found.native() {
+            let wanted = wanted.labels(table.id, at);
+            if wanted.is_some_and(|wanted| same_labels(wanted, &labels)) {
+                let natives = names.natives.entry(name.to_owned()).or_default();
+                natives.insert(column.name.as_str().to_owned(), native);
+            } else {
+                reasons.push(format!(
+                    "`{name}.{}` is an enum of the database: its field is to be one of the same labels, `enum {{ {} }}`",
+                    found.name,
+                    labels.join(", ")
+                ));
+            }
+        } else if !holds(found, column.scalar) {
             reasons.push(format!(
                 "`{name}.{}` is {}, which cannot be served as {}",
                 found.name,
@@ -119,6 +131,11 @@ fn way_to_root<'e>(
             && table.columns.iter().all(|other| other.name.as_str() != column.name)
     };
     there.columns.iter().find(refers)
+}
+
+/// Whether two enums have the same labels, in whatever order: values are compared as texts.
+fn same_labels(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len() && one.iter().all(|label| other.contains(label))
 }
 
 /// Whether a stored column can be read and written as values of a scalar.

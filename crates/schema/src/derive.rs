@@ -112,6 +112,7 @@ fn lay_out(
             field: field.into(),
             scalar,
             nullable: false,
+            native: None,
         });
         let was = model[root_id].was.as_ref().map(|was| Ident::fit(&snake_case(was)));
         origin.columns.push(ColumnOrigin::plain(was, scalar));
@@ -133,6 +134,7 @@ fn lay_out(
             field: field.name.as_str().into(),
             scalar,
             nullable: field.optional && !field.is_key,
+            native: None,
         });
         origin.columns.push(column_origin(model, field, scalar));
         if field.is_key || field.is_position || *field_id == entity.key {
@@ -152,6 +154,7 @@ fn lay_out(
             field: "".into(),
             scalar: Scalar::Int,
             nullable: false,
+            native: None,
         });
         let mut hidden = ColumnOrigin::plain(None, Scalar::Int);
         hidden.fill = Fill::Value(Value::Int(1));

@@ -87,6 +87,7 @@ fn probe(original: &Existing, column: &str) -> Table {
             field: column.into(),
             scalar,
             nullable: true,
+            native: None,
         }],
         key: vec![0],
         root: None,

@@ -186,6 +186,13 @@ impl ExistingColumn {
         self.definition.iter().position(|token| *token == Token::Word(word.into()))
     }
 
+    /// Its schema, its name and its labels, if it is an enum of PostgreSQL's.
+    pub(crate) fn native(&self) -> Option<((String, String), Vec<String>)> {
+        let mut words = self.meaning.strip_prefix("enum ")?.split(' ').map(str::to_owned);
+        let name = (words.next()?, words.next()?);
+        Some((name, words.map(|label| label.trim_matches('\'').to_owned()).collect()))
+    }
+
     /// What the values mean, if the comment says something that is known.
     pub(crate) fn meaning(&self) -> Option<Meaning> {
         let text = self.meaning.as_str();

@@ -110,6 +110,14 @@ impl Schema {
         &self.tables[entity.index()]
     }
 
+    /// The labels that a column holds, if it holds labels.
+    fn labels(&self, table: TableId, column: usize) -> Option<&[String]> {
+        match &self.origins.get(table.0 as usize)?.columns.get(column)?.meaning {
+            Meaning::Labels(labels) => Some(labels),
+            Meaning::Scalar(_) => None,
+        }
+    }
+
     /// The position of a field's column in the table of its entity; `None` if the field belongs to no entity.
     pub fn column(&self, entity: EntityId, field: FieldId) -> Option<usize> {
         let column = *self.columns.get(field.index())?;

@@ -18,6 +18,10 @@ pub struct Names {
     /// The same of columns, by the name that the model wants for their table.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub columns: BTreeMap<String, BTreeMap<String, String>>,
+    /// Types of the database's own that columns have there, by the names that the model wants for the table and the column: schema
+    /// and type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub natives: BTreeMap<String, BTreeMap<String, (String, String)>>,
     /// Tables that others made, which count no versions of their rows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unversioned: BTreeSet<String>,
@@ -77,7 +81,8 @@ impl Schema {
             let is_renamed = names.tables.contains_key(wanted.as_str())
                 || names.columns.contains_key(wanted.as_str());
             let is_unversioned = names.unversioned.contains(wanted.as_str());
-            if !(is_renamed || is_unversioned) {
+            let natives = names.natives.get(wanted.as_str());
+            if !(is_renamed || is_unversioned || natives.is_some()) {
                 continue;
             }
             let table = Arc::make_mut(table);
@@ -88,6 +93,8 @@ impl Schema {
             }
             table.name = Ident::fit(names.table(wanted.as_str()));
             for column in &mut table.columns {
+                let native = natives.and_then(|natives| natives.get(column.name.as_str()));
+                column.native = native.map(|(space, name)| Ident::within(space, name));
                 column.name = Ident::fit(names.column(wanted.as_str(), column.name.as_str()));
             }
         }

@@ -113,6 +113,7 @@ impl Shop {
             field: if name == "row_version" { "".into() } else { name.into() },
             scalar,
             nullable: false,
+            native: None,
         });
         let table = Arc::new(Table {
             id: TableId(0),

@@ -64,6 +64,7 @@ fn tables() -> (Arc<Table>, Arc<Table>) {
         field: name.into(),
         scalar,
         nullable,
+        native: None,
     };
     let kinds = || {
         KINDS.iter().flat_map(move |kind| {

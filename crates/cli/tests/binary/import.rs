@@ -263,6 +263,73 @@ fn an_imported_database_is_served_over_its_own_tables() {
 }
 
 #[test]
+fn enums_of_the_database_are_served_as_they_are() {
+    let (server, url) = (testbed::postgres(), testbed::postgres().database());
+    let database = url.rsplit('/').next().unwrap();
+    server.psql(
+        database,
+        "CREATE SCHEMA kinds; CREATE TYPE kinds.mood AS ENUM ('sad', 'glad', 'angry'); CREATE TYPE size AS ENUM ('small', 'large');
+         CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL, mood kinds.mood NOT NULL DEFAULT 'glad', size size,
+           UNIQUE (name, mood));
+         CREATE INDEX ON person (mood);
+         CREATE TABLE visit (person bigint NOT NULL REFERENCES person ON DELETE CASCADE, number int NOT NULL, felt kinds.mood NOT NULL,
+           PRIMARY KEY (person, number));
+         INSERT INTO person VALUES (1, 'Ada', 'sad', 'small'), (2, 'Bob', 'glad', NULL), (3, 'Cy', 'angry', 'large')",
+    );
+    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
+    let mut opened = String::new();
+    for line in model.lines() {
+        opened.push_str(line);
+        opened.push('\n');
+        if line.starts_with("entity ") && !line.contains(" part of ") {
+            opened.push_str("  allow read, create, update, delete to anyone when .mood != angry\n");
+        }
+    }
+    let project = Project::new(&opened);
+    let served = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
+    let ask = |method: &str, path: &str, body: &str, status: u16| -> Value {
+        let reply = ask(served.address, method, path, None, body);
+        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
+        serde_json::from_str(&reply.body).unwrap_or_default()
+    };
+    let names = |page: &Value| -> Vec<String> {
+        let rows = page["data"].as_array().unwrap().iter();
+        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ask("GET", "/v1/people/1", "", 200)["mood"], "sad");
+    ask("GET", "/v1/people/3", "", 404);
+    // Sorted as texts, as everywhere, and paged so.
+    let first = ask("GET", "/v1/people?sort=mood&limit=1", "", 200);
+    assert_eq!(names(&first), ["Bob"]);
+    let next = format!("/v1/people?sort=mood&limit=1&after={}", first["next"].as_str().unwrap());
+    assert_eq!(names(&ask("GET", &next, "", 200)), ["Ada"]);
+    assert_eq!(names(&ask("GET", "/v1/people?mood=glad", "", 200)), ["Bob"]);
+    ask("POST", "/v1/people", r#"{"id": 4, "name": "Di", "mood": "glad", "size": "large"}"#, 201);
+    ask("POST", "/v1/people", r#"{"id": 5, "name": "Di", "mood": "glad"}"#, 409);
+    ask("POST", "/v1/people", r#"{"id": 5, "name": "Ed", "mood": "gone"}"#, 400);
+    ask("PATCH", "/v1/people/4", r#"{"mood": "sad", "size": null}"#, 200);
+    ask(
+        "PATCH",
+        "/v1/people/1",
+        r#"{"visits": [{"number": 1, "felt": "glad"}, {"number": 2, "felt": "sad"}]}"#,
+        200,
+    );
+    ask("DELETE", "/v1/people/2", "", 204);
+    let stored = server.psql(
+        database,
+        "SELECT id, mood, size FROM person ORDER BY id; SELECT number, felt FROM visit ORDER BY 1",
+    );
+    assert_eq!(stored, "1|sad|small\n3|angry|large\n4|sad|\n1|glad\n2|sad\n");
+    drop(served);
+    // A label more is one that the model does not know.
+    server.psql(database, "ALTER TYPE size ADD VALUE 'huge'");
+    let ended = run(&["serve", project.path(), "--database", &url]);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    let wanted = "`person.size` is an enum of the database: its field is to be one of the same labels, `enum { small, large, huge }`";
+    assert!(ended.err.contains(wanted), "{}", ended.err);
+}
+
+#[test]
 fn what_cannot_be_served_as_it_is_is_said() {
     let (url, name) = database("chinook-postgresql.sql");
     let model = imported(&[&url])["model"].as_str().unwrap().to_owned();

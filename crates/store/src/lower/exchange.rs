@@ -39,6 +39,7 @@ fn outgoing_as(name: Ident) -> Table {
             field: "event".into(),
             scalar: Scalar::Uuid,
             nullable: false,
+            native: None,
         }],
         key: vec![0],
         root: None,

@@ -1,8 +1,8 @@
 //! Expressions.
 
 use operation::{
-    Aggregate, Arithmetic, Comparison, Dialect, Expression, Fault, Function, NumberKind, Scalar,
-    Sql, Table, Value,
+    Aggregate, Arithmetic, Column, Comparison, Dialect, Expression, Fault, Function, NumberKind,
+    Scalar, Sql, Table, Value,
 };
 
 use super::Statement;
@@ -100,7 +100,19 @@ impl<'a> Lowering<'a> {
     pub fn column(&mut self, alias: usize, table: &Table, column: usize) -> Result<(), Fault> {
         let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
         self.sql.alias("t", alias).push(".").ident(&column.name);
+        if column.native.is_some() {
+            // Compared and sorted as text, as it is everywhere.
+            self.sql.push("::text");
+        }
         Ok(())
+    }
+
+    /// Writes the placeholder of a bind as what a column stores.
+    pub fn bind_of(&mut self, at: usize, column: &Column) {
+        self.bind(at, column.scalar);
+        if let Some(native) = &column.native {
+            self.sql.push("::").ident(native);
+        }
     }
 
     /// Writes a column as what is answered: of its scalar's own type, also where others made the table with a narrower one. Of a

@@ -1,6 +1,6 @@
 //! Statements about many rows at once, for a database behind a wire: each parameter is an array, with an element for each row.
 
-use operation::{Dialect, Fault, Scalar, Sql, Table};
+use operation::{Column, Dialect, Fault, Scalar, Sql, Table};
 
 use super::Statement;
 use super::expression::{Lowering, ill_formed};
@@ -33,7 +33,7 @@ pub(crate) fn rows_among(
     let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
     let sql = &mut lowering.sql;
     sql.push(" WHERE ").ident(&column.name).push(" = ANY(");
-    array(sql, 0, column.scalar, type_name);
+    array(sql, 0, column, type_name);
     sql.push(")");
     by_key(&mut lowering, table)?;
     lowering.sql.push(match lock {
@@ -53,7 +53,7 @@ pub(crate) fn insert_many(table: &Table, type_name: TypeName) -> Statement {
     });
     sql.push(") SELECT * FROM unnest(");
     sql.list(", ", table.columns.iter().enumerate(), |sql, (at, column)| {
-        array(sql, at, column.scalar, type_name);
+        array(sql, at, column, type_name);
     });
     sql.push(")");
     statement(sql)
@@ -101,8 +101,11 @@ pub(crate) fn draw(table: &Table, column: usize) -> Result<Statement, Fault> {
     Ok(lowering.finish(vec![Scalar::Int]))
 }
 
-fn array(sql: &mut Sql, at: usize, scalar: Scalar, type_name: TypeName) {
-    sql.bind(at).push("::").push(type_name(scalar)).push("[]");
+fn array(sql: &mut Sql, at: usize, column: &Column, type_name: TypeName) {
+    sql.bind(at).push("::").push(type_name(column.scalar)).push("[]");
+    if let Some(native) = &column.native {
+        sql.push("::").ident(native).push("[]");
+    }
 }
 
 /// Writes arrays of the columns as rows `v`, with columns `v0` and up.
@@ -111,7 +114,7 @@ fn rows(sql: &mut Sql, table: &Table, columns: &[usize], type_name: TypeName) ->
     for (at, column) in columns.iter().enumerate() {
         let column = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
         sql.push(if at > 0 { ", " } else { "" });
-        array(sql, at, column.scalar, type_name);
+        array(sql, at, column, type_name);
     }
     sql.push(") AS v (");
     sql.list(", ", 0..columns.len(), |sql, at| {

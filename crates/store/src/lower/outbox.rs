@@ -33,6 +33,7 @@ fn events_as(name: Ident) -> Table {
         field: name.into(),
         scalar,
         nullable,
+        native: None,
     };
     Table {
         // No table of a model: those are counted from 0.

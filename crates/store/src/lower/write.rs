@@ -18,7 +18,7 @@ pub(crate) fn insert(dialect: Dialect, table: &Table) -> Result<Statement, Fault
         if at > 0 {
             lowering.sql.push(", ");
         }
-        lowering.bind(at, column.scalar);
+        lowering.bind_of(at, column);
     }
     lowering.sql.push(")");
     Ok(lowering.finish(Vec::new()))
@@ -36,7 +36,7 @@ pub(crate) fn insert_counted(table: &Table, counted: usize) -> Result<Statement,
     });
     for (i, (at, column)) in written().enumerate() {
         lowering.sql.push(if i == 0 { ") VALUES (" } else { ", " });
-        lowering.bind(at, column.scalar);
+        lowering.bind_of(at, column);
     }
     lowering.sql.push(if written().next().is_some() { ") RETURNING " } else { " RETURNING " });
     let column = table.columns.get(counted).ok_or_else(|| ill_formed("no such column"))?;
@@ -279,7 +279,7 @@ fn is_bind(
 ) -> Result<(), Fault> {
     let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
     lowering.sql.ident(&column.name).push(" = ");
-    lowering.bind(bind, column.scalar);
+    lowering.bind_of(bind, column);
     Ok(())
 }
 

@@ -197,8 +197,10 @@ const INDEXES: &str = "SELECT i.relname, t.relname, x.indisunique, \
 
 const COLUMNS: &str = "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '', \
      coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''), \
-     f.confdeltype::text, t.relname, k.attname \
+     f.confdeltype::text, t.relname, k.attname, n.nspname, y.typname, \
+     ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = y.oid ORDER BY e.enumsortorder) \
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
+     JOIN pg_type y ON y.oid = a.atttypid JOIN pg_namespace n ON n.oid = y.typnamespace \
      LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
      LEFT JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum] \
      LEFT JOIN pg_class t ON t.oid = f.confrelid \
@@ -221,7 +223,12 @@ async fn definition(client: &Client, table: &str, called: Called<'_>) -> Result<
         let kind: String = row.try_get(1)?;
         let (required, identity): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
         let (default, comment): (String, String) = (row.try_get(4)?, row.try_get(5)?);
-        let (meaning, stored) = meaning(&kind, &comment);
+        let (space, own): (String, String) = (row.try_get(9)?, row.try_get(10)?);
+        let labels: Vec<String> = row.try_get(11)?;
+        let (meaning, stored) = match enumeration(&space, &own, &labels) {
+            Some(meaning) => (meaning, "TEXT"),
+            None => meaning(&kind, &comment),
+        };
         let mut line = {
             let name = called(table, Some(&name));
             format!("{} /* {meaning} */ {stored}", quote(&name))
@@ -267,6 +274,20 @@ async fn definition(client: &Client, table: &str, called: Called<'_>) -> Result<
         quote(&called(table, None)),
         lines.join(", ")
     ))
+}
+
+/// What is said of a column of one of PostgreSQL's enums: `enum SCHEMA NAME 'LABEL' 'LABEL'`, where these are names of the
+/// language.
+fn enumeration(space: &str, name: &str, labels: &[String]) -> Option<String> {
+    let is_plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'_')
+    };
+    let all = [space, name].into_iter().chain(labels.iter().map(String::as_str));
+    if labels.is_empty() || !all.into_iter().all(is_plain) {
+        return None;
+    }
+    let labels: Vec<String> = labels.iter().map(|label| format!("'{label}'")).collect();
+    Some(format!("enum {space} {name} {}", labels.join(" ")))
 }
 
 /// What a column's type and the comment on it say of its values, and how SQLite stores the like.

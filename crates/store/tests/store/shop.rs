@@ -112,11 +112,11 @@ fn ident(name: &str) -> Ident {
 }
 
 fn column(name: &str, scalar: Scalar) -> Column {
-    Column { name: ident(name), field: name.into(), scalar, nullable: false }
+    Column { name: ident(name), field: name.into(), scalar, nullable: false, native: None }
 }
 
 fn hidden(name: &str, scalar: Scalar) -> Column {
-    Column { name: ident(name), field: "".into(), scalar, nullable: false }
+    Column { name: ident(name), field: "".into(), scalar, nullable: false, native: None }
 }
 
 fn same(table: &Table, column: usize, bind: usize) -> Expression {
