@@ -8,7 +8,7 @@ use crate::EntityId;
 use crate::check::checked::Checked;
 use crate::check::context::Part;
 
-/// How many items that have faults are checked again.
+/// Of how many faults the items are checked again; with more of them all is.
 const FAULTY: usize = 100;
 
 /// An item that depends on fields.
@@ -57,7 +57,7 @@ impl Checked {
                     | Part::Job(_)
             )
         };
-        let mut faulty = self.faults.iter().filter(|fault| !is_own(fault.diagnostic.primary.span));
+        let faulty = self.faults.iter().filter(|fault| !is_own(fault.diagnostic.primary.span));
         let is_lost = faulty
             .clone()
             .any(|fault| is_declared(fault.part) && fault.diagnostic.severity == Severity::Error);
@@ -71,7 +71,10 @@ impl Checked {
             }
             Some(())
         };
-        for fault in faulty.by_ref().filter(|fault| !is_declared(fault.part)) {
+        for (count, fault) in faulty.filter(|fault| !is_declared(fault.part)).enumerate() {
+            if count == FAULTY {
+                return None;
+            }
             let place = fault.diagnostic.primary.span;
             add(fault.part, item_at(parse(place.file)?, place.start)?)?;
         }
@@ -104,7 +107,7 @@ impl Checked {
                 _ => return None,
             }
         }
-        (found.len() <= FAULTY + self.model.entities.len()).then_some(found)
+        Some(found)
     }
 }
 
