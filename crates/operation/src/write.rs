@@ -22,6 +22,18 @@ pub enum Write {
     Chore(Chore),
 }
 
+impl Write {
+    /// Whether it may be begun anew after it has failed, and seldom fails after it has written: a task is ended before it is done,
+    /// and what code has done outside of the database cannot be taken back.
+    pub fn may_be_repeated(&self) -> bool {
+        match self {
+            Self::Create(_) | Self::Edit(_) | Self::Delete(_) => true,
+            Self::Command(command) => command.code.is_none() && command.settles.is_none(),
+            Self::Chore(_) => false,
+        }
+    }
+}
+
 /// Lets a write be asked for again without being done again: what came of it is kept with it, in its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Receipt {

@@ -32,6 +32,8 @@ pub(crate) struct Session<'c> {
     controls: Controls<'c>,
     /// Whether the running write has a savepoint.
     saved: bool,
+    /// How many rows this connection had changed when the running write began.
+    changes: u64,
     /// What another connection's commits change.
     data_version: i64,
     /// Slots that the running transaction makes stale.
@@ -105,6 +107,7 @@ impl<'c> Session<'c> {
             clock: 0,
             controls: Controls::default(),
             saved: false,
+            changes: 0,
             data_version: 0,
             touched: Vec::new(),
             references: References::default(),
@@ -157,6 +160,16 @@ impl<'c> Session<'c> {
     pub fn save(&mut self) -> Sqlite<()> {
         self.saved = true;
         control(self.connection, &mut self.controls.save, "SAVEPOINT request")
+    }
+
+    /// Notes that a write begins.
+    pub fn mark(&mut self) {
+        self.changes = self.connection.total_changes();
+    }
+
+    /// Whether the running write has changed rows.
+    pub fn has_written(&self) -> bool {
+        self.connection.total_changes() != self.changes
     }
 
     /// Takes back what was done since the savepoint.
@@ -332,9 +345,13 @@ impl Database for Session<'_> {
 
     async fn undo(&mut self) -> Result<(), Fault> {
         if self.saved {
-            self.take_back().map_err(|error| fault_of(&error))?;
+            self.take_back().map_err(|error| fault_of(&error))
+        } else if self.has_written() {
+            // The writer tries it again, with a savepoint.
+            Err(Fault::Internal("what was written cannot be taken back alone".to_owned()))
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     fn tables(&self) -> (&Tables, &References) {

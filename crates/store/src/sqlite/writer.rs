@@ -27,6 +27,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A batch of this many has company enough to be committed at once.
 const COMPANY: usize = 16;
 
+/// How many writes are guarded by a savepoint each after one has failed that had written already: who sends such writes makes
+/// the group of others begin anew once in so many, and no more often.
+const CAUTION: u32 = 1_000;
+
 /// Starts the thread; it ends when the queue is closed and empty.
 pub(crate) fn start(
     mut connection: Connection,
@@ -53,7 +57,8 @@ pub(crate) fn start(
             // Even if this thread should panic: nobody waits for one that is gone.
             let _end = End(&shared);
             let session = Session::new(&connection, &shared);
-            Writer { session, shared: &shared, log, started }.run();
+            let (caution, others_wrote) = (0, false);
+            Writer { session, shared: &shared, log, started, caution, others_wrote }.run();
         })
         .map_err(|error| StoreFault::NoThread { reason: error.to_string() })
 }
@@ -86,6 +91,10 @@ struct Writer<'c> {
     log: Log,
     /// When the running write began, for its deadline; 0 until anybody looks.
     started: Arc<AtomicU64>,
+    /// How many writes are still to be guarded by a savepoint.
+    caution: u32,
+    /// Whether another process has written, and no answer was taken back for it.
+    others_wrote: bool,
 }
 
 impl Writer<'_> {
@@ -178,7 +187,8 @@ impl Writer<'_> {
             return Attempt::Done;
         }
         self.session.touched.clear();
-        if self.session.others_wrote() {
+        self.others_wrote |= self.session.others_wrote();
+        if self.others_wrote {
             self.session.touched.push(EVERYTHING);
         }
         for at in 0..batch.len() {
@@ -191,10 +201,10 @@ impl Writer<'_> {
                 for pending in batch.iter_mut().filter(|p| matches!(p.outcome, Some(Ok(_)))) {
                     pending.outcome = None;
                 }
-                batch[at].outcome = Some(outcome.and_then(|_| Err(lost())));
+                batch[at].outcome = outcome.map(|outcome| outcome.and_then(|_| Err(lost())));
                 return Attempt::Again;
             }
-            batch[at].outcome = Some(outcome);
+            batch[at].outcome = outcome;
         }
         let answers = &self.shared.answers;
         let sequence = answers.next();
@@ -202,6 +212,7 @@ impl Writer<'_> {
         answers.touch(&self.session.touched, sequence);
         let committed = self.session.commit();
         answers.publish(sequence);
+        self.others_wrote = false;
         match committed {
             Ok(()) => {
                 self.shared.counts.commits.fetch_add(1, Ordering::Relaxed);
@@ -222,35 +233,55 @@ impl Writer<'_> {
         }
     }
 
-    /// Executes one write so that its failure, even a panic, leaves nothing behind.
-    fn isolated(&mut self, write: &mut Write, receipt: Option<&Receipt>) -> Result<Reply, Fault> {
+    /// Executes one write so that its failure, even a panic, leaves nothing behind. `None`: it has failed when it had written
+    /// already, and the transaction went with it; it is tried again, with a savepoint that tells why.
+    ///
+    /// A savepoint costs more than its two statements: SQLite keeps a copy of each page that a write changes after another. What
+    /// fails does so nearly always before it writes, so that there is nothing to take back.
+    fn isolated(
+        &mut self,
+        write: &mut Write,
+        receipt: Option<&Receipt>,
+    ) -> Option<Result<Reply, Fault>> {
         self.started.store(0, Ordering::Relaxed);
         let touched = self.session.touched.len();
         // One statement that fails has done nothing; only of several may some have been done.
-        let saved = receipt.is_some() || !Session::is_one_statement(write);
-        if saved {
-            self.session.save().map_err(|error| fault_of(&error))?;
+        let is_one = receipt.is_none() && Session::is_one_statement(write);
+        let is_guarded = self.caution > 0 || !write.may_be_repeated();
+        self.caution = self.caution.saturating_sub(1);
+        let saved = !is_one && is_guarded;
+        if saved && let Err(error) = self.session.save() {
+            return Some(Err(fault_of(&error)));
         }
+        self.session.mark();
         let executed = catch_unwind(AssertUnwindSafe(|| self.session.execute(write, receipt)));
         let panicked = executed.is_err();
         let outcome =
             executed.unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));
         if outcome.is_err() && !self.session.transaction_is_gone() {
             if saved {
-                self.session.take_back().map_err(|error| fault_of(&error))?;
-            } else if panicked || self.session.touched.len() > touched {
-                // Its one statement may have been done, and what came after it failed all the same. The transaction
-                // goes with it; the others are tried again.
+                if let Err(error) = self.session.take_back() {
+                    return Some(Err(fault_of(&error)));
+                }
+            } else if panicked || self.session.has_written() {
+                // The transaction goes with it; the others are tried again.
                 self.session.roll_back();
+                if !is_one && !panicked {
+                    self.caution = CAUTION;
+                    return None;
+                }
             }
         }
         if outcome.is_err() {
             self.session.touched.truncate(touched);
         }
-        if saved && !self.session.transaction_is_gone() {
-            self.session.release().map_err(|error| fault_of(&error))?;
+        if saved
+            && !self.session.transaction_is_gone()
+            && let Err(error) = self.session.release()
+        {
+            return Some(Err(fault_of(&error)));
         }
-        outcome
+        Some(outcome)
     }
 
     /// Lets another connection of ours change what it likes.

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use operation::{Fault, Guard, Value, Write};
+use operation::{Fault, FaultCode, Guard, Value, Write};
 use store::{Options, Rows};
 
 use crate::shop::Shop;
@@ -44,6 +44,64 @@ fn one_that_fails_harms_none_of_64() {
     let figures = shop.store.statistics();
     assert_eq!((figures.writes, figures.failures, figures.queue), (610, 30, 0));
     assert!(figures.commits < 640, "nothing was grouped: {figures:?}");
+}
+
+/// What fails when it has written already takes the group's transaction with it: the others are done again, it is told why,
+/// and nothing of it stays.
+#[test]
+fn one_that_fails_late_harms_none_of_64() {
+    let shop = Shop::open();
+    for i in 0..64 {
+        shop.write(shop.new_product(&format!("p{i}"), 1, 0)).unwrap();
+    }
+    shop.write(shop.new_customer("Ada", "ada@example.org", true)).unwrap();
+    let barrier = std::sync::Barrier::new(64);
+    std::thread::scope(|scope| {
+        for i in 0..64 {
+            let (shop, barrier) = (&shop, &barrier);
+            scope.spawn(move || {
+                for round in 1..=20 {
+                    let sku = format!("p{i}");
+                    let write = match i {
+                        // An order whose second line refers to nothing, and a change that is forbidden once it is made.
+                        7 => {
+                            let lines = vec![Shop::line("p1", 1, 100), Shop::line("none", 1, 100)];
+                            shop.new_order(1, lines)
+                        }
+                        8 => {
+                            let set = [(3, Value::Int(round))];
+                            let key = Value::text(&*sku);
+                            let mut edit = shop.edit(&shop.products, &shop.read_product, key, &set);
+                            edit.guard_after = Guard::Never;
+                            Write::Edit(edit)
+                        }
+                        9 => shop.new_order(1, vec![Shop::line("p2", round, 100)]),
+                        _ => {
+                            let set = [(3, Value::Int(round))];
+                            let key = Value::text(&*sku);
+                            Write::Edit(shop.edit(&shop.products, &shop.read_product, key, &set))
+                        }
+                    };
+                    barrier.wait();
+                    match (i, shop.write(write)) {
+                        (7, Err(Fault::Invalid(found))) => {
+                            assert_eq!(found[0].code, FaultCode::UnknownReference);
+                        }
+                        (8, Err(Fault::Forbidden(_))) => {}
+                        (7 | 8, other) => panic!("{i}: {other:?}"),
+                        (_, other) => drop(other.unwrap()),
+                    }
+                }
+            });
+        }
+    });
+    for i in (0..64).filter(|i| !(7..=9).contains(i)) {
+        assert_eq!(stock(&shop, &format!("p{i}")), (20, 21), "{i}");
+    }
+    assert_eq!(stock(&shop, "p8"), (0, 1));
+    assert_eq!(shop.store.count(&shop.order), Ok(20));
+    let figures = shop.store.statistics();
+    assert_eq!((figures.writes, figures.failures), (65 + 62 * 20, 40));
 }
 
 #[test]
