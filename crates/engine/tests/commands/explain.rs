@@ -165,7 +165,7 @@ fn orders_are_placed_as_told() {
         include_str!("scenes/place_order.scene"),
         &expect![[r#"
             cancel: 4, told 3 to 4
-            mark_paid: 2, told 2 to 2
+            mark_paid: 1, told 1 to 1
             place_order: 3, told 3 to 3
         "#]],
     );
@@ -179,7 +179,7 @@ fn rules_are_held_as_told() {
             close: 2, told 2 to 2
             open: 1, told 1 to 1
             rename: 2, told 2 to 2
-            tag: 2, told 2 to 2
+            tag: 1, told 1 to 1
             transfer: 3, told 3 to 3
             twice: 2, told 2 to 2
         "#]],
