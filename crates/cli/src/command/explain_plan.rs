@@ -241,11 +241,10 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
     for trip in &explanation.when_refused {
         draw_trip(&mut out, trip, "Where that is refused: ");
     }
-    let more = if on_postgres {
-        let trips = explanation.round_trips_with_key as u64;
-        format!(": {} more", screen::count(trips, "round trip", "round trips"))
-    } else {
-        String::new()
+    let more = match explanation.round_trips_with_key as u64 {
+        _ if !on_postgres => String::new(),
+        0 => ": no round trip more".to_owned(),
+        trips => format!(": {} more", screen::count(trips, "round trip", "round trips")),
     };
     let _ = writeln!(out, "\n{}{}", styled(BOLD, "With an Idempotency-Key"), styled(DIM, more));
     for sent in &explanation.with_key {

@@ -254,9 +254,6 @@ impl<'p> Forming<'p> {
             if !can_be_assigned(&flat, scalar, table) {
                 return None;
             }
-            if !self.knows(value) && !table.columns.get(*column)?.nullable {
-                conditions.push(Expression::Not(Box::new(Expression::IsNull(flat.clone().into()))));
-            }
             values.push((*column, flat));
         }
         for flow in &target.target.flows {
@@ -281,13 +278,21 @@ impl<'p> Forming<'p> {
                 changed.push(computed.column);
             }
         }
-        for bound in bounds {
-            let known = |(column, value): &(usize, Expression)| {
-                *column == bound.column && self.knows(value)
-            };
-            if !set.iter().any(known) {
-                let rule = self.of_row(at, bound.rule.as_ref()?)?;
-                conditions.push(unless_false(rule));
+        // What is known is held to its bounds before the statement is sent.
+        for (column, _) in set.iter().filter(|(_, value)| !self.knows(value)) {
+            let mut rules = Vec::new();
+            for bound in bounds.iter().filter(|bound| bound.column == *column) {
+                rules.push(self.of_row(at, bound.rule.as_ref()?)?);
+            }
+            let rule = Expression::all(rules);
+            if table.columns.get(*column)?.nullable {
+                conditions.extend(unless_false(rule));
+            } else if rule == Expression::yes() {
+                let value = self.rows.get(at)?.values.get(*column)?.clone();
+                conditions.push(Expression::Not(Box::new(Expression::IsNull(Box::new(value)))));
+            } else {
+                // Of nothing no bound is true.
+                conditions.push(rule);
             }
         }
         conditions.into_iter().try_for_each(|condition| self.demand(at, condition))
@@ -330,7 +335,7 @@ impl<'p> Forming<'p> {
         let mut conditions = row.conditions.clone();
         for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
             if inputs.others || inputs.columns.iter().any(|column| row.set.contains(column)) {
-                conditions.push(unless_false(self.of_row(at, &check.expression)?));
+                conditions.extend(unless_false(self.of_row(at, &check.expression)?));
             }
         }
         let mut set = Vec::with_capacity(row.set.len() + 1);
@@ -442,15 +447,15 @@ impl<'p> Forming<'p> {
     }
 }
 
-/// True where a rule is not false, as in SQL.
-fn unless_false(rule: Expression) -> Expression {
-    match rule {
-        Expression::Coalesce(mut list) if list.last() != Some(&Expression::yes()) => {
-            list.push(Expression::yes());
-            Expression::Coalesce(list)
-        }
-        rule => Expression::Coalesce(vec![rule, Expression::yes()]),
-    }
+/// True, all of them, where a rule is not false, as in SQL.
+fn unless_false(rule: Expression) -> Vec<Expression> {
+    let terms = match rule {
+        Expression::And(terms) => terms,
+        Expression::Literal(Value::Bool(true)) => Vec::new(),
+        rule => vec![rule],
+    };
+    let each = terms.into_iter().map(|term| Expression::Coalesce(vec![term, Expression::yes()]));
+    each.collect()
 }
 
 /// What must be true where a state goes from `old` to `new`: a flow has that, and what is set already is refused. Nothing, where

@@ -38,9 +38,15 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
     }
     lowering.sql.push(" WHERE ");
     lowering.column_is(alias, table, table.own_key(), key)?;
-    if *condition != Expression::yes() {
+    // In any order: what fails ends the transaction as well as what is not true.
+    let terms = match condition {
+        Expression::And(terms) => terms.as_slice(),
+        Expression::Literal(Value::Bool(true)) => &[],
+        condition => std::slice::from_ref(condition),
+    };
+    for term in terms {
         lowering.sql.push(" AND ");
-        lowering.with_row(alias, table, condition)?;
+        lowering.with_row(alias, table, term)?;
     }
     lowering.sql.push(" RETURNING ");
     if !answered {
