@@ -256,6 +256,27 @@ fn a_key_is_held_without_waiting() {
     assert!(world.ask("read owner Item 1").contains(r#""stock":14,"#));
 }
 
+/// A command that only makes rows waits for nothing more under a key either.
+#[test]
+fn a_key_of_what_is_made_is_held_without_waiting() {
+    let (model, _) = include_str!("scenes/rules.scene").split_once("\n---\n").unwrap();
+    let (wire, world) = wired(model);
+    let caller = world.caller("user");
+    let open = |id: u8, key| {
+        let body = format!(r#"{{"id":{id},"owner":"ada{id}"}}"#);
+        let receipt = Receipt { key: [key; 32], request: [id; 32], now: now() };
+        world.run(&caller, "open", &body, Some(receipt)).unwrap()
+    };
+    open(1, 1);
+    wire.take();
+    let opened = open(2, 2);
+    let [transaction] = &*wire.take() else { panic!("not one transaction") };
+    let told = explained(&world, "user", "open", Dialect::Postgres);
+    assert_eq!(transaction.trips, told.round_trips().usual + told.round_trips_with_key);
+    assert_eq!(transaction.trips, 1, "{transaction:#?}");
+    assert_eq!(open(2, 2), opened);
+}
+
 /// A task whose rows change by themselves is ended with them.
 #[test]
 fn a_task_is_ended_with_what_it_does() {
@@ -320,4 +341,69 @@ fn what_stood_in_the_way_is_tried_again() {
         }
     });
     assert!(world.ask("read owner Item 1").contains(r#""stock":39,"#));
+}
+
+const OTHERS: &str = r#"
+app Others { version 1  roles user  surface rest }
+auth { users Member by email as user }
+
+entity Team { key id: Int  open: Bool = true  allow read to user }
+
+entity Member {
+  key id: Int
+  email:  Email unique
+  team:   Team
+  points: Int = 0
+  level:  Int = 0
+  until:  Timestamp = now
+  state:  enum { fresh, known } = fresh
+  dues:   Int := sum(marks, .points)
+  flow state { fresh -> known }
+  check .points <= count(marks) * 10 "a mark carries ten points"
+  allow read to user when .id == caller.id
+}
+
+entity Mark part of Member as marks (0..9) { points: Int }
+
+entity Note { key number: Int = auto  member: Member  text: String(1..9)  allow read to user }
+entity Page { key id: Int  team: Team  text: String(1..9)  allow read to user when .team == caller.team }
+
+event Known { member: Member  level: Int }
+
+command greet(member: Member) { allow user  update member { state: known } }
+command greet_self() { allow user  update caller { level: .level + 1 } }
+command greet_both(member: Member) { allow user  run greet(member)  run raise(member, 2) }
+command raise(member: Member, by: Int) { allow user  update member { level: .level + by } }
+command returned(member: Member) -> Member { allow user  update member { state: known }  return member }
+command open(team: Team) -> Team { allow user  update team { open: true }  return team }
+
+command looped(members: [Member](1..9)) { allow user  for member in members { run greet(member) } }
+command branched(member: Member, by: Int) { allow user  if by > 1 { run raise(member, by) } }
+command seen(member: Member, team: Team) { allow user  update member { state: known } }
+command looked(member: Member) { allow user  require member.team.open else Closed  update member { state: known } }
+command moved(member: Member) { allow user  update member.team { open: false } }
+command told(member: Member) { allow user  update member { state: known }  emit Known { member, level: member.level } }
+command marked(member: Member) { allow user  update member { points: 3 } }
+command counted(member: Member) { allow user  update member { state: known }  create Note { member, text: "hello" } }
+command prolonged(member: Member) { allow user  update member { until: .until + 3d } }
+command written(page: Page) { allow user  update page { text: "hello" } }
+command again(member: Member) { allow user  update member { level: .level * 9 }  update member { level: 0 } }
+command unused(member: Member) { allow user  let more = member.level * 9  update member { state: known } }
+command level_of(member: Member) -> Int { allow user  update member { state: known }  return member.level }
+command ended(member: Member) { allow user  delete member }
+
+error Closed 409 "It is closed" { }
+"#;
+
+/// Rows change by themselves where nothing else is looked at, and nowhere else.
+#[test]
+fn what_depends_on_rows_loads_them() {
+    let world = World::new(On::Sqlite, OTHERS);
+    let names = world.loaded.model.commands.iter().map(|command| command.name.as_str());
+    let (direct, loaded): (Vec<&str>, Vec<&str>) = names.partition(|name| {
+        let told = explained(&world, "user", name, Dialect::Postgres);
+        told.round_trips_when_refused().is_some()
+    });
+    assert_eq!(direct, ["greet", "greet_self", "greet_both", "raise", "returned", "open"]);
+    assert_eq!(loaded.len(), 14, "{loaded:?}");
 }

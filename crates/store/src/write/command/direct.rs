@@ -145,8 +145,8 @@ impl<'p, D: Database> Running<'_, 'p, D> {
             let kind = if direct.answered == Some(at) { Kind::Answered } else { Kind::Sure };
             let place = Place { target: program.id, at, table };
             let asked = Asked::Kept(Key::of(place, kind, &[], self.binds.len())?);
-            let binds = self.binds.clone();
-            let lower = || statement(program, direct, at, &binds);
+            let binds = &self.binds;
+            let lower = || statement(program, direct, at, binds);
             let sent = self.writing.database.run(asked, lower, binds.iter()).await;
             sent.map_err(Failure::into_fault)?;
         }

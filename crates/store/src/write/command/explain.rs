@@ -175,7 +175,11 @@ pub fn explain(
         // Whether somebody else holds the key is known before anything is looked for.
         round_trips_with_key: if on_postgres { 2 } else { 0 },
     };
-    match direct::sparing(program).filter(|direct| on_postgres && !direct.rows.is_empty()) {
+    match direct::sparing(program).filter(|_| on_postgres) {
+        Some(direct) if direct.rows.is_empty() => {
+            let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
+            Ok(Explanation { with_key, round_trips_with_key, ..explanation })
+        }
         Some(direct) => of_direct(explanation, walked()?, direct),
         None => Ok(explanation),
     }
