@@ -216,6 +216,31 @@ fn two_rows_are_changed_in_one_order() {
     }
 }
 
+/// Those who load rows and those who do not, at once: as while one server takes the place of another.
+#[test]
+fn who_loads_and_who_does_not_share_rows() {
+    let world = World::new(On::Postgres, model());
+    for id in 1..=2 {
+        world.ask(&format!(r#"add owner Item {{"id":{id},"name":"item {id}","stock":20}}"#));
+    }
+    let mut loaded = world.beside();
+    loaded.loads = true;
+    at_once(8, |number| {
+        let world = if number % 2 == 0 { &world } else { &loaded };
+        let caller = world.caller("user");
+        let (a, b) = if number % 4 < 2 { (1, 2) } else { (2, 1) };
+        for _ in 0..10 {
+            let body = format!(r#"{{"b":{b},"amount":1}}"#);
+            world.run(&caller, &format!("swap/{a}"), &body, None).unwrap();
+            world.run(&caller, &format!("restock/{a}"), r#"{"by":0}"#, None).unwrap();
+        }
+    });
+    for id in 1..=2 {
+        let row = world.ask(&format!("read owner Item {id}"));
+        assert!(row.contains(r#""stock":20,"#) && row.ends_with("version 121"), "{row}");
+    }
+}
+
 /// What was done under a key is not done again; and it waits for nothing more.
 #[test]
 fn a_key_is_held_without_waiting() {
@@ -390,6 +415,7 @@ command written(page: Page) { allow user  update page { text: "hello" } }
 command again(member: Member) { allow user  update member { level: .level * 9 }  update member { level: 0 } }
 command unused(member: Member) { allow user  let more = member.level * 9  update member { state: known } }
 command level_of(member: Member) -> Int { allow user  update member { state: known }  return member.level }
+command renewed(member: Member) { allow user  update member { state: fresh } }
 command ended(member: Member) { allow user  delete member }
 
 error Closed 409 "It is closed" { }
@@ -405,5 +431,5 @@ fn what_depends_on_rows_loads_them() {
         told.round_trips_when_refused().is_some()
     });
     assert_eq!(direct, ["greet", "greet_self", "greet_both", "raise", "returned", "open"]);
-    assert_eq!(loaded.len(), 14, "{loaded:?}");
+    assert_eq!(loaded.len(), 15, "{loaded:?}");
 }

@@ -346,7 +346,9 @@ impl<'p> Forming<'p> {
             set.push((version, next(Expression::column(version))));
         }
         let condition = Expression::all(conditions);
-        (nodes(&condition) <= LARGEST).then(|| DirectRow {
+        // What is always refused is refused sooner where the row is loaded.
+        let possible = condition != Expression::no();
+        (possible && nodes(&condition) <= LARGEST).then(|| DirectRow {
             target: row.target,
             key: row.key.clone(),
             set,
@@ -470,8 +472,12 @@ fn transition(
     let legal = match new {
         Expression::Literal(Value::Text(to)) => {
             let from = flow.transitions.iter().filter(|(_, next)| next.iter().any(|n| **n == **to));
-            let from = from.map(|(from, _)| state(from)).collect();
-            Expression::In(Box::new(old.clone()), from)
+            let from: Vec<Expression> = from.map(|(from, _)| state(from)).collect();
+            if from.is_empty() {
+                Expression::no()
+            } else {
+                Expression::In(Box::new(old.clone()), from)
+            }
         }
         Expression::Literal(_) => return None,
         _ => Expression::any(flow.transitions.iter().map(|(from, next)| {
