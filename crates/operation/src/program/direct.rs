@@ -8,7 +8,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use super::{Creation, Fill, Form, Place, Program, Step};
+use super::{Bound, Creation, Fill, Form, Place, Program, Step};
 use crate::{Arithmetic, Expression, Flow, NumberKind, Scalar, Table, Value};
 
 /// The largest expression that a row's values and its condition may have, in nodes: what is looked up again and again is
@@ -193,7 +193,14 @@ impl<'p> Forming<'p> {
                 Step::Run { body, bind } => {
                     let returned = self.walk(body)?;
                     if let Some(bind) = bind {
-                        self.hold(*bind, returned)?;
+                        let held = match returned {
+                            Holds::Given(Expression::Bind(_) | Expression::Literal(_))
+                            | Holds::Made
+                            | Holds::Of(..) => returned,
+                            // What is worked out is in the bind before it is asked for.
+                            Holds::Given(_) => Holds::Given(Expression::Bind(*bind)),
+                        };
+                        self.hold(*bind, held)?;
                     }
                 }
                 Step::Return(Some(value)) => return self.value(value, None),
@@ -235,7 +242,7 @@ impl<'p> Forming<'p> {
         place: Place,
         key: &Expression,
         set: &[(usize, Expression)],
-        bounds: &[super::Bound],
+        bounds: &[Bound],
     ) -> Option<()> {
         let program = self.program;
         let target = program.targets.get(place.target).filter(|_| place.part.is_none())?;
