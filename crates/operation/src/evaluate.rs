@@ -197,7 +197,8 @@ fn integer(value: Value, then: impl FnOnce(i64) -> Answer) -> Answer {
     }
 }
 
-fn order(a: &Value, b: &Value) -> Option<Ordering> {
+/// Which of two values comes first; `None` where one is null, or they are not of one kind. Text compares by code point.
+pub fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
         (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),

@@ -327,4 +327,80 @@ impl Expression {
             }
         }
     }
+
+    /// The same with each expression that stands directly inside it replaced; `None` where one has no replacement.
+    pub fn with_children(&self, each: &mut dyn FnMut(&Self) -> Option<Self>) -> Option<Self> {
+        let mut one = |child: &Self| each(child).map(Box::new);
+        Some(match self {
+            Self::Literal(_) | Self::Bind(_) | Self::Column { .. } => self.clone(),
+            Self::Lookup { table, key, value } => {
+                Self::Lookup { table: table.clone(), key: one(key)?, value: one(value)? }
+            }
+            Self::Aggregate { aggregate, table, depth, body, kind } => Self::Aggregate {
+                aggregate: *aggregate,
+                table: table.clone(),
+                depth: *depth,
+                body: one(body)?,
+                kind: *kind,
+            },
+            Self::Not(a) => Self::Not(one(a)?),
+            Self::IsNull(a) => Self::IsNull(one(a)?),
+            Self::Negate(kind, a) => Self::Negate(*kind, one(a)?),
+            Self::ToFloat(a, scale) => Self::ToFloat(one(a)?, *scale),
+            Self::Rescale { value, from, to } => {
+                Self::Rescale { value: one(value)?, from: *from, to: *to }
+            }
+            Self::Member { object, name, scalar } => {
+                Self::Member { object: one(object)?, name: name.clone(), scalar: *scalar }
+            }
+            Self::Compare(comparison, a, b) => Self::Compare(*comparison, one(a)?, one(b)?),
+            Self::Arithmetic { operation, kind, left, right } => Self::Arithmetic {
+                operation: *operation,
+                kind: *kind,
+                left: one(left)?,
+                right: one(right)?,
+            },
+            Self::DivideDecimal { left, left_scale, right, right_scale, scale } => {
+                Self::DivideDecimal {
+                    left: one(left)?,
+                    left_scale: *left_scale,
+                    right: one(right)?,
+                    right_scale: *right_scale,
+                    scale: *scale,
+                }
+            }
+            Self::And(list) => Self::And(list.iter().map(each).collect::<Option<_>>()?),
+            Self::Or(list) => Self::Or(list.iter().map(each).collect::<Option<_>>()?),
+            Self::Coalesce(list) => Self::Coalesce(list.iter().map(each).collect::<Option<_>>()?),
+            Self::Call(function, list) => {
+                Self::Call(*function, list.iter().map(each).collect::<Option<_>>()?)
+            }
+            Self::In(a, list) => {
+                let a = one(a)?;
+                Self::In(a, list.iter().map(each).collect::<Option<_>>()?)
+            }
+            Self::If { condition, then, otherwise } => Self::If {
+                condition: one(condition)?,
+                then: one(then)?,
+                otherwise: one(otherwise)?,
+            },
+        })
+    }
+
+    /// Whether evaluating it can fail on some row.
+    pub fn can_fail(&self) -> bool {
+        let mut can = false;
+        self.visit(&mut |e| {
+            can |= matches!(
+                e,
+                Self::Arithmetic { .. }
+                    | Self::Negate(NumberKind::Int, _)
+                    | Self::Rescale { .. }
+                    | Self::DivideDecimal { .. }
+                    | Self::Call(Function::TimestampOf, _)
+                    | Self::Aggregate { aggregate: Aggregate::Sum, .. }
+            );
+        });
+        can
+    }
 }

@@ -21,7 +21,7 @@ mod task;
 mod value;
 mod write;
 
-pub use evaluate::{EvaluationFault, Scope, Stored, evaluate, lower, truth, upper};
+pub use evaluate::{EvaluationFault, Scope, Stored, evaluate, lower, order, truth, upper};
 pub use exchange::{ARRIVED, Accept, Arrival, BROKER, Exchange, Unreadable};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};
@@ -30,8 +30,9 @@ pub use ident::Ident;
 pub use json::{Tree, parse_json};
 pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};
 pub use program::{
-    Bound, Carried, Code, Command, Creation, Fill, Form, Heard, Inputs, MOST_ROWS, Member, Named,
-    Place, Program, ProgramTarget, Source, Step, Terms, Transaction, Visible, Waiting,
+    Bound, Carried, Code, Command, Creation, Direct, DirectRow, Fill, Form, Heard, Inputs,
+    MOST_ROWS, Member, Named, Place, Program, ProgramTarget, Source, Step, Terms, Transaction,
+    Visible, Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

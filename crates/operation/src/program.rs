@@ -7,10 +7,12 @@
 
 mod code;
 mod depth;
+mod direct;
 
 use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
+pub use direct::{Direct, DirectRow};
 
 use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 
@@ -43,6 +45,8 @@ pub struct Program {
     pub events: Vec<Heard>,
     /// What is answered.
     pub answer: Form,
+    /// How the rows that it changes can change without being loaded ([`Direct::of`]).
+    pub direct: Option<Direct>,
 }
 
 /// An event of a program.
@@ -85,6 +89,8 @@ pub struct Visible {
     pub table: Arc<Table>,
     /// Must be true of the row, which is at depth 0.
     pub condition: Expression,
+    /// The binds that hold keys of such rows; `None` where some of them stand inside lists or value objects.
+    pub named: Option<Vec<usize>>,
 }
 
 /// What a program answers.
@@ -271,6 +277,8 @@ pub struct Bound {
     pub column: usize,
     /// Whether a value that is there is one.
     pub holds: Box<dyn Fn(&Value) -> bool + Send + Sync>,
+    /// The same of the row that has the value, at depth 0; `None` where SQL has no words for it.
+    pub rule: Option<Expression>,
     /// What is said of a value that is none.
     pub message: Box<str>,
 }

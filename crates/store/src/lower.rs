@@ -5,6 +5,7 @@
 //! differently goes through the functions of its schema `mimar` (see `postgres/functions.sql`). What all mean alike is
 //! plain SQL, so that indexes serve.
 
+pub(crate) mod direct;
 pub(crate) mod exchange;
 mod expression;
 mod form;
@@ -20,9 +21,7 @@ mod write;
 
 use operation::{Scalar, Value};
 
-pub(crate) use expression::{
-    Parameter, can_fail, function_name, has_query, ill_formed, is_lowerable,
-};
+pub(crate) use expression::{Parameter, function_name, has_query, ill_formed, is_lowerable};
 pub use many::Lock;
 pub(crate) use many::{delete_many, draw, insert_many, rows_among, update_many};
 pub(crate) use nested::{Nested, Rowwise};

@@ -32,6 +32,7 @@ use operation::{
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
 use crate::lower::{self, Lock, Statement, ill_formed};
 use crate::{Rows, Written};
+pub(crate) use command::direct::of as direct;
 pub(crate) use create::is_one_statement;
 pub(crate) use tables::{Reference, References, Tables};
 
@@ -134,6 +135,10 @@ pub(crate) enum Kind {
     Visible,
     /// Selects rows by many values of one column.
     Among(Lock),
+    /// Does what was asked or ends the transaction.
+    Sure,
+    /// The same, and answers one row once it has ended.
+    Answered,
 }
 
 /// A table that a target writes.
@@ -277,9 +282,29 @@ pub(crate) enum Answer {
         /// The caller's values.
         binds: Vec<Value>,
     },
+    /// The same of a row that the database answers with the end of the transaction.
+    Returned {
+        /// How.
+        read: Arc<Read>,
+        /// The caller's values.
+        binds: Vec<Value>,
+    },
 }
 
 impl Reply {
+    /// The same, made of the row that the transaction has answered in its end.
+    pub fn with_row(self, returned: Vec<Value>) -> Self {
+        match self {
+            Self::Created => Self::Created,
+            Self::Left(mut left) => {
+                if let Answer::Returned { read, binds } = left.answer {
+                    left.answer = Answer::Row { read, row: returned, binds };
+                }
+                Self::Left(left)
+            }
+        }
+    }
+
     /// How many events were published.
     pub fn published(&self) -> u64 {
         match self {
@@ -318,6 +343,7 @@ impl Reply {
         let mut json = match answer {
             Answer::Ready(json) => json,
             Answer::Row { read, row, binds } => render(&read, &row, &binds)?,
+            Answer::Returned { .. } => return Err(ill_formed("an answer before its row")),
         };
         if let (None, Write::Command(command)) = (&json, write)
             && !matches!(command.program.answer, Form::Nothing)
@@ -365,7 +391,7 @@ pub(crate) fn draws_on_row(read: &Read, table: &Table) -> bool {
     read.table.id == table.id
         && read.joins.is_empty()
         && !lower::has_query(&read.filter)
-        && !lower::can_fail(&read.filter)
+        && !read.filter.can_fail()
         && read.output.fields.iter().all(|field| {
             field.condition.is_none() && matches!(field.output, Output::Column { source: 0, .. })
         })
@@ -400,11 +426,41 @@ pub(crate) async fn execute<D: Database>(
         return Ok(reply);
     }
     let reply = execute_anew(database, write).await?;
+    kept(database, write, receipt, reply).await
+}
+
+/// Keeps what came of a write with it.
+async fn kept<D: Database>(
+    database: &mut D,
+    write: &Write,
+    receipt: &Receipt,
+    reply: Reply,
+) -> Result<Reply, Fault> {
     let written = reply.render(write)?;
     receipt::keep(database, write, receipt, &written).await?;
     let Written { key, version, json, part_key, replayed, wakes, published } = written;
     let answer = Answer::Ready(json);
     Ok(Reply::Left(Left { key, version, part_key, answer, replayed, wakes, published }))
+}
+
+/// Sends a command in its direct form: whatever goes wrong, nothing is known from it but that it did.
+pub(crate) async fn execute_directly<D: Database>(
+    database: &mut D,
+    write: &Write,
+    receipt: Option<&Receipt>,
+) -> Result<Reply, Fault> {
+    let Write::Command(command) = write else { return Err(ill_formed("no command")) };
+    let direct = command::direct::of(command, receipt);
+    let direct = direct.ok_or_else(|| ill_formed("a command that is not direct"))?;
+    if let Some(receipt) = receipt {
+        receipt::hold(database, receipt).await?;
+    }
+    let mut writing = Writing { database };
+    let reply = Reply::Left(writing.command_directly(command, direct).await?);
+    match receipt {
+        Some(receipt) => kept(database, write, receipt, reply).await,
+        None => Ok(reply),
+    }
 }
 
 async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Result<Reply, Fault> {

@@ -6,7 +6,7 @@ use model::{CommandId, Grantee, Model, RoleId};
 use operation::Dialect;
 use plan::Roles;
 use serde_json::{Value, json};
-use store::explain::{Explanation, Lock, Purpose, Sent, Times, Trip, explain};
+use store::explain::{Explanation, Lock, Purpose, RoundTrips, Sent, Times, Trip, explain};
 
 use crate::arguments::{Engine, ExplainPlan, Output};
 use crate::failure::Failure;
@@ -146,30 +146,28 @@ fn statement(sent: &Sent) -> Value {
 /// For programs.
 fn told(command: &str, role: &str, explanation: &Explanation) -> Value {
     let statements = |sent: &[Sent]| -> Vec<Value> { sent.iter().map(statement).collect() };
-    let trips: Vec<Value> = explanation
-        .trips
-        .iter()
-        .map(|trip| {
-            json!({
-                "purpose": purpose(trip),
-                "times": times(trip.times),
-                "statements": statements(&trip.statements),
-            })
+    let trip = |trip: &Trip| {
+        json!({
+            "purpose": purpose(trip),
+            "times": times(trip.times),
+            "statements": statements(&trip.statements),
         })
-        .collect();
+    };
+    let trips = |all: &[Trip]| -> Vec<Value> { all.iter().map(trip).collect() };
+    let count = |of: RoundTrips| json!({"usual": of.usual, "most": of.most, "grow": of.grow});
     let on_postgres = explanation.dialect == Dialect::Postgres;
-    let round_trips = on_postgres.then(|| {
-        let trips = explanation.round_trips();
-        json!({"usual": trips.usual, "most": trips.most, "grow": trips.grow})
-    });
+    let when_refused = explanation
+        .round_trips_when_refused()
+        .map(|of| json!({"round_trips": count(of), "trips": trips(&explanation.when_refused)}));
     json!({
         "command": command,
         "role": role,
         "on": if on_postgres { "postgres" } else { "sqlite" },
-        "round_trips": round_trips,
+        "round_trips": on_postgres.then(|| count(explanation.round_trips())),
         "isolation": if explanation.serializable { "serializable" } else { "default" },
         "found_first": explanation.found_first,
-        "trips": trips,
+        "trips": trips(&explanation.trips),
+        "when_refused": when_refused,
         "with_idempotency_key": {
             "round_trips": on_postgres.then_some(explanation.round_trips_with_key),
             "statements": statements(&explanation.with_key),
@@ -191,12 +189,28 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
         if trips.most > trips.usual {
             let _ = write!(count, ", {} at most", trips.most);
         }
-        count.push_str(if trips.grow {
-            "; and what is said below to come again"
-        } else {
-            ", however many rows and elements there are"
-        });
+        match explanation.round_trips_when_refused() {
+            Some(refused) => {
+                let _ = write!(
+                    count,
+                    ", its commit among what is sent; {} where it is refused",
+                    refused.usual
+                );
+            }
+            None => count.push_str(if trips.grow {
+                "; and what is said below to come again"
+            } else {
+                ", however many rows and elements there are"
+            }),
+        }
         line("waits", &count);
+        if !explanation.when_refused.is_empty() {
+            line(
+                "refusals",
+                "rows change by themselves; where one is missing or a rule stands against it, all of this is taken back \
+                 and done once more over loaded rows, which says why",
+            );
+        }
         line(
             "isolation",
             if explanation.serializable {
@@ -222,26 +236,33 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
         );
     }
     for trip in &explanation.trips {
-        let often = match trip.times {
-            Times::Once => String::new(),
-            other => format!(", {}", times(other)),
-        };
-        let _ = writeln!(out, "\n{}{}", styled(BOLD, title(trip)), styled(DIM, often));
-        for sent in &trip.statements {
-            draw(&mut out, sent);
-        }
+        draw_trip(&mut out, trip, "");
     }
-    let more = if on_postgres {
-        let trips = explanation.round_trips_with_key as u64;
-        format!(": {} more", screen::count(trips, "round trip", "round trips"))
-    } else {
-        String::new()
+    for trip in &explanation.when_refused {
+        draw_trip(&mut out, trip, "Where that is refused: ");
+    }
+    let more = match explanation.round_trips_with_key as u64 {
+        _ if !on_postgres => String::new(),
+        0 => ": no round trip more".to_owned(),
+        trips => format!(": {} more", screen::count(trips, "round trip", "round trips")),
     };
     let _ = writeln!(out, "\n{}{}", styled(BOLD, "With an Idempotency-Key"), styled(DIM, more));
     for sent in &explanation.with_key {
         draw(&mut out, sent);
     }
     out
+}
+
+fn draw_trip(out: &mut String, trip: &Trip, when: &str) {
+    let often = match trip.times {
+        Times::Once => String::new(),
+        other => format!(", {}", times(other)),
+    };
+    let title = styled(BOLD, title(trip));
+    let _ = writeln!(out, "\n{}{title}{}", styled(DIM, when), styled(DIM, often));
+    for sent in &trip.statements {
+        draw(out, sent);
+    }
 }
 
 fn title(trip: &Trip) -> &'static str {

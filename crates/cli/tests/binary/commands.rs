@@ -157,6 +157,22 @@ fn explain_plan_shows_what_a_command_sends() {
         assert!(text.out.contains(part), "{part}\n{}", text.out);
     }
     assert!(!text.out.contains('\u{1b}'), "colours in a pipe");
+    let direct = plan(&["mark_paid", "--on", "postgres"]);
+    for part in [
+        "1 round trip, its commit among what is sent; 3 where it is refused",
+        "UPDATE \"order\" AS t0 SET \"status\" = 'paid'::text, \"row_version\" = ",
+        "Where that is refused: Load what it will look at",
+        "With an Idempotency-Key: no round trip more",
+    ] {
+        assert!(direct.out.contains(part), "{part}\n{}", direct.out);
+    }
+    let json = plan(&["mark_paid", "--on", "postgres", "--format", "json"]);
+    let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert_eq!(
+        (&told["round_trips"]["usual"], told["trips"].as_array().unwrap().len()),
+        (&1.into(), 1)
+    );
+    assert_eq!(told["when_refused"]["round_trips"]["usual"], 3, "{told:#}");
     let json = plan(&["cancel", "--role", "system", "--on", "postgres", "--format", "json"]);
     let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&told["found_first"], &told["isolation"]), (&true.into(), &"default".into()));

@@ -14,7 +14,7 @@ fn shop(on: On) -> World {
 }
 
 /// Runs `each` on so many threads.
-fn at_once(threads: usize, each: impl Fn(usize) + Send + Sync) {
+pub fn at_once(threads: usize, each: impl Fn(usize) + Send + Sync) {
     std::thread::scope(|scope| {
         for number in 0..threads {
             let each = &each;

@@ -12,7 +12,7 @@ use crate::wire::{Transaction, Wire};
 use crate::world::{World, now};
 
 /// What a command is said to do for these roles.
-fn explained(world: &World, caller: &str, name: &str, dialect: Dialect) -> Explanation {
+pub fn explained(world: &World, caller: &str, name: &str, dialect: Dialect) -> Explanation {
     let commands = &world.loaded.model.commands;
     let at = commands.iter().position(|command| command.name == name).unwrap();
     let id = model::CommandId(u32::try_from(at).unwrap());
@@ -29,7 +29,7 @@ fn updated(text: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 /// Whether a statement is one that was told: of an update fewer columns may have changed.
-fn is(sent: &str, told: &Sent) -> bool {
+pub fn is(sent: &str, told: &Sent) -> bool {
     let texts = [Some(&told.text), told.of_one.as_ref()];
     texts.into_iter().flatten().any(|text| {
         text == sent
@@ -53,7 +53,9 @@ fn follows(transaction: &Transaction, told: &Explanation) -> Result<(), String> 
     for sent in &transaction.sent {
         let next = all[at..].iter().position(|(told, _)| is(sent, told));
         let next = next.map(|next| at + next).or_else(|| {
-            all.iter().position(|(told, times)| *times > Times::AtMostOnce && is(sent, told))
+            // Of one table the key decides which changes first.
+            let again = |times| times > Times::AtMostOnce || sent.starts_with("WITH changed");
+            all.iter().position(|(told, times)| again(*times) && is(sent, told))
         });
         // The same may stand for rows with other columns: it is not left behind.
         at = next.ok_or_else(|| format!("nobody told of, or not here:\n{sent}"))?;
@@ -66,7 +68,7 @@ fn follows(transaction: &Transaction, told: &Explanation) -> Result<(), String> 
 }
 
 /// A world whose database is reached over a wire that is written down.
-fn wired(model: &str) -> (Wire, World) {
+pub fn wired(model: &str) -> (Wire, World) {
     let (url, port) = (testbed::postgres().database(), testbed::postgres().port());
     let wire = Wire::to(port);
     let through = url.replace(&port.to_string(), &wire.port.to_string());
@@ -75,7 +77,7 @@ fn wired(model: &str) -> (Wire, World) {
 }
 
 /// Plays a scene, and compares what each command sends.
-fn compare(text: &str, expect: &Expect) {
+pub fn compare(text: &str, expect: &Expect) {
     let (model, script) = text.split_once("\n---\n").unwrap();
     let (wire, world) = wired(model);
     let mut most: BTreeMap<String, (usize, RoundTrips)> = BTreeMap::new();
@@ -165,7 +167,7 @@ fn orders_are_placed_as_told() {
         include_str!("scenes/place_order.scene"),
         &expect![[r#"
             cancel: 4, told 3 to 4
-            mark_paid: 2, told 2 to 2
+            mark_paid: 1, told 1 to 1
             place_order: 3, told 3 to 3
         "#]],
     );
@@ -179,7 +181,7 @@ fn rules_are_held_as_told() {
             close: 2, told 2 to 2
             open: 1, told 1 to 1
             rename: 2, told 2 to 2
-            tag: 2, told 2 to 2
+            tag: 1, told 1 to 1
             transfer: 3, told 3 to 3
             twice: 2, told 2 to 2
         "#]],

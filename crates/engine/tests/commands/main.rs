@@ -4,6 +4,7 @@
 
 mod code;
 mod contention;
+mod direct;
 mod explain;
 mod foresight;
 mod order;
@@ -24,7 +25,7 @@ macro_rules! scenes {
     )*};
 }
 
-scenes! { place_order rules parts control policies events jobs foresight odd }
+scenes! { place_order rules parts control policies events jobs foresight odd direct }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::identity::Verifier;
 use engine::{Engine, Loaded, Outcome};
 use model::{Model, Valid};
-use operation::{Dialect, Fault, Operation, Receipt};
+use operation::{Dialect, Fault, Operation, Receipt, Write};
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
 
@@ -27,6 +27,8 @@ pub struct World {
     counted: parking_lot::Mutex<Vec<String>>,
     /// Whether code does some of its commands.
     pub coded: bool,
+    /// Whether commands that are run are run over loaded rows, also those whose rows could change by themselves.
+    pub loads: bool,
     /// Of a PostgreSQL database.
     pub url: Option<String>,
     _folder: Option<tempfile::TempDir>,
@@ -97,7 +99,8 @@ impl World {
             .build()
             .unwrap();
         let counted = Default::default();
-        Self { loaded, store, engine, runtime, counted, coded: false, url: None, _folder: None }
+        let (coded, loads, url, _folder) = (false, false, None, None);
+        Self { loaded, store, engine, runtime, counted, coded, loads, url, _folder }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
@@ -213,8 +216,18 @@ impl World {
                 json.map_or("done".to_owned(), |json| String::from_utf8(json.to_vec()).unwrap())
             );
         }
-        let lowered = self.loaded.plan.lower(intent, caller, NOW)?;
-        let Operation::Write(write) = lowered.operation else { panic!("no write") };
+        let loads = self.loads && matches!(intent, Intent::Command { .. });
+        let lowered = if loads {
+            // Of a plan of its own, so that nobody else has its program.
+            let (model, schema) = (self.loaded.model.clone(), self.loaded.schema.clone());
+            Loaded::new(model, schema).plan.lower(intent, caller, NOW)?
+        } else {
+            self.loaded.plan.lower(intent, caller, NOW)?
+        };
+        let Operation::Write(mut write) = lowered.operation else { panic!("no write") };
+        if let (true, Write::Command(command)) = (loads, &mut *write) {
+            Arc::get_mut(&mut command.program).unwrap().direct = None;
+        }
         let written = self.runtime.block_on(self.store.write(*write, receipt))?;
         Ok(match written.json {
             Some(json) => String::from_utf8(json.to_vec()).unwrap(),

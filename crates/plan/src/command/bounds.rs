@@ -2,7 +2,7 @@
 //! when it is set.
 
 use model::{ExpressionKind, FieldId, Type};
-use operation::{Bound, Tree, Value};
+use operation::{Bound, Comparison, Expression, Function, Tree, Value};
 
 use crate::plan::Plan;
 
@@ -22,17 +22,18 @@ impl Plan {
         );
         let mut bounds = Vec::new();
         let name = &item.name;
-        let mut add = |holds: Box<dyn Fn(&Value) -> bool + Send + Sync>, rule: String| {
-            let message = format!("`{name}` {rule}").into();
-            bounds.push(Bound { column, holds, message });
+        let mut add = |holds: Holds, rule: Option<Expression>, said: String| {
+            let message = format!("`{name}` {said}").into();
+            bounds.push(Bound { column, holds, rule, message });
         };
+        let own = || Expression::column(column);
         if let Some(pattern) = self.patterns.get(&field)
             && !constant
         {
             let pattern = pattern.clone();
-            let rule =
+            let said =
                 format!("must match the pattern {}", item.pattern.as_deref().unwrap_or_default());
-            add(Box::new(move |value| text(value, |text| pattern.is_match(text))), rule);
+            add(Box::new(move |value| text(value, |text| pattern.is_match(text))), None, said);
         }
         if constant || value.ty == item.ty {
             return bounds;
@@ -41,8 +42,10 @@ impl Plan {
             Type::Int(limits) => {
                 let limits = *limits;
                 let holds = move |value: &Value| value.as_int().is_none_or(|n| limits.contains(n));
-                if let Some(rule) = sentence(limits.least, limits.greatest, "") {
-                    add(Box::new(holds), rule);
+                if let Some(said) = sentence(limits.least, limits.greatest, "") {
+                    let [least, greatest] =
+                        [limits.least, limits.greatest].map(|n| n.map(Value::Int));
+                    add(Box::new(holds), Some(within(&own(), least, greatest)), said);
                 }
             }
             Type::Float(limits) => {
@@ -51,8 +54,10 @@ impl Plan {
                     Value::Float(f) => limits.contains(*f),
                     _ => true,
                 };
-                if let Some(rule) = sentence(limits.least, limits.greatest, "") {
-                    add(Box::new(holds), rule);
+                if let Some(said) = sentence(limits.least, limits.greatest, "") {
+                    let [least, greatest] =
+                        [limits.least, limits.greatest].map(|n| n.map(Value::Float));
+                    add(Box::new(holds), Some(within(&own(), least, greatest)), said);
                 }
             }
             Type::String(limits) => {
@@ -60,15 +65,18 @@ impl Plan {
                 let holds = move |value: &Value| {
                     text(value, |t| limits.contains(length(t.chars().count())))
                 };
-                if let Some(rule) = sentence(limits.least, limits.greatest, " characters long") {
-                    add(Box::new(holds), rule);
+                if let Some(said) = sentence(limits.least, limits.greatest, " characters long") {
+                    let length = Expression::Call(Function::Length, vec![own()]);
+                    let [least, greatest] =
+                        [limits.least, limits.greatest].map(|n| n.map(|n| Value::Int(n.into())));
+                    add(Box::new(holds), Some(within(&length, least, greatest)), said);
                 }
             }
             Type::Json(limits) => {
                 let limits = *limits;
                 let holds = move |value: &Value| text(value, |t| limits.contains(length(t.len())));
-                if let Some(rule) = sentence(limits.least, limits.greatest, " bytes of JSON") {
-                    add(Box::new(holds), rule);
+                if let Some(said) = sentence(limits.least, limits.greatest, " bytes of JSON") {
+                    add(Box::new(holds), None, said);
                 }
             }
             Type::List(_, limits) => {
@@ -79,8 +87,8 @@ impl Plan {
                         _ => false,
                     })
                 };
-                if let Some(rule) = sentence(limits.least, limits.greatest, " items long") {
-                    add(Box::new(holds), rule);
+                if let Some(said) = sentence(limits.least, limits.greatest, " items long") {
+                    add(Box::new(holds), None, said);
                 }
             }
             Type::Bytes(limits) => {
@@ -89,8 +97,8 @@ impl Plan {
                     Value::Bytes(bytes) => limits.contains(length(bytes.len())),
                     _ => true,
                 };
-                if let Some(rule) = sentence(limits.least, limits.greatest, " bytes long") {
-                    add(Box::new(holds), rule);
+                if let Some(said) = sentence(limits.least, limits.greatest, " bytes long") {
+                    add(Box::new(holds), None, said);
                 }
             }
             Type::Decimal { precision, scale } => {
@@ -98,17 +106,23 @@ impl Plan {
                 let holds =
                     move |value: &Value| value.as_int().is_none_or(|n| n.unsigned_abs() < most);
                 let whole = precision - scale;
-                add(Box::new(holds), format!("must have at most {whole} digits before the point"));
+                // What has 19 digits has all that a number can have.
+                let most = i64::try_from(most - 1).ok().map(Value::Int);
+                let least = most.as_ref().and_then(Value::as_int).map(|most| Value::Int(-most));
+                let said = format!("must have at most {whole} digits before the point");
+                add(Box::new(holds), Some(within(&own(), least, most)), said);
             }
             Type::Email => {
                 add(
                     Box::new(|value| text(value, model::is_email)),
+                    None,
                     "must be an email address".to_owned(),
                 );
             }
             Type::Url => {
                 add(
                     Box::new(|value| text(value, model::is_url)),
+                    None,
                     "must be an absolute URL".to_owned(),
                 );
             }
@@ -116,6 +130,19 @@ impl Plan {
         }
         bounds
     }
+}
+
+/// Whether a value is right.
+type Holds = Box<dyn Fn(&Value) -> bool + Send + Sync>;
+
+/// That a value lies between two, as far as they are there.
+fn within(value: &Expression, least: Option<Value>, greatest: Option<Value>) -> Expression {
+    let limit = |comparison, limit: Option<Value>| {
+        let limit = Box::new(Expression::Literal(limit?));
+        Some(Expression::Compare(comparison, Box::new(value.clone()), limit))
+    };
+    let least = limit(Comparison::GreaterOrEqual, least);
+    Expression::all(least.into_iter().chain(limit(Comparison::LessOrEqual, greatest)))
 }
 
 /// Whether a text is right; what is no text is not looked at.

@@ -7,8 +7,8 @@ use model::{
     StatementKind, Type, ValueSource,
 };
 use operation::{
-    Carried, Creation, Expression, Fault, Fill, Form, Inputs, Place, Program, ProgramTarget,
-    ReadId, Scalar, Source, Step, Table, Terms, Value, Visible,
+    Carried, Creation, Direct, Expression, Fault, Fill, Form, Inputs, Place, Program,
+    ProgramTarget, ReadId, Scalar, Source, Step, Table, Terms, Value, Visible,
 };
 
 use super::{CommandTemplate, task};
@@ -31,6 +31,15 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
             members: Vec::new(),
         })
         .collect();
+    let mut inside = Vec::new();
+    let mut keys = Vec::new();
+    let given = compiler.binder.frame.parameters.iter().map(|local| local.bind);
+    for (parameter, bind) in command.parameters.iter().zip(given) {
+        match parameter.ty.as_entity() {
+            Some(entity) => keys.push((entity, bind)),
+            None => compiler.named(&parameter.ty, command.service, &mut inside),
+        }
+    }
     let grants = command.policies.iter().filter(|policy| reaches(policy, roles));
     let admission = if roles.has(model::RoleId::SYSTEM) {
         Expression::yes()
@@ -57,10 +66,21 @@ pub(super) fn compile(plan: &Plan, id: CommandId, roles: Roles) -> Result<Comman
     let visible = seen.iter().map(|entity| Visible {
         table: plan.schema.table(*entity).clone(),
         condition: plan.visible(*entity, roles, &mut compiler.binder),
+        named: named_by(*entity, &keys, &inside),
     });
     let visible = visible.collect();
     let answer = command.answer.as_ref().map(|(ty, _)| ty);
     compiler.finish(&command.name, roles, (admission, visible, body), answer, seen)
+}
+
+/// The binds that hold keys of an entity's rows, of those that hold one; `None` where rows of it stand inside other values.
+fn named_by(
+    entity: EntityId,
+    keys: &[(EntityId, usize)],
+    inside: &[EntityId],
+) -> Option<Vec<usize>> {
+    let of = keys.iter().filter(|(known, _)| *known == entity);
+    (!inside.contains(&entity)).then(|| of.map(|(_, bind)| *bind).collect())
 }
 
 /// Compiles what is done when an event happens: its parameters are the event's members.
@@ -280,8 +300,10 @@ impl<'p> Compiler<'p> {
                 .map(|event| task::heard(&plan.model, event, plan.to_broker))
                 .collect(),
             answer,
+            direct: None,
         };
         program.deep = coded || program.is_deep();
+        program.direct = Direct::of(&program);
         Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
     }
 

@@ -260,9 +260,9 @@ impl<'a> Lowering<'a> {
         filter: &'a Expression,
     ) -> Result<(), Fault> {
         if let Expression::And(terms) = filter
-            && terms.iter().any(can_fail)
+            && terms.iter().any(Expression::can_fail)
         {
-            for term in terms.iter().take_while(|term| !can_fail(term)) {
+            for term in terms.iter().take_while(|term| !term.can_fail()) {
                 self.with_row(alias, table, term)?;
                 self.sql.push(" AND ");
             }
@@ -321,7 +321,7 @@ impl<'a> Lowering<'a> {
             Expression::And(terms) => self.junction(terms, " AND ", "1", "0")?,
             Expression::Or(terms) => self.junction(terms, " OR ", "0", "1")?,
             Expression::In(a, list) if list.is_empty() => {
-                if can_fail(a) {
+                if a.can_fail() {
                     // False, but not before the needle has had its chance to fail.
                     self.sql.push("(mimar_compare(");
                     self.value(a)?;
@@ -331,7 +331,7 @@ impl<'a> Lowering<'a> {
                 }
             }
             Expression::In(a, list) => {
-                let lazily = can_fail(a) || list.iter().any(can_fail);
+                let lazily = a.can_fail() || list.iter().any(Expression::can_fail);
                 if lazily {
                     // As in `junction`: the first item that is equal ends it, before one that fails.
                     self.sql.push("coalesce(");
@@ -442,7 +442,7 @@ impl<'a> Lowering<'a> {
         comparison: Comparison,
         b: &'a Expression,
     ) -> Result<(), Fault> {
-        let both = (can_fail(a) || can_fail(b)) && (has_query(a) || has_query(b));
+        let both = (a.can_fail() || b.can_fail()) && (has_query(a) || has_query(b));
         self.sql.push(if both { "(mimar_compare(" } else { "(" });
         self.value(a)?;
         self.sql.push(if both { ", " } else { operator(comparison) });
@@ -475,7 +475,7 @@ impl<'a> Lowering<'a> {
             self.sql.push(neutral);
             return Ok(());
         }
-        if terms.len() == 1 || !terms.iter().any(can_fail) {
+        if terms.len() == 1 || !terms.iter().any(Expression::can_fail) {
             self.sql.push("(");
             self.joined(terms, operator)?;
             self.sql.push(")");
@@ -514,7 +514,7 @@ impl<'a> Lowering<'a> {
         let (outer, outer_table) = self.row_at(depth)?;
         let alias = self.alias();
         // The folds that could stop early do so only where no row can fail, because the evaluator folds all.
-        let early = !can_fail(body);
+        let early = !body.can_fail();
         let early = early && matches!(aggregate, Aggregate::Any | Aggregate::All);
         if early {
             self.sql.push(if aggregate == Aggregate::Any { "EXISTS " } else { "(NOT EXISTS " });
@@ -609,23 +609,6 @@ pub(crate) fn binds_of<'e>(expressions: impl IntoIterator<Item = &'e Expression>
         });
     }
     count
-}
-
-/// Whether evaluating it can fail on some row.
-pub(crate) fn can_fail(expression: &Expression) -> bool {
-    let mut can = false;
-    expression.visit(&mut |e| {
-        can |= matches!(
-            e,
-            Expression::Arithmetic { .. }
-                | Expression::Negate(NumberKind::Int, _)
-                | Expression::Rescale { .. }
-                | Expression::DivideDecimal { .. }
-                | Expression::Call(Function::TimestampOf, _)
-                | Expression::Aggregate { aggregate: Aggregate::Sum, .. }
-        );
-    });
-    can
 }
 
 /// Whether it becomes a query inside the query.

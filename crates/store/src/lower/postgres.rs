@@ -5,7 +5,7 @@ use operation::{
     Value,
 };
 
-use super::expression::{Lowering, can_fail, ill_formed, operator};
+use super::expression::{Lowering, ill_formed, operator};
 use super::form::power_of_ten;
 
 /// Microseconds in a day.
@@ -191,7 +191,7 @@ impl<'a> Lowering<'a> {
             self.sql.push(" IS NULL THEN false ELSE false END)");
             return Ok(());
         }
-        let lazily = can_fail(a) || list.iter().any(can_fail);
+        let lazily = a.can_fail() || list.iter().any(Expression::can_fail);
         if lazily {
             // As in `terms`: the first item that is equal ends it, before one that fails.
             self.sql.push("coalesce(");
@@ -223,7 +223,7 @@ impl<'a> Lowering<'a> {
             self.sql.push(neutral);
             return Ok(());
         }
-        let lazily = terms.len() > 1 && terms.iter().any(can_fail);
+        let lazily = terms.len() > 1 && terms.iter().any(Expression::can_fail);
         self.sql.push(if lazily { "coalesce(" } else { "(" });
         for term in terms.iter().filter(|_| lazily) {
             self.sql.push("CASE ");
@@ -323,7 +323,7 @@ impl<'a> Lowering<'a> {
         let (outer, outer_table) = self.row_at(depth)?;
         let alias = self.alias();
         // The folds that could stop early do so only where no row can fail, because the evaluator folds all.
-        let early = !can_fail(body) && matches!(aggregate, Aggregate::Any | Aggregate::All);
+        let early = !body.can_fail() && matches!(aggregate, Aggregate::Any | Aggregate::All);
         // By what the database can fold: it has no least or greatest of these types.
         let (before, after, inside) = match (aggregate, kind) {
             (Aggregate::Sum, NumberKind::Int) => ("mimar.sum(f.v)", "", Scalar::Int),

@@ -95,3 +95,20 @@ pub(crate) fn try_lock() -> Statement {
     lowering.sql.push(")");
     lowering.finish(vec![Scalar::Bool])
 }
+
+/// Holds a key, on PostgreSQL, or ends the transaction: where somebody else writes under it, or a receipt of it is kept; binds: a
+/// part of the key, the key, since when receipts count. Who was done a moment ago may be missed: then theirs is found when this
+/// one is kept, since there is one of a key.
+pub(crate) fn hold() -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 3, &[]);
+    lowering.sql.push("SELECT 1 / (pg_try_advisory_xact_lock(");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(") AND NOT EXISTS (SELECT 1 FROM ");
+    table(&mut lowering.sql);
+    lowering.sql.push(" WHERE key = ");
+    lowering.bind(1, Scalar::Bytes);
+    lowering.sql.push(" AND made >= ");
+    lowering.bind(2, Scalar::Int);
+    lowering.sql.push("))::int");
+    lowering.finish(vec![Scalar::Int])
+}

@@ -13,7 +13,7 @@ use rustc_hash::FxBuildHasher;
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
-use tokio_postgres::error::Severity;
+use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, NoTls, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -510,9 +510,11 @@ impl Trouble {
         let Self::Database(error) = self else { return false };
         let Some(error) = error.as_db_error() else { return false };
         // A pooler that has lost the server, and a server that ends, speak in the same form; what became of the
-        // statement they do not know.
+        // statement they do not know. A statement that took too long has done nothing.
         let class = error.code().code().get(..2).unwrap_or("");
-        error.parsed_severity() == Some(Severity::Error) && !matches!(class, "08" | "57" | "58")
+        let unknown = matches!(class, "08" | "57" | "58");
+        let known = !unknown || error.code() == &SqlState::QUERY_CANCELED;
+        error.parsed_severity() == Some(Severity::Error) && known
     }
 
     /// In words.

@@ -6,7 +6,10 @@
 //! - **Grouped**: many writes share one transaction and one commit, all optimistic: a reference that may not be named is
 //!   an error of the database, and any error ends the transaction for all. Nothing is told from it but that it failed.
 //! - **Alone**: in a transaction of its own, each outcome known before the next step, so that a refusal can be explained.
+//!
+//! A command is optimistic too, alone: see [`super::writer`].
 
+use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,7 +20,7 @@ use futures_util::future::try_join_all;
 use operation::{Dialect, Fault, Read, Table, Value};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Error, RowStream};
+use tokio_postgres::{Error, Row, RowStream};
 
 use super::Shared;
 use super::fault::{failure_of, gone, is_conflict, is_stale};
@@ -61,6 +64,8 @@ pub(crate) struct Session<'s> {
     link: Rc<Link>,
     grouped: bool,
     sent: Vec<Sent>,
+    /// The row that is answered, once all that was sent has ended.
+    returned: Rc<RefCell<Option<Vec<Value>>>>,
     /// What went wrong, if it was more than the write's own fault.
     pub wrong: Option<Wrong>,
     /// Whether a constraint stood against a statement.
@@ -82,6 +87,7 @@ impl<'s> Session<'s> {
             link,
             grouped,
             sent: Vec::new(),
+            returned: Rc::default(),
             wrong: None,
             constrained: false,
             unsent: false,
@@ -175,13 +181,33 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Executes a statement whose one row is taken in later.
+    async fn execute_for_row(
+        &mut self,
+        ready: Arc<Ready>,
+        values: &[&Value],
+    ) -> Result<(), Failure> {
+        let parameters = owned(&ready, values)?;
+        let (link, returned) = (self.link.clone(), self.returned.clone());
+        let sent = async move {
+            let mut rows = std::pin::pin!(link.ask_ready(&ready, parameters).await?);
+            while let Some(row) = rows.try_next().await? {
+                // What cannot be read is missed by whoever takes it.
+                returned.replace(values_of(&ready, &row).ok());
+            }
+            Ok(())
+        };
+        self.send(Box::pin(sent)).await;
+        Ok(())
+    }
+
+    /// The row that is answered, once all that was sent has ended.
+    pub fn take_returned(&mut self) -> Option<Vec<Value>> {
+        self.returned.take()
+    }
+
     async fn execute(&mut self, ready: Arc<Ready>, values: &[&Value]) -> Result<(), Failure> {
-        let get = |at| values.get(at).copied();
-        let parameters = bound(&ready.parameters, &ready.constants, get)?;
-        let parameters: Vec<Bound<Value>> = parameters
-            .into_iter()
-            .map(|Bound { value, form }| Bound { value: value.clone(), form })
-            .collect();
+        let parameters = owned(&ready, values)?;
         let link = self.link.clone();
         let sent = async move {
             let mut rows = std::pin::pin!(link.ask_ready(&ready, parameters).await?);
@@ -217,17 +243,29 @@ pub(super) async fn found(ready: &Ready, rows: RowStream) -> Result<Vec<Vec<Valu
     let mut rows = std::pin::pin!(rows);
     let mut found = Vec::new();
     while let Some(row) = rows.try_next().await? {
-        let cells = cells(&row)?;
-        let mut values = Vec::with_capacity(ready.answer.len());
-        for (at, scalar) in ready.answer.iter().enumerate() {
-            values.push(match cells.get(at).copied().flatten() {
-                Some(bytes) => value_of(*scalar, bytes).map_err(Fault::from)?,
-                None => Value::Null,
-            });
-        }
-        found.push(values);
+        found.push(values_of(ready, &row)?);
     }
     Ok(found)
+}
+
+/// The values of one row of an answer.
+fn values_of(ready: &Ready, row: &Row) -> Result<Vec<Value>, Trouble> {
+    let cells = cells(row)?;
+    let mut values = Vec::with_capacity(ready.answer.len());
+    for (at, scalar) in ready.answer.iter().enumerate() {
+        values.push(match cells.get(at).copied().flatten() {
+            Some(bytes) => value_of(*scalar, bytes).map_err(Fault::from)?,
+            None => Value::Null,
+        });
+    }
+    Ok(values)
+}
+
+/// The parameters of a statement that is sent on.
+fn owned(ready: &Ready, values: &[&Value]) -> Result<Vec<Bound<Value>>, Fault> {
+    let bound = bound(&ready.parameters, &ready.constants, |at| values.get(at).copied())?;
+    let owned = |Bound { value, form }: Bound<&Value>| Bound { value: value.clone(), form };
+    Ok(bound.into_iter().map(owned).collect())
 }
 
 impl Drop for Session<'_> {
@@ -272,8 +310,12 @@ impl Database for Session<'_> {
             Err(trouble) => return Err(self.failed(trouble).await),
         };
         match key.kind {
-            Kind::Insert | Kind::Update | Kind::Delete => {
+            Kind::Insert | Kind::Update | Kind::Delete | Kind::Sure => {
                 self.execute(ready, &values).await?;
+                Ok(Vec::new())
+            }
+            Kind::Answered => {
+                self.execute_for_row(ready, &values).await?;
                 Ok(Vec::new())
             }
             Kind::Visible if asserted => {

@@ -2,7 +2,7 @@
 //!
 //! New roots that have queued share one transaction and one commit, all their statements on the wire at once; if any
 //! of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
-//! with its root locked.
+//! with its root locked. So does a command, as [`Manner`] says.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -245,19 +245,19 @@ impl Writer {
     /// Executes one write in a transaction of its own.
     async fn alone(&self, lane: &mut Lane, mut pending: Pending) {
         let mut tries = 0;
-        // A command goes out in one piece, its commit with it; only if a constraint stands against that, once more with
-        // each outcome awaited, to say which.
-        let mut in_one_piece = matches!(&*pending.write, Write::Command(_));
+        let mut manner = Manner::first(&pending.write, pending.receipt.as_ref());
         let outcome = loop {
             tries += 1;
             let (link, references) = match self.ready(lane).await {
                 Ok(ready) => ready,
                 Err(fault) => break Err(fault),
             };
+            let in_one_piece = manner != Manner::Awaited;
             let mut session = Session::new(&self.shared, &references, link.clone(), in_one_piece);
             let committing = Cell::new(false);
             let Pending { write, receipt, .. } = &mut pending;
-            let transaction = transact(&mut session, write, receipt.as_ref(), &committing);
+            let transaction =
+                transact(&mut session, (write, receipt.as_ref()), manner, &committing);
             let Ok((outcome, wrong)) = tokio::time::timeout(self.patience(), transaction).await
             else {
                 drop(session);
@@ -271,7 +271,7 @@ impl Writer {
                         Ended::Wrong(Wrong::Conflict) => tokio::time::sleep(jitter(tries)).await,
                         Ended::Wrong(Wrong::Stale) => link.forget(),
                         Ended::Wrong(Wrong::Refused) => {
-                            in_one_piece = false;
+                            manner = manner.after();
                             tries -= 1;
                         }
                         // The database is asked once more, over a new connection.
@@ -347,6 +347,34 @@ enum Together {
     Again,
 }
 
+/// How a write goes out that runs alone. What refuses it in one manner is found out in the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// A command in its direct form: nothing is awaited before the commit.
+    Direct,
+    /// A command over its workset, once that is loaded: what it writes and its commit go out together.
+    InOnePiece,
+    /// Each outcome is awaited, so that it is known which constraint stands against which statement.
+    Awaited,
+}
+
+impl Manner {
+    fn first(write: &Write, receipt: Option<&Receipt>) -> Self {
+        match write {
+            Write::Command(command) if write::direct(command, receipt).is_some() => Self::Direct,
+            Write::Command(_) => Self::InOnePiece,
+            _ => Self::Awaited,
+        }
+    }
+
+    fn after(self) -> Self {
+        match self {
+            Self::Direct => Self::InOnePiece,
+            Self::InOnePiece | Self::Awaited => Self::Awaited,
+        }
+    }
+}
+
 /// How a transaction ended that did not end well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -357,8 +385,8 @@ enum Ended {
 
 async fn transact(
     session: &mut Session<'_>,
-    write: &mut Write,
-    receipt: Option<&Receipt>,
+    (write, receipt): (&mut Write, Option<&Receipt>),
+    manner: Manner,
     committing: &Cell<bool>,
 ) -> (Result<Reply, Fault>, Option<Ended>) {
     session.begin().await;
@@ -368,7 +396,10 @@ async fn transact(
         // Which rows there are matters, so that those which come meanwhile do: locks cannot hold what is not there.
         session.control("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE").await;
     }
-    let mut outcome = write::execute(session, write, receipt).await;
+    let mut outcome = match manner {
+        Manner::Direct => write::execute_directly(session, write, receipt).await,
+        Manner::InOnePiece | Manner::Awaited => write::execute(session, write, receipt).await,
+    };
     if !session.is_in_one_piece() || session.unsent {
         outcome = match (outcome, session.finish().await) {
             (Ok(reply), Ok(())) => Ok(reply),
@@ -381,14 +412,19 @@ async fn transact(
             committing.set(true);
             session.control("COMMIT").await;
             match session.finish().await {
-                Ok(()) => (Ok(reply), None),
+                Ok(()) => match session.take_returned() {
+                    Some(row) => (Ok(reply.with_row(row)), None),
+                    None => (Ok(reply), None),
+                },
                 Err(trouble) => {
                     if !trouble.is_refusal() {
                         return (Err(unknown(&trouble.told())), Some(Ended::Unknown));
                     }
-                    let refused = session.is_in_one_piece() && session.constrained;
+                    let constrained = session.is_in_one_piece() && session.constrained;
+                    let fault = trouble.into_fault();
+                    let refused = constrained || is_refused(manner, &fault);
                     let wrong = session.wrong.or(refused.then_some(Wrong::Refused));
-                    (Err(trouble.into_fault()), wrong.map(Ended::Wrong))
+                    (Err(fault), wrong.map(Ended::Wrong))
                 }
             }
         }
@@ -396,13 +432,19 @@ async fn transact(
             // What stood against it was not there any more when it was looked for: somebody else has changed it.
             let vanished = session.constrained && matches!(fault, Fault::Internal(_));
             let again = if session.is_in_one_piece() { Wrong::Refused } else { Wrong::Conflict };
-            let wrong = session.wrong.or(vanished.then_some(again)).map(Ended::Wrong);
+            let again = (vanished || is_refused(manner, &fault)).then_some(again);
+            let wrong = session.wrong.or(again).map(Ended::Wrong);
             session.control("ROLLBACK").await;
             // If even this fails, the connection is gone, and the transaction with it.
             let _ = session.finish().await;
             (Err(fault), wrong)
         }
     }
+}
+
+/// Whether a command in its direct form was refused: why, its workset says. A database that has no time says the same of that.
+fn is_refused(manner: Manner, fault: &Fault) -> bool {
+    manner == Manner::Direct && !matches!(fault, Fault::Unavailable { .. })
 }
 
 fn unknown(reason: &str) -> Fault {

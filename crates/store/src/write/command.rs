@@ -13,6 +13,7 @@
 //! other. A program that finds rows by what stands in others reads them first, and then locks all of them in that order.
 
 mod code;
+pub(crate) mod direct;
 pub mod explain;
 mod flush;
 mod foresee;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form,
-    MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
+    Code, Command, Comparison, Dialect, Direct, EvaluationFault, Expression, Fault, FaultCode,
+    Form, MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
     TableId, Tree, Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -66,24 +67,14 @@ struct Running<'d, 'p, D> {
     published: Vec<Published>,
     asking: Vec<Asking>,
     code: Option<Arc<dyn Code>>,
+    /// Where statements take over what is done to rows: how.
+    direct: Option<&'p Direct>,
 }
 
 impl<D: Database> Writing<'_, D> {
     pub(super) async fn command(&mut self, command: &Command) -> Result<Left, Fault> {
         let program = &*command.program;
-        let mut running = Running {
-            writing: Writing { database: &mut *self.database },
-            program,
-            binds: command.binds.clone(),
-            rows: Workset::default(),
-            dirty: Vec::new(),
-            drawn: FxHashMap::default(),
-            turns: 0,
-            now: command.now,
-            published: Vec::new(),
-            asking: Vec::new(),
-            code: command.code.clone(),
-        };
+        let mut running = Running::of(Writing { database: &mut *self.database }, command);
         if let Some(task) = command.settles {
             running.writing.settle_task(task).await?;
         }
@@ -98,9 +89,33 @@ impl<D: Database> Writing<'_, D> {
         };
         running.flush().await?;
         let answer = running.answer(returned).await?;
+        Ok(running.left(answer))
+    }
+}
+
+impl<'d, 'p, D: Database> Running<'d, 'p, D> {
+    fn of(writing: Writing<'d, D>, command: &'p Command) -> Self {
+        Self {
+            writing,
+            program: &command.program,
+            binds: command.binds.clone(),
+            rows: Workset::default(),
+            dirty: Vec::new(),
+            drawn: FxHashMap::default(),
+            turns: 0,
+            now: command.now,
+            published: Vec::new(),
+            asking: Vec::new(),
+            code: command.code.clone(),
+            direct: None,
+        }
+    }
+
+    /// What is left of it.
+    fn left(&self, answer: Answer) -> Left {
         let (key, part_key, replayed) = (Value::Null, None, false);
-        let (wakes, published) = (!running.asking.is_empty(), running.published.len());
-        Ok(Left { key, version: 0, part_key, answer, replayed, wakes, published })
+        let (wakes, published) = (!self.asking.is_empty(), self.published.len());
+        Left { key, version: 0, part_key, answer, replayed, wakes, published }
     }
 }
 
@@ -349,6 +364,11 @@ impl<D: Database> Running<'_, '_, D> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<Flow, Fault> {
+        if let Some(direct) = self.direct
+            && let Some(flow) = self.step_of_row(direct, step).await?
+        {
+            return Ok(flow);
+        }
         match step {
             Step::Let { bind, value } => {
                 let value = self.value(value, None).await?;

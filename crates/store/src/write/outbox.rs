@@ -6,7 +6,7 @@ use bytes::Bytes;
 use operation::{BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
 
 use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Many, Place, Writing};
-use crate::lower::{exchange, outbox, receipt};
+use crate::lower::{direct, exchange, outbox, receipt};
 
 /// What is done after a command.
 #[derive(Debug)]
@@ -116,6 +116,17 @@ impl<D: Database> Writing<'_, D> {
         let rows = self.database.run(asked(Kind::Select, 3), lower, values.iter()).await;
         let rows = rows.map_err(Failure::into_fault)?;
         if rows.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+    }
+
+    /// The same where nothing is awaited: the transaction ends where somebody else has the task.
+    pub(super) async fn settle_task_surely(
+        &mut self,
+        Settled { number, until }: Settled,
+    ) -> Result<(), Fault> {
+        let values = [Value::Int(number), Value::Int(until)];
+        let lower = || Ok(direct::surely(outbox::settle(D::DIALECT)));
+        let sent = self.database.run(asked(Kind::Sure, 3), lower, values.iter()).await;
+        sent.map(drop).map_err(Failure::into_fault)
     }
 
     pub(super) async fn chore(&mut self, chore: &Chore) -> Result<Left, Fault> {

@@ -36,8 +36,7 @@ pub(super) async fn found<D: Database>(
     if D::DIALECT == Dialect::Postgres {
         // Whoever asks for the same at the same time is told so, instead of meeting what the first has just changed. (On SQLite
         // one is done after the other, and the second finds what came of the first.)
-        let part = key.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes));
-        let (part, lock) = (Value::Int(part), || Ok(receipt::try_lock()));
+        let (part, lock) = (Value::Int(lock_of(key)), || Ok(receipt::try_lock()));
         let locked = database.run(asked_alone(), lock, [&part].into_iter()).await.map_err(told)?;
         if locked.first().and_then(|row| row.first()) != Some(&Value::Bool(true)) {
             return Err(Fault::InFlight);
@@ -78,6 +77,23 @@ pub(super) async fn found<D: Database>(
         wakes: false,
         published: 0,
     })))
+}
+
+/// Holds a key where nothing is awaited: the transaction ends where somebody else does, or where something came of it before.
+pub(super) async fn hold<D: Database>(
+    database: &mut D,
+    Receipt { key, now, .. }: &Receipt,
+) -> Result<(), Fault> {
+    let part = Value::Int(lock_of(key));
+    let (key, since) = (Value::Bytes((*key).into()), Value::Int(now.saturating_sub(KEPT)));
+    let lower = || Ok(receipt::hold());
+    let held = database.run(asked(Kind::Sure), lower, [&part, &key, &since].into_iter()).await;
+    held.map(drop).map_err(told)
+}
+
+/// The lock of a key.
+fn lock_of(key: &[u8; 32]) -> i64 {
+    key.first_chunk().map_or(0, |bytes| i64::from_be_bytes(*bytes))
 }
 
 /// Keeps what came of a write, and forgets what is old.

@@ -4,14 +4,16 @@
 //! what is written. The statements are those of execution, by the same functions; what depends on values is told as the most
 //! that may be: both branches, every load that may find nothing to do.
 
+mod directly;
 mod foreseen;
 mod walk;
 mod writes;
 
 use std::sync::Arc;
 
-use operation::{Dialect, Fault, Program, Table};
+use operation::{Dialect, Direct, Fault, Program, Table};
 
+use super::direct;
 pub use crate::lower::Lock;
 use walk::Walk;
 
@@ -22,6 +24,9 @@ pub struct Explanation {
     pub dialect: Dialect,
     /// What is sent, in order: each trip awaits the answers to what it asks before the next begins.
     pub trips: Vec<Trip>,
+    /// What is sent after that where its rows change by themselves and something stands against it: the same as for a command
+    /// whose rows are loaded. Empty where they are.
+    pub when_refused: Vec<Trip>,
     /// Whether its transaction is serializable: it looks for rows by a condition, so that those which come meanwhile matter.
     pub serializable: bool,
     /// Whether rows are found first, and then locked together.
@@ -113,9 +118,23 @@ pub struct Sent {
 impl Explanation {
     /// How many times an answer is awaited.
     pub fn round_trips(&self) -> RoundTrips {
-        let count = |most| self.trips.iter().filter(|trip| trip.times <= most).count();
+        RoundTrips::of(&self.trips)
+    }
+
+    /// The same where something stands against a command whose rows change by themselves; `None`, where they are loaded.
+    pub fn round_trips_when_refused(&self) -> Option<RoundTrips> {
+        let RoundTrips { usual, most, grow } = RoundTrips::of(&self.when_refused);
+        let before = self.trips.len();
+        let refused = RoundTrips { usual: usual + before, most: most + before, grow };
+        (!self.when_refused.is_empty()).then_some(refused)
+    }
+}
+
+impl RoundTrips {
+    fn of(trips: &[Trip]) -> Self {
+        let count = |most| trips.iter().filter(|trip| trip.times <= most).count();
         let (usual, most) = (count(Times::Once), count(Times::AtMostOnce));
-        RoundTrips { usual, most, grow: most < self.trips.len() }
+        Self { usual, most, grow: most < trips.len() }
     }
 }
 
@@ -138,18 +157,48 @@ pub fn explain(
     tables: &[Arc<Table>],
     dialect: Dialect,
 ) -> Result<Explanation, Fault> {
-    let mut walk = Walk::new(program, tables, dialect);
-    walk.foresee()?;
-    walk.run()?;
-    let trips = walk.end()?;
+    let walked = || {
+        let mut walk = Walk::new(program, tables, dialect);
+        walk.foresee()?;
+        walk.run()?;
+        Ok::<_, Fault>(walk)
+    };
+    let trips = walked()?.end()?;
     let on_postgres = dialect == Dialect::Postgres;
-    Ok(Explanation {
+    let explanation = Explanation {
         dialect,
         trips,
+        when_refused: Vec::new(),
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
-        with_key: walk::with_key(dialect),
+        with_key: directly::with_key(dialect),
         // Whether somebody else holds the key is known before anything is looked for.
         round_trips_with_key: if on_postgres { 2 } else { 0 },
+    };
+    match direct::sparing(program).filter(|_| on_postgres) {
+        Some(direct) if direct.rows.is_empty() => {
+            let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
+            Ok(Explanation { with_key, round_trips_with_key, ..explanation })
+        }
+        Some(direct) => of_direct(explanation, walked()?, direct),
+        None => Ok(explanation),
+    }
+}
+
+/// The same of a command whose rows change by themselves.
+fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Explanation, Fault> {
+    let usual = loaded.round_trips().usual;
+    let (with_key, round_trips_with_key) = match direct.answered {
+        None => (directly::with_key_held(), 0),
+        // What is answered is kept with the key, and so known before the end: it is run over its rows.
+        Some(_) => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
+    };
+    Ok(Explanation {
+        trips: vec![walk.end_directly(direct)?],
+        when_refused: loaded.trips,
+        found_first: false,
+        with_key,
+        round_trips_with_key,
+        ..loaded
     })
 }

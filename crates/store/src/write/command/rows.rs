@@ -296,7 +296,7 @@ fn look_at_values(
             found.push(Violation::at(FaultCode::CheckFailed, "", detail));
         }
     }
-    for Bound { column, holds, message } in bounds {
+    for Bound { column, holds, message, .. } in bounds {
         let value = row.get(*column).unwrap_or(&Value::Null);
         if !value.is_null() && !holds(value) {
             found.push(Violation::at(FaultCode::CheckFailed, "", &**message));

@@ -753,14 +753,6 @@ impl<'p> Walk<'p> {
     }
 }
 
-/// What is sent besides where a command was asked for with an `Idempotency-Key`.
-pub(super) fn with_key(dialect: Dialect) -> Vec<Sent> {
-    let lock = (dialect == Dialect::Postgres).then(lower::receipt::try_lock);
-    let rest = [lower::receipt::find, lower::receipt::forget, lower::receipt::keep];
-    let all = lock.into_iter().chain(rest.into_iter().map(|lower| lower(dialect)));
-    all.map(|statement| Sent::plain(statement.text)).collect()
-}
-
 fn returns(body: &[Step], each: &mut dyn FnMut(&Expression)) {
     for step in body {
         match step {

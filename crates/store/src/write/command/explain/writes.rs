@@ -127,6 +127,13 @@ impl Writes {
         self.sends |= by.iter().any(|target| **target == *BROKER);
     }
 
+    /// Leaves updates out.
+    pub fn leave_updates(&mut self) {
+        for of in self.tables.values_mut() {
+            (of.updates, of.late) = (Count::None, Count::None);
+        }
+    }
+
     pub fn asks(&mut self) {
         self.tasks = true;
     }

@@ -1,0 +1,443 @@
+//! Rows that change by themselves: whatever is asked is answered as where rows are loaded.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use engine::Wanted;
+use expect_test::expect;
+use operation::{Dialect, Fault, Receipt};
+use store::Options;
+
+use crate::contention::at_once;
+use crate::explain::{compare, explained, is, wired};
+use crate::world::{On, World, now};
+
+const SCENE: &str = include_str!("scenes/direct.scene");
+
+fn model() -> &'static str {
+    SCENE.split_once("\n---\n").unwrap().0
+}
+
+#[test]
+fn rows_change_by_themselves_as_told() {
+    compare(
+        SCENE,
+        &expect![[r#"
+            both: 1, told 1 to 1
+            call_loudly: 1, told 1 to 1
+            give_later: 1, told 1 to 1
+            log: 1, told 1 to 1
+            move_on: 1, told 1 to 1
+            publish: 1, told 1 to 1
+            rename: 1, told 1 to 1
+            reprice: 1, told 1 to 1
+            restock: 1, told 1 to 1
+            retire: 1, told 1 to 1
+            sell: 1, told 1 to 1
+            shout: 1, told 1 to 1
+            swap: 1, told 1 to 1
+            weigh: 1, told 1 to 1
+            write: 1, told 1 to 1
+        "#]],
+    );
+}
+
+/// Numbers that look random (xorshift64*): the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, most: usize) -> usize {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let high = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33;
+        usize::try_from(high).unwrap() % most
+    }
+
+    fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
+        all[self.below(all.len())]
+    }
+}
+
+/// Something that may be asked for, sensible or not.
+fn ask(dice: &mut Dice) -> String {
+    // The last is not there.
+    let item = dice.below(7) + 1;
+    let number = dice.of(&[
+        "1",
+        "0",
+        "2",
+        "-1",
+        "3",
+        "-4",
+        "7",
+        "11",
+        "-12",
+        "29",
+        "41",
+        "-60",
+        "99",
+        "4000000000",
+        "9223372036854775807",
+        "-9223372036854775808",
+    ]);
+    let role = dice.of(&["user", "user", "owner"]);
+    let text =
+        dice.of(&["", "a", "ab", "Straße", "kettle", "ninechars", "thirteen chars", "ada@b.org"]);
+    let state = dice.of(&["draft", "live", "gone"]);
+    let grade = dice.of(&["null", r#""low""#, r#""high""#]);
+    let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
+    let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
+    match dice.below(14) {
+        0 | 1 => format!(r#"run user restock/{item} {{"by":{number}}}"#),
+        2 | 3 => format!(r#"run user sell/{item} {{"quantity":{}}}"#, dice.below(70) + 1),
+        4 => format!("run {role} publish/{item}"),
+        5 => format!(r#"run owner retire/{item} {{"grade":{grade}}}"#),
+        6 => format!(r#"run owner move_on/{item} {{"state":"{state}"}}"#),
+        7 => format!(r#"run user rename/{item} {{"name":"{text}"}}"#),
+        8 => format!("run {role} shout/{item}"),
+        9 => format!(r#"run user reprice/{item} {{"by":"{money}","factor":{measure}}}"#),
+        10 => format!(r#"run user weigh/{item} {{"by":{number}}}"#),
+        11 => format!(r#"run user write/{item} {{"code":"{text}"}}"#),
+        12 => format!(r#"run user swap/{item} {{"b":{},"amount":{number}}}"#, dice.below(7) + 1),
+        _ => match dice.below(4) {
+            0 => format!(r#"run user log/{item} {{"text":"{text}"}}"#),
+            1 => format!(
+                r#"run user call_loudly/{item} {{"label":{{"text":"{}","loud":true}}}}"#,
+                dice.of(&["", "a", "kettle", "Straße"])
+            ),
+            2 => format!(r#"run user both/{item} {{"by":{number}}}"#),
+            _ => format!(r#"run user give_later/{item} {{"to":{}}}"#, dice.below(9)),
+        },
+    }
+}
+
+/// All that a world holds, but for what is drawn by chance.
+fn held(world: &World) -> String {
+    let rows = (1..=6).map(|id| world.ask(&format!("read owner Item {id}")));
+    let mut all: Vec<String> = rows.collect();
+    let wanted =
+        Wanted { names: vec!["Moved".to_owned(), "Live".to_owned()], key: None, since: None };
+    let events = world.runtime.block_on(world.engine.events_after(&wanted, 0, 1_000)).unwrap();
+    let told = |event: &store::Event| {
+        format!("{} {:?} {}", event.event.name, event.event.key, event.event.data)
+    };
+    all.extend(events.events.iter().map(told));
+    all.join("\n")
+}
+
+#[test]
+fn whatever_is_asked_is_answered_as_where_rows_are_loaded() {
+    for seed in 1..=4 {
+        let mut loaded = World::new(On::Postgres, model());
+        loaded.loads = true;
+        let direct = World::new(On::Postgres, model());
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.rotate_left(seed));
+        for id in 1..=6 {
+            let stock = dice.below(30);
+            let add = format!(r#"add owner Item {{"id":{id},"name":"item {id}","stock":{stock}}}"#);
+            assert_eq!(loaded.ask(&add), direct.ask(&add));
+        }
+        let (mut done, mut refused) = (0, 0);
+        for _ in 0..250 {
+            let ask = ask(&mut dice);
+            let told = loaded.ask(&ask);
+            assert_eq!(told, direct.ask(&ask), "seed {seed}: {ask}");
+            // Tasks that stand in no lane are done in any order: one at a time.
+            assert_eq!(loaded.ask("work"), direct.ask("work"), "seed {seed}: {ask}");
+            let is_done = told == "done"
+                || told.starts_with('"')
+                || told.starts_with('{')
+                || told.parse::<i64>().is_ok();
+            *(if is_done { &mut done } else { &mut refused }) += 1;
+            if dice.below(10) == 0 {
+                assert_eq!(held(&loaded), held(&direct), "seed {seed}, after {ask}");
+            }
+        }
+        assert_eq!(held(&loaded), held(&direct), "seed {seed}");
+        assert!(done > 40 && refused > 40, "seed {seed}: {done} done, {refused} refused");
+    }
+}
+
+fn count(one_more: &AtomicUsize) {
+    one_more.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Each state is left once, however many would leave it.
+#[test]
+fn one_of_many_goes_where_the_flow_leads_once() {
+    let world = World::new(On::Postgres, model());
+    for id in 1..=5 {
+        world.ask(&format!(r#"add owner Item {{"id":{id},"name":"item {id}","stock":50}}"#));
+        let (live, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let (published, sold) = (format!("publish/{id}"), format!("sell/{id}"));
+        at_once(16, |_| {
+            let (caller, owner) = (world.caller("user"), world.caller("owner"));
+            match world.run(&owner, &published, "", None) {
+                Ok(_) => count(&live),
+                Err(Fault::Invalid(_)) => {}
+                Err(fault) => panic!("{fault}"),
+            }
+            match world.run(&caller, &sold, r#"{"quantity":4}"#, None) {
+                Ok(_) => {}
+                // What there are no more than two of is not seen.
+                Err(Fault::Raised { .. } | Fault::NotFound) => count(&refused),
+                Err(fault) => panic!("{fault}"),
+            }
+        });
+        assert_eq!((live.into_inner(), refused.into_inner()), (1, 4));
+        assert!(world.ask(&format!("read owner Item {id}")).contains(r#""stock":2,"#));
+        let gone = AtomicUsize::new(0);
+        at_once(16, |_| {
+            let caller = world.caller("owner");
+            match world.run(&caller, &format!("retire/{id}"), "", None) {
+                Ok(_) => count(&gone),
+                Err(Fault::Invalid(_)) => {}
+                Err(fault) => panic!("{fault}"),
+            }
+        });
+        assert_eq!(gone.into_inner(), 1);
+    }
+    let wanted = Wanted { names: vec!["Live".to_owned()], key: None, since: None };
+    let events = world.runtime.block_on(world.engine.events_after(&wanted, 0, 1_000)).unwrap();
+    assert_eq!(events.events.len(), 5);
+}
+
+/// Two rows in both orders, at once: all take them in one.
+#[test]
+fn two_rows_are_changed_in_one_order() {
+    let world = World::new(On::Postgres, model());
+    for id in 1..=2 {
+        world.ask(&format!(r#"add owner Item {{"id":{id},"name":"item {id}","stock":25}}"#));
+    }
+    at_once(12, |number| {
+        let caller = world.caller("user");
+        let (a, b) = if number % 2 == 0 { (1, 2) } else { (2, 1) };
+        for _ in 0..20 {
+            let body = format!(r#"{{"b":{b},"amount":1}}"#);
+            world.run(&caller, &format!("swap/{a}"), &body, None).unwrap();
+        }
+    });
+    for id in 1..=2 {
+        let row = world.ask(&format!("read owner Item {id}"));
+        assert!(row.contains(r#""stock":25,"#) && row.ends_with("version 241"), "{row}");
+    }
+}
+
+/// Those who load rows and those who do not, at once: as while one server takes the place of another.
+#[test]
+fn who_loads_and_who_does_not_share_rows() {
+    let world = World::new(On::Postgres, model());
+    for id in 1..=2 {
+        world.ask(&format!(r#"add owner Item {{"id":{id},"name":"item {id}","stock":20}}"#));
+    }
+    let mut loaded = world.beside();
+    loaded.loads = true;
+    at_once(8, |number| {
+        let world = if number % 2 == 0 { &world } else { &loaded };
+        let caller = world.caller("user");
+        let (a, b) = if number % 4 < 2 { (1, 2) } else { (2, 1) };
+        for _ in 0..10 {
+            let body = format!(r#"{{"b":{b},"amount":1}}"#);
+            world.run(&caller, &format!("swap/{a}"), &body, None).unwrap();
+            world.run(&caller, &format!("restock/{a}"), r#"{"by":0}"#, None).unwrap();
+        }
+    });
+    for id in 1..=2 {
+        let row = world.ask(&format!("read owner Item {id}"));
+        assert!(row.contains(r#""stock":20,"#) && row.ends_with("version 121"), "{row}");
+    }
+}
+
+/// What was done under a key is not done again; and it waits for nothing more.
+#[test]
+fn a_key_is_held_without_waiting() {
+    let (wire, world) = wired(model());
+    world.ask(r#"add owner Item {"id":1,"name":"cup"}"#);
+    let caller = world.caller("user");
+    let receipt = |key| Receipt { key: [key; 32], request: [1; 32], now: now() };
+    let restock = |key, by: &str| {
+        world.run(&caller, "restock/1", &format!(r#"{{"by":{by}}}"#), Some(receipt(key)))
+    };
+    // The first prepares what it sends.
+    assert_eq!(restock(1, "1"), Ok("done".to_owned()));
+    wire.take();
+    assert_eq!(restock(2, "1"), Ok("done".to_owned()));
+    let [transaction] = &*wire.take() else { panic!("not one transaction") };
+    assert_eq!(transaction.trips, 1, "{transaction:#?}");
+    let told = explained(&world, "user", "restock", Dialect::Postgres);
+    assert_eq!(told.round_trips_with_key, 0);
+    let mut sent = transaction.sent.iter();
+    for told in &told.with_key {
+        assert!(sent.any(|sent| is(sent, told)), "{told:?}: {:#?}", transaction.sent);
+    }
+    assert_eq!(restock(2, "1"), Ok("done".to_owned()));
+    assert!(world.ask("read owner Item 1").contains(r#""stock":12,"#));
+    let other = Receipt { request: [2; 32], ..receipt(2) };
+    let reused = world.run(&caller, "restock/1", r#"{"by":1}"#, Some(other));
+    assert_eq!(reused, Err(Fault::KeyReused));
+    // A refusal is kept by nobody.
+    assert!(matches!(restock(3, "100"), Err(Fault::Invalid(_))));
+    assert_eq!(restock(3, "1"), Ok("done".to_owned()));
+    let done = AtomicUsize::new(0);
+    at_once(32, |_| match restock(4, "1") {
+        Ok(_) => count(&done),
+        Err(Fault::InFlight) => {}
+        Err(fault) => panic!("{fault}"),
+    });
+    assert!(done.into_inner() > 0);
+    assert!(world.ask("read owner Item 1").contains(r#""stock":14,"#));
+}
+
+/// A command that only makes rows waits for nothing more under a key either.
+#[test]
+fn a_key_of_what_is_made_is_held_without_waiting() {
+    let (model, _) = include_str!("scenes/rules.scene").split_once("\n---\n").unwrap();
+    let (wire, world) = wired(model);
+    let caller = world.caller("user");
+    let open = |id: u8, key| {
+        let body = format!(r#"{{"id":{id},"owner":"ada{id}"}}"#);
+        let receipt = Receipt { key: [key; 32], request: [id; 32], now: now() };
+        world.run(&caller, "open", &body, Some(receipt)).unwrap()
+    };
+    open(1, 1);
+    wire.take();
+    let opened = open(2, 2);
+    let [transaction] = &*wire.take() else { panic!("not one transaction") };
+    let told = explained(&world, "user", "open", Dialect::Postgres);
+    assert_eq!(transaction.trips, told.round_trips().usual + told.round_trips_with_key);
+    assert_eq!(transaction.trips, 1, "{transaction:#?}");
+    assert_eq!(open(2, 2), opened);
+}
+
+/// A task whose rows change by themselves is ended with them.
+#[test]
+fn a_task_is_ended_with_what_it_does() {
+    let (wire, world) = wired(model());
+    world.ask(r#"add owner Item {"id":1,"name":"cup"}"#);
+    world.ask(r#"run user give_later/1 {"to":5}"#);
+    // What it sends is prepared by now.
+    assert_eq!(world.ask("work"), "1 tasks");
+    world.ask(r#"run user give_later/1 {"to":6}"#);
+    wire.take();
+    assert_eq!(world.ask("work"), "1 tasks");
+    let given: Vec<_> = wire
+        .take()
+        .into_iter()
+        .filter(|transaction| transaction.sent.iter().any(|sent| sent.contains(r#"SET "owner""#)))
+        .collect();
+    assert_eq!(given.iter().map(|given| given.trips).collect::<Vec<_>>(), [1], "{given:#?}");
+    assert!(world.ask("read owner Item 1").contains(r#""owner":6,"#));
+}
+
+/// Whoever cannot have a row in time is told so, and that nothing was done.
+#[test]
+fn a_row_that_somebody_keeps_is_given_up() {
+    let options = Options { deadline: Duration::from_millis(200), ..Options::default() };
+    let world = World::with(On::Postgres, model(), options);
+    world.ask(r#"add owner Item {"id":1,"name":"cup"}"#);
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let (keeps, kept) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            kept.recv().unwrap();
+            let keep = "BEGIN; UPDATE item SET stock = stock; SELECT pg_sleep(2); COMMIT";
+            testbed::postgres().psql(database, keep);
+        });
+        // What it sends is prepared on every connection, so that nothing but the row is waited for.
+        for _ in 0..8 {
+            assert_eq!(world.ask(r#"run user restock/1 {"by":1}"#), "done");
+        }
+        keeps.send(()).unwrap();
+        std::thread::sleep(Duration::from_millis(700));
+        let caller = world.caller("user");
+        let given_up = world.run(&caller, "restock/1", r#"{"by":1}"#, None);
+        let Err(Fault::Unavailable { reason, .. }) = given_up else { panic!("{given_up:?}") };
+        assert_eq!(reason, "the database took too long");
+    });
+    assert!(world.ask("read owner Item 1").contains(r#""stock":18,"#));
+}
+
+/// A database that lets nobody change what has changed meanwhile: who is refused for that tries again.
+#[test]
+fn what_stood_in_the_way_is_tried_again() {
+    let url = testbed::postgres().database();
+    let database = url.rsplit('/').next().unwrap();
+    let strict = "SET default_transaction_isolation = 'repeatable read'";
+    testbed::postgres().psql(database, &format!("ALTER DATABASE \"{database}\" {strict}"));
+    let world = World::at(&url, model(), Options::default());
+    world.ask(r#"add owner Item {"id":1,"name":"cup","stock":3}"#);
+    at_once(3, |_| {
+        let caller = world.caller("user");
+        for _ in 0..12 {
+            world.run(&caller, "restock/1", r#"{"by":1}"#, None).unwrap();
+        }
+    });
+    assert!(world.ask("read owner Item 1").contains(r#""stock":39,"#));
+}
+
+const OTHERS: &str = r#"
+app Others { version 1  roles user  surface rest }
+auth { users Member by email as user }
+
+entity Team { key id: Int  open: Bool = true  allow read to user }
+
+entity Member {
+  key id: Int
+  email:  Email unique
+  team:   Team
+  points: Int = 0
+  level:  Int = 0
+  until:  Timestamp = now
+  state:  enum { fresh, known } = fresh
+  dues:   Int := sum(marks, .points)
+  flow state { fresh -> known }
+  check .points <= count(marks) * 10 "a mark carries ten points"
+  allow read to user when .id == caller.id
+}
+
+entity Mark part of Member as marks (0..9) { points: Int }
+
+entity Note { key number: Int = auto  member: Member  text: String(1..9)  allow read to user }
+entity Page { key id: Int  team: Team  text: String(1..9)  allow read to user when .team == caller.team }
+
+event Known { member: Member  level: Int }
+
+command greet(member: Member) { allow user  update member { state: known } }
+command greet_self() { allow user  update caller { level: .level + 1 } }
+command greet_both(member: Member) { allow user  run greet(member)  run raise(member, 2) }
+command raise(member: Member, by: Int) { allow user  update member { level: .level + by } }
+command returned(member: Member) -> Member { allow user  update member { state: known }  return member }
+command open(team: Team) -> Team { allow user  update team { open: true }  return team }
+
+command looped(members: [Member](1..9)) { allow user  for member in members { run greet(member) } }
+command branched(member: Member, by: Int) { allow user  if by > 1 { run raise(member, by) } }
+command seen(member: Member, team: Team) { allow user  update member { state: known } }
+command looked(member: Member) { allow user  require member.team.open else Closed  update member { state: known } }
+command moved(member: Member) { allow user  update member.team { open: false } }
+command told(member: Member) { allow user  update member { state: known }  emit Known { member, level: member.level } }
+command marked(member: Member) { allow user  update member { points: 3 } }
+command counted(member: Member) { allow user  update member { state: known }  create Note { member, text: "hello" } }
+command prolonged(member: Member) { allow user  update member { until: .until + 3d } }
+command written(page: Page) { allow user  update page { text: "hello" } }
+command again(member: Member) { allow user  update member { level: .level * 9 }  update member { level: 0 } }
+command unused(member: Member) { allow user  let more = member.level * 9  update member { state: known } }
+command level_of(member: Member) -> Int { allow user  update member { state: known }  return member.level }
+command renewed(member: Member) { allow user  update member { state: fresh } }
+command ended(member: Member) { allow user  delete member }
+
+error Closed 409 "It is closed" { }
+"#;
+
+/// Rows change by themselves where nothing else is looked at, and nowhere else.
+#[test]
+fn what_depends_on_rows_loads_them() {
+    let world = World::new(On::Sqlite, OTHERS);
+    let names = world.loaded.model.commands.iter().map(|command| command.name.as_str());
+    let (direct, loaded): (Vec<&str>, Vec<&str>) = names.partition(|name| {
+        let told = explained(&world, "user", name, Dialect::Postgres);
+        told.round_trips_when_refused().is_some()
+    });
+    assert_eq!(direct, ["greet", "greet_self", "greet_both", "raise", "returned", "open"]);
+    assert_eq!(loaded.len(), 15, "{loaded:?}");
+}
