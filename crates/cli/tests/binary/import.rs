@@ -285,6 +285,9 @@ fn enums_of_the_database_are_served_as_they_are() {
             opened.push_str("  allow read, create, update, delete to anyone when .mood != angry\n");
         }
     }
+    opened.push_str(
+        "command soothe(person: Person) {\n  allow anyone\n  update person { mood: glad }\n}\n",
+    );
     let project = Project::new(&opened);
     let served = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
     let ask = |method: &str, path: &str, body: &str, status: u16| -> Value {
@@ -314,12 +317,14 @@ fn enums_of_the_database_are_served_as_they_are() {
         r#"{"visits": [{"number": 1, "felt": "glad"}, {"number": 2, "felt": "sad"}]}"#,
         200,
     );
+    ask("POST", "/v1/people/1/soothe", "", 204);
+    ask("POST", "/v1/people/3/soothe", "", 404);
     ask("DELETE", "/v1/people/2", "", 204);
     let stored = server.psql(
         database,
         "SELECT id, mood, size FROM person ORDER BY id; SELECT number, felt FROM visit ORDER BY 1",
     );
-    assert_eq!(stored, "1|sad|small\n3|angry|large\n4|sad|\n1|glad\n2|sad\n");
+    assert_eq!(stored, "1|glad|small\n3|angry|large\n4|sad|\n1|glad\n2|sad\n");
     drop(served);
     // A label more is one that the model does not know.
     server.psql(database, "ALTER TYPE size ADD VALUE 'huge'");

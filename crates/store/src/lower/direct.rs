@@ -32,9 +32,12 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
     lowering.sql.push("WITH changed AS (UPDATE ");
     lowering.table(alias, table);
     for (at, (column, value)) in set.iter().enumerate() {
-        let name = &table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?.name;
-        lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(name).push(" = ");
+        let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
+        lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(&set.name).push(" = ");
         lowering.assigned(alias, table, *column, value)?;
+        if let Some(native) = &set.native {
+            lowering.sql.push("::").ident(native);
+        }
     }
     lowering.sql.push(" WHERE ");
     lowering.column_is(alias, table, table.own_key(), key)?;
