@@ -461,8 +461,11 @@ impl Rest {
         }
     }
 
+    /// It did its work; a reason that came meanwhile stands.
     fn end(&mut self) {
-        *self = Self::default();
+        if !self.lasts() {
+            *self = Self::default();
+        }
     }
 }
 
