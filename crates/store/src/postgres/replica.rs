@@ -342,7 +342,7 @@ impl Replica {
                 let asking = following.ask(move || {
                     let link = link.clone();
                     async move {
-                        let asking = tokio::time::timeout(CATCH_UP, link.replayed());
+                        let asking = tokio::time::timeout(SAYS[0], link.replayed());
                         asking.await.ok()?.ok()
                     }
                 });
