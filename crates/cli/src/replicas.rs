@@ -78,6 +78,16 @@ impl Replicas {
     }
 }
 
+/// Says that `mimar dev` leaves the replicas of its environment alone.
+pub(crate) fn left_alone(model: &Model) {
+    let dev = model.environments.iter().find(|known| known.name == "dev");
+    if dev.is_some_and(|dev| dev.replicas.is_some()) {
+        screen::note(
+            "`mimar dev` reads from the primary alone; `mimar serve` reads from replicas as well",
+        );
+    }
+}
+
 fn variable(environment: &Environment) -> Option<String> {
     match environment.store.as_ref()? {
         (engine, Some(variable)) if engine == "postgres" => Some(format!("{variable}{SUFFIX}")),

@@ -20,8 +20,9 @@ fn figure(server: &Server, line: &str) -> u64 {
 #[test]
 fn reads_of_two_servers_go_to_a_replica_and_see_what_either_wrote() {
     let primary = Postgres::start();
-    let replica = primary.replica();
+    // Made first, so that the replica has it from the start.
     let url = primary.database();
+    let replica = primary.replica();
     let project = Project::new(MODEL);
     let serve = |replicas: &str| {
         let mut command = mimar();
@@ -71,6 +72,10 @@ fn replicas_that_are_not_named_and_addresses_that_are_none_are_said() {
         "`environment production` has `replicas 2`, and SHOP_AT_REPLICAS names none: all reads go to the primary",
     );
     assert!(!server.get("/metrics", None).body.contains("replica_reads"));
+    let development = Project::new(&MODEL.replace("environment production", "environment dev"));
+    let mut dev = mimar();
+    dev.arg("dev").arg(development.path()).env("SHOP_AT", testbed::postgres().database());
+    Server::start(&mut dev).says("`mimar dev` reads from the primary alone");
     let ended = end(serve().env("SHOP_AT_REPLICAS", format!("{url} db.example")));
     assert!(
         ended.code != 0 && ended.err.contains("address 2 in SHOP_AT_REPLICAS"),
