@@ -433,3 +433,69 @@ fn a_replica_that_cancels_fails_no_read() {
     });
     bench.runtime.block_on(warm(&shop));
 }
+
+#[test]
+fn after_a_failover_a_replica_is_read_from_once_it_follows_the_new_primary() {
+    let bench = Bench::new();
+    fill(&bench.server(&[]));
+    let (old, new, replica) = (&bench.primary, &bench.replica, bench.primary.replica());
+    // Both have all of it, and nothing more comes.
+    let replayed = |server: &Postgres| {
+        server.psql("postgres", "SELECT pg_last_wal_replay_lsn()").trim().to_owned()
+    };
+    let began = Instant::now();
+    loop {
+        let all = old.psql("postgres", "SELECT pg_current_wal_flush_lsn()").trim().to_owned();
+        if replayed(new) == all && replayed(&replica) == all {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(30), "they do not follow");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    old.kill();
+    new.psql("postgres", "SELECT pg_promote()");
+    let from = format!("host=127.0.0.1 port={} user=postgres", new.port());
+    replica.psql("postgres", &format!("ALTER SYSTEM SET primary_conninfo = '{from}'"));
+    replica.psql("postgres", "SELECT pg_reload_conf()");
+    let urls = [replica.like(&bench.url)];
+    let connect = |server: &Postgres| {
+        let store = Store::connect_with(&server.like(&bench.url), &urls, Options::default());
+        Shop::around(tempfile::tempdir().unwrap(), store.unwrap())
+    };
+    let shop = connect(new);
+    bench.runtime.block_on(async {
+        // It does not tell yet whose log it follows.
+        for _ in 0..50 {
+            assert!(row(&shop, &shop.read_customer, 1).await.is_some());
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        assert_eq!(reads(&shop).served, 0);
+        shop.store.write(rename(&shop, 1, "Anna"), None).await.unwrap();
+        let (_, name) = bench.url.rsplit_once('/').unwrap();
+        let ask = "SELECT name FROM customer WHERE id = 1";
+        while replica.psql(name, ask).trim() != "Anna" {
+            assert!(began.elapsed() < Duration::from_secs(30), "it does not follow");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        new.psql(name, "CHECKPOINT");
+        let timeline = "SELECT timeline_id FROM pg_control_checkpoint()";
+        while replica.psql(name, timeline).trim() != "2" {
+            assert!(began.elapsed() < Duration::from_secs(30), "it has no restart point");
+            replica.psql(name, "CHECKPOINT");
+        }
+        warm(&shop).await;
+        let (json, _) = row(&shop, &shop.read_customer, 1).await.unwrap();
+        assert!(json.contains("Anna"), "{json}");
+    });
+    // For whom the old primary is still the one, it has another log.
+    old.restart();
+    let shop = connect(old);
+    bench.runtime.block_on(async {
+        for _ in 0..50 {
+            let (json, _) = row(&shop, &shop.read_customer, 1).await.unwrap();
+            assert!(!json.contains("Anna"), "{json}");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    });
+    assert_eq!(reads(&shop).served, 0);
+}
