@@ -118,7 +118,31 @@ impl Postgres {
             }
             settings.extend(["-c", "ssl=on"]);
         }
-        let port = free_port();
+        Self::run(programs, folder, &settings)
+    }
+
+    /// Starts a replica of it, which streams its log and answers reads (a hot standby).
+    ///
+    /// # Panics
+    /// If it cannot be copied, or does not start.
+    pub fn replica(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("mimar-postgres-").tempdir();
+        let folder = folder.unwrap_or_else(|error| panic!("no temporary folder: {error}")).keep();
+        let user = is_root();
+        if user {
+            done(Command::new("chown").arg("postgres").arg(&folder));
+        }
+        let mut copy = as_user(user, self.programs.join("pg_basebackup"));
+        copy.args(["--username=postgres", "--host=127.0.0.1", "--port", &self.port.to_string()]);
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--pgdata"]);
+        done(copy.arg(folder.join("data")));
+        let settings: Vec<&str> = FAST.iter().flat_map(|given| ["-c", *given]).collect();
+        Self::run(self.programs.clone(), folder, &settings)
+    }
+
+    /// Runs a server over the data of a folder.
+    fn run(programs: PathBuf, folder: PathBuf, settings: &[&str]) -> Self {
+        let (port, user, data) = (free_port(), is_root(), folder.join("data"));
         // The shell waits for the end of its input, which comes when this process ends.
         let keeper = Command::new("sh")
             .args(["-c", KEEP, "sh"])
@@ -203,7 +227,23 @@ impl Postgres {
         Held(child)
     }
 
-    /// Ends all connections and starts anew, as after a crash.
+    /// The address on this server of a database whose address on another is known.
+    pub fn like(&self, url: &str) -> String {
+        let name = url.rsplit('/').next().unwrap_or(url);
+        format!("postgres://postgres@127.0.0.1:{}/{name}", self.port)
+    }
+
+    /// Ends it at once, as if it had crashed; its data stays.
+    ///
+    /// # Panics
+    /// If it cannot be ended.
+    pub fn kill(&self) {
+        let mut command = as_user(is_root(), self.programs.join("pg_ctl"));
+        command.args(["stop", "-m", "immediate", "-w", "-D"]).arg(self.folder.join("data"));
+        done(&mut command);
+    }
+
+    /// Ends all connections and starts anew, as after a crash; also starts it where it was ended.
     ///
     /// # Panics
     /// If it does not come back.

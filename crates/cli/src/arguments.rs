@@ -295,7 +295,9 @@ pub(crate) struct Dev {
 #[command(
     after_help = "Example:\n  MIMAR_JWT_PUBLIC_KEY=\"$(cat issuer.pem)\" mimar serve shop --listen \
                         0.0.0.0:8080 --database /var/lib/shop.db\n  DATABASE_URL=postgres://shop@db.example/shop \
-                        mimar serve shop --environment production"
+                        mimar serve shop --environment production\n\nReplicas:\n  An environment whose store is `env DATABASE_URL` \
+                        finds the addresses of its replicas in DATABASE_URL_REPLICAS,\n  with white space or commas between \
+                        them. A read is made on one that has replayed all that was\n  acknowledged before it, and otherwise on the primary."
 )]
 pub(crate) struct Serve {
     /// The project's folder, or one file.
@@ -325,6 +327,15 @@ pub(crate) struct ServeOptions {
     /// `environment production` says, or <project>/.mimar/data.db].
     #[arg(long, value_name = "FILE|URL", env = "MIMAR_DATABASE", hide_env_values = true)]
     pub(crate) database: Option<Place>,
+    /// Streaming replicas of --database that reads may be made on: their addresses, with white space or commas between them.
+    #[arg(
+        long,
+        value_name = "URLS",
+        env = "MIMAR_REPLICAS",
+        hide_env_values = true,
+        requires = "database"
+    )]
+    pub(crate) replicas: Option<String>,
     /// The environment of the model that says where the rows are [default: production].
     #[arg(long, value_name = "NAME", env = "MIMAR_ENVIRONMENT", conflicts_with = "database")]
     pub(crate) environment: Option<String>,

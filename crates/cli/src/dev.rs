@@ -18,7 +18,7 @@ use crate::arguments::Dev;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::Project;
-use crate::{exchange, random, screen, server};
+use crate::{exchange, random, replicas, screen, server};
 
 /// Where `dev` listens unless told; the ports behind it are tried in turn.
 const PORT: u16 = 7777;
@@ -91,6 +91,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         timing: &timing.parts,
         total: timing.began.elapsed(),
     });
+    replicas::left_alone(&engine.loaded().model);
     if broker.is_none() {
         exchange::without(&engine.loaded().model);
     }

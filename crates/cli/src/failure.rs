@@ -172,6 +172,15 @@ pub(crate) enum Failure {
          set\n\nSet {variable} (postgres://user:password@host:5432/database), or name another place with --database"
     )]
     NoAddress { environment: String, variable: String },
+    /// Addresses of replicas that are none.
+    #[error(
+        "address {number} in {place} is none of a PostgreSQL database\n\nWrite each as postgres://user:password@host:5432/database, with white \
+         space or a comma between them"
+    )]
+    NoReplicas { place: String, number: usize },
+    /// Replicas of a file.
+    #[error("{} is a file of SQLite, which has no replicas\n\nLeave out --replicas, or name a PostgreSQL database", path.display())]
+    ReplicasOfFile { path: PathBuf },
     /// An environment's variable that is not set.
     #[error(
         "the environment `{environment}` sends its events to {kind}, at the address in {variable}, which is not set\n\nSet {variable}, or \

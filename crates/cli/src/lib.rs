@@ -32,6 +32,7 @@ mod mcp;
 mod place;
 mod project;
 mod random;
+mod replicas;
 mod review;
 mod screen;
 mod server;

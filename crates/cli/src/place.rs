@@ -107,8 +107,18 @@ impl Place {
 
     /// Opens the database; a file that is not there is made, and its folder.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
+        self.open_with(&[])
+    }
+
+    /// The same, with the addresses of replicas that reads may be made on.
+    pub(crate) fn open_with(&self, replicas: &[String]) -> Result<Store, Failure> {
         let path = match self {
-            Self::Server(url) => return Ok(Store::connect(url, Options::default())?),
+            Self::Server(url) => {
+                return Ok(Store::connect_with(url, replicas, Options::default())?);
+            }
+            Self::File(path) if !replicas.is_empty() => {
+                return Err(Failure::ReplicasOfFile { path: path.clone() });
+            }
             Self::File(path) => path,
         };
         if let Some(folder) = path.parent() {

@@ -15,7 +15,7 @@ use crate::identity::Verifier;
 use crate::{Handlers, Loaded, Outcome, work};
 
 /// Figures of the store under the engine, for `/metrics`.
-pub use store::{Backlog, Queue, Statistics};
+pub use store::{Backlog, Queue, ReplicaReads, Statistics};
 
 /// How long requests that began with the old tables get to end before the tables change.
 const GRACE: Duration = Duration::from_millis(15);

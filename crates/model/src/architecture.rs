@@ -178,7 +178,9 @@ pub struct Environment {
     pub span: Span,
     /// The engine of its store (`sqlite`, `postgres`), and the file or the variable that says where.
     pub store: Option<(String, Option<String>)>,
-    /// Whether it says how the store is kept: replicas, backups, how far back it can be recovered.
+    /// How many replicas its store has.
+    pub replicas: Option<i64>,
+    /// Whether it says how the store is kept: backups, how far back it can be recovered.
     pub keeping: bool,
     /// The engine of its shared cache (`redis`), and its address or the variable that says where.
     pub cache: Option<(String, Option<String>)>,

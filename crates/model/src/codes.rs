@@ -100,7 +100,7 @@ codes! {
     "N0113" "there is no text search yet",
     "N0114" "only tokens that are brought along are taken yet",
     "N0115" "GraphQL and gRPC are not served yet",
-    "N0116" "of an environment only its store and its broker are carried out yet",
+    "N0116" "of an environment only its store with its replicas and its broker are carried out yet",
     "N0117" "only the newest version is served yet",
     "N0118" "a command that a program of its own runs",
     "W0201" "a comparison that is always the same",

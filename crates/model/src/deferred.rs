@@ -112,8 +112,8 @@ static DEFERRED: &[Deferred] = &[
     Deferred {
         code: "N0116",
         severity: Severity::Note,
-        what: "environments are checked, but only their stores and brokers are carried out yet",
-        instead: "replicas, backups, caches, clouds and deployments are written down and no more",
+        what: "environments are checked, but only their stores, replicas and brokers are carried out yet",
+        instead: "backups, caches, clouds and deployments are written down and no more",
         places: |model| {
             let other = |environment: &&crate::Environment| {
                 environment.keeping

@@ -154,7 +154,7 @@ visits! {
     External { span, operations; name, docs }
     ExternalOperation { span, parameters, answer; name }
     Load { span; name, entries }
-    Environment { span; name, store, keeping, cache, broker, cloud, budget, deployments }
+    Environment { span; name, store, replicas, keeping, cache, broker, cloud, budget, deployments }
     Decision { span; title, criteria, options, chosen, because }
     Entity { span, kind, fields, key, indexes, uniques, checks, flows, policies, privacy, deprecation; name, docs, service, was, stored_as, parts, cache, audit }
     PartOf { name_span; root, name, minimum, maximum }

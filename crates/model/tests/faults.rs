@@ -769,6 +769,11 @@ entity Second { key id: Uuid  state: enum { on, off }  count: First.own
   loops: Second.again  again: Second.loops  none: First.missing  many: First.count(3) }
 record Kept { state: Second.state }
 ",
-        &expect![[""]],
+        &expect![[r#"
+            E0235 4 `Second.again`: the type of `loops` is the type of a field whose type is, in the end, its own
+            E0235 4 `Second.loops`: the type of `again` is the type of a field whose type is, in the end, its own
+            E0203 4 `missing`: `First` has no field `missing`
+            E0228 4 `3`: `First.count` takes nothing in parentheses
+        "#]],
     );
 }

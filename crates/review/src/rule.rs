@@ -74,7 +74,11 @@ pub(crate) static RESERVED: &[(&str, &str, &str)] = &[
     ("REL001", "call-in-transaction", "refused by the language (E0509)"),
     ("REL003", "no-timeout", "refused by the language (E0603)"),
     ("REL009", "lock-order", "all commands lock in one order"),
-    ("REL013", "stale-decision", "no read goes to a replica"),
+    (
+        "REL013",
+        "stale-decision",
+        "a read on a replica sees what was acknowledged before it, and what a write decides by is read on the primary",
+    ),
     ("REL014", "stranded-workflow", "needs workflows that run (N0104)"),
     ("CAP003", "slow-promise", "needs the forecast"),
     ("CAP004", "disk-horizon", "needs the forecast"),

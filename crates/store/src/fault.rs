@@ -33,6 +33,24 @@ pub enum StoreFault {
         /// What is wrong with it.
         reason: String,
     },
+    /// A replica that is none of this database.
+    #[error(
+        "cannot read from the replica {replica}: {reason}; a replica is a standby that streams from the primary (`pg_basebackup          --write-recovery-conf`)"
+    )]
+    Replica {
+        /// The replica, without its password.
+        replica: String,
+        /// In what it is none.
+        reason: String,
+    },
+    /// A replica behind a pooler.
+    #[error(
+        "cannot read from the replica {replica} through a pooler in transaction mode: how far it has come holds for one session;          name the server itself"
+    )]
+    PooledReplica {
+        /// The replica, without its password.
+        replica: String,
+    },
     /// The database at an address does not let us in.
     #[error("cannot connect to the database {database}: {reason}")]
     CannotConnect {

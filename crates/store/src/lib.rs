@@ -25,5 +25,5 @@ pub use options::Options;
 pub use outbox::{Backlog, Event, EventFilter, Outgoing, Parked, Queue};
 pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
-pub use store::{Called, Loaded, Statistics, Store};
+pub use store::{Called, Loaded, ReplicaReads, Statistics, Store};
 pub use write::command::explain;

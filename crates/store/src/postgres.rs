@@ -4,7 +4,9 @@ mod bulk;
 pub(crate) mod fault;
 pub(crate) mod link;
 pub(crate) mod migrate;
+mod position;
 pub(crate) mod read;
+mod replica;
 mod schema;
 mod session;
 mod tls;
@@ -17,7 +19,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use operation::{Cardinality, Fault, Read, Receipt, Table, Value, Write};
+use operation::{Fault, Read, Receipt, Table, Value, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
@@ -28,6 +30,7 @@ use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault};
 use fault::{fault_of, gone, is_stale, told};
 use link::{Address, Asking, Lane, Links, Trouble, Whose, bound};
+use replica::Replicas;
 use session::found;
 use writer::{Entrances, Pending};
 
@@ -45,7 +48,9 @@ const MOST_READING: usize = 8;
 #[derive(Debug)]
 pub struct Postgres {
     shared: Arc<Shared>,
-    links: Links,
+    links: Arc<Links>,
+    /// Where reads may be made besides; nothing without replicas.
+    replicas: Option<Replicas>,
     entrances: Mutex<Option<Entrances>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// The runtime that the writer's thread drives.
@@ -82,8 +87,18 @@ struct Counts {
 }
 
 impl Postgres {
-    pub(crate) fn open(url: &str, options: Options) -> Result<Self, StoreFault> {
+    pub(crate) fn open(
+        url: &str,
+        replicas: &[String],
+        options: Options,
+    ) -> Result<Self, StoreFault> {
         let address = Address::of(url, &options)?;
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let reading = processors.min(MOST_READING);
+        let replicas = match replicas {
+            [] => None,
+            urls => Some(Replicas::find(urls, &options, reading, &address)?),
+        };
         let shared = Arc::new(Shared {
             address,
             options,
@@ -92,11 +107,11 @@ impl Postgres {
             waiting: AtomicUsize::new(0),
             counts: Counts::default(),
         });
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let writer::Started { thread: writer, entrances, runtime } = writer::start(shared.clone())?;
         let store = Self {
             shared,
-            links: Links::new(processors.min(MOST_READING)),
+            links: Arc::new(Links::new(reading)),
+            replicas,
             entrances: Mutex::new(Some(entrances)),
             writer: Mutex::new(Some(writer)),
             runtime,
@@ -147,16 +162,19 @@ impl Postgres {
     }
 
     pub(crate) async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
+        if let Some(replicas) = &self.replicas
+            && let Some(rows) = replicas.read(read, binds, (&self.shared, &self.links)).await
+        {
+            self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
+            return Ok(rows);
+        }
         self.read_for(Whose::Request, read, binds).await
     }
 
     async fn read_for(&self, whose: Whose, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
         let patience = self.shared.options.deadline + PATIENCE;
-        let lane = match read.cardinality {
-            Cardinality::One => Lane::Quick,
-            Cardinality::Page { .. } | Cardinality::Bounded(_) => Lane::Slow,
-        };
+        let lane = Lane::of(read);
         let mut tries = 0;
         loop {
             tries += 1;
@@ -272,6 +290,7 @@ impl Postgres {
             events: get(&counts.events),
             reads: get(&counts.reads),
             gathered: get(&self.shared.address.gathered),
+            replicas: self.replicas.as_ref().map(Replicas::reads),
             ..Statistics::default()
         }
     }
@@ -286,6 +305,13 @@ impl Postgres {
 
     pub(crate) fn call(&self, name: &str) {
         self.shared.address.call(name);
+        if let Some(replicas) = &self.replicas {
+            replicas.call(name);
+        }
+    }
+
+    pub(crate) fn replicas(&self) -> Vec<(String, Option<String>)> {
+        self.replicas.as_ref().map(Replicas::each).unwrap_or_default()
     }
 
     pub(crate) fn close(&self) {
@@ -295,6 +321,9 @@ impl Postgres {
             let _ = writer.join();
         }
         self.links.close();
+        if let Some(replicas) = &self.replicas {
+            replicas.close();
+        }
     }
 
     /// Runs something on a connection of its own, which is closed after it. Blocks; may be called from anywhere, since
@@ -311,27 +340,30 @@ fn alone<T: Send>(
     address: &Address,
     action: impl AsyncFnOnce(&mut Client) -> Result<T, StoreFault> + Send,
 ) -> Result<T, StoreFault> {
+    beside(async || {
+        let client = address.connect_bare().await;
+        let (mut client, _) = client.map_err(|error| StoreFault::CannotConnect {
+            database: address.shown(),
+            reason: told_with_help(&error),
+        })?;
+        if !address.pooled {
+            client.batch_execute(Address::without_deadline()).await?;
+        }
+        action(&mut client).await
+    })?
+}
+
+/// Runs something on a thread and a runtime of its own, which end with it. Blocks; may be called from anywhere.
+fn beside<T: Send>(work: impl AsyncFnOnce() -> T + Send) -> Result<T, StoreFault> {
     let no_thread = |error: std::io::Error| StoreFault::NoThread { reason: error.to_string() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(no_thread)?;
-    let work = || {
-        runtime.block_on(async {
-            let client = address.connect_bare().await;
-            let (mut client, _) = client.map_err(|error| StoreFault::CannotConnect {
-                database: address.shown(),
-                reason: told_with_help(&error),
-            })?;
-            if !address.pooled {
-                client.batch_execute(Address::without_deadline()).await?;
-            }
-            action(&mut client).await
-        })
-    };
+    let work = || runtime.block_on(work());
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("mimar-schema".to_owned());
         let thread = thread.spawn_scoped(scope, work).map_err(no_thread)?;
         match thread.join() {
-            Ok(outcome) => outcome,
+            Ok(outcome) => Ok(outcome),
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })

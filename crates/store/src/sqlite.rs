@@ -141,6 +141,7 @@ impl Sqlite {
             events: get(&counts.events),
             reads: get(&counts.reads),
             gathered: 0,
+            replicas: None,
             answer_hits,
             answer_misses,
             answer_bytes,

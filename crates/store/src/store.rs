@@ -48,6 +48,8 @@ pub struct Statistics {
     pub reads: u64,
     /// Of them those that another read's statement answered.
     pub gathered: u64,
+    /// Where they were made; nothing without replicas.
+    pub replicas: Option<ReplicaReads>,
     /// Reads that a kept answer served.
     pub answer_hits: u64,
     /// Reads for which no valid answer was kept.
@@ -58,6 +60,19 @@ pub struct Statistics {
     pub log_bytes: u64,
     /// Checkpoints that ran.
     pub checkpoints: u64,
+}
+
+/// Where reads were made that a replica may answer, and why not on one; counts are since the store was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReplicaReads {
+    /// On a replica.
+    pub served: u64,
+    /// On the primary: no replica had all of what was acknowledged before the read.
+    pub behind: u64,
+    /// On the primary: no replica was connected to, or all were left alone after a failure.
+    pub away: u64,
+    /// On the primary: the replica failed, refused or was too slow.
+    pub failed: u64,
 }
 
 impl Store {
@@ -74,7 +89,31 @@ impl Store {
     /// # Errors
     /// [`StoreFault::Address`], [`StoreFault::CannotConnect`], [`StoreFault::NoThread`], [`StoreFault::Database`].
     pub fn connect(url: &str, options: Options) -> Result<Self, StoreFault> {
-        Postgres::open(url, options.bounded()).map(|postgres| Self::Postgres(Arc::new(postgres)))
+        Self::connect_with(url, &[], options)
+    }
+
+    /// Connects to the PostgreSQL database at `url`, whose reads ([`Store::read`]) may be made on the streaming replicas at other
+    /// addresses (16 at most). A read sees all that was acknowledged before it was asked for, by whichever process, wherever it
+    /// is made; and it never fails for a replica's sake.
+    ///
+    /// # Errors
+    /// As [`Store::connect`]; [`StoreFault::Replica`] where a server is a copy of another database, [`StoreFault::PooledReplica`].
+    pub fn connect_with(
+        url: &str,
+        replicas: &[String],
+        options: Options,
+    ) -> Result<Self, StoreFault> {
+        let postgres = Postgres::open(url, replicas, options.bounded())?;
+        Ok(Self::Postgres(Arc::new(postgres)))
+    }
+
+    /// The replicas that reads may be made on: each by its name, and why it was not used when it was last looked at. Such a one
+    /// is tried again.
+    pub fn replicas(&self) -> Vec<(String, Option<String>)> {
+        match self {
+            Self::Sqlite(_) => Vec::new(),
+            Self::Postgres(postgres) => postgres.replicas(),
+        }
     }
 
     /// How its statements are written.

@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::keys::Keys;
 use crate::place::Place;
 use crate::project::Project;
+use crate::replicas::Replicas;
 use crate::{data, exchange, screen, server};
 
 /// How often the database hears of a server that has nothing to ask.
@@ -50,6 +51,7 @@ pub(crate) fn serve(
         _ => Some(environment.unwrap_or("production")),
     };
     let broker = exchange::address(arguments.broker.as_ref(), served, &model)?;
+    let replicas = Replicas::of(arguments.replicas.as_deref(), served, &model)?;
     let deferred = Project::deferred(&model);
     // What is done by code is done here.
     let deferred = deferred.iter().filter(|found| found.code != "N0118").count() as u64;
@@ -58,7 +60,7 @@ pub(crate) fn serve(
     let schema = schema::derive(&model);
     let fingerprint = schema::fingerprint(&schema);
     let runtime = server::runtime(arguments.workers.map(usize::from))?;
-    let store = place.open()?;
+    let store = place.open_with(&replicas.addresses)?;
     // Held until the process ends.
     let _served = place.serve()?;
     // Who changes the tables sees by our connections that we are here, before we look at what the tables are.
@@ -91,7 +93,7 @@ pub(crate) fn serve(
         Dialect::Sqlite => server::Threads::none(),
         Dialect::Postgres => server::Threads::start(arguments.workers.map(usize::from))?,
     };
-    let present = store.clone();
+    let (present, read_from) = (store.clone(), store.clone());
     let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)).with_code(handlers));
     sources.follow(Arc::clone(&engine))?;
     let listener = runtime
@@ -108,6 +110,7 @@ pub(crate) fn serve(
             screen::count(deferred, "part of the model is", "parts of the model are")
         ));
     }
+    replicas.tell(&read_from);
     if broker.is_none() {
         if served.is_none() {
             exchange::elsewhere(&engine.loaded().model);

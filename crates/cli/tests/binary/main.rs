@@ -16,5 +16,6 @@ mod lsp;
 mod mcp;
 mod migrate;
 mod process;
+mod replicas;
 mod serve;
 mod webhook;

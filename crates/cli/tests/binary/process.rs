@@ -22,6 +22,7 @@ pub(crate) fn mimar() -> Command {
         "MIMAR_JWT_SECRET",
         "MIMAR_JWT_PUBLIC_KEY",
         "MIMAR_DATABASE",
+        "MIMAR_REPLICAS",
         "MIMAR_ENVIRONMENT",
         "MIMAR_LISTEN",
     ] {

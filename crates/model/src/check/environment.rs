@@ -36,6 +36,7 @@ fn environment<'a>(cx: &mut Context<'a>, view: ast::Environment<'a>) {
         name: text_of(view.name()),
         span,
         store: None,
+        replicas: None,
         keeping: false,
         cache: None,
         broker: None,
@@ -64,8 +65,14 @@ fn environment<'a>(cx: &mut Context<'a>, view: ast::Environment<'a>) {
         said.push((word, member.span()));
         match member {
             EnvironmentMember::Store(store) => {
-                environment.keeping = store.options().next().is_some();
+                let of_replicas =
+                    |option: &StoreOption<'_>| matches!(option, StoreOption::Replicas(_));
+                environment.keeping = store.options().any(|option| !of_replicas(&option));
                 environment.store = store_setting(cx, store);
+                environment.replicas = store.options().find_map(|option| match option {
+                    StoreOption::Replicas(replicas) => replicas.count()?.integer(),
+                    _ => None,
+                });
             }
             EnvironmentMember::Cache(cache) => {
                 environment.cache = engine(cx, cache.engine(), CACHES, "cache")

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine::exchange::Traffic;
-use engine::{Backlog, Figures, Queue, Statistics};
+use engine::{Backlog, Figures, Queue, ReplicaReads, Statistics};
 use parking_lot::Mutex;
 
 /// Every status that is ever answered; the last place counts what is not in the list.
@@ -183,6 +183,9 @@ impl Metrics {
         ] {
             let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}");
         }
+        if let Some(reads) = &store.replicas {
+            replicated(&mut out, reads);
+        }
         if let Some(queue) = &work.queue {
             queued(&mut out, queue);
         }
@@ -274,6 +277,21 @@ fn exchanged(out: &mut String, traffic: &Traffic, backlog: Option<&Backlog>) {
     }
 }
 
+fn replicated(out: &mut String, reads: &ReplicaReads) {
+    let name = "mimar_store_replica_reads_total";
+    let help = "Reads by where they were made: on a replica, or on the primary because no replica had all that was acknowledged before \
+                (behind), none was connected to (away), or the one that was asked failed.";
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter");
+    for (made, why, count) in [
+        ("replica", "", reads.served),
+        ("primary", "behind", reads.behind),
+        ("primary", "away", reads.away),
+        ("primary", "failed", reads.failed),
+    ] {
+        let _ = writeln!(out, "{name}{{made=\"{made}\",why=\"{why}\"}} {count}");
+    }
+}
+
 fn queued(out: &mut String, queue: &Queue) {
     let waited = since(queue.oldest);
     for (name, help, value) in [
@@ -317,12 +335,16 @@ mod tests {
         let traffic = Traffic { published: 5, unreadable: 2, ..Traffic::default() };
         let exchanged = Some((traffic, Some(Backlog { waiting: 4, oldest: None })));
         let work = Work { queue: Some(queue), done, exchanged };
-        let text = metrics.text(&Statistics::default(), &work);
+        let replicas = Some(ReplicaReads { served: 9, behind: 6, ..ReplicaReads::default() });
+        let store = Statistics { replicas, ..Statistics::default() };
+        let text = metrics.text(&store, &work);
         for line in [
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="0"} 1"#,
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="0.0001"} 1"#,
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="+Inf"} 3"#,
+            r#"mimar_store_replica_reads_total{made="replica",why=""} 9"#,
+            r#"mimar_store_replica_reads_total{made="primary",why="behind"} 6"#,
             "mimar_tasks_waiting 3",
             "mimar_tasks_oldest_seconds 0",
             "mimar_broker_published_total 5",

@@ -118,7 +118,7 @@ fn values(row: &tokio_postgres::Row, scalars: &[Scalar]) -> Result<Vec<Value>, S
     let reason = |trouble: String| StoreFault::Database { reason: trouble };
     let cells = cells(row).map_err(|trouble| match trouble {
         Trouble::Database(error) => error.into(),
-        Trouble::Fault(fault) => reason(fault.to_string()),
+        trouble => reason(trouble.told()),
     })?;
     let each = scalars.iter().zip(cells.iter()).map(|(scalar, cell)| match cell {
         Some(bytes) => value_of(*scalar, bytes).map_err(|foreign| reason(foreign.to_string())),

@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{Severity, SqlState};
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, Error, NoTls, RowStream};
+use tokio_postgres::{Client, Config, Error, NoTls, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{fault_of, gone, told};
@@ -34,10 +34,12 @@ const BEGIN_POOLED: &str = "BEGIN; SET LOCAL statement_timeout = 5000; SET LOCAL
      SET LOCAL plan_cache_mode = force_generic_plan";
 
 /// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
 
 /// How long nobody tries again after a connection did not come about.
 const REST: Duration = Duration::from_millis(250);
+
+const BEHIND: &str = "the replica is behind";
 
 /// Where a database is, and how it is spoken to.
 pub(crate) struct Address {
@@ -138,6 +140,7 @@ impl Address {
             driver,
             pooled: self.pooled,
             gathered: self.gathered.clone(),
+            always: OnceCell::new(),
             reads: Cache::with(
                 self.statements,
                 self.statements as u64,
@@ -263,6 +266,8 @@ pub(crate) struct Link {
     pooled: bool,
     /// Counts reads that were answered by another's statement.
     pub gathered: Arc<AtomicU64>,
+    /// The statement of [`Link::ask_always`].
+    always: OnceCell<tokio_postgres::Statement>,
     reads: Cache<ReadId, Arc<Prepared>, quick_cache::UnitWeighter, FxBuildHasher>,
     statements: Cache<Asking, Arc<Ready>>,
 }
@@ -442,6 +447,16 @@ impl Link {
         }
     }
 
+    /// Asks the one thing without parameters that is asked over this connection again and again. Once it has been asked, the next
+    /// time sends it when first polled.
+    pub async fn ask_always(&self, text: &'static str) -> Result<Row, Error> {
+        if self.pooled {
+            return self.client.query_typed_one(text, &[]).await;
+        }
+        let statement = self.always.get_or_try_init(|| self.client.prepare(text)).await?;
+        self.client.query_one(statement, &[]).await
+    }
+
     /// Forgets what was prepared for other tables than those of this generation.
     pub fn belong_to(&self, generation: u64) {
         if self.generation.swap(generation, Ordering::AcqRel) != generation {
@@ -490,6 +505,8 @@ pub(crate) enum Trouble {
     Database(Error),
     /// The operation.
     Fault(Fault),
+    /// A replica has not come as far as the answer must.
+    Behind,
 }
 
 impl From<Error> for Trouble {
@@ -522,6 +539,7 @@ impl Trouble {
         match self {
             Self::Database(error) => told(error),
             Self::Fault(fault) => fault.to_string(),
+            Self::Behind => BEHIND.to_owned(),
         }
     }
 
@@ -529,6 +547,7 @@ impl Trouble {
         match self {
             Self::Database(error) => fault_of(&error),
             Self::Fault(fault) => fault,
+            Self::Behind => gone(BEHIND),
         }
     }
 }
@@ -630,7 +649,7 @@ impl Place {
 }
 
 /// A number of this thread: threads that come one after another have numbers one after another.
-fn own_number() -> usize {
+pub(super) fn own_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed);

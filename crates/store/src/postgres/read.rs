@@ -6,6 +6,7 @@ use operation::{Cardinality, Fault, Read, Value};
 use smallvec::SmallVec;
 
 use super::link::{Link, Prepared, Trouble, bound};
+use super::position::Least;
 use super::value::{Foreign, Raw, value_of, write_json};
 use crate::lower::{Member, Nested, Rowwise, Shape, ill_formed};
 use crate::{Row, Rows};
@@ -22,17 +23,28 @@ impl From<Foreign> for Fault {
 impl Link {
     /// Answers a read.
     pub async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Trouble> {
+        self.read_after(None, read, binds).await
+    }
+
+    /// Answers a read, on a replica by rows that are no older than a position.
+    pub(super) async fn read_after(
+        &self,
+        least: Least,
+        read: &Read,
+        binds: &[Value],
+    ) -> Result<Rows, Trouble> {
         let prepared = self.prepared(read, binds).await?;
         if read.cardinality == Cardinality::One && self.gathers() && prepared.queue.is_open() {
-            return self.read_together(&prepared, read, binds).await;
+            return self.read_together(&prepared, least, read, binds).await;
         }
-        self.read_alone(&prepared, read, binds).await
+        self.read_alone(&prepared, least, read, binds).await
     }
 
     /// Answers a read by a statement of its own.
     pub(super) async fn read_alone(
         &self,
         prepared: &Prepared,
+        least: Least,
         read: &Read,
         binds: &[Value],
     ) -> Result<Rows, Trouble> {
@@ -47,7 +59,7 @@ impl Link {
                 limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
             }
         };
-        let rows = self.ask_prepared(prepared, values).await?;
+        let rows = self.not_before(least, self.ask_prepared(prepared, values)).await?;
         let mut rows = std::pin::pin!(rows);
         if read.cardinality == Cardinality::One {
             let mut found = None;

@@ -152,14 +152,14 @@ impl<'s> Session<'s> {
                 let follows = error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION);
                 match if follows { self.finish().await } else { Ok(()) } {
                     Err(Trouble::Database(first)) => failure_of(&first),
-                    Err(Trouble::Fault(fault)) => Failure::Fault(fault),
+                    Err(trouble) => Failure::Fault(trouble.into_fault()),
                     Ok(()) => {
                         self.note(&error);
                         failure_of(&error)
                     }
                 }
             }
-            Trouble::Fault(fault) => Failure::Fault(fault),
+            trouble => Failure::Fault(trouble.into_fault()),
         }
     }
 
@@ -441,7 +441,7 @@ impl Database for Session<'_> {
         }
         self.finish().await.map_err(|trouble| match trouble {
             Trouble::Database(error) => failure_of(&error),
-            Trouble::Fault(fault) => Failure::Fault(fault),
+            trouble => Failure::Fault(trouble.into_fault()),
         })
     }
 

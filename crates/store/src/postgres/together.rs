@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 use tokio_postgres::error::SqlState;
 
 use super::link::{Link, Prepared, Together, Trouble, bound};
+use super::position::Least;
 use super::read::one;
 use super::value::Bound;
 use crate::Rows;
@@ -41,6 +42,8 @@ struct State {
 #[derive(Debug)]
 struct Waiting {
     binds: Vec<Value>,
+    /// What the answer must not be from before.
+    least: Least,
     told: oneshot::Sender<Told>,
 }
 
@@ -110,11 +113,11 @@ impl Queue {
         !self.is_slow.load(Ordering::Relaxed)
     }
 
-    fn join(prepared: &Arc<Prepared>, binds: &[Value]) -> Part {
+    fn join(prepared: &Arc<Prepared>, least: Least, binds: &[Value]) -> Part {
         let mut state = prepared.queue.state.lock();
         if state.is_led {
             let (told, answer) = oneshot::channel();
-            state.waiting.push_back(Waiting { binds: binds.to_vec(), told });
+            state.waiting.push_back(Waiting { binds: binds.to_vec(), least, told });
             return Part::Waits(answer);
         }
         state.is_led = true;
@@ -127,28 +130,31 @@ impl Link {
     pub(super) async fn read_together(
         &self,
         prepared: &Arc<Prepared>,
+        least: Least,
         read: &Read,
         binds: &[Value],
     ) -> Result<Rows, Trouble> {
-        let mut lead = match Queue::join(prepared, binds) {
+        let mut lead = match Queue::join(prepared, least, binds) {
             Part::Leads(lead) => lead,
             Part::Waits(told) => match told.await {
                 Ok(Told::Rows(rows)) => return Ok(rows),
                 Ok(Told::Leads(lead)) => lead,
-                Ok(Told::Alone) | Err(_) => return self.read_alone(prepared, read, binds).await,
+                Ok(Told::Alone) | Err(_) => {
+                    return self.read_alone(prepared, least, read, binds).await;
+                }
             },
         };
         // Whatever this thread has at hand runs first: what of it asks the same comes along.
         tokio::task::yield_now().await;
         lead.take_along();
         if lead.others.is_empty() {
-            let rows = self.read_alone(prepared, read, binds).await;
+            let rows = self.read_alone(prepared, least, read, binds).await;
             drop(lead);
             return rows;
         }
-        match self.lead(lead, prepared, read, binds).await {
+        match self.lead(lead, prepared, least, (read, binds)).await {
             Ok(rows) => Ok(rows),
-            Err(_) => self.read_alone(prepared, read, binds).await,
+            Err(_) => self.read_alone(prepared, least, read, binds).await,
         }
     }
 
@@ -157,11 +163,11 @@ impl Link {
         &self,
         mut lead: Lead,
         prepared: &Prepared,
-        read: &Read,
-        own: &[Value],
+        least: Least,
+        (read, own): (&Read, &[Value]),
     ) -> Result<Rows, Trouble> {
         let together = self.prepared_together(prepared, read, own).await?;
-        let answers = self.ask_for_all(&lead, together, own).await;
+        let answers = self.ask_for_all(&lead, together, least, own).await;
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.
         drop(lead);
@@ -200,6 +206,7 @@ impl Link {
         &self,
         lead: &Lead,
         together: &Together,
+        least: Least,
         own: &[Value],
     ) -> Result<Vec<Vec<tokio_postgres::Row>>, Trouble> {
         let given = &together.nested.statement;
@@ -215,7 +222,9 @@ impl Link {
         }
         let numbers: Vec<Value> = (1..).map(Value::Int).take(count).collect();
         parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
-        let rows = self.ask_together(together, parameters).await?;
+        // On a replica, what is recent enough for the one who asks for most is so for all.
+        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
+        let rows = self.not_before(least, self.ask_together(together, parameters)).await?;
         let mut rows = std::pin::pin!(rows);
         let mut answers: Vec<Vec<tokio_postgres::Row>> = Vec::new();
         answers.resize_with(count, Vec::new);

@@ -14,6 +14,7 @@ mod operations;
 mod outage;
 mod pooled;
 mod receipts;
+mod replicas;
 mod schema;
 mod shop;
 mod together;
