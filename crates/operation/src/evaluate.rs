@@ -128,7 +128,7 @@ pub fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Answer {
         }
         Expression::Negate(_, a) => match evaluate(a, scope)? {
             Value::Int(n) => number::negate(n).map(Value::Int),
-            Value::Float(f) => Ok(Value::Float(-f)),
+            Value::Float(f) => Ok(Value::Float(number::unsigned_zero(-f))),
             other => Ok(other),
         },
         Expression::Rescale { value, from, to } => {

@@ -28,7 +28,9 @@ pub use fault::{Fault, FaultCode, Violation};
 pub use hook::{Failed, Hook};
 pub use ident::Ident;
 pub use json::{Tree, parse_json};
-pub use number::{add, divide, divide_decimal, float, multiply, negate, rescale, subtract};
+pub use number::{
+    add, divide, divide_decimal, float, multiply, negate, rescale, subtract, unsigned_zero,
+};
 pub use program::{
     Bound, Carried, Code, Command, Creation, Direct, DirectRow, Fill, Form, Heard, Inputs,
     MOST_ROWS, Member, Named, Place, Program, ProgramTarget, Source, Step, Terms, Transaction,

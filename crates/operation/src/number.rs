@@ -66,6 +66,11 @@ pub fn divide_decimal(
     narrow(divide_half_even(over, under))
 }
 
+/// The number without the sign of a zero: SQLite stores none, so that none is kept anywhere.
+pub fn unsigned_zero(f: f64) -> f64 {
+    if f == 0.0 { 0.0 } else { f }
+}
+
 /// Floating-point arithmetic that never leaves the finite numbers, nor loses a product or quotient by rounding it to
 /// zero. Errors: overflow (underflow is one), division by zero.
 pub fn float(operation: Arithmetic, a: f64, b: f64) -> Result<f64, EvaluationFault> {
@@ -82,7 +87,11 @@ pub fn float(operation: Arithmetic, a: f64, b: f64) -> Result<f64, EvaluationFau
             Arithmetic::Divide => a != 0.0,
             Arithmetic::Add | Arithmetic::Subtract => false,
         };
-    if outcome.is_finite() && !vanished { Ok(outcome) } else { Err(EvaluationFault::Overflow) }
+    if outcome.is_finite() && !vanished {
+        Ok(unsigned_zero(outcome))
+    } else {
+        Err(EvaluationFault::Overflow)
+    }
 }
 
 fn narrow(n: i128) -> Result<i64, EvaluationFault> {

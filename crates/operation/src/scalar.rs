@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::{Tree, Value};
+use crate::{Tree, Value, number};
 
 /// What a column's values mean. The table in this file is the only one: storage, JSON form and text form derive
 /// from it.
@@ -167,7 +167,7 @@ impl Scalar {
             (Self::Bool, Tree::Bool(b)) => Ok(Value::Bool(*b)),
             (Self::Int, Tree::Int(n)) => Ok(Value::Int(*n)),
             (Self::Float, Tree::Int(n)) => Ok(Value::Float(*n as f64)),
-            (Self::Float, Tree::Float(f)) => Ok(Value::Float(*f)),
+            (Self::Float, Tree::Float(f)) => Ok(Value::Float(number::unsigned_zero(*f))),
             (_, Tree::Text(text)) => self.parse(text),
             _ => Err(TextFault("of another type")),
         }
@@ -311,7 +311,8 @@ fn parse_int(text: &str) -> Option<i64> {
 
 fn parse_float(text: &str) -> Option<f64> {
     // The JSON grammar, so that `inf`, `nan` and `+1` of Rust's grammar stay out.
-    serde_json::from_str::<serde_json::Number>(text).ok()?.as_f64().filter(|f| f.is_finite())
+    let number = serde_json::from_str::<serde_json::Number>(text).ok()?.as_f64();
+    number.filter(|f| f.is_finite()).map(number::unsigned_zero)
 }
 
 fn parse_decimal(text: &str, scale: u8) -> Option<i64> {
@@ -591,6 +592,7 @@ mod tests {
             (decimal, "-0.05", "-0.05"),
             (decimal, "-92233720368547758.08", "-92233720368547758.08"),
             (decimal, "7.000", "7.00"),
+            (Scalar::Float, "-0.0", "0.0"),
             (Scalar::Date, "2024-02-29", "2024-02-29"),
             (Scalar::Date, "0001-01-01", "0001-01-01"),
             (Scalar::Time, "23:59:59.5", "23:59:59.500"),

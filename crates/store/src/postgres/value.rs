@@ -251,7 +251,10 @@ pub(crate) fn value_of(scalar: Scalar, bytes: &[u8]) -> Result<Value, Foreign> {
     let foreign = || Foreign(scalar);
     Ok(match scalar {
         Scalar::Bool => Value::Bool(bytes.first().is_some_and(|b| *b != 0)),
-        Scalar::Float => Value::Float(float(bytes).filter(|f| f.is_finite()).ok_or_else(foreign)?),
+        Scalar::Float => {
+            let float = float(bytes).filter(|f| f.is_finite()).ok_or_else(foreign)?;
+            Value::Float(operation::unsigned_zero(float))
+        }
         Scalar::Text | Scalar::Json => {
             Value::text(std::str::from_utf8(bytes).map_err(|_| foreign())?)
         }
