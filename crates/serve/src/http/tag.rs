@@ -53,13 +53,12 @@ pub(crate) fn mark(bytes: &[u8]) -> String {
     format!("{:x}", hasher.finish())
 }
 
-/// `If-Match`, as the versions of which the stored one must be one; `None` if any will do. What cannot be read names no
-/// version, so that nothing is changed on its word.
+/// `If-Match`, as the versions of which the stored one must be one; `None` if any will do. What cannot be read is refused, so
+/// that nothing is changed on its word.
 pub(crate) fn versions(header: &HeaderValue) -> Result<Option<Vec<i64>>, Refusal> {
     let malformed = || {
-        let detail =
-            "`If-Match` must be `*` or entity tags in quotes with commas between, such as \"3\"";
-        Refusal::Precondition(detail.to_owned())
+        let detail = "must be `*` or entity tags in quotes with commas between, such as \"3\"";
+        Refusal::Header { name: "If-Match", detail: detail.to_owned() }
     };
     match list(header).ok_or_else(malformed)? {
         None => Ok(None),
