@@ -5,9 +5,11 @@ mod checkpoint;
 mod connection;
 pub(crate) mod functions;
 mod queue;
+mod read;
 mod reader;
 mod schema;
 mod session;
+mod snapshot;
 pub(crate) mod value;
 mod writer;
 
@@ -61,6 +63,7 @@ struct Counts {
     failures: AtomicU64,
     events: AtomicU64,
     reads: AtomicU64,
+    snapshots: AtomicU64,
     log_bytes: AtomicU64,
     checkpoints: AtomicU64,
 }
@@ -145,6 +148,7 @@ impl Sqlite {
             answer_hits,
             answer_misses,
             answer_bytes,
+            snapshots: get(&counts.snapshots),
             log_bytes: get(&counts.log_bytes),
             checkpoints: get(&counts.checkpoints),
         }

@@ -56,6 +56,8 @@ pub struct Statistics {
     pub answer_misses: u64,
     /// Bytes of kept answers.
     pub answer_bytes: u64,
+    /// Snapshots that the threads which read SQLite took to stay with; each begins with an empty page cache.
+    pub snapshots: u64,
     /// Size of the write-ahead log in bytes after the last commit.
     pub log_bytes: u64,
     /// Checkpoints that ran.

@@ -158,6 +158,12 @@ impl Metrics {
                 store.answer_misses,
             ),
             ("mimar_store_answer_bytes", "gauge", "Bytes of kept answers.", store.answer_bytes),
+            (
+                "mimar_store_snapshots_total",
+                "counter",
+                "Snapshots that threads took to read SQLite with.",
+                store.snapshots,
+            ),
             ("mimar_store_log_bytes", "gauge", "Size of the write-ahead log.", store.log_bytes),
             ("mimar_store_checkpoints_total", "counter", "Checkpoints.", store.checkpoints),
             ("mimar_events_total", "counter", "Events published.", store.events),

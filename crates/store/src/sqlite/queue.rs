@@ -1,14 +1,15 @@
 //! What waits for the writer.
 //!
 //! One lock hands over all that has come, not one for each: while a commit runs the next batch gathers, and the
-//! writer takes it whole. Whoever puts something in wakes the writer only if it sleeps.
+//! writer takes it whole. Whoever puts something in wakes the writer only if it sleeps, and one that gathers company
+//! only once that is there: to be woken for each newcomer would cost more than the company saves.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
 use operation::{Fault, Receipt, Write};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::ticket::Done;
@@ -71,6 +72,17 @@ pub(crate) struct Queue {
 struct State {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// How much must wait before the writer is woken; 0 while it is awake.
+    wake_at: usize,
+}
+
+impl State {
+    /// Puts something in and says whether the writer is to be woken.
+    fn push(&mut self, job: Job) -> bool {
+        let is_urgent = matches!(job, Job::StandStill { .. });
+        self.jobs.push_back(job);
+        self.wake_at > 0 && (is_urgent || self.jobs.len() >= self.wake_at)
+    }
 }
 
 impl std::fmt::Debug for Queue {
@@ -94,9 +106,11 @@ impl Queue {
         if state.jobs.len() >= self.bound {
             return Err(Refused::Full);
         }
-        state.jobs.push_back(Job::Write(pending));
+        let is_awaited = state.push(Job::Write(pending));
         drop(state);
-        self.arrived.notify_one();
+        if is_awaited {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -106,9 +120,11 @@ impl Queue {
         if state.closed {
             return Err(Refused::Closed);
         }
-        state.jobs.push_back(Job::StandStill { ready, done });
+        let is_awaited = state.push(Job::StandStill { ready, done });
         drop(state);
-        self.arrived.notify_one();
+        if is_awaited {
+            self.arrived.notify_one();
+        }
         Ok(())
     }
 
@@ -120,7 +136,7 @@ impl Queue {
             if state.closed {
                 return Taken::Closed;
             }
-            if self.arrived.wait_until(&mut state, until).timed_out() && state.jobs.is_empty() {
+            if self.sleep(&mut state, 1, until) && state.jobs.is_empty() {
                 return Taken::Nothing;
             }
         }
@@ -129,15 +145,30 @@ impl Queue {
         Taken::Some
     }
 
-    /// The same for what comes until `deadline`, unless `jobs` holds `enough` before.
+    /// The same for what comes until `deadline`, unless `jobs` holds `enough` before or somebody wants the writer to
+    /// stand still.
     pub fn take_more(&self, jobs: &mut Vec<Job>, enough: usize, most: usize, deadline: Instant) {
         let mut state = self.state.lock();
-        while jobs.len() + state.jobs.len() < enough
-            && !state.closed
-            && !self.arrived.wait_until(&mut state, deadline).timed_out()
-        {}
+        loop {
+            let is_urgent = state.jobs.iter().any(|job| matches!(job, Job::StandStill { .. }));
+            let missing = enough.saturating_sub(jobs.len());
+            if state.closed || is_urgent || state.jobs.len() >= missing {
+                break;
+            }
+            if self.sleep(&mut state, missing, deadline) {
+                break;
+            }
+        }
         let count = state.jobs.len().min(most.saturating_sub(jobs.len()));
         jobs.extend(state.jobs.drain(..count));
+    }
+
+    /// Sleeps until `wake_at` jobs wait or `until`; whether it was the latter.
+    fn sleep(&self, state: &mut MutexGuard<'_, State>, wake_at: usize, until: Instant) -> bool {
+        state.wake_at = wake_at;
+        let timed_out = self.arrived.wait_until(state, until).timed_out();
+        state.wake_at = 0;
+        timed_out
     }
 
     /// How much waits.

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::bulk::counted;
 use super::connection::fault_of;
-use super::reader::Reads;
+use super::read::Reads;
 use super::value::{bound, stored};
 use super::{Shared, schema};
 use crate::Rows;

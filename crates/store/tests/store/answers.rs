@@ -22,9 +22,6 @@ fn an_acknowledged_write_is_seen_by_every_later_read() {
         for reader in 0..3_usize {
             let (shop, acknowledged, done) = (&shop, &acknowledged, &done);
             scope.spawn(move || {
-                if reader > 0 {
-                    // It keeps its snapshot while nobody commits.
-                }
                 let mut n = reader;
                 while !done.load(Ordering::Relaxed) {
                     n += 1;
@@ -160,8 +157,29 @@ fn a_kept_snapshot_is_never_old_news() {
             let Rows::Page { count, .. } = products() else { panic!("not a page") };
             assert_eq!(count, usize::from(expected), "round {round}");
         }
-        if round % 7 == 0 {}
     }
+}
+
+#[test]
+fn reads_of_what_changes_leave_the_others_their_snapshot() {
+    let shop = Shop::with(Options { answers: 0, ..Options::default() });
+    shop.write(shop.new_customer("Ann", "a@x", true)).unwrap();
+    shop.write(shop.new_product("pen", 1, 0)).unwrap();
+    shop.write(shop.new_product("ink", 1, 0)).unwrap();
+    let before = shop.store.statistics().snapshots;
+    for n in 1..=500 {
+        let set = [(3, Value::Int(n))];
+        let edit = shop.edit(&shop.products, &shop.read_product, Value::text("pen"), &set);
+        shop.write(Write::Edit(edit)).unwrap();
+        let (pen, version) = shop.one(&shop.read_product, Value::text("pen")).unwrap();
+        assert!(pen.contains(&format!("\"stock\":{n}}}")), "{pen} after {n}");
+        assert_eq!(version, n + 1);
+        assert!(shop.one(&shop.read_product, Value::text("ink")).is_some());
+        assert!(shop.one(&shop.read_customer, Value::Int(1)).is_some());
+    }
+    // Not one for each of the 500 commits.
+    let taken = shop.store.statistics().snapshots - before;
+    assert!((3..=8).contains(&taken), "{taken} snapshots");
 }
 
 #[derive(Debug, Clone)]
