@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, Write};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,9 @@ use crate::fault::Fault;
 
 /// No step takes longer than this; one that does hangs.
 const LIMIT: Duration = Duration::from_secs(40 * 60);
+
+/// Steps that began: steps run side by side.
+static STEPS: AtomicU32 = AtomicU32::new(0);
 
 /// What a step printed.
 #[derive(Debug)]
@@ -43,8 +47,8 @@ pub(crate) fn attempt(name: &str, command: &mut Command) -> Result<Done, Fault> 
     if done.success {
         println!("  ok      {took:>6.1} s  {name}");
     } else {
-        println!("  FAILED  {took:>6.1} s  {name}");
-        println!("{}", done.output.trim_end());
+        // At once, so that no step beside this one writes into it.
+        println!("  FAILED  {took:>6.1} s  {name}\n{}", done.output.trim_end());
     }
     // Whoever watches a pipe wants to see each step as it ends.
     let _ = io::stdout().flush();
@@ -72,7 +76,8 @@ pub(crate) fn capture(command: &mut Command) -> Result<Done, Fault> {
     let program = command.get_program().to_string_lossy().into_owned();
     let start = |error| Fault::Start { program: program.clone(), error };
     // A file, not a pipe: both streams keep their order, and a grandchild that outlives the step blocks nothing.
-    let path = std::env::temp_dir().join(format!("mimar-step-{}", std::process::id()));
+    let number = STEPS.fetch_add(1, Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("mimar-step-{}-{number}", std::process::id()));
     let file = fs::File::create(&path).map_err(start)?;
     let copy = file.try_clone().map_err(start)?;
     let mut child = command

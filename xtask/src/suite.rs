@@ -1,6 +1,9 @@
 //! `cargo xtask test`: all that CI runs.
 
+use std::panic::resume_unwind;
+use std::path::Path;
 use std::process::Command;
+use std::thread;
 use std::time::Instant;
 
 use crate::fault::Fault;
@@ -22,27 +25,25 @@ pub(crate) fn run() -> Result<(), Fault> {
     };
     keep(step::run("format", &mut cargo(&["fmt", "--all", "--check"])).map(drop));
     keep(step::own("tidy", tidy::run));
-    keep(
-        step::run(
-            "clippy, warnings denied",
-            &mut cargo(&[
-                "clippy",
-                "--quiet",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ]),
-        )
-        .map(drop),
-    );
-
-    // Without a binary there is nothing to torture.
-    step::run(
-        "build for release",
-        &mut cargo(&["build", "--quiet", "--release", "--locked", "-p", "mimar"]),
-    )?;
+    // Always of the whole workspace: of one package alone, features of libraries are others, and half of it would be built anew.
+    let test = |arguments: &[&str]| {
+        let mut command = cargo(&["test", "--quiet", "--workspace", "--locked", "--no-fail-fast"]);
+        command.args(arguments).env("MIMAR_BINARY", place::binary());
+        command
+    };
+    // Side by side: what is built for release ends with one processor at work.
+    thread::scope(|scope| {
+        let binary = scope.spawn(|| {
+            let mut build = cargo(&["build", "--quiet", "--release", "--locked", "-p", "mimar"]);
+            step::run("build for release", &mut build)
+        });
+        let mut clippy = cargo(&["clippy", "--quiet", "--workspace", "--all-targets"]);
+        clippy.args(["--", "-D", "warnings"]);
+        keep(step::run("clippy, warnings denied", &mut clippy).map(drop));
+        let tests = step::run("build of all tests", &mut test(&["--no-run"]));
+        // Without a binary there is nothing to torture.
+        binary.join().unwrap_or_else(|panic| resume_unwind(panic)).and(tests)
+    })?;
     keep(step::own("docs/language.md is current", docs::verify));
 
     let schemathesis = install::schemathesis()?;
@@ -54,69 +55,58 @@ pub(crate) fn run() -> Result<(), Fault> {
     install::postgres()?;
     install::brokers()?;
 
-    // Always of the whole workspace: of one package alone, features of libraries are others, and half of it would be built anew.
+    // Ignored by a plain `cargo test`, because they need what only this installs.
+    let ignored = |target: &str, filter: &[&str], variables: &[(&str, &Path)]| {
+        let mut command = test(&["--test", target, "--", "--ignored"]);
+        command.args(filter).envs(variables.iter().copied());
+        command
+    };
+    let standards = libraries.join("node_modules");
+    let with_tools: [(&str, Command); 7] = [
+        (
+            "Schemathesis and the browser",
+            ignored(
+                "torture",
+                &["--nocapture"],
+                &[("MIMAR_SCHEMATHESIS", &schemathesis), ("MIMAR_CHROMIUM", &chromium)],
+            ),
+        ),
+        (
+            "the Python SDK over the tools for agents",
+            ignored("binary", &["mcp::"], &[("MIMAR_MCP_PYTHON", &mcp)]),
+        ),
+        ("squawk over migrations", ignored("migrate", &[], &[("MIMAR_SQUAWK", &squawk)])),
+        (
+            "Standard Webhooks over deliveries",
+            ignored("webhooks", &[], &[("MIMAR_STANDARDWEBHOOKS", &standards)]),
+        ),
+        ("public readers of events", ignored("events", &[], &[("MIMAR_NODE_TOOLS", &libraries)])),
+        (
+            "public readers of what brokers have",
+            ignored("brokers", &[], &[("MIMAR_NODE_TOOLS", &libraries)]),
+        ),
+        (
+            "the schema of SARIF over reports",
+            ignored("review", &[], &[("MIMAR_NODE_TOOLS", &libraries)]),
+        ),
+    ];
+    // Side by side: either spends half of its time waiting for servers and disks.
+    let (everything, others) = thread::scope(|scope| {
+        let others = scope.spawn(|| {
+            with_tools
+                .into_iter()
+                .map(|(name, mut command)| step::attempt(name, &mut command))
+                .collect::<Result<Vec<_>, _>>()
+        });
+        let everything = step::attempt("tests of all crates", &mut test(&[]));
+        (everything, others.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    });
+    let mut all = vec![everything?];
+    all.extend(others?);
     let mut tally = tally::Tally::default();
-    let everything = step::attempt(
-        "tests of all crates",
-        cargo(&["test", "--quiet", "--workspace", "--locked", "--no-fail-fast"])
-            .env("MIMAR_BINARY", place::binary()),
-    )?;
-    tally += tally::of(&everything.output);
-    let torture = step::attempt(
-        "Schemathesis and the browser",
-        cargo(&["test", "--quiet", "--locked", "--no-fail-fast", "--workspace"])
-            // Ignored by a plain `cargo test`, because they need what only this installs.
-            .args(["--test", "torture", "--", "--ignored", "--nocapture"])
-            .env("MIMAR_BINARY", place::binary())
-            .env("MIMAR_SCHEMATHESIS", schemathesis)
-            .env("MIMAR_CHROMIUM", chromium),
-    )?;
-    tally += tally::of(&torture.output);
-
-    let agents = step::attempt(
-        "the Python SDK over the tools for agents",
-        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "binary"])
-            .args(["--", "--ignored", "mcp::"])
-            .env("MIMAR_MCP_PYTHON", mcp),
-    )?;
-    tally += tally::of(&agents.output);
-    let lint = step::attempt(
-        "squawk over migrations",
-        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "migrate"])
-            .args(["--", "--ignored"])
-            .env("MIMAR_SQUAWK", squawk),
-    )?;
-    tally += tally::of(&lint.output);
-    let signed = step::attempt(
-        "Standard Webhooks over deliveries",
-        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "webhooks"])
-            .args(["--", "--ignored"])
-            .env("MIMAR_STANDARDWEBHOOKS", libraries.join("node_modules")),
-    )?;
-    tally += tally::of(&signed.output);
-
-    let readers = step::attempt(
-        "public readers of events",
-        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "events"])
-            .args(["--", "--ignored"])
-            .env("MIMAR_NODE_TOOLS", &libraries),
-    )?;
-    tally += tally::of(&readers.output);
-    let messages = step::attempt(
-        "public readers of what brokers have",
-        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "brokers"])
-            .args(["--", "--ignored"])
-            .env("MIMAR_NODE_TOOLS", &libraries),
-    )?;
-    tally += tally::of(&messages.output);
-
-    let reports = step::attempt(
-        "the schema of SARIF over reports",
-        cargo(&["test", "--quiet", "--locked", "--workspace", "--test", "review"])
-            .args(["--", "--ignored"])
-            .env("MIMAR_NODE_TOOLS", libraries),
-    )?;
-    tally += tally::of(&reports.output);
+    for done in &all {
+        tally += tally::of(&done.output);
+    }
 
     println!("  all     {:>6.1} s", began.elapsed().as_secs_f64());
     println!();
@@ -124,7 +114,6 @@ pub(crate) fn run() -> Result<(), Fault> {
     if let Some(fault) = first {
         return Err(fault);
     }
-    let all = [&everything, &torture, &agents, &lint, &signed, &readers, &messages, &reports];
     if tally.failed > 0 || tally.passed == 0 || !all.iter().all(|done| done.success) {
         return Err(Fault::Tests { passed: tally.passed, failed: tally.failed });
     }
