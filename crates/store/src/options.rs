@@ -42,7 +42,7 @@ impl Default for Options {
             statements: 256,
             deadline: Duration::from_secs(5),
             lock_wait: Duration::from_secs(5),
-            checkpoint: 4 << 20,
+            checkpoint: 16 << 20,
             log_limit: 64 << 20,
         }
     }
