@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 use model::{Model, Valid};
+use operation::Dialect;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use schema::{Change, Schema};
@@ -10,6 +11,11 @@ use schema::{Change, Schema};
 /// The tables of a model given by its entities.
 #[track_caller]
 fn tables(entities: &str) -> Schema {
+    tables_on(entities, Dialect::Sqlite)
+}
+
+#[track_caller]
+fn tables_on(entities: &str, dialect: Dialect) -> Schema {
     let text = format!("app Test {{ version 1  roles user  surface rest }}\n{entities}");
     let parse = syntax::parse(syntax::FileId(0), text);
     let (model, mut found) = model::check(&[&parse]);
@@ -20,7 +26,7 @@ fn tables(entities: &str) -> Schema {
         .map(|d| format!("{}: {}", d.code, d.message))
         .collect();
     let model: Valid<Model> = Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:?}"));
-    schema::derive(&model)
+    schema::derive(&model, dialect)
 }
 
 fn database(schema: &Schema) -> Connection {

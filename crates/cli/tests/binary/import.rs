@@ -91,13 +91,12 @@ fn goes_round(script: &str, unsaid: &[&str]) {
         .iter()
         .map(|remark| remark["subject"].as_str().unwrap())
         .collect();
-    // Other schemas are services, whose tables stand beside the others.
+    // Other schemas are services, whose tables stand in a schema again.
     let plain = |fact: &str| fact.replace("billing.", "");
-    let before: BTreeSet<String> = before.iter().map(|fact| plain(fact)).collect();
     let subjects: Vec<String> = subjects.iter().map(|subject| plain(subject)).collect();
     let mut unexplained = Vec::new();
     for fact in before.symmetric_difference(&after) {
-        let subject = fact.split(' ').next().unwrap();
+        let subject = &*plain(fact.split(' ').next().unwrap());
         let table = subject.split('.').next().unwrap();
         // A remark on a column speaks of the column; of keys and indexes those on any column of the table do.
         let is_said = subjects.iter().any(|said| {
@@ -126,7 +125,7 @@ fn chinook_goes_round() {
 #[test]
 fn an_odd_database_goes_round() {
     // Across services a reference is no foreign key, as the reference of the language says.
-    goes_round("odd-postgresql.sql", &["invoices.order_id to orders"]);
+    goes_round("odd-postgresql.sql", &["billing.invoices.order_id to orders"]);
 }
 
 #[test]

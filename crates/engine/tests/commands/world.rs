@@ -72,7 +72,7 @@ impl World {
             .collect();
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
-        let schema = schema::derive(&model);
+        let schema = schema::derive(&model, store.dialect());
         let ddl = match store.dialect() {
             Dialect::Sqlite => schema::ddl::sqlite(&schema),
             Dialect::Postgres => schema::ddl::postgres(&schema),

@@ -16,6 +16,8 @@ pub enum Hazard {
     RenamedColumn,
     /// The same of a table.
     RenamedTable,
+    /// Another place for a table that the old version still looks for in its own.
+    MovedTable,
     /// A text becomes two.
     SplitColumn,
     /// Another type.
@@ -55,6 +57,7 @@ pub const ALL: &[Hazard] = &[
     Hazard::ColumnDefault,
     Hazard::RenamedColumn,
     Hazard::RenamedTable,
+    Hazard::MovedTable,
     Hazard::SplitColumn,
     Hazard::RetypedColumn,
     Hazard::NarrowedForOldVersion,
@@ -105,6 +108,11 @@ impl Hazard {
                 "renamed-table",
                 "the old version goes on using the old name, and would fail",
                 "both versions use the old name until no server runs that knows it",
+            ),
+            Self::MovedTable => (
+                "moved-table",
+                "the old version goes on looking for the table in its old schema, and would fail",
+                "a view in the old place takes and shows what the table did until the old version is gone",
             ),
             Self::SplitColumn => (
                 "split-column",
