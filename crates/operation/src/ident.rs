@@ -7,6 +7,10 @@ use std::sync::Arc;
 /// gone from the model.
 pub const SERVICE_SCHEMA: &str = "The tables of a service, made by Mimar.";
 
+/// What PostgreSQL is told of a view that stands where a table stood before it moved, as its comment.
+pub const FORMER_PLACE: &str =
+    "A table stood here; servers of the version before find it through this view.";
+
 /// The stored name of a table, column or index: never empty, never longer than 63 bytes (PostgreSQL's limit),
 /// without NUL or control characters. It is always written quoted, so a reserved word is a fine name.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -45,7 +45,7 @@ impl World {
             On::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let store = Store::open(&folder.path().join("scene.db"), options).unwrap();
-                Self::made(store, Some(folder), None, text)
+                Self::made(store, Some(folder), None, text, None)
             }
             On::Postgres => Self::at(&testbed::postgres().database(), text, options),
         }
@@ -53,7 +53,14 @@ impl World {
 
     /// The same in a new PostgreSQL database, by its address.
     pub fn at(url: &str, text: &str, options: Options) -> Self {
-        Self::made(Store::connect(url, options).unwrap(), None, Some(url.to_owned()), text)
+        Self::made(Store::connect(url, options).unwrap(), None, Some(url.to_owned()), text, None)
+    }
+
+    /// A PostgreSQL database whose tables stand where they stood before services had schemas of their own.
+    pub fn flat(text: &str) -> Self {
+        let url = testbed::postgres().database();
+        let store = Store::connect(&url, Options::default()).unwrap();
+        Self::made(store, None, Some(url), text, Some(Dialect::Sqlite))
     }
 
     fn made(
@@ -61,6 +68,7 @@ impl World {
         folder: Option<tempfile::TempDir>,
         url: Option<String>,
         text: &str,
+        tables: Option<Dialect>,
     ) -> Self {
         let parse = syntax::parse(syntax::FileId(0), text.to_owned());
         let (model, mut found) = model::check(&[&parse]);
@@ -72,7 +80,7 @@ impl World {
             .collect();
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
-        let schema = schema::derive(&model, store.dialect());
+        let schema = schema::derive(&model, tables.unwrap_or(store.dialect()));
         let ddl = match store.dialect() {
             Dialect::Sqlite => schema::ddl::sqlite(&schema),
             Dialect::Postgres => schema::ddl::postgres(&schema),
@@ -84,9 +92,14 @@ impl World {
 
     /// Another process, as it were, that serves the same PostgreSQL database.
     pub fn beside(&self) -> Self {
+        self.with_tables(self.loaded.schema.clone())
+    }
+
+    /// The same, over these tables of it.
+    pub fn with_tables(&self, schema: Arc<schema::Schema>) -> Self {
         let url = self.url.clone().unwrap();
         let store = Store::connect(&url, Options::default()).unwrap();
-        let loaded = Loaded::new(self.loaded.model.clone(), self.loaded.schema.clone());
+        let loaded = Loaded::new(self.loaded.model.clone(), schema);
         Self { url: Some(url), ..Self::over(store, loaded) }
     }
 
@@ -180,7 +193,14 @@ impl World {
 
     fn entity(&self, name: &str) -> model::EntityId {
         let model = &self.loaded.model;
-        model.entity_ids().find(|id| model[*id].name == name).unwrap_or_else(|| panic!("no {name}"))
+        let is_called = |id: &model::EntityId| match name.split_once('.') {
+            Some((service, name)) => {
+                let entity = &model[*id];
+                entity.name == name && model.services[entity.service.index()].name == service
+            }
+            None => model[*id].name == name,
+        };
+        model.entity_ids().find(is_called).unwrap_or_else(|| panic!("no {name}"))
     }
 
     /// Runs a command, whose name may be followed by the key of its row.

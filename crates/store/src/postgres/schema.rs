@@ -9,7 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
-use crate::write::{Reference, References};
+use crate::write::{Reference, References, Tables};
 use crate::{Called, StoreFault};
 
 /// Functions that lowered expressions call, the two of cases left out.
@@ -36,8 +36,9 @@ macro_rules! called {
 }
 pub(super) use called;
 
-/// Reads the foreign keys of a database whose columns refer one to one.
-pub(crate) async fn references(client: &Client) -> Result<References, Error> {
+/// Reads the foreign keys of a database whose columns refer one to one. Where a table has moved and `tables` are those of the
+/// version before, it is called what that calls it.
+pub(crate) async fn references(client: &Client, tables: &Tables) -> Result<References, Error> {
     const TEXT: &str = concat!(
         "SELECT ",
         called!("target"),
@@ -52,12 +53,17 @@ pub(crate) async fn references(client: &Client) -> Result<References, Error> {
          JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
          WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"
     );
+    let former = former_places(client).await?;
+    let known = |name: Ident| match former.get(&name) {
+        Some(former) if !tables.has(&name) && tables.has(former) => former.clone(),
+        _ => name,
+    };
     let rows = client.query_typed(TEXT, &[]).await?;
     let mut found: HashMap<Ident, Vec<Reference>> = HashMap::new();
     for row in rows {
         let (target, table, column): (String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let (target, table) = (Ident::read(&target), Ident::read(&table));
+        let (target, table) = (known(Ident::read(&target)), known(Ident::read(&table)));
         let Some(column) = Ident::new(&column) else { continue };
         let on_delete = match row.try_get::<_, &str>(3)? {
             "c" => OnDelete::Cascade,
@@ -68,6 +74,26 @@ pub(crate) async fn references(client: &Client) -> Result<References, Error> {
         found.entry(target).or_default().push(reference);
     }
     Ok(References(found))
+}
+
+/// The views that stand where tables stood, by what these are called now.
+async fn former_places(client: &Client) -> Result<HashMap<Ident, Ident>, Error> {
+    const TEXT: &str = concat!(
+        "SELECT DISTINCT ",
+        called!("t"),
+        ", ",
+        called!("v"),
+        " FROM pg_class v JOIN pg_rewrite r ON r.ev_class = v.oid \
+         JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass \
+         JOIN pg_class t ON t.oid = d.refobjid AND t.oid <> v.oid \
+         WHERE v.relkind = 'v' AND obj_description(v.oid, 'pg_class') = $1"
+    );
+    let binds = [(&operation::FORMER_PLACE as &(dyn ToSql + Sync), Type::TEXT)];
+    let rows = client.query_typed(TEXT, &binds).await?;
+    let each = rows.iter().map(|row| {
+        Ok((Ident::read(row.try_get::<_, &str>(0)?), Ident::read(row.try_get::<_, &str>(1)?)))
+    });
+    each.collect()
 }
 
 /// Makes the schema `mimar` what this version needs, where it is not.

@@ -18,6 +18,11 @@ impl Tables {
         known.extend(tables.iter().map(|table| (table.name.clone(), table.clone())));
     }
 
+    /// Whether there is such a table.
+    pub fn has(&self, table: &Ident) -> bool {
+        self.0.read().contains_key(table)
+    }
+
     /// The entity of a table; the table's name where no entity is known.
     pub fn entity(&self, table: &Ident) -> String {
         let known = self.0.read();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use operation::Ident;
+use operation::{Dialect, FORMER_PLACE, Ident, Sql};
 
 use super::{Kept, Planner};
 use crate::ddl;
@@ -79,6 +79,9 @@ impl Planner<'_> {
             };
             let mut statements = between(&from, &to);
             statements.push(format!("CREATE VIEW {view} AS SELECT * FROM {place}"));
+            let mut said = Sql::new(Dialect::Postgres);
+            said.push("COMMENT ON VIEW ").ident(&from).push(" IS ").literal(FORMER_PLACE);
+            statements.push(said.finish());
             let mut undo = vec![format!("DROP VIEW {view}")];
             undo.extend(between(&to, &from));
             let mut moving = self.locking(
