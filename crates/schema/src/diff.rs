@@ -164,7 +164,9 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
             continue;
         }
         let now = renames.tables.get(&on).unwrap_or(&on);
-        let kept = indexes.iter().find(|index| index.name.to_string() == *name);
+        // It has gone with its table, where that has come to another schema.
+        let called = Ident::read(now).beside(Ident::read(name).as_str()).to_string();
+        let kept = indexes.iter().find(|index| index.name.to_string() == called);
         match kept {
             Some(index)
                 if same_statement(&index.sql, sql)

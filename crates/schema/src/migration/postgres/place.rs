@@ -100,7 +100,11 @@ impl Planner<'_> {
         }
         let statements = views.iter().map(|view| format!("DROP VIEW {}", qualified(view)));
         self.endings.push(Step {
-            title: format!("drop the views `{}`", views.join("`, `")),
+            title: format!(
+                "drop the {} `{}`",
+                if views.len() == 1 { "view" } else { "views" },
+                views.join("`, `")
+            ),
             work: Work::Transaction { statements: statements.collect() },
             hazards: vec![Hazard::MovedTable],
             ..step(Phase::Contract)
