@@ -124,6 +124,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub load: f64,
     /// What is dangerous about it, and how that is met here.
+    #[serde(with = "hazard::recorded")]
     pub hazards: Vec<Hazard>,
 }
 

@@ -37,6 +37,8 @@ fn round(world: &World, at: u64) {
     ask(&format!(r#"run user take {{"item":{one},"parcel":{one},"count":2}}"#), "TooFew");
     ask(&format!("read user sales.Item {one} marks"), "\"stock\":1");
     ask(&format!("run user fresh/{one}"), "\"stock\":9");
+    // Numbers are drawn ahead, and nobody else has them.
+    ask(&format!(r#"run user book/{one} {{"more":[1,2]}}"#), "\"number\":");
     // What refers to it is cleared by the database, and its version is raised.
     ask(&format!("run user drop/{one}"), "done");
     ask(&format!("read user sales.Item {one} marks"), "\"made\":null");

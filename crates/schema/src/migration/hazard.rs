@@ -209,9 +209,40 @@ impl Hazard {
     }
 }
 
+/// Hazards as a database records them. Servers of other versions read the record when they start during the change: what one
+/// does not know it passes over, and the first versions, which knew no other names, are not shown what came later.
+pub(super) mod recorded {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{ALL, Hazard};
+
+    pub(crate) fn serialize<S: Serializer>(found: &[Hazard], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(found.iter().filter(|hazard| **hazard != Hazard::MovedTable))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hazard>, D::Error> {
+        let names = Vec::<String>::deserialize(from)?;
+        let known = names.iter().filter_map(|name| ALL.iter().find(|known| known.name() == name));
+        Ok(known.copied().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_read_by_other_versions() {
+        let step = crate::Step {
+            hazards: vec![Hazard::LockQueue, Hazard::MovedTable],
+            ..crate::Step::named("move")
+        };
+        let written = serde_json::to_string(&step).unwrap();
+        assert!(written.contains("lock-queue") && !written.contains("moved-table"), "{written}");
+        let later = written.replace("\"lock-queue\"", "\"lock-queue\",\"of-tomorrow\"");
+        let read: crate::Step = serde_json::from_str(&later).unwrap();
+        assert_eq!(read.hazards, [Hazard::LockQueue]);
+    }
 
     #[test]
     fn the_documentation_has_them_all() {

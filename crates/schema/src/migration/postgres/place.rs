@@ -18,6 +18,12 @@ pub(super) struct Move {
     pub(super) to: String,
 }
 
+/// The statements that part the numbers of a counted key in two, and those that make them one again.
+struct Numbers {
+    part: Vec<String>,
+    join: Vec<String>,
+}
+
 /// Whether two stored names are of one schema.
 pub(super) fn are_together(one: &str, other: &str) -> bool {
     Ident::read(one).schema() == Ident::read(other).schema()
@@ -58,32 +64,28 @@ impl Planner<'_> {
 
     /// Moves tables, each by itself, and takes the views away when nobody looks through them any more.
     pub(super) fn move_tables(&mut self, kept: &[Kept<'_>]) {
-        let mut views = Vec::new();
         for kept in kept {
             let Some(moved) = self.moves.iter().find(|moved| moved.to == kept.stored) else {
                 continue;
             };
             let (from, to) = (Ident::read(&moved.from), Ident::read(&moved.to));
             let (place, view) = (qualified(&moved.to), qualified(&moved.from));
-            views.push(moved.from.clone());
-            let between = |from: &Ident, to: &Ident| {
-                let schema = quoted(to.schema().unwrap_or(self.facts.schema()));
-                let moved = to.beside(from.as_str()).to_string();
-                let from_place = qualified(&from.to_string());
-                let mut statements = vec![format!("ALTER TABLE {from_place} SET SCHEMA {schema}")];
-                if from.as_str() != to.as_str() {
-                    let (moved, name) = (qualified(&moved), quoted(to.as_str()));
-                    statements.push(format!("ALTER TABLE {moved} RENAME TO {name}"));
-                }
-                statements
-            };
-            let mut statements = between(&from, &to);
+            let numbers = self.numbers(kept, &from, &to);
+            let mut statements = self.between(&from, &to);
             statements.push(format!("CREATE VIEW {view} AS SELECT * FROM {place}"));
             let mut said = Sql::new(Dialect::Postgres);
             said.push("COMMENT ON VIEW ").ident(&from).push(" IS ").literal(FORMER_PLACE);
             statements.push(said.finish());
-            let mut undo = vec![format!("DROP VIEW {view}")];
-            undo.extend(between(&to, &from));
+            let mut ending = Vec::new();
+            let mut lock = Lock::None;
+            if let Some(Numbers { part, join }) = numbers {
+                statements.extend(part);
+                ending.extend(join);
+                lock = Lock::AccessExclusive;
+            }
+            ending.push(format!("DROP VIEW {view}"));
+            let mut undo = ending.clone();
+            undo.extend(self.between(&to, &from));
             let mut moving = self.locking(
                 Phase::Expand,
                 (&kept.name, &[&moved.from]),
@@ -93,22 +95,72 @@ impl Planner<'_> {
             moving.title = format!("move `{}` to `{}`, and leave a view", moved.from, moved.to);
             moving.undo = undo;
             moving.hazards.push(Hazard::MovedTable);
+            let locked = [moved.to.as_str()];
+            let locked = if lock == Lock::None { &locked[..0] } else { &locked };
+            let mut leaving = self.locking(Phase::Contract, (&kept.name, locked), lock, ending);
+            leaving.title = format!("drop the view `{}`", moved.from);
+            leaving.hazards.retain(|_| lock != Lock::None);
+            leaving.hazards.push(Hazard::MovedTable);
             self.expand.push(moving);
+            self.endings.push(leaving);
         }
-        if views.is_empty() {
-            return;
+    }
+
+    /// The statements that bring a table from one place to another.
+    fn between(&self, from: &Ident, to: &Ident) -> Vec<String> {
+        let place = qualified(&from.to_string());
+        let schema = quoted(to.schema().unwrap_or(self.facts.schema()));
+        let mut statements = vec![format!("ALTER TABLE {place} SET SCHEMA {schema}")];
+        if from.as_str() != to.as_str() {
+            let moved = qualified(&to.beside(from.as_str()).to_string());
+            statements.push(format!("ALTER TABLE {moved} RENAME TO {}", quoted(to.as_str())));
         }
-        let statements = views.iter().map(|view| format!("DROP VIEW {}", qualified(view)));
-        self.endings.push(Step {
-            title: format!(
-                "drop the {} `{}`",
-                if views.len() == 1 { "view" } else { "views" },
-                views.join("`, `")
-            ),
-            work: Work::Transaction { statements: statements.collect() },
-            hazards: vec![Hazard::MovedTable],
-            ..step(Phase::Contract)
-        });
+        statements
+    }
+
+    /// Whoever draws the next number of a counted key asks for the sequence of a column, and a view's column has none by
+    /// itself. It gets one: each of the two passes over the numbers of the other, until they are one again.
+    fn numbers(&self, kept: &Kept<'_>, view: &Ident, table: &Ident) -> Option<Numbers> {
+        let counted = kept.original.columns.iter().find(|column| column.is_counted())?;
+        let column = Ident::fit(self.names.column(&kept.original.name, &counted.name));
+        let sequence = view.beside(&format!("mimar_{}_{column}", view.as_str()));
+        let name = |name: &Ident| {
+            let mut sql = Sql::new(Dialect::Postgres);
+            sql.ident(name);
+            sql.finish()
+        };
+        let (view, table, sequence) = (name(view), name(table), name(&sequence));
+        let own = {
+            let mut sql = Sql::new(Dialect::Postgres);
+            sql.push("pg_get_serial_sequence(").literal(&table).push(", ");
+            sql.literal(column.as_str()).push(")");
+            sql.finish()
+        };
+        let other = {
+            let mut sql = Sql::new(Dialect::Postgres);
+            sql.literal(&sequence);
+            sql.finish()
+        };
+        let column = quoted(column.as_str());
+        // Changed first: from then on nobody draws a number before the transaction has ended.
+        let step =
+            |by: &str| format!("ALTER TABLE {table} ALTER COLUMN {column} SET INCREMENT BY {by}");
+        Some(Numbers {
+            part: vec![
+                step("2"),
+                format!("CREATE SEQUENCE {sequence} INCREMENT BY 2 OWNED BY {view}.{column}"),
+                format!(
+                    "SELECT setval({other}, coalesce(pg_sequence_last_value({own}::regclass) + 1, 2), false)"
+                ),
+            ],
+            join: vec![
+                step("1"),
+                format!(
+                    "SELECT setval({own}, n) FROM (SELECT greatest(pg_sequence_last_value({own}::regclass), \
+                     pg_sequence_last_value({other}::regclass)) AS n) AS last WHERE n IS NOT NULL"
+                ),
+            ],
+        })
     }
 
     /// Drops schemas that no table of the new version stands in.
