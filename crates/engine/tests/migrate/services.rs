@@ -169,3 +169,27 @@ fn a_service_is_not_called_as_the_schema_of_the_connection() {
     let store = Store::connect(&url, Options::default()).unwrap();
     assert!(matches!(engine::stand(&store, &tables(SALES)), Ok(Standing::Empty(_))));
 }
+
+#[test]
+fn numbers_go_on_when_a_move_is_taken_back() {
+    let thing = "entity Thing { key id: Int = auto  name: String(1..9)?  allow read to user }";
+    let (bench, after) = expanded(
+        thing,
+        "INSERT INTO thing (name) VALUES ('a')",
+        &format!("service sales {{ {thing} }}"),
+    );
+    let draw = |table: &str| {
+        bench.psql(&format!("SELECT nextval(pg_get_serial_sequence('{table}', 'id'))"))
+    };
+    // Nobody has drawn more in the new place.
+    assert_eq!(["thing", "thing", "thing", "sales.thing"].map(draw), ["2", "4", "6", "3"]);
+    migrate::rollback(&bench.store, false, &mut |_| {}).unwrap();
+    assert_eq!(["thing"; 2].map(draw), ["7", "8"]);
+    assert_eq!(bench.psql("SELECT count(*) FROM pg_namespace WHERE nspname = 'sales'"), "0");
+    // And it is begun again.
+    let terms = Terms { contract: true, ..Terms::default() };
+    let outcome = migrate::apply(&bench.store, &after, &BTreeMap::new(), &terms, &mut |_| {});
+    assert!(matches!(outcome, Ok(Outcome::Done(_))), "{outcome:?}");
+    assert_eq!(draw("sales.thing"), "9");
+    assert_eq!(bench.psql("SELECT id, name FROM sales.thing"), "1|a");
+}
