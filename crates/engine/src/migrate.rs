@@ -301,19 +301,6 @@ pub fn tables(
     Ok(store.tables(&schemas, &called)?)
 }
 
-/// Whether the schemas of services are others than the one where tables of no service stand.
-///
-/// # Errors
-/// [`MigrateFault::Together`], [`MigrateFault::Store`].
-pub(crate) fn are_apart(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
-    let services = schema.services();
-    if services.is_empty() {
-        return Ok(());
-    }
-    let own = store.schema()?;
-    if services.contains(&*own) { Err(MigrateFault::Together(own)) } else { Ok(()) }
-}
-
 /// Notes that the tables are those of a schema, so that a change by hand is seen later; costs nothing where that is noted.
 /// While a change is under way it is not for anybody else to say.
 ///
@@ -369,7 +356,7 @@ pub fn plan(
     wanted: &Schema,
     load: &BTreeMap<String, f64>,
 ) -> Result<Migration, MigrateFault> {
-    are_apart(store, wanted)?;
+    crate::start::are_apart(store, wanted)?;
     let names = names(store)?;
     let existing = tables(store, &names, Some(wanted))?;
     if store.dialect() == Dialect::Sqlite {

@@ -48,7 +48,7 @@ pub enum Cause {
 /// # Errors
 /// [`MigrateFault`] if the database does not answer, or has recorded what cannot be read.
 pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
-    migrate::are_apart(store, schema)?;
+    are_apart(store, schema)?;
     let fingerprint = schema::fingerprint(schema);
     if let Some(record) = migrate::status(store)? {
         let (is_old, is_new) = (record.from == fingerprint, record.to == fingerprint);
@@ -98,6 +98,19 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
         Cause::Behind
     };
     Ok(Standing::Differs(Box::new(Mismatch { cause, change })))
+}
+
+/// Whether the schemas of services are others than the one where tables of no service stand.
+///
+/// # Errors
+/// [`MigrateFault::Together`], [`MigrateFault::Store`].
+pub(crate) fn are_apart(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
+    let services = schema.services();
+    if services.is_empty() {
+        return Ok(());
+    }
+    let own = store.schema()?;
+    if services.contains(&*own) { Err(MigrateFault::Together(own)) } else { Ok(()) }
 }
 
 /// Of what a change would lose, that which the database really holds. `before` is the schema that made the tables,

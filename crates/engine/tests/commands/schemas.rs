@@ -8,7 +8,7 @@ use engine::Standing;
 use engine::migrate::{self, Outcome, Progress, Terms};
 use schema::{Dialect, Names, Schema};
 
-use crate::world::World;
+use crate::world::{On, World};
 
 /// The model of the scene.
 fn model() -> &'static str {
@@ -46,6 +46,16 @@ fn round(world: &World, at: u64) {
     ask(&format!("read user shipping.Item {one}"), "\"weight\":1");
 }
 
+/// Over a database whose tables stand where they stood before services had schemas of their own.
+fn flat() -> World {
+    let mut made = World::new(On::Postgres, model());
+    let tables = Arc::new(schema::derive(&made.loaded.model, Dialect::Sqlite));
+    made.url = Some(testbed::postgres().database());
+    let world = made.with_tables(tables);
+    world.store.execute_schema(&schema::ddl::postgres(&world.loaded.schema)).unwrap();
+    world
+}
+
 fn named(world: &World, schema: &Schema) {
     world.store.call(&migrate::server_name(&schema::fingerprint(schema)));
     world.runtime.block_on(world.store.ping()).unwrap();
@@ -53,7 +63,7 @@ fn named(world: &World, schema: &Schema) {
 
 #[test]
 fn servers_of_both_versions_answer_while_tables_move() {
-    let old = World::flat(model());
+    let old = flat();
     let flat = old.loaded.schema.clone();
     let wanted = Arc::new(schema::derive(&old.loaded.model, Dialect::Postgres));
     migrate::settle(&old.store, &flat).unwrap();

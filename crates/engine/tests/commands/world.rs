@@ -45,7 +45,7 @@ impl World {
             On::Sqlite => {
                 let folder = tempfile::tempdir().unwrap();
                 let store = Store::open(&folder.path().join("scene.db"), options).unwrap();
-                Self::made(store, Some(folder), None, text, None)
+                Self::made(store, Some(folder), None, text)
             }
             On::Postgres => Self::at(&testbed::postgres().database(), text, options),
         }
@@ -53,14 +53,7 @@ impl World {
 
     /// The same in a new PostgreSQL database, by its address.
     pub fn at(url: &str, text: &str, options: Options) -> Self {
-        Self::made(Store::connect(url, options).unwrap(), None, Some(url.to_owned()), text, None)
-    }
-
-    /// A PostgreSQL database whose tables stand where they stood before services had schemas of their own.
-    pub fn flat(text: &str) -> Self {
-        let url = testbed::postgres().database();
-        let store = Store::connect(&url, Options::default()).unwrap();
-        Self::made(store, None, Some(url), text, Some(Dialect::Sqlite))
+        Self::made(Store::connect(url, options).unwrap(), None, Some(url.to_owned()), text)
     }
 
     fn made(
@@ -68,7 +61,6 @@ impl World {
         folder: Option<tempfile::TempDir>,
         url: Option<String>,
         text: &str,
-        tables: Option<Dialect>,
     ) -> Self {
         let parse = syntax::parse(syntax::FileId(0), text.to_owned());
         let (model, mut found) = model::check(&[&parse]);
@@ -80,7 +72,7 @@ impl World {
             .collect();
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
-        let schema = schema::derive(&model, tables.unwrap_or(store.dialect()));
+        let schema = schema::derive(&model, store.dialect());
         let ddl = match store.dialect() {
             Dialect::Sqlite => schema::ddl::sqlite(&schema),
             Dialect::Postgres => schema::ddl::postgres(&schema),

@@ -148,7 +148,7 @@ fn only_what_has_no_table_in_its_place_comes_from_elsewhere() {
         ]
     );
     // One of that name is where it was.
-    let more = before.clone() + &service("c", "Thing") + &entity("Thing");
+    let more = before + &service("c", "Thing") + &entity("Thing");
     assert_eq!(moves(&more), [""; 0]);
     // Renamed on the way.
     let renamed = service("b", "Other") + &service("c", "Second was Thing");
