@@ -55,8 +55,8 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
     let reviewed = crate::review::sentence(&project, &model);
     timing.part("review");
-    let tables = Arc::new(schema::derive(&model));
     let place = Place::of_development(&project, &model)?;
+    let tables = Arc::new(schema::derive(&model, place.dialect()));
     let broker = exchange::address(arguments.broker.as_ref(), Some("dev"), &model)?;
     let loaded = Loaded::new(Arc::new(model), tables);
     let loaded = if broker.is_some() { loaded.sending() } else { loaded };

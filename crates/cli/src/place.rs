@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use model::Model;
+use operation::Dialect;
 use store::{Options, Store};
 
 use crate::failure::Failure;
@@ -157,6 +158,14 @@ impl Place {
         let name = PathBuf::from(name);
         let open = File::options().create(true).truncate(false).write(true).open(&name);
         Ok(Some((path.clone(), open.map_err(Failure::file("open", &name))?)))
+    }
+
+    /// Of which kind the database there is.
+    pub(crate) fn dialect(&self) -> Dialect {
+        match self {
+            Self::File(_) => Dialect::Sqlite,
+            Self::Server(_) => Dialect::Postgres,
+        }
     }
 
     /// The file, where it is one.

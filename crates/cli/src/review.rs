@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use model::{Model, Valid};
+use operation::Dialect;
 use review::{Baseline, Before, Design, Levels, Report};
 use syntax::{Parse, Severity};
 
@@ -52,7 +53,9 @@ fn reviewed(
     baseline: Option<&Baseline>,
     before: Option<Before<'_>>,
 ) -> Report {
-    let (schema, contract) = (schema::derive(model), contract::derive(model));
+    // What is said of tables holds wherever they stand.
+    let schema = schema::derive(model, Dialect::Sqlite);
+    let contract = contract::derive(model);
     let (schema, contract) = (&schema, &contract);
     let design = Design { model, parses, schema, contract, today: today(), before };
     review::review(&design, levels, baseline)

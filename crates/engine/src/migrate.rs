@@ -160,6 +160,12 @@ pub enum MigrateFault {
         /// Who may hold it.
         holder: Option<String>,
     },
+    /// The schema of a service is that of the connection.
+    #[error(
+        "the tables of the service `{0}` are to stand in the schema `{0}`, and that is where tables of no service stand on this \
+         connection: connect with another `search_path`, or give the service another name"
+    )]
+    Together(String),
     /// Nothing to take back.
     #[error("{0}")]
     NothingToUndo(&'static str),
@@ -277,16 +283,22 @@ pub fn noted_schema(store: &Store) -> Result<Option<String>, MigrateFault> {
     Ok(store.meta(note::SCHEMA)?)
 }
 
-/// The tables in the words of the model that they are of.
+/// The tables in the words of the model that they are of, where the tables of `wanted` stand or those of a service.
 ///
 /// # Errors
 /// [`MigrateFault::Store`], [`MigrateFault::Record`].
-pub fn tables(store: &Store, names: &Names) -> Result<Vec<(String, String)>, MigrateFault> {
+pub fn tables(
+    store: &Store,
+    names: &Names,
+    wanted: Option<&Schema>,
+) -> Result<Vec<(String, String)>, MigrateFault> {
+    let schemas: Vec<&str> =
+        wanted.map_or_else(Vec::new, |wanted| wanted.services().into_iter().collect());
     let called = |table: &str, column: Option<&str>| match column {
         None => names.table_of(table).to_owned(),
         Some(column) => names.column_of(table, column).to_owned(),
     };
-    Ok(store.tables(&called)?)
+    Ok(store.tables(&schemas, &called)?)
 }
 
 /// Notes that the tables are those of a schema, so that a change by hand is seen later; costs nothing where that is noted.
@@ -301,7 +313,7 @@ pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
     // Tables of others stay theirs.
     if store.dialect() == Dialect::Postgres
         && noted_schema(store)?.is_none()
-        && schema::are_foreign(&tables(store, &Names::default())?)
+        && schema::are_foreign(&tables(store, &Names::default(), Some(schema))?)
     {
         return Ok(());
     }
@@ -310,7 +322,7 @@ pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
     if noted.is_some_and(|noted| noted.schema == fingerprint) {
         return Ok(());
     }
-    let tables = tables(store, &names(store)?)?;
+    let tables = tables(store, &names(store)?, Some(schema))?;
     let noted = text(&Noted { schema: fingerprint.clone(), tables });
     Ok(store.migrate(&[], &[(note::SCHEMA, &fingerprint), (note::TABLES, &noted)])?)
 }
@@ -331,7 +343,7 @@ pub fn drift(store: &Store) -> Result<Vec<String>, MigrateFault> {
     if store.meta(note::SCHEMA)?.as_deref() != Some(&noted.schema) {
         return Ok(Vec::new());
     }
-    let tables = tables(store, &names(store)?)?;
+    let tables = tables(store, &names(store)?, None)?;
     Ok(drift::difference(&noted.tables, &tables))
 }
 
@@ -344,8 +356,9 @@ pub fn plan(
     wanted: &Schema,
     load: &BTreeMap<String, f64>,
 ) -> Result<Migration, MigrateFault> {
+    crate::start::are_apart(store, wanted)?;
     let names = names(store)?;
-    let existing = tables(store, &names)?;
+    let existing = tables(store, &names, Some(wanted))?;
     if store.dialect() == Dialect::Sqlite {
         return Ok(migration::sqlite(&existing, wanted));
     }
@@ -354,7 +367,8 @@ pub fn plan(
                         after them";
         return Ok(Migration { obstacles: vec![obstacle.to_owned()], ..Migration::default() });
     }
-    let mut facts = Facts { load: load.clone(), ..Facts::default() };
+    let (schema, load) = (store.schema()?, load.clone());
+    let mut facts = Facts { schema, load, ..Facts::default() };
     for size in store.sizes()? {
         let references = size.references.into_iter().collect();
         let table = TableFacts { rows: size.rows, bytes: size.bytes, references };
@@ -597,7 +611,7 @@ fn run(
 }
 
 fn drop_index(name: &str) -> String {
-    format!("DROP INDEX CONCURRENTLY IF EXISTS \"{}\"", name.replace('"', "\"\""))
+    format!("DROP INDEX CONCURRENTLY IF EXISTS {}", migration::qualified(name))
 }
 
 /// Tries again and again until a lock is to be had, with pauses that grow and differ.
@@ -638,7 +652,7 @@ fn fill(
     // Rows that come or change from now on are filled by the trigger: what is behind the last block of now needs nothing.
     // Blocks that were done before a process died are looked at again, and hold nothing to do.
     let all = migrator.blocks(table)?;
-    let table = format!("\"{}\"", table.replace('"', "\"\""));
+    let table = migration::qualified(table);
     let (mut from, mut blocks) =
         (migrator.note(note::BLOCK)?.and_then(|at| at.parse().ok()).unwrap_or(0), BLOCKS);
     while from < all {

@@ -48,6 +48,7 @@ pub enum Cause {
 /// # Errors
 /// [`MigrateFault`] if the database does not answer, or has recorded what cannot be read.
 pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
+    are_apart(store, schema)?;
     let fingerprint = schema::fingerprint(schema);
     if let Some(record) = migrate::status(store)? {
         let (is_old, is_new) = (record.from == fingerprint, record.to == fingerprint);
@@ -63,7 +64,7 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
         });
     }
     let names = migrate::names(store)?;
-    let existing = migrate::tables(store, &names)?;
+    let existing = migrate::tables(store, &names, Some(schema))?;
     let change = schema::diff(&existing, schema);
     if change.is_empty() {
         return Ok(Standing::Fits(names));
@@ -99,6 +100,19 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
     Ok(Standing::Differs(Box::new(Mismatch { cause, change })))
 }
 
+/// Whether the schemas of services are others than the one where tables of no service stand.
+///
+/// # Errors
+/// [`MigrateFault::Together`], [`MigrateFault::Store`].
+pub(crate) fn are_apart(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
+    let services = schema.services();
+    if services.is_empty() {
+        return Ok(());
+    }
+    let own = store.schema()?;
+    if services.contains(&*own) { Err(MigrateFault::Together(own)) } else { Ok(()) }
+}
+
 /// Of what a change would lose, that which the database really holds. `before` is the schema that made the tables,
 /// where it is known: what followed from that is no loss.
 ///
@@ -114,10 +128,9 @@ pub fn real_losses(
         let mut found = false;
         store.dump(&loss.probe, |row| {
             found = row.first().is_some_and(|value| {
-                let table = loss.probe.name.as_str();
                 let implied = loss.rows == LostRows::Filled
                     && before.zip(loss.probe.columns.first()).is_some_and(|(before, column)| {
-                        before.is_implied(table, column.name.as_str(), value)
+                        before.is_implied(&loss.probe.name, column.name.as_str(), value)
                     });
                 loss.rows.counts(value) && !implied
             });

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use model::{Checked, Edited, Extent, Model, Uses, Valid};
 use review::{Design, Levels};
-use schema::Schema;
+use schema::{Dialect, Schema};
 use syntax::{Damage, Diagnostic, FileId, Parse, Severity, Shift, Span, TokenKind};
 
 use crate::hint::serving_text;
@@ -90,7 +90,8 @@ pub fn review(parses: Vec<Arc<Parse>>, today: i64, goes_on: impl Fn() -> bool) -
 
 impl Tables {
     fn of(model: &Valid<Model>) -> Self {
-        let schema = schema::derive(model);
+        // What is said of tables holds wherever they stand.
+        let schema = schema::derive(model, Dialect::Sqlite);
         let serving = review::serving(model, &schema).into_iter();
         let serving = serving.map(|serving| serving_text(model, &serving)).collect();
         Self { schema, serving }

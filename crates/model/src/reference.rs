@@ -33,7 +33,7 @@ pub(crate) static ITEMS: &[Construct] = &[
     ),
     row(
         "service",
-        "a bounded context; what stands outside any belongs to a nameless one that all see",
+        "a bounded context; what stands outside any belongs to a nameless one that all see; on PostgreSQL its tables stand in a schema of its name",
         "service sales { }",
     ),
     row(

@@ -777,3 +777,13 @@ record Kept { state: Second.state }
         "#]],
     );
 }
+
+#[test]
+fn a_table_is_stored_under_a_name_without_a_dot() {
+    check(
+        "entity First stored as \"a.b\" { key id: Uuid  name: String(1..9) stored as \"c.d\" }\n",
+        &expect![[r#"
+            E0224 1 `"a.b"`: the stored name of a table has no dot
+        "#]],
+    );
+}

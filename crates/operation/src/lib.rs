@@ -26,7 +26,7 @@ pub use exchange::{ARRIVED, Accept, Arrival, BROKER, Exchange, Unreadable};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};
 pub use hook::{Failed, Hook};
-pub use ident::Ident;
+pub use ident::{FORMER_PLACE, Ident, SERVICE_SCHEMA};
 pub use json::{Tree, parse_json};
 pub use number::{
     add, divide, divide_decimal, float, multiply, negate, rescale, subtract, unsigned_zero,

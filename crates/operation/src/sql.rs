@@ -36,12 +36,21 @@ impl Sql {
         self
     }
 
-    /// Appends a quoted name.
+    /// Appends a quoted name, with its schema before it. SQLite has no schemas: there the two are one name.
     pub fn ident(&mut self, name: &Ident) -> &mut Self {
-        if let Some(schema) = name.schema() {
-            self.quoted('"', schema);
-            self.text.push('.');
+        match (name.schema(), self.dialect) {
+            (None, _) => {}
+            (Some(schema), Dialect::Postgres) => {
+                self.quoted('"', schema);
+                self.text.push('.');
+            }
+            (Some(_), Dialect::Sqlite) => return self.quoted('"', &name.to_string()),
         }
+        self.quoted('"', name.as_str())
+    }
+
+    /// Appends a quoted name without its schema: as a new index is called, and what a table is renamed to.
+    pub fn bare(&mut self, name: &Ident) -> &mut Self {
         self.quoted('"', name.as_str())
     }
 

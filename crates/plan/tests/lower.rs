@@ -73,7 +73,7 @@ fn plan_of(source: &str) -> Plan {
     assert!(parse.diagnostics.is_empty(), "{:?}", parse.diagnostics);
     let (model, diagnostics) = model::check(&[&parse]);
     let model = Valid::new(model, &diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
-    let schema = schema::derive(&model);
+    let schema = schema::derive(&model, operation::Dialect::Sqlite);
     plan::compile(Arc::new(model), Arc::new(schema))
 }
 
@@ -556,7 +556,7 @@ event Own { order: Order }
     let parse = syntax::parse(syntax::FileId(0), text.to_owned());
     let (model, found) = model::check(&[&parse]);
     let model = Arc::new(Valid::new(model, &found).unwrap());
-    let schema = Arc::new(schema::derive(&model));
+    let schema = Arc::new(schema::derive(&model, operation::Dialect::Sqlite));
     let plan = plan::compile(model, schema).with_broker();
     let [paid] = &*plan.foreign().collect::<Vec<_>>() else { panic!("one event is foreign") };
     assert_eq!((&*paid.name, &*paid.address), ("Paid", "payments.paid"));

@@ -18,7 +18,7 @@ pub fn adopt(existing: &[(String, String)], wanted: &Schema) -> Result<Names, Ve
     let mut names = Names::default();
     let mut reasons = Vec::new();
     for table in &wanted.tables {
-        let name = table.name.as_str();
+        let name = table.name.to_string();
         match tables.iter().find(|there| there.name == name) {
             Some(there) => one(table, there, wanted, &mut names, &mut reasons),
             None => reasons.push(format!("there is no table `{name}` for {}", table.entity)),
@@ -40,7 +40,8 @@ fn one(
     names: &mut Names,
     reasons: &mut Vec<String>,
 ) {
-    let name = table.name.as_str();
+    let name = table.name.to_string();
+    let name = name.as_str();
     let mut used = BTreeSet::new();
     let mut key = Vec::new();
     for (at, column) in table.columns.iter().enumerate() {
@@ -125,7 +126,7 @@ fn way_to_root<'e>(
     wanted: &Schema,
 ) -> Option<&'e ExistingColumn> {
     let target = table.foreign_keys.iter().find(|key| Some(key.column) == table.root)?.target;
-    let root = wanted.tables.get(target.0 as usize)?.name.as_str();
+    let root = wanted.tables.get(target.0 as usize)?.name.to_string();
     let refers = |column: &&ExistingColumn| {
         column.reference().is_some_and(|(to, ..)| to == root)
             && table.columns.iter().all(|other| other.name.as_str() != column.name)

@@ -9,18 +9,20 @@ use crate::{ColumnOrigin, Meaning, Origin, Schema};
 pub fn sqlite(schema: &Schema) -> Vec<String> {
     let mut statements: Vec<String> =
         schema.tables.iter().map(|table| self::table(schema, table, &table.name)).collect();
-    statements.extend(indexes(schema).into_iter().map(|index| index.sql));
+    statements.extend(indexes(schema, Dialect::Sqlite).into_iter().map(|index| index.sql));
     statements
 }
 
-/// The name and the definition of each table and index, as an SQLite database that holds the tables would list them.
+/// The name and the definition of each table and index, as an SQLite database that holds the tables would list them: a name in
+/// a schema is one name with a dot there.
 pub fn definitions(schema: &Schema) -> Vec<(String, String)> {
     let tables = schema.tables.iter();
     let tables = tables.map(|it| (it.name.to_string(), table(schema, it, &it.name)));
-    tables.chain(indexes(schema).into_iter().map(|it| (it.name.to_string(), it.sql))).collect()
+    let indexes = indexes(schema, Dialect::Sqlite).into_iter();
+    tables.chain(indexes.map(|it| (it.name.to_string(), it.sql))).collect()
 }
 
-/// The statements for an empty PostgreSQL database: tables, then references, then indexes, then what the types do not
+/// The statements for an empty PostgreSQL database: schemas, tables, then references, then indexes, then what the types do not
 /// say as comments on columns. Text has the collation `"C"`, which compares by code point; references can be deferred, so
 /// that many rows may come in any order.
 pub fn postgres(schema: &Schema) -> Vec<String> {
@@ -29,9 +31,22 @@ pub fn postgres(schema: &Schema) -> Vec<String> {
     statements
 }
 
-/// The first of them: tables with their keys, to which nothing refers yet.
+/// The first of them: schemas, and tables with their keys, to which nothing refers yet.
 pub fn postgres_tables(schema: &Schema) -> Vec<String> {
-    schema.tables.iter().map(|table| postgres_table(table)).collect()
+    let mut statements: Vec<String> =
+        schema.services().into_iter().flat_map(postgres_schema).collect();
+    statements.extend(schema.tables.iter().map(|table| postgres_table(table)));
+    statements
+}
+
+/// The statements that make a service's schema.
+pub(crate) fn postgres_schema(name: &str) -> [String; 2] {
+    let name = Ident::fit(name);
+    let mut create = Sql::new(Dialect::Postgres);
+    create.push("CREATE SCHEMA IF NOT EXISTS ").ident(&name);
+    let mut comment = Sql::new(Dialect::Postgres);
+    comment.push("COMMENT ON SCHEMA ").ident(&name).push(" IS ").literal(operation::SERVICE_SCHEMA);
+    [create.finish(), comment.finish()]
 }
 
 /// The rest of them: what can be made, and is made faster, when the rows are there.
@@ -42,7 +57,7 @@ pub fn postgres_around(schema: &Schema) -> Vec<String> {
             table.foreign_keys.iter().map(|key| postgres_reference(schema, table, key));
         statements.extend(references);
     }
-    statements.extend(indexes(schema).into_iter().map(|index| index.sql));
+    statements.extend(indexes(schema, Dialect::Postgres).into_iter().map(|index| index.sql));
     for table in &schema.tables {
         statements.extend(postgres_comments(schema, table));
     }
@@ -130,7 +145,7 @@ fn postgres_reference(schema: &Schema, table: &Table, key: &ForeignKey) -> Strin
     let target = &schema.tables[key.target.0 as usize];
     let mut sql = Sql::new(Dialect::Postgres);
     sql.push("ALTER TABLE ").ident(&table.name).push(" ADD CONSTRAINT ");
-    sql.ident(&Ident::fit(&format!("fk_{}_{}", table.name, column.name)));
+    sql.ident(&Ident::fit(&format!("fk_{}_{}", table.name.as_str(), column.name)));
     sql.push(" FOREIGN KEY (").ident(&column.name).push(") REFERENCES ").ident(&target.name);
     sql.push(" (").ident(&target.columns[target.own_key()].name).push(")");
     sql.push(on_delete(key.on_delete)).push(" DEFERRABLE");
@@ -155,7 +170,8 @@ pub(crate) struct IndexStatement {
 }
 
 /// The DDL of the indexes, unique ones included.
-pub(crate) fn indexes(schema: &Schema) -> Vec<IndexStatement> {
+pub(crate) fn indexes(schema: &Schema, dialect: Dialect) -> Vec<IndexStatement> {
+    let index = |create, name, table, columns: &[_]| index(dialect, create, name, table, columns);
     let mut statements = Vec::new();
     for table in &schema.tables {
         for unique in &table.uniques {
@@ -172,13 +188,20 @@ pub(crate) fn indexes(schema: &Schema) -> Vec<IndexStatement> {
 }
 
 fn index(
+    dialect: Dialect,
     create: &'static str,
     name: &Ident,
     table: &Table,
     columns: &[(usize, bool)],
 ) -> IndexStatement {
-    let mut sql = Sql::new(Dialect::Sqlite);
-    sql.push(create).ident(name).push(" ON ").ident(&table.name).push(" (");
+    let mut sql = Sql::new(dialect);
+    sql.push(create);
+    match dialect {
+        Dialect::Sqlite => sql.ident(name),
+        // It comes to stand in the schema of its table.
+        Dialect::Postgres => sql.bare(name),
+    };
+    sql.push(" ON ").ident(&table.name).push(" (");
     sql.list(", ", columns, |sql, (at, descending)| {
         sql.ident(&table.columns[*at].name);
         if *descending {

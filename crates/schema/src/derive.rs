@@ -1,38 +1,42 @@
 //! The tables of a model.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use model::{
     Entity, EntityId, EntityKind, ExpressionKind, Field, FieldId, Model, Type, Valid, snake_case,
 };
-use operation::{Column, ForeignKey, Ident, OnDelete, Scalar, Table, TableId, Unique, Value};
+use operation::{
+    Column, Dialect, ForeignKey, Ident, OnDelete, Scalar, Table, TableId, Unique, Value,
+};
 
 use crate::{ColumnOrigin, Fill, Index, Meaning, Origin, Schema, cover};
 
-/// The tables of a model.
+/// The tables of a model on a database of this kind.
 ///
 /// A root is a table keyed by its key with a hidden `row_version` at its end; a part is a table whose first column
 /// holds its root's key. References inside one service are enforced by the database, those across services are not:
-/// the other service may live elsewhere tomorrow.
-pub fn derive(model: &Valid<Model>) -> Schema {
+/// the other service may live elsewhere tomorrow. On PostgreSQL the tables of a service that has a name stand in a schema
+/// of that name; SQLite has no schemas.
+pub fn derive(model: &Valid<Model>, dialect: Dialect) -> Schema {
     let model: &Model = model;
-    let names = table_names(model);
+    let names = table_names(model, dialect);
     let mut columns = vec![None; model.fields.len()];
     let mut tables = Vec::with_capacity(model.entities.len());
     let mut origins = Vec::with_capacity(model.entities.len());
     let mut indexes = Vec::new();
-    // Names of indexes are global to a database.
-    let mut index_names = Names::default();
+    // Names of indexes are global to a schema, or to a database that has none.
+    let mut index_names: HashMap<Option<String>, Names> = HashMap::new();
     for id in model.entity_ids() {
         let (mut table, origin) = lay_out(model, id, &names, &mut columns);
+        let index_names = index_names.entry(table.name.schema().map(str::to_owned)).or_default();
         let entity = &model[id];
         for unique in &entity.uniques {
             let of = positions(&columns, unique.fields.iter().copied());
-            let name = index_name(&mut index_names, "ux", &table, of.iter().map(|at| (*at, false)));
+            let name = index_name(index_names, "ux", &table, of.iter().map(|at| (*at, false)));
             table.uniques.push(Unique { name, columns: of });
         }
-        indexes_of(model, id, &mut table, &columns, &mut index_names, &mut indexes);
+        indexes_of(model, id, &mut table, &columns, index_names, &mut indexes);
         tables.push(Arc::new(table));
         origins.push(origin);
     }
@@ -55,23 +59,56 @@ impl Names {
     }
 }
 
-fn table_names(model: &Model) -> Vec<Ident> {
-    let mut names = Names::default();
+fn table_names(model: &Model, dialect: Dialect) -> Vec<Ident> {
+    let schemas = match dialect {
+        Dialect::Postgres => service_schemas(model),
+        Dialect::Sqlite => vec![None; model.services.len()],
+    };
+    let schema = |entity: &Entity| schemas[entity.service.index()].as_ref();
+    let mut names: HashMap<Option<&Ident>, Names> = HashMap::new();
+    let mut take = |entity: &Entity, wanted: &str| {
+        let schema = schema(entity);
+        let name = names.entry(schema).or_default().take(wanted);
+        schema.map_or_else(|| name.clone(), |schema| Ident::within(schema.as_str(), name.as_str()))
+    };
     // Stored names that were written down come first: they may not give way.
     let given: Vec<Option<Ident>> = model
         .entities
         .iter()
-        .map(|entity| entity.stored_as.as_ref().map(|name| names.take(name)))
+        .map(|entity| entity.stored_as.as_ref().map(|name| take(entity, name)))
         .collect();
     model
         .entities
         .iter()
         .zip(given)
         .map(|(entity, given)| {
-            given.unwrap_or_else(|| names.take(&plain_name(model, entity, &entity.name)))
+            given.unwrap_or_else(|| match dialect {
+                Dialect::Postgres => take(entity, &snake_case(&entity.name)),
+                Dialect::Sqlite => take(entity, &plain_name(model, entity, &entity.name)),
+            })
         })
         .collect()
 }
+
+/// The PostgreSQL schema of each service; `None` for what belongs to no service.
+fn service_schemas(model: &Model) -> Vec<Option<Ident>> {
+    let mut names = Names::default();
+    for reserved in RESERVED {
+        names.take(reserved);
+    }
+    let named = |name: &str| {
+        let name = snake_case(name);
+        // PostgreSQL keeps every name that begins so for itself.
+        if name.starts_with("pg_") { format!("service_{name}") } else { name }
+    };
+    let services = model.services.iter();
+    services
+        .map(|service| (!service.name.is_empty()).then(|| names.take(&named(&service.name))))
+        .collect()
+}
+
+/// Schemas that are not a service's: PostgreSQL's, the one of what belongs to no service, and Mimar's own.
+const RESERVED: &[&str] = &["public", "information_schema", "mimar"];
 
 /// `entity`, or `service_entity` where two services have an entity of that name.
 fn plain_name(model: &Model, entity: &Entity, name: &str) -> String {
@@ -94,7 +131,8 @@ fn lay_out(
     let entity = &model[id];
     let mut taken = Names::default();
     let mut columns = Vec::with_capacity(entity.fields.len() + 1);
-    let mut origin = Origin { was: former_names(model, entity), ..Origin::default() };
+    let name = names[id.index()].clone();
+    let mut origin = Origin { was: former_names(model, entity, &name), ..Origin::default() };
     let mut foreign_keys = Vec::new();
     let mut key = Vec::new();
     let mut root = None;
@@ -165,7 +203,7 @@ fn lay_out(
     origin.never_again = auto.is_some() && model.auth.users.iter().any(|user| user.entity == id);
     let table = Table {
         id: TableId(id.0),
-        name: names[id.index()].clone(),
+        name,
         entity: entity.name.as_str().into(),
         columns,
         key,
@@ -179,12 +217,22 @@ fn lay_out(
     (table, origin)
 }
 
-fn former_names(model: &Model, entity: &Entity) -> Vec<Ident> {
-    // A table may also have borne the plain name before another service took an entity of the same name.
-    let mut names = vec![Ident::fit(&snake_case(&entity.name))];
-    if let Some(was) = &entity.was {
-        names.insert(0, Ident::fit(&plain_name(model, entity, was)));
+/// Names that the table may have had, the likeliest first.
+fn former_names(model: &Model, entity: &Entity, name: &Ident) -> Vec<Ident> {
+    let mut names = Vec::new();
+    for called in entity.was.iter().chain([&entity.name]) {
+        // In the same service, and where tables of every service once stood.
+        if name.schema().is_some() {
+            names.push(name.beside(&snake_case(called)));
+        }
+        names.push(Ident::fit(&plain_name(model, entity, called)));
     }
+    if let Some(stored) = &entity.stored_as {
+        names.push(Ident::fit(stored));
+    }
+    // A table may also have borne the plain name before another service took an entity of the same name.
+    names.push(Ident::fit(&snake_case(&entity.name)));
+    names.retain(|former| former != name);
     names
 }
 
@@ -343,7 +391,7 @@ fn index_name(
     table: &Table,
     columns: impl Iterator<Item = (usize, bool)>,
 ) -> Ident {
-    let mut name = format!("{prefix}_{}", table.name);
+    let mut name = format!("{prefix}_{}", table.name.as_str());
     for (at, descending) in columns {
         name.push('_');
         name.push_str(table.columns[at].name.as_str());
@@ -351,5 +399,5 @@ fn index_name(
             name.push_str("_desc");
         }
     }
-    names.take(&name)
+    table.name.beside(names.take(&name).as_str())
 }

@@ -80,7 +80,7 @@ fn probe(original: &Existing, column: &str) -> Table {
     };
     Table {
         id: TableId(0),
-        name: Ident::fit(&original.name),
+        name: Ident::read(&original.name),
         entity: original.name.as_str().into(),
         columns: vec![Column {
             name: Ident::fit(at.map_or(column, |column| &column.name)),
@@ -124,7 +124,7 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
     let mut rebuilt: HashSet<String> = HashSet::new();
     let mut body: Vec<String> = Vec::new();
     for table in &wanted.tables {
-        let name = table.name.as_str();
+        let name = &*table.name.to_string();
         let found = after.iter().position(|(old, _)| old.name.eq_ignore_ascii_case(name));
         let Some(found) = found else {
             body.push(ddl::table(wanted, table, &table.name));
@@ -155,8 +155,8 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
     // Indexes go first, so that renames need not carry them along, and come last.
     let touched: HashSet<&str> =
         renames.tables.keys().map(String::as_str).collect::<HashSet<&str>>();
-    let indexes = ddl::indexes(wanted);
-    let mut standing: HashSet<&str> = HashSet::new();
+    let indexes = ddl::indexes(wanted, Dialect::Sqlite);
+    let mut standing: HashSet<&Ident> = HashSet::new();
     let mut drops = Vec::new();
     for (name, sql) in existing {
         let Some(on) = table_of_index(sql) else { continue };
@@ -164,14 +164,16 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
             continue;
         }
         let now = renames.tables.get(&on).unwrap_or(&on);
-        let kept = indexes.iter().find(|index| index.name.as_str() == name);
+        // It has gone with its table, where that has come to another schema.
+        let called = Ident::read(now).beside(Ident::read(name).as_str()).to_string();
+        let kept = indexes.iter().find(|index| index.name.to_string() == called);
         match kept {
             Some(index)
                 if same_statement(&index.sql, sql)
                     && !touched.contains(on.as_str())
                     && !rebuilt.contains(now) =>
             {
-                standing.insert(index.name.as_str());
+                standing.insert(&index.name);
             }
             _ => {
                 drops.push(drop_index(name));
@@ -182,10 +184,10 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
         }
     }
     for index in &indexes {
-        if !standing.contains(index.name.as_str()) {
+        if !standing.contains(&index.name) {
             body.push(index.sql.clone());
-            let table = index.table.as_str();
-            let fresh = !existing.iter().any(|(name, _)| name == index.name.as_str());
+            let (table, called) = (index.table.to_string(), index.name.to_string());
+            let fresh = !existing.iter().any(|(name, _)| *name == called);
             if fresh && originals.iter().any(|old| old.name == table) {
                 change.summary.push(format!("new index `{}`", index.name));
             }
@@ -204,21 +206,25 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
 pub(crate) fn renames(before: &[Existing], wanted: &Schema) -> Renames {
     let mut renames = Renames::default();
     let is_wanted = |name: &str| {
-        wanted.tables.iter().any(|table| table.name.as_str().eq_ignore_ascii_case(name))
+        wanted.tables.iter().any(|table| table.name.to_string().eq_ignore_ascii_case(name))
     };
     let find = |name: &str| before.iter().find(|table| table.name.eq_ignore_ascii_case(name));
     for (table, origin) in wanted.tables.iter().zip(&wanted.origins) {
-        let mut old = find(table.name.as_str());
+        let called = table.name.to_string();
+        let mut old = find(&called);
         if old.is_none() {
-            let was = origin
-                .was
-                .iter()
-                .filter(|was| !is_wanted(was.as_str()))
-                .find_map(|was| find(was.as_str()));
+            let former: Vec<String> = origin.was.iter().map(Ident::to_string).collect();
+            let was = former.iter().filter(|was| !is_wanted(was)).find_map(|was| find(was));
+            let was = was.or_else(|| {
+                let is_free = |table: &Existing| {
+                    !is_wanted(&table.name) && !renames.tables.contains_key(&table.name)
+                };
+                elsewhere(before.iter().filter(|table| is_free(table)), table, origin)
+            });
             let Some(found) = was.filter(|found| !renames.tables.contains_key(&found.name)) else {
                 continue;
             };
-            renames.tables.insert(found.name.clone(), table.name.as_str().to_owned());
+            renames.tables.insert(found.name.clone(), called.clone());
             old = Some(found);
         }
         let Some(old) = old else { continue };
@@ -229,18 +235,38 @@ pub(crate) fn renames(before: &[Existing], wanted: &Schema) -> Renames {
             if old.column(name).is_some() || old.column(was.as_str()).is_none() || !free {
                 continue;
             }
-            renames
-                .columns
-                .insert((table.name.as_str().to_owned(), was.as_str().to_owned()), name.to_owned());
+            renames.columns.insert((called.clone(), was.as_str().to_owned()), name.to_owned());
         }
     }
     renames
 }
 
+/// The table of an entity that has come from another service: the only one of its name, or of one that it had.
+fn elsewhere<'e>(
+    free: impl Iterator<Item = &'e Existing>,
+    table: &Table,
+    origin: &Origin,
+) -> Option<&'e Existing> {
+    let free: Vec<(Ident, &Existing)> =
+        free.map(|existing| (Ident::read(&existing.name), existing)).collect();
+    // SQLite has one place only, and names were compared there.
+    if table.name.schema().is_none() && free.iter().all(|(name, _)| name.schema().is_none()) {
+        return None;
+    }
+    [&table.name].into_iter().chain(&origin.was).find_map(|called| {
+        let mut named = free.iter().filter(|(name, _)| {
+            name.as_str().eq_ignore_ascii_case(called.as_str())
+                && name.schema() != table.name.schema()
+        });
+        let first = named.next();
+        first.filter(|_| named.next().is_none()).map(|(_, existing)| *existing)
+    })
+}
+
 /// The statements that rename, in the order of the wanted tables.
 fn rename(renames: &Renames, wanted: &Schema, change: &mut Change) {
     for table in &wanted.tables {
-        let name = table.name.as_str();
+        let name = &*table.name.to_string();
         if let Some((old, _)) = renames.tables.iter().find(|(_, new)| *new == name) {
             let mut sql = Sql::new(Dialect::Sqlite);
             sql.push("ALTER TABLE ").ident(&Ident::fit(old));
@@ -292,7 +318,7 @@ fn alter(
             None => format!("new column `{}.{column}`", table.name),
         });
         if origin.columns[*at].fill != Fill::Unknown {
-            change.recompute.push(table.name.as_str().to_owned());
+            change.recompute.push(table.name.to_string());
         }
     }
     let in_place = old.same_frame(&new)
@@ -427,7 +453,7 @@ fn rebuild(
     });
     sql.push(" FROM ").ident(&table.name);
     statements.push(sql.finish());
-    statements.push(drop_table(table.name.as_str()));
+    statements.push(drop_table(&table.name.to_string()));
     let mut sql = Sql::new(Dialect::Sqlite);
     sql.push("ALTER TABLE ").ident(&temporary).push(" RENAME TO ").ident(&table.name);
     statements.push(sql.finish());

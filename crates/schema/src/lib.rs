@@ -19,6 +19,7 @@ mod existing;
 pub mod migration;
 mod names;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use model::{EntityId, FieldId, Half};
@@ -29,6 +30,7 @@ pub use derive::derive;
 pub use diff::{Change, Loss, LostRows, diff};
 pub use migration::{Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work};
 pub use names::Names;
+pub use operation::Dialect;
 
 /// The tables of a model. `TableId(n)` is `EntityId(n)`.
 #[derive(Debug, Clone)]
@@ -124,9 +126,14 @@ impl Schema {
         column.filter(|at| *at < self.table(entity).columns.len())
     }
 
+    /// The PostgreSQL schemas that tables of services stand in, each once; none on SQLite.
+    pub fn services(&self) -> BTreeSet<&str> {
+        self.tables.iter().filter_map(|table| table.name.schema()).collect()
+    }
+
     /// Whether a value of a column says nothing that the model does not say: a computed one, or the default.
-    pub fn is_implied(&self, table: &str, column: &str, value: &Value) -> bool {
-        let found = self.tables.iter().find(|other| other.name.as_str() == table);
+    pub fn is_implied(&self, table: &Ident, column: &str, value: &Value) -> bool {
+        let found = self.tables.iter().find(|other| other.name == *table);
         let Some(table) = found else { return false };
         let at = table.columns.iter().position(|other| other.name.as_str() == column);
         at.and_then(|at| self.origins[table.id.0 as usize].columns.get(at)).is_some_and(|origin| {
@@ -166,5 +173,5 @@ pub fn fingerprint(schema: &Schema) -> String {
 
 /// The DDL of the indexes, unique ones included.
 pub fn indexes(schema: &Schema) -> Vec<String> {
-    ddl::indexes(schema).into_iter().map(|index| index.sql).collect()
+    ddl::indexes(schema, Dialect::Sqlite).into_iter().map(|index| index.sql).collect()
 }

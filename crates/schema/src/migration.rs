@@ -11,6 +11,7 @@ mod sync;
 
 use std::collections::BTreeMap;
 
+use operation::{Dialect, Ident, Sql};
 use serde::{Deserialize, Serialize};
 
 use crate::{Change, Loss, LostRows, Names, Schema, diff};
@@ -21,10 +22,18 @@ pub use postgres::postgres;
 /// What a database is like that will be changed: what an estimate needs, and names that only it knows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Facts {
+    /// The schema of the connection, where tables of no service stand; empty: `public`.
+    pub schema: String,
     /// By stored name.
     pub tables: BTreeMap<String, TableFacts>,
     /// Requests per second that the model expects on a table, by the name the model gives it.
     pub load: BTreeMap<String, f64>,
+}
+
+impl Facts {
+    fn schema(&self) -> &str {
+        if self.schema.is_empty() { "public" } else { &self.schema }
+    }
 }
 
 /// What one table is like.
@@ -115,6 +124,7 @@ pub struct Step {
     #[serde(default, skip_serializing_if = "is_zero")]
     pub load: f64,
     /// What is dangerous about it, and how that is met here.
+    #[serde(with = "hazard::recorded")]
     pub hazards: Vec<Hazard>,
 }
 
@@ -288,7 +298,7 @@ impl Step {
                 script.push_str(&lines(std::slice::from_ref(statement)));
             }
             Work::Backfill { table, assignments, condition } => {
-                let table = quoted(table);
+                let table = qualified(table);
                 script.push_str(&format!("UPDATE {table} SET {assignments} WHERE {condition};\n"));
             }
         }
@@ -297,10 +307,12 @@ impl Step {
 }
 
 /// The rule of the linter squawk that a statement breaks on purpose: what a change of this kind does is dangerous by itself,
-/// and here it waits until the old version is gone, or is made up for by a trigger.
+/// and here it waits until the old version is gone, or is made up for by a trigger or a view.
 fn guarded(statement: &str) -> Option<&'static str> {
     const RULES: &[(&str, &str)] = &[
         ("DROP FUNCTION ", "ban-drop-function"),
+        ("DROP VIEW ", "ban-drop-view"),
+        (" SET SCHEMA ", "ban-set-schema"),
         ("DROP TABLE ", "ban-drop-table"),
         (" DROP COLUMN ", "ban-drop-column"),
         (" DROP DEFAULT", "ban-drop-default"),
@@ -321,6 +333,13 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// The stored name of a table or an index as PostgreSQL takes it, its schema before it where one is said.
+pub fn qualified(stored: &str) -> String {
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.ident(&Ident::read(stored));
+    sql.finish()
+}
+
 /// The step that gives everything its final name, if something has another one: when nobody runs that knows it.
 pub fn final_names(names: &Names) -> Option<Step> {
     let mut statements = Vec::new();
@@ -330,14 +349,17 @@ pub fn final_names(names: &Names) -> Option<Step> {
         if !columns.is_empty() && !locked.iter().any(|table| table == stored) {
             locked.push(stored.to_owned());
         }
-        let table = quoted(stored);
+        let table = qualified(stored);
         for (from, to) in in_order(columns) {
             let (from, to) = (quoted(&from), quoted(&to));
             statements.push(format!("ALTER TABLE {table} RENAME COLUMN {from} TO {to}"));
         }
     }
     for (from, to) in in_order(&names.tables) {
-        statements.push(format!("ALTER TABLE {} RENAME TO {}", quoted(&from), quoted(&to)));
+        // Whoever comes to another schema is there by now.
+        let to = Ident::read(&to);
+        let (from, to) = (qualified(&from), quoted(to.as_str()));
+        statements.push(format!("ALTER TABLE {from} RENAME TO {to}"));
     }
     (!statements.is_empty()).then(|| Step {
         title: "give everything its final name".to_owned(),
@@ -362,7 +384,8 @@ fn in_order(wanted: &BTreeMap<String, String>) -> Vec<(String, String)> {
             None => {
                 // In a circle one gives way for a moment.
                 let (from, to) = pending.remove(0);
-                let aside = format!("mimar_{from}");
+                let place = Ident::read(&from);
+                let aside = place.beside(&format!("mimar_{}", place.as_str())).to_string();
                 ordered.push((from, aside.clone()));
                 pending.push((aside, to));
             }

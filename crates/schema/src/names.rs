@@ -12,7 +12,7 @@ use crate::Schema;
 /// servers run that know the other name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Names {
-    /// Stored names of tables, by the name that the model wants.
+    /// Stored names of tables, by the name that the model wants; a table of a service is `schema.name`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, String>,
     /// The same of columns, by the name that the model wants for their table.
@@ -77,11 +77,11 @@ impl Schema {
     #[must_use]
     pub fn stored_under(mut self, names: &Names) -> Self {
         for (table, origin) in self.tables.iter_mut().zip(&mut self.origins) {
-            let wanted = table.name.clone();
-            let is_renamed = names.tables.contains_key(wanted.as_str())
-                || names.columns.contains_key(wanted.as_str());
-            let is_unversioned = names.unversioned.contains(wanted.as_str());
-            let natives = names.natives.get(wanted.as_str());
+            let wanted = table.name.to_string();
+            let is_renamed =
+                names.tables.contains_key(&wanted) || names.columns.contains_key(&wanted);
+            let is_unversioned = names.unversioned.contains(&wanted);
+            let natives = names.natives.get(&wanted);
             if !(is_renamed || is_unversioned || natives.is_some()) {
                 continue;
             }
@@ -91,11 +91,11 @@ impl Schema {
                 table.columns.truncate(version);
                 origin.columns.truncate(version);
             }
-            table.name = Ident::fit(names.table(wanted.as_str()));
+            table.name = Ident::read(names.table(&wanted));
             for column in &mut table.columns {
                 let native = natives.and_then(|natives| natives.get(column.name.as_str()));
                 column.native = native.map(|(space, name)| Ident::within(space, name));
-                column.name = Ident::fit(names.column(wanted.as_str(), column.name.as_str()));
+                column.name = Ident::fit(names.column(&wanted, column.name.as_str()));
             }
         }
         self

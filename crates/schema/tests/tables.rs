@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 use model::{Model, Valid};
+use operation::Dialect;
 use rusqlite::Connection;
 use rusqlite::types::Value;
 use schema::{Change, Schema};
@@ -10,6 +11,11 @@ use schema::{Change, Schema};
 /// The tables of a model given by its entities.
 #[track_caller]
 fn tables(entities: &str) -> Schema {
+    tables_on(entities, Dialect::Sqlite)
+}
+
+#[track_caller]
+fn tables_on(entities: &str, dialect: Dialect) -> Schema {
     let text = format!("app Test {{ version 1  roles user  surface rest }}\n{entities}");
     let parse = syntax::parse(syntax::FileId(0), text);
     let (model, mut found) = model::check(&[&parse]);
@@ -20,7 +26,7 @@ fn tables(entities: &str) -> Schema {
         .map(|d| format!("{}: {}", d.code, d.message))
         .collect();
     let model: Valid<Model> = Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:?}"));
-    schema::derive(&model)
+    schema::derive(&model, dialect)
 }
 
 fn database(schema: &Schema) -> Connection {
@@ -439,4 +445,75 @@ fn names_that_sql_would_trip_over_are_fine() {
     );
     let connection = database(&schema);
     assert!(schema::diff(&existing(&connection), &schema).is_empty());
+}
+
+/// Each table and index as PostgreSQL is told it, without what is in it.
+#[track_caller]
+fn places(entities: &str) -> Vec<String> {
+    let schema = tables_on(entities, Dialect::Postgres);
+    let statements = schema::ddl::postgres(&schema);
+    let heads = statements.iter().filter(|sql| sql.starts_with("CREATE "));
+    heads.map(|sql| sql.split(" (").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn tables_of_services_stand_in_their_schemas_on_postgresql() {
+    let model = r#"
+        entity Item { key id: Int = auto  name: String(1..9) unique  allow read to user }
+        service sales {
+          entity Item { key id: Int = auto  name: String(1..9) unique  allow read to user }
+          entity Order { key id: Int  item: Item  allow read, delete to user }
+          entity Line part of Order as lines (0..9) stored as "Lines" { price: Int }
+        }
+        service field_work { entity Item { key id: Int = auto  name: String(1..9) unique  allow read to user } }"#;
+    assert_eq!(
+        places(model),
+        [
+            r#"CREATE SCHEMA IF NOT EXISTS "field_work""#,
+            r#"CREATE SCHEMA IF NOT EXISTS "sales""#,
+            r#"CREATE TABLE "item""#,
+            r#"CREATE TABLE "sales"."item""#,
+            r#"CREATE TABLE "sales"."order""#,
+            r#"CREATE TABLE "sales"."Lines""#,
+            r#"CREATE TABLE "field_work"."item""#,
+            r#"CREATE UNIQUE INDEX "ux_item_name" ON "item""#,
+            r#"CREATE UNIQUE INDEX "ux_item_name" ON "sales"."item""#,
+            r#"CREATE UNIQUE INDEX "ux_item_name" ON "field_work"."item""#,
+            r#"CREATE INDEX "ix_order_item" ON "sales"."order""#,
+        ]
+    );
+    let schema = tables_on(model, Dialect::Postgres);
+    let references = schema::ddl::postgres(&schema).join("\n");
+    assert!(
+        references.contains(r#"ALTER TABLE "sales"."order" ADD CONSTRAINT "fk_order_item" FOREIGN KEY ("item") REFERENCES "sales"."item" ("id")"#),
+        "{references}"
+    );
+    // There is one place only on SQLite, as ever.
+    let names: Vec<String> =
+        tables(model).tables.iter().map(|table| table.name.to_string()).collect();
+    assert_eq!(names, ["item", "sales_item", "order", "Lines", "field_work_item"]);
+    // Both are read back as what they are.
+    for dialect in [Dialect::Sqlite, Dialect::Postgres] {
+        let schema = tables_on(model, dialect);
+        assert!(schema::diff(&schema::ddl::definitions(&schema), &schema).is_empty());
+    }
+    assert_ne!(schema::fingerprint(&schema), schema::fingerprint(&tables(model)));
+}
+
+#[test]
+fn schemas_of_services_are_nobody_elses() {
+    let services = ["public", "pg_toast", "mimar", "information_schema", "select"];
+    let model: Vec<String> = services
+        .iter()
+        .enumerate()
+        .map(|(at, name)| {
+            format!("service {name} {{ entity E{at} {{ key id: Int  allow read to user }} }}")
+        })
+        .collect();
+    let made: Vec<String> = places(&model.join("\n")).into_iter().take(5).collect();
+    assert_eq!(
+        made,
+        ["information_schema_2", "mimar_2", "public_2", "select", "service_pg_toast"]
+            .map(|name| format!("CREATE SCHEMA IF NOT EXISTS \"{name}\""))
+    );
 }

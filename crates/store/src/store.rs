@@ -225,15 +225,31 @@ impl Store {
 
     /// Stored tables and indexes in order of creation: name, and the statement that would make it on SQLite, with every table
     /// and column called what `called` calls it (of a table, and of its column where one is given). The store's own tables
-    /// are left out.
+    /// are left out. On PostgreSQL these are the tables of the connection's schema, of those that are services', and of
+    /// `schemas`; a table that is not in the connection's is called `schema.name`.
     ///
     /// # Errors
     /// [`StoreFault::Database`].
-    pub fn tables(&self, called: Called<'_>) -> Result<Vec<(String, String)>, StoreFault> {
+    pub fn tables(
+        &self,
+        schemas: &[&str],
+        called: Called<'_>,
+    ) -> Result<Vec<(String, String)>, StoreFault> {
         match self {
             // There everything has the name that the model wants at once.
             Self::Sqlite(sqlite) => sqlite.tables(),
-            Self::Postgres(postgres) => postgres.tables(called),
+            Self::Postgres(postgres) => postgres.tables(schemas, called),
+        }
+    }
+
+    /// The schema of a PostgreSQL database where tables of no service stand; empty on SQLite, which has none.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn schema(&self) -> Result<String, StoreFault> {
+        match self {
+            Self::Sqlite(_) => Ok(String::new()),
+            Self::Postgres(postgres) => postgres.schema(),
         }
     }
 

@@ -25,8 +25,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, Guard, Output, Read, ReadId,
-    Receipt, ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write, evaluate,
+    Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, Guard, Ident, Output, Read,
+    ReadId, Receipt, ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write,
+    evaluate,
 };
 
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
@@ -665,10 +666,10 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Notes that rows of the tables that refer to this one may vanish or change with one of its rows.
-    fn touch_cascade(&mut self, table: &str) {
+    fn touch_cascade(&mut self, table: &Ident) {
         let reached = self.database.tables().1.reached(table);
         let Some(touched) = self.database.touched() else { return };
-        touched.extend(reached.iter().map(|name| unseen_slot(name)));
+        touched.extend(reached.iter().map(|table| unseen_slot(table.as_str())));
     }
 
     /// Whether the row of `rule`'s target with this key may be named by the caller.

@@ -40,13 +40,14 @@ struct Sum {
 pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     let began = Instant::now();
     let (_, model) = Project::read(&arguments.project)?.valid()?;
-    let schema = Arc::new(schema::derive(&model));
+    let theirs = schema::derive(&model, arguments.from.dialect());
+    let schema = Arc::new(schema::derive(&model, arguments.to.dialect()));
     if let Some(path) = arguments.from.file().filter(|path| !path.exists()) {
         return Err(Failure::NoDatabase { path: path.to_owned() });
     }
     let source = arguments.from.open()?;
-    let stored = match engine::stand(&source, &schema)? {
-        Standing::Fits(names) => Schema::clone(&schema).stored_under(&names),
+    let stored = match engine::stand(&source, &theirs)? {
+        Standing::Fits(names) => theirs.stored_under(&names),
         Standing::Empty(_) => return Err(Failure::Empty { place: arguments.from.to_string() }),
         Standing::Differs(mismatch) => return Err(differs(&arguments.from, &mismatch)),
     };
@@ -95,7 +96,7 @@ fn begin(target: &Store, schema: &Schema, place: &Place) -> Result<(), Failure> 
     if note.as_deref() == Some(&fingerprint) {
         return Ok(());
     }
-    if !migrate::tables(target, &Names::default())?.is_empty() {
+    if !migrate::tables(target, &Names::default(), Some(schema))?.is_empty() {
         return Err(Failure::Occupied { place: place.to_string() });
     }
     let tables = match target.dialect() {

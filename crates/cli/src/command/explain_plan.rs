@@ -27,7 +27,7 @@ pub(crate) fn run(arguments: &ExplainPlan) -> Result<(), Failure> {
     }
     let loaded = engine::Loaded::new(
         std::sync::Arc::new(model.clone()),
-        std::sync::Arc::new(schema::derive(&model)),
+        std::sync::Arc::new(schema::derive(&model, dialect)),
     );
     let program = loaded.plan.program(id, roles)?;
     let explanation = explain(&program, &loaded.schema.tables, dialect)?;

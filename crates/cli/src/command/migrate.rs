@@ -46,7 +46,7 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
     if let Some(path) = place.file().filter(|path| !path.exists()) {
         return Err(Failure::NoDatabase { path: path.to_owned() });
     }
-    let schema = schema::derive(&model);
+    let schema = schema::derive(&model, place.dialect());
     let store = place.open()?;
     // Not a server, that somebody would wait for.
     store.call("mimar migrate");
@@ -338,8 +338,8 @@ fn status(arguments: &MigrateShow) -> Result<(), Failure> {
     let record = migrate::status(&store)?;
     let names = migrate::names(&store)?;
     let drift = if record.is_none() { migrate::drift(&store)? } else { Vec::new() };
-    let fits =
-        record.is_none() && schema::diff(&migrate::tables(&store, &names)?, &schema).is_empty();
+    let fits = record.is_none()
+        && schema::diff(&migrate::tables(&store, &names, Some(&schema))?, &schema).is_empty();
     if arguments.format == RecordFormat::Json {
         let value = json!({
             "state": record.as_ref().map(|record| record.state),

@@ -57,7 +57,7 @@ pub(crate) fn serve(
     let deferred = deferred.iter().filter(|found| found.code != "N0118").count() as u64;
     let reviewed = crate::review::sentence(project, &model);
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
-    let schema = schema::derive(&model);
+    let schema = schema::derive(&model, place.dialect());
     let fingerprint = schema::fingerprint(&schema);
     let runtime = server::runtime(arguments.workers.map(usize::from))?;
     let store = place.open_with(&replicas.addresses)?;

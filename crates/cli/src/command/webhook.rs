@@ -255,7 +255,7 @@ fn open(form: &WebhookForm) -> Result<Opened, Failure> {
     if let Some(path) = place.file().filter(|path| !path.exists()) {
         return Err(Failure::NoDatabase { path: path.to_owned() });
     }
-    let schema = Arc::new(schema::derive(&model));
+    let schema = Arc::new(schema::derive(&model, place.dialect()));
     let store = place.open()?;
     // Not a server, that somebody would wait for.
     store.call("mimar webhook");

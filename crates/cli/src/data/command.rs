@@ -59,7 +59,7 @@ pub(crate) fn open(
     if let Some(path) = at.file().filter(|path| !create && !path.exists()) {
         return Err(Failure::NoDatabase { path: path.to_owned() });
     }
-    let schema = schema::derive(&model);
+    let schema = schema::derive(&model, at.dialect());
     let store = at.open()?;
     let (names, is_new) = match engine::stand(&store, &schema)? {
         Standing::Fits(names) => (names, false),

@@ -143,7 +143,7 @@ fn follow(watched: &mut Watched) {
         return kept(&failure);
     }
     project.draw(|diagnostic| diagnostic.severity == Severity::Warning);
-    let tables = Arc::new(schema::derive(&model));
+    let tables = Arc::new(schema::derive(&model, watched.place.dialect()));
     let loaded = Loaded::new(Arc::new(model), tables);
     let loaded = if watched.sending { loaded.sending() } else { loaded };
     match swap(watched, loaded) {

@@ -148,9 +148,9 @@ fn explain_plan_shows_what_a_command_sends() {
     for part in [
         "place_order for customer, on PostgreSQL",
         "2 round trips, however many rows",
-        "FROM \"product\" WHERE \"sku\" = ANY($1::text[]) ORDER BY \"sku\" FOR NO KEY UPDATE",
+        "FROM \"sales\".\"product\" WHERE \"sku\" = ANY($1::text[]) ORDER BY \"sku\" FOR NO KEY UPDATE",
         "rows of Product: nobody else",
-        "INSERT INTO \"line\"",
+        "INSERT INTO \"sales\".\"line\"",
         "INSERT INTO \"mimar\".\"event\"",
         "With an Idempotency-Key: 2 round trips more",
     ] {
@@ -160,7 +160,7 @@ fn explain_plan_shows_what_a_command_sends() {
     let direct = plan(&["mark_paid", "--on", "postgres"]);
     for part in [
         "1 round trip, its commit among what is sent; 3 where it is refused",
-        "UPDATE \"order\" AS t0 SET \"status\" = 'paid'::text, \"row_version\" = ",
+        "UPDATE \"sales\".\"order\" AS t0 SET \"status\" = 'paid'::text, \"row_version\" = ",
         "Where that is refused: Load what it will look at",
         "With an Idempotency-Key: no round trip more",
     ] {

@@ -161,3 +161,63 @@ fn a_copy_that_was_killed_goes_on() {
     let before = dumped(&project, &first, &folder.path().join("before"));
     assert_eq!(before, dumped(&project, &server, &folder.path().join("after")));
 }
+
+const SERVICES: &str = r#"
+app Two { version 1  roles user  surface rest }
+service sales {
+  entity Item { key id: Int = auto  name: String(1..9) unique  allow read, create, delete to anyone }
+  entity Mark part of Item as marks (0..9) { text: String(1..9) }
+}
+service shipping {
+  entity Item { key id: Int = auto  name: String(1..9) unique  box: Box?  allow read to user }
+  entity Box { key id: Int  allow read to user }
+}
+entity Note { key id: Int  allow read to user }
+"#;
+
+#[test]
+fn services_go_to_schemas_and_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (first, last) = (at("first.db"), at("last.db"));
+    let project = crate::process::Project::new(SERVICES);
+    let project = project.path();
+    let make = |rows: &str| {
+        let database = rusqlite::Connection::open(&first).unwrap();
+        database.execute_batch(rows).unwrap();
+    };
+    let empty = at("none");
+    fs::create_dir(&empty).unwrap();
+    well(run(&["data", "load", &empty, "--project", project, "--database", &first]));
+    make(
+        "INSERT INTO sales_item (name) VALUES ('cup'), ('pot'); INSERT INTO mark VALUES (2, 1, 'a'), (2, 2, 'b');
+         INSERT INTO box VALUES (1, 1); INSERT INTO shipping_item (id, name, box) VALUES (7, 'cup', 1); INSERT INTO note VALUES (1, 1)",
+    );
+    let server = testbed::postgres().database();
+    let name = server.rsplit('/').next().unwrap();
+    let there = well(run(&["copy", "--project", project, "--from", &first, "--to", &server]));
+    let count = "SELECT (SELECT count(*) FROM sales.item), (SELECT count(*) FROM sales.mark), (SELECT count(*) FROM shipping.item), \
+                 (SELECT count(*) FROM note), nextval(pg_get_serial_sequence('shipping.item', 'id'))";
+    assert_eq!(testbed::postgres().psql(name, count).trim(), "2|2|1|1|8");
+    let back = format!("sqlite:{last}");
+    let again = well(run(&["copy", "--project", project, "--from", &server, "--to", &back]));
+    assert_eq!(there, again);
+    // Files of both are the same, and load into another one; what leads nowhere is told where it stands.
+    let before = dumped(project, &first, &folder.path().join("before"));
+    assert_eq!(before, dumped(project, &server, &folder.path().join("server")));
+    let other = testbed::postgres().database();
+    let files = at("server");
+    well(run(&["data", "load", &files, "--project", project, "--database", &other]));
+    assert_eq!(before, dumped(project, &other, &folder.path().join("other")));
+    let wrong = at("wrong");
+    fs::create_dir(&wrong).unwrap();
+    let lost = before
+        .iter()
+        .find(|(name, rows)| name.contains("Item") && rows.contains("\"box\""))
+        .unwrap();
+    fs::write(format!("{wrong}/{}", lost.0), lost.1.replace("\"box\":1", "\"box\":5")).unwrap();
+    let empty = testbed::postgres().database();
+    let refused = run(&["data", "load", &wrong, "--project", project, "--database", &empty]);
+    assert_ne!(refused.code, 0);
+    assert!(refused.err.contains("box") && refused.err.contains("id = 7"), "{}", refused.err);
+}

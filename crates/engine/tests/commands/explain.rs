@@ -139,7 +139,7 @@ fn an_order_waits_twice_however_much_is_in_it() {
     testbed::postgres().psql(
         database,
         &format!(
-            "INSERT INTO customer (id, email, name, joined, row_version) \
+            "INSERT INTO sales.customer (id, email, name, joined, row_version) \
              VALUES ('{customer}', 'ada@example.org', 'Ada', now(), 1)"
         ),
     );

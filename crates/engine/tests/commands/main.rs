@@ -8,6 +8,7 @@ mod direct;
 mod explain;
 mod foresight;
 mod order;
+mod schemas;
 mod wire;
 mod worker;
 mod world;
@@ -25,7 +26,7 @@ macro_rules! scenes {
     )*};
 }
 
-scenes! { place_order rules parts control policies events jobs foresight odd direct }
+scenes! { place_order rules parts control policies events jobs foresight odd direct services }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

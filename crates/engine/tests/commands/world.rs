@@ -72,7 +72,7 @@ impl World {
             .collect();
         let model: Valid<Model> =
             Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:#?}"));
-        let schema = schema::derive(&model);
+        let schema = schema::derive(&model, store.dialect());
         let ddl = match store.dialect() {
             Dialect::Sqlite => schema::ddl::sqlite(&schema),
             Dialect::Postgres => schema::ddl::postgres(&schema),
@@ -84,9 +84,14 @@ impl World {
 
     /// Another process, as it were, that serves the same PostgreSQL database.
     pub fn beside(&self) -> Self {
+        self.with_tables(self.loaded.schema.clone())
+    }
+
+    /// The same, over these tables of it.
+    pub fn with_tables(&self, schema: Arc<schema::Schema>) -> Self {
         let url = self.url.clone().unwrap();
         let store = Store::connect(&url, Options::default()).unwrap();
-        let loaded = Loaded::new(self.loaded.model.clone(), self.loaded.schema.clone());
+        let loaded = Loaded::new(self.loaded.model.clone(), schema);
         Self { url: Some(url), ..Self::over(store, loaded) }
     }
 
@@ -180,7 +185,14 @@ impl World {
 
     fn entity(&self, name: &str) -> model::EntityId {
         let model = &self.loaded.model;
-        model.entity_ids().find(|id| model[*id].name == name).unwrap_or_else(|| panic!("no {name}"))
+        let is_called = |id: &model::EntityId| match name.split_once('.') {
+            Some((service, name)) => {
+                let entity = &model[*id];
+                entity.name == name && model.services[entity.service.index()].name == service
+            }
+            None => model[*id].name == name,
+        };
+        model.entity_ids().find(is_called).unwrap_or_else(|| panic!("no {name}"))
     }
 
     /// Runs a command, whose name may be followed by the key of its row.

@@ -7,7 +7,7 @@ use syntax::{Diagnostic, Span, TokenKind};
 use super::context::{Context, Part, PendingField, Said, Style};
 use super::declare::text_of;
 use super::modifier::{
-    column_names, deprecation, former_names, modifiers, pattern, stored_name, word_of,
+    column_names, deprecation, former_names, modifiers, pattern, stored_table, word_of,
 };
 use super::names::{Reach, find_entity};
 use super::type_expr::{self, Known, Place, Resolved};
@@ -468,7 +468,7 @@ fn entity_header(cx: &mut Context<'_>, view: ast::Entity<'_>, id: EntityId) {
         cx.model.entities[id.index()].was = Some(was.text().to_owned());
     }
     if let Some(stored_as) = view.stored_as() {
-        cx.model.entities[id.index()].stored_as = stored_name(cx, stored_as);
+        cx.model.entities[id.index()].stored_as = stored_table(cx, stored_as);
     }
 }
 

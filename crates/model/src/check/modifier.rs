@@ -24,6 +24,21 @@ pub(crate) fn stored_name(cx: &mut Context<'_>, view: ast::StoredAs<'_>) -> Opti
     Some(text.into_owned())
 }
 
+/// The same of a table, whose name has no dot: that would set it apart from its schema.
+pub(crate) fn stored_table(cx: &mut Context<'_>, view: ast::StoredAs<'_>) -> Option<String> {
+    let name = stored_name(cx, view)?;
+    if name.contains('.') {
+        let span = view.name().map_or_else(Span::default, |literal| literal.span());
+        cx.report(
+            Diagnostic::error("E0224", span, "the stored name of a table has no dot")
+                .note("on PostgreSQL a dot parts a schema from a table; the schema follows from the service")
+                .help("leave it out"),
+        );
+        return None;
+    }
+    Some(name)
+}
+
 /// Checks what is said behind a type, and keeps it.
 pub(crate) fn modifiers(
     cx: &mut Context<'_>,

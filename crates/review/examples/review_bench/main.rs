@@ -23,7 +23,7 @@ fn main() {
         return;
     };
     let begun = Instant::now();
-    let schema = schema::derive(&model);
+    let schema = schema::derive(&model, operation::Dialect::Sqlite);
     let tables = begun.elapsed();
     let begun = Instant::now();
     let contract = contract::derive(&model);

@@ -56,7 +56,8 @@ impl Project {
     ) -> Result<Report, String> {
         let model = self.model()?;
         let parses: Vec<&Parse> = self.parses.iter().collect();
-        let (schema, contract) = (schema::derive(&model), contract::derive(&model));
+        let schema = schema::derive(&model, schema::Dialect::Sqlite);
+        let contract = contract::derive(&model);
         let changes = before.map(|before| contract::diff(before, &model, TODAY));
         let design = Design {
             model: &model,

@@ -16,6 +16,8 @@ pub enum Hazard {
     RenamedColumn,
     /// The same of a table.
     RenamedTable,
+    /// Another place for a table that the old version still looks for in its own.
+    MovedTable,
     /// A text becomes two.
     SplitColumn,
     /// Another type.
@@ -55,6 +57,7 @@ pub const ALL: &[Hazard] = &[
     Hazard::ColumnDefault,
     Hazard::RenamedColumn,
     Hazard::RenamedTable,
+    Hazard::MovedTable,
     Hazard::SplitColumn,
     Hazard::RetypedColumn,
     Hazard::NarrowedForOldVersion,
@@ -105,6 +108,11 @@ impl Hazard {
                 "renamed-table",
                 "the old version goes on using the old name, and would fail",
                 "both versions use the old name until no server runs that knows it",
+            ),
+            Self::MovedTable => (
+                "moved-table",
+                "the old version goes on looking for the table in its old schema, and would fail",
+                "a view in the old place takes and shows what the table did until the old version is gone",
             ),
             Self::SplitColumn => (
                 "split-column",
@@ -201,9 +209,40 @@ impl Hazard {
     }
 }
 
+/// Hazards as a database records them. Servers of other versions read the record when they start during the change: what one
+/// does not know it passes over, and the first versions, which knew no other names, are not shown what came later.
+pub(super) mod recorded {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use super::{ALL, Hazard};
+
+    pub(crate) fn serialize<S: Serializer>(found: &[Hazard], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(found.iter().filter(|hazard| **hazard != Hazard::MovedTable))
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Hazard>, D::Error> {
+        let names = Vec::<String>::deserialize(from)?;
+        let known = names.iter().filter_map(|name| ALL.iter().find(|known| known.name() == name));
+        Ok(known.copied().collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_is_read_by_other_versions() {
+        let step = crate::Step {
+            hazards: vec![Hazard::LockQueue, Hazard::MovedTable],
+            ..crate::Step::named("move")
+        };
+        let written = serde_json::to_string(&step).unwrap();
+        assert!(written.contains("lock-queue") && !written.contains("moved-table"), "{written}");
+        let later = written.replace("\"lock-queue\"", "\"lock-queue\",\"of-tomorrow\"");
+        let read: crate::Step = serde_json::from_str(&later).unwrap();
+        assert_eq!(read.hazards, [Hazard::LockQueue]);
+    }
 
     #[test]
     fn the_documentation_has_them_all() {

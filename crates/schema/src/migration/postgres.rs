@@ -2,6 +2,7 @@
 
 mod column;
 mod index;
+mod place;
 mod table;
 
 use std::collections::HashSet;
@@ -9,10 +10,12 @@ use std::collections::HashSet;
 use operation::{Dialect, Ident, Sql, Table};
 
 use self::column::drop_constraint;
+use self::place::Move;
 use self::table::ToRefer;
 
 use super::{
-    Condition, Cost, Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work, quoted, step,
+    Condition, Cost, Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work, qualified,
+    quoted, step,
 };
 use crate::diff::{diff, renames};
 use crate::existing::{Existing, ExistingIndex, Renames};
@@ -42,11 +45,11 @@ pub fn postgres(
     let mut losses = change.losses;
     for loss in &mut losses {
         // Where to look is said in the names of the database.
-        let table = loss.probe.name.as_str().to_owned();
+        let table = loss.probe.name.to_string();
         for column in &mut loss.probe.columns {
             column.name = Ident::fit(names.column(&table, column.name.as_str()));
         }
-        loss.probe.name = Ident::fit(names.table(&table));
+        loss.probe.name = Ident::read(names.table(&table));
     }
     let mut planner = Planner {
         names,
@@ -69,6 +72,7 @@ pub fn postgres(
             ..Migration::default()
         },
         created: HashSet::new(),
+        moves: Vec::new(),
         uniques: existing
             .iter()
             .filter_map(|(_, sql)| ExistingIndex::parse(sql))
@@ -97,6 +101,8 @@ struct Planner<'a> {
     plan: Migration,
     /// Tables that are new.
     created: HashSet<String>,
+    /// Tables that come to another schema.
+    moves: Vec<Move>,
     /// Tables and columns, as the model before calls them, that are part of a unique index.
     uniques: HashSet<(String, String)>,
     /// Columns of the wanted tables that live in a new stored column: table, position.
@@ -108,12 +114,14 @@ struct Kept<'a> {
     /// Position of the wanted table.
     at: usize,
     table: &'a Table,
+    /// What the model calls it.
+    name: String,
     origin: &'a Origin,
     /// As it is, under the names of the model before.
     original: &'a Existing,
     /// The same under the names that the new model has for it.
     old: Existing,
-    /// Its stored name.
+    /// Its stored name, once it stands where it is to stand.
     stored: String,
 }
 
@@ -123,23 +131,35 @@ impl Planner<'_> {
         let mut kept = Vec::new();
         let mut made = Vec::new();
         let mut gone: Vec<&Existing> = originals.iter().collect();
+        let all = place::stored(originals, self.names);
         for (at, table) in wanted.tables.iter().enumerate() {
-            let name = table.name.as_str();
+            let name = table.name.to_string();
             let found = gone.iter().position(|original| {
-                original.renamed(self.renames).name.eq_ignore_ascii_case(name)
+                original.renamed(self.renames).name.eq_ignore_ascii_case(&name)
             });
             let Some(found) = found else {
                 made.push(at);
                 continue;
             };
             let original = gone.swap_remove(found);
-            let stored = self.names.table(&original.name).to_owned();
+            let mut stored = self.names.table(&original.name).to_owned();
+            if !place::are_together(&stored, &name) {
+                if all.contains(&name) {
+                    self.plan.obstacles.push(format!(
+                        "`{stored}` would come to `{name}`, where another table still is; take two steps, or give it another \
+                         name with `stored as`"
+                    ));
+                }
+                self.moves.push(Move { from: stored, to: name.clone() });
+                stored = name.clone();
+            }
             if stored != name {
-                self.plan.names.tables.insert(name.to_owned(), stored.clone());
+                self.plan.names.tables.insert(name.clone(), stored.clone());
             }
             kept.push(Kept {
                 at,
                 table,
+                name,
                 origin: &wanted.origins[at],
                 original,
                 old: original.renamed(self.renames),
@@ -148,16 +168,16 @@ impl Planner<'_> {
         }
         // A new table may have the name of one that lives on under another.
         for at in &made {
-            let name = wanted.tables[*at].name.as_str();
-            if kept.iter().any(|kept| kept.stored == name)
-                || gone.iter().any(|gone| self.names.table(&gone.name) == name)
-            {
+            let name = wanted.tables[*at].name.to_string();
+            if all.contains(&name) {
                 self.plan.obstacles.push(format!(
                     "a new table is called `{name}`, as another one still is; take two steps, or give it another name \
                      with `stored as`"
                 ));
             }
         }
+        self.make_schemas(&all);
+        self.move_tables(&kept);
         for at in &made {
             self.created.insert(wanted.tables[*at].name.to_string());
             self.create(*at);
@@ -173,6 +193,7 @@ impl Planner<'_> {
             self.analyze(kept);
         }
         self.drop_tables(&gone);
+        self.leave_schemas(&all);
     }
 
     fn finish(mut self) -> Migration {
@@ -192,7 +213,7 @@ impl Planner<'_> {
     }
 
     fn size(&self, stored: &str) -> TableFacts {
-        self.facts.tables.get(stored).cloned().unwrap_or_default()
+        self.facts.tables.get(self.before(stored)).cloned().unwrap_or_default()
     }
 
     /// A step that changes stored tables under a lock, only their definition. The first is the one that `table` is called in the
@@ -230,7 +251,7 @@ impl Planner<'_> {
         let table = &self.wanted.tables[at];
         let mut statements = vec![ddl::postgres_table(table)];
         statements.extend(
-            ddl::indexes(self.wanted)
+            ddl::indexes(self.wanted, Dialect::Postgres)
                 .into_iter()
                 .filter(|index| index.table == table.name)
                 .map(|index| index.sql),
@@ -239,7 +260,7 @@ impl Planner<'_> {
         self.expand.push(Step {
             title: format!("create table `{}`", table.name),
             work: Work::Transaction { statements },
-            undo: vec![format!("DROP TABLE {}", quoted(table.name.as_str()))],
+            undo: vec![format!("DROP TABLE {}", qualified(&table.name.to_string()))],
             ..step(Phase::Expand)
         });
     }
@@ -250,7 +271,7 @@ impl Planner<'_> {
         for (key, foreign) in table.foreign_keys.iter().enumerate() {
             let stored = table.columns[foreign.column].name.to_string();
             let to = ToRefer { phase: Phase::Expand, key, stored, replaces: None, restores: None };
-            self.reference(table, table.name.as_str(), &to);
+            self.reference(table, &table.name.to_string(), &to);
         }
     }
 
@@ -259,7 +280,8 @@ impl Planner<'_> {
         let ToRefer { phase, stored: column, .. } = refer;
         let (phase, key) = (*phase, &table.foreign_keys[refer.key]);
         let target = &self.wanted.tables[key.target.0 as usize];
-        let to = self.plan.names.table(target.name.as_str()).to_owned();
+        let target_name = target.name.to_string();
+        let to = self.plan.names.table(&target_name).to_owned();
         let own_key = target.columns[target.own_key()].name.as_str();
         let own_key = self.stored_key(target, own_key);
         let taken = self.size(stored).references;
@@ -268,21 +290,25 @@ impl Planner<'_> {
                 .values()
                 .all(|other| other != name.as_str() || refer.replaces.as_ref() == Some(other))
         };
-        let mut name = Ident::fit(&format!("fk_{stored}_{column}"));
+        let from = Ident::read(stored);
+        let mut name = Ident::fit(&format!("fk_{}_{column}", from.as_str()));
         let mut number = 1;
         // Constraints keep their names when columns get others.
         while !is_free(&name) {
             number += 1;
-            name = Ident::fit(&format!("fk_{stored}_{column}_{number}"));
+            name = Ident::fit(&format!("fk_{}_{column}_{number}", from.as_str()));
         }
         let mut sql = Sql::new(Dialect::Postgres);
-        sql.push("ALTER TABLE ").ident(&Ident::fit(stored)).push(" ADD CONSTRAINT ").ident(&name);
+        sql.push("ALTER TABLE ").ident(&from).push(" ADD CONSTRAINT ").ident(&name);
         sql.push(" FOREIGN KEY (").ident(&Ident::fit(column)).push(") REFERENCES ");
-        sql.ident(&Ident::fit(&to)).push(" (").ident(&Ident::fit(&own_key)).push(")");
+        sql.ident(&Ident::read(&to)).push(" (").ident(&Ident::fit(&own_key)).push(")");
         sql.push(ddl::on_delete(key.on_delete)).push(" DEFERRABLE NOT VALID");
         let drop = drop_constraint(stored, name.as_str());
-        let validate =
-            format!("ALTER TABLE {} VALIDATE CONSTRAINT {}", quoted(stored), quoted(name.as_str()));
+        let validate = format!(
+            "ALTER TABLE {} VALIDATE CONSTRAINT {}",
+            qualified(stored),
+            quoted(name.as_str())
+        );
         let shown = format!("`{}.{}`", table.name, table.columns[key.column].name);
         let mut statements: Vec<String> = Vec::new();
         let mut lock = Lock::ShareRowExclusive;
@@ -300,9 +326,14 @@ impl Planner<'_> {
         adding.undo.extend(refer.restores.clone());
         if phase == Phase::Contract {
             // A reference of a column that is there, to a table that is.
-            let (from, column, to) = (quoted(stored), quoted(column), quoted(&to));
-            let is_there = self.renames.tables.values().any(|now| now == target.name.as_str())
-                || !self.created.contains(target.name.as_str());
+            let is_there = self.renames.tables.values().any(|now| *now == target_name)
+                || !self.created.contains(&target_name);
+            // What is asked before the change is asked in the old place, where later a view stands.
+            let (from, to) = match is_there {
+                true => (self.before(stored), self.before(&to)),
+                false => (stored, &*to),
+            };
+            let (from, column, to) = (qualified(from), quoted(column), qualified(to));
             self.plan.conditions.push(Condition {
                 phase: if is_there { Phase::Expand } else { Phase::Contract },
                 sql: format!(
@@ -330,12 +361,12 @@ impl Planner<'_> {
 
     /// The stored name of a key, which keeps it until the end. Its table may not have been looked at yet.
     fn stored_key(&self, target: &Table, key: &str) -> String {
-        let name = target.name.as_str();
+        let name = target.name.to_string();
         let renamed =
-            self.renames.columns.iter().find(|((table, _), now)| table == name && *now == key);
+            self.renames.columns.iter().find(|((table, _), now)| *table == name && *now == key);
         let before = renamed.map_or(key, |((_, was), _)| was.as_str());
-        let table = self.renames.tables.iter().find(|(_, now)| *now == name);
-        let table = table.map_or(name, |(was, _)| was.as_str());
+        let table = self.renames.tables.iter().find(|(_, now)| **now == name);
+        let table = table.map_or(&*name, |(was, _)| was.as_str());
         self.names.column(table, before).to_owned()
     }
 
@@ -347,13 +378,13 @@ impl Planner<'_> {
             .filter(|(at, _)| *at == kept.at)
             .map(|(_, column)| {
                 let column = kept.table.columns[*column].name.as_str();
-                quoted(self.plan.names.column(kept.table.name.as_str(), column))
+                quoted(self.plan.names.column(&kept.name, column))
             })
             .collect();
         if columns.is_empty() {
             return;
         }
-        let statement = format!("ANALYZE {} ({})", quoted(&kept.stored), columns.join(", "));
+        let statement = format!("ANALYZE {} ({})", qualified(&kept.stored), columns.join(", "));
         self.expand.push(Step {
             title: format!("`{}`: let the planner know the new columns", kept.table.name),
             work: Work::Transaction { statements: vec![statement] },
@@ -370,7 +401,7 @@ impl Planner<'_> {
             return;
         }
         let stored: Vec<String> =
-            gone.iter().map(|gone| quoted(self.names.table(&gone.name))).collect();
+            gone.iter().map(|gone| qualified(self.names.table(&gone.name))).collect();
         let names: Vec<&str> = gone.iter().map(|gone| gone.name.as_str()).collect();
         let drop = vec![format!("DROP TABLE {}", stored.join(", "))];
         let locked: Vec<&str> = gone.iter().map(|gone| self.names.table(&gone.name)).collect();

@@ -2,7 +2,7 @@
 
 use operation::{Ident, Scalar, Value};
 
-use super::quoted;
+use super::{qualified, quoted};
 use crate::{ColumnOrigin, Fill, Meaning};
 
 /// The setting under which a backfill tells the trigger that it need not look.
@@ -300,7 +300,7 @@ pub(super) fn trigger(
         or_nothing(&on_update),
     );
     let trigger = quoted("mimar_sync");
-    let table = quoted(table);
+    let table = qualified(table);
     let make = vec![
         format!(
             "CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $mimar$\n{body}\n$mimar$"

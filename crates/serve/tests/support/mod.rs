@@ -43,7 +43,7 @@ impl Server {
         assert!(parse.diagnostics.is_empty(), "{:?}", parse.diagnostics);
         let (model, diagnostics) = model::check(&[&parse]);
         let model = Valid::new(model, &diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let schema = schema::derive(&model);
+        let schema = schema::derive(&model, operation::Dialect::Sqlite);
         let store = Store::open(&folder.path().join("shop.db"), Options::default()).unwrap();
         store.execute_schema(&schema::ddl::sqlite(&schema)).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));

@@ -8,15 +8,16 @@ use std::pin::pin;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures_util::{SinkExt as _, TryStreamExt as _};
-use operation::{Dialect, Scalar, Sql, Table, Value};
+use operation::{Dialect, Ident, Scalar, Sql, Table, Value};
 use tokio_postgres::error::{DbError, SqlState};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
 use super::fault::told;
 use super::link::Trouble;
 use super::read::cells;
+use super::schema::called;
 use super::value::{value_of, write_binary};
 use crate::{Loaded, StoreFault, lower};
 
@@ -101,8 +102,8 @@ impl Postgres {
     pub(crate) fn counted(&self, table: &Table) -> Result<i64, StoreFault> {
         let Some(column) = table.auto.and_then(|at| table.columns.get(at)) else { return Ok(0) };
         let mut sql = Sql::new(Dialect::Postgres);
-        sql.push("SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(quote_ident(");
-        sql.literal(table.name.as_str()).push("), ").literal(column.name.as_str());
+        sql.push("SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(");
+        sql.literal(&quoted(table)).push(", ").literal(column.name.as_str());
         sql.push(")::regclass), 0)::bigint");
         self.blocking(async |client| {
             Ok(client.query_typed_one(sql.as_str(), &[]).await?.try_get(0)?)
@@ -112,6 +113,13 @@ impl Postgres {
     pub(crate) fn count_from(&self, table: &Table, number: i64) -> Result<(), StoreFault> {
         self.blocking(async |client| Ok(count_on(client, table, number).await?))
     }
+}
+
+/// The name of a table as a text of SQL has it.
+fn quoted(table: &Table) -> String {
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.ident(&table.name);
+    sql.finish()
 }
 
 fn values(row: &tokio_postgres::Row, scalars: &[Scalar]) -> Result<Vec<Value>, StoreFault> {
@@ -164,7 +172,7 @@ fn feed<T: Borrow<Table>, E: Display>(
         if values.len() != table.columns.len() {
             let reason =
                 format!("it has {} values for {} columns", values.len(), table.columns.len());
-            let table = table.name.as_str().to_owned();
+            let table = table.name.to_string();
             let _ = sender.send(Job::Stop(StoreFault::Row { index, table, reason }));
             return;
         }
@@ -208,7 +216,7 @@ async fn copy_all(
     let mut loaded = Loaded::default();
     // References may point forwards: they are looked at when all rows are there.
     client.batch_execute("BEGIN; SET CONSTRAINTS ALL DEFERRED").await?;
-    let mut tables: HashMap<String, Table> = HashMap::new();
+    let mut tables: HashMap<Ident, Table> = HashMap::new();
     for job in jobs {
         let run = match job {
             Job::Copy(run) => run,
@@ -217,7 +225,7 @@ async fn copy_all(
         };
         copy(client, &run).await?;
         loaded.rows += run.rows.len() as u64;
-        tables.entry(run.table.name.as_str().to_owned()).or_insert(run.table);
+        tables.entry(run.table.name.clone()).or_insert(run.table);
     }
     client.batch_execute("SAVEPOINT whole").await?;
     if let Err(error) = client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").await {
@@ -249,7 +257,7 @@ async fn copy(client: &Client, run: &Run) -> Result<(), StoreFault> {
     sql.push(") FROM STDIN BINARY");
     let refused = |index: u64, reason: String| StoreFault::Row {
         index,
-        table: table.name.as_str().to_owned(),
+        table: table.name.to_string(),
         reason,
     };
     let mut data = BytesMut::with_capacity(run.bytes + 1_024);
@@ -319,14 +327,17 @@ fn plain(error: &DbError, table: &Table) -> String {
 }
 
 /// The first row whose reference leads nowhere.
-async fn dangling(client: &Client, tables: &HashMap<String, Table>, error: &Error) -> StoreFault {
+async fn dangling(client: &Client, tables: &HashMap<Ident, Table>, error: &Error) -> StoreFault {
     let constraint = error
         .as_db_error()
-        .and_then(|error| Some((error.table()?.to_owned(), error.constraint()?.to_owned())));
-    let Some((name, constraint)) = constraint else {
+        .and_then(|error| Some((error.schema()?, error.table()?, error.constraint()?.to_owned())));
+    let Some((schema, name, constraint)) = constraint else {
         return StoreFault::Database { reason: told(error) };
     };
-    match first_dangling(client, tables.get(&name), &name, &constraint).await {
+    // A table without a schema is of the connection's.
+    let found = tables.get(&Ident::within(schema, name));
+    let found = found.or_else(|| tables.get(&Ident::fit(name)));
+    match first_dangling(client, found, &constraint).await {
         Ok(Some(fault)) => fault,
         _ => StoreFault::Database { reason: told(error) },
     }
@@ -335,29 +346,25 @@ async fn dangling(client: &Client, tables: &HashMap<String, Table>, error: &Erro
 async fn first_dangling(
     client: &Client,
     table: Option<&Table>,
-    name: &str,
     constraint: &str,
 ) -> Result<Option<StoreFault>, Error> {
-    let row = client
-        .query_typed_opt(
-            "SELECT a.attname, t.relname, k.attname FROM pg_constraint c \
-             JOIN pg_class s ON s.oid = c.conrelid JOIN pg_class t ON t.oid = c.confrelid \
-             JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum = c.conkey[1] \
-             JOIN pg_attribute k ON k.attrelid = t.oid AND k.attnum = c.confkey[1] \
-             WHERE c.conname = $1 AND s.relname = $2 \
-             AND s.relnamespace = current_schema()::regnamespace",
-            &[(&constraint, Type::TEXT), (&name, Type::TEXT)],
-        )
-        .await?;
-    let (Some(row), Some(table)) = (row, table) else { return Ok(None) };
+    let Some(table) = table else { return Ok(None) };
+    let text = concat!(
+        "SELECT a.attname, ",
+        called!("t"),
+        ", k.attname FROM pg_constraint c JOIN pg_class t ON t.oid = c.confrelid \
+         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
+         JOIN pg_attribute k ON k.attrelid = t.oid AND k.attnum = c.confkey[1] \
+         WHERE c.conname = $1 AND c.conrelid = to_regclass($2)"
+    );
+    let binds: [(&(dyn ToSql + Sync), Type); 2] =
+        [(&constraint, Type::TEXT), (&quoted(table), Type::TEXT)];
+    let row = client.query_typed_opt(text, &binds).await?;
+    let Some(row) = row else { return Ok(None) };
     let (column, target, to): (String, String, String) =
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-    let idents = (
-        operation::Ident::new(&column),
-        operation::Ident::new(&target),
-        operation::Ident::new(&to),
-    );
-    let (Some(from), Some(target_name), Some(to)) = idents else { return Ok(None) };
+    let target_name = Ident::read(&target);
+    let (Some(from), Some(to)) = (Ident::new(&column), Ident::new(&to)) else { return Ok(None) };
     let mut sql = Sql::new(Dialect::Postgres);
     sql.push("SELECT ");
     sql.list(", ", table.key.iter().filter_map(|at| table.columns.get(*at)), |sql, key| {
@@ -377,7 +384,7 @@ async fn first_dangling(
     }
     Ok(Some(StoreFault::Dangling {
         index: None,
-        table: name.to_owned(),
+        table: table.name.to_string(),
         row: described.join(", "),
         column,
         target,
@@ -391,7 +398,7 @@ async fn count_on(client: &Client, table: &Table, number: i64) -> Result<(), Err
     // Never backwards: what was given out stays given out, though its row be gone.
     sql.push("SELECT setval(s, greatest(n, 1), n > 0) FROM (SELECT s, greatest(m, ");
     sql.integer(number).push(", coalesce(pg_sequence_last_value(s::regclass), 0)) AS n FROM (SELECT pg_get_serial_sequence(");
-    sql.push("quote_ident(").literal(table.name.as_str()).push("), ");
+    sql.literal(&quoted(table)).push(", ");
     sql.literal(column.name.as_str()).push(") AS s, coalesce(max(").ident(&column.name);
     sql.push("), ")
         .integer(0)

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use operation::{Dialect, Ident, Sql};
 use tokio::runtime::Runtime;
 use tokio::task::AbortHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
-use super::schema::{note, set_note};
+use super::schema::{called, note, set_note};
 use super::{Shared, fault::told, told_with_help};
 use crate::StoreFault;
 use crate::postgres::link::Address;
@@ -204,8 +205,8 @@ impl Migrator {
     /// # Errors
     /// [`StoreFault::Database`].
     pub fn index(&self, name: &str) -> Result<Option<bool>, StoreFault> {
-        let text = "SELECT x.indisvalid FROM pg_index x JOIN pg_class c ON c.oid = x.indexrelid \
-                    WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace";
+        let text = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)";
+        let name = qualified(name);
         let row =
             self.runtime.block_on(self.client.query_typed_opt(text, &[(&name, Type::TEXT)]))?;
         Ok(row.map(|row| row.try_get(0)).transpose()?)
@@ -256,7 +257,8 @@ impl Migrator {
     /// [`StoreFault::Database`].
     pub fn blocks(&self, table: &str) -> Result<u64, StoreFault> {
         let text = "SELECT pg_relation_size(c.oid) / current_setting('block_size')::int FROM pg_class c \
-                    WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace";
+                    WHERE c.oid = to_regclass($1)";
+        let table = qualified(table);
         let row =
             self.runtime.block_on(self.client.query_typed_one(text, &[(&table, Type::TEXT)]))?;
         Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
@@ -291,10 +293,22 @@ impl Migrator {
     }
 }
 
-/// Sizes of the tables of the current schema.
+/// A stored name, `schema.name` or `name`, as PostgreSQL takes it.
+fn qualified(stored: &str) -> String {
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.ident(&Ident::read(stored));
+    sql.finish()
+}
+
+/// Sizes of tables.
 pub(super) async fn sizes(client: &Client) -> Result<Vec<Size>, Error> {
-    let text = "SELECT c.relname, greatest(c.reltuples, 0)::bigint, pg_relation_size(c.oid), c.reltuples < 0 \
-                FROM pg_class c WHERE c.relkind = 'r' AND c.relnamespace = current_schema()::regnamespace";
+    let text = concat!(
+        "SELECT ",
+        called!("c"),
+        ", greatest(c.reltuples, 0)::bigint, pg_relation_size(c.oid), c.reltuples < 0 FROM pg_class c \
+         JOIN pg_namespace s ON s.oid = c.relnamespace WHERE c.relkind = 'r' \
+         AND s.nspname NOT LIKE 'pg\\_%' AND s.nspname NOT IN ('information_schema', 'mimar')"
+    );
     let mut sizes = Vec::new();
     for row in client.query_typed(text, &[]).await? {
         let (table, bytes): (String, i64) = (row.try_get(0)?, row.try_get(2)?);
@@ -306,10 +320,13 @@ pub(super) async fn sizes(client: &Client) -> Result<Vec<Size>, Error> {
         };
         sizes.push(Size { table, rows, bytes, references: Vec::new() });
     }
-    let text = "SELECT t.relname, a.attname, c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid \
-                JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1] \
-                WHERE c.contype = 'f' AND cardinality(c.conkey) = 1 \
-                AND t.relnamespace = current_schema()::regnamespace";
+    let text = concat!(
+        "SELECT ",
+        called!("t"),
+        ", a.attname, c.conname FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid \
+         JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = c.conkey[1] \
+         WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"
+    );
     for row in client.query_typed(text, &[]).await? {
         let table: &str = row.try_get(0)?;
         if let Some(size) = sizes.iter_mut().find(|size| size.table == table) {
@@ -333,8 +350,8 @@ async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
 /// transaction that has been open for long may stay open for long.
 async fn make_way(client: &Client, tables: &[String]) -> Result<(), Error> {
     let courtesy = COURTESY.as_millis();
-    let names: Vec<String> =
-        tables.iter().map(|table| format!("ONLY \"{}\"", table.replace('"', "\"\""))).collect();
+    let tables: Vec<String> = tables.iter().map(|table| qualified(table)).collect();
+    let names: Vec<String> = tables.iter().map(|table| format!("ONLY {table}")).collect();
     client
         .batch_execute(&format!(
             "SET LOCAL lock_timeout = {courtesy}; LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE",
@@ -342,8 +359,7 @@ async fn make_way(client: &Client, tables: &[String]) -> Result<(), Error> {
         ))
         .await?;
     let text = "SELECT EXISTS (SELECT 1 FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid \
-                JOIN pg_class c ON c.oid = l.relation \
-                WHERE c.relname = ANY ($1) AND c.relnamespace = current_schema()::regnamespace \
+                WHERE l.relation = ANY (SELECT to_regclass(name)::oid FROM unnest($1) AS name) \
                 AND l.locktype = 'relation' AND l.granted AND l.pid <> pg_backend_pid() \
                 AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) \
                 AND a.xact_start < clock_timestamp() - make_interval(secs => $2))";

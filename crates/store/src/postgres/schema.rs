@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use operation::{Ident, OnDelete};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
-use crate::write::{Reference, References};
+use crate::write::{Reference, References, Tables};
 use crate::{Called, StoreFault};
 
 /// Functions that lowered expressions call, the two of cases left out.
@@ -21,29 +21,50 @@ const VERSION: &str = "functions";
 /// A lock that only those hold who change what is in `mimar`: two servers may start at once.
 const LOCK: i64 = 0x6d69_6d61_7200;
 
-/// Reads the foreign keys of a database whose columns refer one to one.
-pub(crate) async fn references(client: &Client) -> Result<References, Error> {
-    let rows = client
-        .query_typed(
-            "SELECT target.relname, source.relname, a.attname, c.confdeltype::text, \
-             EXISTS (SELECT 1 FROM pg_attribute v WHERE v.attrelid = source.oid \
-               AND v.attname = 'row_version' AND NOT v.attisdropped) \
-             FROM pg_constraint c \
-             JOIN pg_class source ON source.oid = c.conrelid \
-             JOIN pg_class target ON target.oid = c.confrelid \
-             JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
-             WHERE c.contype = 'f' AND cardinality(c.conkey) = 1 \
-             AND source.relnamespace = current_schema()::regnamespace",
-            &[],
+/// What a table or an index is called whose row of `pg_class` has this alias: `name` in the connection's schema, elsewhere
+/// `schema.name`.
+macro_rules! called {
+    ($class:literal) => {
+        concat!(
+            "(SELECT CASE WHEN n.nspname = current_schema() THEN '' ELSE n.nspname || '.' END FROM pg_namespace n WHERE n.oid = ",
+            $class,
+            ".relnamespace) || ",
+            $class,
+            ".relname"
         )
-        .await?;
-    let mut found: HashMap<String, Vec<Reference>> = HashMap::new();
+    };
+}
+pub(super) use called;
+
+/// Reads the foreign keys of a database whose columns refer one to one. Where a table has moved and `tables` are those of the
+/// version before, it is called what that calls it.
+pub(crate) async fn references(client: &Client, tables: &Tables) -> Result<References, Error> {
+    const TEXT: &str = concat!(
+        "SELECT ",
+        called!("target"),
+        ", ",
+        called!("source"),
+        ", a.attname, c.confdeltype::text, \
+         EXISTS (SELECT 1 FROM pg_attribute v WHERE v.attrelid = source.oid \
+           AND v.attname = 'row_version' AND NOT v.attisdropped) \
+         FROM pg_constraint c \
+         JOIN pg_class source ON source.oid = c.conrelid \
+         JOIN pg_class target ON target.oid = c.confrelid \
+         JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1] \
+         WHERE c.contype = 'f' AND cardinality(c.conkey) = 1"
+    );
+    let former = former_places(client).await?;
+    let known = |name: Ident| match former.get(&name) {
+        Some(former) if !tables.has(&name) && tables.has(former) => former.clone(),
+        _ => name,
+    };
+    let rows = client.query_typed(TEXT, &[]).await?;
+    let mut found: HashMap<Ident, Vec<Reference>> = HashMap::new();
     for row in rows {
         let (target, table, column): (String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let (Some(table), Some(column)) = (Ident::new(&table), Ident::new(&column)) else {
-            continue;
-        };
+        let (target, table) = (known(Ident::read(&target)), known(Ident::read(&table)));
+        let Some(column) = Ident::new(&column) else { continue };
         let on_delete = match row.try_get::<_, &str>(3)? {
             "c" => OnDelete::Cascade,
             "n" | "d" => OnDelete::Clear,
@@ -53,6 +74,26 @@ pub(crate) async fn references(client: &Client) -> Result<References, Error> {
         found.entry(target).or_default().push(reference);
     }
     Ok(References(found))
+}
+
+/// The views that stand where tables stood, by what these are called now.
+async fn former_places(client: &Client) -> Result<HashMap<Ident, Ident>, Error> {
+    const TEXT: &str = concat!(
+        "SELECT DISTINCT ",
+        called!("t"),
+        ", ",
+        called!("v"),
+        " FROM pg_class v JOIN pg_rewrite r ON r.ev_class = v.oid \
+         JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid AND d.refclassid = 'pg_class'::regclass \
+         JOIN pg_class t ON t.oid = d.refobjid AND t.oid <> v.oid \
+         WHERE v.relkind = 'v' AND obj_description(v.oid, 'pg_class') = $1"
+    );
+    let binds = [(&operation::FORMER_PLACE as &(dyn ToSql + Sync), Type::TEXT)];
+    let rows = client.query_typed(TEXT, &binds).await?;
+    let each = rows.iter().map(|row| {
+        Ok((Ident::read(row.try_get::<_, &str>(0)?), Ident::read(row.try_get::<_, &str>(1)?)))
+    });
+    each.collect()
 }
 
 /// Makes the schema `mimar` what this version needs, where it is not.
@@ -145,16 +186,29 @@ impl Postgres {
         self.blocking(async |client| Ok(note(client, key).await?))
     }
 
-    /// The tables and indexes of the current schema, written as [`operation::Dialect::Sqlite`] defines them: the one form
-    /// that the difference between two schemas is computed in.
-    pub(crate) fn tables(&self, called: Called<'_>) -> Result<Vec<(String, String)>, StoreFault> {
+    pub(crate) fn schema(&self) -> Result<String, StoreFault> {
         self.blocking(async |client| {
+            let row = client.query_typed_one("SELECT current_schema()::text", &[]).await?;
+            Ok(row.try_get::<_, Option<String>>(0)?.unwrap_or_default())
+        })
+    }
+
+    /// The tables and indexes of the connection's schema, of services' and of `schemas`, written as
+    /// [`operation::Dialect::Sqlite`] defines them: the one form that the difference between two schemas is computed in.
+    pub(crate) fn tables(
+        &self,
+        schemas: &[&str],
+        called: Called<'_>,
+    ) -> Result<Vec<(String, String)>, StoreFault> {
+        self.blocking(async |client| {
+            let binds: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&schemas, Type::TEXT_ARRAY), (&operation::SERVICE_SCHEMA, Type::TEXT)];
             let mut found = Vec::new();
-            for row in client.query_typed(TABLES, &[]).await? {
-                let name: String = row.try_get(0)?;
-                found.push((called(&name, None), definition(client, &name, called).await?));
+            for row in client.query_typed(TABLES, &binds).await? {
+                let (name, oid): (String, u32) = (row.try_get(0)?, row.try_get(1)?);
+                found.push((called(&name, None), definition(client, &name, oid, called).await?));
             }
-            for row in client.query_typed(INDEXES, &[]).await? {
+            for row in client.query_typed(INDEXES, &binds).await? {
                 let (name, table): (String, String) = (row.try_get(0)?, row.try_get(1)?);
                 let (columns, descending): (Vec<String>, Vec<bool>) =
                     (row.try_get(3)?, row.try_get(4)?);
@@ -181,44 +235,80 @@ fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-const TABLES: &str = "SELECT c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p') \
-     AND c.relnamespace = current_schema()::regnamespace AND NOT c.relispartition ORDER BY c.oid";
+/// The namespaces looked at: the connection's, the given ones, and those that are services'. A name with a dot is none of ours,
+/// and would be taken for one in a schema.
+macro_rules! ours {
+    ($class:literal) => {
+        concat!(
+            "strpos(",
+            $class,
+            ".relname, '.') = 0 AND EXISTS (SELECT 1 FROM pg_namespace n WHERE n.oid = ",
+            $class,
+            ".relnamespace AND (n.nspname = current_schema() OR strpos(n.nspname, '.') = 0 AND (n.nspname = ANY ($1) \
+             OR obj_description(n.oid, 'pg_namespace') = $2)))"
+        )
+    };
+}
+
+const TABLES: &str = concat!(
+    "SELECT ",
+    called!("c"),
+    ", c.oid FROM pg_class c WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND ",
+    ours!("c"),
+    " ORDER BY c.oid"
+);
 
 /// Indexes that no constraint made: name, table, whether unique, columns, which of them descend. Those over expressions,
 /// or partial ones, were not made here and are left alone.
-const INDEXES: &str = "SELECT i.relname, t.relname, x.indisunique, \
+const INDEXES: &str = concat!(
+    "SELECT ",
+    called!("i"),
+    ", ",
+    called!("t"),
+    ", x.indisunique, \
      ARRAY(SELECT a.attname::text FROM unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) \
        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.attnum ORDER BY k.n), \
      ARRAY(SELECT o & 1 = 1 FROM unnest(x.indoption::int2[]) WITH ORDINALITY AS o (o, n) ORDER BY n) \
      FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class t ON t.oid = x.indrelid \
-     WHERE t.relnamespace = current_schema()::regnamespace AND NOT x.indisprimary AND x.indexprs IS NULL \
-     AND x.indpred IS NULL AND x.indisvalid \
-     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype <> 'f') ORDER BY i.oid";
+     WHERE NOT x.indisprimary AND x.indexprs IS NULL AND x.indpred IS NULL AND x.indisvalid \
+     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype <> 'f') AND ",
+    ours!("t"),
+    " ORDER BY i.oid"
+);
 
-const COLUMNS: &str = "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '', \
+const COLUMNS: &str = concat!(
+    "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '', \
      coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''), \
-     f.confdeltype::text, t.relname, k.attname, n.nspname, y.typname, \
+     f.confdeltype::text, ",
+    called!("t"),
+    ", k.attname, s.nspname, y.typname, \
      ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = y.oid ORDER BY e.enumsortorder) \
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-     JOIN pg_type y ON y.oid = a.atttypid JOIN pg_namespace n ON n.oid = y.typnamespace \
+     JOIN pg_type y ON y.oid = a.atttypid JOIN pg_namespace s ON s.oid = y.typnamespace \
      LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
      LEFT JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum] \
      LEFT JOIN pg_class t ON t.oid = f.confrelid \
      LEFT JOIN pg_attribute k ON k.attrelid = f.confrelid AND k.attnum = f.confkey[1] \
-     WHERE c.relname = $1 AND c.relnamespace = current_schema()::regnamespace ORDER BY a.attnum";
+     WHERE c.oid = $1 ORDER BY a.attnum"
+);
 
 const KEY: &str = "SELECT a.attname FROM pg_index x JOIN pg_class c ON c.oid = x.indrelid \
      CROSS JOIN unnest(x.indkey::int2[]) WITH ORDINALITY AS k (attnum, n) \
      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.attnum \
-     WHERE x.indisprimary AND c.relname = $1 AND c.relnamespace = current_schema()::regnamespace ORDER BY k.n";
+     WHERE x.indisprimary AND c.oid = $1 ORDER BY k.n";
 
 /// How a column is counted whose numbers are never given out twice; the comment on it says so.
 pub(crate) const NEVER_AGAIN: &str = "never again";
 
-async fn definition(client: &Client, table: &str, called: Called<'_>) -> Result<String, Error> {
+async fn definition(
+    client: &Client,
+    table: &str,
+    oid: u32,
+    called: Called<'_>,
+) -> Result<String, Error> {
     let mut lines = Vec::new();
     let mut counted = false;
-    for row in client.query_typed(COLUMNS, &[(&table, Type::TEXT)]).await? {
+    for row in client.query_typed(COLUMNS, &[(&oid, Type::OID)]).await? {
         let name: String = row.try_get(0)?;
         let kind: String = row.try_get(1)?;
         let (required, identity): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
@@ -263,7 +353,7 @@ async fn definition(client: &Client, table: &str, called: Called<'_>) -> Result<
     }
     if !counted {
         let mut key = Vec::new();
-        for row in client.query_typed(KEY, &[(&table, Type::TEXT)]).await? {
+        for row in client.query_typed(KEY, &[(&oid, Type::OID)]).await? {
             key.push(quote(&called(table, Some(row.try_get(0)?))));
         }
         lines.push(format!("PRIMARY KEY ({})", key.join(", ")));

@@ -319,7 +319,7 @@ impl Writer {
         let references = match known {
             Some((generation, references)) if generation == lane.generation => references,
             _ => {
-                let read = super::schema::references(&link.client).await;
+                let read = super::schema::references(&link.client, &self.shared.tables).await;
                 let references = Rc::new(read.map_err(|error| fault_of(&error))?);
                 *self.references.borrow_mut() = Some((lane.generation, references.clone()));
                 references

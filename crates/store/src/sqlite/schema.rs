@@ -19,11 +19,13 @@ pub(crate) fn references(connection: &Connection) -> rusqlite::Result<References
          EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE name = 'row_version') \
          FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f WHERE t.type = 'table'",
     )?;
-    let mut found: HashMap<String, Vec<Reference>> = HashMap::new();
+    let mut found: HashMap<Ident, Vec<Reference>> = HashMap::new();
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let (table, column): (String, String) = (row.get(0)?, row.get(2)?);
-        let (Some(table), Some(column)) = (Ident::new(&table), Ident::new(&column)) else {
+        let (table, target): (String, String) = (row.get(0)?, row.get(1)?);
+        let column: String = row.get(2)?;
+        let names = (Ident::new(&table), Ident::new(&target), Ident::new(&column));
+        let (Some(table), Some(target), Some(column)) = names else {
             // No table of ours has such a name.
             continue;
         };
@@ -38,7 +40,7 @@ pub(crate) fn references(connection: &Connection) -> rusqlite::Result<References
             },
             versioned: row.get(4)?,
         };
-        found.entry(row.get(1)?).or_default().push(reference);
+        found.entry(target).or_default().push(reference);
     }
     Ok(References(found))
 }

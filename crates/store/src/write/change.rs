@@ -228,7 +228,7 @@ impl<D: Database> Writing<'_, D> {
         for (at, change) in changes.iter().enumerate() {
             if let (Some(old), Some(new)) = (&change.old, &change.new)
                 && change.place.at > 0
-                && self.database.tables().1.to(change.place.table.name.as_str()).is_empty()
+                && self.database.tables().1.to(&change.place.table.name).is_empty()
                 && change.place.table.uniques.iter().any(|unique| {
                     unique.columns.iter().any(|column| old.get(*column) != new.get(*column))
                 })
@@ -243,7 +243,7 @@ impl<D: Database> Writing<'_, D> {
                 self.delete(change.place, old).await?;
                 self.touch(change.place.table, old);
                 if change.new.is_none() {
-                    self.touch_cascade(change.place.table.name.as_str());
+                    self.touch_cascade(&change.place.table.name);
                 }
             }
         }

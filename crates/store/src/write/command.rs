@@ -664,8 +664,7 @@ impl<D: Database> Running<'_, '_, D> {
         let (_, references) = self.writing.database.tables();
         self.program.targets.iter().any(|target| {
             let of = &target.target.table;
-            self.rows.has_gone(of)
-                && references.reached(of.name.as_str()).contains(table.name.as_str())
+            self.rows.has_gone(of) && references.reached(&of.name).contains(&table.name)
         })
     }
 }

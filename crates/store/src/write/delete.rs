@@ -60,7 +60,7 @@ impl<D: Database> Writing<'_, D> {
     ) -> Result<(), Failure> {
         let scalar = key_scalar(table);
         let (_, references) = self.database.tables();
-        for reference in references.to(table.name.as_str()).to_vec() {
+        for reference in references.to(&table.name).to_vec() {
             if reference.on_delete != OnDelete::Clear {
                 continue;
             }
@@ -69,7 +69,7 @@ impl<D: Database> Writing<'_, D> {
                 continue;
             }
             let (tables, _) = self.database.tables();
-            if let Some((part, root)) = tables.part_and_root(reference.table.as_str()) {
+            if let Some((part, root)) = tables.part_and_root(&reference.table) {
                 self.raise_roots(&part, &root, &reference, scalar, key).await?;
             }
         }
@@ -86,11 +86,11 @@ impl<D: Database> Writing<'_, D> {
         let (Some(old), None) = (&change.old, &change.new) else { return Ok(()) };
         let key = old.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
         let (_, references) = self.database.tables();
-        for reference in references.to(table.name.as_str()).to_vec() {
+        for reference in references.to(&table.name).to_vec() {
             if reference.on_delete == OnDelete::Restrict
                 && self.refers(&reference, key_scalar(table), key).await?
             {
-                let entity = self.database.tables().0.entity(reference.table.as_str());
+                let entity = self.database.tables().0.entity(&reference.table);
                 found.push(still_referenced(&table.entity, reference.column.as_str(), &entity));
             }
         }

@@ -8,24 +8,29 @@ use parking_lot::RwLock;
 
 /// The plan's tables by stored name, for messages and for which is part of which.
 #[derive(Debug, Default)]
-pub(crate) struct Tables(RwLock<HashMap<String, Arc<Table>>>);
+pub(crate) struct Tables(RwLock<HashMap<Ident, Arc<Table>>>);
 
 impl Tables {
     /// Takes the tables of a model for those that there are.
     pub fn know(&self, tables: &[Arc<Table>]) {
         let mut known = self.0.write();
         known.clear();
-        known.extend(tables.iter().map(|table| (table.name.as_str().to_owned(), table.clone())));
+        known.extend(tables.iter().map(|table| (table.name.clone(), table.clone())));
+    }
+
+    /// Whether there is such a table.
+    pub fn has(&self, table: &Ident) -> bool {
+        self.0.read().contains_key(table)
     }
 
     /// The entity of a table; the table's name where no entity is known.
-    pub fn entity(&self, table: &str) -> String {
+    pub fn entity(&self, table: &Ident) -> String {
         let known = self.0.read();
-        known.get(table).map_or(table, |table| &*table.entity).to_owned()
+        known.get(table).map_or_else(|| table.to_string(), |table| table.entity.to_string())
     }
 
     /// A part's table and its root's, by the stored name of the part.
-    pub fn part_and_root(&self, part: &str) -> Option<(Arc<Table>, Arc<Table>)> {
+    pub fn part_and_root(&self, part: &Ident) -> Option<(Arc<Table>, Arc<Table>)> {
         let known = self.0.read();
         let part = known.get(part)?;
         let column = part.root?;
@@ -37,7 +42,7 @@ impl Tables {
 
 /// The foreign keys of a database, by the table that they lead to.
 #[derive(Debug, Default)]
-pub(crate) struct References(pub HashMap<String, Vec<Reference>>);
+pub(crate) struct References(pub HashMap<Ident, Vec<Reference>>);
 
 /// A foreign key.
 #[derive(Debug, Clone)]
@@ -54,17 +59,17 @@ pub(crate) struct Reference {
 
 impl References {
     /// The foreign keys that lead to a table.
-    pub fn to(&self, table: &str) -> &[Reference] {
+    pub fn to(&self, table: &Ident) -> &[Reference] {
         self.0.get(table).map_or(&[], Vec::as_slice)
     }
 
     /// The tables whose rows may go or change when a row of this one is deleted.
-    pub fn reached(&self, table: &str) -> HashSet<String> {
+    pub fn reached(&self, table: &Ident) -> HashSet<Ident> {
         let mut reached = HashSet::new();
-        let mut from = vec![table.to_owned()];
+        let mut from = vec![table.clone()];
         while let Some(table) = from.pop() {
             for reference in self.to(&table) {
-                let name = reference.table.as_str().to_owned();
+                let name = reference.table.clone();
                 match reference.on_delete {
                     OnDelete::Restrict => {}
                     OnDelete::Clear => {

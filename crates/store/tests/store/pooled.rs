@@ -19,7 +19,7 @@ fn a_pooler_in_transaction_mode_changes_nothing() {
     store.execute_schema(&ddl).unwrap();
     assert_eq!(
         store
-            .tables(&|table, column| column.unwrap_or(table).to_owned())
+            .tables(&[], &|table, column| column.unwrap_or(table).to_owned())
             .unwrap()
             .iter()
             .filter(|(name, _)| name == "order")

@@ -3,6 +3,7 @@
 use contract::Change;
 use contract::diff::Kind;
 use model::{Model, Valid};
+use operation::Dialect;
 use schema::{Facts, Migration, Names, ddl, migration};
 
 /// The changes of the tables. What would be lost or refused where the table has rows is breaking; what is dangerous while servers
@@ -31,7 +32,8 @@ pub(super) fn changes(old: &Valid<Model>, new: &Valid<Model>) -> Vec<Change> {
 
 /// The steps on a PostgreSQL server that holds the tables of the old model, whatever is in them.
 pub(crate) fn plan(old: &Valid<Model>, new: &Valid<Model>) -> Migration {
-    let (before, after) = (schema::derive(old), schema::derive(new));
+    let derive = |model| schema::derive(model, Dialect::Postgres);
+    let (before, after) = (derive(old), derive(new));
     migration::postgres(&ddl::definitions(&before), &Names::default(), &after, &Facts::default())
 }
 

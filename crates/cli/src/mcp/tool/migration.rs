@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use engine::migrate::{self, Record};
 use model::{Model, Valid};
+use operation::Dialect;
 use schema::{Facts, Migration, Names, Schema, ddl, migration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -132,7 +133,12 @@ pub(super) fn call(root: &Root, arguments: &Arguments) -> Result<Answer, Refusal
 
 /// The plan between two models, whatever the tables hold.
 fn between(old: &Valid<Model>, new: &Valid<Model>, on: Engine) -> Migration {
-    let (before, after) = (ddl::definitions(&schema::derive(old)), schema::derive(new));
+    let dialect = match on {
+        Engine::Sqlite => Dialect::Sqlite,
+        Engine::Postgres => Dialect::Postgres,
+    };
+    let before = ddl::definitions(&schema::derive(old, dialect));
+    let after = schema::derive(new, dialect);
     match on {
         Engine::Sqlite => migration::sqlite(&before, &after),
         Engine::Postgres => {
@@ -156,7 +162,7 @@ fn of_database(root: &Root, path: &str, arguments: &Arguments) -> Result<Answer,
     };
     let environment = arguments.environment.as_deref();
     let place = Place::of_production(said.as_ref(), environment, &project, &model)?;
-    let schema = schema::derive(&model);
+    let schema = schema::derive(&model, place.dialect());
     let from = place.to_string();
     match &place {
         Place::File(file) => {

@@ -7,7 +7,7 @@ use super::{Kept, Planner};
 use crate::diff::source_of;
 use crate::existing::{Existing, ExistingColumn};
 use crate::migration::sync::{self, Filled, Pair};
-use crate::migration::{Hazard, Phase, quoted};
+use crate::migration::{Hazard, Phase, qualified, quoted};
 use crate::{ColumnOrigin, Fill, Meaning, ddl};
 
 impl Planner<'_> {
@@ -16,7 +16,7 @@ impl Planner<'_> {
         let column = &kept.table.columns[at];
         let origin = &kept.origin.columns[at];
         let stored = self.free_name(kept, column.name.as_str());
-        let name = kept.table.name.as_str();
+        let name = kept.name.as_str();
         self.plan.names.put(name, column.name.as_str(), &stored);
         self.moved.push((kept.at, at));
         let definition = &mut changes.definition;
@@ -45,7 +45,7 @@ impl Planner<'_> {
 
     /// A stored name for a new column that no column has.
     pub(super) fn free_name(&self, kept: &Kept<'_>, wanted: &str) -> String {
-        let table = kept.table.name.as_str();
+        let table = kept.name.as_str();
         let taken = |name: &str| {
             let before = &kept.original;
             let stands = before.columns.iter().any(|column| {
@@ -74,7 +74,7 @@ impl Planner<'_> {
         let column = &kept.table.columns[at];
         let origin = &kept.origin.columns[at];
         let mut sql = Sql::new(Dialect::Postgres);
-        sql.push("ALTER TABLE ").ident(&Ident::fit(&kept.stored)).push(" ADD COLUMN ");
+        sql.push("ALTER TABLE ").ident(&Ident::read(&kept.stored)).push(" ADD COLUMN ");
         sql.ident(&Ident::fit(stored)).push(" ");
         ddl::postgres_type(&mut sql, column.scalar);
         let mut text = sql.finish();
@@ -90,7 +90,7 @@ impl Planner<'_> {
 
     pub(super) fn commented(&self, kept: &Kept<'_>, at: usize, stored: &str) -> Option<String> {
         let said = ddl::postgres_said(self.wanted, kept.table, at)?;
-        Some(ddl::postgres_comment(&Ident::fit(&kept.stored), &Ident::fit(stored), Some(&said)))
+        Some(ddl::postgres_comment(&Ident::read(&kept.stored), &Ident::fit(stored), Some(&said)))
     }
 
     /// A column that is there already, perhaps under another name or of another type.
@@ -102,7 +102,7 @@ impl Planner<'_> {
         from: usize,
         changes: &mut Changes,
     ) {
-        let (table, name) = (kept.table, kept.table.name.as_str());
+        let (table, name) = (kept.table, kept.name.as_str());
         let column = &table.columns[at];
         let origin = &kept.origin.columns[at];
         let there = &kept.old.columns[from];
@@ -130,7 +130,7 @@ impl Planner<'_> {
         {
             let said = ddl::postgres_said(self.wanted, table, at);
             let comment = |said: Option<&str>| {
-                ddl::postgres_comment(&Ident::fit(&kept.stored), &Ident::fit(&stored), said)
+                ddl::postgres_comment(&Ident::read(&kept.stored), &Ident::fit(&stored), said)
             };
             let undone = match &meaning {
                 Some(Meaning::Labels(_)) => Some(there.meaning.as_str()),
@@ -182,14 +182,18 @@ impl Planner<'_> {
         changes: &mut Changes,
     ) {
         let alter = |what: &str| {
-            format!("ALTER TABLE {} ALTER COLUMN {} {what}", quoted(&kept.stored), quoted(stored))
+            format!(
+                "ALTER TABLE {} ALTER COLUMN {} {what}",
+                qualified(&kept.stored),
+                quoted(stored)
+            )
         };
         let definition = &mut changes.definition;
         definition.what.push(format!("let `{shown}` be empty"));
         definition.statements.push(alter("DROP NOT NULL"));
         definition.undo.push(alter("SET NOT NULL"));
         if let Some(zero) = zero {
-            let (table, column) = (quoted(&kept.stored), quoted(stored));
+            let (table, column) = (qualified(&kept.stored), quoted(stored));
             definition
                 .undo
                 .push(format!("UPDATE {table} SET {column} = {zero} WHERE {column} IS NULL"));
@@ -211,8 +215,9 @@ impl Planner<'_> {
         let wanted = key.map(|key| {
             let target = &self.wanted.tables[key.target.0 as usize];
             let own_key = target.columns[target.own_key()].name.as_str();
-            (target.name.as_str(), own_key, key.on_delete)
+            (target.name.to_string(), own_key, key.on_delete)
         });
+        let wanted = wanted.as_ref().map(|(table, key, deletes)| (&**table, *key, *deletes));
         if there.reference() == wanted {
             return;
         }
@@ -222,7 +227,8 @@ impl Planner<'_> {
         if there.reference().is_some() {
             let size = self.size(&kept.stored);
             let constraint = size.references.get(stored).cloned().unwrap_or_else(|| {
-                Ident::fit(&format!("fk_{}_{stored}", kept.stored)).as_str().to_owned()
+                let table = Ident::read(&kept.stored);
+                Ident::fit(&format!("fk_{}_{stored}", table.as_str())).as_str().to_owned()
             });
             if key.is_none() {
                 changes.ending.what.push(format!("end the reference `{column}`"));
@@ -240,9 +246,9 @@ impl Planner<'_> {
         {
             let target = self.plan.names.table(table).to_owned();
             let mut sql = Sql::new(Dialect::Postgres);
-            sql.push("ALTER TABLE ").ident(&Ident::fit(&kept.stored)).push(" ADD CONSTRAINT ");
+            sql.push("ALTER TABLE ").ident(&Ident::read(&kept.stored)).push(" ADD CONSTRAINT ");
             sql.ident(&Ident::fit(&constraint)).push(" FOREIGN KEY (").ident(&Ident::fit(stored));
-            sql.push(") REFERENCES ").ident(&Ident::fit(&target)).push(" (");
+            sql.push(") REFERENCES ").ident(&Ident::read(&target)).push(" (");
             sql.ident(&Ident::fit(self.plan.names.column(table, column))).push(")");
             sql.push(ddl::on_delete(on_delete)).push(" DEFERRABLE");
             to.restores = Some(sql.finish());
@@ -258,7 +264,7 @@ impl Planner<'_> {
         stored: &str,
         changes: &mut Changes,
     ) {
-        let (table, name) = (kept.table, kept.table.name.as_str());
+        let (table, name) = (kept.table, kept.name.as_str());
         let column = &table.columns[at];
         let origin = &kept.origin.columns[at];
         let there = &kept.old.columns[from];
@@ -393,16 +399,16 @@ fn refer(
 
 /// The default that the database gave goes when nobody needs it any more.
 fn leave_default(kept: &Kept<'_>, shown: &str, stored: &str, ending: &mut Together) {
-    let (table, column) = (quoted(&kept.stored), quoted(stored));
+    let (table, column) = (qualified(&kept.stored), quoted(stored));
     ending.what.push(format!("leave the default of `{shown}` to the model"));
     let statement = format!("ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT");
     ending.statements.push(statement);
 }
 
 pub(super) fn drop_constraint(table: &str, constraint: &str) -> String {
-    format!("ALTER TABLE {} DROP CONSTRAINT {}", quoted(table), quoted(constraint))
+    format!("ALTER TABLE {} DROP CONSTRAINT {}", qualified(table), quoted(constraint))
 }
 
 fn drop_column(table: &str, column: &str) -> String {
-    format!("ALTER TABLE {} DROP COLUMN {}", quoted(table), quoted(column))
+    format!("ALTER TABLE {} DROP COLUMN {}", qualified(table), quoted(column))
 }

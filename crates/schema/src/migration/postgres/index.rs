@@ -4,7 +4,7 @@ use operation::{Dialect, Ident, Sql};
 
 use super::{Kept, Planner};
 use crate::existing::ExistingIndex;
-use crate::migration::{Condition, Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
+use crate::migration::{Condition, Cost, Hazard, Lock, Phase, Step, Work, qualified, quoted, step};
 
 /// Bytes of a table whose index is built in a second.
 const INDEXED: f64 = 40e6;
@@ -15,6 +15,13 @@ impl Planner<'_> {
             existing.iter().filter_map(|(_, sql)| ExistingIndex::parse(sql)).collect();
         // Those of dropped tables go with them; those of tables that were not made here stay.
         there.retain(|index| kept.iter().any(|kept| kept.original.name == index.table));
+        // An index goes where its table goes.
+        for index in &mut there {
+            if let Some(kept) = kept.iter().find(|kept| kept.original.name == index.table) {
+                let name = Ident::read(&index.name);
+                index.name = Ident::read(&kept.stored).beside(name.as_str()).to_string();
+            }
+        }
         let mut standing = vec![false; there.len()];
         let mut renamed = Vec::new();
         let mut built = Vec::new();
@@ -34,10 +41,7 @@ impl Planner<'_> {
                         && index.unique == unique
                         && index.columns.len() == columns.len()
                         && index.columns.iter().zip(&columns).all(|((was, down), (at, wanted))| {
-                            let now = self
-                                .renames
-                                .columns
-                                .get(&(table.name.as_str().to_owned(), was.clone()));
+                            let now = self.renames.columns.get(&(kept.name.clone(), was.clone()));
                             let now = now.unwrap_or(was);
                             *now == *table.columns[*at].name.as_str() && down == wanted
                         })
@@ -45,8 +49,8 @@ impl Planner<'_> {
                 match found.filter(|_| !is_moved) {
                     Some(at) => {
                         standing[at] = true;
-                        if there[at].name != name.as_str() {
-                            renamed.push((there[at].name.clone(), name.as_str().to_owned()));
+                        if there[at].name != name.to_string() {
+                            renamed.push((there[at].name.clone(), name.clone()));
                         }
                     }
                     None => built.push((kept, name.clone(), unique, columns)),
@@ -55,22 +59,22 @@ impl Planner<'_> {
         }
         for (kept, name, unique, columns) in built {
             let table = kept.table;
-            let mut free = name.as_str().to_owned();
+            let mut free = name.clone();
             let mut number = 1;
-            while there.iter().any(|index| index.name == free) {
+            while there.iter().any(|index| index.name == free.to_string()) {
                 number += 1;
-                free = Ident::fit(&format!("{name}_{number}")).as_str().to_owned();
+                free = name.beside(&format!("{}_{number}", name.as_str()));
             }
-            if free != name.as_str() {
-                renamed.push((free.clone(), name.as_str().to_owned()));
+            if free != name {
+                renamed.push((free.to_string(), name.clone()));
             }
             let mut sql = Sql::new(Dialect::Postgres);
             sql.push(if unique { "CREATE UNIQUE INDEX" } else { "CREATE INDEX" });
-            sql.push(" CONCURRENTLY IF NOT EXISTS ").ident(&Ident::fit(&free)).push(" ON ");
-            sql.ident(&Ident::fit(&kept.stored)).push(" (");
+            sql.push(" CONCURRENTLY IF NOT EXISTS ").bare(&free).push(" ON ");
+            sql.ident(&Ident::read(&kept.stored)).push(" (");
             sql.list(", ", &columns, |sql, (at, descending)| {
                 let column = table.columns[*at].name.as_str();
-                sql.ident(&Ident::fit(self.plan.names.column(table.name.as_str(), column)));
+                sql.ident(&Ident::fit(self.plan.names.column(&kept.name, column)));
                 if *descending {
                     sql.push(" DESC");
                 }
@@ -85,7 +89,7 @@ impl Planner<'_> {
                         .iter()
                         .map(|(at, _)| {
                             let column = table.columns[*at].name.as_str();
-                            quoted(self.plan.names.column(table.name.as_str(), column))
+                            quoted(self.plan.names.column(&kept.name, column))
                         })
                         .collect();
                     let given: Vec<String> =
@@ -95,7 +99,7 @@ impl Planner<'_> {
                         phase: Phase::Expand,
                         sql: format!(
                             "SELECT 1 FROM {} WHERE {given} GROUP BY {list} HAVING count(*) > 1",
-                            quoted(&kept.stored)
+                            qualified(self.before(&kept.stored))
                         ),
                         sentence: format!(
                             "{list} of `{}` is to be unique, and some rows have the same",
@@ -107,8 +111,8 @@ impl Planner<'_> {
             let size = self.size(&kept.stored);
             self.expand.push(Step {
                 title: format!("build index `{name}`"),
-                work: Work::CreateIndex { name: free.clone(), statement: sql.finish() },
-                undo: vec![format!("DROP INDEX IF EXISTS {}", quoted(&free))],
+                work: Work::CreateIndex { name: free.to_string(), statement: sql.finish() },
+                undo: vec![format!("DROP INDEX IF EXISTS {}", qualified(&free.to_string()))],
                 lock: Lock::ShareUpdateExclusive,
                 cost: Cost::Scan,
                 seconds: size.bytes as f64 / INDEXED,
@@ -117,7 +121,7 @@ impl Planner<'_> {
             });
         }
         for (index, _) in there.iter().zip(&standing).filter(|(_, standing)| !**standing) {
-            let name = quoted(&index.name);
+            let name = qualified(&index.name);
             self.endings.push(Step {
                 title: format!("drop index `{}`", index.name),
                 work: Work::DropIndex {
@@ -130,7 +134,11 @@ impl Planner<'_> {
         }
         if !renamed.is_empty() {
             let statements = renamed.iter().map(|(from, to)| {
-                format!("ALTER INDEX IF EXISTS {} RENAME TO {}", quoted(from), quoted(to))
+                format!(
+                    "ALTER INDEX IF EXISTS {} RENAME TO {}",
+                    qualified(from),
+                    quoted(to.as_str())
+                )
             });
             let statements = statements.collect();
             let mut renaming =

@@ -7,7 +7,7 @@ use crate::ddl;
 use crate::diff::source_of;
 use crate::existing::Existing;
 use crate::migration::sync::{self, Filled, Halves, Pair, Rows};
-use crate::migration::{Condition, Cost, Hazard, Lock, Phase, Step, Work, quoted, step};
+use crate::migration::{Condition, Cost, Hazard, Lock, Phase, Step, Work, qualified, quoted, step};
 
 /// Rows that a backfill writes in a second, its pauses included.
 const WRITTEN: f64 = 10_000.0;
@@ -100,7 +100,7 @@ impl Planner<'_> {
 
     /// The steps of one table.
     pub(super) fn emit(&mut self, kept: &Kept<'_>, mut changes: Changes) {
-        let name = kept.table.name.as_str();
+        let name = kept.name.as_str();
         let fills: Vec<Filled> = changes.filled.iter().map(|(filled, _)| filled.clone()).collect();
         self.split(kept, &mut changes);
         let mut filled_function = None;
@@ -189,7 +189,7 @@ impl Planner<'_> {
 
     /// Finds the texts that are split into columns that were added.
     fn split(&mut self, kept: &Kept<'_>, changes: &mut Changes) {
-        let name = kept.table.name.as_str();
+        let name = kept.name.as_str();
         for (at, before) in kept.table.columns.iter().enumerate() {
             let Some((was, half)) = source_of(kept.origin, at, &kept.old) else { continue };
             let other = (0..kept.table.columns.len()).find(|other| {
@@ -270,11 +270,12 @@ impl Planner<'_> {
         if columns.is_empty() {
             return;
         }
-        let name = kept.table.name.as_str();
-        let table = quoted(&kept.stored);
+        let name = kept.name.as_str();
+        let table = qualified(&kept.stored);
+        let bare = Ident::read(&kept.stored);
         let each = |what: &dyn Fn(&str, &str) -> String| -> Vec<String> {
             let named = columns.iter().map(|column| {
-                let constraint = Ident::fit(&format!("nn_{}_{column}", kept.stored));
+                let constraint = Ident::fit(&format!("nn_{}_{column}", bare.as_str()));
                 what(&quoted(constraint.as_str()), &quoted(column))
             });
             named.collect()
@@ -303,7 +304,12 @@ impl Planner<'_> {
                     .iter()
                     .any(|there| there.name == *column || stored == there.name);
                 let phase = if is_there { Phase::Expand } else { Phase::Contract };
-                let sql = format!("SELECT 1 FROM {table} WHERE {} IS NULL", quoted(column));
+                let asked = match phase {
+                    Phase::Expand => self.before(&kept.stored),
+                    Phase::Contract => &kept.stored,
+                };
+                let (asked, column_name) = (qualified(asked), quoted(column));
+                let sql = format!("SELECT 1 FROM {asked} WHERE {column_name} IS NULL");
                 let sentence = format!(
                     "`{name}.{column}` is to be required, and some rows have no value in it"
                 );

@@ -253,7 +253,7 @@ impl<D: Database> Running<'_, '_, D> {
                 self.writing.touch(change.place.table, row);
             }
             if change.new.is_none() {
-                self.writing.touch_cascade(change.place.table.name.as_str());
+                self.writing.touch_cascade(&change.place.table.name);
             }
         }
         self.writing.database.settle().await
@@ -311,7 +311,7 @@ impl<D: Database> Running<'_, '_, D> {
                     };
                     let referred = || {
                         let (_, references) = self.writing.database.tables();
-                        !references.to(table.name.as_str()).is_empty()
+                        !references.to(&table.name).is_empty()
                     };
                     let fresh = |column: &usize| is_fresh(all, table, *column, &new[*column]);
                     let leaves = |column: &usize| {

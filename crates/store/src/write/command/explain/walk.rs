@@ -107,7 +107,7 @@ impl<'p> Walk<'p> {
         for visible in &program.visible {
             let table = &visible.table;
             self.want(table, table.own_key(), "named", Some(0))?;
-            let way = format!("{}[named]", table.name.as_str());
+            let way = format!("{}[named]", table.name);
             let row = Seen { way, key: "named".to_owned(), level: Some(1) };
             self.look(&visible.condition, &[row])?;
         }
@@ -275,7 +275,7 @@ impl<'p> Walk<'p> {
                     self.want(table, table.own_key(), &key, by)?;
                     next(by)
                 };
-                let way = format!("{}[{key}]", table.name.as_str());
+                let way = format!("{}[{key}]", table.name);
                 let inside = self.look(value, &[Seen { way, key, level }])?;
                 Ok(later(level, inside))
             }
@@ -284,7 +284,7 @@ impl<'p> Walk<'p> {
                 let column = table.root.ok_or_else(|| ill_formed("a part without a root"))?;
                 self.want(table, column, &root.key, root.level)?;
                 let level = next(root.level);
-                let way = format!("{}<{}>", table.name.as_str(), root.key);
+                let way = format!("{}<{}>", table.name, root.key);
                 let mut inner = rows.to_vec();
                 inner.push(Seen { key: way.clone(), way, level });
                 let inside = self.look(body, &inner)?;
@@ -313,7 +313,7 @@ impl<'p> Walk<'p> {
             }
             Expression::Lookup { table, key, value } => {
                 let key = self.way(key, rows);
-                let way = format!("{}[{key}]", table.name.as_str());
+                let way = format!("{}[{key}]", table.name);
                 self.way(value, &[Seen { way, key, level: None }])
             }
             other => format!("{other:?}"),
@@ -375,7 +375,7 @@ impl<'p> Walk<'p> {
                     let (table, way) = (self.at(*row)?.clone(), self.way(root, &[]));
                     let column = table.root.ok_or_else(|| ill_formed("a part without a root"))?;
                     self.want(&table, column, &way, level)?;
-                    let part = format!("{}<{way}>", table.name.as_str());
+                    let part = format!("{}<{way}>", table.name);
                     self.set(*bind, next(level), Some(part), Some(way));
                     self.turns(*bind, body)?;
                 }
@@ -387,7 +387,7 @@ impl<'p> Walk<'p> {
                             i64::try_from(MOST_ROWS).unwrap_or(i64::MAX) + 1,
                         )?;
                         let table = self.at(*row)?.clone();
-                        let way = format!("{bind} of {}", table.name.as_str());
+                        let way = format!("{bind} of {}", table.name);
                         self.want(&table, table.own_key(), &way, None)?;
                         let row = Seen { way: way.clone(), key: way.clone(), level: None };
                         let outside = std::mem::replace(&mut self.times, Times::EachTurn);
@@ -591,11 +591,7 @@ impl<'p> Walk<'p> {
                 inside = None;
             }
         }
-        let seen = Seen {
-            way: format!("{}[{way}]", table.name.as_str()),
-            key: way.clone(),
-            level: inside,
-        };
+        let seen = Seen { way: format!("{}[{way}]", table.name), key: way.clone(), level: inside };
         for (_, value) in set {
             self.look(value, std::slice::from_ref(&seen))?;
         }

@@ -3,19 +3,29 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+mod cases;
+mod services;
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use engine::Standing;
 use engine::migrate::{self, MigrateFault, Outcome, Progress, Terms};
 use model::{Model, Valid};
-use schema::{Names, Schema};
+use schema::{Dialect, Names, Schema};
 use store::{Options, Store};
 use testbed::Postgres;
+
+use cases::{CASES, Case};
 
 /// The tables of a model given by its entities.
 #[track_caller]
 fn tables(entities: &str) -> Schema {
+    tables_as(entities, Dialect::Postgres)
+}
+
+#[track_caller]
+fn tables_as(entities: &str, dialect: Dialect) -> Schema {
     let text = format!("app Test {{ version 1  roles user  surface rest }}\n{entities}");
     let parse = syntax::parse(syntax::FileId(0), text);
     let (model, mut found) = model::check(&[&parse]);
@@ -26,247 +36,8 @@ fn tables(entities: &str) -> Schema {
         .map(|d| format!("{}: {}", d.code, d.message))
         .collect();
     let model: Valid<Model> = Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:?}"));
-    schema::derive(&model)
+    schema::derive(&model, dialect)
 }
-
-/// A change, and what the rows are before and after it.
-struct Case {
-    name: &'static str,
-    before: &'static str,
-    fill: &'static str,
-    after: &'static str,
-    /// What may be lost.
-    allowed: &'static [&'static str],
-    /// What is asked after the change, and the answer.
-    select: &'static str,
-    wanted: &'static str,
-}
-
-const CASES: &[Case] = &[
-    Case {
-        name: "columns come",
-        before: "entity Thing { key id: Int = auto  name: String(1..20)  allow read to user }",
-        fill: "INSERT INTO thing (name) VALUES ('a'), ('b')",
-        after: r#"entity Thing {
-            key id: Int = auto
-            name: String(1..20) unique
-            stock: Int(0..) = 7
-            price: Money(EUR) = 1.50
-            seen: Timestamp = now
-            tag: String(1..9)?
-            state: enum { open, done } = done
-            span: Duration = 90s
-            index (state, -stock)
-            allow read to user
-        }"#,
-        allowed: &[],
-        select: "SELECT name, stock, price, seen > '2026-01-01', tag IS NULL, state, span FROM thing ORDER BY id",
-        wanted: "a|7|1.50|t|t|done|00:01:30\nb|7|1.50|t|t|done|00:01:30",
-    },
-    Case {
-        name: "columns are renamed",
-        before: r#"
-            entity Maker { key id: Int = auto  allow read, delete to user }
-            entity Thing {
-              key id: Int = auto
-              name: String(1..20) unique
-              note: String(0..20)?
-              maker: Maker? on delete clear
-              extra: Json(..1KB)?
-              index (note, -name)
-              allow read to user
-            }"#,
-        fill: "INSERT INTO maker DEFAULT VALUES; \
-               INSERT INTO thing (name, note, maker, extra) VALUES ('a', NULL, 1, '{\"a\":1}'), ('b', 'n', NULL, NULL)",
-        after: r#"
-            entity Maker { key id: Int = auto  allow read, delete to user }
-            entity Thing {
-              key id: Int = auto
-              title: String(1..20) unique was name
-              remark: String(0..20)? was note
-              made_by: Maker? on delete clear was maker
-              more: Json(..1KB)? was extra
-              index (remark, -title)
-              allow read to user
-            }"#,
-        allowed: &[],
-        select: "SELECT title, remark, made_by, more FROM thing ORDER BY id",
-        wanted: "a||1|{\"a\":1}\nb|n||",
-    },
-    Case {
-        name: "columns get another type",
-        before: r#"entity Thing {
-            key id: Int = auto
-            price: Int(0..)
-            code: Int(0..)
-            flag: Bool
-            day: Date
-            weight: Decimal(9, 2)
-            name: enum { red, blue } = red
-            any: Json(..1KB)?
-            index (price, code)
-            allow read to user
-        }"#,
-        fill: "INSERT INTO thing (price, code, flag, day, weight, name, \"any\") VALUES \
-               (3, 42, true, '2026-11-21', 1.25, 'blue', '[1]'), (0, 0, false, '1969-12-31', 0, 'red', NULL)",
-        after: r#"entity Thing {
-            key id: Int = auto
-            price: Decimal(12, 2)
-            code: String(1..20)
-            flag: Int(0..1)
-            day: Timestamp
-            weight: Decimal(12, 4)
-            name: String(1..20)
-            any: String(0..1000)?
-            index (price, code)
-            allow read to user
-        }"#,
-        allowed: &[],
-        select: "SELECT price, code, flag, day AT TIME ZONE 'UTC', weight, name, \"any\" FROM thing ORDER BY id",
-        wanted: "3.00|42|1|2026-11-21 00:00:00|1.2500|blue|[1]\n0.00|0|0|1969-12-31 00:00:00|0.0000|red|",
-    },
-    Case {
-        name: "texts are split",
-        before: r#"entity Thing {
-            key id: Int = auto
-            name: String(1..80)
-            place: String(0..80)?
-            index (name)
-            allow read to user
-        }"#,
-        fill: "INSERT INTO thing (name, place) VALUES ('Ada King Lovelace', 'Berlin, DE'), ('Plato', NULL), ('it''s, odd', '')",
-        after: r#"entity Thing {
-            key id: Int = auto
-            given: String(0..80) was name before " "
-            family: String(0..80) was name after " "
-            city: String(0..80)? was place before ", "
-            country: String(0..80)? was place after ", "
-            index (family, given)
-            allow read to user
-        }"#,
-        allowed: &[],
-        select: "SELECT given, family, city, country IS NULL, country FROM thing ORDER BY id",
-        wanted: "Ada|King Lovelace|Berlin|f|DE\nPlato|||t|\nit's,|odd||f|",
-    },
-    Case {
-        name: "labels are renamed, come and go",
-        before: "entity Thing { key id: Int = auto  state: enum { open, done, lost } = open  kind: enum { a, b }? allow read to user }",
-        fill: "INSERT INTO thing (state, kind) VALUES ('open', 'a'), ('done', NULL), ('lost', 'b')",
-        after: "entity Thing { key id: Int = auto  state: enum { fresh was open, done, late } = done  kind: enum { a, b, c }? allow read to user }",
-        allowed: &["thing.state"],
-        select: "SELECT state, kind FROM thing ORDER BY id",
-        wanted: "fresh|a\ndone|\ndone|b",
-    },
-    Case {
-        name: "columns become required and optional",
-        before: "entity Thing { key id: Int = auto  a: String(0..9)?  b: String(1..9)  c: Int?  allow read to user }",
-        fill: "INSERT INTO thing (a, b, c) VALUES (NULL, 'x', 1), ('y', 'z', 2)",
-        after: "entity Thing { key id: Int = auto  a: String(0..9) = \"none\"  b: String(1..9)?  c: Int  allow read to user }",
-        allowed: &[],
-        select: "SELECT a, b, c FROM thing ORDER BY id",
-        wanted: "none|x|1\ny|z|2",
-    },
-    Case {
-        name: "columns and tables go",
-        before: r#"
-            entity Maker { key id: Int = auto  allow read to user }
-            entity Gone { key id: Int = auto  maker: Maker  allow read to user }
-            entity Thing { key id: Int = auto  name: String(1..9)  colour: String(1..9) unique  maker: Maker  allow read to user }"#,
-        fill: "INSERT INTO maker DEFAULT VALUES; INSERT INTO gone (maker) VALUES (1); \
-               INSERT INTO thing (name, colour, maker) VALUES ('a', 'red', 1)",
-        after: r#"
-            entity Maker { key id: Int = auto  allow read to user }
-            entity Thing { key id: Int = auto  name: String(1..9)  allow read to user }"#,
-        allowed: &["gone", "thing.colour", "thing.maker"],
-        select: "SELECT name FROM thing",
-        wanted: "a",
-    },
-    Case {
-        name: "an entity is renamed with its key, parts and references",
-        before: r#"
-            entity Order { key id: Int = auto  name: String(1..9)  index (name)  allow read to user }
-            entity Line part of Order as lines (0..9) { price: Int(0..) }
-            entity Note { key id: Int = auto  order: Order  allow read to user }"#,
-        fill: "INSERT INTO \"order\" (name) VALUES ('a'); INSERT INTO line VALUES (1, 0, 5); INSERT INTO note (\"order\") VALUES (1)",
-        after: r#"
-            entity Purchase was Order { key number: Int = auto was id  name: String(1..9)  index (name)  allow read to user }
-            entity Line part of Purchase as lines (0..9) { price: Int(0..) }
-            entity Note { key id: Int = auto  purchase: Purchase was order  allow read to user }"#,
-        allowed: &[],
-        select: "SELECT p.number, p.name, l.price, n.purchase FROM purchase p JOIN line l ON l.purchase = p.number \
-                 JOIN note n ON n.purchase = p.number",
-        wanted: "1|a|5|1",
-    },
-    Case {
-        name: "tables come that refer to each other and to what is there",
-        before: "entity Thing { key id: Uuid  allow read to user }",
-        fill: "INSERT INTO thing VALUES ('018f4e5a-7b3c-7def-8123-456789abcdef')",
-        after: r#"
-            entity Thing { key id: Uuid  best: Review?  allow read to user }
-            entity Review { key id: Int = auto  thing: Thing on delete cascade  allow read to user }
-            entity Mark part of Review as marks (0..9) { key name: String(1..9)  thing: Thing }"#,
-        allowed: &[],
-        select: "SELECT id, best FROM thing",
-        wanted: "018f4e5a-7b3c-7def-8123-456789abcdef|",
-    },
-    Case {
-        name: "references come, change and go",
-        before: r#"
-            entity A { key id: Int = auto  allow read, delete to user }
-            entity B { key id: Int = auto  plain: Int  bound: A  free: A?  allow read to user }"#,
-        fill: "INSERT INTO a DEFAULT VALUES; INSERT INTO b (plain, bound, free) VALUES (1, 1, 1)",
-        after: r#"
-            entity A { key id: Int = auto  allow read, delete to user }
-            entity B { key id: Int = auto  plain: A  bound: A on delete cascade  free: Int?  allow read to user }"#,
-        allowed: &[],
-        select: "SELECT plain, bound, free FROM b",
-        wanted: "1|1|1",
-    },
-    Case {
-        name: "a root goes with its parts, and tables that refer to each other",
-        before: r#"
-            entity Order { key id: Int = auto  best: Gift?  allow read to user }
-            entity Line part of Order as lines (0..9) { price: Int(0..) }
-            entity Gift { key id: Int = auto  order: Order?  allow read to user }
-            entity Kept { key id: Int = auto  name: String(1..9)  allow read to user }"#,
-        fill: "INSERT INTO \"order\" DEFAULT VALUES; INSERT INTO line VALUES (1, 0, 5); INSERT INTO kept (name) VALUES ('a')",
-        after: "entity Kept { key id: Int = auto  name: String(1..9)  allow read to user }",
-        allowed: &["order", "line", "gift"],
-        select: "SELECT name FROM kept",
-        wanted: "a",
-    },
-    Case {
-        name: "a renamed column becomes required with a default, and names are close",
-        before: r#"entity Thing {
-            key id: Int = auto
-            a: String(1..9)?
-            price: Int?
-            code: String(1..9) unique
-            allow read to user
-        }"#,
-        fill: "INSERT INTO thing (a, price, code) VALUES (NULL, 1, 'x'), ('y', NULL, 'z')",
-        after: r#"entity Thing {
-            key id: Int = auto
-            b: String(1..40) = "a {} $mimar$ 'b'" was a
-            price: Decimal(12, 2)?
-            price_2: Int?
-            price_3: Int = 3
-            allow read to user
-        }"#,
-        allowed: &["thing.code"],
-        select: "SELECT b, price, price_2, price_3 FROM thing ORDER BY id",
-        wanted: "a {} $mimar$ 'b'|1.00||3\ny|||3",
-    },
-    Case {
-        name: "names that SQL would trip over",
-        before: "entity Thing { key id: Int = auto  a: Int(0..) stored as \"we'ird \\\"name\\\"\"  select: Int?  allow read to user }",
-        fill: "INSERT INTO thing (\"we'ird \"\"name\"\"\", \"select\") VALUES (1, 2)",
-        after: "entity Thing { key id: Int = auto  a: Decimal(9, 1) stored as \"we'ird \\\"name\\\"\"  table: Int? was select  allow read to user }",
-        allowed: &[],
-        select: "SELECT \"we'ird \"\"name\"\"\", \"table\" FROM thing",
-        wanted: "1.0|2",
-    },
-];
 
 /// A database with the tables and rows before a change.
 struct Bench {
@@ -335,7 +106,7 @@ impl Bench {
 
     /// What tables and indexes there are, whatever the order of columns.
     fn shape(&self) -> Vec<String> {
-        let mut shape: Vec<String> = migrate::tables(&self.store, &Names::default())
+        let mut shape: Vec<String> = migrate::tables(&self.store, &Names::default(), None)
             .unwrap()
             .into_iter()
             .map(|(name, sql)| {
@@ -353,6 +124,8 @@ impl Bench {
              SELECT count(*) FROM pg_constraint WHERE contype = 'c' UNION ALL \
              SELECT count(*) FROM pg_index WHERE NOT indisvalid UNION ALL \
              SELECT count(*) FROM pg_proc WHERE proname LIKE 'sync%' UNION ALL \
+             SELECT count(*) FROM pg_class WHERE relkind = 'v' AND relnamespace >= 16384 UNION ALL \
+             SELECT count(*) FROM pg_namespace WHERE oid >= 16384 UNION ALL \
              SELECT count(*) FROM pg_constraint WHERE NOT convalidated",
         ));
         shape
@@ -361,8 +134,8 @@ impl Bench {
     /// Every row of every table, as text.
     fn rows(&self) -> String {
         let tables = self.psql(
-            "SELECT quote_ident(relname) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace \
-             ORDER BY 1",
+            "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind = 'r' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'mimar') ORDER BY 1",
         );
         let rows: Vec<String> = tables
             .lines()
@@ -417,7 +190,7 @@ fn quietly() {
 #[test]
 fn a_changed_database_is_as_a_new_one_would_be() {
     for case in CASES {
-        let (before, after) = (tables(case.before), tables(case.after));
+        let (before, after) = (case.before(), tables(case.after));
         let bench = Bench::new(&before, case.fill);
         let wanted = Bench::new(&after, "").shape();
         let outcome = bench.apply(&after, case, true, None);
@@ -435,7 +208,7 @@ fn a_changed_database_is_as_a_new_one_would_be() {
 fn a_change_that_died_at_any_step_is_completed() {
     quietly();
     for case in CASES {
-        let (before, after) = (tables(case.before), tables(case.after));
+        let (before, after) = (case.before(), tables(case.after));
         let wanted = Bench::new(&after, "").shape();
         let template = Bench::template(&before, case.fill);
         let mut die = 0;
@@ -459,7 +232,7 @@ fn a_change_that_died_at_any_step_is_completed() {
 fn a_change_that_died_at_any_step_is_taken_back() {
     quietly();
     for case in CASES {
-        let (before, after) = (tables(case.before), tables(case.after));
+        let (before, after) = (case.before(), tables(case.after));
         let template = Bench::template(&before, case.fill);
         let mut die = 0;
         loop {
@@ -640,7 +413,7 @@ fn names_that_had_to_wait_become_final_whatever_their_order() {
 #[test]
 fn what_nobody_allowed_is_not_destroyed() {
     let case = CASES.iter().find(|case| case.name == "columns and tables go").unwrap();
-    let (before, after) = (tables(case.before), tables(case.after));
+    let (before, after) = (case.before(), tables(case.after));
     let bench = Bench::new(&before, case.fill);
     let terms =
         Terms { allowed: vec!["gone".to_owned()], contract: true, alone: false, backup: None };
@@ -653,7 +426,7 @@ fn what_nobody_allowed_is_not_destroyed() {
 
 #[test]
 fn one_at_a_time_changes_a_database() {
-    let before = tables(CASES[0].before);
+    let before = CASES[0].before();
     let bench = Bench::new(&before, "");
     let held = bench.store.migrator().unwrap();
     let other = bench.store.migrator();
@@ -665,7 +438,7 @@ fn one_at_a_time_changes_a_database() {
 #[test]
 fn what_waits_for_a_lock_lets_others_through_and_is_tried_again() {
     let case = &CASES[0];
-    let (before, after) = (tables(case.before), tables(case.after));
+    let (before, after) = (case.before(), tables(case.after));
     let bench = Bench::new(&before, case.fill);
     let mut reader = Postgres::hold(&bench.url, "BEGIN; SELECT count(*) FROM thing;");
     let terms = Terms::default();
@@ -687,7 +460,7 @@ fn what_waits_for_a_lock_lets_others_through_and_is_tried_again() {
 #[test]
 fn nobody_waits_behind_a_change_that_waits_for_maintenance() {
     let case = &CASES[0];
-    let (before, after) = (tables(case.before), tables(case.after));
+    let (before, after) = (case.before(), tables(case.after));
     let bench = Bench::new(&before, case.fill);
     // As autovacuum does for as long as it works on a table.
     let vacuum = "BEGIN; LOCK TABLE thing IN SHARE UPDATE EXCLUSIVE MODE;";
@@ -721,7 +494,7 @@ fn nobody_waits_behind_a_change_that_waits_for_maintenance() {
 #[test]
 fn changes_by_hand_are_shown() {
     let case = &CASES[0];
-    let schema = tables(case.before);
+    let schema = case.before();
     let bench = Bench::new(&schema, case.fill);
     bench.psql("ALTER TABLE thing ADD COLUMN hand int; ALTER TABLE thing ALTER COLUMN name DROP NOT NULL; CREATE INDEX by_hand ON thing (name)");
     let Standing::Differs(mismatch) = engine::stand(&bench.store, &schema).unwrap() else {
@@ -748,7 +521,7 @@ fn squawk_finds_nothing() {
     std::fs::create_dir_all(&folder).unwrap();
     let mut files = Vec::new();
     for case in CASES {
-        let (before, after) = (tables(case.before), tables(case.after));
+        let (before, after) = (case.before(), tables(case.after));
         let bench = Bench::new(&before, case.fill);
         let plan = migrate::plan(&bench.store, &after, &BTreeMap::new()).unwrap();
         let file = folder.join(format!("{}.sql", case.name.replace(' ', "_")));
