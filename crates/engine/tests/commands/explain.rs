@@ -211,7 +211,7 @@ fn branches_and_loops_are_run_as_told() {
         &expect![[r#"
             befriend: 2, told 2 to 2
             city: 2, told 2 to 2
-            invite: 2, told 2 to 2
+            invite: 1, told 1 to 1
             level_of: 2, told 2 to 2
             likes_of: 2, told 2 to 2
             praise: 4, told 3 to 5
@@ -238,8 +238,8 @@ fn events_are_published_as_told() {
     compare(
         include_str!("scenes/events.scene"),
         &expect![[r#"
-            pay: 2, told 2 to 2
-            pay_later: 2, told 2 to 2
+            pay: 1, told 1 to 1
+            pay_later: 1, told 1 to 1
         "#]],
     );
 }
