@@ -148,6 +148,7 @@ fn explain_plan_shows_what_a_command_sends() {
     for part in [
         "place_order for customer, on PostgreSQL",
         "2 round trips, however many rows",
+        "its rows, before it does anything: `create Line`: ",
         "FROM \"product\" WHERE \"sku\" = ANY($1::text[]) ORDER BY \"sku\" FOR NO KEY UPDATE",
         "rows of Product: nobody else",
         "INSERT INTO \"line\"",

@@ -25,16 +25,19 @@ fn rows_change_by_themselves_as_told() {
         SCENE,
         &expect![[r#"
             adjust: 1, told 1 to 1
+            aside: 1, told 1 to 1
             both: 1, told 1 to 1
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
             give_later: 1, told 1 to 1
             log: 1, told 1 to 1
             move_on: 1, told 1 to 1
+            one_more: 1, told 1 to 1
             pass_on: 1, told 1 to 1
             peek: 1, told 1 to 1
             publish: 1, told 1 to 1
             publish_all: 1, told 1 to 1
+            put_off: 1, told 1 to 1
             rename: 1, told 1 to 1
             reprice: 1, told 1 to 1
             restock: 1, told 1 to 1
@@ -97,7 +100,7 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(22) {
+    match dice.below(25) {
         0 | 1 => format!(r#"run user restock/{item} {{"by":{number}}}"#),
         2 | 3 => format!(r#"run user sell/{item} {{"quantity":{}}}"#, dice.below(70) + 1),
         4 => format!("run {role} publish/{item}"),
@@ -121,20 +124,27 @@ fn ask(dice: &mut Dice) -> String {
             let most = dice.of(&["90", "30", "12"]);
             format!(r#"run user restock_all {{"parcels":[{}],"most":{most}}}"#, parcels.join(","))
         }
-        18 => format!(r#"run {role} publish_all {{"items":[{},{}]}}"#, dice.below(7) + 1, item),
-        19 => {
+        18 => format!(r#"run {role} aside/{item} {{"other":{}}}"#, dice.below(7) + 1),
+        19 => format!(r#"run {role} publish_all {{"items":[{},{}]}}"#, dice.below(7) + 1, item),
+        20 | 21 => {
             let (one, other) = (dice.below(6) + 1, dice.below(6) + 1);
-            let count = dice.below(2) + 1;
+            let (count, most) = (1 + dice.below(9) / 8, dice.below(6));
             format!(
-                r#"run owner compare_all {{"items":[{one},{item}],"count":{count},"other":{other}}}"#
+                r#"run {role} compare_all {{"items":[{one},{item}],"count":{count},"other":{other},"most":{most}}}"#
             )
         }
-        20 => {
+        22 => {
             let other = dice.below(7) + 1;
             let by = dice.of(&["1", "9", "30"]);
             format!(r#"run user peek/{item} {{"other":{other},"by":{by}}}"#)
         }
-        _ => match dice.below(5) {
+        _ => match dice.below(7) {
+            5 | 6 => {
+                let days = dice.of(&["0", "1", "-1", "365", "-40000", "2000000"]);
+                let by =
+                    dice.of(&["PT0S", "PT0.000001S", "-P1DT1.5S", "P300000D", "-P200000DT0.001S"]);
+                format!(r#"run user put_off/{item} {{"days":{days},"by":"{by}"}}"#)
+            }
             4 => format!("run user pass_on/{item}"),
             0 => format!(r#"run user log/{item} {{"text":"{text}"}}"#),
             1 => format!(
@@ -240,6 +250,38 @@ fn one_of_many_goes_where_the_flow_leads_once() {
     let wanted = Wanted { names: vec!["Live".to_owned()], key: None, since: None };
     let events = world.runtime.block_on(world.engine.events_after(&wanted, 0, 1_000)).unwrap();
     assert_eq!(events.events.len(), 5);
+}
+
+/// What is told of a row is what it was when it changed, however many change it.
+#[test]
+fn what_is_told_is_what_changed() {
+    let world = World::new(On::Postgres, model());
+    world.ask(r#"add owner Item {"id":1,"name":"cup","stock":3}"#);
+    let answered = std::sync::Mutex::new(Vec::new());
+    at_once(8, |number| {
+        let caller = world.caller("user");
+        for _ in 0..5 {
+            if number % 2 == 0 {
+                world.run(&caller, "adjust/1", r#"{"by":1,"loud":true}"#, None).unwrap();
+            } else {
+                let row = world.run(&caller, "one_more/1", "", None).unwrap();
+                answered.lock().unwrap().push(number_of(&row, r#""stock":"#));
+            }
+        }
+    });
+    let wanted = Wanted { names: vec!["Changed".to_owned()], key: None, since: None };
+    let events = world.runtime.block_on(world.engine.events_after(&wanted, 0, 1_000)).unwrap();
+    let told = events.events.iter().map(|event| number_of(&event.event.data, r#""left":"#));
+    let mut all: Vec<i64> = told.collect();
+    assert!(all.len() == 20 && all.is_sorted(), "{all:?}");
+    all.extend(answered.into_inner().unwrap());
+    all.sort_unstable();
+    assert_eq!(all, (4..44).collect::<Vec<i64>>());
+}
+
+fn number_of(json: &str, member: &str) -> i64 {
+    let (_, rest) = json.split_once(member).unwrap();
+    rest.split([',', '}']).next().unwrap().parse().unwrap()
 }
 
 /// Two rows in both orders, at once: all take them in one.
@@ -623,7 +665,7 @@ fn what_depends_on_rows_loads_them() {
         told: direct
         marked: `update Member`: it looks at parts, or into a value object
         counted: `create Note`: the database counts its key
-        prolonged: `update Member`: a day, a moment or a value object is worked out of a row
+        prolonged: direct
         written: `allow read Page`: it looks at two rows at once
         again: `update Member`: a field is set twice, or is a key
         unused: `let`: it may be too large where nobody asks for it
@@ -637,7 +679,7 @@ fn what_depends_on_rows_loads_them() {
         one_of: `require`: in a loop it is about a row that is not of the loop's element
         measured: `emit Weighed`: PostgreSQL writes a Float of a row otherwise
         timed: `emit Waited`: PostgreSQL writes a Duration of a row otherwise
-        late: `emit Later`: a day, a moment or a value object is worked out of a row
+        late: direct
         by_row: `emit Placed`: what is done depends on what stands in a row
         ended: `delete Member`: what refers to a row that goes is looked at first
     "#]]

@@ -134,6 +134,23 @@ impl<'a> Lowering<'a> {
                     self.sql.push(")");
                 })
             }
+            (Natural::Is(Scalar::Int), Scalar::Date) => {
+                self.sql.push("(DATE '1970-01-01' + ");
+                self.any(value, Scalar::Int).map(|()| {
+                    self.sql.push("::int)");
+                })
+            }
+            // Days and what is left of them: both are exact, as so many microseconds would not be.
+            (Natural::Is(Scalar::Int), Scalar::Timestamp) => {
+                self.sql.push("((DATE '1970-01-01' + floor(");
+                self.any(value, Scalar::Int)?;
+                self.sql.push(" / 86400000000.0)::int + (");
+                self.any(value, Scalar::Int).map(|()| {
+                    self.sql.push(
+                        " % 86400000000 + 86400000000) % 86400000000 * INTERVAL '1 microsecond') AT TIME ZONE 'UTC')",
+                    );
+                })
+            }
             (Natural::Is(_), _) => Err(ill_formed("a value as what it is not")),
         }
     }

@@ -103,13 +103,10 @@ impl Forming<'_> {
         Some(Expression::Lookup { table, key, value })
     }
 
-    /// Whether the database can work out a value as a column of this kind keeps it. Of days and moments it computes with whole
-    /// numbers, which are not what such a column keeps.
+    /// Whether the database can work out a value as a column of this kind keeps it. It computes with whole numbers, which are
+    /// neither times of day nor durations.
     pub(super) fn stands_as(&self, value: &Expression, scalar: Scalar) -> bool {
-        let timed = matches!(
-            scalar,
-            Scalar::Date | Scalar::Time | Scalar::Timestamp | Scalar::Duration | Scalar::Json
-        );
+        let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
         match value {
             Expression::Literal(_) | Expression::Bind(_) => true,
             Expression::Column { depth, column } => {

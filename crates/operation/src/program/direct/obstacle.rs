@@ -44,7 +44,7 @@ pub enum Reason {
     MayFail,
     /// A column that is set twice, or a key.
     SetTwice,
-    /// A day or a moment that is worked out.
+    /// A time of day, a duration or a value object that is worked out.
     Timed,
     /// A value that the database writes in other words.
     Written(Scalar),
@@ -93,7 +93,7 @@ impl fmt::Display for Reason {
             Self::NotInSql => "it looks at parts, or into a value object",
             Self::MayFail => "it may be too large where nobody asks for it",
             Self::SetTwice => "a field is set twice, or is a key",
-            Self::Timed => "a day, a moment or a value object is worked out of a row",
+            Self::Timed => "a time of day, a duration or a value object is worked out of a row",
             Self::Written(scalar) => {
                 return write!(f, "PostgreSQL writes a {} of a row otherwise", scalar.name());
             }
