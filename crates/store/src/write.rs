@@ -140,6 +140,8 @@ pub(crate) enum Kind {
     Among(Lock),
     /// Locks rows by many keys.
     Hold(Lock),
+    /// Makes a row of what stands in others.
+    Make,
     /// Writes an event that carries what stands in rows.
     TellEvent,
     /// The same of a task.

@@ -32,6 +32,8 @@ fn rows_change_by_themselves_as_told() {
             give_later: 1, told 1 to 1
             log: 1, told 1 to 1
             move_on: 1, told 1 to 1
+            note_all: 1, told 1 to 1
+            note_down: 1, told 1 to 1
             one_more: 1, told 1 to 1
             pass_on: 1, told 1 to 1
             peek: 1, told 1 to 1
@@ -100,7 +102,7 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(25) {
+    match dice.below(27) {
         0 | 1 => format!(r#"run user restock/{item} {{"by":{number}}}"#),
         2 | 3 => format!(r#"run user sell/{item} {{"quantity":{}}}"#, dice.below(70) + 1),
         4 => format!("run {role} publish/{item}"),
@@ -112,6 +114,10 @@ fn ask(dice: &mut Dice) -> String {
         10 => format!(r#"run user weigh/{item} {{"by":{number}}}"#),
         11 => format!(r#"run user write/{item} {{"code":"{text}"}}"#),
         12 => format!(r#"run user swap/{item} {{"b":{},"amount":{number}}}"#, dice.below(7) + 1),
+        25 => format!(r#"run user note_down/{item} {{"by":{number}}}"#),
+        26 => {
+            format!(r#"run user note_all {{"items":[{},{item}],"all":{flag}}}"#, dice.below(6) + 1)
+        }
         13 => format!(r#"run user tell/{item} {{"by":{number}}}"#),
         14 | 15 => format!(r#"run user adjust/{item} {{"by":{number},"loud":{flag}}}"#),
         16 | 17 => {
@@ -163,6 +169,9 @@ const NAMES: [&str; 3] = ["Moved", "Live", "Changed"];
 fn held(world: &World) -> String {
     let rows = (1..=6).map(|id| world.ask(&format!("read owner Item {id}")));
     let mut all: Vec<String> = rows.chain([world.ask("read owner Count 1")]).collect();
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let notes = "SELECT item, text, stock, price, moved, grade, hint, by, double, row_version FROM note ORDER BY 1, 2, 3, 4, 5, 6, 7, 8";
+    all.push(testbed::postgres().psql(database, notes));
     let wanted = Wanted { names: NAMES.map(str::to_owned).to_vec(), key: None, since: None };
     let events = world.runtime.block_on(world.engine.events_after(&wanted, 0, 5_000)).unwrap();
     let told = |event: &store::Event| {

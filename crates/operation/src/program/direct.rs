@@ -32,6 +32,8 @@ pub struct Direct {
     /// What is told of rows, at each place: for each value that is carried what stands for it, with rows as they were;
     /// `None`, where it is known.
     pub told: Vec<Vec<Option<Expression>>>,
+    /// Rows that are made of what stands in rows, at each place.
+    pub made: Vec<MadeRow>,
     /// For each of [`Program::visible`] whose rows are named inside other values: the row that stands for one that no step
     /// looks at. Its key is the bind behind all others.
     pub named: Vec<Option<usize>>,
@@ -54,6 +56,15 @@ pub struct DirectRow {
     pub condition: Expression,
     /// The same where it changes: what must be true of it then.
     pub checks: Expression,
+}
+
+/// A row that is made of what stands in rows.
+#[derive(Debug)]
+pub struct MadeRow {
+    /// The columns that are looked up, each with what stands for it, with rows as they were. The others are known.
+    pub columns: Vec<(usize, Expression)>,
+    /// Must be true, with rows as they were.
+    pub condition: Expression,
 }
 
 /// How a step is carried out.
@@ -81,6 +92,8 @@ pub enum How {
     },
     /// As written, but for what is told of rows: position in [`Direct::told`].
     Told(usize),
+    /// A row is made, of which some columns are looked up: position in [`Direct::made`].
+    Made(usize),
     /// A loop.
     Turns {
         /// What is done in each turn.

@@ -85,6 +85,48 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
     Ok(lowering.finish(answer))
 }
 
+/// A row that is made of what stands in others: behind the binds stand its columns, as far as they are known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Making<'m> {
+    pub table: &'m Table,
+    /// The columns that are looked up.
+    pub columns: &'m [(usize, Expression)],
+    pub condition: &'m Expression,
+    /// How many binds their expressions may name.
+    pub binds: usize,
+}
+
+/// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
+pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fault> {
+    let Making { table, columns, condition, binds } = making;
+    if binds_of(columns.iter().map(|(_, value)| value).chain([condition])) > binds {
+        return Err(ill_formed("no such bind"));
+    }
+    let all = binds + table.columns.len();
+    let mut lowering = Lowering::new(operation::Dialect::Postgres, all, values);
+    lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
+    lowering.sql.list(", ", &table.columns, |sql, column| {
+        sql.ident(&column.name);
+    });
+    lowering.sql.push(") SELECT ");
+    for (at, column) in table.columns.iter().enumerate() {
+        lowering.sql.push(if at > 0 { ", " } else { "" });
+        match columns.iter().find(|(of, _)| *of == at) {
+            Some((_, value)) => {
+                lowering.kept(value, column.scalar)?;
+                if let Some(native) = &column.native {
+                    lowering.sql.push("::").ident(native);
+                }
+            }
+            None => lowering.bind_of(binds + at, column),
+        }
+    }
+    lowering.sql.push(" WHERE ");
+    lowering.any(condition, Scalar::Bool)?;
+    lowering.sql.push(" RETURNING 1) SELECT 1 / count(*) FROM made");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
 /// A statement that answers the rows that it changes, failing where there are none: the division by zero ends the transaction.
 pub(crate) fn surely(statement: Statement) -> Statement {
     let text = format!("WITH changed AS ({}) SELECT 1 / count(*) FROM changed", statement.text);

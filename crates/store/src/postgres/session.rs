@@ -329,6 +329,7 @@ impl Database for Session<'_> {
             | Kind::Update
             | Kind::Delete
             | Kind::Sure
+            | Kind::Make
             | Kind::TellEvent
             | Kind::TellTask => {
                 self.execute(ready, &values).await?;

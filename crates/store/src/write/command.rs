@@ -67,6 +67,8 @@ struct Running<'d, 'p, D> {
     published: Vec<Published>,
     asking: Vec<Asking>,
     code: Option<Arc<dyn Code>>,
+    /// New rows of which only the database knows all: how they are made.
+    made: FxHashMap<(TableId, Value), direct::Making<'p>>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -105,6 +107,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             published: Vec::new(),
             asking: Vec::new(),
             code: command.code.clone(),
+            made: FxHashMap::default(),
         }
     }
 

@@ -82,10 +82,19 @@ impl Forming<'_> {
         expression: &Expression,
         scalar: Scalar,
     ) -> Result<Expression, Reason> {
-        let flat = self.flat(expression, &[])?;
         if matches!(scalar, Scalar::Float | Scalar::Duration) {
             return Err(Reason::Written(scalar));
         }
+        self.copied(expression, scalar)
+    }
+
+    /// The same as a column of that scalar keeps it.
+    pub(super) fn copied(
+        &mut self,
+        expression: &Expression,
+        scalar: Scalar,
+    ) -> Result<Expression, Reason> {
+        let flat = self.flat(expression, &[])?;
         if !self.stands_as(&flat, scalar) {
             return Err(Reason::Timed);
         }

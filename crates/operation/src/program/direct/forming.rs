@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::flat::{LARGEST, at_hand, rows_of};
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, next, nodes, transition, unless_false};
-use super::{Course, Direct, DirectRow, How};
+use super::{Course, Direct, DirectRow, How, MadeRow};
 use crate::program::{Bound, Carried, Creation, Fill, Form, Place, Program, Source, Step};
 use crate::{Expression, Table, Value};
 
@@ -41,6 +41,8 @@ pub(super) struct Forming<'p> {
     pub turn_of: Vec<Option<usize>>,
     pub rows: Vec<Row>,
     told: Vec<Vec<Option<Expression>>>,
+    /// Rows that are made of what stands in rows, each with its table.
+    made: Vec<(Arc<Table>, MadeRow)>,
     /// How many loops there are so far, and the one that is walked over.
     loops: usize,
     turn: Option<usize>,
@@ -62,6 +64,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         turn_of: vec![None; program.filled.len()],
         rows: Vec::new(),
         told: Vec::new(),
+        made: Vec::new(),
         loops: 0,
         turn: None,
         path: Vec::new(),
@@ -88,6 +91,12 @@ impl<'p> Forming<'p> {
         let (steps, returned) = self.walk(&program.body)?;
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
         let answered = match (&program.answer, returned) {
+            // Of a row that is made so only the database knows all.
+            (Form::Row(read), Holds::Made)
+                if self.made.iter().any(|(table, _)| table.id == read.table.id) =>
+            {
+                return Err(Reason::AnswersOfRow);
+            }
             (Form::Nothing, _) | (_, Holds::Made) | (Form::Value(_), Holds::Given(_)) => None,
             (Form::Row(_), Holds::Given(Expression::Literal(Value::Null))) => None,
             (Form::Row(read), Holds::Given(key)) => Some(self.row(&read.table, &key)?),
@@ -96,7 +105,8 @@ impl<'p> Forming<'p> {
         let rows = (0..self.rows.len()).map(|row| self.finish(row));
         let rows = rows.collect::<Result<Vec<DirectRow>, Reason>>()?;
         let told = std::mem::take(&mut self.told);
-        Ok(Direct { rows, admission, steps, told, named, answered })
+        let made = std::mem::take(&mut self.made).into_iter().map(|(_, made)| made).collect();
+        Ok(Direct { rows, admission, steps, told, made, named, answered })
     }
 
     /// The rows that the caller named: what they must be is theirs from the start.
@@ -234,7 +244,10 @@ impl<'p> Forming<'p> {
                 let known = known.map(|(at, _)| at).collect();
                 return Ok(self.course(How::Changed { row, known }));
             }
-            Step::Create(creation) => self.create(creation)?,
+            Step::Create(creation) => {
+                let how = self.create(creation)?;
+                return Ok(self.course(how));
+            }
             Step::Emit { key, members, .. } => {
                 key.iter().try_for_each(|(key, _)| self.must_know(key))?;
                 let how = self.carried(members)?;
@@ -482,24 +495,56 @@ impl<'p> Forming<'p> {
         Ok(())
     }
 
-    /// A root that is made of what is known, and whose rules look at nothing else.
-    fn create(&mut self, creation: &Creation) -> Result<(), Reason> {
-        let target = self.program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
+    /// A root that is made, and whose rules look at nothing else. What is looked up for it takes part in no rule but the bounds of
+    /// its own field.
+    fn create(&mut self, creation: &Creation) -> Result<How, Reason> {
+        let program = self.program;
+        let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
         if creation.root.is_some() || creation.row.part.is_some() {
             return Err(Reason::Parts);
         }
-        if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
+        let table = &target.target.table;
+        let rules = || target.computed.iter().chain(&target.checks);
+        if rules().any(|inputs| inputs.others) {
             return Err(Reason::LooksElsewhere);
         }
-        for fill in &creation.values {
+        let (mut columns, mut conditions) = (Vec::new(), Vec::new());
+        for (at, fill) in creation.values.iter().enumerate() {
             match fill {
-                Fill::Value(value) => self.must_know(value)?,
+                Fill::Value(value) if self.knows(value) => {}
+                Fill::Value(value) => {
+                    if table.key.contains(&at) || rules().any(|inputs| inputs.columns.contains(&at))
+                    {
+                        return Err(Reason::DependsOnRow);
+                    }
+                    let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
+                    let value = self.copied(value, column.scalar)?;
+                    for bound in creation.bounds.iter().filter(|bound| bound.column == at) {
+                        let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
+                        conditions
+                            .extend(unless_false(with(rule, at, &value).ok_or(Reason::Bound)?));
+                    }
+                    if !column.nullable {
+                        let nothing = Expression::IsNull(Box::new(value.clone()));
+                        conditions.push(Expression::Not(Box::new(nothing)));
+                    }
+                    columns.push((at, value));
+                }
                 Fill::Uuid | Fill::Computed => {}
                 Fill::Counted => return Err(Reason::Counted),
                 Fill::Position | Fill::Root => return Err(Reason::Parts),
             }
         }
-        creation.bind.map_or(Ok(()), |bind| self.hold(bind, Holds::Made))
+        creation.bind.map_or(Ok(()), |bind| self.hold(bind, Holds::Made))?;
+        if columns.is_empty() {
+            return Ok(How::Known);
+        }
+        let condition = Expression::all(conditions);
+        if nodes(&condition) > LARGEST {
+            return Err(Reason::TooLarge);
+        }
+        self.made.push((table.clone(), MadeRow { columns, condition }));
+        Ok(How::Made(self.made.len() - 1))
     }
 
     /// What becomes of a row.
@@ -569,6 +614,17 @@ impl<'p> Forming<'p> {
             }
         };
         Some(said.into())
+    }
+}
+
+/// A rule about a row of which one column is this; `None` where it looks at another one.
+fn with(rule: &Expression, column: usize, value: &Expression) -> Option<Expression> {
+    match rule {
+        Expression::Column { depth: 0, column: of } if *of == column => Some(value.clone()),
+        Expression::Column { .. } | Expression::Lookup { .. } | Expression::Aggregate { .. } => {
+            None
+        }
+        _ => rule.with_children(&mut |child| with(child, column, value)),
     }
 }
 

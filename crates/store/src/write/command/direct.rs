@@ -11,6 +11,7 @@
 //! What is sent does what was asked or ends the transaction. No error from here is told to anybody: the command is then run
 //! over a workset, which says what stood against it.
 
+mod make;
 mod tell;
 
 use std::cmp::Ordering;
@@ -27,6 +28,7 @@ use super::super::{
 };
 use super::{Flow, Running, ill_formed, listed, lock_of};
 use crate::lower;
+pub(super) use make::{Making, lower_made};
 use tell::Telling;
 pub(super) use tell::lower_told;
 
@@ -192,6 +194,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 let hearing = self.running.asking.iter_mut().skip(before);
                 hearing.for_each(|asking| asking.arguments = None);
             }
+            (How::Made(made), Step::Create(creation)) => self.making(*made, creation).await?,
             (How::Told(told), Step::Later { target, arguments, terms }) => {
                 let telling = self.telling(*told, arguments).await?;
                 self.tasks.push((self.running.asking.len(), telling));
@@ -314,7 +317,7 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Sends all that was stated.
     async fn send(&mut self) -> Result<(), Fault> {
-        if self.events.is_empty() && self.tasks.is_empty() {
+        if self.direct.told.is_empty() && self.direct.made.is_empty() {
             self.send_rows().await?;
             return self.running.flush().await;
         }

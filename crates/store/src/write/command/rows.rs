@@ -14,6 +14,15 @@ use super::{Database, Running, Wanted, bounded, ill_formed, said_of};
 
 impl<D: Database> Running<'_, '_, D> {
     pub(super) async fn create_row(&mut self, creation: &Creation) -> Result<(), Fault> {
+        self.create_row_but(creation, &|_| false).await.map(drop)
+    }
+
+    /// The same, but for columns that only the database knows: they stay empty. Answers what goes to its bind.
+    pub(super) async fn create_row_but(
+        &mut self,
+        creation: &Creation,
+        unknown: &dyn Fn(usize) -> bool,
+    ) -> Result<Value, Fault> {
         let program = self.program;
         let table = self.table(creation.row)?;
         let target =
@@ -31,8 +40,9 @@ impl<D: Database> Running<'_, '_, D> {
             None => None,
         };
         let mut row = Vec::with_capacity(creation.values.len());
-        for fill in &creation.values {
+        for (at, fill) in creation.values.iter().enumerate() {
             row.push(match fill {
+                _ if unknown(at) => Value::Null,
                 Fill::Value(value) => self.value(value, None).await?,
                 Fill::Uuid => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
                 Fill::Counted => self.draw(&table).await?,
@@ -48,7 +58,8 @@ impl<D: Database> Running<'_, '_, D> {
             .filter(|(_, fill)| matches!(fill, Fill::Computed))
             .map(|(column, _)| column)
             .collect();
-        look_at_values(&table, &row, |column| !computed.contains(&column), &creation.bounds)?;
+        let known = |column| !computed.contains(&column) && !unknown(column);
+        look_at_values(&table, &row, known, &creation.bounds)?;
         bounded(self.rows.count + 1)?;
         let bind = match root {
             None => {
@@ -71,9 +82,9 @@ impl<D: Database> Running<'_, '_, D> {
             }
         };
         if let Some(at) = creation.bind {
-            self.fill(at, bind);
+            self.fill(at, bind.clone());
         }
-        Ok(())
+        Ok(bind)
     }
 
     /// Refuses to put a row in the place of one that has gone, and that another row was given to refer to before.

@@ -1,10 +1,10 @@
 //! What a direct command sends, and what an `Idempotency-Key` adds to a command.
 
 use operation::{
-    BROKER, Carried, Course, Dialect, Direct, Fault, How, Program, Step, TableId, Value,
+    BROKER, Carried, Course, Dialect, Direct, Fault, How, Place, Program, Step, TableId, Value,
 };
 
-use super::super::direct::{lower_told, statement};
+use super::super::direct::{lower_made, lower_told, statement};
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Purpose, Sent, Times, Trip};
@@ -18,6 +18,9 @@ struct Says<'p> {
     tasks: Vec<Option<(usize, &'p [Carried])>>,
     /// Each with whether it surely does.
     changed: Vec<(usize, bool)>,
+    /// Rows that are made of what is known, and others: where, and how.
+    known: Vec<Place>,
+    made: Vec<(Place, usize)>,
     /// Whether what is walked over stands in a branch.
     within: bool,
 }
@@ -40,6 +43,8 @@ impl<'p> Says<'p> {
                 (_, Step::Later { arguments, .. }) => {
                     self.tasks.push(told.map(|told| (told, &**arguments)));
                 }
+                (How::Made(made), Step::Create(creation)) => self.made.push((creation.row, *made)),
+                (_, Step::Create(creation)) => self.known.push(creation.row),
                 (How::Changed { row, .. }, _) => self.changed.push((*row, !self.within)),
                 (How::Turns { body: courses, .. }, Step::For { body, .. })
                 | (How::Body(courses), Step::Run { body, .. }) => self.add(program, body, courses),
@@ -78,11 +83,18 @@ impl Walk<'_> {
         let rows = rows.into_iter().map(|(_, sent)| sent);
         self.writes.leave_updates();
         let mut statements = vec![Sent::steering("BEGIN")];
-        if direct.told.is_empty() {
+        if direct.told.is_empty() && direct.made.is_empty() {
             statements.extend(rows);
             statements.extend(self.writes_of()?.into_iter().map(|(_, sent)| sent));
         } else {
+            self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.held(direct)?);
+            for (place, made) in says.made {
+                let table = self.at(place)?;
+                let text = lower_made(direct, made, table, program.filled.len())?.text;
+                let entity = Some(table.entity.clone());
+                statements.push(Sent { entity, each_row: true, ..Sent::plain(text) });
+            }
             statements.extend(self.writes_of_rows()?.into_iter().map(|(_, sent)| sent));
             statements.extend(self.keys_locked());
             for event in says.events {

@@ -129,6 +129,15 @@ impl Writes {
         self.sends |= by.iter().any(|target| **target == *BROKER);
     }
 
+    /// Leaves out inserts of rows of these.
+    pub fn leave_inserts(&mut self, leaves: impl Fn(Place) -> bool) {
+        for ((target, part), of) in &mut self.tables {
+            if leaves(Place { target: *target, part: *part }) {
+                of.inserts = Count::None;
+            }
+        }
+    }
+
     /// Leaves updates out.
     pub fn leave_updates(&mut self) {
         for of in self.tables.values_mut() {
