@@ -34,7 +34,7 @@ pub use number::{
 pub use program::{
     Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, Fill, Form, Heard, How,
     Inputs, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place, Program, ProgramTarget, Reason,
-    Source, Step, Terms, Transaction, Visible, Waiting,
+    Source, Step, Terms, Total, Transaction, Visible, Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

@@ -12,7 +12,7 @@ mod direct;
 use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
-pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason};
+pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason, Total};
 
 use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 

@@ -142,6 +142,8 @@ pub(crate) enum Kind {
     Hold(Lock),
     /// Makes a row of what stands in others.
     Make,
+    /// Works out what a new row draws on its parts.
+    Total,
     /// Writes an event that carries what stands in rows.
     TellEvent,
     /// The same of a task.

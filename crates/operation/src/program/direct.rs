@@ -34,6 +34,8 @@ pub struct Direct {
     pub told: Vec<Vec<Option<Expression>>>,
     /// Rows that are made of what stands in rows, at each place.
     pub made: Vec<MadeRow>,
+    /// Roots of which computed columns draw on parts that are made so.
+    pub totals: Vec<Total>,
     /// For each of [`Program::visible`] whose rows are named inside other values: the row that stands for one that no step
     /// looks at. Its key is the bind behind all others.
     pub named: Vec<Option<usize>>,
@@ -65,6 +67,19 @@ pub struct MadeRow {
     pub columns: Vec<(usize, Expression)>,
     /// Must be true, with rows as they were.
     pub condition: Expression,
+    /// Of a part: what its root draws on it, by position in [`Direct::totals`].
+    pub total: Option<usize>,
+}
+
+/// What a new root draws on its parts.
+#[derive(Debug)]
+pub struct Total {
+    /// Its table.
+    pub table: Arc<Table>,
+    /// Its key: the bind behind all others.
+    pub key: Expression,
+    /// The columns, with the root at depth 0.
+    pub set: Vec<(usize, Expression)>,
 }
 
 /// How a step is carried out.

@@ -330,6 +330,7 @@ impl Database for Session<'_> {
             | Kind::Delete
             | Kind::Sure
             | Kind::Make
+            | Kind::Total
             | Kind::TellEvent
             | Kind::TellTask => {
                 self.execute(ready, &values).await?;

@@ -68,7 +68,7 @@ struct Running<'d, 'p, D> {
     asking: Vec<Asking>,
     code: Option<Arc<dyn Code>>,
     /// New rows of which only the database knows all: how they are made.
-    made: FxHashMap<(TableId, Value), direct::Making<'p>>,
+    made: FxHashMap<(TableId, Vec<Value>), direct::Making<'p>>,
 }
 
 impl<D: Database> Writing<'_, D> {

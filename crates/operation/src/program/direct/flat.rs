@@ -30,7 +30,7 @@ impl Forming<'_> {
             Expression::Literal(_) => Ok(expression.clone()),
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(value) => Ok(value.clone()),
-                Holds::Made => Err(Reason::FoundByRow),
+                Holds::Made(_) => Err(Reason::FoundByRow),
                 Holds::Of(value) => {
                     let value = value.clone();
                     rows_of(&value).into_iter().for_each(|row| self.touch(row));
@@ -42,6 +42,19 @@ impl Forming<'_> {
                 self.touch(row);
                 let value = self.rows.get(row).and_then(|row| row.values.get(*column));
                 value.cloned().ok_or(Reason::NotInSql)
+            }
+            // What is made is there, with all that it draws on, before anything is told.
+            Expression::Lookup { table, key, value }
+                if self.telling && matches!(**value, Expression::Column { depth: 0, .. }) =>
+            {
+                let Some(made) = self.made_by(key) else {
+                    let row = self.row(table, key)?;
+                    self.touch(row);
+                    return self.flatten(value, &[row]);
+                };
+                self.looked_at_made = true;
+                let key = Box::new(Expression::Bind(made));
+                Ok(Expression::Lookup { table: table.clone(), key, value: value.clone() })
             }
             Expression::Lookup { table, key, value } => {
                 let row = self.row(table, key)?;
@@ -85,7 +98,10 @@ impl Forming<'_> {
         if matches!(scalar, Scalar::Float | Scalar::Duration) {
             return Err(Reason::Written(scalar));
         }
-        self.copied(expression, scalar)
+        self.telling = true;
+        let copied = self.copied(expression, scalar);
+        self.telling = false;
+        copied
     }
 
     /// The same as a column of that scalar keeps it.
@@ -103,8 +119,10 @@ impl Forming<'_> {
 
     /// The same with each column looked up in its row.
     fn looked_up(&self, flat: &Expression) -> Option<Expression> {
-        let Expression::Column { depth, column } = flat else {
-            return flat.with_children(&mut |child| self.looked_up(child));
+        let (depth, column) = match flat {
+            Expression::Column { depth, column } => (depth, column),
+            Expression::Lookup { .. } => return Some(flat.clone()),
+            _ => return flat.with_children(&mut |child| self.looked_up(child)),
         };
         let row = self.rows.get(*depth)?;
         let value = Box::new(Expression::column(*column));
@@ -122,6 +140,12 @@ impl Forming<'_> {
                 let column = self.rows.get(*depth).and_then(|row| row.table.columns.get(*column));
                 column.is_some_and(|column| column.scalar == scalar)
             }
+            Expression::Lookup { table, value, .. } => match **value {
+                Expression::Column { column, .. } => {
+                    table.columns.get(column).is_some_and(|column| column.scalar == scalar)
+                }
+                _ => false,
+            },
             Expression::If { then, otherwise, .. } if timed => {
                 self.stands_as(then, scalar) && self.stands_as(otherwise, scalar)
             }
@@ -153,7 +177,7 @@ impl Forming<'_> {
         let mut made = false;
         expression.visit(&mut |e| {
             if let Expression::Bind(bind) = e {
-                made |= matches!(self.binds.get(*bind), Some(Holds::Made));
+                made |= matches!(self.binds.get(*bind), Some(Holds::Made(_)));
             }
         });
         made
@@ -174,7 +198,7 @@ impl Forming<'_> {
         let key = match key {
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(key) => key,
-                Holds::Made | Holds::Of(_) => return Err(Reason::FoundByRow),
+                Holds::Made(_) | Holds::Of(_) => return Err(Reason::FoundByRow),
             },
             key => key,
         };
@@ -182,6 +206,15 @@ impl Forming<'_> {
             Expression::Bind(bind) => Ok((key.clone(), self.turn_of.get(*bind).copied().flatten())),
             Expression::Literal(value) if *value != Value::Null => Ok((key.clone(), None)),
             _ => Err(Reason::FoundByRow),
+        }
+    }
+
+    /// The bind that holds the key of a row that is made, if this is one.
+    pub(super) fn made_by(&self, key: &Expression) -> Option<usize> {
+        let Expression::Bind(bind) = key else { return None };
+        match self.binds.get(*bind)? {
+            Holds::Made(made) => *made,
+            Holds::Given(_) | Holds::Of(_) => None,
         }
     }
 

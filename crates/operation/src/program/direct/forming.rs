@@ -5,17 +5,19 @@ use std::sync::Arc;
 use super::flat::{LARGEST, at_hand, rows_of};
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, next, nodes, transition, unless_false};
-use super::{Course, Direct, DirectRow, How, MadeRow};
-use crate::program::{Bound, Carried, Creation, Fill, Form, Place, Program, Source, Step};
-use crate::{Expression, Table, Value};
+use super::{Course, Direct, DirectRow, How, MadeRow, Total};
+use crate::program::{
+    Bound, Carried, Creation, Fill, Form, Inputs, Place, Program, ProgramTarget, Source, Step,
+};
+use crate::{Aggregate, Expression, Scalar, Table, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
 pub(super) enum Holds {
     /// What is known: this bind or constant.
     Given(Expression),
-    /// The key of a row that is made, or what is worked out of that.
-    Made,
+    /// The key of a row that is made, and the bind that it goes to; `None`: what is worked out of that.
+    Made(Option<usize>),
     /// What is worked out of rows as they were.
     Of(Expression),
 }
@@ -43,6 +45,10 @@ pub(super) struct Forming<'p> {
     told: Vec<Vec<Option<Expression>>>,
     /// Rows that are made of what stands in rows, each with its table.
     made: Vec<(Arc<Table>, MadeRow)>,
+    totals: Vec<Total>,
+    /// Whether something is told, and whether what is made was looked at for that.
+    pub telling: bool,
+    pub looked_at_made: bool,
     /// How many loops there are so far, and the one that is walked over.
     loops: usize,
     turn: Option<usize>,
@@ -65,6 +71,9 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         rows: Vec::new(),
         told: Vec::new(),
         made: Vec::new(),
+        totals: Vec::new(),
+        telling: false,
+        looked_at_made: false,
         loops: 0,
         turn: None,
         path: Vec::new(),
@@ -92,12 +101,11 @@ impl<'p> Forming<'p> {
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
         let answered = match (&program.answer, returned) {
             // Of a row that is made so only the database knows all.
-            (Form::Row(read), Holds::Made)
-                if self.made.iter().any(|(table, _)| table.id == read.table.id) =>
-            {
-                return Err(Reason::AnswersOfRow);
+            (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
+                let key = Expression::Bind(bind.ok_or(Reason::AnswersOfRow)?);
+                Some(self.add_row(&read.table, key, None)?)
             }
-            (Form::Nothing, _) | (_, Holds::Made) | (Form::Value(_), Holds::Given(_)) => None,
+            (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => None,
             (Form::Row(_), Holds::Given(Expression::Literal(Value::Null))) => None,
             (Form::Row(read), Holds::Given(key)) => Some(self.row(&read.table, &key)?),
             (_, Holds::Of(_)) => return Err(Reason::AnswersOfRow),
@@ -106,7 +114,14 @@ impl<'p> Forming<'p> {
         let rows = rows.collect::<Result<Vec<DirectRow>, Reason>>()?;
         let told = std::mem::take(&mut self.told);
         let made = std::mem::take(&mut self.made).into_iter().map(|(_, made)| made).collect();
-        Ok(Direct { rows, admission, steps, told, made, named, answered })
+        let totals = std::mem::take(&mut self.totals);
+        Ok(Direct { rows, admission, steps, told, made, totals, named, answered })
+    }
+
+    /// Whether new rows of a table are made of what stands in rows, or draw on such.
+    fn is_looked_up(&self, table: &Table) -> bool {
+        let made = self.made.iter().map(|(table, _)| table);
+        made.chain(self.totals.iter().map(|total| &total.table)).any(|of| of.id == table.id)
     }
 
     /// The rows that the caller named: what they must be is theirs from the start.
@@ -369,7 +384,7 @@ impl<'p> Forming<'p> {
             return if flat.can_fail() { Err(Reason::MayFail) } else { Ok(Holds::Of(flat)) };
         }
         if self.is_made(value) {
-            return Ok(Holds::Made);
+            return Ok(Holds::Made(self.made_by(value)));
         }
         Ok(match (value, bind) {
             (Expression::Bind(of), _) => self.binds.get(*of).cloned().ok_or(Reason::NotInSql)?,
@@ -495,34 +510,36 @@ impl<'p> Forming<'p> {
         Ok(())
     }
 
-    /// A root that is made, and whose rules look at nothing else. What is looked up for it takes part in no rule but the bounds of
-    /// its own field.
+    /// A root that is made, or a part of one, and whose rules look at nothing else. What is looked up for it takes part in no rule but
+    /// the bounds of its own field, and in what a root draws on its parts.
     fn create(&mut self, creation: &Creation) -> Result<How, Reason> {
         let program = self.program;
         let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
-        if creation.root.is_some() || creation.row.part.is_some() {
-            return Err(Reason::Parts);
-        }
-        let table = &target.target.table;
-        let rules = || target.computed.iter().chain(&target.checks);
-        if rules().any(|inputs| inputs.others) {
+        let table = program.table(creation.row).ok_or(Reason::NotInSql)?;
+        if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
             return Err(Reason::LooksElsewhere);
+        }
+        if let Some(root) = &creation.root {
+            // Of one that was there parts are numbered, counted and looked at.
+            self.made_by(root).ok_or(Reason::Parts)?;
+            if self.looked_at_made {
+                return Err(Reason::FoundByRow);
+            }
         }
         let (mut columns, mut conditions) = (Vec::new(), Vec::new());
         for (at, fill) in creation.values.iter().enumerate() {
             match fill {
                 Fill::Value(value) if self.knows(value) => {}
                 Fill::Value(value) => {
-                    if table.key.contains(&at) || rules().any(|inputs| inputs.columns.contains(&at))
-                    {
+                    if table.key.contains(&at) || is_ruled(target, creation.row, at) {
                         return Err(Reason::DependsOnRow);
                     }
                     let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
                     let value = self.copied(value, column.scalar)?;
                     for bound in creation.bounds.iter().filter(|bound| bound.column == at) {
                         let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
-                        conditions
-                            .extend(unless_false(with(rule, at, &value).ok_or(Reason::Bound)?));
+                        let rule = with(rule, at, &value).ok_or(Reason::Bound)?;
+                        conditions.extend(unless_false(rule));
                     }
                     if !column.nullable {
                         let nothing = Expression::IsNull(Box::new(value.clone()));
@@ -530,12 +547,15 @@ impl<'p> Forming<'p> {
                     }
                     columns.push((at, value));
                 }
-                Fill::Uuid | Fill::Computed => {}
+                Fill::Uuid | Fill::Computed | Fill::Position | Fill::Root => {}
                 Fill::Counted => return Err(Reason::Counted),
-                Fill::Position | Fill::Root => return Err(Reason::Parts),
             }
         }
-        creation.bind.map_or(Ok(()), |bind| self.hold(bind, Holds::Made))?;
+        if let Some(bind) = creation.bind {
+            // A part has no key of its own.
+            let key = creation.root.is_none().then_some(bind);
+            self.hold(bind, Holds::Made(key))?;
+        }
         if columns.is_empty() {
             return Ok(How::Known);
         }
@@ -543,8 +563,58 @@ impl<'p> Forming<'p> {
         if nodes(&condition) > LARGEST {
             return Err(Reason::TooLarge);
         }
-        self.made.push((table.clone(), MadeRow { columns, condition }));
+        let total = match creation.row.part {
+            Some(part) => self.total(target, part)?,
+            None => None,
+        };
+        self.made.push((table.clone(), MadeRow { columns, condition, total }));
         Ok(How::Made(self.made.len() - 1))
+    }
+
+    /// What a root draws on parts of which some fields are looked up: once they are all there, it is worked out again.
+    fn total(&mut self, target: &ProgramTarget, part: usize) -> Result<Option<usize>, Reason> {
+        let table = &target.target.table;
+        let draws = |inputs: &Inputs| inputs.parts.contains(&part);
+        let mut set = Vec::new();
+        for (computed, _) in
+            target.target.computed.iter().zip(&target.computed).filter(|(_, inputs)| draws(inputs))
+        {
+            let column = table.columns.get(computed.column).ok_or(Reason::NotInSql)?;
+            let timed = matches!(column.scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
+            // While fields are missing, a sum is another one; the least of nothing would be none.
+            let mut sums = true;
+            computed.expression.visit(&mut |e| {
+                sums &= match e {
+                    Expression::Aggregate { aggregate, .. } => {
+                        matches!(aggregate, Aggregate::Sum | Aggregate::Count)
+                    }
+                    Expression::Bind(_) | Expression::Member { .. } => false,
+                    _ => true,
+                };
+            });
+            if timed || !sums {
+                return Err(Reason::LooksElsewhere);
+            }
+            set.push((computed.column, computed.expression.clone()));
+        }
+        let again = |rule: &Expression| set.iter().any(|(column, _)| draws_on(rule, *column, 0));
+        let rules = &target.target;
+        if target.checks.iter().any(draws)
+            || rules.checks.iter().any(|check| again(&check.expression))
+            || rules.computed.iter().any(|computed| again(&computed.expression))
+        {
+            return Err(Reason::LooksElsewhere);
+        }
+        if set.is_empty() {
+            return Ok(None);
+        }
+        let known =
+            self.totals.iter().position(|total| total.table.id == table.id && total.set == set);
+        Ok(Some(known.unwrap_or_else(|| {
+            let key = Expression::Bind(self.program.filled.len());
+            self.totals.push(Total { table: table.clone(), key, set });
+            self.totals.len() - 1
+        })))
     }
 
     /// What becomes of a row.
@@ -614,6 +684,35 @@ impl<'p> Forming<'p> {
             }
         };
         Some(said.into())
+    }
+}
+
+/// Whether a rule of a new row draws on one of its columns, but for what a root draws on its parts.
+fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
+    let target = &target.target;
+    let (computed, checks) = match row.part {
+        None => (&target.computed, &target.checks),
+        Some(part) => match target.parts.get(part) {
+            Some(part) => (&part.computed, &part.checks),
+            None => return true,
+        },
+    };
+    let computed = computed.iter().map(|computed| &computed.expression);
+    let mut rules = computed.chain(checks.iter().map(|check| &check.expression));
+    rules.any(|rule| draws_on(rule, column, 0))
+}
+
+/// Whether a rule draws on a column of the row that is so many rows outwards.
+fn draws_on(rule: &Expression, column: usize, outwards: usize) -> bool {
+    match rule {
+        Expression::Column { depth, column: of } => *depth == outwards && *of == column,
+        Expression::Lookup { .. } => true,
+        _ => {
+            let inner = outwards + usize::from(matches!(rule, Expression::Aggregate { .. }));
+            let mut draws = false;
+            rule.children(&mut |child| draws |= draws_on(child, column, inner));
+            draws
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use super::super::{
 };
 use super::{Flow, Running, ill_formed, listed, lock_of};
 use crate::lower;
-pub(super) use make::{Making, lower_made};
+pub(super) use make::{Making, lower_made, lower_total};
 use tell::Telling;
 pub(super) use tell::lower_told;
 
@@ -97,6 +97,8 @@ struct Stating<'d, 'p, D> {
     /// What is told of rows: of which event or task, by its place among those of the command.
     events: Vec<(usize, Telling)>,
     tasks: Vec<(usize, Telling)>,
+    /// New roots that draw on parts which are made of what stands in rows: how, and their keys.
+    totals: Vec<(usize, Value)>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -114,6 +116,7 @@ impl<D: Database> Writing<'_, D> {
             stated: Vec::new(),
             events: Vec::new(),
             tasks: Vec::new(),
+            totals: Vec::new(),
         };
         let program = &*command.program;
         if let Some(task) = command.settles {
@@ -326,6 +329,7 @@ impl<D: Database> Stating<'_, '_, D> {
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
         self.running.flush().await?;
+        self.send_totals().await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
         self.send_rows().await
     }

@@ -17,12 +17,12 @@ impl<D: Database> Running<'_, '_, D> {
         self.create_row_but(creation, &|_| false).await.map(drop)
     }
 
-    /// The same, but for columns that only the database knows: they stay empty. Answers what goes to its bind.
+    /// The same, but for columns that only the database knows: they stay empty. Answers its primary key.
     pub(super) async fn create_row_but(
         &mut self,
         creation: &Creation,
         unknown: &dyn Fn(usize) -> bool,
-    ) -> Result<Value, Fault> {
+    ) -> Result<Vec<Value>, Fault> {
         let program = self.program;
         let table = self.table(creation.row)?;
         let target =
@@ -61,6 +61,7 @@ impl<D: Database> Running<'_, '_, D> {
         let known = |column| !computed.contains(&column) && !unknown(column);
         look_at_values(&table, &row, known, &creation.bounds)?;
         bounded(self.rows.count + 1)?;
+        let own = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
         let bind = match root {
             None => {
                 let key = row.get(table.own_key()).cloned().unwrap_or_default();
@@ -82,9 +83,9 @@ impl<D: Database> Running<'_, '_, D> {
             }
         };
         if let Some(at) = creation.bind {
-            self.fill(at, bind.clone());
+            self.fill(at, bind);
         }
-        Ok(bind)
+        Ok(own)
     }
 
     /// Refuses to put a row in the place of one that has gone, and that another row was given to refer to before.

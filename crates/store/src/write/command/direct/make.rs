@@ -29,7 +29,7 @@ pub(in super::super) fn lower_made(
 }
 
 fn made_of<'m>(
-    MadeRow { columns, condition }: &'m MadeRow,
+    MadeRow { columns, condition, .. }: &'m MadeRow,
     table: &'m Table,
     binds: usize,
 ) -> lower::direct::Making<'m> {
@@ -44,9 +44,47 @@ impl<D: Database> Stating<'_, '_, D> {
         let key = self.running.create_row_but(creation, &unknown).await?;
         let table = self.running.table(creation.row)?.id;
         let binds = self.running.binds.clone();
+        if let (Some(total), Some(root)) = (made.total, &creation.root) {
+            let root = self.running.value(root, None).await?;
+            if self.totals.last() != Some(&(total, root.clone())) {
+                self.totals.push((total, root));
+            }
+        }
         self.running.made.insert((table, key), Making { at, made, binds });
         Ok(())
     }
+
+    /// Sends what works out what new roots draw on their parts.
+    pub(super) async fn send_totals(&mut self) -> Result<(), Fault> {
+        let (target, direct) = (self.running.program.id, self.direct);
+        for (place, root) in std::mem::take(&mut self.totals) {
+            let mut binds = self.running.binds.clone();
+            binds.push(root);
+            let key = Key { target, place, kind: Kind::Total, columns: 0, binds: binds.len() };
+            let lower = || lower_total(direct, place, &binds);
+            let sent = self.running.writing.database.run(Asked::Kept(key), lower, binds.iter());
+            sent.await.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// The statement that works out what a new root draws on its parts.
+pub(in super::super) fn lower_total(
+    direct: &Direct,
+    total: usize,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let total = direct.totals.get(total).ok_or_else(|| ill_formed("nothing is drawn there"))?;
+    let change = lower::direct::Change {
+        table: &total.table,
+        key: &total.key,
+        set: &total.set,
+        conditions: &[],
+        lock: lower::Lock::Held,
+        answered: false,
+    };
+    lower::direct::change(change, binds)
 }
 
 impl<D: Database> Running<'_, '_, D> {
@@ -56,10 +94,10 @@ impl<D: Database> Running<'_, '_, D> {
         table: &Table,
         row: &[Value],
     ) -> Result<bool, Failure> {
-        if self.made.is_empty() || table.root.is_some() {
+        if self.made.is_empty() {
             return Ok(false);
         }
-        let key = row.get(table.own_key()).cloned().unwrap_or_default();
+        let key = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
         let Some(Making { at, made, binds }) = self.made.get(&(table.id, key)) else {
             return Ok(false);
         };

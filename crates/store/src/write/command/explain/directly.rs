@@ -4,7 +4,7 @@ use operation::{
     BROKER, Carried, Course, Dialect, Direct, Fault, How, Place, Program, Step, TableId, Value,
 };
 
-use super::super::direct::{lower_made, lower_told, statement};
+use super::super::direct::{lower_made, lower_told, lower_total, statement};
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Purpose, Sent, Times, Trip};
@@ -89,13 +89,17 @@ impl Walk<'_> {
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.held(direct)?);
-            for (place, made) in says.made {
-                let table = self.at(place)?;
-                let text = lower_made(direct, made, table, program.filled.len())?.text;
-                let entity = Some(table.entity.clone());
+            let (parts, roots): (Vec<_>, Vec<_>) =
+                says.made.into_iter().partition(|(place, _)| place.part.is_some());
+            statements.extend(self.made(direct, &roots)?);
+            statements.extend(self.writes_of_rows()?.into_iter().map(|(_, sent)| sent));
+            statements.extend(self.made(direct, &parts)?);
+            let binds = vec![Value::Null; program.filled.len() + 1];
+            for (at, total) in direct.totals.iter().enumerate() {
+                let text = lower_total(direct, at, &binds)?.text;
+                let entity = Some(total.table.entity.clone());
                 statements.push(Sent { entity, each_row: true, ..Sent::plain(text) });
             }
-            statements.extend(self.writes_of_rows()?.into_iter().map(|(_, sent)| sent));
             statements.extend(self.keys_locked());
             for event in says.events {
                 statements.push(match event {
@@ -140,6 +144,17 @@ impl Walk<'_> {
             Ok(Sent { entity: Some(table.entity.clone()), lock, ..Sent::plain(text) })
         });
         held.collect()
+    }
+
+    /// What makes rows of what stands in rows.
+    fn made(&self, direct: &Direct, made: &[(Place, usize)]) -> Result<Vec<Sent>, Fault> {
+        let made = made.iter().map(|(place, made)| {
+            let table = self.at(*place)?;
+            let text = lower_made(direct, *made, table, self.program.filled.len())?.text;
+            let entity = Some(table.entity.clone());
+            Ok(Sent { entity, each_row: true, ..Sent::plain(text) })
+        });
+        made.collect()
     }
 
     /// What is told of rows at one place.
