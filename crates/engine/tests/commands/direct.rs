@@ -627,6 +627,16 @@ entity Note { key number: Int = auto  member: Member  text: String(1..9)  allow 
 entity Page { key id: Int  team: Team  text: String(1..9)  allow read to user when .team == caller.team }
 
 entity Scale { key id: Int  weight: Float = 1.0  wait: Duration = 1h  at: Timestamp = now  allow read to user }
+entity Bill {
+  key id: Uuid
+  member: Member
+  points: Int
+  sum:    Int := sum(rows, .points)
+  check .points < 9 "few"
+  allow read to user
+}
+entity Row part of Bill as rows (0..9) { points: Int  twice: Int := .points * 2  level: Int }
+event Summed { sum: Int }
 event Weighed { weight: Float }
 event Waited { since: Duration }
 event Later { at: Timestamp }
@@ -664,6 +674,10 @@ command measured(thing: Scale) { allow user  update thing { weight: 1.5 }  emit 
 command timed(thing: Scale) { allow user  update thing { weight: 1.5 }  emit Waited { since: thing.wait } }
 command late(thing: Scale) { allow user  update thing { weight: 1.5 }  emit Later { at: thing.at + 3d } }
 command by_row(thing: Scale) { allow user  update thing { weight: 1.5 }  emit Placed { at: thing.at } }
+command ruled(member: Member) { allow user  update member { state: known }  create Bill { member, points: member.level } }
+command doubled(member: Member) { allow user  update member { state: known }  let bill = create Bill { member, points: 1 }  create Row { bill, points: member.level, level: 1 } }
+command early(member: Member) { allow user  update member { state: known }  let bill = create Bill { member, points: 1 }  emit Summed { sum: bill.sum }  create Row { bill, points: 1, level: member.level } }
+command summed(member: Member) { allow user  update member { state: known }  let bill = create Bill { member, points: 1 }  create Row { bill, points: 1, level: member.level }  emit Summed { sum: bill.sum } }
 command ended(member: Member) { allow user  delete member }
 
 error Closed 409 "It is closed" { }
@@ -712,6 +726,10 @@ fn what_depends_on_rows_loads_them() {
         timed: `emit Waited`: PostgreSQL writes a Duration of a row otherwise
         late: direct
         by_row: `emit Placed`: what is done depends on what stands in a row
+        ruled: `create Bill`: its key, a check or a computed field draws on what stands in a row
+        doubled: `create Row`: its key, a check or a computed field draws on what stands in a row
+        early: `create Row`: something was told before of a root that is made here
+        summed: direct
         ended: `delete Member`: what refers to a row that goes is looked at first
     "#]]
     .assert_eq(&told);

@@ -523,7 +523,7 @@ impl<'p> Forming<'p> {
             // Of one that was there parts are numbered, counted and looked at.
             self.made_by(root).ok_or(Reason::Parts)?;
             if self.looked_at_made {
-                return Err(Reason::FoundByRow);
+                return Err(Reason::ToldBefore);
             }
         }
         let (mut columns, mut conditions) = (Vec::new(), Vec::new());
@@ -532,7 +532,7 @@ impl<'p> Forming<'p> {
                 Fill::Value(value) if self.knows(value) => {}
                 Fill::Value(value) => {
                     if table.key.contains(&at) || is_ruled(target, creation.row, at) {
-                        return Err(Reason::DependsOnRow);
+                        return Err(Reason::Ruled);
                     }
                     let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
                     let value = self.copied(value, column.scalar)?;

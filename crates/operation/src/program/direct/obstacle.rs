@@ -54,6 +54,10 @@ pub enum Reason {
     Counted,
     /// A computed field or a check that looks at parts or other rows.
     LooksElsewhere,
+    /// A key, a check or a computed field of a new row that draws on a row.
+    Ruled,
+    /// A part that is made after something was told of its root.
+    ToldBefore,
     /// More than one statement should say.
     TooLarge,
     /// A rule that is never true.
@@ -100,6 +104,8 @@ impl fmt::Display for Reason {
             Self::Bound => "a bound of a field that is worked out has no words in SQL",
             Self::Counted => "the database counts its key",
             Self::LooksElsewhere => "a computed field or a check looks at parts or other rows",
+            Self::Ruled => "its key, a check or a computed field draws on what stands in a row",
+            Self::ToldBefore => "something was told before of a root that is made here",
             Self::TooLarge => "what is looked up is too large for one statement",
             Self::NeverTrue => "it is always refused",
             Self::AnswersOfRow => "what is answered is worked out of a row",
