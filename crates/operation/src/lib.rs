@@ -32,9 +32,9 @@ pub use number::{
     add, divide, divide_decimal, float, multiply, negate, rescale, subtract, unsigned_zero,
 };
 pub use program::{
-    Bound, Carried, Code, Command, Creation, Direct, DirectRow, Fill, Form, Heard, Inputs,
-    MOST_ROWS, Member, Named, Place, Program, ProgramTarget, Source, Step, Terms, Transaction,
-    Visible, Waiting,
+    Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, Fill, Form, Heard, How,
+    Inputs, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place, Program, ProgramTarget, Reason,
+    Source, Step, Terms, Total, Transaction, Visible, Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

@@ -12,7 +12,7 @@ mod direct;
 use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
-pub use direct::{Direct, DirectRow};
+pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason, Total};
 
 use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 
@@ -45,8 +45,8 @@ pub struct Program {
     pub events: Vec<Heard>,
     /// What is answered.
     pub answer: Form,
-    /// How the rows that it changes can change without being loaded ([`Direct::of`]).
-    pub direct: Option<Direct>,
+    /// How the rows that it looks at need not be loaded ([`Direct::of`]), or why they must be.
+    pub direct: Result<Direct, Obstacle>,
 }
 
 /// An event of a program.

@@ -17,13 +17,14 @@ mod postgres;
 mod read;
 pub(crate) mod receipt;
 mod said;
+pub(crate) mod told;
 mod write;
 
 use operation::{Scalar, Value};
 
 pub(crate) use expression::{Parameter, function_name, has_query, ill_formed, is_lowerable};
 pub use many::Lock;
-pub(crate) use many::{delete_many, draw, insert_many, rows_among, update_many};
+pub(crate) use many::{delete_many, draw, held, insert_many, rows_among, update_many};
 pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, conditions};
 pub(crate) use write::{

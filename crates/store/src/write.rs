@@ -60,6 +60,9 @@ pub(crate) trait Database {
     /// locked in the order in which they stand.
     async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure>;
 
+    /// Locks the rows that a load names, in the order of the key, and does not wait for that. Nothing where nobody else writes.
+    async fn hold(&mut self, load: &Load) -> Result<(), Failure>;
+
     /// Executes a statement that changes rows for each of many.
     async fn each(&mut self, many: Many<'_>, rows: Vec<Vec<&Value>>) -> Result<(), Failure>;
 
@@ -136,6 +139,16 @@ pub(crate) enum Kind {
     Visible,
     /// Selects rows by many values of one column.
     Among(Lock),
+    /// Locks rows by many keys.
+    Hold(Lock),
+    /// Makes a row of what stands in others.
+    Make,
+    /// Works out what a new row draws on its parts.
+    Total,
+    /// Writes an event that carries what stands in rows.
+    TellEvent,
+    /// The same of a task.
+    TellTask,
     /// Does what was asked or ends the transaction.
     Sure,
     /// The same, and answers one row once it has ended.
@@ -177,9 +190,18 @@ pub(crate) struct Many<'t> {
 impl Load {
     /// The key of its statement.
     pub fn key(&self) -> Result<Key, Fault> {
+        self.key_of(Kind::Among(self.lock))
+    }
+
+    /// The key of the statement that locks them and answers nothing.
+    pub fn key_of_hold(&self) -> Result<Key, Fault> {
+        self.key_of(Kind::Hold(self.lock))
+    }
+
+    fn key_of(&self, kind: Kind) -> Result<Key, Fault> {
         let at = usize::try_from(self.table.id.0).unwrap_or(usize::MAX);
         let place = Place { target: self.target, at, table: &self.table };
-        Key::of(place, Kind::Among(self.lock), &[self.column], 0)
+        Key::of(place, kind, &[self.column], 0)
     }
 }
 

@@ -165,6 +165,7 @@ fn told(command: &str, role: &str, explanation: &Explanation) -> Value {
         "on": if on_postgres { "postgres" } else { "sqlite" },
         "round_trips": on_postgres.then(|| count(explanation.round_trips())),
         "isolation": if explanation.serializable { "serializable" } else { "default" },
+        "rows_are_loaded_since": explanation.loaded_since,
         "found_first": explanation.found_first,
         "trips": trips(&explanation.trips),
         "when_refused": when_refused,
@@ -210,6 +211,9 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
                 "rows change by themselves; where one is missing or a rule stands against it, all of this is taken back \
                  and done once more over loaded rows, which says why",
             );
+        }
+        if let Some(reason) = &explanation.loaded_since {
+            line("loads", &format!("its rows, before it does anything: {reason}"));
         }
         line(
             "isolation",

@@ -147,8 +147,8 @@ fn explain_plan_shows_what_a_command_sends() {
     assert_eq!(text.code, 0, "{}", text.err);
     for part in [
         "place_order for customer, on PostgreSQL",
-        "2 round trips, however many rows",
-        "FROM \"sales\".\"product\" WHERE \"sku\" = ANY($1::text[]) ORDER BY \"sku\" FOR NO KEY UPDATE",
+        "1 round trip, its commit among what is sent; 3 where it is refused",
+        "SELECT 1 FROM \"sales\".\"product\" WHERE \"sku\" = ANY($1::text[]) ORDER BY \"sku\" FOR NO KEY UPDATE",
         "rows of Product: nobody else",
         "INSERT INTO \"sales\".\"line\"",
         "INSERT INTO \"mimar\".\"event\"",
@@ -157,6 +157,10 @@ fn explain_plan_shows_what_a_command_sends() {
         assert!(text.out.contains(part), "{part}\n{}", text.out);
     }
     assert!(!text.out.contains('\u{1b}'), "colours in a pipe");
+    let loaded = plan(&["cancel", "--on", "postgres"]);
+    for part in ["its rows, before it does anything: `for`: which turns", "however many rows"] {
+        assert!(loaded.out.contains(part), "{part}\n{}", loaded.out);
+    }
     let direct = plan(&["mark_paid", "--on", "postgres"]);
     for part in [
         "1 round trip, its commit among what is sent; 3 where it is refused",

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::identity::Verifier;
 use engine::{Engine, Loaded, Outcome};
 use model::{Model, Valid};
-use operation::{Dialect, Fault, Operation, Receipt, Write};
+use operation::{Dialect, Fault, Obstacle, Operation, Receipt, Write};
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
 
@@ -238,7 +238,7 @@ impl World {
         };
         let Operation::Write(mut write) = lowered.operation else { panic!("no write") };
         if let (true, Write::Command(command)) = (loads, &mut *write) {
-            Arc::get_mut(&mut command.program).unwrap().direct = None;
+            Arc::get_mut(&mut command.program).unwrap().direct = Err(Obstacle::UNFORMED);
         }
         let written = self.runtime.block_on(self.store.write(*write, receipt))?;
         Ok(match written.json {

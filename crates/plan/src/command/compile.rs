@@ -7,7 +7,7 @@ use model::{
     StatementKind, Type, ValueSource,
 };
 use operation::{
-    Carried, Creation, Direct, Expression, Fault, Fill, Form, Inputs, Place, Program,
+    Carried, Creation, Direct, Expression, Fault, Fill, Form, Inputs, Obstacle, Place, Program,
     ProgramTarget, ReadId, Scalar, Source, Step, Table, Terms, Value, Visible,
 };
 
@@ -300,7 +300,7 @@ impl<'p> Compiler<'p> {
                 .map(|event| task::heard(&plan.model, event, plan.to_broker))
                 .collect(),
             answer,
-            direct: None,
+            direct: Err(Obstacle::UNFORMED),
         };
         program.deep = coded || program.is_deep();
         program.direct = Direct::of(&program);

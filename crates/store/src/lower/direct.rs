@@ -2,68 +2,79 @@
 
 use operation::{Expression, Fault, Scalar, Table, Value};
 
-use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::form::Natural;
+use super::{Lock, Statement};
 
-/// A change of one row by itself.
+/// A row that is looked at, or changes by itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change<'c> {
     pub table: &'c Table,
     /// Its key: a bind or a constant.
     pub key: &'c Expression,
-    /// What its columns become, with the row as it was at depth 0.
+    /// What its columns become, with the row as it was at depth 0; nothing, where it is looked at only.
     pub set: &'c [(usize, Expression)],
-    /// Must be true of the row as it was.
-    pub condition: &'c Expression,
+    /// Must be true of the row as it was, all of them.
+    pub conditions: &'c [&'c Expression],
+    /// How a row that is looked at is kept from changing.
+    pub lock: Lock,
     /// Whether the row is answered as it is then: every column.
     pub answered: bool,
 }
 
-/// `UPDATE` of a row for which a condition holds. `binds` are what the binds of its expressions hold.
+/// `UPDATE` or `SELECT` of a row for which conditions hold. `binds` are what the binds of its expressions hold.
 pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, Fault> {
-    let Change { table, key, set, condition, answered } = change;
-    let values = set.iter().map(|(_, value)| value);
-    if binds_of(values.chain([key, condition])) > binds.len() {
+    let Change { table, key, set, conditions, lock, answered } = change;
+    let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
+    if binds_of(values.chain([key])) > binds.len() {
         return Err(ill_formed("no such bind"));
     }
     let mut lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
     let alias = lowering.alias();
-    lowering.sql.push("WITH changed AS (UPDATE ");
-    lowering.table(alias, table);
+    lowering.sql.push("WITH changed AS (");
+    if set.is_empty() {
+        lowering.sql.push("SELECT ");
+        lowering.told_of(alias, table, answered)?;
+        lowering.sql.push(" FROM ");
+        lowering.table(alias, table);
+    } else {
+        lowering.sql.push("UPDATE ");
+        lowering.table(alias, table);
+    }
     for (at, (column, value)) in set.iter().enumerate() {
         let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
         lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(&set.name).push(" = ");
-        lowering.assigned(alias, table, *column, value)?;
+        lowering.assigned(alias, table, set.scalar, value)?;
         if let Some(native) = &set.native {
             lowering.sql.push("::").ident(native);
         }
     }
     lowering.sql.push(" WHERE ");
     lowering.column_is(alias, table, table.own_key(), key)?;
-    // In any order: what fails ends the transaction as well as what is not true.
-    let terms = match condition {
-        Expression::And(terms) => terms.as_slice(),
-        Expression::Literal(Value::Bool(true)) => &[],
-        condition => std::slice::from_ref(condition),
-    };
-    for term in terms {
-        lowering.sql.push(" AND ");
-        lowering.with_row(alias, table, term)?;
+    for condition in conditions.iter().copied() {
+        // In any order: what fails ends the transaction as well as what is not true.
+        let terms = match condition {
+            Expression::And(terms) => terms.as_slice(),
+            Expression::Literal(Value::Bool(true)) => &[],
+            condition => std::slice::from_ref(condition),
+        };
+        for term in terms {
+            lowering.sql.push(" AND ");
+            lowering.with_row(alias, table, term)?;
+        }
     }
-    lowering.sql.push(" RETURNING ");
+    if set.is_empty() {
+        lowering.sql.push(lock.clause());
+    } else {
+        lowering.sql.push(" RETURNING ");
+        lowering.told_of(alias, table, answered)?;
+    }
     if !answered {
-        lowering.sql.push("1) SELECT 1 / count(*) FROM changed");
+        lowering.sql.push(") SELECT 1 / count(*) FROM changed");
         return Ok(lowering.finish(vec![Scalar::Int]));
     }
-    let columns = || 0..table.columns.len();
-    for column in columns() {
-        lowering.sql.push(if column == 0 { "" } else { ", " });
-        lowering.answered(alias, table, column)?;
-        lowering.sql.push(" AS ").alias("c", column);
-    }
     lowering.sql.push(") SELECT ");
-    for column in columns() {
+    for column in 0..table.columns.len() {
         lowering.sql.alias("c", column).push(", ");
     }
     lowering.sql.push(
@@ -74,6 +85,48 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
     Ok(lowering.finish(answer))
 }
 
+/// A row that is made of what stands in others: behind the binds stand its columns, as far as they are known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Making<'m> {
+    pub table: &'m Table,
+    /// The columns that are looked up.
+    pub columns: &'m [(usize, Expression)],
+    pub condition: &'m Expression,
+    /// How many binds their expressions may name.
+    pub binds: usize,
+}
+
+/// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
+pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fault> {
+    let Making { table, columns, condition, binds } = making;
+    if binds_of(columns.iter().map(|(_, value)| value).chain([condition])) > binds {
+        return Err(ill_formed("no such bind"));
+    }
+    let all = binds + table.columns.len();
+    let mut lowering = Lowering::new(operation::Dialect::Postgres, all, values);
+    lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
+    lowering.sql.list(", ", &table.columns, |sql, column| {
+        sql.ident(&column.name);
+    });
+    lowering.sql.push(") SELECT ");
+    for (at, column) in table.columns.iter().enumerate() {
+        lowering.sql.push(if at > 0 { ", " } else { "" });
+        match columns.iter().find(|(of, _)| *of == at) {
+            Some((_, value)) => {
+                lowering.kept(value, column.scalar)?;
+                if let Some(native) = &column.native {
+                    lowering.sql.push("::").ident(native);
+                }
+            }
+            None => lowering.bind_of(binds + at, column),
+        }
+    }
+    lowering.sql.push(" WHERE ");
+    lowering.any(condition, Scalar::Bool)?;
+    lowering.sql.push(" RETURNING 1) SELECT 1 / count(*) FROM made");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
 /// A statement that answers the rows that it changes, failing where there are none: the division by zero ends the transaction.
 pub(crate) fn surely(statement: Statement) -> Statement {
     let text = format!("WITH changed AS ({}) SELECT 1 / count(*) FROM changed", statement.text);
@@ -81,17 +134,37 @@ pub(crate) fn surely(statement: Statement) -> Statement {
 }
 
 impl<'a> Lowering<'a> {
-    /// Writes the new value of a column of the one row in scope, as that column keeps it.
+    /// Writes what a row is told by: every column of it, or that it is there.
+    fn told_of(&mut self, alias: usize, table: &Table, answered: bool) -> Result<(), Fault> {
+        if !answered {
+            self.sql.push("1");
+            return Ok(());
+        }
+        for column in 0..table.columns.len() {
+            self.sql.push(if column == 0 { "" } else { ", " });
+            self.answered(alias, table, column)?;
+            self.sql.push(" AS ").alias("c", column);
+        }
+        Ok(())
+    }
+
+    /// Writes a value over the one row in scope, as a column of a scalar keeps it.
     fn assigned(
         &mut self,
         alias: usize,
         table: &'a Table,
-        column: usize,
+        scalar: Scalar,
         value: &'a Expression,
     ) -> Result<(), Fault> {
-        let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
         let outer = std::mem::replace(&mut self.scope, vec![(alias, table)]);
-        let outcome = match (self.natural(value, &[]), scalar) {
+        let outcome = self.kept(value, scalar);
+        self.scope = outer;
+        outcome
+    }
+
+    /// Writes a value as a column of a scalar keeps it.
+    pub(super) fn kept(&mut self, value: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
+        match (self.natural(value, &[]), scalar) {
             (Natural::Is(of), _) if of == scalar => self.any(value, scalar),
             (Natural::Fits(_) | Natural::Unknown, _) => self.any(value, scalar),
             // Computed as a number of the least units; one of those as a factor is exact, as a division would not be.
@@ -103,9 +176,24 @@ impl<'a> Lowering<'a> {
                     self.sql.push(")");
                 })
             }
+            (Natural::Is(Scalar::Int), Scalar::Date) => {
+                self.sql.push("(DATE '1970-01-01' + ");
+                self.any(value, Scalar::Int).map(|()| {
+                    self.sql.push("::int)");
+                })
+            }
+            // Days and what is left of them: both are exact, as so many microseconds would not be.
+            (Natural::Is(Scalar::Int), Scalar::Timestamp) => {
+                self.sql.push("((DATE '1970-01-01' + floor(");
+                self.any(value, Scalar::Int)?;
+                self.sql.push(" / 86400000000.0)::int + (");
+                self.any(value, Scalar::Int).map(|()| {
+                    self.sql.push(
+                        " % 86400000000 + 86400000000) % 86400000000 * INTERVAL '1 microsecond') AT TIME ZONE 'UTC')",
+                    );
+                })
+            }
             (Natural::Is(_), _) => Err(ill_formed("a value as what it is not")),
-        };
-        self.scope = outer;
-        outcome
+        }
     }
 }

@@ -17,6 +17,17 @@ pub enum Lock {
     Held,
 }
 
+impl Lock {
+    /// What is written behind a `SELECT`.
+    pub(crate) fn clause(self) -> &'static str {
+        match self {
+            Self::Free => "",
+            Self::Shared => " FOR SHARE",
+            Self::Held => " FOR NO KEY UPDATE",
+        }
+    }
+}
+
 /// The type of a scalar's column, by name, in a cast.
 type TypeName = fn(Scalar) -> &'static str;
 
@@ -36,12 +47,19 @@ pub(crate) fn rows_among(
     array(sql, 0, column, type_name);
     sql.push(")");
     by_key(&mut lowering, table)?;
-    lowering.sql.push(match lock {
-        Lock::Free => "",
-        Lock::Shared => " FOR SHARE",
-        Lock::Held => " FOR NO KEY UPDATE",
-    });
+    lowering.sql.push(lock.clause());
     Ok(lowering.finish(scalars(table)))
+}
+
+/// Locks rows by the one array of their keys, in the order of these, and answers nothing of them.
+pub(crate) fn held(table: &Table, lock: Lock, type_name: TypeName) -> Result<Statement, Fault> {
+    let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
+    let mut sql = Sql::new(Dialect::Postgres);
+    sql.push("SELECT 1 FROM ").ident(&table.name).push(" WHERE ").ident(&own.name);
+    sql.push(" = ANY(");
+    array(&mut sql, 0, own, type_name);
+    sql.push(") ORDER BY ").ident(&own.name).push(lock.clause());
+    Ok(statement(sql))
 }
 
 /// `INSERT` of rows: an array for every column, in the table's order.

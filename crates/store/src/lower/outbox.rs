@@ -76,7 +76,7 @@ fn tasks(sql: &mut Sql) -> &mut Sql {
 }
 
 /// `INSERT` of a task; binds: target, arguments, event, lane, priority, due, unique key. Where one with the same unique key
-/// waits, nothing is done.
+/// waits, nothing is done. On PostgreSQL a task without arguments is given what its event carries.
 pub(crate) fn add(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, GIVEN.len(), &[]);
     lowering.sql.push("INSERT INTO ");
@@ -84,7 +84,14 @@ pub(crate) fn add(dialect: Dialect) -> Statement {
     lowering.sql.push(" (target, arguments, event, lane, priority, due, unique_key) VALUES (");
     for (at, scalar) in GIVEN.into_iter().enumerate() {
         lowering.sql.push(if at > 0 { ", " } else { "" });
+        let of_event = dialect == Dialect::Postgres && scalar == Scalar::Json;
+        lowering.sql.push(if of_event { "coalesce(" } else { "" });
         lowering.bind(at, scalar);
+        if of_event {
+            lowering.sql.push(", (SELECT e.data FROM mimar.event AS e WHERE e.id = ");
+            lowering.bind(at + 1, Scalar::Uuid);
+            lowering.sql.push("))");
+        }
     }
     lowering.sql.push(") ON CONFLICT (unique_key) DO NOTHING");
     lowering.finish(Vec::new())

@@ -17,7 +17,7 @@ use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
-use operation::{Dialect, Fault, Read, Table, Value};
+use operation::{Dialect, Fault, Read, Scalar, Table, Value};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
@@ -218,6 +218,21 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
+    /// The same where each parameter is an array.
+    async fn execute_for_all(
+        &mut self,
+        ready: Arc<Ready>,
+        arrays: Vec<(Scalar, Vec<Bound<Value>>)>,
+    ) {
+        let link = self.link.clone();
+        let sent = async move {
+            let mut rows = std::pin::pin!(link.ask_arrays(&ready, arrays).await?);
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        };
+        self.send(Box::pin(sent)).await;
+    }
+
     /// Executes a statement and waits for its rows.
     async fn asked(
         &mut self,
@@ -310,7 +325,14 @@ impl Database for Session<'_> {
             Err(trouble) => return Err(self.failed(trouble).await),
         };
         match key.kind {
-            Kind::Insert | Kind::Update | Kind::Delete | Kind::Sure => {
+            Kind::Insert
+            | Kind::Update
+            | Kind::Delete
+            | Kind::Sure
+            | Kind::Make
+            | Kind::Total
+            | Kind::TellEvent
+            | Kind::TellTask => {
                 self.execute(ready, &values).await?;
                 Ok(Vec::new())
             }
@@ -322,7 +344,9 @@ impl Database for Session<'_> {
                 self.execute(ready, &values).await?;
                 Ok(vec![vec![Value::Bool(true)]])
             }
-            Kind::Visible | Kind::Select | Kind::Among(_) => self.asked(&ready, &values).await,
+            Kind::Visible | Kind::Select | Kind::Among(_) | Kind::Hold(_) => {
+                self.asked(&ready, &values).await
+            }
         }
     }
 
@@ -375,6 +399,20 @@ impl Database for Session<'_> {
         }
     }
 
+    async fn hold(&mut self, load: &Load) -> Result<(), Failure> {
+        let lower = || lower::held(&load.table, load.lock, type_name);
+        let ready = self.link.ready(Asking::Kept(load.key_of_hold()?, true), &[], lower).await;
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(trouble) => return Err(self.failed(trouble).await),
+        };
+        let column = load.table.columns.get(load.column);
+        let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
+        let keys = load.values.iter().map(|value| Bound { value: value.clone(), form }).collect();
+        self.execute_for_all(ready, vec![(form, keys)]).await;
+        Ok(())
+    }
+
     async fn each(&mut self, many: Many<'_>, rows: Vec<Vec<&Value>>) -> Result<(), Failure> {
         let table = many.table;
         if let [values] = rows.as_slice() {
@@ -400,13 +438,7 @@ impl Database for Session<'_> {
             let values = values.map(|value| Bound { value: (*value).clone(), form });
             arrays.push((form, values.collect::<Vec<_>>()));
         }
-        let link = self.link.clone();
-        let sent = async move {
-            let mut rows = std::pin::pin!(link.ask_arrays(&ready, arrays).await?);
-            while rows.try_next().await?.is_some() {}
-            Ok(())
-        };
-        self.send(Box::pin(sent)).await;
+        self.execute_for_all(ready, arrays).await;
         Ok(())
     }
 
@@ -464,5 +496,5 @@ impl Database for Session<'_> {
 /// The same statement, failing where its answer is not true: the division by zero ends the transaction.
 fn insisting(lowered: lower::Statement) -> lower::Statement {
     let text = format!("SELECT 1 / coalesce(({}), false)::int", lowered.text);
-    lower::Statement { text, answer: vec![operation::Scalar::Int], ..lowered }
+    lower::Statement { text, answer: vec![Scalar::Int], ..lowered }
 }

@@ -312,6 +312,10 @@ impl Database for Session<'_> {
         Ok(found)
     }
 
+    async fn hold(&mut self, _: &Load) -> Result<(), Failure> {
+        Ok(())
+    }
+
     async fn each(&mut self, many: Many<'_>, values: Vec<Vec<&Value>>) -> Result<(), Failure> {
         let Kept { statement, .. } = self.kept(many.key, || many.lower(DIALECT))?;
         for values in values {

@@ -26,8 +26,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Code, Command, Comparison, Dialect, Direct, EvaluationFault, Expression, Fault, FaultCode,
-    Form, MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
+    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form,
+    MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
     TableId, Tree, Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -67,8 +67,8 @@ struct Running<'d, 'p, D> {
     published: Vec<Published>,
     asking: Vec<Asking>,
     code: Option<Arc<dyn Code>>,
-    /// Where statements take over what is done to rows: how.
-    direct: Option<&'p Direct>,
+    /// New rows of which only the database knows all: how they are made.
+    made: FxHashMap<(TableId, Vec<Value>), direct::Making<'p>>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -107,7 +107,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             published: Vec::new(),
             asking: Vec::new(),
             code: command.code.clone(),
-            direct: None,
+            made: FxHashMap::default(),
         }
     }
 
@@ -364,11 +364,6 @@ impl<D: Database> Running<'_, '_, D> {
     }
 
     async fn step(&mut self, step: &Step) -> Result<Flow, Fault> {
-        if let Some(direct) = self.direct
-            && let Some(flow) = self.step_of_row(direct, step).await?
-        {
-            return Ok(flow);
-        }
         match step {
             Step::Let { bind, value } => {
                 let value = self.value(value, None).await?;
@@ -477,17 +472,8 @@ impl<D: Database> Running<'_, '_, D> {
         match source {
             Source::List { list, scalar } => {
                 let Value::Text(text) = self.value(list, None).await? else { return Ok(Flow::On) };
-                let tree = operation::parse_json(text.as_bytes()).map_err(Fault::Internal)?;
-                let Tree::List(items) = tree else { return Err(ill_formed("no list")) };
-                for item in &items {
-                    self.turn()?;
-                    if members.is_empty() {
-                        let value = scalar.of_json(item);
-                        self.fill(bind, value.map_err(|_| ill_formed("a list of other values"))?);
-                    } else {
-                        self.fill(bind, Value::Null);
-                        self.unpack_tree(item, members)?;
-                    }
+                for item in &listed(&text)? {
+                    self.turn_to(item, *scalar, bind, members)?;
                     if let Flow::Returned(value) = self.steps(body).await? {
                         return Ok(Flow::Returned(value));
                     }
@@ -540,6 +526,24 @@ impl<D: Database> Running<'_, '_, D> {
         self.foresee_loop(elements, bind, body);
         let wanted = self.rows.take_wanted();
         if wanted.is_empty() { Ok(()) } else { self.load(wanted, true).await }
+    }
+
+    /// Begins a turn about an element of a list.
+    fn turn_to(
+        &mut self,
+        item: &Tree<'_>,
+        scalar: Scalar,
+        bind: usize,
+        members: &[Member],
+    ) -> Result<(), Fault> {
+        self.turn()?;
+        if members.is_empty() {
+            let value = scalar.of_json(item);
+            self.fill(bind, value.map_err(|_| ill_formed("a list of other values"))?);
+            return Ok(());
+        }
+        self.fill(bind, Value::Null);
+        self.unpack_tree(item, members)
     }
 
     fn turn(&mut self) -> Result<(), Fault> {
@@ -666,6 +670,14 @@ impl<D: Database> Running<'_, '_, D> {
             let of = &target.target.table;
             self.rows.has_gone(of) && references.reached(&of.name).contains(&table.name)
         })
+    }
+}
+
+/// The elements of a list.
+fn listed(text: &str) -> Result<Vec<Tree<'_>>, Fault> {
+    match operation::parse_json(text.as_bytes()).map_err(Fault::Internal)? {
+        Tree::List(items) => Ok(items),
+        _ => Err(ill_formed("no list")),
     }
 }
 

@@ -12,7 +12,8 @@ use crate::lower::{direct, exchange, outbox, receipt};
 #[derive(Debug)]
 pub(super) struct Asking {
     pub target: Box<str>,
-    pub arguments: Box<str>,
+    /// A JSON object; `None`: what its event carries, which only the database knows.
+    pub arguments: Option<Box<str>>,
     pub event: Value,
     pub lane: Value,
     pub priority: i64,
@@ -29,7 +30,7 @@ impl Asking {
         };
         Self {
             target: target.into(),
-            arguments: event.data.clone(),
+            arguments: Some(event.data.clone()),
             event: Value::Uuid(event.id),
             lane,
             priority: 0,
@@ -56,6 +57,17 @@ impl<D: Database> Writing<'_, D> {
         published: &[Published],
         asking: &[Asking],
     ) -> Result<(), Failure> {
+        self.lock_keys(published).await?;
+        self.say(published).await?;
+        self.send_out(asking).await?;
+        for asking in asking.iter().filter(|asking| *asking.target != *BROKER) {
+            self.ask_for(asking).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nobody else publishes under the keys of these events.
+    pub(super) async fn lock_keys(&mut self, published: &[Published]) -> Result<(), Failure> {
         if D::DIALECT == Dialect::Postgres {
             // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
             // publishes under it next waits until this has ended.
@@ -69,6 +81,11 @@ impl<D: Database> Writing<'_, D> {
                 self.database.run(asked(Kind::Update, 0), lower, [&value].into_iter()).await?;
             }
         }
+        Ok(())
+    }
+
+    /// Writes events.
+    pub(super) async fn say(&mut self, published: &[Published]) -> Result<(), Failure> {
         if !published.is_empty() {
             let rows: Vec<[Value; 5]> = published
                 .iter()
@@ -81,6 +98,11 @@ impl<D: Database> Writing<'_, D> {
             let many = Many::insert(Place { target: target(), at: 1, table })?;
             self.database.each(many, rows.iter().map(|row| row.iter().collect()).collect()).await?;
         }
+        Ok(())
+    }
+
+    /// Notes which events go to the broker.
+    pub(super) async fn send_out(&mut self, asking: &[Asking]) -> Result<(), Failure> {
         let sent = asking.iter().filter(|asking| *asking.target == *BROKER);
         let rows: Vec<Vec<&Value>> = sent.map(|asking| vec![&asking.event]).collect();
         if !rows.is_empty() {
@@ -88,21 +110,23 @@ impl<D: Database> Writing<'_, D> {
             let many = Many::insert(Place { target: target(), at: 15, table })?;
             self.database.each(many, rows).await?;
         }
-        let tasks = asking.iter().filter(|asking| *asking.target != *BROKER);
-        for Asking { target, arguments, event, lane, priority, due, unique } in tasks {
-            let values = [
-                Value::text(target.clone()),
-                Value::text(arguments.clone()),
-                event.clone(),
-                lane.clone(),
-                Value::Int(*priority),
-                Value::Int(*due),
-                unique.clone(),
-            ];
-            let lower = || Ok(outbox::add(D::DIALECT));
-            self.database.run(asked(Kind::Insert, 2), lower, values.iter()).await?;
-        }
         Ok(())
+    }
+
+    /// Writes a task.
+    pub(super) async fn ask_for(&mut self, asking: &Asking) -> Result<(), Failure> {
+        let Asking { target, arguments, event, lane, priority, due, unique } = asking;
+        let values = [
+            Value::text(target.clone()),
+            arguments.as_ref().map_or(Value::Null, |arguments| Value::text(arguments.clone())),
+            event.clone(),
+            lane.clone(),
+            Value::Int(*priority),
+            Value::Int(*due),
+            unique.clone(),
+        ];
+        let lower = || Ok(outbox::add(D::DIALECT));
+        self.database.run(asked(Kind::Insert, 2), lower, values.iter()).await.map(drop)
     }
 
     /// Ends the task that is carried out. Somebody else may have it by now, who came when its time had run out: then

@@ -1,19 +1,36 @@
-//! Commands whose rows change by themselves, on PostgreSQL: all that they do goes out with the commit, and nothing is awaited before.
+//! Commands that know what they do before any row is known, on PostgreSQL: all that they do goes out with the commit, and nothing is
+//! awaited before.
+//!
+//! Steps are run as far as they are about what was asked; what they say of rows is noted, turn by turn, and then stated:
+//!
+//! ```text
+//! steps ─► rows, in the order in which all commands lock them ─┬─► changes, then what is made, then events and tasks
+//!                                 where something is told of them └─► locks, what is made, events and tasks, then changes
+//! ```
 //!
 //! What is sent does what was asked or ends the transaction. No error from here is told to anybody: the command is then run
 //! over a workset, which says what stood against it.
 
+mod make;
+mod tell;
+
 use std::cmp::Ordering;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use operation::{
-    Bound, Command, Direct, Expression, Fault, Form, Named, Program, Receipt, Step, Value,
+    Bound, Command, Course, Direct, Expression, Fault, Form, How, MOST_ROWS, Named, Program,
+    Receipt, Source, Step, TableId, Value,
 };
 
 use super::super::{
-    Answer, Asked, Database, Failure, Key, Kind, Left, Place, Writing, draws_on_row,
+    Answer, Asked, Database, Failure, Key, Kind, Left, Load, Place, Writing, draws_on_row,
 };
-use super::{Flow, Running, ill_formed};
+use super::{Flow, Running, ill_formed, listed, lock_of};
 use crate::lower;
+pub(super) use make::{Making, lower_made, lower_total};
+use tell::Telling;
+pub(super) use tell::lower_told;
 
 /// The direct form of a command, where that spares it a wait. `receipt`: by which it is known if it is asked for again.
 pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<&'c Direct> {
@@ -26,7 +43,7 @@ pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<
 
 /// The direct form of a program, if what it answers needs no statement of its own.
 pub(super) fn sparing(program: &Program) -> Option<&Direct> {
-    let direct = program.direct.as_ref()?;
+    let direct = program.direct.as_ref().ok()?;
     let at_hand = match &program.answer {
         Form::Row(read) => draws_on_row(read, &read.table),
         Form::Nothing | Form::Value(_) => true,
@@ -34,23 +51,54 @@ pub(super) fn sparing(program: &Program) -> Option<&Direct> {
     at_hand.then_some(direct)
 }
 
-/// The statement that changes a row of a direct form.
+/// The statement that looks at a row of a direct form, or changes it.
 pub(super) fn statement(
     program: &Program,
     direct: &Direct,
-    at: usize,
+    (at, changes): (usize, bool),
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
-    let target = program.targets.get(row.target).ok_or_else(|| ill_formed("no such target"))?;
+    let conditions = [&row.condition, &row.checks];
     let change = lower::direct::Change {
-        table: &target.target.table,
+        table: &row.table,
         key: &row.key,
-        set: &row.set,
-        condition: &row.condition,
+        set: if changes { &row.set } else { &[] },
+        conditions: if changes { &conditions } else { &conditions[..1] },
+        lock: lock_of(program, &row.table, true),
         answered: direct.answered == Some(at),
     };
     lower::direct::change(change, binds)
+}
+
+/// A row that is stated: of which form, by which values.
+struct Stated {
+    row: usize,
+    key: Value,
+    changes: bool,
+    binds: Arc<[Value]>,
+}
+
+/// What the steps have said so far of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Said {
+    Nothing,
+    Looked,
+    Changed,
+}
+
+/// A command under way whose rows nobody loads.
+struct Stating<'d, 'p, D> {
+    running: Running<'d, 'p, D>,
+    direct: &'p Direct,
+    /// What is said of each row of the form: of those of a loop, in this turn.
+    said: Vec<Said>,
+    stated: Vec<Stated>,
+    /// What is told of rows: of which event or task, by its place among those of the command.
+    events: Vec<(usize, Telling)>,
+    tasks: Vec<(usize, Telling)>,
+    /// New roots that draw on parts which are made of what stands in rows: how, and their keys.
+    totals: Vec<(usize, Value)>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -61,21 +109,38 @@ impl<D: Database> Writing<'_, D> {
         direct: &Direct,
     ) -> Result<Left, Fault> {
         let writing = Writing { database: &mut *self.database };
-        let mut running = Running { direct: Some(direct), ..Running::of(writing, command) };
+        let mut stating = Stating {
+            running: Running::of(writing, command),
+            direct,
+            said: vec![Said::Nothing; direct.rows.len()],
+            stated: Vec::new(),
+            events: Vec::new(),
+            tasks: Vec::new(),
+            totals: Vec::new(),
+        };
+        let program = &*command.program;
         if let Some(task) = command.settles {
-            running.writing.settle_task_surely(task).await?;
+            stating.running.writing.settle_task_surely(task).await?;
         }
-        let admission = &command.program.admission;
-        if direct.knows(admission) && !running.holds(admission).await? {
+        stating.look(&direct.admission)?;
+        if matches!(direct.admission.how, How::Known)
+            && !stating.running.holds(&program.admission).await?
+        {
             return Err(not_so());
         }
-        let returned = match running.steps(&command.program.body).await? {
+        let returned = match stating.steps(&program.body, &direct.steps).await? {
             Flow::Returned(value) => value,
             Flow::On => None,
         };
-        running.change_rows(direct, &command.named).await?;
-        running.flush().await?;
-        let answer = match (&command.program.answer, direct.answered) {
+        if let Some(row) = direct.answered {
+            stating.say(row, Said::Looked)?;
+        }
+        stating.state_all(&command.named)?;
+        let running = &stating.running;
+        let (wakes, published) = (!running.asking.is_empty(), running.published.len());
+        stating.send().await?;
+        let mut running = stating.running;
+        let answer = match (&program.answer, direct.answered) {
             (Form::Row(read), Some(_)) => {
                 let mut binds = running.binds.clone();
                 binds.push(returned.unwrap_or_default());
@@ -83,28 +148,38 @@ impl<D: Database> Writing<'_, D> {
             }
             _ => running.answer(returned).await?,
         };
-        Ok(running.left(answer))
+        Ok(Left { wakes, published, ..running.left(answer) })
     }
 }
 
-impl<'p, D: Database> Running<'_, 'p, D> {
-    /// A step that a statement takes over, where it does: what is known of it is looked at now.
-    pub(super) async fn step_of_row(
-        &mut self,
-        direct: &Direct,
-        step: &Step,
-    ) -> Result<Option<Flow>, Fault> {
-        match step {
-            Step::Let { value, .. } | Step::Require { condition: value, .. }
-                if !direct.knows(value) =>
-            {
-                Ok(Some(Flow::On))
+impl<D: Database> Stating<'_, '_, D> {
+    /// Carries out steps in order.
+    fn steps<'s>(
+        &'s mut self,
+        steps: &'s [Step],
+        courses: &'s [Course],
+    ) -> Pin<Box<dyn Future<Output = Result<Flow, Fault>> + 's>> {
+        Box::pin(async move {
+            for (step, course) in steps.iter().zip(courses) {
+                if let Flow::Returned(value) = self.step(step, course).await? {
+                    return Ok(Flow::Returned(value));
+                }
             }
-            Step::Return(Some(value)) if !direct.knows(value) => Ok(Some(Flow::Returned(None))),
-            Step::Update { row, set, bounds, .. } => {
-                let table = self.table(*row)?;
-                for (column, value) in set.iter().filter(|(_, value)| direct.knows(value)) {
-                    let value = self.value(value, None).await?;
+            Ok(Flow::On)
+        })
+    }
+
+    async fn step(&mut self, step: &Step, course: &Course) -> Result<Flow, Fault> {
+        self.look(course)?;
+        match (&course.how, step) {
+            (How::Known, step) => return self.running.step(step).await,
+            (How::Stated, Step::Return(_)) => return Ok(Flow::Returned(None)),
+            (How::Stated, _) => {}
+            (How::Changed { row, known }, Step::Update { row: place, set, bounds, .. }) => {
+                self.say(*row, Said::Changed)?;
+                let table = self.running.table(*place)?;
+                for (column, value) in known.iter().filter_map(|at| set.get(*at)) {
+                    let value = self.running.value(value, None).await?;
                     let nullable = table.columns.get(*column).is_some_and(|it| it.nullable);
                     let broken = |bound: &Bound| bound.column == *column && !(bound.holds)(&value);
                     let fits = if value.is_null() { nullable } else { !bounds.iter().any(broken) };
@@ -112,53 +187,200 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                         return Err(not_so());
                     }
                 }
-                Ok(Some(Flow::On))
             }
-            _ => Ok(None),
+            (How::Told(told), Step::Emit { event, key, members }) => {
+                let telling = self.telling(*told, members).await?;
+                self.events.push((self.running.published.len(), telling));
+                let before = self.running.asking.len();
+                self.running.publish(*event, key.as_ref(), Box::default()).await?;
+                // Who hears it is given what it carries.
+                let hearing = self.running.asking.iter_mut().skip(before);
+                hearing.for_each(|asking| asking.arguments = None);
+            }
+            (How::Made(made), Step::Create(creation)) => self.making(*made, creation).await?,
+            (How::Told(told), Step::Later { target, arguments, terms }) => {
+                let telling = self.telling(*told, arguments).await?;
+                self.tasks.push((self.running.asking.len(), telling));
+                let asking = self.running.asking(target, None, terms).await?;
+                self.running.asking.push(asking);
+            }
+            (
+                How::Turns { body: courses, rows },
+                Step::For { source: Source::List { list, scalar }, bind, members, body },
+            ) => {
+                let Value::Text(text) = self.running.value(list, None).await? else {
+                    return Ok(Flow::On);
+                };
+                for item in &listed(&text)? {
+                    self.running.turn_to(item, *scalar, *bind, members)?;
+                    self.steps(body, courses).await?;
+                    self.state(rows.iter().copied())?;
+                }
+            }
+            (
+                How::Branches { then: courses, otherwise: other_courses },
+                Step::If { condition, then, otherwise },
+            ) => {
+                let holds = self.running.holds(condition).await?;
+                let (branch, courses) =
+                    if holds { (then, courses) } else { (otherwise, other_courses) };
+                self.steps(branch, courses).await?;
+            }
+            (How::Body(courses), Step::Run { body, bind }) => {
+                let returned = match self.steps(body, courses).await? {
+                    Flow::Returned(value) => value,
+                    Flow::On => None,
+                };
+                if let Some(bind) = bind {
+                    self.running.fill(*bind, returned.unwrap_or_default());
+                }
+            }
+            _ => return Err(ill_formed("a step in another way")),
         }
+        Ok(Flow::On)
     }
 
-    /// Sends the statements that change rows, in the order in which all commands lock rows.
-    async fn change_rows(&mut self, direct: &Direct, named: &[Named]) -> Result<(), Fault> {
-        let program = self.program;
-        let mut rows = Vec::with_capacity(direct.rows.len());
-        for (at, row) in direct.rows.iter().enumerate() {
-            let target = program.targets.get(row.target);
-            let table = &target.ok_or_else(|| ill_formed("no such target"))?.target.table;
-            rows.push((table, self.key_of(&row.key)?, at));
-        }
-        let covered = |named: &Named| {
-            let table = program.visible.get(named.visible).map(|visible| visible.table.id);
-            rows.iter().any(|(of, key, _)| Some(of.id) == table && *key == named.key)
-        };
-        if !named.iter().all(covered) {
-            return Err(not_so());
-        }
-        rows.sort_by(|(a, one, _), (b, other, _)| {
-            a.id.cmp(&b.id).then(operation::order(one, other).unwrap_or(Ordering::Equal))
-        });
-        // Two names of one row: its changes follow each other, which no statement knows.
-        if rows.windows(2).any(|two| two[0].0.id == two[1].0.id && two[0].1 == two[1].1) {
-            return Err(not_so());
-        }
-        for (table, _, at) in rows {
-            let kind = if direct.answered == Some(at) { Kind::Answered } else { Kind::Sure };
-            let place = Place { target: program.id, at, table };
-            let asked = Asked::Kept(Key::of(place, kind, &[], self.binds.len())?);
-            let binds = &self.binds;
-            let lower = || statement(program, direct, at, binds);
-            let sent = self.writing.database.run(asked, lower, binds.iter()).await;
-            sent.map_err(Failure::into_fault)?;
+    fn look(&mut self, course: &Course) -> Result<(), Fault> {
+        course.looks.iter().try_for_each(|row| self.say(*row, Said::Looked))
+    }
+
+    fn say(&mut self, row: usize, said: Said) -> Result<(), Fault> {
+        let slot = self.said.get_mut(row).ok_or_else(|| ill_formed("no such row"))?;
+        *slot = said.max(*slot);
+        Ok(())
+    }
+
+    /// States what was said of these rows, by what is known now.
+    fn state(&mut self, rows: impl Iterator<Item = usize>) -> Result<(), Fault> {
+        let mut binds: Option<Arc<[Value]>> = None;
+        for row in rows {
+            let slot = self.said.get_mut(row).ok_or_else(|| ill_formed("no such row"))?;
+            let said = std::mem::replace(slot, Said::Nothing);
+            if said == Said::Nothing {
+                continue;
+            }
+            let binds = binds.get_or_insert_with(|| self.running.binds.as_slice().into()).clone();
+            let key = key_of(self.direct, row, &binds)?;
+            // Of nothing nothing is true, and it could not be told from a row that is not there.
+            if key.is_null() || self.stated.len() + self.running.rows.count >= MOST_ROWS {
+                return Err(not_so());
+            }
+            self.stated.push(Stated { row, key, changes: said == Said::Changed, binds });
         }
         Ok(())
     }
 
-    fn key_of(&self, key: &Expression) -> Result<Value, Fault> {
-        match key {
-            Expression::Literal(value) => Ok(value.clone()),
-            Expression::Bind(at) => Ok(self.binds.get(*at).cloned().unwrap_or_default()),
-            _ => Err(ill_formed("a key that is not known")),
+    /// States all rows outside of loops, and those that the caller named and no step looked at.
+    fn state_all(&mut self, named: &[Named]) -> Result<(), Fault> {
+        let (program, direct) = (self.running.program, self.direct);
+        let binds: Arc<[Value]> = self.running.binds.as_slice().into();
+        let table_of = |row: usize| direct.rows.get(row).map(|row| row.table.id);
+        for Named { visible: at, key, .. } in named {
+            let visible = program.visible.get(*at).ok_or_else(|| ill_formed("no such rule"))?;
+            let of_table = |row: usize| table_of(row) == Some(visible.table.id);
+            match (&visible.named, direct.named.get(*at).copied().flatten()) {
+                (Some(named), _) => {
+                    for row in (0..direct.rows.len()).filter(|row| of_table(*row)) {
+                        let by = |by: &Expression| {
+                            named.iter().any(|bind| *by == Expression::Bind(*bind))
+                        };
+                        let is_named = direct.rows.get(row).is_some_and(|row| by(&row.key));
+                        if is_named && key_of(direct, row, &binds)? == *key {
+                            self.say(row, Said::Looked)?;
+                        }
+                    }
+                }
+                // What a loop runs over was stated turn by turn, with what it must be.
+                (None, Some(row)) => {
+                    let known = |stated: &Stated| of_table(stated.row) && stated.key == *key;
+                    if !self.stated.iter().any(known) {
+                        let (key, changes) = (key.clone(), false);
+                        let binds = binds.iter().chain([&key]).cloned().collect();
+                        self.stated.push(Stated { row, key, changes, binds });
+                    }
+                }
+                (None, None) => return Err(ill_formed("a row that nothing stands for")),
+            }
         }
+        let once = |row: &usize| direct.rows.get(*row).is_some_and(|row| !row.each_turn);
+        self.state((0..direct.rows.len()).filter(once))?;
+        let order = |of: &Stated| table_of(of.row).unwrap_or(TableId(u32::MAX));
+        self.stated.sort_by(|a, b| {
+            let by_key = || operation::order(&a.key, &b.key).unwrap_or(Ordering::Equal);
+            order(a).cmp(&order(b)).then_with(by_key)
+        });
+        // Two names of one row: what one changes the other should see, which no statement knows.
+        let twice = |two: &[Stated]| {
+            order(&two[0]) == order(&two[1])
+                && two[0].key == two[1].key
+                && (two[0].changes || two[1].changes)
+        };
+        if self.stated.windows(2).any(twice) { Err(not_so()) } else { Ok(()) }
+    }
+
+    /// Sends all that was stated.
+    async fn send(&mut self) -> Result<(), Fault> {
+        if self.direct.told.is_empty() && self.direct.made.is_empty() {
+            self.send_rows().await?;
+            return self.running.flush().await;
+        }
+        // What is told of rows is what they were, and nobody else may change them meanwhile.
+        self.hold_rows().await?;
+        let published = std::mem::take(&mut self.running.published);
+        let asking = std::mem::take(&mut self.running.asking);
+        self.running.flush().await?;
+        self.send_totals().await?;
+        self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
+        self.send_rows().await
+    }
+
+    async fn hold_rows(&mut self) -> Result<(), Fault> {
+        let (program, direct) = (self.running.program, self.direct);
+        let mut loads: Vec<Load> = Vec::new();
+        for Stated { row, key, .. } in &self.stated {
+            let table = &direct.rows.get(*row).ok_or_else(|| ill_formed("no such row"))?.table;
+            if let Some(load) = loads.last_mut().filter(|load| load.table.id == table.id) {
+                load.values.push(key.clone());
+                continue;
+            }
+            loads.push(Load {
+                target: program.id,
+                table: table.clone(),
+                column: table.own_key(),
+                values: vec![key.clone()],
+                lock: lock_of(program, table, true),
+            });
+        }
+        for load in &loads {
+            self.running.writing.database.hold(load).await.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+
+    /// Sends the statements about rows, in the order in which all commands lock rows.
+    async fn send_rows(&mut self) -> Result<(), Fault> {
+        let (program, direct) = (self.running.program, self.direct);
+        for Stated { row, changes, binds, .. } in std::mem::take(&mut self.stated) {
+            let table = &direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?.table;
+            let kind = if direct.answered == Some(row) { Kind::Answered } else { Kind::Sure };
+            let place = Place { target: program.id, at: row, table };
+            let key = Key::of(place, kind, &[usize::from(changes)], binds.len())?;
+            let lower = || statement(program, direct, (row, changes), &binds);
+            let sent =
+                self.running.writing.database.run(Asked::Kept(key), lower, binds.iter()).await;
+            sent.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// The key of a row of a form, where the binds hold this.
+fn key_of(direct: &Direct, row: usize, binds: &[Value]) -> Result<Value, Fault> {
+    let row = direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
+    match &row.key {
+        Expression::Literal(value) => Ok(value.clone()),
+        Expression::Bind(at) => Ok(binds.get(*at).cloned().unwrap_or_default()),
+        _ => Err(ill_formed("a key that is not known")),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct Explanation {
     /// What is sent after that where its rows change by themselves and something stands against it: the same as for a command
     /// whose rows are loaded. Empty where they are.
     pub when_refused: Vec<Trip>,
+    /// Why its rows are loaded, in a sentence's end; `None`: they are not, or there are none.
+    pub loaded_since: Option<String>,
     /// Whether its transaction is serializable: it looks for rows by a condition, so that those which come meanwhile matter.
     pub serializable: bool,
     /// Whether rows are found first, and then locked together.
@@ -169,6 +171,7 @@ pub fn explain(
         dialect,
         trips,
         when_refused: Vec::new(),
+        loaded_since: loaded_since(program).filter(|_| on_postgres),
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
         with_key: directly::with_key(dialect),
@@ -182,6 +185,15 @@ pub fn explain(
         }
         Some(direct) => of_direct(explanation, walked()?, direct),
         None => Ok(explanation),
+    }
+}
+
+/// Why the rows of a program are loaded.
+fn loaded_since(program: &Program) -> Option<String> {
+    match &program.direct {
+        Err(obstacle) => Some(obstacle.to_string()),
+        Ok(_) if direct::sparing(program).is_some() => None,
+        Ok(_) => Some("what is answered is more than the row that it changes".to_owned()),
     }
 }
 

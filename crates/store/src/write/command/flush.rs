@@ -267,9 +267,16 @@ impl<D: Database> Running<'_, '_, D> {
         for (_, rows) in inserts {
             let Some(first) = rows.first().map(|at| all[*at]) else { continue };
             let many = Many::insert(first.place)?;
-            let values = rows.iter().filter_map(|at| all[*at].new.as_deref());
-            let values = values.map(|new| new.iter().collect()).collect();
-            self.writing.database.each(many, values).await?;
+            let mut values: Vec<Vec<&Value>> = Vec::with_capacity(rows.len());
+            for change in rows.iter().map(|at| all[*at]) {
+                let Some(new) = change.new.as_deref() else { continue };
+                if !self.make(change.place.table, new).await? {
+                    values.push(new.iter().collect());
+                }
+            }
+            if !values.is_empty() {
+                self.writing.database.each(many, values).await?;
+            }
         }
         Ok(())
     }

@@ -13,12 +13,22 @@ impl<D: Database> Running<'_, '_, D> {
         key: Option<&(Expression, Scalar)>,
         members: &[Carried],
     ) -> Result<(), Fault> {
+        let data = self.carried(members).await?;
+        self.publish(event, key, data).await
+    }
+
+    /// The same of what it carries, as a JSON object.
+    pub(super) async fn publish(
+        &mut self,
+        event: usize,
+        key: Option<&(Expression, Scalar)>,
+        data: Box<str>,
+    ) -> Result<(), Fault> {
         let heard = self.program.events.get(event).ok_or_else(|| ill_formed("no such event"))?;
         let key = match key {
             Some((key, scalar)) => outbox::key_text(*scalar, &self.value(key, None).await?),
             None => Value::Null,
         };
-        let data = self.carried(members).await?;
         let id = uuid::Uuid::now_v7().into_bytes();
         let (name, made) = (heard.name.clone(), self.now);
         let event = Published { id, name, key, made, data };
@@ -35,6 +45,18 @@ impl<D: Database> Running<'_, '_, D> {
         terms: &Terms,
     ) -> Result<(), Fault> {
         let arguments = self.carried(arguments).await?;
+        let asking = self.asking(target, Some(arguments), terms).await?;
+        self.asking.push(asking);
+        Ok(())
+    }
+
+    /// What asks for a command.
+    pub(super) async fn asking(
+        &mut self,
+        target: &str,
+        arguments: Option<Box<str>>,
+        terms: &Terms,
+    ) -> Result<Asking, Fault> {
         let delay = match &terms.delay {
             Some(delay) => self.value(delay, None).await?.as_int().unwrap_or(0),
             None => 0,
@@ -48,7 +70,7 @@ impl<D: Database> Running<'_, '_, D> {
             }
             None => Value::Null,
         };
-        self.asking.push(Asking {
+        Ok(Asking {
             target: target.into(),
             arguments,
             event: Value::Null,
@@ -56,8 +78,7 @@ impl<D: Database> Running<'_, '_, D> {
             priority: terms.priority,
             due: self.now.saturating_add(delay.max(0)),
             unique,
-        });
-        Ok(())
+        })
     }
 
     /// Values by their names, as a JSON object.

@@ -14,6 +14,15 @@ use super::{Database, Running, Wanted, bounded, ill_formed, said_of};
 
 impl<D: Database> Running<'_, '_, D> {
     pub(super) async fn create_row(&mut self, creation: &Creation) -> Result<(), Fault> {
+        self.create_row_but(creation, &|_| false).await.map(drop)
+    }
+
+    /// The same, but for columns that only the database knows: they stay empty. Answers its primary key.
+    pub(super) async fn create_row_but(
+        &mut self,
+        creation: &Creation,
+        unknown: &dyn Fn(usize) -> bool,
+    ) -> Result<Vec<Value>, Fault> {
         let program = self.program;
         let table = self.table(creation.row)?;
         let target =
@@ -31,8 +40,9 @@ impl<D: Database> Running<'_, '_, D> {
             None => None,
         };
         let mut row = Vec::with_capacity(creation.values.len());
-        for fill in &creation.values {
+        for (at, fill) in creation.values.iter().enumerate() {
             row.push(match fill {
+                _ if unknown(at) => Value::Null,
                 Fill::Value(value) => self.value(value, None).await?,
                 Fill::Uuid => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
                 Fill::Counted => self.draw(&table).await?,
@@ -48,8 +58,10 @@ impl<D: Database> Running<'_, '_, D> {
             .filter(|(_, fill)| matches!(fill, Fill::Computed))
             .map(|(column, _)| column)
             .collect();
-        look_at_values(&table, &row, |column| !computed.contains(&column), &creation.bounds)?;
+        let known = |column| !computed.contains(&column) && !unknown(column);
+        look_at_values(&table, &row, known, &creation.bounds)?;
         bounded(self.rows.count + 1)?;
+        let own = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
         let bind = match root {
             None => {
                 let key = row.get(table.own_key()).cloned().unwrap_or_default();
@@ -73,7 +85,7 @@ impl<D: Database> Running<'_, '_, D> {
         if let Some(at) = creation.bind {
             self.fill(at, bind);
         }
-        Ok(())
+        Ok(own)
     }
 
     /// Refuses to put a row in the place of one that has gone, and that another row was given to refer to before.

@@ -1,31 +1,173 @@
 //! What a direct command sends, and what an `Idempotency-Key` adds to a command.
 
-use operation::{Dialect, Direct, Fault, Place, Value};
+use operation::{
+    BROKER, Carried, Course, Dialect, Direct, Fault, How, Place, Program, Step, TableId, Value,
+};
 
-use super::super::direct::statement;
+use super::super::direct::{lower_made, lower_told, lower_total, statement};
+use super::super::lock_of;
 use super::walk::Walk;
-use super::{Lock, Purpose, Sent, Times, Trip};
-use crate::lower::receipt;
+use super::{Purpose, Sent, Times, Trip};
+use crate::lower::{self, ill_formed, receipt};
+use crate::postgres::value::type_name;
+
+/// What a program says, in order, and which of its rows change. Of what is told of rows it names the place, and what is carried.
+#[derive(Default)]
+struct Says<'p> {
+    events: Vec<Option<(usize, &'p [Carried])>>,
+    tasks: Vec<Option<(usize, &'p [Carried])>>,
+    /// Each with whether it surely does.
+    changed: Vec<(usize, bool)>,
+    /// Rows that are made of what is known, and others: where, and how.
+    known: Vec<Place>,
+    made: Vec<(Place, usize)>,
+    /// Whether what is walked over stands in a branch.
+    within: bool,
+}
+
+impl<'p> Says<'p> {
+    fn add(&mut self, program: &Program, steps: &'p [Step], courses: &'p [Course]) {
+        for (step, course) in steps.iter().zip(courses) {
+            let told = match course.how {
+                How::Told(told) => Some(told),
+                _ => None,
+            };
+            match (&course.how, step) {
+                (_, Step::Emit { event, members, .. }) => {
+                    self.events.push(told.map(|told| (told, &**members)));
+                    let heard = program.events.get(*event).map_or(&[][..], |event| &*event.by);
+                    if heard.iter().any(|target| **target != *BROKER) {
+                        self.tasks.push(None);
+                    }
+                }
+                (_, Step::Later { arguments, .. }) => {
+                    self.tasks.push(told.map(|told| (told, &**arguments)));
+                }
+                (How::Made(made), Step::Create(creation)) => self.made.push((creation.row, *made)),
+                (_, Step::Create(creation)) => self.known.push(creation.row),
+                (How::Changed { row, .. }, _) => self.changed.push((*row, !self.within)),
+                (How::Turns { body: courses, .. }, Step::For { body, .. })
+                | (How::Body(courses), Step::Run { body, .. }) => self.add(program, body, courses),
+                (
+                    How::Branches { then: courses, otherwise: other },
+                    Step::If { then, otherwise, .. },
+                ) => {
+                    let outside = std::mem::replace(&mut self.within, true);
+                    self.add(program, then, courses);
+                    self.add(program, otherwise, other);
+                    self.within = outside;
+                }
+                _ => {}
+            }
+        }
+    }
+}
 
 impl Walk<'_> {
-    /// All that a direct command sends: its rows change by themselves, and nothing is awaited before the end.
+    /// All that a direct command sends: what it says of rows is stated, and nothing is awaited before the end.
     pub(super) fn end_directly(mut self, direct: &Direct) -> Result<Trip, Fault> {
         let program = self.program;
-        let nothing = vec![Value::Null; program.filled.len()];
+        let mut says = Says::default();
+        says.add(program, &program.body, &direct.steps);
         let mut rows = Vec::with_capacity(direct.rows.len());
-        for (at, row) in direct.rows.iter().enumerate() {
-            let table = self.at(Place { target: row.target, part: None })?;
-            let text = statement(program, direct, at, &nothing)?.text;
-            let entity = Some(table.entity.clone());
-            rows.push((table.id, Sent { entity, lock: Lock::Held, ..Sent::plain(text) }));
+        for at in 0..direct.rows.len() {
+            let mut of_row = says.changed.iter().filter(|(row, _)| *row == at).peekable();
+            if of_row.peek().is_some() {
+                rows.push(self.stated(direct, at, true)?);
+            }
+            if !of_row.any(|(_, surely)| *surely) {
+                rows.push(self.stated(direct, at, false)?);
+            }
         }
         rows.sort_by_key(|(table, _)| *table);
+        let rows = rows.into_iter().map(|(_, sent)| sent);
         self.writes.leave_updates();
         let mut statements = vec![Sent::steering("BEGIN")];
-        statements.extend(rows.into_iter().map(|(_, sent)| sent));
-        statements.extend(self.writes_of()?.into_iter().map(|(_, sent)| sent));
+        if direct.told.is_empty() && direct.made.is_empty() {
+            statements.extend(rows);
+            statements.extend(self.writes_of()?.into_iter().map(|(_, sent)| sent));
+        } else {
+            self.writes.leave_inserts(|row| !says.known.contains(&row));
+            statements.extend(self.held(direct)?);
+            let (parts, roots): (Vec<_>, Vec<_>) =
+                says.made.into_iter().partition(|(place, _)| place.part.is_some());
+            statements.extend(self.made(direct, &roots)?);
+            statements.extend(self.writes_of_rows()?.into_iter().map(|(_, sent)| sent));
+            statements.extend(self.made(direct, &parts)?);
+            let binds = vec![Value::Null; program.filled.len() + 1];
+            for (at, total) in direct.totals.iter().enumerate() {
+                let text = lower_total(direct, at, &binds)?.text;
+                let entity = Some(total.table.entity.clone());
+                statements.push(Sent { entity, each_row: true, ..Sent::plain(text) });
+            }
+            statements.extend(self.keys_locked());
+            for event in says.events {
+                statements.push(match event {
+                    Some((told, carried)) => self.told(direct, told, carried, true)?,
+                    None => self.said(false)?,
+                });
+            }
+            statements.extend(self.sent_out()?);
+            for task in says.tasks {
+                statements.push(match task {
+                    Some((told, carried)) => self.told(direct, told, carried, false)?,
+                    None => self.asked(),
+                });
+            }
+            statements.extend(rows);
+        }
         statements.push(Sent::steering("COMMIT"));
         Ok(Trip { purpose: Purpose::Write, times: Times::Once, statements })
+    }
+
+    /// The statement about a row, and its table.
+    fn stated(&self, direct: &Direct, at: usize, changes: bool) -> Result<(TableId, Sent), Fault> {
+        let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
+        // One that stands for any that the caller names has its key behind all other binds.
+        let is_named = direct.named.contains(&Some(at));
+        let binds = vec![Value::Null; self.program.filled.len() + usize::from(is_named)];
+        let text = statement(self.program, direct, (at, changes), &binds)?.text;
+        let (entity, lock) =
+            (Some(row.table.entity.clone()), lock_of(self.program, &row.table, true));
+        let each_row = row.each_turn || is_named;
+        Ok((row.table.id, Sent { entity, lock, each_row, ..Sent::plain(text) }))
+    }
+
+    /// What locks the rows of which something is told.
+    fn held(&self, direct: &Direct) -> Result<Vec<Sent>, Fault> {
+        let mut tables: Vec<_> = direct.rows.iter().map(|row| &row.table).collect();
+        tables.sort_by_key(|table| table.id);
+        tables.dedup_by_key(|table| table.id);
+        let held = tables.into_iter().map(|table| {
+            let lock = lock_of(self.program, table, true);
+            let text = lower::held(table, lock, type_name)?.text;
+            Ok(Sent { entity: Some(table.entity.clone()), lock, ..Sent::plain(text) })
+        });
+        held.collect()
+    }
+
+    /// What makes rows of what stands in rows.
+    fn made(&self, direct: &Direct, made: &[(Place, usize)]) -> Result<Vec<Sent>, Fault> {
+        let made = made.iter().map(|(place, made)| {
+            let table = self.at(*place)?;
+            let text = lower_made(direct, *made, table, self.program.filled.len())?.text;
+            let entity = Some(table.entity.clone());
+            Ok(Sent { entity, each_row: true, ..Sent::plain(text) })
+        });
+        made.collect()
+    }
+
+    /// What is told of rows at one place.
+    fn told(
+        &self,
+        direct: &Direct,
+        told: usize,
+        carried: &[Carried],
+        is_event: bool,
+    ) -> Result<Sent, Fault> {
+        let binds = self.program.filled.len();
+        let text = lower_told(direct, told, carried, binds, is_event)?.text;
+        Ok(Sent { each_row: true, ..Sent::plain(text) })
     }
 }
 

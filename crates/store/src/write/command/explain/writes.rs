@@ -16,7 +16,9 @@ pub(super) struct Writes {
     /// Whether events are published, and whether many.
     events: Option<bool>,
     keyed: bool,
-    tasks: bool,
+    /// Whether somebody hears of events, or is asked for something later.
+    heard: bool,
+    later: bool,
     /// Whether events go to the broker.
     sends: bool,
 }
@@ -123,8 +125,17 @@ impl Writes {
     pub fn emits(&mut self, times: Times, keyed: bool, by: &[Box<str>]) {
         self.events = Some(self.events.is_some() || times == Times::EachTurn);
         self.keyed |= keyed;
-        self.tasks |= by.iter().any(|target| **target != *BROKER);
+        self.heard |= by.iter().any(|target| **target != *BROKER);
         self.sends |= by.iter().any(|target| **target == *BROKER);
+    }
+
+    /// Leaves out inserts of rows of these.
+    pub fn leave_inserts(&mut self, leaves: impl Fn(Place) -> bool) {
+        for ((target, part), of) in &mut self.tables {
+            if leaves(Place { target: *target, part: *part }) {
+                of.inserts = Count::None;
+            }
+        }
     }
 
     /// Leaves updates out.
@@ -135,13 +146,20 @@ impl Writes {
     }
 
     pub fn asks(&mut self) {
-        self.tasks = true;
+        self.later = true;
     }
 }
 
 impl Walk<'_> {
     /// The statements, in the order in which they are sent.
     pub(super) fn writes_of(&self) -> Result<Vec<(Purpose, Sent)>, Fault> {
+        let mut all = self.writes_of_rows()?;
+        all.extend(self.publishes()?.into_iter().map(|sent| (Purpose::Write, sent)));
+        Ok(all)
+    }
+
+    /// Those about rows.
+    pub(super) fn writes_of_rows(&self) -> Result<Vec<(Purpose, Sent)>, Fault> {
         let mut all = Vec::new();
         let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut late, mut early) = (Vec::new(), Vec::new());
@@ -197,7 +215,7 @@ impl Walk<'_> {
         let first = if moved_to_made { inserts.clone() } else { Vec::new() };
         let written = first.into_iter().chain(early);
         let written = written.chain(deletes.into_iter().map(|(_, sent)| sent)).chain(updates);
-        let written = written.chain(inserts).chain(late).chain(self.publishes()?);
+        let written = written.chain(inserts).chain(late);
         all.extend(written.map(|sent| (Purpose::Write, sent)));
         Ok(all)
     }
@@ -268,26 +286,44 @@ impl Walk<'_> {
 
     /// Events and tasks.
     fn publishes(&self) -> Result<Vec<Sent>, Fault> {
-        let mut sent = Vec::new();
-        if let Some(often) = self.writes.events {
-            if self.dialect == Dialect::Postgres && self.writes.keyed {
-                sent.push(Sent::plain(receipt::lock().text));
-            }
-            let table = outbox::events(self.dialect);
-            let placed = write::Place { target: self.program.id, at: 1, table };
-            sent.push(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? });
+        let said = self.writes.events.map(|often| self.said(often)).transpose()?;
+        let asked = (self.writes.heard || self.writes.later).then(|| self.asked());
+        Ok(self
+            .keys_locked()
+            .into_iter()
+            .chain(said)
+            .chain(self.sent_out()?)
+            .chain(asked)
+            .collect())
+    }
+
+    /// Whoever publishes under the same key waits.
+    pub(super) fn keys_locked(&self) -> Option<Sent> {
+        let locks = self.dialect == Dialect::Postgres && self.writes.keyed;
+        locks.then(|| Sent::plain(receipt::lock().text))
+    }
+
+    /// What writes events that are known; `often`: many at once.
+    pub(super) fn said(&self, often: bool) -> Result<Sent, Fault> {
+        let table = outbox::events(self.dialect);
+        let placed = write::Place { target: self.program.id, at: 1, table };
+        Ok(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? })
+    }
+
+    /// What goes to the broker.
+    pub(super) fn sent_out(&self) -> Result<Option<Sent>, Fault> {
+        if !self.writes.sends {
+            return Ok(None);
         }
-        if self.writes.sends {
-            let table = exchange::outgoing(self.dialect);
-            let placed = write::Place { target: self.program.id, at: 15, table };
-            let often = self.writes.events.unwrap_or_default();
-            sent.push(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? });
-        }
-        if self.writes.tasks {
-            let each_row = true;
-            sent.push(Sent { each_row, ..Sent::plain(outbox::add(self.dialect).text) });
-        }
-        Ok(sent)
+        let table = exchange::outgoing(self.dialect);
+        let placed = write::Place { target: self.program.id, at: 15, table };
+        let often = self.writes.events.unwrap_or_default();
+        Ok(Some(Sent { entity: None, ..self.many(&Many::insert(placed)?, often)? }))
+    }
+
+    /// What asks for a task that is known.
+    pub(super) fn asked(&self) -> Sent {
+        Sent { each_row: true, ..Sent::plain(outbox::add(self.dialect).text) }
     }
 }
 

@@ -1,0 +1,245 @@
+//! Expressions of steps, written over rows as they were.
+//!
+//! While a form is made, the column of a row stands as one at the depth of that row's position; nothing else is in scope of what is
+//! flat.
+
+use std::sync::Arc;
+
+use super::forming::{Forming, Holds};
+use super::obstacle::Reason;
+use super::rule::nodes;
+use crate::{Expression, Scalar, Table, Value};
+
+/// The largest expression that a row's values and its condition may have, in nodes: what is looked up again and again is
+/// written out each time.
+pub(super) const LARGEST: usize = 256;
+
+impl Forming<'_> {
+    /// An expression written over rows as they were. `scope`: the rows in scope, the innermost last.
+    pub(super) fn flat(
+        &mut self,
+        expression: &Expression,
+        scope: &[usize],
+    ) -> Result<Expression, Reason> {
+        let flat = self.flatten(expression, scope)?;
+        if nodes(&flat) <= LARGEST { Ok(flat) } else { Err(Reason::TooLarge) }
+    }
+
+    fn flatten(&mut self, expression: &Expression, scope: &[usize]) -> Result<Expression, Reason> {
+        match expression {
+            Expression::Literal(_) => Ok(expression.clone()),
+            Expression::Bind(bind) => match self.holds(*bind)? {
+                Holds::Given(value) => Ok(value.clone()),
+                Holds::Made(_) => Err(Reason::FoundByRow),
+                Holds::Of(value) => {
+                    let value = value.clone();
+                    rows_of(&value).into_iter().for_each(|row| self.touch(row));
+                    Ok(value)
+                }
+            },
+            Expression::Column { depth, column } => {
+                let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
+                self.touch(row);
+                let value = self.rows.get(row).and_then(|row| row.values.get(*column));
+                value.cloned().ok_or(Reason::NotInSql)
+            }
+            // What is made is there, with all that it draws on, before anything is told.
+            Expression::Lookup { table, key, value }
+                if self.telling && matches!(**value, Expression::Column { depth: 0, .. }) =>
+            {
+                let Some(made) = self.made_by(key) else {
+                    let row = self.row(table, key)?;
+                    self.touch(row);
+                    return self.flatten(value, &[row]);
+                };
+                self.looked_at_made = true;
+                let key = Box::new(Expression::Bind(made));
+                Ok(Expression::Lookup { table: table.clone(), key, value: value.clone() })
+            }
+            Expression::Lookup { table, key, value } => {
+                let row = self.row(table, key)?;
+                self.touch(row);
+                let mut inside = scope.to_vec();
+                inside.push(row);
+                self.flatten(value, &inside)
+            }
+            // Rows of others are not locked while a statement looks at them, and only Rust reads JSON.
+            Expression::Aggregate { .. } | Expression::Member { .. } => Err(Reason::NotInSql),
+            _ => {
+                let mut failed = None;
+                let flat = expression.with_children(&mut |child| {
+                    self.flatten(child, scope).map_err(|reason| failed = Some(reason)).ok()
+                });
+                flat.ok_or(failed.unwrap_or(Reason::NotInSql))
+            }
+        }
+    }
+
+    /// An expression over a row as it is now, written over that row as it was, which no other row takes part in.
+    pub(super) fn of_row(
+        &mut self,
+        row: usize,
+        expression: &Expression,
+    ) -> Result<Expression, Reason> {
+        let flat = self.flat(expression, &[row])?;
+        if rows_of(&flat).iter().all(|touched| *touched == row) {
+            Ok(flat)
+        } else {
+            Err(Reason::SeveralRows)
+        }
+    }
+
+    /// A value of a scalar as a statement of its own can look it up.
+    pub(super) fn told(
+        &mut self,
+        expression: &Expression,
+        scalar: Scalar,
+    ) -> Result<Expression, Reason> {
+        if matches!(scalar, Scalar::Float | Scalar::Duration) {
+            return Err(Reason::Written(scalar));
+        }
+        self.telling = true;
+        let copied = self.copied(expression, scalar);
+        self.telling = false;
+        copied
+    }
+
+    /// The same as a column of that scalar keeps it.
+    pub(super) fn copied(
+        &mut self,
+        expression: &Expression,
+        scalar: Scalar,
+    ) -> Result<Expression, Reason> {
+        let flat = self.flat(expression, &[])?;
+        if !self.stands_as(&flat, scalar) {
+            return Err(Reason::Timed);
+        }
+        self.looked_up(&flat).ok_or(Reason::NotInSql)
+    }
+
+    /// The same with each column looked up in its row.
+    fn looked_up(&self, flat: &Expression) -> Option<Expression> {
+        let (depth, column) = match flat {
+            Expression::Column { depth, column } => (depth, column),
+            Expression::Lookup { .. } => return Some(flat.clone()),
+            _ => return flat.with_children(&mut |child| self.looked_up(child)),
+        };
+        let row = self.rows.get(*depth)?;
+        let value = Box::new(Expression::column(*column));
+        let (table, key) = (row.table.clone(), Box::new(row.key.clone()));
+        Some(Expression::Lookup { table, key, value })
+    }
+
+    /// Whether the database can work out a value as a column of this kind keeps it. It computes with whole numbers, which are
+    /// neither times of day nor durations.
+    pub(super) fn stands_as(&self, value: &Expression, scalar: Scalar) -> bool {
+        let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
+        match value {
+            Expression::Literal(_) | Expression::Bind(_) => true,
+            Expression::Column { depth, column } => {
+                let column = self.rows.get(*depth).and_then(|row| row.table.columns.get(*column));
+                column.is_some_and(|column| column.scalar == scalar)
+            }
+            Expression::Lookup { table, value, .. } => match **value {
+                Expression::Column { column, .. } => {
+                    table.columns.get(column).is_some_and(|column| column.scalar == scalar)
+                }
+                _ => false,
+            },
+            Expression::If { then, otherwise, .. } if timed => {
+                self.stands_as(then, scalar) && self.stands_as(otherwise, scalar)
+            }
+            _ => !timed,
+        }
+    }
+
+    /// Whether an expression looks at no row, and names no bind that stands for something of one.
+    pub(super) fn knows(&self, expression: &Expression) -> bool {
+        let mut known = true;
+        expression.visit(&mut |e| {
+            known &= match e {
+                Expression::Column { .. }
+                | Expression::Lookup { .. }
+                | Expression::Aggregate { .. } => false,
+                Expression::Bind(bind) => !matches!(self.binds.get(*bind), Some(Holds::Of(_))),
+                _ => true,
+            };
+        });
+        known
+    }
+
+    pub(super) fn must_know(&self, expression: &Expression) -> Result<(), Reason> {
+        if self.knows(expression) { Ok(()) } else { Err(Reason::DependsOnRow) }
+    }
+
+    /// Whether a value draws on a row that is made.
+    pub(super) fn is_made(&self, expression: &Expression) -> bool {
+        let mut made = false;
+        expression.visit(&mut |e| {
+            if let Expression::Bind(bind) = e {
+                made |= matches!(self.binds.get(*bind), Some(Holds::Made(_)));
+            }
+        });
+        made
+    }
+
+    /// The row of a key, which is known from now on.
+    pub(super) fn row(&mut self, table: &Arc<Table>, key: &Expression) -> Result<usize, Reason> {
+        let (key, turn) = self.key(key)?;
+        let known = self.rows.iter().position(|row| row.table.id == table.id && row.key == key);
+        match known {
+            Some(row) => Ok(row),
+            None => self.add_row(table, key, turn),
+        }
+    }
+
+    /// The bind or constant that a key is, and the loop that fills it in each turn.
+    fn key(&self, key: &Expression) -> Result<(Expression, Option<usize>), Reason> {
+        let key = match key {
+            Expression::Bind(bind) => match self.holds(*bind)? {
+                Holds::Given(key) => key,
+                Holds::Made(_) | Holds::Of(_) => return Err(Reason::FoundByRow),
+            },
+            key => key,
+        };
+        match key {
+            Expression::Bind(bind) => Ok((key.clone(), self.turn_of.get(*bind).copied().flatten())),
+            Expression::Literal(value) if *value != Value::Null => Ok((key.clone(), None)),
+            _ => Err(Reason::FoundByRow),
+        }
+    }
+
+    /// The bind that holds the key of a row that is made, if this is one.
+    pub(super) fn made_by(&self, key: &Expression) -> Option<usize> {
+        let Expression::Bind(bind) = key else { return None };
+        match self.binds.get(*bind)? {
+            Holds::Made(made) => *made,
+            Holds::Given(_) | Holds::Of(_) => None,
+        }
+    }
+
+    fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
+        self.binds.get(bind).ok_or(Reason::NotInSql)
+    }
+}
+
+/// The rows that something flat looks at.
+pub(super) fn rows_of(flat: &Expression) -> Vec<usize> {
+    let mut rows = Vec::new();
+    flat.visit(&mut |e| {
+        if let Expression::Column { depth, .. } = e
+            && !rows.contains(depth)
+        {
+            rows.push(*depth);
+        }
+    });
+    rows
+}
+
+/// Something flat of one row, with that row at depth 0.
+pub(super) fn at_hand(flat: &Expression) -> Option<Expression> {
+    match flat {
+        Expression::Column { column, .. } => Some(Expression::column(*column)),
+        _ => flat.with_children(&mut at_hand),
+    }
+}

@@ -1,0 +1,114 @@
+//! Why a program has no direct form.
+
+use std::fmt;
+
+use crate::Scalar;
+
+/// What keeps a program from being run without its rows: the first that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Obstacle {
+    /// The step that it stands in, as the language writes it; `None`: in no step.
+    pub step: Option<Box<str>>,
+    /// What it is.
+    pub reason: Reason,
+}
+
+/// What a row must be loaded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// Nobody has looked for a direct form.
+    Unformed,
+    /// Rows are looked for by a condition.
+    Scans,
+    /// Code does it.
+    ByCode,
+    /// A part is changed or made, or parts are looked at.
+    Parts,
+    /// A row is deleted.
+    Deletes,
+    /// A loop over rows.
+    OverRows,
+    /// A `return` where steps may come after it.
+    ReturnsWithin,
+    /// A row that is named by what stands in another, or that is made.
+    FoundByRow,
+    /// A branch, a key or a delay that depends on a row.
+    DependsOnRow,
+    /// A condition or a value of one row that looks at another one.
+    SeveralRows,
+    /// A rule in a loop about a row outside of it.
+    OutsideOfLoop,
+    /// A fold, or a member of a value object that stands in a row.
+    NotInSql,
+    /// A value that nobody may ask for, and that may be too large.
+    MayFail,
+    /// A column that is set twice, or a key.
+    SetTwice,
+    /// A time of day, a duration or a value object that is worked out.
+    Timed,
+    /// A value that the database writes in other words.
+    Written(Scalar),
+    /// A bound that only Rust can hold a value to.
+    Bound,
+    /// A key that the database counts.
+    Counted,
+    /// A computed field or a check that looks at parts or other rows.
+    LooksElsewhere,
+    /// A key, a check or a computed field of a new row that draws on a row.
+    Ruled,
+    /// A part that is made after something was told of its root.
+    ToldBefore,
+    /// More than one statement should say.
+    TooLarge,
+    /// A rule that is never true.
+    NeverTrue,
+    /// An answer that is worked out of a row.
+    AnswersOfRow,
+}
+
+impl Obstacle {
+    /// That nobody has looked for a direct form.
+    pub const UNFORMED: Self = Self { step: None, reason: Reason::Unformed };
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Some(step) => write!(f, "`{step}`: {}", self.reason),
+            None => self.reason.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unformed => "nobody has looked whether it could do without",
+            Self::Scans => "it looks for rows by a condition",
+            Self::ByCode => "code does it",
+            Self::Parts => "parts are known with their root only",
+            Self::Deletes => "what refers to a row that goes is looked at first",
+            Self::OverRows => "which turns the loop takes stands in rows",
+            Self::ReturnsWithin => "a `return` in a branch or a loop ends what comes after it",
+            Self::FoundByRow => "which row it is about stands in another row, or it is made here",
+            Self::DependsOnRow => "what is done depends on what stands in a row",
+            Self::SeveralRows => "it looks at two rows at once",
+            Self::OutsideOfLoop => "in a loop it is about a row that is not of the loop's element",
+            Self::NotInSql => "it looks at parts, or into a value object",
+            Self::MayFail => "it may be too large where nobody asks for it",
+            Self::SetTwice => "a field is set twice, or is a key",
+            Self::Timed => "a time of day, a duration or a value object is worked out of a row",
+            Self::Written(scalar) => {
+                return write!(f, "PostgreSQL writes a {} of a row otherwise", scalar.name());
+            }
+            Self::Bound => "a bound of a field that is worked out has no words in SQL",
+            Self::Counted => "the database counts its key",
+            Self::LooksElsewhere => "a computed field or a check looks at parts or other rows",
+            Self::Ruled => "its key, a check or a computed field draws on what stands in a row",
+            Self::ToldBefore => "something was told before of a root that is made here",
+            Self::TooLarge => "what is looked up is too large for one statement",
+            Self::NeverTrue => "it is always refused",
+            Self::AnswersOfRow => "what is answered is worked out of a row",
+        })
+    }
+}

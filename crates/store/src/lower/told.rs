@@ -1,0 +1,124 @@
+//! Events and tasks that carry what stands in rows: PostgreSQL puts their JSON together, byte for byte what Rust writes.
+//!
+//! What it would write otherwise comes out null, which no event may carry, so that the transaction ends: a text with a
+//! backspace or a form feed, which have short escapes there, and what is no day of the years that a date can be written in.
+
+use operation::{Dialect, Expression, Fault, Scalar, Value};
+
+use super::Statement;
+use super::expression::{Lowering, binds_of, ill_formed};
+
+/// A JSON object of which some values are looked up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Telling<'t> {
+    /// The values that are, in order, each with what it means.
+    pub values: &'t [(&'t Expression, Scalar)],
+    /// How many binds their expressions may name.
+    pub binds: usize,
+}
+
+/// `INSERT` of an event; behind the binds stand its id, its name, its key and its moment, and then the pieces of its JSON
+/// between the values.
+pub(crate) fn event(telling: Telling<'_>, values: &[Value]) -> Result<Statement, Fault> {
+    let mut lowering = telling.lowering(values)?;
+    lowering.sql.push("INSERT INTO mimar.event (id, name, key, made, data) VALUES (");
+    for (at, scalar) in
+        [Scalar::Uuid, Scalar::Text, Scalar::Text, Scalar::Int].into_iter().enumerate()
+    {
+        lowering.bind(telling.binds + at, scalar);
+        lowering.sql.push(", ");
+    }
+    lowering.object(telling, telling.binds + 4)?;
+    lowering.sql.push(")");
+    Ok(lowering.finish(Vec::new()))
+}
+
+/// `INSERT` of a task; behind the binds stand its target, its priority, when it is due and its unique key, and then the
+/// pieces of its JSON between the values. Where one with the same unique key waits, nothing is done.
+pub(crate) fn task(telling: Telling<'_>, values: &[Value]) -> Result<Statement, Fault> {
+    let mut lowering = telling.lowering(values)?;
+    lowering
+        .sql
+        .push("INSERT INTO mimar.task (target, priority, due, unique_key, arguments) VALUES (");
+    for (at, scalar) in
+        [Scalar::Text, Scalar::Int, Scalar::Int, Scalar::Text].into_iter().enumerate()
+    {
+        lowering.bind(telling.binds + at, scalar);
+        lowering.sql.push(", ");
+    }
+    lowering.object(telling, telling.binds + 4)?;
+    lowering.sql.push(") ON CONFLICT (unique_key) DO NOTHING");
+    Ok(lowering.finish(Vec::new()))
+}
+
+impl<'t> Telling<'t> {
+    fn lowering(self, values: &'t [Value]) -> Result<Lowering<'t>, Fault> {
+        if binds_of(self.values.iter().map(|(value, _)| *value)) > self.binds {
+            return Err(ill_formed("no such bind"));
+        }
+        // The row's own values, and one piece more than there are values between them.
+        let all = self.binds + 4 + self.values.len() + 1;
+        Ok(Lowering::new(Dialect::Postgres, all, values))
+    }
+}
+
+impl<'a> Lowering<'a> {
+    /// Writes an object whose pieces are bound from `first` on.
+    fn object(&mut self, telling: Telling<'a>, first: usize) -> Result<(), Fault> {
+        self.sql.push("(");
+        for (at, (value, scalar)) in telling.values.iter().enumerate() {
+            self.bind(first + at, Scalar::Text);
+            self.sql.push(" || ");
+            self.json(value, *scalar)?;
+            self.sql.push(" || ");
+        }
+        self.bind(first + telling.values.len(), Scalar::Text);
+        self.sql.push(")::json");
+        Ok(())
+    }
+
+    /// Writes a value of a scalar as the JSON that [`Scalar::write_json`] makes of it; null where it would be another.
+    fn json(&mut self, value: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
+        self.sql.push("(SELECT CASE WHEN m.v IS NULL THEN 'null' ");
+        self.sql.push(match scalar {
+            Scalar::Bool => "WHEN m.v THEN 'true' ELSE 'false' END",
+            Scalar::Int | Scalar::Json => "ELSE m.v::text END",
+            Scalar::Decimal { .. } | Scalar::Uuid => "ELSE '\"' || m.v::text || '\"' END",
+            Scalar::Text => {
+                "WHEN strpos(m.v, chr(8)) + strpos(m.v, chr(12)) = 0 THEN to_json(m.v)::text END"
+            }
+            Scalar::Date => {
+                "WHEN m.v >= DATE '0001-01-01' AND m.v < DATE '10000-01-01' \
+                 THEN to_char(m.v, '\"\\\"\"YYYY-MM-DD\"\\\"\"') END"
+            }
+            Scalar::Time => "ELSE to_char(m.v::interval, '\"\\\"\"HH24:MI:SS') || m.f || '\"' END",
+            Scalar::Timestamp => {
+                "WHEN m.v >= TIMESTAMPTZ '0001-01-01 00:00:00+00' AND m.v < TIMESTAMPTZ '10000-01-01 00:00:00+00' \
+                 THEN to_char(m.v AT TIME ZONE 'UTC', '\"\\\"\"YYYY-MM-DD\"T\"HH24:MI:SS') || m.f || 'Z\"' END"
+            }
+            Scalar::Bytes => {
+                "ELSE '\"' || translate(encode(m.v, 'base64'), chr(10), '') || '\"' END"
+            }
+            Scalar::Float | Scalar::Duration => return Err(ill_formed("a value that is not told")),
+        });
+        let timed = matches!(scalar, Scalar::Time | Scalar::Timestamp);
+        self.sql.push(" FROM (SELECT v");
+        if timed {
+            // Thousandths where that is exact, as Rust writes them.
+            self.sql.push(
+                ", CASE WHEN u % 1000000 = 0 THEN '' WHEN u % 1000 = 0 THEN to_char(u % 1000000 / 1000, '\".\"FM000') \
+                 ELSE to_char(u % 1000000, '\".\"FM000000') END AS f FROM (SELECT v, extract(microseconds FROM v)::bigint AS u",
+            );
+        }
+        self.sql.push(" FROM (SELECT ");
+        self.kept(value, scalar)?;
+        if let Scalar::Decimal { scale } = scalar {
+            // What others made may have other digits, and what is computed any.
+            self.sql.push("::numeric(19,").integer(i64::from(scale)).push(")");
+        }
+        // Worked out once, however often it is looked at.
+        self.sql.push(" AS v OFFSET 0) AS w");
+        self.sql.push(if timed { ") AS x) AS m)" } else { ") AS m)" });
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+//! Rows that are made of what stands in rows.
+
+use operation::{Creation, Direct, Fault, MadeRow, Table, Value};
+
+use super::super::super::{Asked, Database, Failure, Key, Kind};
+use super::super::{Running, ill_formed};
+use super::Stating;
+use crate::lower;
+
+/// How a new row is made.
+#[derive(Debug)]
+pub(in super::super) struct Making<'p> {
+    /// Position among [`Direct::made`], and what stands there.
+    at: usize,
+    made: &'p MadeRow,
+    /// What the binds held then.
+    binds: Vec<Value>,
+}
+
+/// The statement that makes a row, without any values.
+pub(in super::super) fn lower_made(
+    direct: &Direct,
+    made: usize,
+    table: &Table,
+    binds: usize,
+) -> Result<lower::Statement, Fault> {
+    let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
+    lower::direct::make(made_of(made, table, binds), &[])
+}
+
+fn made_of<'m>(
+    MadeRow { columns, condition, .. }: &'m MadeRow,
+    table: &'m Table,
+    binds: usize,
+) -> lower::direct::Making<'m> {
+    lower::direct::Making { table, columns, condition, binds }
+}
+
+impl<D: Database> Stating<'_, '_, D> {
+    /// Makes a row as far as it is known.
+    pub(super) async fn making(&mut self, at: usize, creation: &Creation) -> Result<(), Fault> {
+        let made = self.direct.made.get(at).ok_or_else(|| ill_formed("nothing is made there"))?;
+        let unknown = |column| made.columns.iter().any(|(of, _)| *of == column);
+        let key = self.running.create_row_but(creation, &unknown).await?;
+        let table = self.running.table(creation.row)?.id;
+        let binds = self.running.binds.clone();
+        if let (Some(total), Some(root)) = (made.total, &creation.root) {
+            let root = self.running.value(root, None).await?;
+            if self.totals.last() != Some(&(total, root.clone())) {
+                self.totals.push((total, root));
+            }
+        }
+        self.running.made.insert((table, key), Making { at, made, binds });
+        Ok(())
+    }
+
+    /// Sends what works out what new roots draw on their parts.
+    pub(super) async fn send_totals(&mut self) -> Result<(), Fault> {
+        let (target, direct) = (self.running.program.id, self.direct);
+        for (place, root) in std::mem::take(&mut self.totals) {
+            let mut binds = self.running.binds.clone();
+            binds.push(root);
+            let key = Key { target, place, kind: Kind::Total, columns: 0, binds: binds.len() };
+            let lower = || lower_total(direct, place, &binds);
+            let sent = self.running.writing.database.run(Asked::Kept(key), lower, binds.iter());
+            sent.await.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+}
+
+/// The statement that works out what a new root draws on its parts.
+pub(in super::super) fn lower_total(
+    direct: &Direct,
+    total: usize,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let total = direct.totals.get(total).ok_or_else(|| ill_formed("nothing is drawn there"))?;
+    let change = lower::direct::Change {
+        table: &total.table,
+        key: &total.key,
+        set: &total.set,
+        conditions: &[],
+        lock: lower::Lock::Held,
+        answered: false,
+    };
+    lower::direct::change(change, binds)
+}
+
+impl<D: Database> Running<'_, '_, D> {
+    /// Sends the statement that makes a new row, if only the database knows all of it; whether it was.
+    pub(in super::super) async fn make(
+        &mut self,
+        table: &Table,
+        row: &[Value],
+    ) -> Result<bool, Failure> {
+        if self.made.is_empty() {
+            return Ok(false);
+        }
+        let key = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
+        let Some(Making { at, made, binds }) = self.made.get(&(table.id, key)) else {
+            return Ok(false);
+        };
+        let values: Vec<Value> = binds.iter().chain(row).cloned().collect();
+        let (target, place) = (self.program.id, *at);
+        let key = Key { target, place, kind: Kind::Make, columns: 0, binds: values.len() };
+        let lower = || lower::direct::make(made_of(made, table, binds.len()), &values);
+        self.writing.database.run(Asked::Kept(key), lower, values.iter()).await.map(|_| true)
+    }
+}
