@@ -50,6 +50,8 @@ pub struct DirectRow {
     pub table: Arc<Table>,
     /// Its key: a bind or a constant.
     pub key: Expression,
+    /// Whether it is one that is made, and looked at to be answered only.
+    pub made: bool,
     /// Whether there is one in every turn of a loop.
     pub each_turn: bool,
     /// What its columns become, with the row as it was at depth 0; nothing, where it is looked at only.

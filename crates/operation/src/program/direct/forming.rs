@@ -34,6 +34,8 @@ pub(super) struct Row {
     /// Its position among the program's targets, where it changes.
     target: Option<usize>,
     conditions: Vec<Expression>,
+    /// Whether it is one that is made.
+    made: bool,
 }
 
 pub(super) struct Forming<'p> {
@@ -103,7 +105,9 @@ impl<'p> Forming<'p> {
             // Of a row that is made so only the database knows all.
             (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
                 let key = Expression::Bind(bind.ok_or(Reason::AnswersOfRow)?);
-                Some(self.add_row(&read.table, key, None)?)
+                let row = self.add_row(&read.table, key, None)?;
+                self.rows[row].made = true;
+                Some(row)
             }
             (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => None,
             (Form::Row(_), Holds::Given(Expression::Literal(Value::Null))) => None,
@@ -162,7 +166,16 @@ impl<'p> Forming<'p> {
         let (set, target, conditions) = (Vec::new(), None, Vec::new());
         let values = as_it_was(at, table);
         let table = table.clone();
-        self.rows.push(Row { table: table.clone(), key, turn, values, set, target, conditions });
+        self.rows.push(Row {
+            table: table.clone(),
+            key,
+            turn,
+            values,
+            set,
+            target,
+            conditions,
+            made: false,
+        });
         // Any of them may be one that the caller named inside another value.
         let visible = self.program.visible.iter().find(|visible| visible.table.id == table.id);
         if let Some(visible) = visible.filter(|visible| visible.named.is_none()) {
@@ -621,7 +634,7 @@ impl<'p> Forming<'p> {
     fn finish(&mut self, at: usize) -> Result<DirectRow, Reason> {
         let (program, row) = (self.program, self.rows.get(at).ok_or(Reason::NotInSql)?);
         let (table, key) = (row.table.clone(), row.key.clone());
-        let (columns, turn, target) = (row.set.clone(), row.turn, row.target);
+        let (columns, turn, target, made) = (row.set.clone(), row.turn, row.target, row.made);
         let condition = Expression::all(row.conditions.clone());
         self.step = Some(format!("update {}", table.entity).into());
         let mut checks = Vec::new();
@@ -655,6 +668,7 @@ impl<'p> Forming<'p> {
             checks: of_one(checks)?,
             table,
             key,
+            made,
             each_turn: turn.is_some(),
         })
     }

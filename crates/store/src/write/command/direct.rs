@@ -19,8 +19,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use operation::{
-    Bound, Command, Course, Direct, Expression, Fault, Form, How, MOST_ROWS, Named, Program,
-    Receipt, Source, Step, TableId, Value,
+    Bound, Command, Course, Direct, DirectRow, Expression, Fault, Form, How, MOST_ROWS, Named,
+    Program, Receipt, Source, Step, TableId, Value,
 };
 
 use super::super::{
@@ -338,7 +338,11 @@ impl<D: Database> Stating<'_, '_, D> {
         let (program, direct) = (self.running.program, self.direct);
         let mut loads: Vec<Load> = Vec::new();
         for Stated { row, key, .. } in &self.stated {
-            let table = &direct.rows.get(*row).ok_or_else(|| ill_formed("no such row"))?.table;
+            let DirectRow { table, made, .. } =
+                direct.rows.get(*row).ok_or_else(|| ill_formed("no such row"))?;
+            if *made {
+                continue;
+            }
             if let Some(load) = loads.last_mut().filter(|load| load.table.id == table.id) {
                 load.values.push(key.clone());
                 continue;

@@ -11,18 +11,20 @@ use super::{Purpose, Sent, Times, Trip};
 use crate::lower::{self, ill_formed, receipt};
 use crate::postgres::value::type_name;
 
-/// What a program says, in order, and which of its rows change. Of what is told of rows it names the place, and what is carried.
+/// What a program says, in order, and which of its rows change. Of what is told of rows it names the place, what is carried, and
+/// whether that stands in a loop.
 #[derive(Default)]
 struct Says<'p> {
-    events: Vec<Option<(usize, &'p [Carried])>>,
-    tasks: Vec<Option<(usize, &'p [Carried])>>,
+    events: Vec<Option<(usize, &'p [Carried], bool)>>,
+    tasks: Vec<Option<(usize, &'p [Carried], bool)>>,
     /// Each with whether it surely does.
     changed: Vec<(usize, bool)>,
     /// Rows that are made of what is known, and others: where, and how.
     known: Vec<Place>,
     made: Vec<(Place, usize)>,
-    /// Whether what is walked over stands in a branch.
+    /// Whether what is walked over stands in a branch, and in a loop.
     within: bool,
+    turns: bool,
 }
 
 impl<'p> Says<'p> {
@@ -34,20 +36,24 @@ impl<'p> Says<'p> {
             };
             match (&course.how, step) {
                 (_, Step::Emit { event, members, .. }) => {
-                    self.events.push(told.map(|told| (told, &**members)));
+                    self.events.push(told.map(|told| (told, &**members, self.turns)));
                     let heard = program.events.get(*event).map_or(&[][..], |event| &*event.by);
                     if heard.iter().any(|target| **target != *BROKER) {
                         self.tasks.push(None);
                     }
                 }
                 (_, Step::Later { arguments, .. }) => {
-                    self.tasks.push(told.map(|told| (told, &**arguments)));
+                    self.tasks.push(told.map(|told| (told, &**arguments, self.turns)));
                 }
                 (How::Made(made), Step::Create(creation)) => self.made.push((creation.row, *made)),
                 (_, Step::Create(creation)) => self.known.push(creation.row),
                 (How::Changed { row, .. }, _) => self.changed.push((*row, !self.within)),
-                (How::Turns { body: courses, .. }, Step::For { body, .. })
-                | (How::Body(courses), Step::Run { body, .. }) => self.add(program, body, courses),
+                (How::Turns { body: courses, .. }, Step::For { body, .. }) => {
+                    let outside = std::mem::replace(&mut self.turns, true);
+                    self.add(program, body, courses);
+                    self.turns = outside;
+                }
+                (How::Body(courses), Step::Run { body, .. }) => self.add(program, body, courses),
                 (
                     How::Branches { then: courses, otherwise: other },
                     Step::If { then, otherwise, .. },
@@ -103,14 +109,18 @@ impl Walk<'_> {
             statements.extend(self.keys_locked());
             for event in says.events {
                 statements.push(match event {
-                    Some((told, carried)) => self.told(direct, told, carried, true)?,
+                    Some((told, carried, each)) => {
+                        self.told(direct, told, carried, (true, each))?
+                    }
                     None => self.said(false)?,
                 });
             }
             statements.extend(self.sent_out()?);
             for task in says.tasks {
                 statements.push(match task {
-                    Some((told, carried)) => self.told(direct, told, carried, false)?,
+                    Some((told, carried, each)) => {
+                        self.told(direct, told, carried, (false, each))?
+                    }
                     None => self.asked(),
                 });
             }
@@ -135,7 +145,8 @@ impl Walk<'_> {
 
     /// What locks the rows of which something is told.
     fn held(&self, direct: &Direct) -> Result<Vec<Sent>, Fault> {
-        let mut tables: Vec<_> = direct.rows.iter().map(|row| &row.table).collect();
+        let mut tables: Vec<_> =
+            direct.rows.iter().filter(|row| !row.made).map(|row| &row.table).collect();
         tables.sort_by_key(|table| table.id);
         tables.dedup_by_key(|table| table.id);
         let held = tables.into_iter().map(|table| {
@@ -163,11 +174,11 @@ impl Walk<'_> {
         direct: &Direct,
         told: usize,
         carried: &[Carried],
-        is_event: bool,
+        (is_event, each_row): (bool, bool),
     ) -> Result<Sent, Fault> {
         let binds = self.program.filled.len();
         let text = lower_told(direct, told, carried, binds, is_event)?.text;
-        Ok(Sent { each_row: true, ..Sent::plain(text) })
+        Ok(Sent { each_row, ..Sent::plain(text) })
     }
 }
 
