@@ -44,7 +44,7 @@ fn rows_change_by_themselves_as_told() {
             rename: 1, told 1 to 1
             reprice: 1, told 1 to 1
             restock: 1, told 1 to 1
-            restock_all: 1, told 1 to 1
+            restock_all: 2, told 2 to 2
             retire: 1, told 1 to 1
             sell: 1, told 1 to 1
             shout: 1, told 1 to 1

@@ -203,6 +203,10 @@ impl<'p> Forming<'p> {
             [] => return Err(Reason::DependsOnRow),
             _ => return Err(Reason::SeveralRows),
         }
+        // Then what is done does depend on rows, and a statement for each of them costs more than the wait that it spares.
+        if self.turn.is_some() {
+            return Err(Reason::RequiredInLoop);
+        }
         Ok(self.course(How::Stated))
     }
 
