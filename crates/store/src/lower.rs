@@ -24,7 +24,9 @@ use operation::{Scalar, Value};
 
 pub(crate) use expression::{Parameter, function_name, has_query, ill_formed, is_lowerable};
 pub use many::Lock;
-pub(crate) use many::{delete_many, draw, held, insert_many, rows_among, update_many};
+pub(crate) use many::{
+    all_of, delete_many, draw, held, insert_many, insist_on_all, rows_among, update_many,
+};
 pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, conditions};
 pub(crate) use write::{

@@ -9,6 +9,7 @@ pub(crate) mod read;
 mod replica;
 mod schema;
 mod session;
+mod set;
 mod tls;
 mod together;
 pub(crate) mod value;

@@ -50,6 +50,16 @@ pub(crate) trait Database {
         values: impl Iterator<Item = &'v Value>,
     ) -> Result<Vec<Vec<Value>>, Failure>;
 
+    /// Whether the caller may name the row that a reference leads to.
+    async fn may_name(&mut self, naming: Naming<'_>) -> Result<bool, Failure> {
+        let Naming { rule, condition, binds, key, .. } = naming;
+        let own_key = [rule.target.own_key()];
+        let lower = || lower::decide(Self::DIALECT, &rule.target, condition, binds, &own_key);
+        let asked = Asked::Kept(naming.key()?);
+        let rows = self.run(asked, lower, binds.iter().chain([key])).await?;
+        Ok(rows.into_iter().flatten().next() == Some(Value::Bool(true)))
+    }
+
     /// Inserts a row; the answer is the key that the database counted, where it counts it.
     async fn insert(&mut self, place: Place<'_>, values: &[Value]) -> Result<i64, Failure>;
 
@@ -166,6 +176,28 @@ pub(crate) struct Place<'t> {
     pub table: &'t Table,
 }
 
+/// The question whether a caller may name a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Naming<'t> {
+    /// Where it is named.
+    pub place: Place<'t>,
+    /// By which reference.
+    pub rule: &'t ReferenceRule,
+    /// What must hold of the row.
+    pub condition: &'t Expression,
+    /// The caller's values.
+    pub binds: &'t [Value],
+    /// The row's key.
+    pub key: &'t Value,
+}
+
+impl Naming<'_> {
+    /// The key of the statement that answers it.
+    pub fn key(&self) -> Result<Key, Fault> {
+        Key::of(self.place, Kind::Visible, &[self.rule.column], self.binds.len())
+    }
+}
+
 /// Rows of a table by the values of one of its columns.
 #[derive(Debug)]
 pub(crate) struct Load {
@@ -233,7 +265,7 @@ impl<'t> Many<'t> {
     /// The statement for many rows, where each parameter is an array.
     pub fn lower_many(&self, type_name: fn(Scalar) -> &'static str) -> Result<Statement, Fault> {
         match self.key.kind {
-            Kind::Insert => Ok(lower::insert_many(self.table, type_name)),
+            Kind::Insert => Ok(lower::insert_many(self.table, 0, type_name)),
             Kind::Update => lower::update_many(self.table, self.columns, type_name),
             _ => lower::delete_many(self.table, type_name),
         }
@@ -692,22 +724,5 @@ impl<D: Database> Writing<'_, D> {
         let reached = self.database.tables().1.reached(table);
         let Some(touched) = self.database.touched() else { return };
         touched.extend(reached.iter().map(|table| unseen_slot(table.as_str())));
-    }
-
-    /// Whether the row of `rule`'s target with this key may be named by the caller.
-    async fn may_name(
-        &mut self,
-        place: Place<'_>,
-        rule: &ReferenceRule,
-        expression: &Expression,
-        binds: &[Value],
-        key: &Value,
-    ) -> Result<bool, Fault> {
-        let own_key = [rule.target.own_key()];
-        let lower = || lower::decide(D::DIALECT, &rule.target, expression, binds, &own_key);
-        let asked = Asked::Kept(Key::of(place, Kind::Visible, &[rule.column], binds.len())?);
-        let rows = self.database.run(asked, lower, binds.iter().chain([key])).await;
-        let value = rows.map_err(Failure::into_fault)?.into_iter().flatten().next();
-        Ok(value == Some(Value::Bool(true)))
     }
 }

@@ -1,9 +1,9 @@
 //! Statements about many rows at once, for a database behind a wire: each parameter is an array, with an element for each row.
 
-use operation::{Column, Dialect, Fault, Scalar, Sql, Table};
+use operation::{Column, Dialect, Expression, Fault, Scalar, Sql, Table, Value};
 
 use super::Statement;
-use super::expression::{Lowering, ill_formed};
+use super::expression::{Lowering, Parameter, binds_of, ill_formed};
 use super::write::{all_columns, by_key, scalars};
 
 /// How rows that are read are kept from changing until the transaction ends.
@@ -29,7 +29,7 @@ impl Lock {
 }
 
 /// The type of a scalar's column, by name, in a cast.
-type TypeName = fn(Scalar) -> &'static str;
+pub(super) type TypeName = fn(Scalar) -> &'static str;
 
 /// `SELECT` of every column of the rows whose value in `column` is among the one array, in the order of the key: which
 /// is the order in which they are locked.
@@ -62,8 +62,8 @@ pub(crate) fn held(table: &Table, lock: Lock, type_name: TypeName) -> Result<Sta
     Ok(statement(sql))
 }
 
-/// `INSERT` of rows: an array for every column, in the table's order.
-pub(crate) fn insert_many(table: &Table, type_name: TypeName) -> Statement {
+/// `INSERT` of rows: an array for every column, in the table's order, from the bind `first` on.
+pub(crate) fn insert_many(table: &Table, first: usize, type_name: TypeName) -> Statement {
     let mut sql = Sql::new(Dialect::Postgres);
     sql.push("INSERT INTO ").ident(&table.name).push(" (");
     sql.list(", ", &table.columns, |sql, column| {
@@ -71,7 +71,7 @@ pub(crate) fn insert_many(table: &Table, type_name: TypeName) -> Statement {
     });
     sql.push(") SELECT * FROM unnest(");
     sql.list(", ", table.columns.iter().enumerate(), |sql, (at, column)| {
-        array(sql, at, column, type_name);
+        array(sql, first + at, column, type_name);
     });
     sql.push(")");
     statement(sql)
@@ -103,6 +103,72 @@ pub(crate) fn delete_many(table: &Table, type_name: TypeName) -> Result<Statemen
     rows(&mut sql, table, &table.key, type_name)?;
     by_key_of(&mut sql, table, 0)?;
     Ok(statement(sql))
+}
+
+/// Fails unless a condition holds of each row of the table that is named by its key: [`super::decide`] for many. What is a bind
+/// there is an array here, with an element for each of them; the array of the keys is the last. `values` are what the binds of
+/// one hold, for their kinds, and its key. The arrays stand from the bind `first` on.
+pub(crate) fn insist_on_all(
+    (table, condition): (&Table, &Expression),
+    values: &[&Value],
+    first: usize,
+    type_name: TypeName,
+) -> Result<Statement, Fault> {
+    let binds = values.len().checked_sub(1).ok_or_else(|| ill_formed("a row without a key"))?;
+    if binds_of([condition]) > binds {
+        return Err(ill_formed("no such bind"));
+    }
+    let hints: Vec<Value> = values.iter().map(|value| Value::clone(value)).collect();
+    let mut lowering = Lowering::of_given(values.len(), &hints);
+    let alias = lowering.alias();
+    let key = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
+    // The division by zero ends the transaction.
+    lowering.sql.push("SELECT 1 / coalesce(bool_and(coalesce((SELECT ");
+    lowering.with_row(alias, table, condition)?;
+    lowering.sql.push(" FROM ");
+    lowering.table(alias, table);
+    lowering.sql.push(" WHERE ");
+    lowering.column(alias, table, table.own_key())?;
+    lowering.sql.push(" = ");
+    lowering.bind(binds, key.scalar);
+    lowering.sql.push("), false)), true)::int FROM ");
+    let mut statement = lowering.finish(vec![Scalar::Int]);
+    let mut sql = Sql::new(Dialect::Postgres);
+    given(&mut sql, &statement.parameters, first, type_name, |_| ());
+    statement.text.push_str(&sql.finish());
+    Ok(statement)
+}
+
+/// Statements that change rows and statements that insist on something, as one: all or nothing of it is done. None sees what another
+/// does.
+pub(crate) fn all_of(inserts: &[&str], insisting: &[&str]) -> String {
+    match (inserts, insisting) {
+        ([only], []) | ([], [only]) => return (*only).to_owned(),
+        _ => {}
+    }
+    let clauses = inserts.iter().enumerate().map(|(i, insert)| format!("s{i} AS ({insert})"));
+    let clauses: Vec<String> = clauses.collect();
+    let with = if clauses.is_empty() { "" } else { "WITH " };
+    let insisting: String = insisting.iter().map(|insist| format!(", ({insist})")).collect();
+    format!("{with}{} SELECT 1{insisting}", clauses.join(", "))
+}
+
+/// Writes arrays of the parameters, from the bind `first` on, as rows of a table `given`, with the columns that
+/// [`Lowering::of_given`] names; `others` writes further columns.
+pub(super) fn given(
+    sql: &mut Sql,
+    parameters: &[Parameter],
+    first: usize,
+    type_name: TypeName,
+    others: impl FnOnce(&mut Sql),
+) {
+    sql.push("(SELECT ");
+    sql.list(", ", parameters.iter().enumerate(), |sql, (i, parameter)| {
+        sql.push("unnest(").bind(first + i).push("::").push(type_name(parameter.form));
+        sql.push("[]) AS ").alias("b", i + 1);
+    });
+    others(sql);
+    sql.push(") AS given");
 }
 
 /// `SELECT` of as many numbers for the key `column` as the one bind says.

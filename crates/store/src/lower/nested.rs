@@ -3,10 +3,11 @@
 //! The parts of a row are a column of it: an array of records, made by a subquery. So there is one round trip and one
 //! snapshot, and no row is multiplied by the parts of another kind.
 
-use operation::{Cardinality, Dialect, Fault, Object, Output, Parts, Read, Scalar, Sql, Value};
+use operation::{Cardinality, Dialect, Fault, Object, Output, Parts, Read, Sql, Value};
 
 use super::Statement;
 use super::expression::{Lowering, ill_formed};
+use super::many::{TypeName, given};
 use super::read::{Columns, Shape, Source, Wanted, binds, from, source_table};
 
 /// A read as one statement.
@@ -88,11 +89,7 @@ impl Nested {
     ///
     /// Each is planned as the read itself: the rest is a loop around it. Where a row has but one kind of parts they are joined
     /// to it, for a third less than an array of records costs the database; with two kinds their rows would multiply.
-    pub fn together(
-        read: &Read,
-        values: &[Value],
-        type_name: impl Fn(Scalar) -> &'static str,
-    ) -> Result<Self, Fault> {
+    pub fn together(read: &Read, values: &[Value], type_name: TypeName) -> Result<Self, Fault> {
         let Head { columns, shape, order, version } = Head::of(read, values)?;
         let mut lowering = Lowering::of_given(values.len(), values);
         let nested = part_sources(&read.output);
@@ -127,13 +124,13 @@ impl Nested {
         let mut statement = lowering.finish(Vec::new());
         let mut sql = Sql::new(Dialect::Postgres);
         sql.push("SELECT t0.*, ").push(if joined.is_some() { "part.*, " } else { "" });
-        sql.push("given.number FROM (SELECT ");
-        for (i, parameter) in statement.parameters.iter().enumerate() {
-            sql.push("unnest(").bind(i).push("::").push(type_name(parameter.form));
-            sql.push("[]) AS ").alias("b", i + 1).push(", ");
-        }
-        sql.push("unnest(").bind(statement.parameters.len());
-        sql.push("::bigint[]) AS number) AS given CROSS JOIN LATERAL (");
+        sql.push("given.number FROM ");
+        let parameters = &statement.parameters;
+        given(&mut sql, parameters, 0, type_name, |sql| {
+            sql.push(if parameters.is_empty() { "" } else { ", " }).push("unnest(");
+            sql.bind(parameters.len()).push("::bigint[]) AS number");
+        });
+        sql.push(" CROSS JOIN LATERAL (");
         let mut text = sql.finish();
         text.push_str(&statement.text);
         statement.text = text;

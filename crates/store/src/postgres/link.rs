@@ -263,7 +263,7 @@ pub(crate) struct Link {
     pub begin: &'static str,
     /// Drives the connection; ended with it, or it would wait for answers that nobody wants.
     driver: AbortHandle,
-    pooled: bool,
+    pub pooled: bool,
     /// Counts reads that were answered by another's statement.
     pub gathered: Arc<AtomicU64>,
     /// The statement of [`Link::ask_always`].
@@ -313,6 +313,8 @@ pub(crate) struct Ready {
 pub(crate) enum Asking {
     /// By its place; the flag: in a form of its own, for writes that are grouped.
     Kept(Key, bool),
+    /// By its text, which says of what the arrays are that are its parameters.
+    Set(String),
     /// By its text and its constants, which are not in the text.
     Once(String, Vec<(usize, Value)>),
 }
@@ -347,7 +349,12 @@ impl Link {
             return Ok(ready);
         }
         let lowered = lower()?;
-        let statement = self.prepare(&lowered).await?;
+        let statement = match &asking {
+            // Of arrays the text itself says what they are of.
+            Asking::Set(_) if self.pooled => None,
+            Asking::Set(_) => Some(self.client.prepare(&lowered.text).await?),
+            _ => self.prepare(&lowered).await?,
+        };
         let lower::Statement { text, constants, parameters, answer } = lowered;
         let ready = Arc::new(Ready { statement, text, constants, parameters, answer });
         self.statements.insert(asking, ready.clone());
@@ -472,7 +479,7 @@ impl Link {
 }
 
 /// Whether the values of a request can stand as the parameters of a statement.
-fn fitting<'v>(
+pub(crate) fn fitting<'v>(
     parameters: &[Parameter],
     constants: &[(usize, Value)],
     values: impl Fn(usize) -> Option<&'v Value>,

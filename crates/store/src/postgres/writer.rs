@@ -1,7 +1,7 @@
 //! The writer: a thread that sends writes over a few connections.
 //!
-//! New roots that have queued share one transaction and one commit, all their statements on the wire at once; if any
-//! of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
+//! New roots that have queued share one transaction and one commit, as sets where they can (see [`super::set`]), all
+//! statements on the wire at once; if any of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
 //! with its root locked. So does a command, as [`Manner`] says.
 
 use std::cell::{Cell, RefCell};
@@ -19,6 +19,7 @@ use tokio::task::LocalSet;
 use super::fault::{fault_of, gone};
 use super::link::Link;
 use super::session::{Session, Wrong};
+use super::set::{self, Put, Set};
 use super::{PATIENCE, Shared};
 use crate::StoreFault;
 use crate::ticket::Done;
@@ -177,7 +178,10 @@ impl Writer {
         match outcomes {
             Together::Done(replies) => {
                 for (pending, reply) in batch.into_iter().zip(replies) {
-                    self.answer(pending, Ok(reply));
+                    match reply {
+                        Some(reply) => self.answer(pending, Ok(reply)),
+                        None => self.alone(&mut lane, pending).await,
+                    }
                 }
             }
             Together::Failed(fault) => {
@@ -199,32 +203,57 @@ impl Writer {
         references: &References,
         batch: &mut [Pending],
     ) -> Together {
+        let mut replies: Vec<Option<Reply>> = Vec::with_capacity(batch.len());
+        let mut set = Set::new(&self.shared, references);
+        let mut others = Vec::new();
+        for (at, pending) in batch.iter_mut().enumerate() {
+            let put = match &pending.receipt {
+                // Whether it was done before must be looked up.
+                Some(_) => Put::Unfit,
+                None => set.put(&mut pending.write).await,
+            };
+            replies.push(match put {
+                Put::In(reply) => Some(reply),
+                Put::Unfit => {
+                    others.push((at, pending));
+                    None
+                }
+                Put::Refused => None,
+            });
+        }
+        let Ok(wholes) = set.prepared(link).await else { return Together::Again };
+        if wholes.is_empty() && others.is_empty() {
+            return Together::Done(replies);
+        }
         let mut steering = Session::new(&self.shared, references, link.clone(), true);
-        steering.begin().await;
-        let writes = batch.iter_mut().map(|pending| {
+        // One statement is a transaction by itself.
+        let is_alone = wholes.len() == 1 && others.is_empty() && !link.pooled;
+        if !is_alone {
+            steering.begin().await;
+        }
+        set::send(&mut steering, wholes).await;
+        let others = others.into_iter().map(|(at, pending)| {
             let mut session = Session::new(&self.shared, references, link.clone(), true);
             let Pending { write, receipt, .. } = pending;
             async move {
                 let outcome = write::execute(&mut session, write, receipt.as_ref()).await;
-                (session, outcome)
+                (at, session, outcome)
             }
         });
-        let executed = join_all(writes).await;
-        let mut replies = Vec::with_capacity(executed.len());
-        let mut sessions = Vec::with_capacity(executed.len());
-        for (session, outcome) in executed {
-            replies.extend(outcome.ok());
+        let mut whole = !steering.unsent;
+        let mut sessions = Vec::new();
+        for (at, session, outcome) in join_all(others).await {
+            whole &= outcome.is_ok() && !session.unsent;
+            if let Some(reply) = replies.get_mut(at) {
+                *reply = outcome.ok();
+            }
             sessions.push(session);
         }
         // Sent before the outcomes are known: had a statement failed, the database makes a rollback of it.
-        let whole =
-            replies.len() == sessions.len() && sessions.iter().all(|session| !session.unsent);
-        let mut outcome = Ok(());
-        if whole {
-            steering.control("COMMIT").await;
-        } else {
-            steering.control("ROLLBACK").await;
+        if !is_alone {
+            steering.control(if whole { "COMMIT" } else { "ROLLBACK" }).await;
         }
+        let mut outcome = Ok(());
         for session in &mut sessions {
             outcome = outcome.and(session.finish().await);
         }
@@ -342,7 +371,8 @@ impl Writer {
 
 /// What became of a group.
 enum Together {
-    Done(Vec<Reply>),
+    /// Committed; what has no reply was not part of it.
+    Done(Vec<Option<Reply>>),
     Failed(Fault),
     Again,
 }

@@ -8,7 +8,7 @@ use operation::{
     Scope, Table, TableId, Target, Value, Violation, evaluate,
 };
 
-use super::{Database, Failure, Place, Writing, evaluation};
+use super::{Database, Failure, Naming, Place, Writing, evaluation};
 use crate::lower::ill_formed;
 
 /// The change of one row.
@@ -208,8 +208,11 @@ impl<D: Database> Writing<'_, D> {
                 let visible = match &rule.visible {
                     Guard::Always => true,
                     Guard::Never => false,
-                    Guard::When(expression) => {
-                        self.may_name(change.place, rule, expression, binds, value).await?
+                    Guard::When(condition) => {
+                        let place = change.place;
+                        let naming = Naming { place, rule, condition, binds, key: value };
+                        let visible = self.database.may_name(naming).await;
+                        visible.map_err(Failure::into_fault)?
                     }
                 };
                 if !visible {
