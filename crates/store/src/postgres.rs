@@ -1,6 +1,7 @@
 //! PostgreSQL: pipelined connections, two for each processor for reads and a few for the writer.
 
 mod bulk;
+mod creates;
 pub(crate) mod fault;
 pub(crate) mod link;
 pub(crate) mod migrate;
@@ -26,9 +27,10 @@ use tokio::sync::oneshot;
 use tokio_postgres::Client;
 
 use crate::lower::Statement;
-use crate::ticket::{Ticket, closed};
-use crate::write::Tables;
+use crate::ticket::{Done, Ticket, closed};
+use crate::write::{Reply, Tables};
 use crate::{Options, Rows, Statistics, StoreFault};
+use creates::Creates;
 use fault::{fault_of, gone, is_stale, told};
 use link::{Address, Asking, Lane, Links, Trouble, Whose, bound};
 use replica::Replicas;
@@ -52,7 +54,8 @@ pub struct Postgres {
     links: Arc<Links>,
     /// Where reads may be made besides; nothing without replicas.
     replicas: Option<Replicas>,
-    entrances: Mutex<Option<Entrances>>,
+    creates: Creates,
+    entrances: Mutex<Option<Arc<Entrances>>>,
     writer: Mutex<Option<JoinHandle<()>>>,
     /// The runtime that the writer's thread drives.
     runtime: tokio::runtime::Handle,
@@ -74,6 +77,17 @@ struct Shared {
 impl Shared {
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// Answers a write.
+    fn answer(&self, Pending { write, reply, .. }: Pending, outcome: Result<Reply, Fault>) {
+        let count = if outcome.is_ok() { &self.counts.writes } else { &self.counts.failures };
+        count.fetch_add(1, Ordering::Relaxed);
+        let events = outcome.as_ref().map_or(0, Reply::published);
+        self.counts.events.fetch_add(events, Ordering::Relaxed);
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        // Nobody listens any more: the write stands all the same.
+        let _ = reply.send(Done { write, outcome });
     }
 }
 
@@ -113,7 +127,8 @@ impl Postgres {
             shared,
             links: Arc::new(Links::new(reading)),
             replicas,
-            entrances: Mutex::new(Some(entrances)),
+            creates: Creates::new(reading),
+            entrances: Mutex::new(Some(Arc::new(entrances))),
             writer: Mutex::new(Some(writer)),
             runtime,
         };
@@ -226,8 +241,14 @@ impl Postgres {
         }
         let (sender, reply) = oneshot::channel();
         let pending = Pending { write: Box::new(write), receipt, reply: sender };
-        let entrances = self.entrances.lock();
-        if entrances.as_ref().is_none_or(|entrances| entrances.put(pending).is_err()) {
+        let entrances = self.entrances.lock().clone();
+        if let Some(entrances) = &entrances
+            && pending.receipt.is_none()
+            && matches!(&*pending.write, Write::Create(_))
+            && tokio::runtime::Handle::try_current().is_ok()
+        {
+            self.creates.put(pending, &self.shared, entrances);
+        } else if entrances.is_none_or(|entrances| entrances.put(pending).is_err()) {
             waiting.fetch_sub(1, Ordering::AcqRel);
             return Err(closed());
         }
@@ -321,6 +342,7 @@ impl Postgres {
         if let Some(writer) = self.writer.lock().take() {
             let _ = writer.join();
         }
+        self.creates.close();
         self.links.close();
         if let Some(replicas) = &self.replicas {
             replicas.close();

@@ -7,6 +7,7 @@ use crate::Written;
 use crate::write::Reply;
 
 /// A write that has ended.
+#[derive(Debug)]
 pub(crate) struct Done {
     /// What was written.
     pub write: Box<Write>,

@@ -219,7 +219,7 @@ impl<'s> Session<'s> {
     }
 
     /// The same where each parameter is an array.
-    pub async fn execute_for_all(
+    async fn execute_for_all(
         &mut self,
         ready: Arc<Ready>,
         arrays: Vec<(Scalar, Vec<Bound<Value>>)>,

@@ -5,11 +5,11 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
 use operation::{Dialect, Fault, Read, Scalar, Table, Value, Write};
 
 use super::Shared;
 use super::link::{Asking, Link, Ready, Trouble, bound, fitting};
-use super::session::Session;
 use super::value::{Bound, type_name};
 use crate::Rows;
 use crate::cache::Slot;
@@ -21,7 +21,8 @@ use crate::write::{
 /// What many writes ask for, kind by kind.
 pub(crate) struct Set<'s> {
     shared: &'s Shared,
-    references: &'s References,
+    /// None: nothing refers to what is not there yet.
+    references: References,
     clauses: Vec<Clause>,
     /// How many rows each clause had before the write that was put in last.
     before: Vec<usize>,
@@ -56,18 +57,20 @@ type Array = (Scalar, Vec<Bound<Value>>);
 pub(crate) type Whole = (Arc<Ready>, Vec<Array>);
 
 impl<'s> Set<'s> {
-    pub fn new(shared: &'s Shared, references: &'s References) -> Self {
+    pub fn new(shared: &'s Shared) -> Self {
         let (clauses, before) = (Vec::new(), Vec::new());
-        Self { shared, references, clauses, before, unfit: false }
+        Self { shared, references: References::default(), clauses, before, unfit: false }
     }
 
     /// Puts a write in; nothing of one that is not answered stays.
-    pub async fn put(&mut self, write: &mut Write) -> Put {
+    pub fn put(&mut self, write: &mut Write) -> Put {
         self.before.clear();
         self.before.extend(self.clauses.iter().map(|clause| clause.rows));
-        match write::execute(self, write, None).await {
-            Ok(reply) => Put::In(reply),
-            Err(_) => {
+        // Nothing is asked for here, so there is nothing to wait for.
+        match write::execute(self, write, None).now_or_never() {
+            Some(Ok(reply)) => Put::In(reply),
+            outcome => {
+                self.unfit |= outcome.is_none();
                 self.take_back();
                 if std::mem::take(&mut self.unfit) { Put::Unfit } else { Put::Refused }
             }
@@ -141,13 +144,6 @@ impl Clause {
             array.push(Bound { value: value.clone(), form: *form });
         }
         self.rows += 1;
-    }
-}
-
-/// Sends statements of a set.
-pub(crate) async fn send(session: &mut Session<'_>, wholes: Vec<Whole>) {
-    for (ready, arrays) in wholes {
-        session.execute_for_all(ready, arrays).await;
     }
 }
 
@@ -225,7 +221,7 @@ impl Database for Set<'_> {
     }
 
     fn tables(&self) -> (&Tables, &References) {
-        (&self.shared.tables, self.references)
+        (&self.shared.tables, &self.references)
     }
 
     fn touched(&mut self) -> Option<&mut Vec<Slot>> {

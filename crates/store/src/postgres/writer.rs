@@ -1,7 +1,7 @@
 //! The writer: a thread that sends writes over a few connections.
 //!
-//! New roots that have queued share one transaction and one commit, as sets where they can (see [`super::set`]), all
-//! statements on the wire at once; if any of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
+//! New roots come here that are no part of a set (see [`super::creates`]). Those that have queued share one transaction and one
+//! commit, all their statements on the wire at once; if any of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
 //! with its root locked. So does a command, as [`Manner`] says.
 
 use std::cell::{Cell, RefCell};
@@ -19,7 +19,6 @@ use tokio::task::LocalSet;
 use super::fault::{fault_of, gone};
 use super::link::Link;
 use super::session::{Session, Wrong};
-use super::set::{self, Put, Set};
 use super::{PATIENCE, Shared};
 use crate::StoreFault;
 use crate::ticket::Done;
@@ -35,6 +34,7 @@ const CHANGING: usize = 8;
 const TRIES: u32 = 8;
 
 /// A write on its way.
+#[derive(Debug)]
 pub(crate) struct Pending {
     /// The write; whoever asked gets it back, since the answer may be made of it.
     pub write: Box<Write>,
@@ -59,6 +59,11 @@ impl Entrances {
             _ => &self.changes,
         };
         entrance.send(pending).map_err(|refused| refused.0)
+    }
+
+    /// The same for one that shall be in a transaction of its own.
+    pub fn put_alone(&self, pending: Pending) -> Result<(), Pending> {
+        self.changes.send(pending).map_err(|refused| refused.0)
     }
 }
 
@@ -178,15 +183,12 @@ impl Writer {
         match outcomes {
             Together::Done(replies) => {
                 for (pending, reply) in batch.into_iter().zip(replies) {
-                    match reply {
-                        Some(reply) => self.answer(pending, Ok(reply)),
-                        None => self.alone(&mut lane, pending).await,
-                    }
+                    self.shared.answer(pending, Ok(reply));
                 }
             }
             Together::Failed(fault) => {
                 for pending in batch {
-                    self.answer(pending, Err(fault.clone()));
+                    self.shared.answer(pending, Err(fault.clone()));
                 }
             }
             Together::Again => {
@@ -203,57 +205,32 @@ impl Writer {
         references: &References,
         batch: &mut [Pending],
     ) -> Together {
-        let mut replies: Vec<Option<Reply>> = Vec::with_capacity(batch.len());
-        let mut set = Set::new(&self.shared, references);
-        let mut others = Vec::new();
-        for (at, pending) in batch.iter_mut().enumerate() {
-            let put = match &pending.receipt {
-                // Whether it was done before must be looked up.
-                Some(_) => Put::Unfit,
-                None => set.put(&mut pending.write).await,
-            };
-            replies.push(match put {
-                Put::In(reply) => Some(reply),
-                Put::Unfit => {
-                    others.push((at, pending));
-                    None
-                }
-                Put::Refused => None,
-            });
-        }
-        let Ok(wholes) = set.prepared(link).await else { return Together::Again };
-        if wholes.is_empty() && others.is_empty() {
-            return Together::Done(replies);
-        }
         let mut steering = Session::new(&self.shared, references, link.clone(), true);
-        // One statement is a transaction by itself.
-        let is_alone = wholes.len() == 1 && others.is_empty() && !link.pooled;
-        if !is_alone {
-            steering.begin().await;
-        }
-        set::send(&mut steering, wholes).await;
-        let others = others.into_iter().map(|(at, pending)| {
+        steering.begin().await;
+        let writes = batch.iter_mut().map(|pending| {
             let mut session = Session::new(&self.shared, references, link.clone(), true);
             let Pending { write, receipt, .. } = pending;
             async move {
                 let outcome = write::execute(&mut session, write, receipt.as_ref()).await;
-                (at, session, outcome)
+                (session, outcome)
             }
         });
-        let mut whole = !steering.unsent;
-        let mut sessions = Vec::new();
-        for (at, session, outcome) in join_all(others).await {
-            whole &= outcome.is_ok() && !session.unsent;
-            if let Some(reply) = replies.get_mut(at) {
-                *reply = outcome.ok();
-            }
+        let executed = join_all(writes).await;
+        let mut replies = Vec::with_capacity(executed.len());
+        let mut sessions = Vec::with_capacity(executed.len());
+        for (session, outcome) in executed {
+            replies.extend(outcome.ok());
             sessions.push(session);
         }
         // Sent before the outcomes are known: had a statement failed, the database makes a rollback of it.
-        if !is_alone {
-            steering.control(if whole { "COMMIT" } else { "ROLLBACK" }).await;
-        }
+        let whole =
+            replies.len() == sessions.len() && sessions.iter().all(|session| !session.unsent);
         let mut outcome = Ok(());
+        if whole {
+            steering.control("COMMIT").await;
+        } else {
+            steering.control("ROLLBACK").await;
+        }
         for session in &mut sessions {
             outcome = outcome.and(session.finish().await);
         }
@@ -314,7 +291,7 @@ impl Writer {
                 (Err(fault), _) => break Err(fault),
             }
         };
-        self.answer(pending, outcome);
+        self.shared.answer(pending, outcome);
     }
 
     /// How long the outcome of a transaction is waited for. The database gives up a statement before; what takes longer
@@ -356,23 +333,11 @@ impl Writer {
         };
         Ok((link, references))
     }
-
-    fn answer(&self, Pending { write, reply, .. }: Pending, outcome: Result<Reply, Fault>) {
-        let counts = &self.shared.counts;
-        let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
-        count.fetch_add(1, Ordering::Relaxed);
-        let events = outcome.as_ref().map_or(0, Reply::published);
-        counts.events.fetch_add(events, Ordering::Relaxed);
-        self.shared.waiting.fetch_sub(1, Ordering::AcqRel);
-        // Nobody listens any more: the write stands all the same.
-        let _ = reply.send(Done { write, outcome });
-    }
 }
 
 /// What became of a group.
 enum Together {
-    /// Committed; what has no reply was not part of it.
-    Done(Vec<Option<Reply>>),
+    Done(Vec<Reply>),
     Failed(Fault),
     Again,
 }
@@ -477,7 +442,7 @@ fn is_refused(manner: Manner, fault: &Fault) -> bool {
     manner == Manner::Direct && !matches!(fault, Fault::Unavailable { .. })
 }
 
-fn unknown(reason: &str) -> Fault {
+pub(super) fn unknown(reason: &str) -> Fault {
     gone(&format!(
         "the connection to the database was lost during the commit, and whether the write stands is unknown: {reason}"
     ))
