@@ -66,12 +66,25 @@ impl Threads {
             let mut stopped = threads.stop.subscribe();
             let thread = thread::Builder::new().name(format!("worker-{number}"));
             let run = move || {
-                // An error is a sender that has gone, which is an end as well.
-                let _ = runtime.block_on(stopped.wait_for(|stopped| *stopped));
+                runtime.block_on(async {
+                    tokio::select! {
+                        // An error is a sender that has gone, which is an end as well.
+                        _ = stopped.wait_for(|stopped| *stopped) => {}
+                        () = tick() => {}
+                    }
+                });
             };
             threads.threads.push(thread.spawn(run).map_err(Failure::Runtime)?);
         }
         Ok(threads)
+    }
+}
+
+/// Never ends, and has a timer that is due soon all the while. A timer that is due before all others makes the runtime wake itself,
+/// by a system call and a round of its loop: each question to the database would, as its time is limited.
+async fn tick() {
+    loop {
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -349,11 +349,22 @@ fn write_decimal(n: i64, scale: u8, out: &mut Vec<u8>) {
     }
 }
 
-fn write_padded(n: u64, width: usize, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(n);
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
-    out.extend_from_slice(digits.as_bytes());
+/// Writes a number with as many zeros before it as it takes to be `width` long, 20 at most.
+fn write_padded(mut n: u64, width: usize, out: &mut Vec<u8>) {
+    let mut digits = [b'0'; 20];
+    let mut start = digits.len();
+    while n > 0 {
+        start -= 1;
+        digits[start] = digit(n);
+        n /= 10;
+    }
+    start = start.min(digits.len().saturating_sub(width));
+    out.extend_from_slice(&digits[start..]);
+}
+
+/// The last digit of a number.
+fn digit(n: u64) -> u8 {
+    b'0' + (n % 10) as u8
 }
 
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
@@ -542,21 +553,18 @@ fn write_date(days: i64, out: &mut Vec<u8>) {
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    write_padded(year.unsigned_abs(), 4, out);
-    out.push(b'-');
-    write_padded(month.unsigned_abs(), 2, out);
-    out.push(b'-');
-    write_padded(day.unsigned_abs(), 2, out);
+    let (year, month, day) = (year.unsigned_abs(), month.unsigned_abs(), day.unsigned_abs());
+    write_padded(year, 4, out);
+    let [m, d] = [month, day].map(|n| [digit(n / 10), digit(n)]);
+    out.extend_from_slice(&[b'-', m[0], m[1], b'-', d[0], d[1]]);
 }
 
 fn write_time(micros_of_day: i64, out: &mut Vec<u8>) {
     let n = micros_of_day.unsigned_abs();
     let (seconds, micros) = (n / 1_000_000, n % 1_000_000);
-    write_padded(seconds / 3_600, 2, out);
-    out.push(b':');
-    write_padded(seconds / 60 % 60, 2, out);
-    out.push(b':');
-    write_padded(seconds % 60, 2, out);
+    let [h, m, s] = [seconds / 3_600, seconds / 60 % 60, seconds % 60];
+    let [h, m, s] = [h, m, s].map(|n| [digit(n / 10), digit(n)]);
+    out.extend_from_slice(&[h[0], h[1], b':', m[0], m[1], b':', s[0], s[1]]);
     write_fraction(micros, out);
 }
 

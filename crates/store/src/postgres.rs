@@ -33,6 +33,7 @@ use crate::{Options, Rows, Statistics, StoreFault};
 use creates::Creates;
 use fault::{fault_of, gone, is_stale, told};
 use link::{Address, Asking, Lane, Links, Trouble, Whose, bound};
+use read::Terms;
 use replica::Replicas;
 use session::found;
 use writer::{Entrances, Pending};
@@ -189,29 +190,31 @@ impl Postgres {
 
     async fn read_for(&self, whose: Whose, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
-        let patience = self.shared.options.deadline + PATIENCE;
+        let patience = Some(self.shared.options.deadline + PATIENCE);
+        let terms = Terms { least: None, patience };
         let lane = Lane::of(read);
         let mut tries = 0;
         loop {
             tries += 1;
             let (address, generation) = (&self.shared.address, self.shared.generation());
             let link = self.links.get(whose, lane, address, generation).await?;
-            match tokio::time::timeout(patience, link.read(read, binds)).await {
-                Ok(Ok(rows)) => return Ok(rows),
+            match link.read_on(terms, read, binds).await {
+                Ok(rows) => return Ok(rows),
                 // Tables may change again while it is asked anew.
-                Ok(Err(Trouble::Database(error))) if tries < TRIES && is_stale(&error) => {
+                Err(Trouble::Database(error)) if tries < TRIES && is_stale(&error) => {
                     link.forget();
                 }
                 // A connection that broke says nothing of the database: it is asked once more over another.
-                Ok(Err(Trouble::Database(error)))
+                Err(Trouble::Database(error))
                     if tries == 1 && (error.is_closed() || link.client.is_closed()) =>
                 {
                     self.links.drop_link(&link);
                 }
-                Ok(Err(trouble)) => return Err(trouble.into_fault()),
-                Err(_) => {
-                    self.links.drop_link(&link);
-                    return Err(gone("the database does not answer"));
+                Err(trouble) => {
+                    if matches!(trouble, Trouble::Silent) {
+                        self.links.drop_link(&link);
+                    }
+                    return Err(trouble.into_fault());
                 }
             }
         }

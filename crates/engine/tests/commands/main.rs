@@ -9,6 +9,7 @@ mod explain;
 mod foresight;
 mod order;
 mod schemas;
+mod sets;
 mod wire;
 mod worker;
 mod world;

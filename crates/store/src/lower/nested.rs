@@ -8,7 +8,7 @@ use operation::{Cardinality, Dialect, Fault, Object, Output, Parts, Read, Sql, V
 use super::Statement;
 use super::expression::{Lowering, ill_formed};
 use super::many::{TypeName, given};
-use super::read::{Columns, Shape, Source, Wanted, binds, from, source_table};
+use super::read::{Columns, Shape, Source, Wanted, binds, from, is_of_one_row, source_table};
 
 /// A read as one statement.
 #[derive(Debug)]
@@ -99,7 +99,9 @@ impl Nested {
         };
         let nested = if sole.is_some() { Vec::new() } else { nested };
         let parts = select(&mut lowering, &columns, &nested, ("SELECT ", ""))?;
-        lowering.sql.push(" LIMIT 1) AS t0");
+        // A limit is a wall to the planner, which otherwise joins the two.
+        let is_one = is_of_one_row(&read.table, &read.filter);
+        lowering.sql.push(if is_one { ") AS t0" } else { " LIMIT 1) AS t0" });
         let mut joined = None;
         if let Some(sole) = sole {
             // By its name the key is found from the parts; others might have the same.

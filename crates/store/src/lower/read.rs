@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use operation::{
-    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Read, Scalar,
+    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Read, Scalar, Table,
 };
 
 use super::Statement;
@@ -256,7 +256,20 @@ fn bound_to(filter: &Expression, column: usize, bind: usize) -> bool {
     }
 }
 
-pub(super) fn source_table(read: &Read, source: usize) -> Result<&operation::Table, Fault> {
+/// Whether a condition holds of one row at most: the one whose key is a bind.
+pub(super) fn is_of_one_row(table: &Table, filter: &Expression) -> bool {
+    match filter {
+        Expression::And(terms) => terms.iter().any(|term| is_of_one_row(table, term)),
+        Expression::Compare(Comparison::Equal, a, b) => {
+            table.key.len() == 1
+                && **a == Expression::column(table.own_key())
+                && matches!(**b, Expression::Bind(_))
+        }
+        _ => false,
+    }
+}
+
+pub(super) fn source_table(read: &Read, source: usize) -> Result<&Table, Fault> {
     if source == 0 {
         return Ok(&read.table);
     }

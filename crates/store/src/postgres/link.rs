@@ -41,6 +41,21 @@ const REST: Duration = Duration::from_millis(250);
 
 const BEHIND: &str = "the replica is behind";
 
+const SILENT: &str = "the database does not answer";
+
+/// Waits for an answer as long as one may be waited for.
+pub(super) async fn within<T>(
+    patience: Option<Duration>,
+    asking: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    match patience {
+        Some(patience) => {
+            tokio::time::timeout(patience, asking).await.unwrap_or(Err(Trouble::Silent))
+        }
+        None => asking.await,
+    }
+}
+
 /// Where a database is, and how it is spoken to.
 pub(crate) struct Address {
     config: Config,
@@ -286,6 +301,8 @@ pub(crate) struct Prepared {
     statement: Option<tokio_postgres::Statement>,
     /// Requests for it that wait for each other.
     pub queue: Queue,
+    /// How long an answer was lately, in bytes: the next is likely to be as long.
+    pub size: AtomicUsize,
     /// The same read for many requests at once.
     together: OnceCell<Together>,
 }
@@ -320,18 +337,23 @@ pub(crate) enum Asking {
 }
 
 impl Link {
+    /// The read, where it is prepared for binds of these kinds.
+    pub fn known(&self, read: &Read, binds: &[Value]) -> Option<Arc<Prepared>> {
+        let prepared = self.reads.get(&read.id)?;
+        let lower::Statement { parameters, constants, .. } = &prepared.nested.statement;
+        fitting(parameters, constants, |at| binds.get(at)).then_some(prepared)
+    }
+
     /// The read, prepared for binds of these kinds.
     pub async fn prepared(&self, read: &Read, binds: &[Value]) -> Result<Arc<Prepared>, Trouble> {
-        if let Some(prepared) = self.reads.get(&read.id) {
-            let statement = &prepared.nested.statement;
-            if fitting(&statement.parameters, &statement.constants, |at| binds.get(at)) {
-                return Ok(prepared);
-            }
+        if let Some(prepared) = self.known(read, binds) {
+            return Ok(prepared);
         }
         let nested = Nested::of(read, binds)?;
         let statement = self.prepare(&nested.statement).await?;
         let (queue, together) = (Queue::default(), OnceCell::new());
-        let prepared = Arc::new(Prepared { nested, statement, queue, together });
+        let size = AtomicUsize::new(256);
+        let prepared = Arc::new(Prepared { nested, statement, queue, size, together });
         self.reads.insert(read.id, prepared.clone());
         Ok(prepared)
     }
@@ -466,7 +488,10 @@ impl Link {
 
     /// Forgets what was prepared for other tables than those of this generation.
     pub fn belong_to(&self, generation: u64) {
-        if self.generation.swap(generation, Ordering::AcqRel) != generation {
+        // Looked at first: a line of memory that is only read stays where it is.
+        if self.generation.load(Ordering::Acquire) != generation
+            && self.generation.swap(generation, Ordering::AcqRel) != generation
+        {
             self.forget();
         }
     }
@@ -514,6 +539,8 @@ pub(crate) enum Trouble {
     Fault(Fault),
     /// A replica has not come as far as the answer must.
     Behind,
+    /// Nothing came in the time that it may take.
+    Silent,
 }
 
 impl From<Error> for Trouble {
@@ -547,6 +574,7 @@ impl Trouble {
             Self::Database(error) => told(error),
             Self::Fault(fault) => fault.to_string(),
             Self::Behind => BEHIND.to_owned(),
+            Self::Silent => SILENT.to_owned(),
         }
     }
 
@@ -555,6 +583,7 @@ impl Trouble {
             Self::Database(error) => fault_of(&error),
             Self::Fault(fault) => fault,
             Self::Behind => gone(BEHIND),
+            Self::Silent => gone(SILENT),
         }
     }
 }

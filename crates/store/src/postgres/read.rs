@@ -1,11 +1,14 @@
 //! Reads: one statement, its binary columns written as JSON.
 
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use operation::{Cardinality, Fault, Read, Value};
 use smallvec::SmallVec;
 
-use super::link::{Link, Prepared, Trouble, bound};
+use super::link::{Link, Prepared, Trouble, bound, within};
 use super::position::Least;
 use super::value::{Foreign, Raw, value_of, write_json};
 use crate::lower::{Member, Nested, Rowwise, Shape, ill_formed};
@@ -14,6 +17,15 @@ use crate::{Row, Rows};
 /// The columns of a row as they came.
 pub(super) type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
 
+/// On what terms a read is answered.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Terms {
+    /// On a replica: by rows that are no older than this.
+    pub least: Least,
+    /// How long its answer may take; without, whoever asks sees to that.
+    pub patience: Option<Duration>,
+}
+
 impl From<Foreign> for Fault {
     fn from(foreign: Foreign) -> Self {
         Self::Internal(foreign.to_string())
@@ -21,27 +33,40 @@ impl From<Foreign> for Fault {
 }
 
 impl Link {
-    /// Answers a read.
+    /// Answers a read, however long it takes.
     pub async fn read(&self, read: &Read, binds: &[Value]) -> Result<Rows, Trouble> {
-        self.read_after(None, read, binds).await
+        self.read_on(Terms::default(), read, binds).await
     }
 
-    /// Answers a read, on a replica by rows that are no older than a position.
-    pub(super) async fn read_after(
+    /// Answers a read.
+    pub(super) async fn read_on(
         &self,
-        least: Least,
+        terms: Terms,
         read: &Read,
         binds: &[Value],
     ) -> Result<Rows, Trouble> {
-        let prepared = self.prepared(read, binds).await?;
+        let prepared = match self.known(read, binds) {
+            Some(prepared) => prepared,
+            None => within(terms.patience, self.prepared(read, binds)).await?,
+        };
         if read.cardinality == Cardinality::One && self.gathers() && prepared.queue.is_open() {
-            return self.read_together(&prepared, least, read, binds).await;
+            return self.read_together(&prepared, terms, read, binds).await;
         }
-        self.read_alone(&prepared, least, read, binds).await
+        self.read_alone(&prepared, terms, read, binds).await
     }
 
     /// Answers a read by a statement of its own.
     pub(super) async fn read_alone(
+        &self,
+        prepared: &Prepared,
+        terms: Terms,
+        read: &Read,
+        binds: &[Value],
+    ) -> Result<Rows, Trouble> {
+        within(terms.patience, self.read_alone_after(prepared, terms.least, read, binds)).await
+    }
+
+    async fn read_alone_after(
         &self,
         prepared: &Prepared,
         least: Least,
@@ -70,7 +95,7 @@ impl Link {
             }
             return Ok(Rows::One(found));
         }
-        let mut out = Vec::with_capacity(256);
+        let mut out = Vec::with_capacity(prepared.size.load(Ordering::Relaxed) + 64);
         let (mut count, mut next, mut last) = (0, None, None);
         out.push(b'[');
         while let Some(row) = rows.try_next().await? {
@@ -97,6 +122,7 @@ impl Link {
             }
         }
         out.push(b']');
+        prepared.size.store(out.len(), Ordering::Relaxed);
         Ok(Rows::Page { json: Bytes::from(out), count, next })
     }
 }
@@ -107,7 +133,8 @@ pub(super) fn one(nested: &Nested, rows: &[tokio_postgres::Row]) -> Result<Row, 
     let root = rows.first().ok_or_else(|| Fault::Internal("a row without columns".to_owned()))?;
     let mut joined = None;
     if let Some(parts) = &nested.joined {
-        let mut out = vec![b'['];
+        let mut out = Vec::with_capacity(256 * rows.len());
+        out.push(b'[');
         for row in rows {
             if row.try_get::<_, Raw<'_>>(parts.present)?.0.is_none() {
                 continue;

@@ -15,6 +15,7 @@ use tokio_postgres::error::SqlState;
 use super::fault::{is_stale, told};
 use super::link::{Address, CONNECT, Lane, Link, Links, Trouble, Whose, own_number};
 use super::position::{Lsn, Position, Question};
+use super::read::Terms;
 use super::{PATIENCE, Shared};
 use crate::{Options, ReplicaReads, Rows, StoreFault};
 
@@ -201,7 +202,8 @@ impl Replicas {
             Lane::Quick => SAYS[0],
             Lane::Slow => SAYS[1],
         };
-        let reading = far.link.read_after(Some((position.lsn, says)), read, binds);
+        let terms = Terms { least: Some((position.lsn, says)), patience: None };
+        let reading = far.link.read_on(terms, read, binds);
         match tokio::time::timeout(shared.options.deadline / 2 + PATIENCE, reading).await {
             Ok(Ok(rows)) => {
                 replica.rest.lock().end();
@@ -372,7 +374,9 @@ impl Replica {
         let error = match trouble {
             Trouble::Behind => return,
             // It does not answer, or is no replica any more.
-            Trouble::Fault(Fault::Unavailable { .. }) => return self.leave(far, FAILED),
+            Trouble::Silent | Trouble::Fault(Fault::Unavailable { .. }) => {
+                return self.leave(far, FAILED);
+            }
             Trouble::Fault(_) => return,
             Trouble::Database(error) => error,
         };

@@ -14,9 +14,9 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_postgres::error::SqlState;
 
-use super::link::{Link, Prepared, Together, Trouble, bound};
+use super::link::{Link, Prepared, Together, Trouble, bound, within};
 use super::position::Least;
-use super::read::one;
+use super::read::{Terms, one};
 use super::value::Bound;
 use crate::Rows;
 
@@ -56,6 +56,8 @@ enum Told {
     Rows(Rows),
     /// It goes alone: the statement failed, perhaps by another's values.
     Alone,
+    /// No answer came in time.
+    Silent,
 }
 
 /// The right to send the next statement, and the others that it is sent for. Whoever drops it hands the right on, so that no
@@ -130,17 +132,19 @@ impl Link {
     pub(super) async fn read_together(
         &self,
         prepared: &Arc<Prepared>,
-        least: Least,
+        terms: Terms,
         read: &Read,
         binds: &[Value],
     ) -> Result<Rows, Trouble> {
-        let mut lead = match Queue::join(prepared, least, binds) {
+        let mut lead = match Queue::join(prepared, terms.least, binds) {
             Part::Leads(lead) => lead,
+            // Who leads has a limit of time, and what becomes of it is told.
             Part::Waits(told) => match told.await {
                 Ok(Told::Rows(rows)) => return Ok(rows),
                 Ok(Told::Leads(lead)) => lead,
+                Ok(Told::Silent) => return Err(Trouble::Silent),
                 Ok(Told::Alone) | Err(_) => {
-                    return self.read_alone(prepared, least, read, binds).await;
+                    return self.read_alone(prepared, terms, read, binds).await;
                 }
             },
         };
@@ -148,13 +152,14 @@ impl Link {
         tokio::task::yield_now().await;
         lead.take_along();
         if lead.others.is_empty() {
-            let rows = self.read_alone(prepared, least, read, binds).await;
+            let rows = self.read_alone(prepared, terms, read, binds).await;
             drop(lead);
             return rows;
         }
-        match self.lead(lead, prepared, least, (read, binds)).await {
+        match self.lead(lead, prepared, terms, (read, binds)).await {
             Ok(rows) => Ok(rows),
-            Err(_) => self.read_alone(prepared, least, read, binds).await,
+            Err(Trouble::Silent) => Err(Trouble::Silent),
+            Err(_) => self.read_alone(prepared, terms, read, binds).await,
         }
     }
 
@@ -163,16 +168,19 @@ impl Link {
         &self,
         mut lead: Lead,
         prepared: &Prepared,
-        least: Least,
+        terms: Terms,
         (read, own): (&Read, &[Value]),
     ) -> Result<Rows, Trouble> {
-        let together = self.prepared_together(prepared, read, own).await?;
-        let answers = self.ask_for_all(&lead, together, least, own).await;
+        let asking = async {
+            let together = self.prepared_together(prepared, read, own).await?;
+            Ok((together, self.ask_for_all(&lead, together, terms.least, own).await?))
+        };
+        let answers = within(terms.patience, asking).await;
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.
         drop(lead);
-        let mut answers = match answers {
-            Ok(answers) => answers.into_iter(),
+        let (together, mut answers) = match answers {
+            Ok((together, answers)) => (together, answers.into_iter()),
             Err(trouble) => {
                 if let Trouble::Database(error) = &trouble
                     && error.code() == Some(&SqlState::QUERY_CANCELED)
@@ -180,7 +188,8 @@ impl Link {
                     prepared.queue.is_slow.store(true, Ordering::Relaxed);
                 }
                 for other in others {
-                    let _ = other.told.send(Told::Alone);
+                    let silent = matches!(trouble, Trouble::Silent);
+                    let _ = other.told.send(if silent { Told::Silent } else { Told::Alone });
                 }
                 return Err(trouble);
             }
