@@ -414,3 +414,19 @@ impl Drop for Postgres {
         self.close();
     }
 }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size<A, F: Future>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// A future is moved about until it is first polled, and every request has one of its own.
+    #[test]
+    fn the_future_of_a_read_is_small() {
+        type Asked = (&'static Postgres, &'static Read, &'static [Value]);
+        let whole = size(|(postgres, read, binds): Asked| postgres.read(read, binds));
+        assert!(whole < 1_024, "{whole} bytes");
+    }
+}

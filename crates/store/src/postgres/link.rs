@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -43,10 +44,10 @@ const BEHIND: &str = "the replica is behind";
 
 const SILENT: &str = "the database does not answer";
 
-/// Waits for an answer as long as one may be waited for.
+/// Waits for an answer as long as one may be waited for. It is given pinned, so that it is not there twice.
 pub(super) async fn within<T>(
     patience: Option<Duration>,
-    asking: impl Future<Output = Result<T, Trouble>>,
+    asking: Pin<&mut impl Future<Output = Result<T, Trouble>>>,
 ) -> Result<T, Trouble> {
     match patience {
         Some(patience) => {
@@ -453,7 +454,7 @@ impl Link {
             }
             None => {
                 let typed = arrays.into_iter().map(|(form, array)| (array, array_type_of(form)));
-                self.client.query_typed_raw(&ready.text, typed).await
+                Box::pin(self.client.query_typed_raw(&ready.text, typed)).await
             }
         }
     }
@@ -471,7 +472,7 @@ impl Link {
                     let kind = type_of(bound.form);
                     (bound, kind)
                 });
-                self.client.query_typed_raw(text, typed).await
+                Box::pin(self.client.query_typed_raw(text, typed)).await
             }
         }
     }
@@ -655,7 +656,7 @@ impl Links {
         if let Some(link) = place.open() {
             return Ok(link);
         }
-        let link = Arc::new(address.connect(generation).await?);
+        let link = Arc::new(Box::pin(address.connect(generation)).await?);
         *place.link.lock() = Some(link.clone());
         Ok(link)
     }

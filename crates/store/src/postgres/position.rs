@@ -3,6 +3,7 @@
 //! A read may go to a replica that has replayed whatever was acknowledged before the read came. How far that is only the primary
 //! knows, whoever wrote: so it is asked once the read is there, as Raft asks for its read index.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -84,17 +85,17 @@ impl Link {
     pub(super) async fn not_before<T>(
         &self,
         least: Least,
-        asking: impl Future<Output = Result<T, Error>>,
+        asking: Pin<&mut impl Future<Output = Result<T, Error>>>,
     ) -> Result<T, Trouble> {
         let Some((least, patience)) = least else { return Ok(asking.await?) };
-        let check = async {
+        let check = Box::pin(async {
             match tokio::time::timeout(patience, self.replayed()).await {
                 Ok(Ok(replayed)) if replayed >= least => Ok(()),
                 Ok(Ok(_)) => Err(Trouble::Behind),
                 Ok(Err(trouble)) => Err(trouble),
                 Err(_) => Err(Trouble::Fault(gone("the replica does not answer"))),
             }
-        };
+        });
         // Polled in this order, which is what sends them.
         let ((), answer) = try_join(check, async { Ok(asking.await?) }).await?;
         Ok(answer)

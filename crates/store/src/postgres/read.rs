@@ -1,5 +1,6 @@
 //! Reads: one statement, its binary columns written as JSON.
 
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -47,12 +48,12 @@ impl Link {
     ) -> Result<Rows, Trouble> {
         let prepared = match self.known(read, binds) {
             Some(prepared) => prepared,
-            None => within(terms.patience, self.prepared(read, binds)).await?,
+            None => within(terms.patience, Box::pin(self.prepared(read, binds)).as_mut()).await?,
         };
         if read.cardinality == Cardinality::One && self.gathers() && prepared.queue.is_open() {
             return self.read_together(&prepared, terms, read, binds).await;
         }
-        self.read_alone(&prepared, terms, read, binds).await
+        Box::pin(self.read_alone(&prepared, terms, read, binds)).await
     }
 
     /// Answers a read by a statement of its own.
@@ -63,7 +64,8 @@ impl Link {
         read: &Read,
         binds: &[Value],
     ) -> Result<Rows, Trouble> {
-        within(terms.patience, self.read_alone_after(prepared, terms.least, read, binds)).await
+        let asking = pin!(self.read_alone_after(prepared, terms.least, read, binds));
+        within(terms.patience, asking).await
     }
 
     async fn read_alone_after(
@@ -84,8 +86,9 @@ impl Link {
                 limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
             }
         };
-        let rows = self.not_before(least, self.ask_prepared(prepared, values)).await?;
-        let mut rows = std::pin::pin!(rows);
+        let asking = pin!(self.ask_prepared(prepared, values));
+        let rows = self.not_before(least, asking).await?;
+        let mut rows = pin!(rows);
         if read.cardinality == Cardinality::One {
             let mut found = None;
             while let Some(row) = rows.try_next().await? {

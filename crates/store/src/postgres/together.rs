@@ -5,6 +5,7 @@
 //! no task of its own, and the more there is to do, the less each costs.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -144,7 +145,7 @@ impl Link {
                 Ok(Told::Leads(lead)) => lead,
                 Ok(Told::Silent) => return Err(Trouble::Silent),
                 Ok(Told::Alone) | Err(_) => {
-                    return self.read_alone(prepared, terms, read, binds).await;
+                    return Box::pin(self.read_alone(prepared, terms, read, binds)).await;
                 }
             },
         };
@@ -152,14 +153,15 @@ impl Link {
         tokio::task::yield_now().await;
         lead.take_along();
         if lead.others.is_empty() {
-            let rows = self.read_alone(prepared, terms, read, binds).await;
+            let rows = Box::pin(self.read_alone(prepared, terms, read, binds)).await;
             drop(lead);
             return rows;
         }
-        match self.lead(lead, prepared, terms, (read, binds)).await {
+        // On the heap, so that those who wait for it are small.
+        match Box::pin(self.lead(lead, prepared, terms, (read, binds))).await {
             Ok(rows) => Ok(rows),
             Err(Trouble::Silent) => Err(Trouble::Silent),
-            Err(_) => self.read_alone(prepared, terms, read, binds).await,
+            Err(_) => Box::pin(self.read_alone(prepared, terms, read, binds)).await,
         }
     }
 
@@ -171,11 +173,13 @@ impl Link {
         terms: Terms,
         (read, own): (&Read, &[Value]),
     ) -> Result<Rows, Trouble> {
-        let asking = async {
-            let together = self.prepared_together(prepared, read, own).await?;
-            Ok((together, self.ask_for_all(&lead, together, terms.least, own).await?))
+        let answers = {
+            let asking = pin!(async {
+                let together = self.prepared_together(prepared, read, own).await?;
+                Ok((together, self.ask_for_all(&lead, together, terms.least, own).await?))
+            });
+            within(terms.patience, asking).await
         };
-        let answers = within(terms.patience, asking).await;
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.
         drop(lead);
@@ -233,8 +237,9 @@ impl Link {
         parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
         // On a replica, what is recent enough for the one who asks for most is so for all.
         let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
-        let rows = self.not_before(least, self.ask_together(together, parameters)).await?;
-        let mut rows = std::pin::pin!(rows);
+        let asking = pin!(self.ask_together(together, parameters));
+        let rows = self.not_before(least, asking).await?;
+        let mut rows = pin!(rows);
         let mut answers: Vec<Vec<tokio_postgres::Row>> = Vec::new();
         answers.resize_with(count, Vec::new);
         while let Some(row) = rows.try_next().await? {
