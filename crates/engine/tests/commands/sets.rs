@@ -173,7 +173,7 @@ fn what_cannot_be_done_harms_no_other() {
             let refusal = Some("unknown_reference /lines/0/product");
             ask("clerk", "Order", order(number + 4, 1, "", &[line("mug", 1)]), refusal);
             let refusal = Some("unknown_reference /customer");
-            ask("customer:1", "Order", order(number + 5, 2, "", &[line("cup", 1)]), refusal);
+            ask("clerk", "Order", order(number + 5, 3, "", &[line("cup", 1)]), refusal);
             // One number for two.
             ask("clerk", "Order", order(7, 2, "", &[line("pot", 2)]), Some("not_unique /number"));
             ask("clerk", "Visit", r#"{"by":1}"#.to_owned(), None);

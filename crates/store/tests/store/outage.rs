@@ -114,6 +114,19 @@ fn a_commit_that_is_cut_off_is_unknown_and_never_done_twice() {
     assert!(reason.contains("unknown"), "{reason}");
     proxy.set(Way::Open);
     assert_eq!(count(), before + 1);
+    // The same of new roots that go as one statement, which is its own commit; the name of the product is on its way with it.
+    let products = || shop.store.count(&shop.product).unwrap();
+    let stood = products();
+    proxy.set(Way::CutBehind(b"cut behind"));
+    let reason = unavailable(shop.write(shop.new_product("cut behind", 1, 1)));
+    assert!(reason.contains("unknown"), "{reason}");
+    proxy.set(Way::Open);
+    becomes(products, stood + 1);
+    proxy.set(Way::CutBefore(b"cut before"));
+    let reason = unavailable(shop.write(shop.new_product("cut before", 1, 1)));
+    assert!(reason.contains("unknown"), "{reason}");
+    proxy.set(Way::Open);
+    assert_eq!(products(), stood + 1);
     // The same of a change, whose commit is sent apart.
     let version = || shop.one(&shop.read_customer, Value::Int(1)).unwrap().1;
     let rename = |name: &str| {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use operation::{
-    Aggregate, Arithmetic, Cardinality, Check, Column, Computed, Create, Delete, Edit, Expression,
-    Field, Flow, ForeignKey, Guard, Ident, Join, NumberKind, Object, OnDelete, Order, Output,
-    PartChange, PartRow, PartTarget, Parts, Read, ReadId, ReferenceRule, Scalar, SetColumn, Table,
-    TableId, Target, Unique, Value, Write,
+    Aggregate, Arithmetic, Cardinality, Check, Column, Computed, Create, Delete, Dialect, Edit,
+    Expression, Field, Flow, ForeignKey, Guard, Ident, Join, NumberKind, Object, OnDelete, Order,
+    Output, PartChange, PartRow, PartTarget, Parts, Read, ReadId, ReferenceRule, Scalar, SetColumn,
+    Table, TableId, Target, Unique, Value, Write,
 };
 use store::{Options, Row, Rows, Store, Written};
 
@@ -635,8 +635,14 @@ impl Shop {
         })
     }
 
+    /// Writes as a request does: on PostgreSQL from a thread with a runtime, where new roots have their own way.
     pub fn write(&self, write: Write) -> Result<Written, operation::Fault> {
-        self.store.write_blocking(write)
+        static RUNTIME: std::sync::LazyLock<tokio::runtime::Runtime> =
+            std::sync::LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
+        match self.store.dialect() {
+            Dialect::Sqlite => self.store.write_blocking(write),
+            Dialect::Postgres => RUNTIME.block_on(self.store.write(write, None)),
+        }
     }
 
     pub fn one(&self, read: &Read, key: Value) -> Option<(String, i64)> {
