@@ -132,9 +132,10 @@ fn carry(mut from: TcpStream, mut to: TcpStream, sent: bool, state: &State) {
             Way::Refused => break,
             Way::Swallowed => continue,
             Way::CutBehind(wanted) if holds(wanted) => {
-                let _ = to.write_all(bytes);
-                // Time for the server to do it; its answer is not carried any more.
+                // First, so that no answer comes through, however soon it comes.
                 let _ = from.shutdown(Shutdown::Both);
+                let _ = to.write_all(bytes);
+                // Time for the server to do it.
                 std::thread::sleep(Duration::from_millis(200));
                 break;
             }
