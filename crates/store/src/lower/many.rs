@@ -118,7 +118,7 @@ pub(crate) fn insist_on_all(
     if binds_of([condition]) > binds {
         return Err(ill_formed("no such bind"));
     }
-    let hints: Vec<Value> = values.iter().map(|value| Value::clone(value)).collect();
+    let hints: Vec<Value> = values.iter().copied().cloned().collect();
     let mut lowering = Lowering::of_given(values.len(), &hints);
     let alias = lowering.alias();
     let key = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
