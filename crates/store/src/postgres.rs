@@ -1,4 +1,4 @@
-//! PostgreSQL: pipelined connections, two for each processor for reads and a few for the writer.
+//! PostgreSQL: pipelined connections, for each processor two for reads and one for new roots, and a few for the writer.
 
 mod bulk;
 mod creates;
@@ -78,6 +78,12 @@ struct Shared {
 impl Shared {
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
+    }
+
+    /// How long the outcome of a transaction is waited for. The database gives up a statement before; what takes longer
+    /// is lost on the way.
+    fn patience(&self) -> Duration {
+        self.options.deadline * 2 + PATIENCE
     }
 
     /// Answers a write.
@@ -190,8 +196,8 @@ impl Postgres {
 
     async fn read_for(&self, whose: Whose, read: &Read, binds: &[Value]) -> Result<Rows, Fault> {
         self.shared.counts.reads.fetch_add(1, Ordering::Relaxed);
-        let patience = Some(self.shared.options.deadline + PATIENCE);
-        let terms = Terms { least: None, patience };
+        let until = tokio::time::Instant::now() + self.shared.options.deadline + PATIENCE;
+        let terms = Terms { least: None, until: Some(until) };
         let lane = Lane::of(read);
         let mut tries = 0;
         loop {
@@ -341,11 +347,12 @@ impl Postgres {
 
     pub(crate) fn close(&self) {
         // Nothing comes in any more; what is in is done first.
-        *self.entrances.lock() = None;
+        let entrances = self.entrances.lock().take();
+        self.creates.end();
+        drop(entrances);
         if let Some(writer) = self.writer.lock().take() {
             let _ = writer.join();
         }
-        self.creates.close();
         self.links.close();
         if let Some(replicas) = &self.replicas {
             replicas.close();
@@ -414,6 +421,7 @@ impl Drop for Postgres {
         self.close();
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

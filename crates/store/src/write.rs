@@ -33,6 +33,7 @@ use operation::{
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
 use crate::lower::{self, Lock, Statement, ill_formed};
 use crate::{Rows, Written};
+pub(crate) use change::rules;
 pub(crate) use command::direct::of as direct;
 pub(crate) use create::is_one_statement;
 pub(crate) use tables::{Reference, References, Tables};

@@ -44,6 +44,15 @@ entity Line part of Order as lines (0..5) {
   price:    Money(EUR)
 }
 
+/// What it works out may be more than the database has a place for.
+entity Slot {
+  key id: Uuid
+  starts: Timestamp
+  length: Duration
+  ends:   Timestamp := .starts + .length
+  allow read, create to customer, clerk
+}
+
 /// Its key is counted: it goes step by step.
 entity Visit {
   key id: Int = auto
@@ -192,5 +201,43 @@ fn what_cannot_be_done_harms_no_other() {
         };
         let counts = ["Order", "Line", "Visit", "Product"].map(count);
         assert_eq!(counts, [21, 30, 10, 13], "{on:?}");
+    }
+}
+
+/// A value that cannot even be sent harms no other, and what is acknowledged is there, whoever asks: also what comes next over
+/// the same connections.
+#[test]
+fn what_cannot_be_sent_harms_no_other() {
+    let world = shop(On::Postgres);
+    let beside = world.beside();
+    let stored = |name: &str| {
+        let tables = &world.loaded.schema.tables;
+        let table = tables.iter().find(|table| &*table.entity == name).unwrap();
+        beside.store.count(table).unwrap()
+    };
+    let slot = |length: &str| format!(r#"{{"starts":"2026-01-01T00:00:00Z","length":"{length}"}}"#);
+    for round in 0..10 {
+        let mut asked: Vec<(&str, &str, String)> = Vec::new();
+        for at in 0..12 {
+            let who = if at % 2 == 0 { "clerk" } else { "customer:1" };
+            asked.push((who, "Slot", slot(if at == round { "-P3000000D" } else { "P1D" })));
+            let number = 1_000 * (round as usize + 1) + at as usize;
+            asked.push((who, "Order", order(number, 1, "", &[line("cup", 1)])));
+        }
+        let answers = at_once(&world, &asked);
+        for ((_, name, body), answer) in asked.iter().zip(&answers) {
+            let is_bad = *name == "Slot" && body.contains("-P3000000D");
+            match answer {
+                Err(Fault::Invalid(_)) if is_bad => {}
+                Ok(_) if !is_bad => {}
+                other => panic!("{name} {body}: {other:?}"),
+            }
+        }
+        let (slots, orders) = (11 * (round as u64 + 1), 12 * (round as u64 + 1));
+        assert_eq!((stored("Slot"), stored("Order")), (slots, orders));
+        // One statement, which is its own commit.
+        let product = format!(r#"{{"sku":"after{round}","price":"1.00"}}"#);
+        at_once(&world, &[("clerk", "Product", product)]).remove(0).unwrap();
+        assert_eq!(stored("Product"), 3 + round as u64 + 1);
     }
 }

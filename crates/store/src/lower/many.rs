@@ -139,14 +139,15 @@ pub(crate) fn insist_on_all(
     Ok(statement)
 }
 
-/// Statements that change rows and statements that insist on something, as one: all or nothing of it is done. None sees what another
-/// does.
+/// Statements that insert rows and statements that insist on something, as one: all or nothing of it is done. None sees what another
+/// does. The last of a `WITH` is executed first (it is nowhere promised): there the first one stands, for triggers of others that
+/// look for a root when its parts come.
 pub(crate) fn all_of(inserts: &[&str], insisting: &[&str]) -> String {
     match (inserts, insisting) {
         ([only], []) | ([], [only]) => return (*only).to_owned(),
         _ => {}
     }
-    let clauses = inserts.iter().enumerate().map(|(i, insert)| format!("s{i} AS ({insert})"));
+    let clauses = inserts.iter().rev().enumerate().map(|(i, insert)| format!("s{i} AS ({insert})"));
     let clauses: Vec<String> = clauses.collect();
     let with = if clauses.is_empty() { "" } else { "WITH " };
     let insisting: String = insisting.iter().map(|insist| format!(", ({insist})")).collect();

@@ -1,5 +1,5 @@
 //! New roots, written where they are asked for: a thread of requests has a connection of its own for them, so that neither the
-//! write nor its answer crosses threads.
+//! write nor its answer crosses threads (where there are no more of these than connections).
 //!
 //! What comes while a commit is on its way is the next one, as a [`Set`]. There is no timer: the more there is to do, the less
 //! each costs. What cannot be part of a set, or was in one that failed, goes to the writer's thread.
@@ -7,20 +7,24 @@
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
-use futures_util::future::{FutureExt as _, try_join_all};
+use futures_util::future::{FutureExt as _, join_all};
 use operation::Fault;
 use parking_lot::Mutex;
 use tokio_postgres::Error;
 
-use super::fault::is_stale;
+use super::Shared;
+use super::fault::{gone, is_stale};
 use super::link::{Link, Trouble, own_number};
 use super::set::{Put, Set, Whole};
 use super::writer::{Entrances, Pending, unknown};
-use super::{PATIENCE, Shared};
 use crate::ticket::closed;
 use crate::write::Reply;
+
+/// How long whoever closes the store waits for sets that are on their way.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// The queues of all threads.
 #[derive(Debug)]
@@ -49,21 +53,26 @@ impl Creates {
 
     /// Takes in a new root that is asked for on a thread with a runtime.
     pub fn put(&self, pending: Pending, shared: &Arc<Shared>, entrances: &Arc<Entrances>) {
-        let Some(queue) = self.queues.get(own_number() % self.queues.len()) else { return };
+        let queue = &self.queues[own_number() % self.queues.len()];
         let mut state = queue.state.lock();
         state.waiting.push_back(pending);
         if !std::mem::replace(&mut state.is_served, true) {
             drop(state);
             let (queue, shared) = (queue.clone(), shared.clone());
             let entrances = Arc::downgrade(entrances);
-            let serving = Serving { queue, shared, entrances, has_ended: false };
+            let (inside, was_sent, has_ended) = (Vec::new(), false, false);
+            let serving = Serving { queue, shared, entrances, inside, was_sent, has_ended };
             tokio::spawn(serving.run());
         }
     }
 
-    /// Lets go of all connections.
-    pub fn close(&self) {
+    /// Waits for what is on its way, and lets go of all connections. Nothing may come in any more.
+    pub fn end(&self) {
+        let until = Instant::now() + ENDING;
         for queue in &self.queues {
+            while queue.state.lock().is_served && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(1));
+            }
             queue.state.lock().link = None;
         }
     }
@@ -75,6 +84,10 @@ struct Serving {
     shared: Arc<Shared>,
     /// Of the writer's thread, which ends when nobody holds them any more.
     entrances: Weak<Entrances>,
+    /// The writes of the set that is on its way.
+    inside: Vec<Pending>,
+    /// Whether it was sent.
+    was_sent: bool,
     has_ended: bool,
 }
 
@@ -83,11 +96,15 @@ impl Drop for Serving {
         if self.has_ended {
             return;
         }
-        // The runtime ends under it: nobody would ever answer.
+        // The runtime ends under it: nobody else would ever answer.
         let mut state = self.queue.state.lock();
         state.is_served = false;
         let left = std::mem::take(&mut state.waiting);
         drop(state);
+        let fault = if self.was_sent { unknown("the server ends") } else { closed() };
+        for pending in std::mem::take(&mut self.inside) {
+            self.shared.answer(pending, Err(fault.clone()));
+        }
         for pending in left {
             self.shared.answer(pending, Err(closed()));
         }
@@ -113,13 +130,14 @@ impl Serving {
         }
     }
 
-    async fn write(&self, batch: Vec<Pending>) {
-        let mut set = Set::new(&self.shared);
-        let (mut inside, mut replies) = (Vec::with_capacity(batch.len()), Vec::new());
+    async fn write(&mut self, batch: Vec<Pending>) {
+        let shared = self.shared.clone();
+        let mut set = Set::new(&shared);
+        let mut replies = Vec::with_capacity(batch.len());
         for mut pending in batch {
             match set.put(&mut pending.write) {
                 Put::In(reply) => {
-                    inside.push(pending);
+                    self.inside.push(pending);
                     replies.push(reply);
                 }
                 Put::Unfit => self.pass_on(pending, Entrances::put),
@@ -127,21 +145,23 @@ impl Serving {
                 Put::Refused => self.pass_on(pending, Entrances::put_alone),
             }
         }
-        if inside.is_empty() {
+        if self.inside.is_empty() {
             return;
         }
-        let patience = self.shared.options.deadline * 2 + PATIENCE;
-        let outcome = match tokio::time::timeout(patience, self.commit(set)).await {
+        let outcome = match tokio::time::timeout(shared.patience(), self.commit(set)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 self.queue.state.lock().link = None;
-                Outcome::Unknown(unknown("the database does not answer"))
+                let silent = "the database does not answer";
+                Outcome::Failed(if self.was_sent { unknown(silent) } else { gone(silent) })
             }
         };
-        self.answer(inside, replies, outcome);
+        self.was_sent = false;
+        self.answer(replies, outcome);
     }
 
-    fn answer(&self, inside: Vec<Pending>, replies: Vec<Reply>, outcome: Outcome) {
+    fn answer(&mut self, replies: Vec<Reply>, outcome: Outcome) {
+        let inside = std::mem::take(&mut self.inside);
         match outcome {
             Outcome::Done => {
                 self.shared.counts.commits.fetch_add(1, Ordering::Relaxed);
@@ -149,14 +169,14 @@ impl Serving {
                     self.shared.answer(pending, Ok(reply));
                 }
             }
-            Outcome::Unknown(fault) => {
+            Outcome::Failed(fault) => {
                 for pending in inside {
                     self.shared.answer(pending, Err(fault.clone()));
                 }
             }
             Outcome::Refused => {
                 for pending in inside {
-                    self.pass_on(pending, Entrances::put_alone);
+                    self.pass_on(pending, Entrances::put);
                 }
             }
         }
@@ -176,29 +196,29 @@ impl Serving {
         }
     }
 
-    async fn commit(&self, set: Set<'_>) -> Outcome {
+    async fn commit(&mut self, set: Set<'_>) -> Outcome {
         let link = match self.link().await {
             Ok(link) => link,
-            Err(fault) => return Outcome::Unknown(fault),
+            Err(fault) => return Outcome::Failed(fault),
         };
         // Nothing is written yet: whatever is wrong, each finds out by itself.
         let Ok(wholes) = set.prepared(&link).await else {
             link.forget();
             return Outcome::Refused;
         };
-        match send(&link, wholes).await {
-            Ok(()) => Outcome::Done,
-            Err(error) => {
-                if is_stale(&error) {
-                    link.forget();
-                }
-                let trouble = Trouble::Database(error);
-                if trouble.is_refusal() {
-                    Outcome::Refused
-                } else {
-                    Outcome::Unknown(unknown(&trouble.told()))
-                }
-            }
+        self.was_sent = true;
+        let Err(error) = send(&link, wholes).await else { return Outcome::Done };
+        if error.as_db_error().is_none() {
+            // Nobody knows how far it came: a transaction may be open there.
+            self.queue.state.lock().link = None;
+        } else if is_stale(&error) {
+            link.forget();
+        }
+        let trouble = Trouble::Database(error);
+        if trouble.is_refusal() {
+            Outcome::Refused
+        } else {
+            Outcome::Failed(unknown(&trouble.told()))
         }
     }
 
@@ -222,8 +242,8 @@ enum Outcome {
     Done,
     /// Nothing of it stands.
     Refused,
-    /// What stands of it, nobody knows; or there is no connection.
-    Unknown(Fault),
+    /// There is no connection, or nobody knows what stands of it.
+    Failed(Fault),
 }
 
 /// Sends all at once and awaits the outcome. One statement is a transaction by itself, unless settings must go with it.
@@ -238,11 +258,12 @@ async fn send(link: &Link, wholes: Vec<Whole>) -> Result<(), Error> {
         }
         .boxed()
     });
-    // First polled in order, which is what sends them. Had a statement failed, the database makes a rollback of the commit.
-    if is_alone {
-        try_join_all(executed).await
+    // First polled in order, which is what sends them, and each to its end: what has begun must end, also where something
+    // fails. Had a statement failed, the database makes a rollback of the commit.
+    let outcomes = if is_alone {
+        join_all(executed).await
     } else {
-        try_join_all([steer(link.begin)].into_iter().chain(executed).chain([steer("COMMIT")])).await
-    }
-    .map(drop)
+        join_all([steer(link.begin)].into_iter().chain(executed).chain([steer("COMMIT")])).await
+    };
+    outcomes.into_iter().collect()
 }

@@ -15,7 +15,7 @@ use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{Severity, SqlState};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Error, NoTls, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -46,13 +46,11 @@ const SILENT: &str = "the database does not answer";
 
 /// Waits for an answer as long as one may be waited for. It is given pinned, so that it is not there twice.
 pub(super) async fn within<T>(
-    patience: Option<Duration>,
+    until: Option<tokio::time::Instant>,
     asking: Pin<&mut impl Future<Output = Result<T, Trouble>>>,
 ) -> Result<T, Trouble> {
-    match patience {
-        Some(patience) => {
-            tokio::time::timeout(patience, asking).await.unwrap_or(Err(Trouble::Silent))
-        }
+    match until {
+        Some(until) => tokio::time::timeout_at(until, asking).await.unwrap_or(Err(Trouble::Silent)),
         None => asking.await,
     }
 }
@@ -443,10 +441,10 @@ impl Link {
     }
 
     /// The same of a statement about many rows: each parameter is an array.
-    pub async fn ask_arrays<V: Borrow<Value> + std::fmt::Debug + Sync>(
+    pub async fn ask_arrays<P: ToSql + Sync>(
         &self,
         ready: &Ready,
-        arrays: Vec<(Scalar, Vec<Bound<V>>)>,
+        arrays: Vec<(Scalar, P)>,
     ) -> Result<RowStream, Error> {
         match &ready.statement {
             Some(statement) => {

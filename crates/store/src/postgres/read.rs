@@ -2,12 +2,12 @@
 
 use std::pin::pin;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
 use operation::{Cardinality, Fault, Read, Value};
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
 use super::link::{Link, Prepared, Trouble, bound, within};
 use super::position::Least;
@@ -18,13 +18,16 @@ use crate::{Row, Rows};
 /// The columns of a row as they came.
 pub(super) type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
 
+/// Room that an answer is given before it is written, at most.
+const LARGE: usize = 64 << 10;
+
 /// On what terms a read is answered.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Terms {
     /// On a replica: by rows that are no older than this.
     pub least: Least,
-    /// How long its answer may take; without, whoever asks sees to that.
-    pub patience: Option<Duration>,
+    /// Until when it is waited for; without, whoever asks sees to that.
+    pub until: Option<Instant>,
 }
 
 impl From<Foreign> for Fault {
@@ -48,7 +51,7 @@ impl Link {
     ) -> Result<Rows, Trouble> {
         let prepared = match self.known(read, binds) {
             Some(prepared) => prepared,
-            None => within(terms.patience, Box::pin(self.prepared(read, binds)).as_mut()).await?,
+            None => within(terms.until, Box::pin(self.prepared(read, binds)).as_mut()).await?,
         };
         if read.cardinality == Cardinality::One && self.gathers() && prepared.queue.is_open() {
             return self.read_together(&prepared, terms, read, binds).await;
@@ -65,7 +68,7 @@ impl Link {
         binds: &[Value],
     ) -> Result<Rows, Trouble> {
         let asking = pin!(self.read_alone_after(prepared, terms.least, read, binds));
-        within(terms.patience, asking).await
+        within(terms.until, asking).await
     }
 
     async fn read_alone_after(
@@ -125,7 +128,7 @@ impl Link {
             }
         }
         out.push(b']');
-        prepared.size.store(out.len(), Ordering::Relaxed);
+        prepared.size.store(out.len().min(LARGE), Ordering::Relaxed);
         Ok(Rows::Page { json: Bytes::from(out), count, next })
     }
 }

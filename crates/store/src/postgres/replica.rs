@@ -202,7 +202,7 @@ impl Replicas {
             Lane::Quick => SAYS[0],
             Lane::Slow => SAYS[1],
         };
-        let terms = Terms { least: Some((position.lsn, says)), patience: None };
+        let terms = Terms { least: Some((position.lsn, says)), until: None };
         let reading = far.link.read_on(terms, read, binds);
         match tokio::time::timeout(shared.options.deadline / 2 + PATIENCE, reading).await {
             Ok(Ok(rows)) => {

@@ -389,7 +389,7 @@ impl Database for Session<'_> {
         let asking = loads.iter().zip(&readies).map(|(load, ready)| async {
             let column = load.table.columns.get(load.column);
             let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
-            let values = load.values.iter().map(|value| Bound { value, form }).collect();
+            let values: Vec<_> = load.values.iter().map(|value| Bound { value, form }).collect();
             let rows = self.link.ask_arrays(ready, vec![(form, values)]).await?;
             found(ready, rows).await
         });
@@ -408,7 +408,8 @@ impl Database for Session<'_> {
         };
         let column = load.table.columns.get(load.column);
         let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
-        let keys = load.values.iter().map(|value| Bound { value: value.clone(), form }).collect();
+        let keys: Vec<_> =
+            load.values.iter().map(|value| Bound { value: value.clone(), form }).collect();
         self.execute_for_all(ready, vec![(form, keys)]).await;
         Ok(())
     }

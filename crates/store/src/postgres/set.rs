@@ -6,16 +6,18 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
-use operation::{Dialect, Fault, Read, Scalar, Table, Value, Write};
+use operation::{
+    Create, Dialect, Fault, Guard, Read, ReadId, Scalar, Table, TableId, Value, Write,
+};
 
 use super::Shared;
 use super::link::{Asking, Link, Ready, Trouble, bound, fitting};
-use super::value::{Bound, type_name};
+use super::value::{Array, type_name};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, Parameter, Statement, ill_formed};
 use crate::write::{
-    self, Asked, Database, Failure, Key, Kind, Load, Many, Naming, Place, References, Reply, Tables,
+    self, Asked, Database, Failure, Key, Load, Many, Naming, Place, References, Reply, Tables,
 };
 
 /// What many writes ask for, kind by kind.
@@ -24,6 +26,10 @@ pub(crate) struct Set<'s> {
     /// None: nothing refers to what is not there yet.
     references: References,
     clauses: Vec<Clause>,
+    /// Kinds of writes whose clauses are there.
+    targets: Vec<ReadId>,
+    /// The table of the root that is put in.
+    root: TableId,
     /// How many rows each clause had before the write that was put in last.
     before: Vec<usize>,
     /// Whether the write that was put in last asked for what cannot be told later.
@@ -40,9 +46,11 @@ pub(crate) enum Put {
     Refused,
 }
 
-/// A part of a statement, with an element in each of its arrays for each row.
+/// A part of a statement, with an element in each of its arrays for each row; none, where nobody needs it this time.
 struct Clause {
-    key: Key,
+    /// The table of the roots that it is about.
+    root: TableId,
+    what: What,
     text: String,
     parameters: Vec<Parameter>,
     constants: Vec<(usize, Value)>,
@@ -50,86 +58,132 @@ struct Clause {
     rows: usize,
 }
 
-/// A parameter of a statement about many rows.
-type Array = (Scalar, Vec<Bound<Value>>);
+/// What a clause is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// Rows of a table, by where it is: models that follow each other may call two tables the same.
+    Insert(usize),
+    /// Whether rows may be named.
+    Insist(Key),
+}
 
 /// A statement of a set, ready to be sent.
-pub(crate) type Whole = (Arc<Ready>, Vec<Array>);
+pub(crate) type Whole = (Arc<Ready>, Vec<(Scalar, Array)>);
 
 impl<'s> Set<'s> {
     pub fn new(shared: &'s Shared) -> Self {
-        let (clauses, before) = (Vec::new(), Vec::new());
-        Self { shared, references: References::default(), clauses, before, unfit: false }
+        Self {
+            shared,
+            references: References::default(),
+            clauses: Vec::new(),
+            targets: Vec::new(),
+            root: TableId(0),
+            before: Vec::new(),
+            unfit: false,
+        }
     }
 
     /// Puts a write in; nothing of one that is not answered stays.
     pub fn put(&mut self, write: &mut Write) -> Put {
+        let Write::Create(create) = &*write else { return Put::Unfit };
+        self.root = create.target.table.id;
         self.before.clear();
         self.before.extend(self.clauses.iter().map(|clause| clause.rows));
-        // Nothing is asked for here, so there is nothing to wait for.
-        match write::execute(self, write, None).now_or_never() {
+        let targets = self.targets.len();
+        let outcome = match self.prepare_for(create) {
+            // Nothing is asked for here, so there is nothing to wait for.
+            Ok(()) => write::execute(self, write, None).now_or_never(),
+            Err(fault) => Some(Err(fault)),
+        };
+        match outcome {
             Some(Ok(reply)) => Put::In(reply),
             outcome => {
                 self.unfit |= outcome.is_none();
-                self.take_back();
+                self.targets.truncate(targets);
+                self.clauses.truncate(self.before.len());
+                for (clause, rows) in self.clauses.iter_mut().zip(&self.before) {
+                    clause.rows = *rows;
+                    clause.arrays.iter_mut().for_each(|array| array.truncate(*rows));
+                }
                 if std::mem::take(&mut self.unfit) { Put::Unfit } else { Put::Refused }
             }
         }
     }
 
-    fn take_back(&mut self) {
-        self.clauses.truncate(self.before.len());
-        for (clause, rows) in self.clauses.iter_mut().zip(&self.before) {
-            clause.rows = *rows;
-            for (_, array) in &mut clause.arrays {
-                array.truncate(*rows);
-            }
+    /// Writes all clauses that a kind of write may need, also those that this one does not: so there are as few different
+    /// statements as there are kinds, and each is prepared once.
+    fn prepare_for(&mut self, create: &Create) -> Result<(), Fault> {
+        let target = &*create.target;
+        if self.targets.contains(&target.id) {
+            return Ok(());
         }
+        self.targets.push(target.id);
+        let tables = [&target.table].into_iter().chain(target.parts.iter().map(|part| &part.table));
+        for (at, table) in tables.enumerate() {
+            let place = Place { target: target.id, at, table };
+            for rule in write::rules(target, at).references {
+                let Guard::When(condition) = &rule.visible else { continue };
+                let (binds, key) = (&create.binds, &Value::Null);
+                let naming = Naming { place, rule, condition, binds, key };
+                let values: Vec<&Value> = binds.iter().chain([key]).collect();
+                let asked = (&*rule.target, condition);
+                let lower = |first| lower::insist_on_all(asked, &values, first, type_name);
+                let forms = |it: &Statement| it.parameters.iter().map(|it| it.form).collect();
+                self.add(What::Insist(naming.key()?), lower, forms)?;
+            }
+            let lower = |first| Ok(lower::insert_many(table, first, type_name));
+            let forms = |_: &Statement| table.columns.iter().map(|column| column.scalar).collect();
+            self.add(What::insert(table), lower, forms)?;
+        }
+        Ok(())
     }
 
-    /// Its statements, one for each kind of root, prepared where they are new.
+    /// Adds a clause where it is not there: behind those of the same table of roots.
+    fn add(
+        &mut self,
+        what: What,
+        lower: impl FnOnce(usize) -> Result<Statement, Fault>,
+        forms: impl FnOnce(&Statement) -> Vec<Scalar>,
+    ) -> Result<(), Fault> {
+        let root = self.root;
+        if self.clause(what).is_ok() {
+            return Ok(());
+        }
+        let own = self.clauses.iter().filter(|clause| clause.root == root);
+        let statement = lower(own.map(|clause| clause.arrays.len()).sum())?;
+        let arrays = forms(&statement).into_iter().map(Array::of).collect();
+        let Statement { text, parameters, constants, .. } = statement;
+        self.clauses.push(Clause { root, what, text, parameters, constants, arrays, rows: 0 });
+        Ok(())
+    }
+
+    fn clause(&mut self, what: What) -> Result<&mut Clause, Fault> {
+        let root = self.root;
+        let found = self.clauses.iter_mut().find(|it| it.root == root && it.what == what);
+        found.ok_or_else(|| ill_formed("no such clause"))
+    }
+
+    /// Its statements, one for each table of roots, prepared where they are new.
     pub async fn prepared(self, link: &Link) -> Result<Vec<Whole>, Trouble> {
         let mut wholes = Vec::new();
         let mut left = self.clauses;
         while let Some(first) = left.first() {
-            let target = first.key.target;
-            let (own, others) = left.into_iter().partition(|clause| clause.key.target == target);
+            let root = first.root;
+            let (own, others) = left.into_iter().partition(|clause| clause.root == root);
             left = others;
             let own: Vec<Clause> = own;
             let texts = |is_insert: bool| -> Vec<&str> {
-                let of_kind = own.iter().filter(|it| (it.key.kind == Kind::Insert) == is_insert);
-                of_kind.map(|clause| clause.text.as_str()).collect()
+                let is = |it: &&Clause| matches!(it.what, What::Insert(_)) == is_insert;
+                own.iter().filter(is).map(|clause| clause.text.as_str()).collect()
             };
             let text = lower::all_of(&texts(true), &texts(false));
             let (constants, parameters, answer) = (Vec::new(), Vec::new(), Vec::new());
             let statement = Statement { text: text.clone(), constants, parameters, answer };
             let ready = link.ready(Asking::Set(text), &[], || Ok(statement)).await?;
-            wholes.push((ready, own.into_iter().flat_map(|clause| clause.arrays).collect()));
+            let arrays = own.into_iter().flat_map(|clause| clause.arrays);
+            wholes.push((ready, arrays.map(|array| (array.form(), array)).collect()));
         }
         Ok(wholes)
-    }
-
-    /// The clause with a key, written where it is new: behind those of the same kind of root.
-    fn clause(
-        &mut self,
-        key: Key,
-        lower: impl FnOnce(usize) -> Result<Statement, Fault>,
-        forms: impl FnOnce(&Statement) -> Vec<Scalar>,
-    ) -> Result<&mut Clause, Fault> {
-        let known = self.clauses.iter().position(|clause| clause.key == key);
-        let at = match known {
-            Some(at) => at,
-            None => {
-                let own = self.clauses.iter().filter(|clause| clause.key.target == key.target);
-                let statement = lower(own.map(|clause| clause.arrays.len()).sum())?;
-                let arrays = forms(&statement).into_iter().map(|form| (form, Vec::new()));
-                let arrays = arrays.collect();
-                let Statement { text, parameters, constants, .. } = statement;
-                self.clauses.push(Clause { key, text, parameters, constants, arrays, rows: 0 });
-                self.clauses.len() - 1
-            }
-        };
-        self.clauses.get_mut(at).ok_or_else(|| ill_formed("no such clause"))
     }
 
     fn unfit<T, F: From<Fault>>(&mut self) -> Result<T, F> {
@@ -138,12 +192,20 @@ impl<'s> Set<'s> {
     }
 }
 
+impl What {
+    fn insert(table: &Table) -> Self {
+        Self::Insert(std::ptr::from_ref(table).addr())
+    }
+}
+
 impl Clause {
-    fn push<'v>(&mut self, row: impl Iterator<Item = &'v Value>) {
-        for ((form, array), value) in self.arrays.iter_mut().zip(row) {
-            array.push(Bound { value: value.clone(), form: *form });
+    /// Adds a row. A value that the database has no place for is found here, where nothing is sent yet.
+    fn push<'v>(&mut self, row: impl Iterator<Item = &'v Value>) -> Result<(), Fault> {
+        for (array, value) in self.arrays.iter_mut().zip(row) {
+            array.push(value).map_err(|fault| Fault::Internal(fault.to_string()))?;
         }
         self.rows += 1;
+        Ok(())
     }
 }
 
@@ -151,19 +213,18 @@ impl Database for Set<'_> {
     const DIALECT: Dialect = Dialect::Postgres;
 
     async fn may_name(&mut self, naming: Naming<'_>) -> Result<bool, Failure> {
-        let values: Vec<&Value> = naming.binds.iter().chain([naming.key]).collect();
-        let asked = (&*naming.rule.target, naming.condition);
-        let lower = |first| lower::insist_on_all(asked, &values, first, type_name);
-        let forms = |statement: &Statement| statement.parameters.iter().map(|it| it.form).collect();
-        let clause = self.clause(naming.key()?, lower, forms)?;
-        let get = |at: usize| values.get(at).copied();
-        if !fitting(&clause.parameters, &clause.constants, get) {
+        let clause = self.clause(What::Insist(naming.key()?))?;
+        let bind = |at: usize| match naming.binds.get(at) {
+            Some(bind) => Some(bind),
+            None => (at == naming.binds.len()).then_some(naming.key),
+        };
+        if !fitting(&clause.parameters, &clause.constants, bind) {
             // Others have asked with values of other kinds.
             return self.unfit();
         }
-        let row = bound(&clause.parameters, &clause.constants, get)?;
+        let row = bound(&clause.parameters, &clause.constants, bind)?;
         let row: Vec<Value> = row.into_iter().map(|bound| bound.value.clone()).collect();
-        clause.push(row.iter());
+        clause.push(row.iter())?;
         // If not, the statement fails, and all go on their own.
         Ok(true)
     }
@@ -177,9 +238,7 @@ impl Database for Set<'_> {
             // Its key is counted.
             return self.unfit();
         }
-        let lower = |first| Ok(lower::insert_many(table, first, type_name));
-        let forms = |_: &Statement| table.columns.iter().map(|column| column.scalar).collect();
-        self.clause(Many::insert(place)?.key, lower, forms)?.push(values.iter());
+        self.clause(What::insert(table))?.push(values.iter())?;
         Ok(0)
     }
 

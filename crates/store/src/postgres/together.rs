@@ -139,7 +139,7 @@ impl Link {
     ) -> Result<Rows, Trouble> {
         let mut lead = match Queue::join(prepared, terms.least, binds) {
             Part::Leads(lead) => lead,
-            // Who leads has a limit of time, and what becomes of it is told.
+            // Who leads has a limit of time, and what becomes of it is told; who leads too late ends at once.
             Part::Waits(told) => match told.await {
                 Ok(Told::Rows(rows)) => return Ok(rows),
                 Ok(Told::Leads(lead)) => lead,
@@ -178,7 +178,7 @@ impl Link {
                 let together = self.prepared_together(prepared, read, own).await?;
                 Ok((together, self.ask_for_all(&lead, together, terms.least, own).await?))
             });
-            within(terms.patience, asking).await
+            within(terms.until, asking).await
         };
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.

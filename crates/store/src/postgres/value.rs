@@ -132,6 +132,84 @@ impl<V: std::borrow::Borrow<Value> + std::fmt::Debug> ToSql for Bound<V> {
     to_sql_checked!();
 }
 
+/// Values of one scalar on their way into a statement about many rows, as the database takes them (`array_recv`).
+#[derive(Debug)]
+pub(crate) struct Array {
+    form: Scalar,
+    count: usize,
+    has_null: bool,
+    /// Each with its length before it.
+    elements: BytesMut,
+}
+
+impl Array {
+    /// None.
+    pub fn of(form: Scalar) -> Self {
+        Self { form, count: 0, has_null: false, elements: BytesMut::new() }
+    }
+
+    /// Of what.
+    pub fn form(&self) -> Scalar {
+        self.form
+    }
+
+    /// Adds a value; nothing of one that its type cannot hold.
+    pub fn push(&mut self, value: &Value) -> Result<(), OutOfRange> {
+        let start = self.elements.len();
+        self.elements.put_i32(-1);
+        if value.is_null() {
+            self.has_null = true;
+        } else {
+            let from = self.elements.len();
+            if let Err(fault) = write_binary(self.form, value, &mut self.elements) {
+                self.elements.truncate(start);
+                return Err(fault);
+            }
+            let length = i32::try_from(self.elements.len() - from).map_err(|_| OutOfRange)?;
+            if let Some(place) = self.elements.get_mut(start..from) {
+                place.copy_from_slice(&length.to_be_bytes());
+            }
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    /// Leaves the first so many.
+    pub fn truncate(&mut self, count: usize) {
+        let mut end = 0;
+        for _ in 0..count {
+            let Some((length, _)) = self.elements.get(end..).and_then(|it| it.split_first_chunk())
+            else {
+                return;
+            };
+            end += 4 + usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0);
+        }
+        self.elements.truncate(end);
+        self.count = self.count.min(count);
+    }
+}
+
+impl ToSql for Array {
+    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        out.put_i32(i32::from(self.count > 0));
+        out.put_i32(i32::from(self.has_null));
+        out.put_u32(type_of(self.form).oid());
+        if self.count > 0 {
+            out.put_i32(i32::try_from(self.count)?);
+            out.put_i32(1);
+        }
+        out.put_slice(&self.elements);
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // The text of the statement says of what its arrays are.
+        true
+    }
+
+    to_sql_checked!();
+}
+
 /// Writes a value that is not null.
 pub(crate) fn write_binary(
     scalar: Scalar,

@@ -16,10 +16,10 @@ use operation::{Fault, Receipt, Write};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
+use super::Shared;
 use super::fault::{fault_of, gone};
 use super::link::Link;
 use super::session::{Session, Wrong};
-use super::{PATIENCE, Shared};
 use crate::StoreFault;
 use crate::ticket::Done;
 use crate::write::{self, References, Reply};
@@ -166,7 +166,7 @@ async fn singles(writer: Rc<Writer>, mut changes: mpsc::UnboundedReceiver<Pendin
 impl Writer {
     /// Writes new roots in one transaction, or each alone if any of them fails.
     async fn group(&self, mut lane: Lane, mut batch: Vec<Pending>) {
-        let patience = self.patience();
+        let patience = self.shared.patience();
         let outcomes = match self.ready(&mut lane).await {
             Ok((link, references)) => {
                 let together = self.together(&link, &references, &mut batch);
@@ -264,7 +264,8 @@ impl Writer {
             let Pending { write, receipt, .. } = &mut pending;
             let transaction =
                 transact(&mut session, (write, receipt.as_ref()), manner, &committing);
-            let Ok((outcome, wrong)) = tokio::time::timeout(self.patience(), transaction).await
+            let Ok((outcome, wrong)) =
+                tokio::time::timeout(self.shared.patience(), transaction).await
             else {
                 drop(session);
                 lane.link = None;
@@ -294,15 +295,9 @@ impl Writer {
         self.shared.answer(pending, outcome);
     }
 
-    /// How long the outcome of a transaction is waited for. The database gives up a statement before; what takes longer
-    /// is lost on the way.
-    fn patience(&self) -> Duration {
-        self.shared.options.deadline * 2 + PATIENCE
-    }
-
     /// The lane's connection, opened where it is not, and what refers to what.
     async fn ready(&self, lane: &mut Lane) -> Result<(Rc<Link>, Rc<References>), Fault> {
-        match tokio::time::timeout(self.patience(), self.open(lane)).await {
+        match tokio::time::timeout(self.shared.patience(), self.open(lane)).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 lane.link = None;
