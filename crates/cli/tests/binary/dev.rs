@@ -161,7 +161,7 @@ fn no_request_is_lost_while_tables_change() {
     }
     done.store(true, Ordering::Relaxed);
     for caller in callers {
-        caller.join().unwrap();
+        assert!(caller.join().is_ok(), "{}", dev.said());
     }
     assert!(answered.load(Ordering::Relaxed) > 50);
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::{FutureExt as _, join_all};
-use operation::Fault;
+use operation::{Fault, Write};
 use parking_lot::Mutex;
 use tokio_postgres::Error;
 
@@ -130,7 +130,13 @@ impl Serving {
         }
     }
 
-    async fn write(&mut self, batch: Vec<Pending>) {
+    async fn write(&mut self, mut batch: Vec<Pending>) {
+        // In an order of their kinds, whoever came first: so there is one statement for the kinds that meet, and not one for each
+        // order in which they do.
+        batch.sort_by_key(|pending| match &*pending.write {
+            Write::Create(create) => Some(create.target.id),
+            _ => None,
+        });
         let shared = self.shared.clone();
         let mut set = Set::new(&shared);
         let mut replies = Vec::with_capacity(batch.len());

@@ -213,7 +213,11 @@ impl Database for Set<'_> {
     const DIALECT: Dialect = Dialect::Postgres;
 
     async fn may_name(&mut self, naming: Naming<'_>) -> Result<bool, Failure> {
-        let clause = self.clause(What::Insist(naming.key()?))?;
+        let what = What::Insist(naming.key()?);
+        let Ok(clause) = self.clause(what) else {
+            // Others have asked with fewer values or more.
+            return self.unfit();
+        };
         let bind = |at: usize| match naming.binds.get(at) {
             Some(bind) => Some(bind),
             None => (at == naming.binds.len()).then_some(naming.key),

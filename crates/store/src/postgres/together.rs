@@ -13,8 +13,10 @@ use futures_util::TryStreamExt as _;
 use operation::{Fault, Read, Scalar, Value};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
+use super::fault::gone;
 use super::link::{Link, Prepared, Together, Trouble, bound, within};
 use super::position::Least;
 use super::read::{Terms, one};
@@ -57,8 +59,6 @@ enum Told {
     Rows(Rows),
     /// It goes alone: the statement failed, perhaps by another's values.
     Alone,
-    /// No answer came in time.
-    Silent,
 }
 
 /// The right to send the next statement, and the others that it is sent for. Whoever drops it hands the right on, so that no
@@ -139,16 +139,19 @@ impl Link {
     ) -> Result<Rows, Trouble> {
         let mut lead = match Queue::join(prepared, terms.least, binds) {
             Part::Leads(lead) => lead,
-            // Who leads has a limit of time, and what becomes of it is told; who leads too late ends at once.
+            // Who leads has a limit of time, and what becomes of it is told.
             Part::Waits(told) => match told.await {
                 Ok(Told::Rows(rows)) => return Ok(rows),
                 Ok(Told::Leads(lead)) => lead,
-                Ok(Told::Silent) => return Err(Trouble::Silent),
                 Ok(Told::Alone) | Err(_) => {
                     return Box::pin(self.read_alone(prepared, terms, read, binds)).await;
                 }
             },
         };
+        if terms.until.is_some_and(|until| until <= Instant::now()) {
+            // It came to lead too late: the right goes on, and nothing is said of the connection.
+            return Err(Trouble::Fault(gone("the database does not answer")));
+        }
         // Whatever this thread has at hand runs first: what of it asks the same comes along.
         tokio::task::yield_now().await;
         lead.take_along();
@@ -192,8 +195,8 @@ impl Link {
                     prepared.queue.is_slow.store(true, Ordering::Relaxed);
                 }
                 for other in others {
-                    let silent = matches!(trouble, Trouble::Silent);
-                    let _ = other.told.send(if silent { Told::Silent } else { Told::Alone });
+                    // Where no answer came in time, each has a time of its own left, or none.
+                    let _ = other.told.send(Told::Alone);
                 }
                 return Err(trouble);
             }
