@@ -77,6 +77,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
         .map_err(|source| Failure::Key { variable: "the secret of `dev`", source })?;
     let tokens = subject::tokens(&loaded, &store, secret.as_bytes(), LIFETIME)?;
     let engine = Arc::new(Engine::new(store.clone(), loaded, Verifier::new(vec![key])));
+    engine.expect_reloads();
     let runtime = server::runtime(None)?;
     let listener = runtime.block_on(listen(arguments.listen))?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;

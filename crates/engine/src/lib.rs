@@ -16,6 +16,6 @@ pub use code::{Handlers, Transaction};
 pub use follow::{Batch, Follow, Wanted};
 pub use loaded::Loaded;
 pub use outcome::Outcome;
-pub use run::{Backlog, Engine, Queue, ReplicaReads, Statistics};
+pub use run::{Backlog, Engine, Queue, ReplicaReads, Statistics, UnderWay};
 pub use start::{Cause, Mismatch, Standing, real_losses, stand};
 pub use work::{Figures, Terms, exchange, webhook};

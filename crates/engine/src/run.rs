@@ -1,7 +1,7 @@
 //! The engine: from an intent to its outcome.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
@@ -17,8 +17,11 @@ use crate::{Handlers, Loaded, Outcome, work};
 /// Figures of the store under the engine, for `/metrics`.
 pub use store::{Backlog, Queue, ReplicaReads, Statistics};
 
-/// How long requests that began with the old tables get to end before the tables change.
+/// How long requests that have just come by the old model get to be counted before the tables change.
 const GRACE: Duration = Duration::from_millis(15);
+
+/// How long those that are counted get to end.
+const ENDING: Duration = Duration::from_secs(1);
 
 /// Runs intents. Shared by all doors.
 #[derive(Debug)]
@@ -29,6 +32,9 @@ pub struct Engine {
     /// Tables are changing: new requests wait.
     changing: AtomicBool,
     changed: Notify,
+    /// Whether tables may change while requests are under way; only then are these counted.
+    reloads: AtomicBool,
+    under_way: AtomicUsize,
     /// Rung when there is something to be done.
     pub(crate) bell: Notify,
     /// Rung when there is something to be sent.
@@ -55,6 +61,8 @@ impl Engine {
             verifier,
             changing: AtomicBool::new(false),
             changed: Notify::new(),
+            reloads: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
             bell: Notify::new(),
             post: Notify::new(),
             outgoing: Notify::new(),
@@ -90,6 +98,20 @@ impl Engine {
         self.state.load_full()
     }
 
+    /// Says that [`Engine::swap_after`] will be called while requests are served: from now on it waits for those under way.
+    pub fn expect_reloads(&self) {
+        self.reloads.store(true, Ordering::Release);
+    }
+
+    /// Counts a request as under way with the model that [`Engine::current`] has just told, until what this answers is dropped.
+    pub fn enter(&self) -> UnderWay<'_> {
+        let counted = self.reloads.load(Ordering::Acquire).then_some(&self.under_way);
+        if let Some(under_way) = counted {
+            under_way.fetch_add(1, Ordering::AcqRel);
+        }
+        UnderWay(counted)
+    }
+
     /// Serves another model from now on. Requests under way end with the model they began with.
     pub fn swap(&self, loaded: Loaded) {
         self.store.know(&loaded.schema.tables);
@@ -107,6 +129,10 @@ impl Engine {
     ) -> Result<(), E> {
         let _open = Closed::begin(self);
         tokio::time::sleep(GRACE).await;
+        let until = Instant::now() + ENDING;
+        while self.under_way.load(Ordering::Acquire) > 0 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let changing = tokio::task::spawn_blocking(move || change(&loaded).map(|()| loaded));
         let loaded = match changing.await {
             Ok(outcome) => outcome?,
@@ -216,6 +242,18 @@ impl Engine {
     pub fn close(&self) {
         self.rest();
         self.store.close();
+    }
+}
+
+/// A request under way.
+#[derive(Debug)]
+pub struct UnderWay<'a>(Option<&'a AtomicUsize>);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        if let Some(under_way) = self.0 {
+            under_way.fetch_sub(1, Ordering::AcqRel);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod direct;
 mod explain;
 mod foresight;
 mod order;
+mod reload;
 mod schemas;
 mod sets;
 mod wire;

@@ -31,6 +31,7 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
     let began = Instant::now();
     let (head, mut body) = request.into_parts();
     let surface = door.surface().await;
+    let _under_way = door.engine.enter();
     let mut counted = None;
     let outcome = match within_bounds(door, &head) {
         Ok(()) => match surface.find(head.uri.path()) {
