@@ -54,6 +54,9 @@ pub enum Fault {
     /// What came back is no HTTP/1.1 response that the load generator can count.
     #[error("an answer cannot be read: {0}")]
     Unreadable(&'static str),
+    /// `wrk` failed, or one of its connections did.
+    #[error("wrk measured nothing: {0}")]
+    Wrk(String),
     /// A request of the workload was refused, so its speed would mean nothing.
     #[error("{row}: {refused} of {total} requests were refused, the last with status {status}")]
     Refused {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use mimar_bench::harness::{self, On, report, server::Kind};
+use mimar_bench::load::By;
 use mimar_bench::load::request::{Requests, Row};
 use mimar_bench::{baseline, broker, data, fault::Fault, load, pipelined, usual, webhook};
 
@@ -55,6 +56,9 @@ enum Task {
         /// Seconds of a window.
         #[arg(long)]
         seconds: Option<f64>,
+        /// Who sends the requests: a generator of this repository, `wrk`, or both, one after the other.
+        #[arg(long, value_delimiter = ',', default_value = "own,wrk")]
+        by: Vec<By>,
         /// Where the report is written; `-` prints it.
         #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"))]
         report: PathBuf,
@@ -192,6 +196,7 @@ fn run(task: Task) -> Result<(), Fault> {
             connections,
             rounds,
             seconds,
+            by,
             report,
         } => {
             let mimar = Kind::Mimar { binary: mimar.map_or_else(beside, Ok)?, broker: None };
@@ -207,6 +212,7 @@ fn run(task: Task) -> Result<(), Fault> {
                 connections,
                 rounds: rounds.unwrap_or(if quick { 3 } else { 9 }).max(1),
                 window: Duration::from_secs_f64(window.clamp(0.1, 60.0)),
+                by,
                 shop: size(small),
                 folder: std::env::var_os("MIMAR_BENCH_DIR")
                     .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),

@@ -12,6 +12,7 @@ use crate::{install, place, step};
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Fault> {
     install::postgres()?;
     install::brokers()?;
+    install::load()?;
     step::run(
         "build for release",
         Command::new(place::cargo()).args([

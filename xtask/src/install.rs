@@ -247,13 +247,29 @@ const BROKERS: [(&str, &str, &str); 3] = [
     ("redis-server", "redis-server", "MIMAR_REDIS"),
 ];
 
+/// What sends the requests of the benchmark a second time.
+const LOAD: [(&str, &str, &str); 1] = [("wrk", "wrk", "MIMAR_WRK")];
+
 /// The brokers that tests start.
 ///
 /// # Errors
 /// [`Fault::Missing`] with what to install where this may not do it.
 pub(crate) fn brokers() -> Result<(), Fault> {
+    packages(&BROKERS, "the tests of brokers")
+}
+
+/// The load generator of the benchmark.
+///
+/// # Errors
+/// [`Fault::Missing`] with what to install where this may not do it.
+pub(crate) fn load() -> Result<(), Fault> {
+    packages(&LOAD, "the benchmark")
+}
+
+/// Programs with their packages, and the variables that name them elsewhere: installed if they are not there.
+fn packages(programs: &[(&str, &str, &str)], purpose: &str) -> Result<(), Fault> {
     let missing = || {
-        let absent = BROKERS.iter().filter(|(program, _, variable)| {
+        let absent = programs.iter().filter(|(program, _, variable)| {
             env::var_os(variable).is_none() && !has_administrators(program)
         });
         absent.map(|(_, package, _)| *package).collect::<Vec<_>>()
@@ -265,7 +281,7 @@ pub(crate) fn brokers() -> Result<(), Fault> {
     let names = wanted.join(" ");
     if !(runs(Command::new("apt-get").arg("--version")) && is_root()) {
         return Err(Fault::Missing {
-            what: format!("{names}, for the tests of brokers"),
+            what: format!("{names}, for {purpose}"),
             mend: format!("install them (Debian: `sudo apt-get install {names}`)"),
         });
     }

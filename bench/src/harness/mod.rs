@@ -13,8 +13,8 @@ use testbed::Postgres;
 
 use crate::data::{self, Shop};
 use crate::fault::{Doing as _, Fault};
-use crate::load;
 use crate::load::request::{Requests, Row};
+use crate::load::{self, By};
 use server::{Database, Kind, Server};
 
 /// The databases that can be measured on.
@@ -42,6 +42,8 @@ pub struct Options {
     pub rounds: usize,
     /// How long a window is.
     pub window: Duration,
+    /// Who sends the requests, one after the other.
+    pub by: Vec<By>,
     /// The shop that is served.
     pub shop: Shop,
     /// Where prepared data is kept between runs.
@@ -76,6 +78,8 @@ pub struct Cell {
     pub row: Row,
     /// Connections.
     pub connections: usize,
+    /// Who sent the requests.
+    pub by: By,
     /// The server's name.
     pub server: String,
     /// Answers per second.
@@ -345,91 +349,108 @@ fn measure_group(
 ) -> Result<(), Fault> {
     let servers = start_all(options, prepared, kinds)?;
     for &connections in &options.connections {
-        let mut lanes: Vec<(Row, &Server, Vec<Round>)> = rows
-            .iter()
-            .flat_map(|&row| {
+        for &by in &options.by {
+            let lanes = rows.iter().flat_map(|&row| {
                 let wanted = if row == Row::Bare { 1 } else { servers.len() };
-                servers[..wanted].iter().map(move |server| (row, server, Vec::new()))
-            })
-            .collect();
-        for round in 0..options.rounds {
-            for (row, server, rounds) in &mut lanes {
-                // The first round also fills caches, which a server that has run for a while has filled.
-                let warm_up =
-                    if round == 0 { options.window.max(WARM) } else { options.window / 5 };
-                rounds.push(measure(options, server, *row, connections, round, warm_up)?);
+                servers[..wanted].iter().map(move |server| Load { row, server, connections, by })
+            });
+            let mut lanes: Vec<(Load<'_>, Vec<Round>)> =
+                lanes.map(|load| (load, Vec::new())).collect();
+            for round in 0..options.rounds {
+                for (load, rounds) in &mut lanes {
+                    rounds.push(measure(options, prepared, load, round)?);
+                }
+                // Back and forth: who comes first and who follows a heavy neighbour changes.
+                lanes.reverse();
             }
-            // Back and forth: who comes first and who follows a heavy neighbour changes.
-            lanes.reverse();
-        }
-        if options.rounds % 2 == 1 {
-            lanes.reverse();
-        }
-        for (row, server, mut rounds) in lanes {
-            let cell = cell(row, connections, &server.name, std::mem::take(&mut rounds));
-            say(&format!(
-                "{:<5}{connections:>4}  {:<24}{:>9.0}/s {:>8.2} ms CPU/1000   p50 {:>6.0} us   p99 {:>6.0} us",
-                row.name(),
-                cell.server,
-                cell.rate,
-                cell.cpu,
-                cell.p50,
-                cell.p99
-            ));
-            findings.cells.push(cell);
+            if options.rounds % 2 == 1 {
+                lanes.reverse();
+            }
+            for (load, rounds) in lanes {
+                let cell = cell(&load, rounds);
+                say(&format!(
+                    "{:<5}{connections:>4}  {:<24}{:>9.0}/s {:>8.2} ms CPU/1000   p50 {:>6.0} us   p99 {:>6.0} us{}",
+                    load.row.name(),
+                    cell.server,
+                    cell.rate,
+                    cell.cpu,
+                    cell.p50,
+                    cell.p99,
+                    if by == By::Wrk { "   wrk" } else { "" },
+                ));
+                findings.cells.push(cell);
+            }
         }
     }
     Ok(())
 }
 
+/// What is sent to whom, and how.
+struct Load<'a> {
+    row: Row,
+    server: &'a Server,
+    connections: usize,
+    by: By,
+}
+
 fn measure(
     options: &Options,
-    server: &Server,
-    row: Row,
-    connections: usize,
+    prepared: &Prepared,
+    load: &Load<'_>,
     round: usize,
-    warm_up: Duration,
 ) -> Result<Round, Fault> {
+    let Load { row, server, connections, by } = *load;
     let mut requests =
         Requests::new(options.shop, SECRET.as_bytes(), 1_000_000 * round as u64, unique());
     let mut spent = Vec::with_capacity(2);
-    let measure = load::run(
-        server.address,
-        connections,
-        warm_up,
-        options.window,
-        |out| requests.write(row, out),
-        || {
-            spent.push(server.cpu()?);
-            Ok(())
-        },
-    )?;
-    if measure.refused > 0 {
+    let mark = || {
+        spent.push(server.cpu()?);
+        Ok(())
+    };
+    // The first round also fills caches, which a server that has run for a while has filled.
+    let warm_up = if round == 0 { options.window.max(WARM) } else { options.window / 5 };
+    let figures = match by {
+        By::Own => {
+            let write = |out: &mut Vec<u8>| requests.write(row, out);
+            load::run(server.address, connections, warm_up, options.window, write, mark)?.figures()
+        }
+        By::Wrk => {
+            if round == 0 {
+                let write = |out: &mut Vec<u8>| requests.write(row, out);
+                load::run(server.address, connections, warm_up, Duration::ZERO, write, || Ok(()))?;
+            }
+            let write = |out: &mut Vec<u8>| requests.write(row, out);
+            let folder = &prepared.work;
+            load::wrk::run(server.address, connections, options.window, folder, write, mark)?
+        }
+    };
+    if figures.refused > 0 {
         return Err(Fault::Refused {
             row: row.name(),
-            refused: measure.refused,
-            total: measure.refused + measure.answered,
-            status: measure.last_refusal,
+            refused: figures.refused,
+            total: figures.refused + figures.answered,
+            status: figures.last_refusal,
         });
     }
-    let answered = measure.answered.max(1) as f64;
+    let answered = figures.answered.max(1) as f64;
     let cpu =
         spent.last().copied().unwrap_or_default() - spent.first().copied().unwrap_or_default();
     Ok(Round {
-        rate: answered / measure.elapsed.as_secs_f64(),
+        rate: answered / figures.elapsed.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1e6 / answered,
-        p50: measure.latency.value_at_quantile(0.5) as f64,
-        p99: measure.latency.value_at_quantile(0.99) as f64,
+        p50: figures.p50,
+        p99: figures.p99,
     })
 }
 
-fn cell(row: Row, connections: usize, server: &str, rounds: Vec<Round>) -> Cell {
+fn cell(load: &Load<'_>, rounds: Vec<Round>) -> Cell {
     let of = |of: fn(&Round) -> f64| median(rounds.iter().map(of).collect());
     let rates = rounds.iter().map(|round| round.rate);
     Cell {
-        row,
-        connections,
-        server: server.to_owned(),
+        row: load.row,
+        connections: load.connections,
+        by: load.by,
+        server: load.server.name.clone(),
         rate: of(|round| round.rate),
         cpu: of(|round| round.cpu),
         p50: of(|round| round.p50),

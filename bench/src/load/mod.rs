@@ -2,6 +2,7 @@
 //! connection, and just enough of HTTP/1.1 to find where an answer ends.
 
 pub mod request;
+pub mod wrk;
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
@@ -16,6 +17,33 @@ use crate::fault::{Doing as _, Fault};
 /// Bytes of an answer's head that are looked through at most.
 const HEAD_LIMIT: usize = 16 << 10;
 
+/// Who sends the requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum By {
+    /// [`run`].
+    #[default]
+    Own,
+    /// [`wrk::run`].
+    Wrk,
+}
+
+/// What one window showed, whoever sent the requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Answers with a status of 2xx.
+    pub answered: u64,
+    /// Answers with any other status.
+    pub refused: u64,
+    /// The last status outside 2xx, or 0 where it is not known.
+    pub last_refusal: u16,
+    /// How long the window was.
+    pub elapsed: Duration,
+    /// Microseconds that half of the requests stay below.
+    pub p50: f64,
+    /// Microseconds that 99 of 100 requests stay below.
+    pub p99: f64,
+}
+
 /// What one window of load showed.
 #[derive(Debug, Clone)]
 pub struct Measure {
@@ -29,6 +57,21 @@ pub struct Measure {
     pub elapsed: Duration,
     /// From the request's first byte written to the answer's last byte read, in microseconds.
     pub latency: Histogram<u64>,
+}
+
+impl Measure {
+    /// Its figures.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures {
+            answered: self.answered,
+            refused: self.refused,
+            last_refusal: self.last_refusal,
+            elapsed: self.elapsed,
+            p50: self.latency.value_at_quantile(0.5) as f64,
+            p99: self.latency.value_at_quantile(0.99) as f64,
+        }
+    }
 }
 
 struct Connection {
