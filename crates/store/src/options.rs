@@ -24,7 +24,8 @@ pub struct Options {
     pub deadline: Duration,
     /// How long to wait for a lock that another process holds, 0 to 1 min.
     pub lock_wait: Duration,
-    /// Size of the write-ahead log in bytes at which the background checkpoint runs, 64 KiB to 1 GiB.
+    /// Size of the write-ahead log in bytes at which the background checkpoint runs, 64 KiB to 1 GiB; half of it where
+    /// nothing is read meanwhile.
     pub checkpoint: u64,
     /// Size of the write-ahead log in bytes at which the writer itself empties it, twice `checkpoint` at least.
     pub log_limit: u64,

@@ -28,6 +28,10 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A batch of this many has company enough to be committed at once.
 const COMPANY: usize = 16;
 
+/// After so many groups beside which nothing was read, writes are alone. Then nothing is gained by moving a page late (no reader
+/// finds it in the database before), and what is moved at once is what the writes behind it wait for: it is half.
+const ALONE: u32 = 64;
+
 /// How many writes are guarded by a savepoint each after one has failed that had written already: who sends such writes makes
 /// the group of others begin anew once in so many, and no more often.
 const CAUTION: u32 = 1_000;
@@ -58,8 +62,8 @@ pub(crate) fn start(
             // Even if this thread should panic: nobody waits for one that is gone.
             let _end = End(&shared);
             let session = Session::new(&connection, &shared);
-            let (caution, others_wrote) = (0, false);
-            Writer { session, shared: &shared, log, started, caution, others_wrote }.run();
+            let (caution, others_wrote, alone) = (0, false, 0);
+            Writer { session, shared: &shared, log, started, caution, others_wrote, alone }.run();
         })
         .map_err(|error| StoreFault::NoThread { reason: error.to_string() })
 }
@@ -96,6 +100,8 @@ struct Writer<'c> {
     caution: u32,
     /// Whether another process has written, and no answer was taken back for it.
     others_wrote: bool,
+    /// Groups since reads last ran beside them, [`ALONE`] at most.
+    alone: u32,
 }
 
 impl Writer<'_> {
@@ -114,6 +120,7 @@ impl Writer<'_> {
             }
             // Where reads run, commits share the processors with them: fewer leave more.
             let reads_run = self.shared.reading.swap(false, Ordering::Relaxed);
+            self.alone = if reads_run { 0 } else { ALONE.min(self.alone + 1) };
             let (company, wait) = (COMPANY.min(most), self.shared.options.wait);
             if reads_run && jobs.len() < company && !wait.is_zero() {
                 let deadline = Instant::now() + wait;
@@ -318,11 +325,12 @@ impl Writer<'_> {
 
     /// Asks for a checkpoint when the log has grown, and lets it begin anew when that was not enough.
     fn mind_the_log(&mut self) {
+        let options = &self.shared.options;
+        let step = if self.alone == ALONE { options.checkpoint / 2 } else { options.checkpoint };
         let log = &mut self.log;
         let frames = log.frames.load(Ordering::Relaxed);
         let size = frames * log.frame;
         self.shared.counts.log_bytes.store(size, Ordering::Relaxed);
-        let options = &self.shared.options;
         if size < log.asked_at {
             log.asked_at = 0;
         }
@@ -339,12 +347,12 @@ impl Writer<'_> {
             // Everybody who writes waits for what is left to move, so the background does nearly all of it first;
             // but not for one that does not come to an end.
             let left = moved.map_or(u64::MAX, |moved| frames.saturating_sub(moved) * log.frame);
-            if left <= options.checkpoint / 2 || size >= due + options.log_limit / 4 {
+            if left <= step / 2 || size >= due + options.log_limit / 4 {
                 self.begin_the_log_anew(size);
                 return;
             }
         }
-        if size >= log.asked_at + options.checkpoint || (size >= due && moved.is_some()) {
+        if size >= log.asked_at + step || (size >= due && moved.is_some()) {
             log.asked_at = size;
             log.checkpoints.ask();
         }
