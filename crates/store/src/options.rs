@@ -36,7 +36,7 @@ impl Default for Options {
         Self {
             queue: 1_024,
             batch: 64,
-            wait: Duration::from_millis(2),
+            wait: Duration::from_millis(4),
             answers: 64 << 20,
             page_cache_kib: 8 << 10,
             mapped: 256 << 20,

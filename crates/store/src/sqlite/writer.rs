@@ -26,7 +26,7 @@ use crate::write::Reply;
 const LOOK: Duration = Duration::from_millis(100);
 
 /// A batch of this many has company enough to be committed at once.
-const COMPANY: usize = 16;
+const COMPANY: usize = 32;
 
 /// After so many groups beside which nothing was read, writes are alone. Then nothing is gained by moving a page late (no reader
 /// finds it in the database before), and what is moved at once is what the writes behind it wait for: it is half.
