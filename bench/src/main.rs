@@ -56,9 +56,9 @@ enum Task {
         /// Seconds of a window.
         #[arg(long)]
         seconds: Option<f64>,
-        /// Who sends the requests: a generator of this repository, `wrk`, or both, one after the other.
-        #[arg(long, value_delimiter = ',', default_value = "own,wrk")]
-        by: Vec<By>,
+        /// Leave out that `wrk` sends the same requests again.
+        #[arg(long)]
+        without_wrk: bool,
         /// Where the report is written; `-` prints it.
         #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/RESULTS.md"))]
         report: PathBuf,
@@ -196,7 +196,7 @@ fn run(task: Task) -> Result<(), Fault> {
             connections,
             rounds,
             seconds,
-            by,
+            without_wrk,
             report,
         } => {
             let mimar = Kind::Mimar { binary: mimar.map_or_else(beside, Ok)?, broker: None };
@@ -212,7 +212,7 @@ fn run(task: Task) -> Result<(), Fault> {
                 connections,
                 rounds: rounds.unwrap_or(if quick { 3 } else { 9 }).max(1),
                 window: Duration::from_secs_f64(window.clamp(0.1, 60.0)),
-                by,
+                by: if without_wrk { vec![By::Own] } else { vec![By::Own, By::Wrk] },
                 shop: size(small),
                 folder: std::env::var_os("MIMAR_BENCH_DIR")
                     .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),

@@ -18,10 +18,9 @@ use crate::fault::{Doing as _, Fault};
 const HEAD_LIMIT: usize = 16 << 10;
 
 /// Who sends the requests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
     /// [`run`].
-    #[default]
     Own,
     /// [`wrk::run`].
     Wrk,

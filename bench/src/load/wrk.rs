@@ -51,7 +51,7 @@ pub fn run(
         .arg("--")
         .arg(&list)
         .output()
-        .doing("starting wrk (Debian: `apt-get install wrk`; `--by own` measures without it)");
+        .doing("starting wrk (Debian: `apt-get install wrk`; `--without-wrk` measures without it)");
     mark()?;
     let removed = std::fs::remove_file(&list).doing(format!("removing {}", list.display()));
     let output = output?;
