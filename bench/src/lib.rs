@@ -3,6 +3,7 @@
 
 pub mod baseline;
 pub mod broker;
+pub mod check;
 pub mod data;
 pub mod fault;
 pub mod form;

@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use mimar_bench::harness::{self, On, report, server::Kind};
 use mimar_bench::load::By;
 use mimar_bench::load::request::{Requests, Row};
-use mimar_bench::{baseline, broker, data, fault::Fault, load, pipelined, usual, webhook};
+use mimar_bench::{baseline, broker, check, data, fault::Fault, load, pipelined, usual, webhook};
 
 /// Measures Mimar against a server written by hand for the same requests.
 #[derive(Parser)]
@@ -339,6 +339,8 @@ fn tell(
     let flush = harness::flush_time(&options.folder)?;
     let circumstances = report::Circumstances::here(flush, options);
     let mut text = report::markdown(findings, &circumstances);
+    say("checking a large model");
+    text.push_str(&check::markdown(&check::measure()));
     if !events.is_empty() {
         text.push_str(&broker::markdown(events));
         text.push_str(&webhook::markdown(hooks));

@@ -454,8 +454,11 @@ pub(crate) struct DataPlace {
 /// Copy the rows of a project from one database into another.
 ///
 /// SQLite on the laptop today, PostgreSQL tomorrow: the target is empty, or holds what an interrupted copy left, which then
-/// goes on. At the end both are read and compared, table by table, by count and checksum. Stop the server before: what it
-/// writes meanwhile would be missing, and the comparison would say so.
+/// goes on (an SQLite target begins anew). At the end both are read and compared, table by table, by count and checksum. Stop
+/// the server before: what it writes meanwhile would be missing.
+///
+/// Rows go over, and the numbers that were given out. Published events, receipts and the endpoints of webhooks stay where they are;
+/// so would tasks, deliveries and events for a broker that still wait, and therefore nothing is copied as long as there are any.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  mimar copy --project shop --from shop.db --to postgres://shop@db.example/shop\n  mimar \
@@ -468,6 +471,9 @@ pub(crate) struct Copy {
     /// Where they are to be.
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) to: Place,
+    /// Copy although tasks, deliveries or events for a broker wait: they stay behind.
+    #[arg(long)]
+    pub(crate) leave_work: bool,
     /// The project's folder, or one file.
     #[arg(long, value_name = "PATH", default_value = ".")]
     pub(crate) project: PathBuf,
@@ -573,6 +579,9 @@ pub(crate) struct MigrateApply {
     /// SQLite: make no copy of the database before.
     #[arg(long)]
     pub(crate) no_backup: bool,
+    /// How to print what came of it; how it goes is told beside that.
+    #[arg(long, value_enum, default_value_t = RecordFormat::Human, value_name = "FORMAT")]
+    pub(crate) format: RecordFormat,
 }
 
 /// Take a change back that has not begun its second half.
@@ -581,6 +590,9 @@ pub(crate) struct MigrateApply {
 pub(crate) struct MigrateRollback {
     #[command(flatten)]
     pub(crate) place: MigratePlace,
+    /// How to print what came of it.
+    #[arg(long, value_enum, default_value_t = RecordFormat::Human, value_name = "FORMAT")]
+    pub(crate) format: RecordFormat,
 }
 
 /// What `status` and `history` take.

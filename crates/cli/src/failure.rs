@@ -202,6 +202,12 @@ pub(crate) enum Failure {
          names another", path.display()
     )]
     NoDatabase { path: PathBuf },
+    /// A database whose promised work would be left behind.
+    #[error(
+        "{told} wait in {place}, and only rows are copied\n\nLet `mimar serve` do what is left, look with `mimar events dead` for what was put aside, \
+         then stop the server and copy; or leave it behind with --leave-work. Nothing was copied"
+    )]
+    WorkWaits { place: String, told: String },
     /// A file whose tables are being changed.
     #[error("the tables of {} are being changed by `mimar migrate apply`; try again when it has ended", path.display())]
     BeingChanged { path: PathBuf },

@@ -171,7 +171,12 @@ const PROBLEMS: &[(&str, &str, &str)] = &[
     ),
     ("431", "HeadersTooLarge", "The header is too large."),
     ("500", "Internal", "A fault of the server."),
-    ("503", "Unavailable", "Too much at once; try again after the time given."),
+    (
+        "503",
+        "Unavailable",
+        "Too much at once, or the store is away: try again after the time given. `outcome_unknown`: it was lost while it wrote; \
+         under the same `Idempotency-Key` the request is done once.",
+    ),
 ];
 
 fn responses() -> Value {
@@ -252,7 +257,7 @@ fn shared_parameters() -> Value {
         },
         "IdempotencyKey": {
             "name": "Idempotency-Key", "in": "header",
-            "description": "A name of your choice for this request, such as a UUID: sent again within a day, it is done once and answered alike.",
+            "description": "A name of your choice for this request, such as a UUID: sent again within a day by the same caller to the same path, it is done once and answered alike.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-\\[\\]-~]+$"},
             "example": "8e03978e-40d5-43e8-bc93-6894a57f9324"
         },

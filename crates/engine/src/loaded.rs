@@ -5,10 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use contract::Contract;
 use model::{Model, Valid};
-use plan::Plan;
+use operation::{Fault, Violation};
+use plan::{Caller, Intent, Plan};
 use schema::Schema;
 
 use crate::identity::Rules;
+use crate::run::microseconds_now;
 
 /// A model with everything that was made of it. It never changes: an edit makes another one.
 #[derive(Debug)]
@@ -44,6 +46,18 @@ impl Loaded {
     pub fn sending(self) -> Self {
         let plan = plan::compile(Arc::clone(&self.model), Arc::clone(&self.schema)).with_broker();
         Self { plan: Arc::new(plan), ..self }
+    }
+
+    /// Refuses an intent for what was found to be wrong with its request, and says with it all that is wrong besides. Who may
+    /// not ask at all is told that alone.
+    #[must_use]
+    pub fn refuse(&self, intent: &Intent<'_>, caller: &Caller, mut found: Vec<Violation>) -> Fault {
+        match self.plan.lower(intent, caller, microseconds_now()) {
+            Err(Fault::Invalid(besides)) => found.extend(besides),
+            Err(fault) => return fault,
+            Ok(_) => {}
+        }
+        Fault::Invalid(found)
     }
 
     /// What of it is seen outside.

@@ -54,9 +54,30 @@ pub enum Fault {
         /// Seconds to wait.
         retry_after: u32,
     },
+    /// The store was lost while it committed: whether the write stands, nobody knows. Asked again under the key of its
+    /// [`Receipt`](crate::Receipt), it is done once.
+    #[error("the outcome is unknown: {reason}")]
+    OutcomeUnknown {
+        /// For the log, never for the caller.
+        reason: String,
+        /// Seconds to wait.
+        retry_after: u32,
+    },
     /// Our fault. The text is for the log, never for the caller.
     #[error("internal: {0}")]
     Internal(String),
+}
+
+impl Fault {
+    /// Whether it may be gone when the same is asked again in a while: it is about the state of the store, not about what was
+    /// asked.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(
+            self,
+            Self::Overloaded { .. } | Self::Unavailable { .. } | Self::OutcomeUnknown { .. }
+        )
+    }
 }
 
 /// One thing wrong with a request.

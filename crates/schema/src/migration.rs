@@ -9,6 +9,7 @@ pub(crate) mod hazard;
 mod postgres;
 mod sync;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use operation::{Dialect, Ident, Sql};
@@ -287,22 +288,32 @@ impl Step {
             Some(rule) => format!("-- squawk-ignore {rule}\n{statement};\n"),
             None => format!("{statement};\n"),
         };
-        let lines = |statements: &[String]| -> String { statements.iter().map(line).collect() };
+        let lines: String = self.statements().iter().map(line).collect();
         match &self.work {
-            Work::Transaction { statements } | Work::Rename { statements } => {
-                script.push_str("BEGIN;\n");
-                script.push_str(&lines(statements));
-                script.push_str("COMMIT;\n");
+            Work::Transaction { .. } | Work::Rename { .. } => {
+                script.push_str(&format!("BEGIN;\n{lines}COMMIT;\n"));
             }
-            Work::CreateIndex { statement, .. } | Work::DropIndex { statement } => {
-                script.push_str(&lines(std::slice::from_ref(statement)));
-            }
-            Work::Backfill { table, assignments, condition } => {
-                let table = qualified(table);
-                script.push_str(&format!("UPDATE {table} SET {assignments} WHERE {condition};\n"));
+            Work::CreateIndex { .. } | Work::DropIndex { .. } | Work::Backfill { .. } => {
+                script.push_str(&lines);
             }
         }
         script
+    }
+
+    /// Its statements. A backfill is one here; it is carried out in batches.
+    pub fn statements(&self) -> Cow<'_, [String]> {
+        match &self.work {
+            Work::Transaction { statements } | Work::Rename { statements } => {
+                Cow::Borrowed(statements)
+            }
+            Work::CreateIndex { statement, .. } | Work::DropIndex { statement } => {
+                Cow::Borrowed(std::slice::from_ref(statement))
+            }
+            Work::Backfill { table, assignments, condition } => {
+                let table = qualified(table);
+                Cow::Owned(vec![format!("UPDATE {table} SET {assignments} WHERE {condition}")])
+            }
+        }
     }
 }
 

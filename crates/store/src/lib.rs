@@ -22,7 +22,7 @@ mod write;
 
 pub use fault::StoreFault;
 pub use options::Options;
-pub use outbox::{Backlog, Event, EventFilter, Outgoing, Parked, Queue};
+pub use outbox::{Backlog, Event, EventFilter, Outgoing, Parked, ParkedFilter, Promised, Queue};
 pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
 pub use store::{Called, Loaded, ReplicaReads, Statistics, Store};

@@ -5,6 +5,7 @@
 //! differently goes through the functions of its schema `mimar` (see `postgres/functions.sql`). What all mean alike is
 //! plain SQL, so that indexes serve.
 
+pub(crate) mod advisory;
 pub(crate) mod direct;
 pub(crate) mod exchange;
 mod expression;

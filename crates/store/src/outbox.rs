@@ -37,6 +37,30 @@ pub struct EventFilter {
     pub limit: u32,
 }
 
+/// What is promised and not done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Promised {
+    /// Tasks, those that are parked among them; not those of jobs, which come by themselves.
+    pub tasks: u64,
+    /// Deliveries to webhooks.
+    pub deliveries: u64,
+    /// Events that wait for the broker.
+    pub events: u64,
+}
+
+/// Which parked tasks are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct ParkedFilter {
+    /// That hear events of these names, as the model knows them; all where there are none.
+    pub names: Vec<String>,
+    /// That hear events of this key.
+    pub key: Option<String>,
+    /// Parked then or later, in microseconds since 1970-01-01T00:00:00Z.
+    pub since: Option<i64>,
+    /// The most.
+    pub limit: u32,
+}
+
 /// A task that has failed too often.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parked {
@@ -172,13 +196,32 @@ impl Store {
         events.collect()
     }
 
+    /// What is promised and not done; counts it one by one.
+    ///
+    /// # Errors
+    /// As [`Store::events`].
+    pub async fn promised(&self) -> Result<Promised, Fault> {
+        let rows = self.ask(outbox::promised(self.dialect()), &[]).await?;
+        let row = rows.into_iter().next().unwrap_or_default();
+        let count = |at: usize| {
+            row.get(at).and_then(Value::as_int).and_then(|count| u64::try_from(count).ok())
+        };
+        let [tasks, deliveries, events] = [0, 1, 2].map(|at| count(at).unwrap_or(0));
+        Ok(Promised { tasks, deliveries, events })
+    }
+
     /// Tasks that have failed too often, those first that are parked longest.
     ///
     /// # Errors
     /// As [`Store::events`].
-    pub async fn parked(&self, most: u32) -> Result<Vec<Parked>, Fault> {
-        let values = [Value::Int(i64::from(most))];
-        let rows = self.ask(outbox::parked(self.dialect()), &values).await?;
+    pub async fn parked(&self, filter: &ParkedFilter) -> Result<Vec<Parked>, Fault> {
+        let ParkedFilter { names, key, since, limit } = filter;
+        let mut values: Vec<Value> =
+            names.iter().chain(key).map(|text| Value::text(text.as_str())).collect();
+        values.extend(since.map(Value::Int));
+        values.push(Value::Int(i64::from(*limit)));
+        let statement = outbox::parked(self.dialect(), names.len(), key.is_some(), since.is_some());
+        let rows = self.ask(statement, &values).await?;
         let parked = rows.into_iter().map(|row| {
             let [Value::Int(number), target, arguments, event, failures, since, error] =
                 row_of(row)?

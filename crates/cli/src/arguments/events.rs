@@ -96,7 +96,7 @@ pub(crate) struct Wanted {
     /// Of this key, by which the model keeps the order of such events.
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
-    /// Published since then: a moment (2026-11-21T08:00:00Z), or so long ago (30m, 12h, 7d).
+    /// Published (or put aside) since then: a moment (2026-11-21T08:00:00Z), or so long ago (30m, 12h, 7d).
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(crate) since: Option<i64>,
 }
@@ -105,9 +105,11 @@ pub(crate) struct Wanted {
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
-    after_help = "Examples:\n  mimar events dead\n  mimar events dead retry --all --database shop.db\n  mimar events dead drop 17"
+    after_help = "Examples:\n  mimar events dead\n  mimar events dead --type OrderPaid --since 2h\n  mimar events dead retry --all --database shop.db\n  mimar events dead drop 17"
 )]
 pub(crate) struct Dead {
+    #[command(flatten)]
+    pub(crate) wanted: Wanted,
     /// Print each as a line of JSON.
     #[arg(long)]
     pub(crate) json: bool,

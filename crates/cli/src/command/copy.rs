@@ -13,7 +13,7 @@ use engine::{Standing, migrate};
 use indicatif::{ProgressBar, ProgressStyle};
 use operation::{Dialect, Table, Value};
 use schema::{Names, Schema, ddl};
-use store::{Store, StoreFault};
+use store::{Promised, Store, StoreFault};
 
 use crate::arguments::Copy;
 use crate::command::serve::differs;
@@ -52,6 +52,9 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
         Standing::Differs(mismatch) => return Err(differs(&arguments.from, &mismatch)),
     };
     source.know(&stored.tables);
+    if !arguments.leave_work {
+        look_for_work(&source, &arguments.from)?;
+    }
     let target = arguments.to.open()?;
     target.know(&schema.tables);
     begin(&target, &schema, &arguments.to)?;
@@ -87,6 +90,24 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
         screen::count(copied, "row", "rows"),
     ));
     Ok(())
+}
+
+/// Refuses to leave promised work behind unasked: it is bound to the database that it was promised in.
+fn look_for_work(source: &Store, place: &Place) -> Result<(), Failure> {
+    let promised = crate::server::runtime(Some(1))?.block_on(source.promised())?;
+    if promised == Promised::default() {
+        return Ok(());
+    }
+    let Promised { tasks, deliveries, events } = promised;
+    let counted = [
+        (tasks, "task", "tasks"),
+        (deliveries, "delivery", "deliveries"),
+        (events, "event for the broker", "events for the broker"),
+    ];
+    let told = counted.iter().filter(|(count, ..)| *count > 0);
+    let told: Vec<String> =
+        told.map(|(count, one, many)| screen::count(*count, one, many)).collect();
+    Err(Failure::WorkWaits { place: place.to_string(), told: told.join(", ") })
 }
 
 /// Makes the tables, unless a copy of the same tables was interrupted here.

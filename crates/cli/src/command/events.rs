@@ -7,7 +7,7 @@ use contract::{CloudEvent, Contract};
 use engine::{Follow, Loaded};
 use operation::{BROKER, Chore, Fault, Published, Scalar, Value, Write};
 use serde_json::json;
-use store::{Event, EventFilter, Parked, Store};
+use store::{Event, EventFilter, Parked, ParkedFilter, Store};
 use tokio::runtime::Runtime;
 
 use crate::arguments::{
@@ -297,7 +297,9 @@ fn dead(arguments: &Dead) -> Result<(), Failure> {
 
 fn show_dead(arguments: &Dead) -> Result<(), Failure> {
     let desk = Desk::open(&arguments.place)?;
-    let parked = desk.runtime.block_on(desk.store.parked(SHOWN))?;
+    let EventFilter { names, key, since, .. } = desk.filter(&arguments.wanted)?;
+    let filter = ParkedFilter { names, key, since, limit: SHOWN };
+    let parked = desk.runtime.block_on(desk.store.parked(&filter))?;
     desk.store.close();
     if parked.is_empty() {
         screen::note("nothing is put aside");

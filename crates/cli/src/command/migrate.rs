@@ -8,12 +8,13 @@ use std::time::Duration;
 use engine::migrate::{self, Entry, MigrateFault, Outcome, Progress, Record, State, Terms};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{LoadEntry, Model, Valid};
-use schema::{Hazard, Migration, Phase, Schema, Step, Work};
+use schema::{Hazard, Migration, Phase, Schema, Step};
 use serde_json::json;
 use store::Store;
 
 use crate::arguments::{
-    Migrate, MigrateApply, MigratePlace, MigratePlan, MigrateShow, PlanFormat, RecordFormat,
+    Migrate, MigrateApply, MigratePlace, MigratePlan, MigrateRollback, MigrateShow, PlanFormat,
+    RecordFormat,
 };
 use crate::data;
 use crate::failure::Failure;
@@ -26,7 +27,7 @@ pub(crate) fn run(command: &Migrate) -> Result<(), Failure> {
         Migrate::Plan(arguments) => plan(arguments),
         Migrate::Apply(arguments) => apply(arguments),
         Migrate::Status(arguments) => status(arguments),
-        Migrate::Rollback(arguments) => rollback(&arguments.place),
+        Migrate::Rollback(arguments) => rollback(arguments),
         Migrate::History(arguments) => history(arguments),
     }
 }
@@ -231,7 +232,7 @@ pub(crate) fn machine(plan: &Migration, record: Option<&Record>) -> serde_json::
             json!({
                 "phase": step.phase,
                 "title": step.title,
-                "sql": statements(step),
+                "sql": step.statements(),
                 "undo": step.undo,
                 "lock": step.lock.name(),
                 "blocks": step.lock.blocks(),
@@ -250,18 +251,6 @@ pub(crate) fn machine(plan: &Migration, record: Option<&Record>) -> serde_json::
         "obstacles": plan.obstacles,
         "steps": steps,
     })
-}
-
-fn statements(step: &Step) -> Vec<String> {
-    match &step.work {
-        Work::Transaction { statements } | Work::Rename { statements } => statements.clone(),
-        Work::CreateIndex { statement, .. } | Work::DropIndex { statement } => {
-            vec![statement.clone()]
-        }
-        Work::Backfill { table, assignments, condition } => {
-            vec![format!("UPDATE \"{table}\" SET {assignments} WHERE {condition}")]
-        }
-    }
 }
 
 fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
@@ -298,6 +287,11 @@ fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
     if renewed > 0 {
         screen::note(&format!("computed anew: {}", screen::count(renewed, "row", "rows")));
     }
+    if arguments.format == RecordFormat::Json {
+        screen::out(&format!("{:#}\n", outcome_json(&outcome)));
+        store.close();
+        return Ok(());
+    }
     match outcome {
         Outcome::Nothing => {
             screen::note(&format!(
@@ -322,6 +316,27 @@ fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
     }
     store.close();
     Ok(())
+}
+
+fn outcome_json(outcome: &Outcome) -> serde_json::Value {
+    match outcome {
+        Outcome::Nothing => json!({ "outcome": "nothing" }),
+        Outcome::Expanded(record) => json!({
+            "outcome": "expanded",
+            "began": record.began,
+            "step": record.step,
+            "steps": record.plan.steps.len(),
+            "summary": record.plan.summary,
+            "next": "mimar migrate apply --contract",
+        }),
+        Outcome::Done(entry) => json!({
+            "outcome": "done",
+            "began": entry.began,
+            "ended": entry.ended,
+            "summary": entry.summary,
+            "backup": entry.backup,
+        }),
+    }
 }
 
 /// Beside the file, with the moment in its name.
@@ -397,12 +412,22 @@ fn told(record: &Record) -> String {
     }
 }
 
-fn rollback(at: &MigratePlace) -> Result<(), Failure> {
-    let Opened { store, place, .. } = open(at)?;
+fn rollback(arguments: &MigrateRollback) -> Result<(), Failure> {
+    let Opened { store, place, .. } = open(&arguments.place)?;
     let mut shown = Shown::default();
     let entry = migrate::rollback(&store, false, &mut |progress| shown.show(progress));
     shown.end();
-    entry?;
+    let entry = entry?;
+    if arguments.format == RecordFormat::Json {
+        let value = json!({
+            "outcome": "undone",
+            "began": entry.began,
+            "ended": entry.ended,
+            "summary": entry.summary,
+        });
+        screen::out(&format!("{value:#}\n"));
+        return Ok(());
+    }
     screen::note(&format!("{}: {place} is as it was before", styled(GREEN, "taken back")));
     Ok(())
 }

@@ -206,8 +206,23 @@ fn what_is_dead_is_shown_and_dealt_with() {
         assert_eq!(dead[0]["since"], "2026-09-21T14:13:20Z");
         assert_eq!(dead[0]["failures"], 12);
         assert_eq!(dead[0]["arguments"]["order"], 11);
+        let count = |filter: &[&str]| shop.told(&[&["dead", "--json"], filter].concat()).len();
+        assert_eq!(count(&["--type", "OrderPaid", "--key", "11"]), 1);
+        assert_eq!(count(&["--type", "OrderPaid", "--since", "2026-09-21T14:13:20Z"]), 2);
+        assert_eq!(count(&["--key", "13"]) + count(&["--since", "2026-09-21T14:13:21Z"]), 0);
         let plain = shop.events(&["dead"]);
         assert!(plain.out.contains("12 failures"), "{}", plain.out);
+        // Rows can be copied, promises cannot.
+        let elsewhere = shop.project.join("elsewhere.db");
+        let elsewhere = elsewhere.to_str().unwrap();
+        let copy = |more: &[&str]| {
+            let from = ["copy", "--project", shop.project.path(), "--from", &shop.database];
+            run(&[&from[..], &["--to", elsewhere], more].concat())
+        };
+        let refused = copy(&[]);
+        assert_eq!(refused.code, 3, "{}", refused.err);
+        assert!(refused.err.contains("2 tasks wait in"), "{}", refused.err);
+        assert_eq!(copy(&["--leave-work"]).code, 0);
         let number = dead[0]["number"].to_string();
         let dropped = shop.events(&["dead", "drop", &number]);
         assert_eq!((dropped.code, dropped.err.trim()), (0, "1 task dropped"));

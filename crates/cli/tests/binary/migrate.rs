@@ -131,8 +131,13 @@ fn on_sqlite_a_change_is_whole_and_leaves_a_backup() {
     assert_eq!(refused.code, 3);
     holds(&refused.err, &["--allow-drop product.colour", "Nothing was changed"]);
 
-    let applied = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    let applied = shop.migrate("apply", &["--allow-drop", "product.colour", "--format", "json"]);
     assert_eq!(applied.code, 0, "{}", applied.err);
+    let told: Value = serde_json::from_str(&applied.out).unwrap();
+    assert_eq!(told["outcome"], "done");
+    assert_eq!(told["summary"][0], "`product.name` is now `title`");
+    let again = shop.migrate("apply", &["--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&again.out).unwrap()["outcome"], "nothing");
     assert_eq!(shop.rows(), "id,title,price,stock\n1,cup,3.00,5\n2,pan,20.00,5\n");
     let history = shop.migrate("history", &["--format", "json"]);
     let history: Value = serde_json::from_str(&history.out).unwrap();
@@ -204,9 +209,23 @@ fn on_postgres_a_change_goes_through_its_halves() {
     }
     assert_eq!(plan["drops"][0]["name"], "product.colour");
 
-    let applied = shop.migrate("apply", &["--allow-drop", "product.colour"]);
+    let applied = shop.migrate("apply", &["--allow-drop", "product.colour", "--format", "json"]);
     assert_eq!(applied.code, 0, "{}", applied.err);
-    holds(&applied.err, &["both versions can be served now"]);
+    let told: Value = serde_json::from_str(&applied.out).unwrap();
+    assert_eq!(
+        (&told["outcome"], &told["step"]),
+        (
+            &"expanded".into(),
+            &plan["steps"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|s| s["phase"] == "expand")
+                .count()
+                .into()
+        )
+    );
+    holds(&shop.migrate("status", &[]).err, &["both versions can be served now"]);
     assert_eq!(shop.rows(), "id,title,price,stock\n1,cup,3.00,5\n2,pan,20.00,5\n");
     let status = shop.migrate("status", &["--format", "json"]);
     let status: Value = serde_json::from_str(&status.out).unwrap();
@@ -223,8 +242,9 @@ fn on_postgres_a_change_goes_through_its_halves() {
     holds(&refused.err, &["this model cannot be served now"]);
 
     shop.becomes(OLD);
-    let back = shop.migrate("rollback", &[]);
+    let back = shop.migrate("rollback", &["--format", "json"]);
     assert_eq!(back.code, 0, "{}", back.err);
+    assert_eq!(serde_json::from_str::<Value>(&back.out).unwrap()["outcome"], "undone");
     assert_eq!(shop.rows(), "id,name,price,colour\n1,cup,3,red\n2,pan,20,blue\n");
 
     shop.becomes(NEW);

@@ -24,6 +24,7 @@ mod freshness;
 mod migrate;
 mod oracle;
 mod orders;
+mod outage;
 mod overload;
 mod pair;
 mod reload;

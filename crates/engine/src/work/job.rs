@@ -45,8 +45,7 @@ impl Run<'_> {
     /// Whether what failed may go through in a while. What has not after many tries is noted as any other failure: what comes
     /// behind it shall not wait for ever.
     fn may_pass(&self, fault: &Fault) -> bool {
-        self.task.failures < i64::from(self.terms.tries)
-            && matches!(fault, Fault::Overloaded { .. } | Fault::Unavailable { .. })
+        self.task.failures < i64::from(self.terms.tries) && fault.is_passing()
     }
 
     fn note(&mut self, loaded: &Loaded, fault: &Fault) {

@@ -251,9 +251,7 @@ impl Engine {
 
     /// Notes what came of an attempt. What cannot be noted is sent again when its time has run out.
     async fn note(&self, hook: Hook) {
-        if let Err(Fault::Overloaded { .. } | Fault::Unavailable { .. }) =
-            self.hook(hook.clone()).await
-        {
+        if self.hook(hook.clone()).await.is_err_and(|fault| fault.is_passing()) {
             tokio::time::sleep(REST).await;
             let _ = self.hook(hook).await;
         }

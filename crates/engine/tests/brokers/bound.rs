@@ -18,7 +18,12 @@ fn a_thousand_unreadable_messages_are_kept() {
         let accept = Accept { unreadable: unreadable.collect(), now: now(), ..Accept::default() };
         let accept = Chore::Exchange(Exchange::Accept(Box::new(accept)));
         world.runtime.block_on(world.engine.chore(accept)).unwrap();
-        let parked = world.runtime.block_on(world.store.parked(2_000)).unwrap();
+        let parked = world
+            .runtime
+            .block_on(
+                world.store.parked(&store::ParkedFilter { limit: 2_000, ..Default::default() }),
+            )
+            .unwrap();
         assert_eq!(parked.len(), 1_000);
         assert_eq!(parked[0].error.as_deref(), Some("10"));
     }

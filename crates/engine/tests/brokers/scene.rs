@@ -108,7 +108,14 @@ impl Place {
     }
 
     pub fn parked(&self) -> Vec<store::Parked> {
-        self.world.runtime.block_on(self.world.store.parked(1_000)).unwrap()
+        self.world
+            .runtime
+            .block_on(
+                self.world
+                    .store
+                    .parked(&store::ParkedFilter { limit: 1_000, ..Default::default() }),
+            )
+            .unwrap()
     }
 
     pub fn has_been_told(&self, is: impl Fn(&Notice) -> bool) -> bool {

@@ -78,6 +78,22 @@ fn nobody_waits_in_a_circle() {
             let row = world.ask(&format!("read clerk Product {sku}"));
             assert!(row.contains(r#""stock":1000"#), "{on:?}: {row}");
         }
+        // One that the database had to break would have been tried again, and told nobody.
+        if let Some(url) = &world.url {
+            let name = url.rsplit('/').next().unwrap();
+            let ask = |what: &str, of: &str| {
+                let sql = format!("SELECT {what} FROM {of} WHERE datname = current_database()");
+                testbed::postgres().psql(name, &sql).trim().to_owned()
+            };
+            // What a session has counted is there for certain when it has ended.
+            world.store.close();
+            let began = std::time::Instant::now();
+            while ask("count(*)", "pg_stat_activity") != "1" {
+                assert!(began.elapsed().as_secs() < 30, "sessions do not end");
+                std::thread::sleep(std::time::Duration::from_millis(20));
+            }
+            assert_eq!(ask("deadlocks", "pg_stat_database"), "0");
+        }
     }
 }
 

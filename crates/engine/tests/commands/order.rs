@@ -43,6 +43,19 @@ fn a_task_that_is_tried_again_stays_before_those_behind_it() {
     }
 }
 
+/// A change of tables takes its time, and holds a lock all the while that is not theirs.
+#[test]
+fn tasks_are_taken_while_tables_change() {
+    let world = World::new(On::Postgres, MODEL);
+    let migrator = world.store.migrator().unwrap();
+    assert!(migrator.is_some());
+    world.ask(r#"run user say {"topic":1}"#);
+    let began = std::time::Instant::now();
+    assert_eq!(take(&world, now() + 60_000_000, 1).len(), 1);
+    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    drop(migrator);
+}
+
 /// A thousand at once: who forgets has to know whether there are more.
 #[test]
 fn forgetting_says_how_many_events_went() {

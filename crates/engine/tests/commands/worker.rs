@@ -108,7 +108,10 @@ fn until(what: &str, holds: impl Fn() -> bool) {
 
 /// What is parked, as it is told.
 fn parked(world: &World) -> Vec<store::Parked> {
-    world.runtime.block_on(world.store.parked(1_000)).unwrap()
+    world
+        .runtime
+        .block_on(world.store.parked(&store::ParkedFilter { limit: 1_000, ..Default::default() }))
+        .unwrap()
 }
 
 fn waiting(world: &World) -> u64 {
@@ -356,7 +359,7 @@ fn what_the_model_does_not_have_is_tried_again() {
             world.runtime.block_on(world.engine.chore(asked)).unwrap();
         }
         assert_eq!(world.ask("work"), "3 tasks", "{on:?}");
-        assert!(world.runtime.block_on(world.store.parked(10)).unwrap().is_empty(), "{on:?}");
+        assert!(parked(&world).is_empty(), "{on:?}");
         let queue = world.runtime.block_on(world.store.queue(now())).unwrap();
         assert_eq!((queue.waiting, queue.parked), (3, 0), "{on:?}");
         world.ask("wait");

@@ -202,48 +202,57 @@ impl Exchange<'_> {
         if self.caller.authenticated { Keep::Caller } else { Keep::Anyone }
     }
 
-    async fn run(&self, intent: &Intent<'_>) -> Result<Outcome, Refusal> {
-        self.run_once(intent, None).await
+    /// Carries an intent out, unless something is wrong with its request.
+    async fn run(&self, intent: &Intent<'_>, found: Vec<Violation>) -> Result<Outcome, Refusal> {
+        self.run_once(intent, found, None).await
     }
 
     async fn run_once(
         &self,
         intent: &Intent<'_>,
+        found: Vec<Violation>,
         receipt: Option<Receipt>,
     ) -> Result<Outcome, Refusal> {
-        let outcome =
-            self.door.engine.run(&self.surface.loaded, intent, self.caller, receipt).await;
+        let loaded = &self.surface.loaded;
+        let outcome = if found.is_empty() {
+            self.door.engine.run(loaded, intent, self.caller, receipt).await
+        } else {
+            Err(loaded.refuse(intent, self.caller, found))
+        };
         outcome.map_err(|fault| Refusal::of(fault, &self.surface.contract))
     }
 
     async fn read(&self, place: Place<'_>) -> Result<Reply, Refusal> {
         let query = self.head.uri.query();
-        let parameters = Parameters::parse(query)?;
+        let mut found = Vec::new();
+        let parameters = Parameters::parse(query, &mut found);
         let outcome = match place {
             Place::One(resource, id) => {
                 let (entity, key) = (resource.entity, key(id)?);
-                let shape = parameters.shape()?;
-                self.run(&Intent::Read { entity, key: &key, shape }).await?
+                let shape = parameters.shape(&mut found);
+                self.run(&Intent::Read { entity, key: &key, shape }, found).await?
             }
             Place::Part(resource, root, id) => {
                 let (part, root, key) = (resource.entity, key(root)?, key(id)?);
-                let shape = parameters.shape()?;
-                self.run(&Intent::ReadPart { part, root: &root, key: &key, shape }).await?
+                let shape = parameters.shape(&mut found);
+                self.run(&Intent::ReadPart { part, root: &root, key: &key, shape }, found).await?
             }
             Place::Many(resource) => {
-                let page = parameters.page()?;
-                self.run(&list(Source::Entity(resource.entity), page)).await?
+                let page = parameters.page(&mut found);
+                self.run(&list(Source::Entity(resource.entity), page), found).await?
             }
             Place::Parts(resource, root) => {
                 let root = key(root)?;
-                let page = parameters.page()?;
-                self.run(&list(Source::Parts { part: resource.entity, root: &root }, page)).await?
+                let page = parameters.page(&mut found);
+                self.run(&list(Source::Parts { part: resource.entity, root: &root }, page), found)
+                    .await?
             }
             Place::Query(route) => {
                 let declared = |name: &str| route.parameters.iter().any(|p| p.name == name);
                 let mut page = parameters.arguments(declared);
                 let arguments = std::mem::take(&mut page.arguments);
-                self.run(&list(Source::Query { query: route.query, arguments }, page)).await?
+                self.run(&list(Source::Query { query: route.query, arguments }, page), found)
+                    .await?
             }
             Place::Command(..) | Place::Events => return Err(mixed_up()),
         };
@@ -342,10 +351,17 @@ impl Exchange<'_> {
         }
         let Caller { roles, subject, authenticated } = self.caller;
         let who = format!("{roles:?} {subject:?} {authenticated} ");
+        let path = self.head.uri.path();
         let target = self.head.uri.path_and_query().map_or("", |target| target.as_str());
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Ok(Some(Receipt {
-            key: Sha256::new().chain_update(who).chain_update(bare).finalize().into(),
+            key: Sha256::new()
+                .chain_update(who)
+                .chain_update(path)
+                .chain_update(b"\n")
+                .chain_update(bare)
+                .finalize()
+                .into(),
             request: Sha256::new()
                 .chain_update(target)
                 .chain_update(b"\n")
@@ -357,16 +373,18 @@ impl Exchange<'_> {
     }
 
     async fn delete(&self, place: Place<'_>) -> Result<Reply, Refusal> {
-        Parameters::parse(self.head.uri.query())?.none()?;
+        let mut found = Vec::new();
+        Parameters::parse(self.head.uri.query(), &mut found).none(&mut found);
         let expected = self.expected()?;
         let outcome = match place {
             Place::One(resource, id) => {
                 let (entity, key) = (resource.entity, key(id)?);
-                self.run(&Intent::Delete { entity, key: &key, expected }).await?
+                self.run(&Intent::Delete { entity, key: &key, expected }, found).await?
             }
             Place::Part(resource, root, id) => {
                 let (part, root, key) = (resource.entity, key(root)?, key(id)?);
-                self.run(&Intent::DeletePart { part, root: &root, key: &key, expected }).await?
+                self.run(&Intent::DeletePart { part, root: &root, key: &key, expected }, found)
+                    .await?
             }
             Place::Many(_)
             | Place::Parts(..)
@@ -402,13 +420,14 @@ impl Exchange<'_> {
             return Err(Refusal::MediaType { wanted });
         }
         self.uncoded()?;
-        let parameters = Parameters::parse(self.head.uri.query())?;
-        let shape = parameters.shape()?;
+        let mut found = Vec::new();
+        let parameters = Parameters::parse(self.head.uri.query(), &mut found);
+        let shape = parameters.shape(&mut found);
         let expected = self.expected()?;
         // Apart, so that what is held while the write is waited for stays below what an allocator hands out at once.
         let bytes = Box::pin(collect(self.door, self.head, body)).await?;
         let receipt = self.receipt(verb, &bytes)?;
-        let body = parse(&bytes)?;
+        let body = parse(&bytes, &mut found)?;
         let outcome = match (verb, &place) {
             (Verb::Post, Place::Many(resource)) => {
                 if expected.is_some() {
@@ -416,28 +435,30 @@ impl Exchange<'_> {
                     return Err(Refusal::Precondition(detail));
                 }
                 let create = Intent::Create { entity: resource.entity, body, shape };
-                self.run_once(&create, receipt).await?
+                self.run_once(&create, found, receipt).await?
             }
             (Verb::Post, Place::Parts(resource, root)) => {
                 let (part, root) = (resource.entity, &key(root)?);
                 let create = Intent::CreatePart { part, root, body, expected, shape };
-                self.run_once(&create, receipt).await?
+                self.run_once(&create, found, receipt).await?
             }
             (Verb::Patch, Place::One(resource, id)) => {
                 let (entity, key) = (resource.entity, &key(id)?);
-                self.run(&Intent::Patch { entity, key, body, expected, shape }).await?
+                self.run(&Intent::Patch { entity, key, body, expected, shape }, found).await?
             }
             (Verb::Patch, Place::Part(resource, root, id)) => {
                 let (part, root, key) = (resource.entity, &key(root)?, &key(id)?);
-                self.run(&Intent::PatchPart { part, root, key, body, expected, shape }).await?
+                self.run(&Intent::PatchPart { part, root, key, body, expected, shape }, found)
+                    .await?
             }
             (_, Place::One(resource, id)) => {
                 let (entity, key) = (resource.entity, &key(id)?);
-                self.run(&Intent::Replace { entity, key, body, expected, shape }).await?
+                self.run(&Intent::Replace { entity, key, body, expected, shape }, found).await?
             }
             (_, Place::Part(resource, root, id)) => {
                 let (part, root, key) = (resource.entity, &key(root)?, &key(id)?);
-                self.run(&Intent::ReplacePart { part, root, key, body, expected, shape }).await?
+                self.run(&Intent::ReplacePart { part, root, key, body, expected, shape }, found)
+                    .await?
             }
             _ => return Err(mixed_up()),
         };
@@ -460,7 +481,8 @@ impl Exchange<'_> {
             is_json()?;
         }
         self.uncoded()?;
-        Parameters::parse(self.head.uri.query())?.none()?;
+        let mut found = Vec::new();
+        Parameters::parse(self.head.uri.query(), &mut found).none(&mut found);
         if self.expected()?.is_some() {
             let detail = "a command is bound to no version; leave `If-Match` out".to_owned();
             return Err(Refusal::Precondition(detail));
@@ -471,11 +493,12 @@ impl Exchange<'_> {
             None
         } else {
             is_json()?;
-            Some(parse(&bytes)?)
+            Some(parse(&bytes, &mut found)?)
         };
         let row = row.map(key).transpose()?;
         let command = Intent::Command { command: route.command, key: row.as_deref(), body };
-        let Outcome::Done { json, replayed } = self.run_once(&command, receipt).await? else {
+        let Outcome::Done { json, replayed } = self.run_once(&command, found, receipt).await?
+        else {
             return Err(mixed_up());
         };
         Ok(done(json, replayed))
@@ -589,14 +612,16 @@ fn list<'a>(source: Source<'a>, page: query::Page<'a>) -> Intent<'a> {
     })
 }
 
-fn parse(bytes: &[u8]) -> Result<Tree<'_>, Refusal> {
+/// Reads a body; what was found before is said with what is wrong here.
+fn parse<'b>(bytes: &'b [u8], found: &mut Vec<Violation>) -> Result<Tree<'b>, Refusal> {
     operation::parse_json(bytes).map_err(|detail| {
         let code = if detail.contains("appears twice") {
             FaultCode::DuplicateMember
         } else {
             FaultCode::MalformedBody
         };
-        Refusal::Fault(Fault::Invalid(vec![Violation::at(code, "", detail)]))
+        found.push(Violation::at(code, "", detail));
+        Refusal::Fault(Fault::Invalid(std::mem::take(found)))
     })
 }
 

@@ -62,16 +62,20 @@ pub(crate) async fn answer(
     if !is_followed && !is_read {
         return Err(Refusal::NotAcceptable);
     }
-    let parameters = Parameters::parse(head.uri.query())?;
-    let asked = parameters.events()?;
+    let mut found = Vec::new();
+    let parameters = Parameters::parse(head.uri.query(), &mut found);
+    let asked = parameters.events(&mut found);
     let wanted = wanted(surface, caller, &asked)?;
-    if is_followed {
-        return follow(door, surface, head, &asked, wanted).await;
-    }
     let limit = asked.limit.unwrap_or(PAGE.0);
     if !(1..=PAGE.1).contains(&limit) {
         let detail = format!("must be 1 to {}", PAGE.1);
-        return Err(refused(FaultCode::OutOfBounds, "limit", detail).into());
+        found.push(Violation::parameter(FaultCode::OutOfBounds, "limit", detail));
+    }
+    if !found.is_empty() {
+        return Err(Fault::Invalid(found).into());
+    }
+    if is_followed {
+        return follow(door, surface, head, &asked, wanted).await;
     }
     let after = match (asked.after, asked.since) {
         (Some(after), _) => after,
@@ -227,7 +231,7 @@ impl Tail {
                     }
                     more
                 }
-                Err(Fault::Unavailable { .. } | Fault::Overloaded { .. }) => false,
+                Err(fault) if fault.is_passing() => false,
                 Err(fault) => {
                     tracing::error!(%fault, "a stream of events ended");
                     return;

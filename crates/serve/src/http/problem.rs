@@ -234,7 +234,9 @@ impl Refusal {
     pub(crate) fn retry_after(&self) -> Option<u32> {
         match self {
             Self::Fault(
-                Fault::Overloaded { retry_after } | Fault::Unavailable { retry_after, .. },
+                Fault::Overloaded { retry_after }
+                | Fault::Unavailable { retry_after, .. }
+                | Fault::OutcomeUnknown { retry_after, .. },
             ) => Some((*retry_after).max(1)),
             _ => None,
         }
@@ -243,9 +245,11 @@ impl Refusal {
     /// What only the log may know.
     pub(crate) fn secret(&self) -> Option<&str> {
         match self {
-            Self::Fault(Fault::Internal(text) | Fault::Unavailable { reason: text, .. }) => {
-                Some(text)
-            }
+            Self::Fault(
+                Fault::Internal(text)
+                | Fault::Unavailable { reason: text, .. }
+                | Fault::OutcomeUnknown { reason: text, .. },
+            ) => Some(text),
             Self::Panicked => Some("a handler panicked"),
             _ => None,
         }
@@ -353,6 +357,13 @@ fn of_fault(fault: &Fault) -> Said<'static> {
         Fault::Unavailable { .. } => {
             said(503, "unavailable", "Unavailable", "the store does not answer; try again shortly")
         }
+        Fault::OutcomeUnknown { .. } => said(
+            503,
+            "outcome_unknown",
+            "The outcome is unknown",
+            "the store was lost while it wrote, so that this may have been done or not. Sent with an `Idempotency-Key`: send the \
+             same again, it is done once. Without one: look first whether it has been done",
+        ),
         Fault::Internal(_) => said(500, "internal", "Internal error", ""),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use operation::{Fault, FaultCode, Scalar, Value, Violation};
+use operation::{FaultCode, Scalar, Value, Violation};
 use plan::{Filter, FilterOperator, Shape};
 use smallvec::SmallVec;
 
@@ -18,11 +18,11 @@ pub(crate) struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    /// Reads a query string.
-    pub(crate) fn parse(query: Option<&'a str>) -> Result<Self, Fault> {
+    /// Reads a query string. What is wrong here and below is noted among `faults`, so that it is said together with what is
+    /// found later.
+    pub(crate) fn parse(query: Option<&'a str>, faults: &mut Vec<Violation>) -> Self {
         let mut this = Self::default();
-        let Some(query) = query.filter(|query| !query.is_empty()) else { return Ok(this) };
-        let mut faults = Vec::new();
+        let query = query.unwrap_or_default();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (Some(name), Some(value)) = (text::form(name), text::form(value)) else {
@@ -53,13 +53,12 @@ impl<'a> Parameters<'a> {
             }
             this.list.push((name, value));
         }
-        if faults.is_empty() { Ok(this) } else { Err(Fault::Invalid(faults)) }
+        this
     }
 
     /// What of a row is asked for, where nothing else may be.
-    pub(crate) fn shape(&self) -> Result<Shape<'_>, Fault> {
+    pub(crate) fn shape(&self, faults: &mut Vec<Violation>) -> Shape<'_> {
         let mut shape = Shape::default();
-        let mut faults = Vec::new();
         for (name, value) in &self.list {
             match &**name {
                 "include" => shape.include = Some(value),
@@ -67,20 +66,18 @@ impl<'a> Parameters<'a> {
                 _ => faults.push(unknown(name, "`include` and `fields`")),
             }
         }
-        if faults.is_empty() { Ok(shape) } else { Err(Fault::Invalid(faults)) }
+        shape
     }
 
     /// Nothing may be asked for.
-    pub(crate) fn none(&self) -> Result<(), Fault> {
-        let faults: Vec<_> = self.list.iter().map(|(name, _)| unknown(name, "none")).collect();
-        if faults.is_empty() { Ok(()) } else { Err(Fault::Invalid(faults)) }
+    pub(crate) fn none(&self, faults: &mut Vec<Violation>) {
+        faults.extend(self.list.iter().map(|(name, _)| unknown(name, "none")));
     }
 
     /// What of a list is asked for. Every other name is a filter: whether there is such a field, and whether this
     /// caller may filter by it, only the plan can say.
-    pub(crate) fn page(&self) -> Result<Page<'_>, Fault> {
+    pub(crate) fn page(&self, faults: &mut Vec<Violation>) -> Page<'_> {
         let mut page = Page::default();
-        let mut faults = Vec::new();
         for (name, value) in &self.list {
             if page.takes(name, value) {
                 continue;
@@ -90,13 +87,12 @@ impl<'a> Parameters<'a> {
                 Err(violation) => faults.push(violation),
             }
         }
-        if faults.is_empty() { Ok(page) } else { Err(Fault::Invalid(faults)) }
+        page
     }
 
     /// Which events are asked for.
-    pub(crate) fn events(&self) -> Result<EventsAsked<'_>, Fault> {
+    pub(crate) fn events(&self, faults: &mut Vec<Violation>) -> EventsAsked<'_> {
         let mut asked = EventsAsked::default();
-        let mut faults = Vec::new();
         for (name, value) in &self.list {
             let wrong =
                 |detail: &str| Violation::parameter(FaultCode::WrongFormat, name.as_ref(), detail);
@@ -119,7 +115,7 @@ impl<'a> Parameters<'a> {
                 _ => faults.push(unknown(name, "`type`, `key`, `since`, `after` and `limit`")),
             }
         }
-        if faults.is_empty() { Ok(asked) } else { Err(Fault::Invalid(faults)) }
+        asked
     }
 
     /// What of a query's answer is asked for; every name that says nothing of pages is an argument.
@@ -227,8 +223,10 @@ mod tests {
     fn a_list_is_read() {
         let query =
             "status=paid&total%5Bgte%5D=10&sort=-placed&limit=5&after=x&include=lines&fields=id";
-        let parameters = Parameters::parse(Some(query)).unwrap();
-        let page = parameters.page().unwrap();
+        let mut faults = Vec::new();
+        let parameters = Parameters::parse(Some(query), &mut faults);
+        let page = parameters.page(&mut faults);
+        assert!(faults.is_empty(), "{faults:?}");
         assert_eq!(page.filters.len(), 2);
         assert_eq!(page.filters[1].field, "total");
         assert_eq!(page.filters[1].operator, FilterOperator::GreaterOrEqual);
@@ -238,15 +236,19 @@ mod tests {
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let fault = Parameters::parse(Some("a=1&a=2&b=%zz&c=3")).unwrap_err();
-        let Fault::Invalid(violations) = fault else { panic!("{fault:?}") };
-        let named: Vec<_> = violations.iter().filter_map(|v| v.parameter.as_deref()).collect();
-        assert_eq!(named, ["a", "b"]);
-        let parameters = Parameters::parse(Some("a[x]=1&b[=2&include=c")).unwrap();
-        let Err(Fault::Invalid(violations)) = parameters.page() else { panic!() };
-        assert_eq!(violations.len(), 2);
-        assert!(parameters.shape().is_err());
-        assert!(parameters.none().is_err());
+        let said = |query, read: fn(&Parameters<'_>, &mut Vec<Violation>)| {
+            let mut faults = Vec::new();
+            read(&Parameters::parse(Some(query), &mut faults), &mut faults);
+            faults.into_iter().filter_map(|fault| fault.parameter).collect::<Vec<_>>().join(" ")
+        };
+        let page: fn(&Parameters<'_>, &mut Vec<Violation>) = |it, faults| drop(it.page(faults));
+        let shape: fn(&Parameters<'_>, &mut Vec<Violation>) = |it, faults| {
+            it.shape(faults);
+        };
+        assert_eq!(said("a=1&a=2&b=%zz&c[x]=3", page), "a b c[x]");
+        assert_eq!(said("a[x]=1&b[=2&include=c", page), "a[x] b[");
+        assert_eq!(said("a=1&a=2&include=c", shape), "a a");
+        assert_eq!(said("a=1&include=c", |it, faults| it.none(faults)), "a include");
     }
 
     #[test]
@@ -265,10 +267,11 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_query_breaks_the_reader(query in "[ -~]{0,80}") {
-            if let Ok(parameters) = Parameters::parse(Some(&query)) {
-                let _ = (parameters.page(), parameters.shape(), parameters.none());
-                let _ = parameters.arguments(|_| false);
-            }
+            let mut faults = Vec::new();
+            let parameters = Parameters::parse(Some(&query), &mut faults);
+            let _ = (parameters.page(&mut faults), parameters.shape(&mut faults));
+            parameters.none(&mut faults);
+            let _ = parameters.arguments(|_| false);
         }
     }
 }

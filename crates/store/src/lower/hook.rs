@@ -2,9 +2,9 @@
 
 use operation::{Dialect, Scalar};
 
-use super::Statement;
 use super::expression::Lowering;
 use super::said::said;
+use super::{Statement, advisory};
 
 /// The tables, and their indexes, for a database that has none.
 ///
@@ -339,12 +339,9 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
 /// Waits, on PostgreSQL, until nobody else takes deliveries: who takes must see what others have taken.
 pub(crate) fn takers() -> Statement {
     let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
-    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(TAKERS).push(")");
+    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(advisory::DELIVERIES).push(")");
     lowering.finish(Vec::new())
 }
-
-/// The lock of those who take deliveries.
-const TAKERS: i64 = 0x6d69_6d61_7202;
 
 /// Waits, on PostgreSQL, until nobody else changes deliveries.
 pub(crate) fn alone() -> Statement {

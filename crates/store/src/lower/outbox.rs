@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use operation::{Column, Dialect, Ident, Scalar, Sql, Table, TableId};
 
-use super::Statement;
 use super::expression::Lowering;
+use super::{Statement, advisory};
 
 /// The tables, and their indexes, for a database that has none.
 pub(crate) const SQLITE: &str = "\
@@ -259,13 +259,35 @@ pub(crate) fn discard(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// Parked tasks, the first parked first; bind: the most. Their number, target, arguments, event, failures, since when, error.
-pub(crate) fn parked(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 1, &[]);
+/// Parked tasks, the first parked first; binds: names of their events, a key of these, since when they are parked, as far as they
+/// are asked for, and the most. Their number, target, arguments, event, failures, since when, error.
+pub(crate) fn parked(dialect: Dialect, names: usize, key: bool, since: bool) -> Statement {
+    let binds = names + usize::from(key) + usize::from(since) + 1;
+    let mut lowering = Lowering::new(dialect, binds, &[]);
     lowering.sql.push("SELECT number, target, arguments, event, failures, due, error FROM ");
     tasks(&mut lowering.sql);
-    lowering.sql.push(" WHERE parked ORDER BY due, number LIMIT ");
-    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" AS t WHERE t.parked");
+    let mut at = 0;
+    if names > 0 || key {
+        lowering.sql.push(" AND EXISTS (SELECT 1 FROM ").ident(&events(dialect).name);
+        lowering.sql.push(" AS e WHERE e.id = t.event");
+        for (count, condition, end) in
+            [(names, " AND e.name IN (", ")"), (usize::from(key), " AND e.key = ", "")]
+        {
+            if count > 0 {
+                lowering.sql.push(condition);
+                at = listed(&mut lowering, at, count, Scalar::Text);
+                lowering.sql.push(end);
+            }
+        }
+        lowering.sql.push(")");
+    }
+    if since {
+        lowering.sql.push(" AND t.due >= ");
+        at = listed(&mut lowering, at, 1, Scalar::Int);
+    }
+    lowering.sql.push(" ORDER BY due, number LIMIT ");
+    lowering.bind(at, Scalar::Int);
     let (int, text) = (Scalar::Int, Scalar::Text);
     lowering.finish(vec![int, text, Scalar::Json, Scalar::Uuid, int, int, text])
 }
@@ -296,6 +318,23 @@ pub(crate) fn queue(dialect: Dialect) -> Statement {
     lowering.sql.push(" FROM ");
     tasks(&mut lowering.sql);
     lowering.finish(vec![Scalar::Int; 6])
+}
+
+/// How much is promised and not done: tasks that are of no job, deliveries, events for the broker.
+pub(crate) fn promised(dialect: Dialect) -> Statement {
+    let text = match dialect {
+        Dialect::Sqlite => {
+            "SELECT (SELECT count(*) FROM mimar_task WHERE target NOT LIKE 'job %'), \
+             (SELECT count(*) FROM mimar_delivery WHERE state = 'waiting'), (SELECT count(*) FROM mimar_outgoing)"
+        }
+        Dialect::Postgres => {
+            "SELECT (SELECT count(*) FROM mimar.task WHERE target NOT LIKE 'job %'), \
+             (SELECT count(*) FROM mimar.delivery WHERE state = 'waiting'), (SELECT count(*) FROM mimar.outgoing)"
+        }
+    };
+    let mut lowering = Lowering::new(dialect, 0, &[]);
+    lowering.sql.push(text);
+    lowering.finish(vec![Scalar::Int; 3])
 }
 
 /// Which events are asked for.
@@ -401,12 +440,9 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
 /// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.
 pub(crate) fn takers() -> Statement {
     let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
-    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(TAKERS).push(")");
+    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(advisory::TASKS).push(")");
     lowering.finish(Vec::new())
 }
-
-/// The lock of those who take tasks.
-const TAKERS: i64 = 0x6d69_6d61_7201;
 
 fn of_taker(lowering: &mut Lowering<'_>, first: usize) {
     lowering.sql.push(" WHERE number = ");

@@ -14,10 +14,8 @@ use tokio_postgres::{Client, Error};
 use super::schema::{called, note, set_note};
 use super::{Shared, fault::told, told_with_help};
 use crate::StoreFault;
+use crate::lower::advisory;
 use crate::postgres::link::Address;
-
-/// Held by the session that changes the schema.
-const LOCK: i64 = 0x6d69_6d61_7201;
 
 /// How long a step waits for a lock: everybody who comes after waits as long.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -100,8 +98,12 @@ impl Migrator {
 
     fn is_ours(&self) -> Result<bool, StoreFault> {
         let text = "SELECT pg_try_advisory_lock($1)";
-        let asking =
-            async { self.client.query_typed_one(text, &[(&LOCK, Type::INT8)]).await?.try_get(0) };
+        let asking = async {
+            self.client
+                .query_typed_one(text, &[(&advisory::MIGRATION, Type::INT8)])
+                .await?
+                .try_get(0)
+        };
         Ok(self.runtime.block_on(asking)?)
     }
 

@@ -9,6 +9,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
 use super::Postgres;
+use crate::lower::advisory;
 use crate::write::{Reference, References, Tables};
 use crate::{Called, StoreFault};
 
@@ -17,9 +18,6 @@ const FUNCTIONS: &str = include_str!("functions.sql");
 
 /// Under which key of the notes the version of the functions stands.
 const VERSION: &str = "functions";
-
-/// A lock that only those hold who change what is in `mimar`: two servers may start at once.
-const LOCK: i64 = 0x6d69_6d61_7200;
 
 /// What a table or an index is called whose row of `pg_class` has this alias: `name` in the connection's schema, elsewhere
 /// `schema.name`.
@@ -108,7 +106,9 @@ pub(crate) async fn prepare(client: &Client) -> Result<(), Error> {
         return Ok(());
     }
     client.batch_execute("BEGIN").await?;
-    client.query_typed("SELECT pg_advisory_xact_lock($1)", &[(&LOCK, Type::INT8)]).await?;
+    client
+        .query_typed("SELECT pg_advisory_xact_lock($1)", &[(&advisory::DEFINITIONS, Type::INT8)])
+        .await?;
     client.batch_execute(wanted).await?;
     set_note(client, VERSION, version).await?;
     client.batch_execute("COMMIT").await

@@ -70,14 +70,16 @@ impl Said {
     /// verified, with its name, whatever the word for encryption.
     pub fn settle(&self, local: bool) -> Result<(SslMode, Option<MakeRustlsConnect>), StoreFault> {
         let mode = match self.mode.as_deref() {
-            None if local => SslMode::Disable,
-            None | Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
+            // Elsewhere these words fall back to plain text, which whoever stands between would see to.
+            None | Some("allow" | "prefer") if local => SslMode::Disable,
+            None | Some("allow" | "prefer" | "require" | "verify-ca" | "verify-full") => {
+                SslMode::Require
+            }
             Some("disable") => SslMode::Disable,
-            Some("allow" | "prefer") => SslMode::Prefer,
             Some(other) => {
                 return Err(StoreFault::Address {
                     reason: format!(
-                        "`sslmode={other}` is not known; it may be disable, prefer, require or verify-full"
+                        "`sslmode={other}` is not known; it may be disable, require or verify-full"
                     ),
                 });
             }
@@ -154,6 +156,10 @@ mod tests {
         assert!(Said::out_of("postgres://a/b?pgbouncer=session").is_err());
         assert_eq!(said(None, None).settle(true).unwrap().0, SslMode::Disable);
         assert_eq!(said(None, None).settle(false).unwrap().0, SslMode::Require);
+        // Nothing falls back to plain text.
+        for word in ["allow", "prefer"] {
+            assert_eq!(said(Some(word), None).settle(false).unwrap().0, SslMode::Require);
+        }
         assert!(said(Some("off"), None).settle(true).is_err());
         assert!(said(None, Some("/nowhere.pem")).settle(false).is_err());
     }

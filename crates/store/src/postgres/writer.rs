@@ -434,13 +434,14 @@ async fn transact(
 
 /// Whether a command in its direct form was refused: why, its workset says. A database that has no time says the same of that.
 fn is_refused(manner: Manner, fault: &Fault) -> bool {
-    manner == Manner::Direct && !matches!(fault, Fault::Unavailable { .. })
+    manner == Manner::Direct && !fault.is_passing()
 }
 
 pub(super) fn unknown(reason: &str) -> Fault {
-    gone(&format!(
-        "the connection to the database was lost during the commit, and whether the write stands is unknown: {reason}"
-    ))
+    Fault::OutcomeUnknown {
+        reason: format!("the connection to the database was lost during the commit: {reason}"),
+        retry_after: 1,
+    }
 }
 
 /// A random while that grows with the tries: those who stood in each other's way shall not meet again.

@@ -134,4 +134,17 @@ mod tests {
         assert!(version_is_safe(3_051_003, "3.51.3").is_ok());
         assert!(assert_version().is_ok());
     }
+
+    /// A process that is killed tells nothing of it: what it wrote is in the memory of the system, flushed or not.
+    #[test]
+    fn what_is_acknowledged_is_flushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::default();
+        let connection = open_writing(&folder.path().join("a.db"), &options).unwrap();
+        for (pragma, wanted) in [("synchronous", 2), ("foreign_keys", 1), ("wal_autocheckpoint", 0)]
+        {
+            let found = connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
+            assert_eq!(found, Ok(wanted), "{pragma}");
+        }
+    }
 }

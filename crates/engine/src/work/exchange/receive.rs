@@ -102,7 +102,7 @@ impl Line<'_> {
                     return Ok(Ok(()));
                 }
                 Err(Fault::NotFound) => return Err(End::Anew),
-                Err(Fault::Overloaded { .. } | Fault::Unavailable { .. }) => {
+                Err(fault) if fault.is_passing() => {
                     tokio::time::sleep(REST).await;
                 }
                 Err(fault) => return Ok(Err(fault)),
