@@ -83,9 +83,18 @@ fn python_tool(tool: &PythonTool) -> Result<PathBuf, Fault> {
     let program = folder.join("bin").join(tool.program);
     let Some(complete) = begin(&folder)? else { return Ok(program) };
     let python = env::var_os("PYTHON").unwrap_or_else(|| "python3".into());
-    if !runs(Command::new(&python).arg("--version")) {
+    // Debian's Python comes without what makes an environment.
+    let is_whole = || runs(Command::new(&python).args(["-c", "import venv, ensurepip"]));
+    if !is_whole() && runs(Command::new("apt-get").arg("--version")) && is_root() {
+        step::run("install: package lists", apt().arg("update"))?;
+        step::run(
+            "install: Python",
+            apt().args(["install", "-y", "--no-install-recommends", "python3", "python3-venv"]),
+        )?;
+    }
+    if !is_whole() {
         return Err(Fault::Missing {
-            what: "Python 3.10 or newer".into(),
+            what: "Python 3.10 or newer, with `venv`".into(),
             mend:
                 "install it (Debian: `apt-get install python3 python3-venv`), or name it in PYTHON"
                     .into(),
@@ -247,6 +256,9 @@ const BROKERS: [(&str, &str, &str); 3] = [
     ("redis-server", "redis-server", "MIMAR_REDIS"),
 ];
 
+/// What builds the client of Kafka that tests hold ours against.
+const BUILD: [(&str, &str, &str); 1] = [("make", "make", "MAKE")];
+
 /// What sends the requests of the benchmark a second time.
 const LOAD: [(&str, &str, &str); 1] = [("wrk", "wrk", "MIMAR_WRK")];
 
@@ -256,6 +268,14 @@ const LOAD: [(&str, &str, &str); 1] = [("wrk", "wrk", "MIMAR_WRK")];
 /// [`Fault::Missing`] with what to install where this may not do it.
 pub(crate) fn brokers() -> Result<(), Fault> {
     packages(&BROKERS, "the tests of brokers")
+}
+
+/// What builds need besides Rust and a C compiler.
+///
+/// # Errors
+/// [`Fault::Missing`] with what to install where this may not do it.
+pub(crate) fn build() -> Result<(), Fault> {
+    packages(&BUILD, "the tests of Kafka")
 }
 
 /// The load generator of the benchmark.

@@ -41,6 +41,10 @@ Environment
                        @microsoft/jest-sarif, if they should not be installed
   MIMAR_CHROMIUM       the program `chromium`, if it should not be installed
   MIMAR_POSTGRES       the folder of PostgreSQL's programs, if it should not be installed
+  MIMAR_NATS           the program `nats-server`, if it should not be installed
+  MIMAR_RABBITMQ       the program `rabbitmq-server`, if it should not be installed
+  MIMAR_REDIS          the program `redis-server`, if it should not be installed
+  MIMAR_WRK            the program `wrk`, for `bench`, if it should not be installed
 
 Exit codes: 0 all is well, 1 something failed, 2 the chore was not understood.
 ";

@@ -31,6 +31,7 @@ pub(crate) fn run() -> Result<(), Fault> {
         command.args(arguments).env("MIMAR_BINARY", place::binary());
         command
     };
+    install::build()?;
     // Side by side: what is built for release ends with one processor at work.
     thread::scope(|scope| {
         let binary = scope.spawn(|| {

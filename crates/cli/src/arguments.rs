@@ -140,7 +140,7 @@ pub(crate) enum Command {
 
 /// Start a project from a small template.
 ///
-/// Makes the folder with an architecture of about forty lines, a README and a .gitignore; `mimar dev` serves it at
+/// Makes the folder with an architecture of some sixty lines, a README and a .gitignore; `mimar dev` serves it at
 /// once.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  mimar new notes && mimar dev notes")]

@@ -1,6 +1,6 @@
 //! `mimar dev`: serves a model while it is written.
 
-mod banner;
+pub(crate) mod banner;
 mod database;
 mod reload;
 mod subject;

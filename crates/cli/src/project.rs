@@ -121,6 +121,15 @@ impl Project {
         Ok(())
     }
 
+    /// What of it is not carried out, each kind once by its title, but for what code of a program's own does here.
+    pub(crate) fn deferred_titles(model: &Model, by_code: bool) -> Vec<&'static str> {
+        let notes = model::deferred(model);
+        let is_said =
+            |id: &str| !(by_code && id == "N0118") && notes.iter().any(|note| note.code == id);
+        let codes = crate::command::explain::codes().filter(|code| is_said(code.id));
+        codes.map(|code| code.title).collect()
+    }
+
     /// What the model says and the runtime does not carry out yet.
     pub(crate) fn deferred(model: &Model) -> Vec<Diagnostic> {
         model::deferred(model)

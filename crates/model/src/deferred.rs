@@ -113,12 +113,13 @@ static DEFERRED: &[Deferred] = &[
         code: "N0116",
         severity: Severity::Note,
         what: "environments are checked, but only their stores, replicas and brokers are carried out yet",
-        instead: "backups, caches, clouds and deployments are written down and no more",
+        instead: "backups, caches, clouds, budgets and deployments are written down and no more",
         places: |model| {
             let other = |environment: &&crate::Environment| {
                 environment.keeping
                     || environment.cache.is_some()
                     || environment.cloud.is_some()
+                    || environment.budget.is_some()
                     || !environment.deployments.is_empty()
             };
             model.environments.iter().filter(other).map(|environment| environment.span).collect()

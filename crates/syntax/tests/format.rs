@@ -5,6 +5,7 @@ use syntax::{FileId, TokenKind, format, parse};
 
 const SHOP: &str = include_str!("../../../examples/shop/shop.mimar");
 const ALL: &str = include_str!("all.mimar");
+const CHINOOK: &str = include_str!("../../../examples/chinook/chinook.mimar");
 
 fn formatted(text: &str) -> String {
     let source = |_| Some(syntax::Source { path: "test.mimar", text });
@@ -55,6 +56,7 @@ fn difference(left: &str, right: &str) -> String {
 fn examples_are_fixed_points() {
     assert_eq!(check(SHOP), SHOP);
     assert_eq!(check(ALL), ALL);
+    assert_eq!(check(CHINOOK), CHINOOK);
 }
 
 #[test]

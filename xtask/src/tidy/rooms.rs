@@ -7,11 +7,12 @@ use super::{File, Finding};
 const TABLE: &str = "ARCHITECTURE.md";
 
 /// Rooms that compute and never wait: no runtime, no socket.
-const PURE: [&str; 10] = [
+const PURE: [&str; 11] = [
     "capacity",
     "contract",
     "deliver",
     "ide",
+    "import",
     "model",
     "operation",
     "plan",

@@ -11,6 +11,7 @@ use operation::Dialect;
 use schema::Names;
 
 use crate::arguments::{Serve, ServeOptions};
+use crate::dev::banner;
 use crate::failure::Failure;
 use crate::keys::Keys;
 use crate::place::Place;
@@ -52,9 +53,8 @@ pub(crate) fn serve(
     };
     let broker = exchange::address(arguments.broker.as_ref(), served, &model)?;
     let replicas = Replicas::of(arguments.replicas.as_deref(), served, &model)?;
-    let deferred = Project::deferred(&model);
     // What is done by code is done here.
-    let deferred = deferred.iter().filter(|found| found.code != "N0118").count() as u64;
+    let titles = Project::deferred_titles(&model, true);
     let reviewed = crate::review::sentence(project, &model);
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let schema = schema::derive(&model, place.dialect());
@@ -104,11 +104,10 @@ pub(crate) fn serve(
         "{name} listens on http://{address} ({} ms)",
         began.elapsed().as_millis()
     ));
-    if deferred > 0 {
-        screen::note(&format!(
-            "{} not carried out yet; `mimar check` names them",
-            screen::count(deferred, "part of the model is", "parts of the model are")
-        ));
+    let mut deferred = String::new();
+    banner::deferred(&mut deferred, "In this version", &titles);
+    if !deferred.is_empty() {
+        screen::note(deferred.trim_end());
     }
     replicas.tell(&read_from);
     if broker.is_none() {

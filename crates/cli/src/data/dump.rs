@@ -5,12 +5,14 @@ use std::io::{self, BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use indicatif::{ProgressBar, ProgressStyle};
 use model::{EntityId, Model};
 use operation::{Scalar, Table, Value};
 use store::Store;
 
 use crate::arguments::FileKind;
 use crate::failure::Failure;
+use crate::screen;
 
 /// Writes every entity's rows to a file of its own; rows written. Computed columns are left out: they are computed
 /// again when the files are loaded.
@@ -26,9 +28,11 @@ pub(crate) fn dump(
         FileKind::Csv => "csv",
         FileKind::Jsonl => "jsonl",
     };
+    let bar = bar(store, loaded)?;
     let mut rows = 0;
     for entity in model.entity_ids() {
         let table = loaded.schema.table(entity);
+        bar.set_message(table.entity.to_string());
         let path = folder.join(format!("{}.{extension}", file_stem(model, entity)));
         let file = File::create_new(&path).map_err(Failure::file("write", &path))?;
         let mut writer = Writer::new(kind, BufWriter::new(file), columns(loaded, entity));
@@ -37,12 +41,30 @@ pub(crate) fn dump(
             if outcome.is_ok() {
                 outcome = writer.row(table, values);
                 rows += 1;
+                bar.inc(1);
             }
             if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
         })?;
         outcome.and_then(|()| writer.end()).map_err(Failure::file("write", &path))?;
     }
+    bar.finish_and_clear();
     Ok(rows)
+}
+
+/// How far it is, on a terminal: rows written, of all that there are.
+fn bar(store: &Store, loaded: &engine::Loaded) -> Result<ProgressBar, Failure> {
+    if !screen::is_interactive() {
+        return Ok(ProgressBar::hidden());
+    }
+    let mut all = 0;
+    for entity in loaded.model.entity_ids() {
+        all += store.count(loaded.schema.table(entity))?;
+    }
+    let style =
+        ProgressStyle::with_template("{msg:>14} [{bar:32.cyan}] {human_pos}/{human_len} {eta}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .progress_chars("━╸ ");
+    Ok(ProgressBar::new(all).with_style(style))
 }
 
 /// `Order`, or `sales.Order` where two services have one.

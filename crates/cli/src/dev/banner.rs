@@ -9,7 +9,6 @@ use contract::{Contract, Grant, Resource};
 use engine::Loaded;
 
 use super::subject::RoleToken;
-use crate::command::explain;
 use crate::data;
 use crate::project::{Project, shown};
 use crate::screen::{self, BOLD, CYAN, DIM, GREEN, YELLOW, styled};
@@ -32,7 +31,8 @@ pub(super) fn print(facts: &Facts<'_>) {
     heading(&mut text, facts, &contract);
     served(&mut text, &contract);
     tokens(&mut text, facts, &contract);
-    deferred(&mut text, facts);
+    let titles = Project::deferred_titles(&facts.loaded.model, false);
+    deferred(&mut text, "\nIn this version", &titles);
     if let Some(reviewed) = facts.reviewed {
         let _ = writeln!(text, "\n{}", styled(YELLOW, reviewed));
     }
@@ -177,20 +177,15 @@ fn tokens(text: &mut String, facts: &Facts<'_>, contract: &Contract) {
     }
 }
 
-/// What the model says and is not carried out, in few lines.
-fn deferred(text: &mut String, facts: &Facts<'_>) {
-    let notes = Project::deferred(&facts.loaded.model);
-    let titles: Vec<&str> = explain::codes()
-        .filter(|code| notes.iter().any(|note| note.code == code.id))
-        .map(|code| code.title)
-        .collect();
+/// What the model says and is not carried out, by its titles, in few lines.
+pub(crate) fn deferred(text: &mut String, heading: &str, titles: &[&str]) {
     if titles.is_empty() {
         return;
     }
     let _ = writeln!(
         text,
-        "\n{} {}",
-        styled(YELLOW, "In this version"),
+        "{} {}",
+        styled(YELLOW, heading),
         styled(DIM, "(`mimar check` shows where)")
     );
     let mut line = String::from(" ");

@@ -11,7 +11,7 @@ use syntax::Severity;
 use tokio::runtime::Handle;
 
 use super::Timing;
-use super::banner::time;
+use super::banner::{self, time};
 use super::database::{can_follow, change, may_change};
 use crate::data;
 use crate::failure::Failure;
@@ -146,6 +146,9 @@ fn follow(watched: &mut Watched) {
     let tables = Arc::new(schema::derive(&model, watched.place.dialect()));
     let loaded = Loaded::new(Arc::new(model), tables);
     let loaded = if watched.sending { loaded.sending() } else { loaded };
+    let before = Project::deferred_titles(&watched.engine.loaded().model, false);
+    let mut new = Project::deferred_titles(&loaded.model, false);
+    new.retain(|title| !before.contains(title));
     match swap(watched, loaded) {
         Ok(summary) => {
             let what = if summary.is_empty() {
@@ -159,6 +162,11 @@ fn follow(watched: &mut Watched) {
                 time(began.elapsed()),
                 styled(DIM, what)
             ));
+            let mut text = String::new();
+            banner::deferred(&mut text, "New in it, and in this version", &new);
+            if !text.is_empty() {
+                screen::note(text.trim_end());
+            }
         }
         Err(failure) => kept(&failure),
     }

@@ -185,3 +185,22 @@ fn several_projects_below_a_folder_are_told_apart() {
     let told = run(&["check", one.to_str().unwrap()]);
     assert!(told.code == 1 && told.err.contains("E0201"), "{}", told.err);
 }
+
+/// A fault of the grammar hides no fault of what is meant, in the same file or another.
+#[test]
+fn faults_of_every_kind_are_said_together() {
+    let project = Project::new(
+        "app Shop { version 1  surface rest }\n\n\
+         entity Cup {\n  key id Int\n  name: String(1..9)\n  allow read to anyone\n}\n\n\
+         entity Pot {\n  key id: Int\n  lid: Ldi\n  size: Int\n  check .size > \"big\"\n  allow read to anyone\n}\n",
+    );
+    project.write(
+        "more.mimar",
+        "entity Jug {\n  key id: Int\n  pot: Pto\n  allow read to anyone\n}\n",
+    );
+    let checked = run(&["check", project.path(), "--format", "json"]);
+    assert_eq!(checked.code, 1, "{}", checked.err);
+    for wanted in ["E0105", "`Ldi`", "`Pto`", "of type String"] {
+        assert!(checked.out.contains(wanted), "{wanted}\n{}", checked.out);
+    }
+}

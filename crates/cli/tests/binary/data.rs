@@ -113,8 +113,32 @@ fn a_bad_file_is_said_and_nothing_of_it_stays() {
         }
         assert!(refused.err.contains("Nothing was loaded"), "{}", refused.err);
         if dump(&project, "left", "csv").code == 0 {
-            assert_eq!(project.read("left/Person.csv"), "id,name,boss,joined\n");
+            for entity in ["Person", "Order", "Line"] {
+                let left = project.read(&format!("left/{entity}.csv"));
+                assert_eq!(left.lines().count(), 1, "{entity} after {name}: {left}");
+            }
         }
+    }
+}
+
+/// What was there stays as it was, also where rows of other tables came before the fault.
+#[test]
+fn a_load_that_fails_leaves_what_was_there() {
+    let project = project();
+    assert_eq!(load(&project).code, 0);
+    assert_eq!(dump(&project, "before", "csv").code, 0);
+    project.write("rows/Person.csv", "id,name\n8,h\n9,i\n");
+    project.write("rows/Order.csv", "id,person,tags\n018f4e5a-7b3c-7def-8123-000000000001,8,[]\n");
+    let line = "order,price\n018f4e5a-7b3c-7def-8123-000000000001,1.00\n018f4e5a-7b3c-7def-8123-000000000002,1.00\n";
+    project.write("rows/Line.csv", line);
+    let refused = load(&project);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert_eq!(dump(&project, "after", "csv").code, 0);
+    for entity in ["Person", "Order", "Line"] {
+        let [before, after] =
+            ["before", "after"].map(|folder| project.read(&format!("{folder}/{entity}.csv")));
+        assert!(before.lines().count() > 1, "{entity}");
+        assert_eq!(before, after, "{entity}");
     }
 }
 

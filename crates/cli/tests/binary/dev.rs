@@ -33,6 +33,57 @@ fn desk() -> Project {
     project
 }
 
+/// A copy of an example, as it is delivered.
+fn example(name: &str) -> Project {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name);
+    let text = std::fs::read_to_string(folder.join(format!("{name}.mimar"))).unwrap();
+    let project = Project::new(&text);
+    for file in std::fs::read_dir(folder.join("data")).unwrap() {
+        let file = file.unwrap();
+        let name = format!("data/{}", file.file_name().to_str().unwrap());
+        project.write(&name, &std::fs::read_to_string(file.path()).unwrap());
+    }
+    project
+}
+
+/// What the README promises of them.
+#[test]
+fn the_examples_are_served_with_their_rows() {
+    for (name, rows, roles, path, role) in [
+        (
+            "chinook",
+            "15,607 rows from 11 files",
+            &["customer", "agent", "manager"][..],
+            "/v1/tracks",
+            "manager",
+        ),
+        ("shop", "rows from", &["customer", "clerk"], "/v1/products", "customer"),
+    ] {
+        let project = example(name);
+        let mut dev = Server::dev(project.folder.path());
+        dev.says("Ready in");
+        let tokens: Vec<String> = roles.iter().map(|role| dev.token(role)).collect();
+        let said = dev.said().to_owned();
+        // How long each part of the start took.
+        for text in [
+            rows,
+            "API page",
+            "OpenAPI",
+            "In this version",
+            "check ",
+            "database ",
+            "data ",
+            "listen ",
+        ] {
+            assert!(said.contains(text), "{name}: {text}\n{said}");
+        }
+        let token = &tokens[roles.iter().position(|of| *of == role).unwrap()];
+        let listed = dev.get(path, Some(token));
+        assert_eq!(listed.status, 200, "{listed:?}");
+        assert!(listed.body.starts_with(r#"{"data":[{"#), "{}", listed.body);
+    }
+}
+
 #[test]
 fn it_serves_at_once() {
     let project = desk();
@@ -80,6 +131,8 @@ fn a_save_reloads_and_a_broken_one_does_not() {
         assert!(began.elapsed() < Duration::from_secs(10), "{}", dev.said());
     }
     dev.says("new column `task.urgent`");
+    project.write("app.mimar", &with("urgent: Bool = false\n  audit"));
+    dev.says("no trail is written yet");
 
     project.write("app.mimar", &with("urgent: Bol = false"));
     dev.says("there is no type `Bol`");

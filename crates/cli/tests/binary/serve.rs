@@ -57,6 +57,20 @@ fn it_serves_drains_and_keeps() {
     assert_eq!(server.ends(), Some(0));
 }
 
+/// What is not carried out is said where it is served, too.
+#[test]
+fn it_says_what_it_does_not_do() {
+    let project = Project::new(&MODEL.replace("entity Thing {", "entity Thing {\n  audit\n"));
+    let mut server = Server::start(
+        mimar()
+            .args(["serve", project.path(), "--database"])
+            .arg(project.join("shop.db"))
+            .env("MIMAR_JWT_SECRET", SECRET),
+    );
+    server.says("In this version");
+    assert!(server.said().contains("no trail is written yet"), "{}", server.said());
+}
+
 #[test]
 fn it_refuses_a_database_of_another_model() {
     let project = Project::new(&MODEL.replace("allow create to clerk", ""));
@@ -93,4 +107,29 @@ fn a_key_that_is_taken_away_is_refused_within_a_second() {
     while create() != 401 {
         assert!(began.elapsed() < Duration::from_millis(1500));
     }
+}
+
+/// Pages of a web origin may call where that origin is named, and nobody else's.
+#[test]
+fn named_origins_may_call() {
+    use std::io::{Read as _, Write as _};
+    let project = Project::new(MODEL);
+    let server = Server::start(
+        mimar()
+            .args(["serve", project.path(), "--origin", "https://shop.example", "--database"])
+            .arg(project.join("shop.db"))
+            .env("MIMAR_JWT_SECRET", SECRET),
+    );
+    let allowed = |origin: &str| {
+        let mut stream = TcpStream::connect(server.address).unwrap();
+        let head = "GET /v1/things HTTP/1.1\r\nHost: localhost\r\nConnection: close";
+        stream.write_all(format!("{head}\r\nOrigin: {origin}\r\n\r\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        let mut lines = answer.lines();
+        lines.any(|line| line == format!("access-control-allow-origin: {origin}"))
+    };
+    assert!(allowed("https://shop.example"));
+    assert!(!allowed("https://shop.example.org"));
 }

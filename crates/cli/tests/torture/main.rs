@@ -26,6 +26,7 @@ mod oracle;
 mod orders;
 mod outage;
 mod overload;
+mod paging;
 mod pair;
 mod reload;
 mod schemathesis;

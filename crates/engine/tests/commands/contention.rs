@@ -48,6 +48,43 @@ fn the_last_pieces_are_sold_once() {
     }
 }
 
+const ROOMS: &str = "\
+app Rooms { version 1  roles user  surface rest }
+
+entity Booking { key id: Int = auto  room: Int  index (room)  allow read to user }
+
+error Taken 409 \"{room} is taken\" { room: Int }
+
+command book(room: Int) {
+  allow user
+  for other in Booking where .room == room { require other.room != room else Taken { room } }
+  create Booking { room }
+}
+";
+
+/// Who finds that a room is free has found no row that could be locked: that nobody else finds the same is for the database.
+#[test]
+fn a_room_is_booked_once() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, ROOMS);
+        for room in 0..12 {
+            let booked = AtomicUsize::new(0);
+            at_once(8, |_| {
+                let caller = world.caller("user");
+                match world.run(&caller, "book", &format!(r#"{{"room":{room}}}"#), None) {
+                    Ok(_) => drop(booked.fetch_add(1, Ordering::Relaxed)),
+                    Err(Fault::Raised { .. }) => {}
+                    Err(fault) if fault.is_passing() => {}
+                    Err(fault) => panic!("{on:?}: {fault}"),
+                }
+            });
+            assert_eq!(booked.into_inner(), 1, "{on:?}: room {room}");
+        }
+        let table = world.loaded.schema.tables.iter().find(|table| *table.entity == *"Booking");
+        assert_eq!(world.store.count(table.unwrap()).unwrap(), 12, "{on:?}");
+    }
+}
+
 /// Orders of two products in both orders, and cancellations that put them back: all want the same locks.
 #[test]
 fn nobody_waits_in_a_circle() {

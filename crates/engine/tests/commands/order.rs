@@ -3,7 +3,7 @@
 use engine::{Follow, Wanted};
 use operation::{Chore, Settled, Task};
 
-use crate::world::{On, World, now};
+use crate::world::{NOW, On, World, now};
 
 const MODEL: &str = "\
 app Talk { version 1  roles user  surface rest }
@@ -18,6 +18,40 @@ command hear(topic: Int) { allow system  create Line { topic } }
 
 on Said run hear(topic)
 ";
+
+const LATER: &str = "\
+app Later { version 1  roles user  surface rest }
+
+entity Line { key id: Int = auto  text: String(1..9)  allow read to user }
+
+command write(text: String(1..9)) { allow system  create Line { text } }
+
+command ask() {
+  allow user
+  run write(\"plain\") later
+  run write(\"urgent\") later priority 9
+  run write(\"late\") later in 5s
+}
+";
+
+/// What is asked for later is due then and not before; of what is due, what is urgent comes first.
+#[test]
+fn delay_and_priority_are_kept() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, LATER);
+        world.ask("run user ask");
+        let taken = |after: i64, most| {
+            let tasks = take(&world, NOW + after * 1_000_000, most);
+            tasks.iter().map(|task| task.arguments.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(0, 1), [r#"{"text":"urgent"}"#], "{on:?}");
+        assert_eq!(taken(0, 9), [r#"{"text":"plain"}"#], "{on:?}");
+        // Those above are taken for a second, and due again.
+        assert!(taken(0, 9).is_empty(), "{on:?}");
+        assert_eq!(taken(4, 9).len(), 2, "{on:?}");
+        assert_eq!(taken(5, 9), [r#"{"text":"late"}"#], "{on:?}");
+    }
+}
 
 fn take(world: &World, now: i64, most: i64) -> Vec<Task> {
     let take = Chore::Take { now, until: now + 1_000_000, most };

@@ -283,7 +283,7 @@ impl World {
 }
 
 /// The moment of all that scenes ask: they tell it.
-const NOW: i64 = 1_790_000_000_000_000;
+pub const NOW: i64 = 1_790_000_000_000_000;
 
 pub fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()

@@ -1,0 +1,142 @@
+//! Filters and pages, held against what the rows say themselves: on both databases, over values that are missing and that tie.
+
+use std::cmp::Ordering;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Project, Request, Server, beside, both, token};
+
+const MODEL: &str = "
+app Shelf { version 1  roles clerk  surface rest }
+
+entity Item {
+  key id: Int
+  tag:    String(1..4)?
+  rank:   Int
+  note:   String(1..9)?
+
+  index (tag, rank)
+  index (rank)
+  allow read, create to clerk
+}
+";
+
+/// Not a multiple of any page's length.
+const ROWS: i64 = 61;
+
+/// A shelf, and what stands on it, by their keys.
+fn shelf() -> (Project, Server, String, Vec<Value>) {
+    let project = Project::of(MODEL);
+    let server = project.serve();
+    let clerk = token("clerk", None);
+    let mut client = server.client();
+    let tags = [None, Some("b"), Some("a"), None, Some("é"), Some("B")];
+    for id in 1..=ROWS {
+        let tag = tags[((id * 5 + id / 7) % 6) as usize];
+        let body = json!({ "id": id, "tag": tag, "rank": id * 7 % 10 });
+        client.send(&Request::post("/v1/items", &body).token(&clerk)).unwrap().expect(201);
+    }
+    let rows = server.all(&clerk, "/v1/items");
+    assert_eq!(rows.len() as i64, ROWS);
+    (project, server, clerk, rows)
+}
+
+fn ids(rows: &[Value]) -> Vec<i64> {
+    rows.iter().map(|row| row["id"].as_i64().unwrap()).collect()
+}
+
+/// All rows of a list, so many at a time.
+fn paged(server: &Server, clerk: &str, sort: &str, limit: usize) -> Vec<Value> {
+    let (mut rows, mut after) = (Vec::new(), String::new());
+    loop {
+        let target = format!("/v1/items?sort={sort}&limit={limit}{after}");
+        let mut page = server.send(&Request::get(target).token(clerk)).expect(200).json();
+        let Value::Array(data) = page["data"].take() else { panic!("{page}") };
+        assert!(data.len() <= limit && rows.len() <= ROWS as usize, "{sort}: no end");
+        rows.extend(data);
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => return rows,
+        }
+    }
+}
+
+/// How two rows stand to each other in an order: what is missing comes first, and last where the order is turned.
+fn order(sort: &str, a: &Value, b: &Value) -> Ordering {
+    sort.split(',').fold(Ordering::Equal, |so_far, term| {
+        let name = term.trim_start_matches('-');
+        let by = match name {
+            "tag" => a["tag"].as_str().cmp(&b["tag"].as_str()),
+            _ => a[name].as_i64().cmp(&b[name].as_i64()),
+        };
+        so_far.then(if term.starts_with('-') { by.reverse() } else { by })
+    })
+}
+
+#[test]
+fn pages_are_one_list_in_any_order() {
+    both(|| {
+        let _turn = beside();
+        let (_project, server, clerk, _) = shelf();
+        for sort in ["id", "-id", "rank", "-rank", "tag", "-tag", "tag,rank", "-tag,-rank"] {
+            let whole = paged(&server, &clerk, sort, 100);
+            for limit in [1, 7, 60] {
+                let pieces = paged(&server, &clerk, sort, limit);
+                assert_eq!(ids(&pieces), ids(&whole), "{sort} by {limit}");
+            }
+            let mut keys = ids(&whole);
+            keys.sort_unstable();
+            assert_eq!(keys, (1..=ROWS).collect::<Vec<_>>(), "{sort}");
+            for two in whole.windows(2) {
+                assert_ne!(order(sort, &two[0], &two[1]), Ordering::Greater, "{sort}: {two:?}");
+            }
+        }
+    });
+}
+
+#[test]
+fn filters_find_what_they_say() {
+    both(|| {
+        let _turn = beside();
+        let (_project, server, clerk, rows) = shelf();
+        let rank = |row: &Value| row["rank"].as_i64().unwrap();
+        let tag = |row: &Value| row["tag"].as_str().map(str::to_owned);
+        type Holds<'h> = &'h dyn Fn(&Value) -> bool;
+        let filters: [(&str, Holds<'_>); 15] = [
+            ("rank=4", &|row| rank(row) == 4),
+            ("rank[eq]=4", &|row| rank(row) == 4),
+            ("rank[ne]=4", &|row| rank(row) != 4),
+            ("rank[lt]=4", &|row| rank(row) < 4),
+            ("rank[lte]=4", &|row| rank(row) <= 4),
+            ("rank[gt]=4", &|row| rank(row) > 4),
+            ("rank[gte]=4", &|row| rank(row) >= 4),
+            ("rank[in]=4,7", &|row| [4, 7].contains(&rank(row))),
+            ("rank[gt]=2&rank[lt]=6", &|row| (3..6).contains(&rank(row))),
+            ("id[in]=1,61,62", &|row| [1, 61].contains(&row["id"].as_i64().unwrap())),
+            ("tag[null]=true", &|row| tag(row).is_none()),
+            ("tag[null]=false", &|row| tag(row).is_some()),
+            ("tag=a", &|row| tag(row).as_deref() == Some("a")),
+            ("tag[gte]=b", &|row| tag(row).is_some_and(|tag| *tag >= *"b")),
+            ("tag=b&rank[gte]=5", &|row| tag(row).as_deref() == Some("b") && rank(row) >= 5),
+        ];
+        for (filter, holds) in filters {
+            let found = server.all(&clerk, &format!("/v1/items?{filter}"));
+            let wanted: Vec<Value> = rows.iter().filter(|row| holds(row)).cloned().collect();
+            assert!(!wanted.is_empty() && wanted.len() < rows.len(), "{filter} tells nothing");
+            let sorted = |rows: &[Value]| {
+                let mut ids = ids(rows);
+                ids.sort_unstable();
+                ids
+            };
+            assert_eq!(sorted(&found), sorted(&wanted), "{filter}");
+        }
+        // What has no index is not looked for; what can be is named.
+        let refused = server.send(&Request::get("/v1/items?note=a").token(&clerk)).expect(400);
+        let error = &refused.json()["errors"][0];
+        assert_eq!(
+            (&error["code"], &error["parameter"]),
+            (&"not_filterable".into(), &"note".into())
+        );
+        assert!(error["detail"].as_str().unwrap().contains("id, tag, rank"), "{error}");
+    });
+}
