@@ -57,7 +57,13 @@ fn the_examples_are_served_with_their_rows() {
             "/v1/tracks",
             "manager",
         ),
-        ("shop", "rows from", &["customer", "clerk"], "/v1/products", "customer"),
+        (
+            "shop",
+            "7 rows from 2 files",
+            &["customer", "clerk", "manager"],
+            "/v1/products",
+            "customer",
+        ),
     ] {
         let project = example(name);
         let mut dev = Server::dev(project.folder.path());

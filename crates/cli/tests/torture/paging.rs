@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Project, Request, Server, beside, both, token};
+use crate::harness::{Project, Request, Server, beside, both, example, token};
 
 const MODEL: &str = "
 app Shelf { version 1  roles clerk  surface rest }
@@ -138,5 +138,152 @@ fn filters_find_what_they_say() {
             (&"not_filterable".into(), &"note".into())
         );
         assert!(error["detail"].as_str().unwrap().contains("id, tag, rank"), "{error}");
+    });
+}
+
+/// The record shop with all its rows, and its manager.
+fn record_shop() -> (Project, Server, String) {
+    let project = Project::example("chinook");
+    project.load(&example("chinook").join("data"));
+    let server = project.serve();
+    (project, server, token("manager", Some("1")))
+}
+
+/// What a row is compared by, a number or a text: what is missing is the least.
+fn value<'r>(row: &'r Value, field: &str) -> (Option<i64>, Option<&'r str>) {
+    (row[field].as_i64(), row[field].as_str())
+}
+
+/// A value as it stands in an address.
+fn spelt(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// How two rows stand to each other: by the terms, and by the key in the direction of the last of them.
+fn by_terms(sort: &str, a: &Value, b: &Value) -> Ordering {
+    let last = sort.rsplit(',').next().unwrap_or_default();
+    let key = if last.starts_with('-') { "-id" } else { "id" };
+    sort.split(',').chain([key]).fold(Ordering::Equal, |so_far, term| {
+        let field = term.trim_start_matches('-');
+        let by = value(a, field).cmp(&value(b, field));
+        so_far.then(if term.starts_with('-') { by.reverse() } else { by })
+    })
+}
+
+/// A sorted list, seven rows at a time: a number that divides none of the counts.
+fn by_sevens(server: &Server, token: &str, target: &str, count: usize) -> Vec<Value> {
+    let mut client = server.client();
+    let (mut rows, mut after) = (Vec::new(), String::new());
+    loop {
+        let target = format!("{target}&limit=7{after}");
+        let answer = client.send(&Request::get(&target).token(token)).unwrap().expect(200);
+        let mut page = answer.json();
+        let Value::Array(data) = page["data"].take() else { panic!("no data: {answer}") };
+        let next = page["next"].as_str();
+        // Only the last page is short.
+        assert_eq!(data.len(), if next.is_some() { 7 } else { count % 7 }, "{target}");
+        rows.extend(data);
+        assert!(rows.len() <= count, "{target}: no end");
+        match next {
+            Some(next) => after = format!("&after={next}"),
+            None => return rows,
+        }
+    }
+}
+
+#[test]
+fn pages_of_the_record_shop_are_one_list_in_any_order() {
+    both(|| {
+        let _turn = beside();
+        let (_project, server, manager) = record_shop();
+        // The files leave no customer without an agent; now a page of seven ends among those who have none.
+        for id in (1..=59).step_by(5) {
+            let nobody =
+                Request::patch(format!("/v1/customers/{id}"), &json!({ "support_agent": null }));
+            server.send(&nobody.token(&manager)).expect(200);
+        }
+        let unattended = server.all(&manager, "/v1/customers?support_agent[null]=true");
+        assert_eq!(unattended.len(), 12);
+        let invoices = [
+            "id",
+            "-id",
+            "date",
+            "-date",
+            "customer",
+            "-customer",
+            "billing_country",
+            "billing_country,-date",
+        ];
+        let customers =
+            ["support_agent", "-support_agent", "-support_agent,last_name", "country", "-country"];
+        let employees = ["reports_to", "-reports_to", "-last_name"];
+        let lists: [(&str, usize, &[&str]); 3] = [
+            ("/v1/invoices", 412, &invoices),
+            ("/v1/customers", 59, &customers),
+            ("/v1/employees", 8, &employees),
+        ];
+        for (path, count, sorts) in lists {
+            let mut wanted = server.all(&manager, path);
+            assert_eq!(wanted.len(), count, "{path}");
+            for sort in sorts {
+                wanted.sort_by(|a, b| by_terms(sort, a, b));
+                let target = format!("{path}?sort={sort}");
+                let whole = server.all(&manager, &target);
+                assert_eq!(ids(&whole), ids(&wanted), "{target}");
+                let pieces = by_sevens(&server, &manager, &target, count);
+                assert_eq!(ids(&pieces), ids(&whole), "{target} by sevens");
+                assert!(pieces == whole, "{target}: a row is another where pages are short");
+            }
+        }
+    });
+}
+
+#[test]
+fn filters_of_the_record_shop_find_what_they_say() {
+    both(|| {
+        let _turn = beside();
+        let (_project, server, manager) = record_shop();
+        let rows = server.all(&manager, "/v1/invoices");
+        assert_eq!(rows.len(), 412);
+        let check = |filter: &str, holds: &dyn Fn(&Value) -> bool| {
+            let wanted: Vec<Value> = rows.iter().filter(|row| holds(row)).cloned().collect();
+            assert!(!wanted.is_empty() && wanted.len() < rows.len(), "{filter} tells nothing");
+            let found = server.all(&manager, &format!("/v1/invoices?{filter}"));
+            assert_eq!(ids(&found), ids(&wanted), "{filter}");
+        };
+        let operators: [(&str, fn(Ordering) -> bool); 7] = [
+            ("", Ordering::is_eq),
+            ("[eq]", Ordering::is_eq),
+            ("[ne]", Ordering::is_ne),
+            ("[gt]", Ordering::is_gt),
+            ("[gte]", Ordering::is_ge),
+            ("[lt]", Ordering::is_lt),
+            ("[lte]", Ordering::is_le),
+        ];
+        let middle = rows.iter().rfind(|row| row["billing_country"] == "France").unwrap();
+        for field in ["id", "date", "billing_country"] {
+            for (operator, holds) in operators {
+                let filter = format!("{field}{operator}={}", spelt(&middle[field]));
+                check(&filter, &|row| holds(value(row, field).cmp(&value(middle, field))));
+            }
+        }
+        // Where something leads has no order, and is the same or is not.
+        check("customer=2", &|row| row["customer"] == 2);
+        check("customer[ne]=2", &|row| row["customer"] != 2);
+        // Each list names what is there, and one that is not.
+        for (field, list) in [
+            ("id", "1,137,412,9999"),
+            ("date", "2021-01-01T00:00:00Z,2023-06-24T00:00:00Z,1999-12-31T00:00:00Z"),
+            ("billing_country", "France,Germany,Atlantis"),
+            ("customer", "2,59,9999"),
+        ] {
+            let items: Vec<&str> = list.split(',').collect();
+            let is_listed = |row: &Value| items.contains(&spelt(&row[field]).as_str());
+            check(&format!("{field}[in]={list}"), &is_listed);
+        }
+        let (from, until) = ("2022-01-01T00:00:00Z", "2023-01-01T00:00:00Z");
+        check(&format!("date[gte]={from}&date[lt]={until}"), &|row| {
+            (Some(from)..Some(until)).contains(&row["date"].as_str())
+        });
     });
 }
