@@ -251,7 +251,8 @@ fn filters_of_the_record_shop_find_what_they_say() {
             let found = server.all(&manager, &format!("/v1/invoices?{filter}"));
             assert_eq!(ids(&found), ids(&wanted), "{filter}");
         };
-        let operators: [(&str, fn(Ordering) -> bool); 7] = [
+        type Operator = (&'static str, fn(Ordering) -> bool);
+        let operators: [Operator; 7] = [
             ("", Ordering::is_eq),
             ("[eq]", Ordering::is_eq),
             ("[ne]", Ordering::is_ne),
