@@ -91,10 +91,13 @@ static DEFERRED: &[Deferred] = &[
         code: "N0114",
         severity: Severity::Note,
         what: "signing in is checked, but only tokens that are brought along are taken yet",
-        instead: "`password` and `oidc` open no door: bring a token that the server's key verifies",
+        instead: "`by`, `password` and `oidc` open no door: bring a token that the server's key verifies",
         places: |model| {
-            let password = if model.auth.password { model.auth.span } else { None };
-            model.auth.oidc.iter().map(|oidc| oidc.span).chain(password).collect()
+            let auth = &model.auth;
+            let password = if auth.password { auth.span } else { None };
+            // The roles of `users` are carried out; what somebody signs in by is not.
+            let users = auth.users.iter().map(|user| user.span);
+            auth.oidc.iter().map(|oidc| oidc.span).chain(users).chain(password).collect()
         },
     },
     Deferred {

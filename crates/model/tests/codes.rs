@@ -53,6 +53,20 @@ fn pages_are_complete_and_their_examples_true() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// One example is not all that a note is about.
+#[test]
+fn a_note_is_made_wherever_something_is_not_carried_out() {
+    let users = "auth { users Customer by email as customer }\n\
+                 entity Customer { key id: Uuid  email: Email unique }";
+    for (id, text) in [
+        ("N0114", users),
+        ("N0114", "auth { oidc google { issuer \"https://accounts.example\" } }"),
+        ("N0116", "environment production { store sqlite \"app.db\"  budget 60 USD per month }"),
+    ] {
+        assert_eq!(found(text, id), BTreeSet::from([id]), "{text}");
+    }
+}
+
 #[test]
 fn codes_are_in_order_and_each_is_reported_somewhere() {
     let registered: Vec<&str> = model::CODES.iter().map(|code| code.id).collect();
