@@ -372,12 +372,14 @@ pub fn final_names(names: &Names) -> Option<Step> {
         let (from, to) = (qualified(&from), quoted(to.as_str()));
         statements.push(format!("ALTER TABLE {from} RENAME TO {to}"));
     }
+    let mut hazards = vec![Hazard::LockQueue];
+    hazards.extend((!names.tables.is_empty()).then_some(Hazard::RenamedTable));
     (!statements.is_empty()).then(|| Step {
         title: "give everything its final name".to_owned(),
         work: Work::Rename { statements },
         lock: Lock::AccessExclusive,
         locked,
-        hazards: vec![Hazard::LockQueue, Hazard::RenamedTable],
+        hazards,
         ..step(Phase::Contract)
     })
 }

@@ -6,13 +6,14 @@
 mod cases;
 mod services;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use engine::Standing;
 use engine::migrate::{self, MigrateFault, Outcome, Progress, Terms};
 use model::{Model, Valid};
-use schema::{Dialect, Names, Schema};
+
+use schema::{Dialect, Hazard, Names, Schema};
 use store::{Options, Store};
 use testbed::Postgres;
 
@@ -408,6 +409,59 @@ fn names_that_had_to_wait_become_final_whatever_their_order() {
     assert!(matches!(outcome, Ok(Outcome::Nothing)), "{outcome:?}");
     assert!(migrate::names(&bench.store).unwrap().is_empty());
     assert_eq!(bench.psql("SELECT number, a, id FROM thing"), "1|1.00|3");
+}
+
+/// The hazards of each change, so that none is forgotten where it threatens and none is cried where it does not.
+#[test]
+fn each_hazard_is_named_where_it_threatens() {
+    let (mut told, mut found) = (String::new(), BTreeSet::new());
+    for case in CASES {
+        let bench = Bench::new(&case.before(), case.fill);
+        let plan = migrate::plan(&bench.store, &tables(case.after), &BTreeMap::new()).unwrap();
+        let hazards = plan.steps.iter().flat_map(|step| &step.hazards);
+        let names: BTreeSet<&str> = hazards.map(|hazard| hazard.name()).collect();
+        let line: Vec<&str> = names.iter().copied().collect();
+        told.push_str(&format!("{}\n  {}\n", case.name, line.join(", ")));
+        found.extend(names);
+    }
+    expect_test::expect![[r#"
+        columns come
+          column-default, index-build, lock-queue, required-column, unique-over-rows
+        columns are renamed
+          dropped-index, index-build, lock-queue, reference-over-rows, renamed-column, required-now, rewritten-rows, unique-over-rows
+        columns get another type
+          dropped-index, index-build, lock-queue, narrowed-for-old-version, new-label, required-now, retyped-column, rewritten-rows
+        texts are split
+          dropped-index, index-build, lock-queue, required-now, rewritten-rows, split-column
+        labels are renamed, come and go
+          lock-queue, lost-values, narrowed-for-old-version, new-label, required-now, retyped-column, rewritten-rows
+        columns become required and optional
+          lock-queue, optional-now, required-now, rewritten-rows, rule-for-old-version
+        columns and tables go
+          dropped-column, dropped-index, dropped-table, lock-queue, optional-now
+        an entity is renamed with its key, parts and references
+          dropped-index, index-build, lock-queue, reference-over-rows, renamed-column, renamed-table, required-now, rewritten-rows
+        tables come that refer to each other and to what is there
+          index-build, lock-queue, reference-over-rows
+        references come, change and go
+          dropped-index, index-build, lock-queue, reference-over-rows, rule-for-old-version
+        a root goes with its parts, and tables that refer to each other
+          dropped-table, lock-queue
+        a renamed column becomes required with a default, and names are close
+          column-default, dropped-column, dropped-index, lock-queue, narrowed-for-old-version, optional-now, renamed-column, required-column, required-now, retyped-column, rewritten-rows
+        names that SQL would trip over
+          lock-queue, narrowed-for-old-version, renamed-column, required-now, retyped-column, rewritten-rows
+        services become schemas
+          lock-queue, moved-table
+        services become schemas while much else changes
+          dropped-column, dropped-index, index-build, lock-queue, moved-table, narrowed-for-old-version, reference-over-rows, renamed-column, required-now, retyped-column, rewritten-rows, rule-for-old-version, unique-over-rows
+        an entity goes to another service, one to none, and one goes with its service
+          dropped-table, lock-queue, moved-table
+        tables of a service change in its schema
+          dropped-index, index-build, lock-queue, narrowed-for-old-version, reference-over-rows, renamed-column, renamed-table, required-now, retyped-column, rewritten-rows, unique-over-rows
+    "#]].assert_eq(&told);
+    let all: BTreeSet<&str> = Hazard::all().iter().map(|hazard| hazard.name()).collect();
+    assert_eq!(all.difference(&found).copied().collect::<Vec<_>>(), Vec::<&str>::new());
 }
 
 #[test]
