@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use engine::migrate::{self, MigrateFault, Outcome, Terms};
 use engine::{Cause, Standing};
-use schema::{Dialect, Names};
+use schema::{Dialect, Names, Work};
 use store::{Options, Store};
 
+use crate::cases::CASES;
 use crate::{Bench, expanded, tables, tables_as};
 
 const SALES: &str = "service sales { entity Thing { key id: Int = auto  name: String(1..9) unique  allow read to user } }";
@@ -55,6 +56,20 @@ fn a_move_is_told_with_its_lock_and_drops_nothing() {
     assert_eq!(moving.locked, ["thing"]);
     let names: Vec<&str> = moving.hazards.iter().map(|hazard| hazard.name()).collect();
     assert_eq!(names, ["lock-queue", "moved-table"]);
+}
+
+/// What a plan tells of a backfill could be given to `psql` as it stands.
+#[test]
+fn a_backfill_names_its_table_in_its_schema() {
+    let name = "tables of a service change in its schema";
+    let case = CASES.iter().find(|case| case.name == name).unwrap();
+    let bench = Bench::new(&case.before(), case.fill);
+    let plan = migrate::plan(&bench.store, &tables(case.after), &BTreeMap::new()).unwrap();
+    let backfills = plan.steps.iter().filter(|step| matches!(step.work, Work::Backfill { .. }));
+    let updates: Vec<String> = backfills.flat_map(|step| step.statements().into_owned()).collect();
+    expect_test::expect![[r#"
+        UPDATE "sales"."order" SET "title" = "name" WHERE ("title" IS NULL AND "name" IS NOT NULL)
+        UPDATE "shipping"."order" SET "price_2" = ("price")::numeric(19,2) WHERE ("price_2" IS NULL AND "price" IS NOT NULL)"#]].assert_eq(&updates.join("\n"));
 }
 
 #[test]
