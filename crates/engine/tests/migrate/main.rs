@@ -12,7 +12,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use engine::Standing;
 use engine::migrate::{self, MigrateFault, Outcome, Progress, Terms};
 use model::{Model, Valid};
-
 use schema::{Dialect, Hazard, Names, Schema};
 use store::{Options, Store};
 use testbed::Postgres;
