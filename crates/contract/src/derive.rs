@@ -322,7 +322,7 @@ fn member(model: &Model, entity: EntityId, root: EntityId, field: FieldId) -> Me
         updatable: given && granted && !item.is_key && !item.immutable,
         default: constant(model, field),
         personal: item.pii || item.sensitive,
-        farewell: farewell(item.deprecation.as_ref()),
+        farewell: farewell(item.deprecation.as_deref()),
     }
 }
 
@@ -339,7 +339,7 @@ fn record_member(model: &Model, field: FieldId) -> Member {
         updatable: true,
         default: constant(model, field),
         personal: item.pii || item.sensitive,
-        farewell: farewell(item.deprecation.as_ref()),
+        farewell: farewell(item.deprecation.as_deref()),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Entities and what they are made of.
 
+use std::sync::Arc;
+
 use syntax::Span;
 
 use crate::{Deprecation, EntityId, EnumId, Expression, FieldId, RoleId, ServiceId, Type};
@@ -94,7 +96,7 @@ pub struct Field {
     /// What it is when a caller leaves it out.
     pub default: Option<Default>,
     /// What it always is; nobody writes it.
-    pub computed: Option<Expression>,
+    pub computed: Option<Box<Expression>>,
     /// Whether no two rows share it.
     pub unique: bool,
     /// Whether it never changes after creation (keys never do).
@@ -114,13 +116,13 @@ pub struct Field {
     /// The name it had before.
     pub was: Option<String>,
     /// Which half of that field's text it is, if it was split.
-    pub half: Option<Half>,
+    pub half: Option<Box<Half>>,
     /// The name of its column, if it was given.
     pub stored_as: Option<String>,
     /// For a reference: what happens when the target is deleted.
     pub on_delete: OnDelete,
     /// `deprecated`
-    pub deprecation: Option<Deprecation>,
+    pub deprecation: Option<Box<Deprecation>>,
 }
 
 /// A half of a text that was split at its first separator.
@@ -140,7 +142,7 @@ pub enum Default {
     /// A fresh time-ordered UUID (a `Uuid` key without a default).
     Uuid,
     /// An expression without a row: a constant, `now`, `caller`, `caller.id`.
-    Expression(Expression),
+    Expression(Box<Expression>),
 }
 
 /// The fate of a reference whose target is deleted.
@@ -217,8 +219,8 @@ pub struct Policy {
     pub parts: Option<Vec<EntityId>>,
     /// To whom.
     pub grantees: Vec<Grantee>,
-    /// Under which condition on the row and the caller.
-    pub condition: Option<Expression>,
+    /// Under which condition on the row and the caller; all actions of one `allow` share it.
+    pub condition: Option<Arc<Expression>>,
     /// Where it stands.
     pub span: Span,
 }

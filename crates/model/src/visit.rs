@@ -1,5 +1,7 @@
 //! Going through all that a model names by where it stands: places in the text, and positions in its own tables.
 
+use std::sync::Arc;
+
 use syntax::{Shift, Span};
 
 use crate::{
@@ -74,6 +76,13 @@ impl<T: Visit> Visit for Vec<T> {
 impl<T: Visit> Visit for Box<T> {
     fn visit(&mut self, visitor: &mut impl Visitor) {
         self.as_mut().visit(visitor);
+    }
+}
+
+/// Each who shares it has a copy of its own then: what is visited once moves once.
+impl Visit for Arc<Expression> {
+    fn visit(&mut self, visitor: &mut impl Visitor) {
+        Arc::make_mut(self).visit(visitor);
     }
 }
 

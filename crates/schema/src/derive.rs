@@ -271,7 +271,7 @@ impl ColumnOrigin {
 fn column_origin(model: &Model, field: &Field, scalar: Scalar) -> ColumnOrigin {
     let was = field.was.as_ref().map(|was| Ident::fit(was));
     let (was, half) = match (was, field.half.clone()) {
-        (Some(was), Some(half)) => (None, Some((was, half))),
+        (Some(was), Some(half)) => (None, Some((was, *half))),
         (was, _) => (was, None),
     };
     let mut origin = ColumnOrigin::plain(was, scalar);

@@ -138,6 +138,15 @@ pub(super) fn sort(faults: &mut [Fault]) {
 
 /// What is typed twice is used once; the sort is stable, so that what a short form uses keeps its order.
 pub(super) fn sort_uses(uses: &mut Uses) {
-    uses.names.sort_by_key(|(used, _)| *used);
+    in_order(&mut uses.names);
     uses.names.dedup();
+}
+
+/// Uses of names as they stand in the text.
+pub(super) fn in_order(names: &mut [(Span, Span)]) {
+    // As one number: three comparisons for each step are what the sort would cost.
+    let place = |span: Span| {
+        u128::from(span.file.0) << 64 | u128::from(span.start) << 32 | u128::from(span.end)
+    };
+    names.sort_by_key(|(used, _)| place(*used));
 }

@@ -3,6 +3,7 @@
 use syntax::ast::{self, Expr, Member, PrivacyRule};
 use syntax::{Diagnostic, Span};
 
+use super::checked::in_order;
 use super::context::{Context, Part};
 use super::expression::{What, assigned, condition, infer, poison};
 use super::members::indexable;
@@ -23,8 +24,11 @@ pub(crate) const LIST_PARAMETERS: &[&str] = &["after", "fields", "include", "lim
 pub(crate) fn entities(cx: &mut Context<'_>) {
     for position in 0..cx.source.entities.len() {
         let id = EntityId(position as u32);
+        let from = cx.uses.names.len();
         values(cx, id);
         entity(cx, id, cx.source.entities[position]);
+        // Few at a time, so that the whole is two orders to be merged.
+        in_order(&mut cx.uses.names[from..]);
     }
     cx.begin(Part::Defaults);
     for position in 0..cx.source.records.len() {
@@ -59,7 +63,7 @@ pub(crate) fn values(cx: &mut Context<'_>, id: EntityId) {
             let mut reads = Vec::new();
             reads_of(&typed, &mut reads);
             cx.source.computed_reads.insert(field, reads);
-            cx.model.fields[field.index()].computed = Some(typed);
+            cx.model.fields[field.index()].computed = Some(Box::new(typed));
         }
         default(cx, service, field);
         let field_row = &mut cx.model.fields[field.index()];
@@ -110,7 +114,7 @@ fn default(cx: &mut Context<'_>, service: crate::ServiceId, field: FieldId) {
         );
         return;
     }
-    cx.model.fields[field.index()].default = Some(Default::Expression(typed));
+    cx.model.fields[field.index()].default = Some(Default::Expression(Box::new(typed)));
 }
 
 /// In a default the caller is the row that the field can hold.

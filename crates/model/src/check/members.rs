@@ -163,8 +163,8 @@ pub(crate) fn entity_fields<'a>(
     let service = cx.model[id].service;
     let name = view.name().map_or("", |name| name.text());
     let says_part = view.part_of().is_some();
-    let mut fields: Vec<FieldId> = Vec::new();
-    let mut keys: Vec<FieldId> = Vec::new();
+    let mut fields: Vec<FieldId> = Vec::with_capacity(8);
+    let mut keys: smallvec::SmallVec<[FieldId; 2]> = smallvec::SmallVec::new();
     for part in &cx.model[id].parts {
         if let Some(part) = cx.model.part_of(*part) {
             names.entry(cx.text(part.name_span)).or_insert(part.name_span);
@@ -364,7 +364,7 @@ pub(crate) fn plain_fields<'a>(
                     cx.model.fields[id.index()].sensitive = pii.is_sensitive();
                 }
                 Modifier::Deprecated(view) => {
-                    cx.model.fields[id.index()].deprecation = deprecation(cx, view);
+                    cx.model.fields[id.index()].deprecation = deprecation(cx, view).map(Box::new);
                 }
                 Modifier::Pattern(view) => {
                     cx.model.fields[id.index()].pattern = pattern(cx, view);
@@ -475,14 +475,18 @@ fn entity_header(cx: &mut Context<'_>, view: ast::Entity<'_>, id: EntityId) {
 /// Refuses types that a table cannot keep sound.
 fn storable(cx: &mut Context<'_>, id: FieldId) {
     let field = &cx.model[id];
-    let (ty, span, name) = (field.ty.clone(), field.type_span, field.name.clone());
-    no_part_type(cx, &ty, span);
-    let inner = match &ty {
+    let span = field.type_span;
+    let inner = match &field.ty {
         Type::List(element, _) => contains_entity(cx, element, &mut Vec::new()),
-        Type::Record(_) => contains_entity(cx, &ty, &mut Vec::new()),
-        _ => None,
+        ty @ Type::Record(_) => contains_entity(cx, ty, &mut Vec::new()),
+        Type::Entity(_) => None,
+        // Nothing refers from within these.
+        _ => return,
     };
+    let ty = field.ty.clone();
+    no_part_type(cx, &ty, span);
     if let Some(target) = inner {
+        let name = cx.model[id].name.clone();
         let target_name = cx.model[target].name.clone();
         let message =
             format!("`{name}` would store references to `{target_name}` that nothing keeps true");

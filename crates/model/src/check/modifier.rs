@@ -88,7 +88,7 @@ pub(crate) fn modifiers(
             Modifier::Was(was) => {
                 cx.model.fields[index].was = was.name().map(|name| name.text().to_owned());
                 if let Some(view) = was.half() {
-                    cx.model.fields[index].half = half(cx, view);
+                    cx.model.fields[index].half = half(cx, view).map(Box::new);
                     if !is_text {
                         unfit(cx, id, span, word, "only a text is split, into texts");
                     }
@@ -99,7 +99,7 @@ pub(crate) fn modifiers(
             }
             Modifier::OnDelete(view) => on_delete(cx, id, view, service),
             Modifier::Deprecated(view) => {
-                cx.model.fields[index].deprecation = deprecation(cx, view);
+                cx.model.fields[index].deprecation = deprecation(cx, view).map(Box::new);
             }
             Modifier::Default(_) | Modifier::Computed(_) => {}
         }
@@ -123,8 +123,8 @@ fn half(cx: &mut Context<'_>, view: ast::Half<'_>) -> Option<crate::Half> {
 /// Modifiers that exclude each other.
 fn contradictions(cx: &mut Context<'_>, id: FieldId, said: &[(&'static str, Span)]) {
     let span_of = |word: &str| said.iter().find(|(known, _)| *known == word).map(|(_, span)| *span);
-    let name = cx.model[id].name.clone();
     if let Some(computed) = span_of(":=") {
+        let name = cx.model[id].name.clone();
         let other = ["=", "immutable", "secret", "encrypted"]
             .into_iter()
             .find_map(|word| span_of(word).map(|span| (word, span)));
@@ -155,6 +155,7 @@ fn contradictions(cx: &mut Context<'_>, id: FieldId, said: &[(&'static str, Span
         let other =
             ["unique", "search"].into_iter().find_map(|word| span_of(word).map(|s| (word, s)));
         if let Some((word, span)) = other {
+            let name = &cx.model[id].name;
             cx.report(
                 Diagnostic::error(
                     "E0308",

@@ -1,5 +1,7 @@
 //! `allow`: who may do what.
 
+use std::sync::Arc;
+
 use syntax::ast::{self, Action, Roles};
 use syntax::{Diagnostic, Span};
 
@@ -61,7 +63,7 @@ pub(crate) fn entity_policy<'a>(cx: &mut Context<'a>, entity: EntityId, view: as
         let mut scope =
             Scope::new(Place::Policy, service, known_caller(cx, view.roles(), &grantees))
                 .over(entity);
-        condition(cx, &mut scope, when)
+        Arc::new(condition(cx, &mut scope, when))
     });
     let mut grantees = grantees;
     let mut actions = view.actions().peekable();
@@ -201,7 +203,7 @@ pub(crate) fn admission<'a>(cx: &mut Context<'a>, scope: &Scope, view: ast::Admi
         let mut scope = scope.clone();
         scope.place = Place::Admission;
         scope.caller = known_caller(cx, view.roles(), &grantees);
-        condition(cx, &mut scope, when)
+        Arc::new(condition(cx, &mut scope, when))
     });
     Policy {
         action: Action::Read,

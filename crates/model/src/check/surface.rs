@@ -1,5 +1,8 @@
 //! The addresses and tables that names derive: no two of them alike.
 
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
+
 use rustc_hash::FxHashMap;
 use syntax::{Diagnostic, Span};
 
@@ -23,7 +26,7 @@ struct Stands<'m> {
 
 fn paths(cx: &mut Context<'_>) {
     let model = &cx.model;
-    let mut found: Vec<(String, Stands<'_>)> =
+    let mut found: Vec<(Cow<'_, str>, Stands<'_>)> =
         Vec::with_capacity(model.entities.len() + model.queries.len() + model.commands.len());
     // Every address begins with the collection of some entity, or is a name of its own.
     let collections: Vec<String> =
@@ -36,7 +39,7 @@ fn paths(cx: &mut Context<'_>) {
                 service: entity.service,
                 span: entity.span,
             };
-            found.push((collection.clone(), stands));
+            found.push((Cow::Borrowed(collection), stands));
         }
     }
     for query in &model.queries {
@@ -46,7 +49,7 @@ fn paths(cx: &mut Context<'_>) {
             service: query.service,
             span: query.span,
         };
-        found.push((kebab_case(&query.name), stands));
+        found.push((kebab_case(&query.name).into(), stands));
     }
     for command in &model.commands {
         let of_row = command.parameters.first().and_then(|parameter| parameter.ty.as_entity());
@@ -60,7 +63,7 @@ fn paths(cx: &mut Context<'_>) {
             .map_or(command.service, |entity| entity.service);
         let stands =
             Stands { kind: "the command", name: &command.name, service, span: command.span };
-        found.push((path, stands));
+        found.push((path.into(), stands));
     }
     for part in &model.entities {
         let crate::EntityKind::Part(part_of) = &part.kind else { continue };
@@ -72,16 +75,19 @@ fn paths(cx: &mut Context<'_>) {
             service: part.service,
             span: part_of.name_span,
         };
-        found.push((path, stands));
+        found.push((path.into(), stands));
     }
     // Across services the contract puts the service before the second: only within one is there no way out.
     let mut taken: FxHashMap<(ServiceId, &str), Stands<'_>> = FxHashMap::default();
     taken.reserve(found.len());
     let mut faults = Vec::new();
     for (path, stands) in &found {
-        let Some(first) = taken.get(&(stands.service, path.as_str())) else {
-            taken.insert((stands.service, path), *stands);
-            continue;
+        let first = match taken.entry((stands.service, &**path)) {
+            Entry::Occupied(first) => *first.get(),
+            Entry::Vacant(free) => {
+                free.insert(*stands);
+                continue;
+            }
         };
         let is_same = first.kind == stands.kind && first.name == stands.name;
         // The same name declared twice is reported as such.
@@ -130,20 +136,27 @@ fn declared_twice(cx: &Context<'_>, second: Span, first: Span) -> bool {
 
 /// Tables of one service: `OrderLine` and `Orderline` are told apart, `SKUCode` and `SkuCode` are not.
 fn tables(cx: &mut Context<'_>) {
-    let mut taken: FxHashMap<(ServiceId, String), (Span, String)> = FxHashMap::default();
+    let mut taken: FxHashMap<(ServiceId, Cow<'_, str>), (Span, &str)> = FxHashMap::default();
+    taken.reserve(cx.model.entities.len());
     let mut faults = Vec::new();
     for entity in &cx.model.entities {
         if entity.name.is_empty() {
             continue;
         }
-        let table = entity.stored_as.clone().unwrap_or_else(|| snake_case(&entity.name));
-        match taken.get(&(entity.service, table.clone())) {
-            Some((first, other)) if *other != entity.name || entity.stored_as.is_some() => {
-                faults.push((entity.span, *first, entity.name.clone(), other.clone(), table));
+        let table = match &entity.stored_as {
+            Some(stored) => Cow::Borrowed(stored.as_str()),
+            None => Cow::Owned(snake_case(&entity.name)),
+        };
+        match taken.entry((entity.service, table)) {
+            Entry::Occupied(taken) => {
+                let (first, other) = *taken.get();
+                if other != entity.name || entity.stored_as.is_some() {
+                    let table = taken.key().1.clone().into_owned();
+                    faults.push((entity.span, first, entity.name.clone(), other.to_owned(), table));
+                }
             }
-            Some(_) => {}
-            None => {
-                taken.insert((entity.service, table), (entity.span, entity.name.clone()));
+            Entry::Vacant(free) => {
+                free.insert((entity.span, &entity.name));
             }
         }
     }

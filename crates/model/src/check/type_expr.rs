@@ -375,7 +375,7 @@ fn no_arguments(cx: &mut Context<'_>, named: NamedType<'_>, name: &str) {
 }
 
 fn builtin_type(cx: &mut Context<'_>, builtin: &Builtin, named: NamedType<'_>) -> Type {
-    let arguments: Vec<TypeArgument<'_>> = named.arguments().collect();
+    let arguments: smallvec::SmallVec<[TypeArgument<'_>; 2]> = named.arguments().collect();
     let wrong = |cx: &mut Context<'_>, span: Span, message: String| {
         cx.report(
             Diagnostic::error("E0228", span, message)

@@ -104,16 +104,16 @@ impl Facts<'_> {
     pub(crate) fn visit_all<'e>(&'e self, see: &mut dyn FnMut(&'e Expression)) {
         let model = self.model;
         for entity in &model.entities {
-            entity.policies.iter().filter_map(|it| it.condition.as_ref()).for_each(&mut *see);
+            entity.policies.iter().filter_map(|it| it.condition.as_deref()).for_each(&mut *see);
             entity.checks.iter().for_each(|check| see(&check.condition));
         }
-        model.fields.iter().filter_map(|it| it.computed.as_ref()).for_each(&mut *see);
+        model.fields.iter().filter_map(|it| it.computed.as_deref()).for_each(&mut *see);
         for query in &model.queries {
             query.filter.iter().for_each(&mut *see);
-            query.policies.iter().filter_map(|it| it.condition.as_ref()).for_each(&mut *see);
+            query.policies.iter().filter_map(|it| it.condition.as_deref()).for_each(&mut *see);
         }
         for command in &model.commands {
-            command.policies.iter().filter_map(|it| it.condition.as_ref()).for_each(&mut *see);
+            command.policies.iter().filter_map(|it| it.condition.as_deref()).for_each(&mut *see);
             statements(&command.body, see);
         }
         for step in model.workflows.iter().flat_map(|workflow| &workflow.bodies) {

@@ -23,7 +23,7 @@ impl Who {
         let queries = model.queries.iter().flat_map(|query| &query.policies);
         let commands = model.commands.iter().flat_map(|command| &command.policies);
         for policy in entities.chain(queries).chain(commands) {
-            let own = policy.condition.as_ref().is_some_and(mentions_caller);
+            let own = policy.condition.as_deref().is_some_and(mentions_caller);
             for role in roles(policy) {
                 found.granted[role.index()] = true;
                 found.bounded[role.index()] |= own;

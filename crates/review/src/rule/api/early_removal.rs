@@ -12,7 +12,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     }
     for (id, field_id, field) in facts.fields() {
         let path = facts.field_path(id, field_id);
-        report(facts, findings, &field.name, path, field.deprecation.as_ref());
+        report(facts, findings, &field.name, path, field.deprecation.as_deref());
     }
     for (at, query) in facts.model.queries.iter().enumerate() {
         let path = facts.query_path(QueryId(at as u32));

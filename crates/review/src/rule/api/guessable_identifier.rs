@@ -15,7 +15,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let owned = entity
             .policies
             .iter()
-            .find(|policy| policy.condition.as_ref().is_some_and(mentions_caller));
+            .find(|policy| policy.condition.as_deref().is_some_and(mentions_caller));
         let Some(owned) = owned else { continue };
         let path = &facts.contract.resource(id).item_path;
         let message =

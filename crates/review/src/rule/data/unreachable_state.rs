@@ -23,7 +23,7 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
             }
             let mut unknown = false;
             let default = match &field.default {
-                Some(model::Default::Expression(default)) => Some(default),
+                Some(model::Default::Expression(default)) => Some(&**default),
                 _ => None,
             };
             let created = facts.creations(id).iter().filter_map(|creation| {
