@@ -218,6 +218,9 @@ fn run(task: Task) -> Result<(), Fault> {
                     .map_or_else(|| std::env::temp_dir().join("mimar-bench"), PathBuf::from),
                 model,
             };
+            // First, as `mimar check` does it: in a process that has done nothing else.
+            say("checking a large model");
+            let checked = check::measure();
             let (mut findings, mut events, mut hooks) = (Vec::new(), Vec::new(), Vec::new());
             for on in on.map_or(vec![On::Sqlite, On::Postgres], |on| vec![on]) {
                 options.limit = limit(on, "hand-written");
@@ -239,7 +242,7 @@ fn run(task: Task) -> Result<(), Fault> {
                     hooks.push(webhook::measure(&options, on)?);
                 }
             }
-            tell(&options, &findings, (&events, &hooks), &report)
+            tell(&options, &checked, &findings, (&events, &hooks), &report)
         }
         Task::Events { quick, on, mimar } => {
             let folder = std::env::temp_dir().join("mimar-bench");
@@ -326,6 +329,7 @@ fn reaching(binary: PathBuf, folder: PathBuf, quick: bool) -> broker::Options {
 /// Writes the report.
 fn tell(
     options: &harness::Options,
+    checked: &check::Figures,
     findings: &[harness::Findings],
     (events, hooks): (&[broker::Figures], &[webhook::Figures]),
     report: &Path,
@@ -339,8 +343,7 @@ fn tell(
     let flush = harness::flush_time(&options.folder)?;
     let circumstances = report::Circumstances::here(flush, options);
     let mut text = report::markdown(findings, &circumstances);
-    say("checking a large model");
-    text.push_str(&check::markdown(&check::measure()));
+    text.push_str(&check::markdown(checked));
     if !events.is_empty() {
         text.push_str(&broker::markdown(events));
         text.push_str(&webhook::markdown(hooks));

@@ -78,8 +78,8 @@ fn write(out: &mut String, runs: &[Findings], facts: &Circumstances) -> fmt::Res
     writeln!(out, "# Speed\n")?;
     writeln!(
         out,
-        "Written by `cargo xtask bench` (`cargo run --release -p mimar-bench -- run`). Ratios travel between \
-         machines; absolute figures do not.\n"
+        "Written by `cargo xtask bench` (`cargo run --release -p mimar-bench -- run`). Absolute figures hold \
+         for one machine; ratios travel further, but not everywhere.\n"
     )?;
     for findings in runs {
         let title = match findings.on {
