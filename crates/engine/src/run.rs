@@ -331,9 +331,10 @@ fn acknowledge(
 fn text(loaded: &Loaded, entity: EntityId, key: &Value) -> String {
     let table = loaded.schema.table(entity);
     let scalar = table.columns.get(table.own_key()).map_or(Scalar::Text, |column| column.scalar);
-    let mut text = Vec::new();
+    // A UUID, still in its quotes, or any number.
+    let mut text = Vec::with_capacity(38);
     scalar.print(key, &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    String::from_utf8(text).unwrap_or_default()
 }
 
 fn mixed_up() -> Fault {

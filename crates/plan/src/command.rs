@@ -17,7 +17,7 @@ pub(crate) use task::named;
 pub use task::{Job, Next, WEBHOOK};
 
 use crate::condition::BindSource;
-use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up, refuse};
+use crate::plan::{Compiled, Detail, Key, Plan, Request, What, mixed_up, refuse};
 use crate::policy::reaches;
 use crate::{Caller, Lowered, Reply, Roles};
 
@@ -68,7 +68,7 @@ impl Plan {
     }
 
     fn command(&self, id: CommandId, roles: Roles) -> Result<Arc<CommandTemplate>, Fault> {
-        let key = Key { what: What::Command(id), roles, text: Box::default() };
+        let key = Key { what: What::Command(id), roles, detail: Detail::default() };
         let compiled =
             self.keep(key, || Ok(Compiled::Command(Arc::new(compile::compile(self, id, roles)?))))?;
         match compiled {

@@ -1,6 +1,5 @@
 //! Reads: one row, a page of rows, a page of parts, the answer of a query.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use model::{Action, EntityId, FieldId, Model};
@@ -11,7 +10,7 @@ use operation::{
 
 use crate::condition::{BindSource, Binder};
 use crate::filter::{Condition, filterable};
-use crate::plan::{Key, Plan, ReadTemplate, Request, What, refuse};
+use crate::plan::{Detail, Key, Plan, ReadTemplate, Request, What, refuse};
 use crate::shape::{Shaper, Wanted, field_guard, read_grants, wanted};
 use crate::{Caller, CursorKey, List, Lowered, Reply, Roles, Shape, Source};
 
@@ -80,7 +79,7 @@ impl Plan {
         shape: &Shape<'_>,
         caller: &Caller,
     ) -> Result<Arc<ReadTemplate>, Fault> {
-        let key = Key { what: What::Row(entity), roles: caller.roles, text: shape_text(shape) };
+        let key = Key { what: What::Row(entity), roles: caller.roles, detail: shape_detail(shape) };
         self.keep_read(key, || {
             let wanted = wanted(shape)?;
             let (read, sources) = self.compile_row(entity, &wanted, caller, &Binder::default())?;
@@ -211,7 +210,7 @@ impl Plan {
         let key = Key {
             what: subject.what,
             roles: caller.roles,
-            text: list_text(list, &subject, &conditions, cursor.as_deref()),
+            detail: list_detail(list, &subject, &conditions, cursor.as_deref()),
         };
         let compiled = self.keep_read(key, || {
             self.compile_list(list, &subject, &conditions, &order, cursor.as_deref(), caller)
@@ -598,50 +597,32 @@ fn page_size(text: Option<&str>, default: u32, maximum: u32, faults: &mut Vec<Vi
     }
 }
 
-/// A shape as the text it is kept under.
-pub(crate) fn shape_text(shape: &Shape<'_>) -> Box<str> {
-    match (shape.include, shape.fields) {
-        (None, None) => Box::default(),
-        (include, fields) => {
-            // No name holds a control character: what stands between them cannot be forged.
-            let mut text = String::from(include.unwrap_or_default());
-            text.push('\u{1}');
-            if let Some(fields) = fields {
-                text.push('\u{2}');
-                text.push_str(fields);
-            }
-            text.into()
-        }
-    }
+/// A shape, as what it asks for is kept under.
+pub(crate) fn shape_detail(shape: &Shape<'_>) -> Detail {
+    let mut detail = Detail::default();
+    detail.text(shape.include);
+    detail.text(shape.fields);
+    detail
 }
 
-fn list_text(
+fn list_detail(
     list: &List<'_>,
     subject: &Subject,
     conditions: &[Condition<'_>],
     cursor: Option<&[Value]>,
-) -> Box<str> {
-    let mut text = String::from(shape_text(&list.shape));
-    text.push('\u{3}');
-    text.push_str(list.sort.unwrap_or_default());
+) -> Detail {
+    let mut detail = shape_detail(&list.shape);
+    detail.text(list.sort);
+    detail.number(conditions.len() as u32);
     for condition in conditions {
-        let _ = write!(
-            text,
-            "\u{4}{}\u{5}{}\u{5}{}",
-            condition.field.0,
-            condition.operator.word(),
-            condition.values.len()
-        );
+        detail.number(condition.field.0);
+        detail.text(Some(condition.operator.word()));
+        detail.number(condition.values.len() as u32);
     }
-    if !subject.present.is_empty() {
-        text.push('\u{6}');
-        text.extend(subject.present.iter().map(|present| if *present { '1' } else { '0' }));
-    }
-    if let Some(values) = cursor {
-        text.push('\u{7}');
-        text.extend(values.iter().map(|value| if value.is_null() { '0' } else { '1' }));
-    }
-    text.into()
+    detail.flags(subject.present.iter().copied());
+    // Its own length is that of the order, so that none is told from one without values.
+    detail.flags(cursor.unwrap_or_default().iter().map(|value| value.is_null()));
+    detail
 }
 
 pub(crate) fn list_of(names: &[&str]) -> String {

@@ -8,6 +8,7 @@ use quick_cache::sync::Cache;
 use regex::Regex;
 use rustc_hash::FxHashMap;
 use schema::Schema;
+use smallvec::SmallVec;
 
 use crate::command::{CommandTemplate, Job};
 use crate::condition::{BindSource, Binder, World, align};
@@ -36,8 +37,34 @@ pub struct Plan {
 pub(crate) struct Key {
     pub(crate) what: What,
     pub(crate) roles: Roles,
-    /// What else it depends on, as text: shape, filters, sort, touched fields.
-    pub(crate) text: Box<str>,
+    /// What else it depends on: shape, filters, sort, touched fields.
+    pub(crate) detail: Detail,
+}
+
+/// What a statement depends on beside what it is about. Texts carry their length and numbers are as long as each other, so that no
+/// two are written alike.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Detail(SmallVec<[u8; 64]>);
+
+impl Detail {
+    pub(crate) fn number(&mut self, number: u32) {
+        self.0.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// A text of a caller, or none.
+    pub(crate) fn text(&mut self, text: Option<&str>) {
+        // No address is as long as that.
+        let length =
+            text.map_or(u32::MAX, |text| u32::try_from(text.len()).unwrap_or(u32::MAX - 1));
+        self.number(length);
+        self.0.extend_from_slice(text.unwrap_or_default().as_bytes());
+    }
+
+    /// Flags, with their count.
+    pub(crate) fn flags(&mut self, flags: impl ExactSizeIterator<Item = bool>) {
+        self.number(flags.len() as u32);
+        self.0.extend(flags.map(u8::from));
+    }
 }
 
 /// The kinds of statements.

@@ -1,6 +1,5 @@
 //! Writes: a root with its parts created, changed, replaced, deleted; a part added, changed, removed.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use model::{Action, EntityId, FieldId, Policy};
@@ -9,13 +8,14 @@ use operation::{
     Guard, Operation, PartChange, PartRow, PartTarget, ReadId, ReferenceRule, Scope, SetColumn,
     TableId, Target, Tree, Value, Violation, Write,
 };
+use smallvec::SmallVec;
 
 use crate::body::{At, Decoded, Decoder};
 use crate::condition::{Binder, align};
 use crate::lower::{BodyKind, PartPlace};
-use crate::page::shape_text;
+use crate::page::shape_detail;
 use crate::plan::{
-    Compiled, Key, Plan, Request, TargetTemplate, What, WriteTemplate, mixed_up, refuse,
+    Compiled, Detail, Key, Plan, Request, TargetTemplate, What, WriteTemplate, mixed_up, refuse,
 };
 use crate::policy::{covers_field, covers_part};
 use crate::shape::wanted;
@@ -466,16 +466,18 @@ impl Plan {
         shape: &Shape<'_>,
         caller: &Caller,
     ) -> Result<Arc<WriteTemplate>, Fault> {
-        let mut fields: Vec<FieldId> = touched.given.iter().map(|(field, _)| *field).collect();
-        let mut parts: Vec<EntityId> = touched.parts.iter().map(|(part, _)| *part).collect();
+        let mut fields: SmallVec<[FieldId; 16]> =
+            touched.given.iter().map(|(field, _)| *field).collect();
+        let mut parts: SmallVec<[EntityId; 4]> =
+            touched.parts.iter().map(|(part, _)| *part).collect();
         fields.sort_unstable();
         parts.sort_unstable();
-        let mut text = String::from(shape_text(shape));
-        text.push('\u{3}');
+        let mut detail = shape_detail(shape);
+        detail.number(fields.len() as u32);
         for number in fields.iter().map(|f| f.0).chain(parts.iter().map(|p| p.0)) {
-            let _ = write!(text, "{number}\u{4}");
+            detail.number(number);
         }
-        let key = Key { what, roles: caller.roles, text: text.into() };
+        let key = Key { what, roles: caller.roles, detail };
         self.keep_write(key, || {
             let wanted = wanted(shape)?;
             let target = self.target(entity, caller.roles)?;
@@ -535,7 +537,7 @@ impl Plan {
 
     /// What a store must know to write an entity for these roles.
     fn target(&self, entity: EntityId, roles: Roles) -> Result<Arc<TargetTemplate>, Fault> {
-        let key = Key { what: What::Target(entity), roles, text: Box::default() };
+        let key = Key { what: What::Target(entity), roles, detail: Detail::default() };
         let compiled = self.keep(key, || {
             let mut binder = Binder::default();
             let target = Arc::new(self.target_for(entity, Some(roles), &mut binder));

@@ -8,7 +8,7 @@ use operation::{BROKER, Command, Fault, Heard, Scalar, Settled, Task, Tree, Valu
 use super::compile::JobStep;
 use super::{CommandTemplate, compile};
 use crate::Roles;
-use crate::plan::{Compiled, Key, Plan, Request, What, mixed_up};
+use crate::plan::{Compiled, Detail, Key, Plan, Request, What, mixed_up};
 
 /// `run sales.cancel`
 pub(super) fn of_command(model: &Model, id: CommandId) -> Box<str> {
@@ -101,7 +101,7 @@ impl Plan {
     pub fn job(&self, target: &str) -> Result<Option<Arc<Job>>, Fault> {
         let mut all = 0..self.model.jobs.len();
         let Some(at) = all.find(|at| *of_job(&self.model, *at) == *target) else { return Ok(None) };
-        let key = Key { what: What::Job(at), roles: Roles::NONE, text: Box::default() };
+        let key = Key { what: What::Job(at), roles: Roles::NONE, detail: Detail::default() };
         let compiled = self.keep(key, || {
             let steps = compile::compile_job(self, at)?;
             let job = &self.model.jobs[at];
@@ -168,7 +168,8 @@ impl Plan {
     }
 
     fn subscription(&self, at: usize) -> Result<Arc<CommandTemplate>, Fault> {
-        let key = Key { what: What::Subscription(at), roles: Roles::NONE, text: Box::default() };
+        let key =
+            Key { what: What::Subscription(at), roles: Roles::NONE, detail: Detail::default() };
         let compiled = self.keep(key, || {
             Ok(Compiled::Command(Arc::new(compile::compile_subscription(self, at)?)))
         })?;

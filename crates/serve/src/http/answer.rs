@@ -518,13 +518,16 @@ impl Exchange<'_> {
     fn written(&self, place: &Place<'_>, outcome: Outcome) -> Result<Reply, Refusal> {
         match outcome {
             Outcome::Created { key, part_key, version, json, composite, replayed } => {
-                let mut location = String::from(self.head.uri.path());
+                let (path, key) = (self.head.uri.path(), part_key.as_deref().unwrap_or(&key));
+                // What is no UUID and no number may grow when it is encoded.
+                let mut location = String::with_capacity(path.len() + 1 + key.len());
+                location.push_str(path);
                 location.push('/');
-                text::encode(part_key.as_deref().unwrap_or(&key), &mut location);
+                text::encode(key, &mut location);
                 let json = match (json, place) {
                     (Some(json), _) => json,
                     (None, Place::Many(resource) | Place::Parts(resource, _)) => {
-                        key_alone(resource, part_key.as_deref().unwrap_or(&key))
+                        key_alone(resource, key)
                     }
                     (None, _) => return Err(mixed_up()),
                 };
