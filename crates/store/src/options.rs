@@ -44,7 +44,7 @@ impl Default for Options {
             deadline: Duration::from_secs(5),
             lock_wait: Duration::from_secs(5),
             checkpoint: 16 << 20,
-            log_limit: 64 << 20,
+            log_limit: 128 << 20,
         }
     }
 }
