@@ -164,3 +164,36 @@ fn a_key_is_used_once() {
         ));
     }
 }
+
+/// On PostgreSQL two may ask for the same at the same time: the second is told so at once, and what came of it once it is done.
+/// (On SQLite one is done after the other.)
+#[test]
+fn a_key_that_is_being_used_is_said_to_be() {
+    let world = Arc::new(shop(On::Postgres));
+    world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
+    world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
+    let url = world.url.clone().unwrap();
+    let held =
+        testbed::Postgres::hold(&url, "BEGIN; SELECT FROM product WHERE sku = 'cup' FOR UPDATE;");
+    let receipt = Receipt { key: [7; 32], request: [1; 32], now: now() };
+    let place = move |world: &World| {
+        let body = r#"{"basket":[{"product":"cup","quantity":1}]}"#;
+        world.run(&world.caller("customer:1"), "place_order", body, Some(receipt))
+    };
+    let first = std::thread::spawn({
+        let world = Arc::clone(&world);
+        move || place(&world)
+    });
+    let name = url.rsplit('/').next().unwrap();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let began = std::time::Instant::now();
+    while testbed::postgres().psql(name, waiting).trim() == "0" {
+        assert!(began.elapsed().as_secs() < 30, "it does not wait for the row");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(place(&world), Err(Fault::InFlight));
+    drop(held);
+    let answer = first.join().unwrap().unwrap();
+    assert_eq!(place(&world), Ok(answer));
+    assert!(world.ask("read clerk Product cup").contains(r#""stock":999"#));
+}

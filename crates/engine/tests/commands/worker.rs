@@ -239,6 +239,127 @@ fn others_do_what_a_killed_worker_had_taken() {
     assert_eq!(other.engine.work_figures().failed, 0);
 }
 
+const SWEEP: &str = r#"
+app Sweep { version 1  roles user  surface rest }
+entity Item { key id: Int  swept: Int = 0  allow read, create to user }
+command stock(items: [Int](1..100)) { allow user  for item in items { create Item { id: item } } }
+command sweep(item: Item) { allow system  update item { swept: .swept + 1 } }
+job clean every 1h { for item in Item where .id > 0 { run sweep(item) } }
+"#;
+
+/// A job over many batches, whose worker is killed in the middle: another goes on where the batch began that was under way. Others
+/// who write meanwhile wait for no more than a batch.
+#[test]
+fn a_job_goes_on_where_it_was() {
+    const ROWS: usize = 3_000;
+    /// What a job finds at once.
+    const BATCH: usize = 200;
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, SWEEP);
+        for first in (1..=ROWS).step_by(100) {
+            let items: Vec<String> = (first..first + 100).map(|id| id.to_string()).collect();
+            world.ask(&format!("run user stock {{\"items\":[{}]}}", items.join(",")));
+        }
+        let due = now() - 1_000_000;
+        let clean = Chore::Schedule { target: "job clean".into(), due, unless_before: due };
+        world.runtime.block_on(world.engine.chore(clean)).unwrap();
+        let swept = |id: usize| -> usize {
+            let told = world.ask(&format!("read user Item {id}"));
+            let count = told.split_once(r#""swept":"#).unwrap().1;
+            count.split_once('}').unwrap().0.parse().unwrap()
+        };
+        let killed = employ(&world, hurried());
+        let mut beside = 0;
+        while swept(2 * BATCH) == 0 {
+            beside += 1;
+            world.ask(&format!("run user stock {{\"items\":[-{beside}]}}"));
+        }
+        killed.abort();
+        assert!(beside > 0, "{on:?}: nobody could write beside it");
+        assert_eq!(swept(ROWS), 0, "{on:?}: it was killed too late");
+        // On SQLite the next worker is a new process, which knows that the first is gone; elsewhere its time has to run out.
+        let worker = employ(&world, hurried());
+        until("all are swept", || swept(ROWS) > 0 && world.engine.work_figures().done == 1);
+        dismiss(&world, worker);
+        let counts: Vec<usize> = (1..=ROWS).map(swept).collect();
+        assert!(!counts.contains(&0), "{on:?}: some were left out");
+        let twice: Vec<usize> = (1..=ROWS).filter(|id| counts[id - 1] > 1).collect();
+        assert!(counts.iter().all(|count| *count <= 2), "{on:?}");
+        // Only what the batch had done that was under way.
+        assert!(twice.len() <= BATCH, "{on:?}: {} twice", twice.len());
+        if let (Some(first), Some(last)) = (twice.first(), twice.last()) {
+            assert!((first - 1) / BATCH == (last - 1) / BATCH, "{on:?}: {first} to {last}");
+        }
+        assert_eq!(world.engine.work_figures().failed, 0, "{on:?}");
+    }
+}
+
+/// A worker is woken by the commit: by looking twice a second alone it would come a quarter of a second late on the average.
+#[test]
+fn a_commit_wakes_the_worker() {
+    const TIMES: u32 = 20;
+    for on in [On::Sqlite, On::Postgres] {
+        let mut world = lines(on, 1);
+        // By the engine, as servers do.
+        world.coded = true;
+        let worker = employ(&world, Terms::default());
+        let mut waited = Duration::ZERO;
+        for number in 1..=TIMES as usize {
+            // At any moment between two looks.
+            thread::sleep(Duration::from_millis(number as u64 * 37 % 100));
+            world.ask("run user say/1");
+            let began = Instant::now();
+            while !heard(&world, 1, number) {
+                assert!(began.elapsed() < Duration::from_secs(30), "{on:?}");
+                thread::sleep(Duration::from_millis(1));
+            }
+            waited += began.elapsed();
+        }
+        dismiss(&world, worker);
+        assert!(waited < TIMES * Duration::from_millis(100), "{on:?}: {:?} each", waited / TIMES);
+    }
+}
+
+const LATE: &str = r#"
+app Late { version 1  roles user  surface rest }
+entity Tick { key id: Int  count: Int = 0  allow read, create to user }
+command tick(id: Int) { allow system  for row in Tick where .id == id { update row { count: .count + 1 } } }
+job strike every 1h jitter 5m { run tick(1) }
+"#;
+
+/// Jitter puts a run off by up to so much, at random, and the clock of the job does not move with it.
+#[test]
+fn jitter_puts_a_run_off() {
+    let minutes = |minutes: i64| minutes * 60_000_000;
+    let mut offs = Vec::new();
+    for _ in 0..5 {
+        let world = World::new(On::Sqlite, LATE);
+        world.ask(r#"add user Tick {"id":1}"#);
+        let began = now();
+        let due = began - 1_000_000;
+        let strike = Chore::Schedule { target: "job strike".into(), due, unless_before: due };
+        world.runtime.block_on(world.engine.chore(strike)).unwrap();
+        // It is taken, and put off.
+        assert_eq!(world.ask("work"), "1 tasks");
+        assert!(world.ask("read user Tick 1").starts_with(r#"{"id":1,"count":0}"#));
+        let task = |world: &World| {
+            let take = |now| Chore::Take { now, until: now + 1, most: 1 };
+            let told = world.runtime.block_on(world.engine.chore(take(began + minutes(600))));
+            let told: Vec<operation::Task> =
+                serde_json::from_slice(&told.unwrap().unwrap()).unwrap();
+            told.into_iter().next().unwrap()
+        };
+        let put_off = task(&world);
+        offs.push(put_off.due - began);
+        let nominal = format!(r#"{{"nominal":{due}}}"#);
+        assert_eq!(&*put_off.arguments, nominal);
+    }
+    assert!(offs.iter().all(|off| (0..=minutes(5) + 60_000_000).contains(off)), "{offs:?}");
+    offs.sort_unstable();
+    offs.dedup();
+    assert!(offs.len() > 1, "always the same: {offs:?}");
+}
+
 /// Two processes on one database, side by side.
 #[test]
 fn two_workers_share_the_work() {
