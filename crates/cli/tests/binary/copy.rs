@@ -162,6 +162,43 @@ fn a_copy_that_was_killed_goes_on() {
     assert_eq!(before, dumped(&project, &server, &folder.path().join("after")));
 }
 
+#[test]
+fn a_copy_of_which_a_row_was_changed_is_no_copy() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (rows, first) = (at("rows"), at("first.db"));
+    let project = crate::process::Project::new(MODEL);
+    let project = project.path();
+    fs::create_dir_all(&rows).unwrap();
+    let writers =
+        "{\"id\":1,\"name\":\"Ada\",\"born\":null}\n{\"id\":2,\"name\":\"Bo\",\"born\":null}\n";
+    fs::write(format!("{rows}/Writer.jsonl"), writers).unwrap();
+    well(run(&["data", "load", &rows, "--project", project, "--database", &first]));
+    let server = testbed::postgres().database();
+    let name = server.rsplit('/').next().unwrap();
+    let psql = |sql: &str| testbed::postgres().psql(name, sql);
+    // All rows are there, and what stands around them is not: the copy is to go on.
+    let proxy = Proxy::to(testbed::postgres().port());
+    let port = |port: u16| format!(":{port}/");
+    let through = server.replace(&port(testbed::postgres().port()), &port(proxy.port()));
+    proxy.set(Way::CutBefore(b"FOREIGN KEY"));
+    let cut = run(&["copy", "--project", project, "--from", &first, "--to", &through]);
+    assert_eq!(cut.code, 3, "{}{}", cut.out, cut.err);
+    assert_eq!(psql("SELECT count(*) FROM writer").trim(), "2");
+    // As many rows, and one of them another: counting alone would not tell.
+    let arguments = ["copy", "--project", project, "--from", &first, "--to", &server];
+    psql("UPDATE writer SET name = 'Eve' WHERE id = 1");
+    let changed = run(&arguments);
+    assert_eq!(changed.code, 3, "{}{}", changed.out, changed.err);
+    assert!(changed.err.contains("the rows of Writer are not the same: 2 in"), "{}", changed.err);
+    psql("UPDATE writer SET name = 'Ada' WHERE id = 1");
+    psql("INSERT INTO writer (id, name) VALUES (3, 'Cy')");
+    let more = run(&arguments);
+    assert!(more.err.contains("and 3 in"), "{}", more.err);
+    psql("DELETE FROM writer WHERE id = 3");
+    well(run(&arguments));
+}
+
 const SERVICES: &str = r#"
 app Two { version 1  roles user  surface rest }
 service sales {
