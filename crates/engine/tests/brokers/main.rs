@@ -9,5 +9,6 @@ mod peer;
 mod rabbitmq;
 mod redis;
 mod scene;
+#[expect(dead_code, reason = "the scenes of commands ask more of a world")]
 #[path = "../commands/world.rs"]
 mod world;

@@ -87,17 +87,23 @@ impl Peer for Server {
 
 #[test]
 fn everything_arrives() {
-    scene::everything_arrives(&Server::start(), On::Sqlite);
+    for on in [On::Sqlite, On::Postgres] {
+        scene::everything_arrives(&Server::start(), on);
+    }
 }
 
 #[test]
 fn what_a_broker_misses() {
-    scene::what_a_broker_misses(&mut Server::start(), On::Sqlite);
+    for on in [On::Sqlite, On::Postgres] {
+        scene::what_a_broker_misses(&mut Server::start(), on);
+    }
 }
 
 #[test]
 fn what_cannot_be_read() {
-    scene::what_cannot_be_read(&Server::start(), On::Sqlite);
+    for on in [On::Sqlite, On::Postgres] {
+        scene::what_cannot_be_read(&Server::start(), on);
+    }
 }
 
 #[test]

@@ -255,7 +255,7 @@ fn code_does_all_that_the_language_does() {
         assert_eq!(world.ask("read user Note 2"), "not found");
         let waited = match on {
             On::Sqlite => "internal: a write on SQLite waits for something",
-            On::Postgres => "1",
+            On::Postgres | On::Pooled => "1",
         };
         assert_eq!(ask("wait"), waited);
         assert!(ask("entity").starts_with("internal"), "the transaction goes on");

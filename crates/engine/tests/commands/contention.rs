@@ -137,7 +137,7 @@ fn nobody_waits_in_a_circle() {
 /// One key, a hundred times in parallel: one order, and one answer for all who get one.
 #[test]
 fn a_key_is_used_once() {
-    for on in [On::Sqlite, On::Postgres] {
+    for on in [On::Sqlite, On::Postgres, On::Pooled] {
         let world = Arc::new(shop(on));
         world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
         world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);

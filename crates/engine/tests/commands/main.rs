@@ -1,4 +1,4 @@
-//! Commands, carried out: scenes of a model and what is asked of it, on both databases, which must answer alike.
+//! Commands, carried out: scenes of a model and what is asked of it, on both databases and behind a pooler, which must answer alike.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
@@ -40,7 +40,7 @@ scenes! { place_order rules parts control policies events jobs foresight odd dir
 fn play(file: &str, text: &str) {
     let (model, script) = text.split_once("\n---\n").unwrap_or_else(|| panic!("{file}: no `---`"));
     let path = format!("{}/tests/commands/{file}", env!("CARGO_MANIFEST_DIR"));
-    for on in [On::Sqlite, On::Postgres] {
+    for on in [On::Sqlite, On::Postgres, On::Pooled] {
         let world = World::new(on, model);
         let lines = script.lines().filter(|line| line.starts_with('>') || line.starts_with('#'));
         let told = lines.map(|line| match line.strip_prefix("> ") {

@@ -123,7 +123,7 @@ fn waiting(world: &World) -> u64 {
 /// one which is heard twice, too early or never would be told.
 #[test]
 fn each_key_has_its_order() {
-    for on in [On::Sqlite, On::Postgres] {
+    for on in [On::Sqlite, On::Postgres, On::Pooled] {
         let world = lines(on, 20);
         let worker = employ(&world, Terms::default());
         thread::scope(|scope| {
@@ -168,7 +168,7 @@ fn what_failed_is_tried_before_what_came_after_it() {
 /// What keeps failing is put aside, and does not hold up its own lane or another. Then it can be tried again, or dropped.
 #[test]
 fn what_keeps_failing_is_parked() {
-    for on in [On::Sqlite, On::Postgres] {
+    for on in [On::Sqlite, On::Postgres, On::Pooled] {
         let world = lines(on, 1);
         world.ask(r#"add user Line {"id":2}"#);
         world.ask(r#"add user Ear {"id":2,"open":false}"#);
@@ -254,7 +254,7 @@ fn a_job_goes_on_where_it_was() {
     const ROWS: usize = 3_000;
     /// What a job finds at once.
     const BATCH: usize = 200;
-    for on in [On::Sqlite, On::Postgres] {
+    for on in [On::Sqlite, On::Postgres, On::Pooled] {
         let world = World::new(on, SWEEP);
         for first in (1..=ROWS).step_by(100) {
             let items: Vec<String> = (first..first + 100).map(|id| id.to_string()).collect();

@@ -9,12 +9,18 @@ use model::{Model, Valid};
 use operation::{Dialect, Fault, Obstacle, Operation, Receipt, Write};
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
+use testbed::Pooler;
+
+/// Connections of a pooler: fewer than ask at once.
+const POOLED: u32 = 3;
 
 /// On which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
     Sqlite,
     Postgres,
+    /// PostgreSQL behind PgBouncer in transaction mode: each transaction meets another connection of the server.
+    Pooled,
 }
 
 /// A model over a database of its own.
@@ -32,6 +38,7 @@ pub struct World {
     /// Of a PostgreSQL database.
     pub url: Option<String>,
     _folder: Option<tempfile::TempDir>,
+    _pooler: Option<Pooler>,
 }
 
 impl World {
@@ -48,6 +55,14 @@ impl World {
                 Self::made(store, Some(folder), None, text)
             }
             On::Postgres => Self::at(&testbed::postgres().database(), text, options),
+            On::Pooled => {
+                let server = testbed::postgres();
+                let pooler = Pooler::before(server, POOLED);
+                let port = |port: u16| format!(":{port}/");
+                let url = server.database().replace(&port(server.port()), &port(pooler.port()));
+                let world = Self::at(&format!("{url}?pgbouncer=true"), text, options);
+                Self { _pooler: Some(pooler), ..world }
+            }
         }
     }
 
@@ -104,8 +119,8 @@ impl World {
             .build()
             .unwrap();
         let counted = Default::default();
-        let (coded, loads, url, _folder) = (false, false, None, None);
-        Self { loaded, store, engine, runtime, counted, coded, loads, url, _folder }
+        let (coded, loads, url, _folder, _pooler) = (false, false, None, None, None);
+        Self { loaded, store, engine, runtime, counted, coded, loads, url, _folder, _pooler }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
