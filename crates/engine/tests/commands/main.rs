@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+mod bounds;
 mod code;
 mod contention;
 mod direct;

@@ -1,0 +1,69 @@
+//! What a command may touch, and how long it may go round.
+
+use operation::{Fault, MOST_ROWS};
+
+use crate::world::{On, World};
+
+const MODEL: &str = r#"
+app Bounds { version 1  roles user  surface rest }
+entity Item { key id: Int  seen: Int = 0  allow read, create to user }
+error Never 409 "never"
+command stock(items: [Int](1..1000)) { allow user  for item in items { create Item { id: item } } }
+command see() { allow user  for item in Item where .id > 0 { update item { seen: .seen + 1 } } }
+command turn(outer: [Int](1..1000), inner: [Int](1..1000)) {
+  allow user
+  create Item { id: 1 }
+  for one in outer { for two in inner { require one + two > 0 else Never } }
+}
+"#;
+
+/// `[1,2,…]`
+fn numbers(from: usize, count: usize) -> String {
+    let numbers: Vec<String> = (from..from + count).map(|number| number.to_string()).collect();
+    format!("[{}]", numbers.join(","))
+}
+
+#[track_caller]
+fn refused(outcome: Result<String, Fault>, told: &str) {
+    let Err(Fault::Invalid(found)) = outcome else { panic!("{outcome:?}") };
+    assert!(found[0].detail.contains(told), "{found:?}");
+}
+
+/// As many rows as a command may touch, and one more, of which nothing stays.
+#[test]
+fn a_command_touches_so_many_rows_at_most() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, MODEL);
+        let caller = world.caller("user");
+        let stock = |from, count| {
+            world.run(&caller, "stock", &format!("{{\"items\":{}}}", numbers(from, count)), None)
+        };
+        for from in (1..MOST_ROWS).step_by(1_000) {
+            stock(from, 1_000).unwrap();
+        }
+        world.run(&caller, "see", "", None).unwrap();
+        stock(MOST_ROWS + 1, 1).unwrap();
+        refused(world.run(&caller, "see", "", None), "more than 10000 rows");
+        for id in [1, MOST_ROWS] {
+            let row = world.ask(&format!("read user Item {id}"));
+            assert!(row.contains(r#""seen":1}"#), "{on:?}: {row}");
+        }
+    }
+}
+
+#[test]
+fn loops_take_so_many_turns_at_most() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, MODEL);
+        let caller = world.caller("user");
+        let turn = |outer, inner| {
+            let (outer, inner) = (numbers(1, outer), numbers(1, inner));
+            let body = format!("{{\"outer\":{outer},\"inner\":{inner}}}");
+            world.run(&caller, "turn", &body, None)
+        };
+        // The turns of the outer loop count as well.
+        refused(turn(1_000, 100), "more than 100000 turns");
+        assert_eq!(world.ask("read user Item 1"), Fault::NotFound.to_string(), "{on:?}");
+        turn(990, 100).unwrap();
+    }
+}
