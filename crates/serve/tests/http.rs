@@ -1,7 +1,7 @@
 //! The door, asked over real sockets.
 //!
 //! Exchanges are data: each file under `tests/exchanges` holds requests and the answers they must get, one after the
-//! other, against a fresh database. `UPDATE_EXPECT=1` writes down the answers that came instead.
+//! other, against a fresh database of either kind. `UPDATE_EXPECT=1` writes down the answers that came from SQLite instead.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
@@ -25,15 +25,22 @@ fn exchanges_are_as_written() {
     assert!(!files.is_empty());
     for file in files {
         let written = std::fs::read_to_string(&file).unwrap();
-        let server = Server::start();
-        let actual = replay(&server, &written);
+        let actual = replay(&Server::start(), &written);
         if std::env::var_os("UPDATE_EXPECT").is_some() {
-            std::fs::write(&file, actual).unwrap();
-        } else if actual != written {
-            let line = actual.lines().zip(written.lines()).position(|(a, b)| a != b);
-            panic!("{} differs at line {line:?}:\n{actual}", file.display());
+            std::fs::write(&file, &actual).unwrap();
+        } else {
+            alike("SQLite", &file, &written, &actual);
         }
+        alike("PostgreSQL", &file, &actual, &replay(&Server::on_postgres(), &written));
     }
+}
+
+#[track_caller]
+fn alike(on: &str, file: &Path, wanted: &str, actual: &str) {
+    if let Some(line) = actual.lines().zip(wanted.lines()).position(|(a, b)| a != b) {
+        panic!("{}, on {on}, differs at line {}:\n{actual}", file.display(), line + 1);
+    }
+    assert_eq!(actual.len(), wanted.len(), "{}, on {on}", file.display());
 }
 
 /// Sends every request of a file and writes the file anew with what came.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use engine::identity::{Key, Verifier, mint};
 use engine::{Engine, Loaded};
 use model::Valid;
+use operation::Dialect;
 use serve::http::{Origins, Settings};
 use store::{Options, Store};
 
@@ -16,6 +17,14 @@ const SECRET: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 /// A customer's key.
 pub const ADA: &str = "00000000-0000-7000-8000-000000000001";
+
+fn usual() -> Settings {
+    Settings {
+        origins: Origins::Listed(vec!["https://shop.example".to_owned()]),
+        drain_time: Duration::from_secs(2),
+        ..Settings::default()
+    }
+}
 
 /// A running server.
 pub struct Server {
@@ -29,23 +38,38 @@ pub struct Server {
 impl Server {
     /// A server with an empty database.
     pub fn start() -> Self {
-        Self::with(Settings {
-            origins: Origins::Listed(vec!["https://shop.example".to_owned()]),
-            drain_time: Duration::from_secs(2),
-            ..Settings::default()
-        })
+        Self::on(Dialect::Sqlite, usual())
     }
 
-    /// The same, with other settings.
+    /// The same over PostgreSQL.
+    pub fn on_postgres() -> Self {
+        Self::on(Dialect::Postgres, usual())
+    }
+
+    /// The same over SQLite, with other settings.
     pub fn with(settings: Settings) -> Self {
+        Self::on(Dialect::Sqlite, settings)
+    }
+
+    fn on(dialect: Dialect, settings: Settings) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let parse = syntax::parse(syntax::FileId(0), MODEL.to_owned());
         assert!(parse.diagnostics.is_empty(), "{:?}", parse.diagnostics);
         let (model, diagnostics) = model::check(&[&parse]);
         let model = Valid::new(model, &diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
-        let schema = schema::derive(&model, operation::Dialect::Sqlite);
-        let store = Store::open(&folder.path().join("shop.db"), Options::default()).unwrap();
-        store.execute_schema(&schema::ddl::sqlite(&schema)).unwrap();
+        let schema = schema::derive(&model, dialect);
+        let options = Options::default();
+        let (store, ddl) = match dialect {
+            Dialect::Sqlite => {
+                let store = Store::open(&folder.path().join("shop.db"), options).unwrap();
+                (store, schema::ddl::sqlite(&schema))
+            }
+            Dialect::Postgres => {
+                let store = Store::connect(&testbed::postgres().database(), options).unwrap();
+                (store, schema::ddl::postgres(&schema))
+            }
+        };
+        store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
         let verifier = Verifier::new(vec![Key::secret(SECRET).unwrap()]);
         let engine = Arc::new(Engine::new(store, loaded, verifier));
