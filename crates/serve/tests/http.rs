@@ -40,7 +40,7 @@ fn alike(on: &str, file: &Path, wanted: &str, actual: &str) {
     if let Some(line) = actual.lines().zip(wanted.lines()).position(|(a, b)| a != b) {
         panic!("{}, on {on}, differs at line {}:\n{actual}", file.display(), line + 1);
     }
-    assert_eq!(actual.len(), wanted.len(), "{}, on {on}", file.display());
+    assert_eq!(actual.len(), wanted.len(), "{}, on {on}:\n{actual}", file.display());
 }
 
 /// Sends every request of a file and writes the file anew with what came.

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::harness::{Project, Random, alone, example, token};
 
-/// Requests for each operation.
+/// Requests for each operation in one round of a phase.
 const EXAMPLES: &str = "30";
 
 #[test]
@@ -29,8 +29,8 @@ fn the_shop_keeps_its_promises() {
 /// The document says what there is for anybody; a field that a caller may not see is unknown to it, and refused.
 const FOR_SOME: &[&str] = &["--exclude-checks", "positive_data_acceptance"];
 
-/// Phases, each in a go of its own, so that a slow machine takes no time of one for another. A phase ends by itself or when its
-/// time is over, and must have been done by then as far as it came.
+/// Phases, each in a go of its own, so that a slow machine takes no time of one for another. Examples and coverage end by
+/// themselves, or when their time is over; fuzzing and chains go round until then.
 const PHASES: [&str; 4] = ["Examples", "Coverage", "Fuzzing", "Stateful"];
 
 /// Seconds for each phase; the examples of the document are few, and all of them are asked.

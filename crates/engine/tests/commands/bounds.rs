@@ -1,6 +1,9 @@
 //! What a command may touch, and how long it may go round.
 
+use std::time::Duration;
+
 use operation::{Fault, MOST_ROWS};
+use store::Options;
 
 use crate::world::{On, World};
 
@@ -33,7 +36,9 @@ fn refused(outcome: Result<String, Fault>, told: &str) {
 #[test]
 fn a_command_touches_so_many_rows_at_most() {
     for on in [On::Sqlite, On::Postgres] {
-        let world = World::new(on, MODEL);
+        // Which is long for a build that is not optimised.
+        let options = Options { deadline: Duration::from_secs(60), ..Options::default() };
+        let world = World::with(on, MODEL, options);
         let caller = world.caller("user");
         let stock = |from, count| {
             world.run(&caller, "stock", &format!("{{\"items\":{}}}", numbers(from, count)), None)

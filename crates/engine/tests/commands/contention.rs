@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use operation::{Fault, Receipt};
+use store::Options;
 
 use crate::world::{On, World, now};
 
@@ -169,7 +170,11 @@ fn a_key_is_used_once() {
 /// (On SQLite one is done after the other.)
 #[test]
 fn a_key_that_is_being_used_is_said_to_be() {
-    let world = Arc::new(shop(On::Postgres));
+    // Longer than a busy machine takes to ask a second time.
+    let long = std::time::Duration::from_secs(60);
+    let options = Options { deadline: long, lock_wait: long, ..Options::default() };
+    let model = SHOP.split_once("\n---\n").unwrap().0;
+    let world = Arc::new(World::with(On::Postgres, model, options));
     world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
     world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
     let url = world.url.clone().unwrap();

@@ -248,7 +248,7 @@ job clean every 1h { for item in Item where .id > 0 { run sweep(item) } }
 "#;
 
 /// A job over many batches, whose worker is killed in the middle: another goes on where the batch began that was under way. Others
-/// who write meanwhile wait for no more than a batch.
+/// write while it runs.
 #[test]
 fn a_job_goes_on_where_it_was() {
     const ROWS: usize = 3_000;
@@ -268,17 +268,21 @@ fn a_job_goes_on_where_it_was() {
             let count = told.split_once(r#""swept":"#).unwrap().1;
             count.split_once('}').unwrap().0.parse().unwrap()
         };
-        let killed = employ(&world, hurried());
+        // Long enough that no worker of a busy machine loses it on the way.
+        let terms = Terms { lease: Duration::from_secs(8), ..Terms::default() };
+        let (killed, began) = (employ(&world, terms), Instant::now());
         let mut beside = 0;
         while swept(2 * BATCH) == 0 {
             beside += 1;
-            world.ask(&format!("run user stock {{\"items\":[-{beside}]}}"));
+            let stocked = world.ask(&format!("run user stock {{\"items\":[-{beside}]}}"));
+            assert_eq!(stocked, "done", "{on:?}");
+            assert!(began.elapsed() < Duration::from_secs(60), "{on:?}: it does not begin");
         }
         killed.abort();
-        assert!(beside > 0, "{on:?}: nobody could write beside it");
+        let _ = world.runtime.block_on(killed);
         assert_eq!(swept(ROWS), 0, "{on:?}: it was killed too late");
-        // On SQLite the next worker is a new process, which knows that the first is gone; elsewhere its time has to run out.
-        let worker = employ(&world, hurried());
+        // On SQLite a worker that begins takes back what another had; elsewhere the time of that has to run out.
+        let worker = employ(&world, terms);
         until("all are swept", || swept(ROWS) > 0 && world.engine.work_figures().done == 1);
         dismiss(&world, worker);
         let counts: Vec<usize> = (1..=ROWS).map(swept).collect();
@@ -294,7 +298,8 @@ fn a_job_goes_on_where_it_was() {
     }
 }
 
-/// A worker is woken by the commit: by looking twice a second alone it would come a quarter of a second late on the average.
+/// A worker is woken by the commit. One that is not looks half a second after its last task, and here no more than a tenth passes
+/// before the next is promised.
 #[test]
 fn a_commit_wakes_the_worker() {
     const TIMES: u32 = 20;
@@ -305,7 +310,6 @@ fn a_commit_wakes_the_worker() {
         let worker = employ(&world, Terms::default());
         let mut waited = Duration::ZERO;
         for number in 1..=TIMES as usize {
-            // At any moment between two looks.
             thread::sleep(Duration::from_millis(number as u64 * 37 % 100));
             world.ask("run user say/1");
             let began = Instant::now();
@@ -316,7 +320,7 @@ fn a_commit_wakes_the_worker() {
             waited += began.elapsed();
         }
         dismiss(&world, worker);
-        assert!(waited < TIMES * Duration::from_millis(100), "{on:?}: {:?} each", waited / TIMES);
+        assert!(waited < TIMES * Duration::from_millis(250), "{on:?}: {:?} each", waited / TIMES);
     }
 }
 

@@ -19,7 +19,7 @@ const POOLED: u32 = 3;
 pub enum On {
     Sqlite,
     Postgres,
-    /// PostgreSQL behind PgBouncer in transaction mode: each transaction meets another connection of the server.
+    /// PostgreSQL behind PgBouncer in transaction mode: each transaction may meet another connection of the server.
     Pooled,
 }
 

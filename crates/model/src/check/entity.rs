@@ -27,7 +27,7 @@ pub(crate) fn entities(cx: &mut Context<'_>) {
         let from = cx.uses.names.len();
         values(cx, id);
         entity(cx, id, cx.source.entities[position]);
-        // Few at a time, so that the whole is two orders to be merged.
+        // Few at a time, so that what is sorted in the end is a few long runs.
         in_order(&mut cx.uses.names[from..]);
     }
     cx.begin(Part::Defaults);
