@@ -20,6 +20,12 @@ command turn(outer: [Int](1..1000), inner: [Int](1..1000)) {
 }
 "#;
 
+/// With more time than usual: so much is long for a build that is not optimised.
+fn patient(on: On) -> World {
+    let options = Options { deadline: Duration::from_secs(60), ..Options::default() };
+    World::with(on, MODEL, options)
+}
+
 /// `[1,2,…]`
 fn numbers(from: usize, count: usize) -> String {
     let numbers: Vec<String> = (from..from + count).map(|number| number.to_string()).collect();
@@ -36,9 +42,7 @@ fn refused(outcome: Result<String, Fault>, told: &str) {
 #[test]
 fn a_command_touches_so_many_rows_at_most() {
     for on in [On::Sqlite, On::Postgres] {
-        // Which is long for a build that is not optimised.
-        let options = Options { deadline: Duration::from_secs(60), ..Options::default() };
-        let world = World::with(on, MODEL, options);
+        let world = patient(on);
         let caller = world.caller("user");
         let stock = |from, count| {
             world.run(&caller, "stock", &format!("{{\"items\":{}}}", numbers(from, count)), None)
@@ -59,7 +63,7 @@ fn a_command_touches_so_many_rows_at_most() {
 #[test]
 fn loops_take_so_many_turns_at_most() {
     for on in [On::Sqlite, On::Postgres] {
-        let world = World::new(on, MODEL);
+        let world = patient(on);
         let caller = world.caller("user");
         let turn = |outer, inner| {
             let (outer, inner) = (numbers(1, outer), numbers(1, inner));
