@@ -24,7 +24,7 @@ impl Words<'_> {
             ExpressionKind::Null => "null".to_owned(),
             ExpressionKind::Literal(value) => self.literal(expression, value),
             ExpressionKind::EnumValue(id, at) => {
-                self.model[*id].values.get(*at).map_or_else(String::new, |it| it.name.clone())
+                self.model[*id].values.get(*at).map_or_else(String::new, |it| it.name.to_string())
             }
             ExpressionKind::Now => "now".to_owned(),
             ExpressionKind::Caller { path, .. } => self.path("caller".to_owned(), path),

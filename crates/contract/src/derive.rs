@@ -71,7 +71,7 @@ pub fn derive(model: &Valid<Model>) -> Contract {
         .map(|item| Labels {
             name: names.schema(&item.name, ""),
             docs: item.docs.clone(),
-            labels: item.values.iter().map(|v| (v.name.clone(), v.docs.clone())).collect(),
+            labels: item.values.iter().map(|v| (v.name.to_string(), v.docs.clone())).collect(),
         })
         .collect();
     contract.records = model
@@ -256,7 +256,7 @@ fn resource(
         segment,
         path,
         item_path,
-        key_parameter: key_name,
+        key_parameter: key_name.to_string(),
         key: item.fields.iter().position(|field| *field == item.key).unwrap_or(0),
         tag: item.service.index(),
         part,
@@ -312,7 +312,7 @@ fn member(model: &Model, entity: EntityId, root: EntityId, field: FieldId) -> Me
     let counted = matches!(item.default, Some(FieldDefault::Auto));
     let given = item.computed.is_none() && !item.is_position;
     Member {
-        name: item.name.clone(),
+        name: item.name.to_string(),
         docs: item.docs.clone(),
         shape: Shape::of(model, &item.ty, item.pattern.as_deref()),
         nullable: item.optional,
@@ -329,7 +329,7 @@ fn member(model: &Model, entity: EntityId, root: EntityId, field: FieldId) -> Me
 fn record_member(model: &Model, field: FieldId) -> Member {
     let item = &model[field];
     Member {
-        name: item.name.clone(),
+        name: item.name.to_string(),
         docs: item.docs.clone(),
         shape: Shape::of(model, &item.ty, item.pattern.as_deref()),
         nullable: item.optional,
@@ -349,7 +349,7 @@ fn constant(model: &Model, field: FieldId) -> Option<serde_json::Value> {
     let Some(FieldDefault::Expression(expression)) = &item.default else { return None };
     match &expression.kind {
         ExpressionKind::EnumValue(id, at) => {
-            Some(serde_json::Value::String(model[*id].values.get(*at)?.name.clone()))
+            Some(serde_json::Value::String(model[*id].values.get(*at)?.name.to_string()))
         }
         ExpressionKind::Literal(value) => {
             let scalar = model.scalar(&item.ty)?;
@@ -405,7 +405,7 @@ fn filters(model: &Model, entity: EntityId, root: EntityId) -> Vec<Filter> {
                 operators.push("null");
             }
             Filter {
-                field: item.name.clone(),
+                field: item.name.to_string(),
                 shape: Shape::of(model, &item.ty, None),
                 nullable: item.optional,
                 operators,
@@ -419,7 +419,7 @@ fn sorts(model: &Model, entity: EntityId, root: EntityId) -> Vec<String> {
     let fields = model[entity].fields.iter().copied();
     let fields =
         fields.filter(|f| filterable(model, entity, *f) && readable(model, entity, root, *f));
-    fields.map(|field| model[field].name.clone()).collect()
+    fields.map(|field| model[field].name.to_string()).collect()
 }
 
 /// Paths through references of the same service and through parts, shorter ones first.

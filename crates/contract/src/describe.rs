@@ -483,7 +483,7 @@ fn roles(model: &Model) -> Vec<RoleDescription> {
 fn entity(model: &Model, id: EntityId) -> EntityDescription {
     let item = &model[id];
     let names = |fields: &[FieldId]| -> Vec<String> {
-        fields.iter().map(|field| model[*field].name.clone()).collect()
+        fields.iter().map(|field| model[*field].name.to_string()).collect()
     };
     let signed = |(field, descends): &(FieldId, bool)| {
         format!("{}{}", if *descends { "-" } else { "" }, model[*field].name)
@@ -498,7 +498,7 @@ fn entity(model: &Model, id: EntityId) -> EntityDescription {
             least: part.minimum,
             most: part.maximum,
         }),
-        key: model[item.key].name.clone(),
+        key: model[item.key].name.to_string(),
         fields: fields(model, &item.fields),
         parts: parts.map(|part| part.name.clone()).collect(),
         unique: item.uniques.iter().map(|it| names(&it.fields)).collect(),
@@ -537,7 +537,7 @@ fn field(model: &Model, field: &Field) -> FieldDescription {
         FieldDefault::Expression(expression) => condition::written(model, &[], expression),
     });
     FieldDescription {
-        name: field.name.clone(),
+        name: field.name.to_string(),
         r#type: text::of_type(model, &field.ty),
         optional: field.optional,
         references: field.ty.as_entity().map(|entity| text::entity(model, entity)),
@@ -566,7 +566,7 @@ fn enumeration(item: &model::EnumType) -> EnumDescription {
     EnumDescription {
         name: item.name.clone(),
         docs: item.docs.clone(),
-        labels: item.values.iter().map(|value| value.name.clone()).collect(),
+        labels: item.values.iter().map(|value| value.name.to_string()).collect(),
     }
 }
 
@@ -607,7 +607,7 @@ fn event(model: &Model, id: model::EventId, item: &model::Event) -> EventDescrip
         name: event_name(model, id),
         docs: item.docs.clone(),
         from: item.from.clone(),
-        by: item.by.map(|field| model[field].name.clone()),
+        by: item.by.map(|field| model[field].name.to_string()),
         fields: fields(model, &item.fields),
         heard_by: heard.map(|it| command_name(model, it.command)).collect(),
     }

@@ -238,7 +238,7 @@ fn of_entity(model: &Model, entity: EntityId, matrix: &mut PolicyMatrix) {
     }
     let named = |is_meant: fn(&Field) -> bool| {
         let fields = model[entity].fields.iter().map(|field| &model[*field]);
-        fields.filter(|field| is_meant(field)).map(|field| field.name.clone()).collect()
+        fields.filter(|field| is_meant(field)).map(|field| field.name.to_string()).collect()
     };
     let fixed = FixedFields {
         never_read: named(|field| field.secret),
@@ -317,9 +317,9 @@ fn grant(
         return None;
     }
     let fields = policy.fields.as_ref().map(|fields| {
-        let name = |field: &FieldId| model[*field].name.clone();
+        let name = |field: &FieldId| model[*field].name.to_string();
         let parts = policy.parts.iter().flatten();
-        let parts = parts.filter_map(|part| Some(model.part_of(*part)?.name.clone()));
+        let parts = parts.filter_map(|part| Some(model.part_of(*part)?.name.to_string()));
         fields.iter().map(name).chain(parts).collect()
     });
     let condition = policy.condition.as_ref();

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+use smol_str::SmolStr;
 use syntax::Span;
 
 use crate::{Deprecation, EntityId, EnumId, Expression, FieldId, RoleId, ServiceId, Type};
@@ -78,7 +80,7 @@ pub struct PartOf {
 #[derive(Debug, Clone)]
 pub struct Field {
     /// `snake_case` name.
-    pub name: String,
+    pub name: SmolStr,
     /// Its documentation.
     pub docs: Option<String>,
     /// Where the name stands.
@@ -208,6 +210,9 @@ pub enum Grantee {
     Role(RoleId),
 }
 
+/// Those who may; most rules name one or two roles.
+pub type Grantees = SmallVec<[Grantee; 2]>;
+
 /// One `allow`, of one action: `allow read, create to a, b` makes two.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -218,7 +223,7 @@ pub struct Policy {
     /// Which parts only, where `fields` names some.
     pub parts: Option<Vec<EntityId>>,
     /// To whom.
-    pub grantees: Vec<Grantee>,
+    pub grantees: Grantees,
     /// Under which condition on the row and the caller; all actions of one `allow` share it.
     pub condition: Option<Arc<Expression>>,
     /// Where it stands.
@@ -257,7 +262,7 @@ pub struct EnumType {
 #[derive(Debug, Clone)]
 pub struct EnumValue {
     /// Its label: what is stored and sent.
-    pub name: String,
+    pub name: SmolStr,
     /// Its documentation.
     pub docs: Option<String>,
     /// The label it had before.

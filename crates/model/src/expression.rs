@@ -1,9 +1,13 @@
 //! Expressions, typed.
 
 use operation::Value;
+use smallvec::SmallVec;
 use syntax::Span;
 
 use crate::{EntityId, EnumId, FieldId, Type};
+
+/// Fields followed one after another; hardly a path has more than four.
+pub type FieldPath = SmallVec<[FieldId; 4]>;
 
 /// A typed expression.
 #[derive(Debug, Clone)]
@@ -47,28 +51,28 @@ pub enum ExpressionKind {
         /// The entity whose row the caller is, if any.
         entity: Option<EntityId>,
         /// Fields followed from it; each but the last is a reference.
-        path: Vec<FieldId>,
+        path: FieldPath,
     },
     /// A field of a row in scope, references followed: `.customer.support_agent`.
     Row {
         /// How many rows outwards: inside an aggregate over parts, 0 is the part, 1 its root.
         depth: usize,
         /// Fields followed; each but the last is a reference. Empty: the row itself, by its key.
-        path: Vec<FieldId>,
+        path: FieldPath,
     },
     /// A parameter of a query, command, workflow or external operation, references followed.
     Parameter {
         /// Its position.
         position: usize,
         /// Fields followed from it.
-        path: Vec<FieldId>,
+        path: FieldPath,
     },
     /// A `let` or loop variable of a command, workflow or job, fields followed (records and references).
     Local {
         /// Its number within its body, in order of appearance.
         number: usize,
         /// Fields followed from it.
-        path: Vec<FieldId>,
+        path: FieldPath,
     },
     /// `not a`
     Not(Box<Expression>),

@@ -33,11 +33,11 @@ pub use behaviour::{
 pub use check::{Checked, Edited, Extent, check};
 pub use codes::CODES;
 pub use data::{
-    Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee, Half,
-    Index, OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
+    Action, Check, Default, Entity, EntityKind, EnumType, EnumValue, Field, Flow, Grantee,
+    Grantees, Half, Index, OnDelete, PartOf, Policy, Privacy, RecordType, Unique,
 };
 pub use deferred::deferred;
-pub use expression::{BinaryOperator, Expression, ExpressionKind, Function};
+pub use expression::{BinaryOperator, Expression, ExpressionKind, FieldPath, Function};
 pub use format::{EMAIL_LENGTH, EMAIL_PATTERN, URL_LENGTH, URL_PATTERN, is_email, is_url};
 pub use id::{
     CommandId, EntityId, EnumId, ErrorId, EventId, ExternalId, FieldId, QueryId, RecordId, RoleId,

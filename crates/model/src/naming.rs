@@ -2,21 +2,27 @@
 
 /// `OrderLine` and `orderLine` as `order_line`; a run of capitals is one word (`SKUCode`: `sku_code`).
 pub fn snake_case(name: &str) -> String {
-    let mut out = String::with_capacity(name.len() + 4);
+    in_words(name, '_')
+}
+
+/// A name's words in small letters, with a separator in between.
+fn in_words(name: &str, separator: char) -> String {
+    // Room for separators, and for the plural that may follow.
+    let mut out = String::with_capacity(name.len() + 6);
     let mut characters = name.chars().peekable();
     let mut previous = '_';
     while let Some(character) = characters.next() {
         if character == '-' || character == '_' {
-            if !out.is_empty() && !out.ends_with('_') {
-                out.push('_');
+            if !out.is_empty() && !out.ends_with(separator) {
+                out.push(separator);
             }
         } else if character.is_uppercase() {
             let next_is_lower = characters.peek().is_some_and(|next| next.is_lowercase());
             let starts_word = previous.is_lowercase()
                 || previous.is_ascii_digit()
                 || (previous.is_uppercase() && next_is_lower);
-            if starts_word && !out.ends_with('_') {
-                out.push('_');
+            if starts_word && !out.ends_with(separator) {
+                out.push(separator);
             }
             out.extend(character.to_lowercase());
         } else {
@@ -24,7 +30,7 @@ pub fn snake_case(name: &str) -> String {
         }
         previous = character;
     }
-    while out.ends_with('_') {
+    while out.ends_with(separator) {
         out.pop();
     }
     out
@@ -33,6 +39,12 @@ pub fn snake_case(name: &str) -> String {
 /// `order_line` as `OrderLine`.
 pub fn upper_camel(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
+    push_upper_camel(&mut out, name);
+    out
+}
+
+/// The same behind a text.
+pub(crate) fn push_upper_camel(out: &mut String, name: &str) {
     let mut is_start = true;
     for character in name.chars() {
         if character == '_' || character == '-' {
@@ -44,7 +56,6 @@ pub fn upper_camel(name: &str) -> String {
             out.push(character);
         }
     }
-    out
 }
 
 /// `order_line` as `order-line`: one segment of a path.
@@ -54,21 +65,27 @@ pub fn kebab_case(snake: &str) -> String {
 
 /// The plural of an English noun in snake case, by its last word: `category` → `categories`.
 pub fn plural(snake: &str) -> String {
-    let (head, last) = match snake.rfind('_') {
-        Some(at) => snake.split_at(at + 1),
-        None => ("", snake),
-    };
-    for (singular, many) in IRREGULAR {
-        if *singular == last {
-            return format!("{head}{many}");
-        }
+    in_plural(snake.to_owned())
+}
+
+/// The same of words with `_` or `-` in between.
+fn in_plural(mut words: String) -> String {
+    let last = words.rfind(['_', '-']).map_or(0, |at| at + 1);
+    let noun = &words[last..];
+    if let Some((_, many)) = IRREGULAR.iter().find(|(singular, _)| *singular == noun) {
+        words.truncate(last);
+        words.push_str(many);
+        return words;
     }
-    let before_y = last.strip_suffix('y').and_then(|stem| stem.chars().last());
+    let before_y = noun.strip_suffix('y').and_then(|stem| stem.chars().last());
     if before_y.is_some_and(|c| !matches!(c, 'a' | 'e' | 'i' | 'o' | 'u')) {
-        return format!("{}ies", &snake[..snake.len() - 1]);
+        words.pop();
+        words.push_str("ies");
+        return words;
     }
-    let hisses = ["s", "x", "z", "ch", "sh"].iter().any(|end| last.ends_with(end));
-    format!("{snake}{}", if hisses { "es" } else { "s" })
+    let hisses = ["s", "x", "z", "ch", "sh"].iter().any(|end| noun.ends_with(end));
+    words.push_str(if hisses { "es" } else { "s" });
+    words
 }
 
 /// Nouns whose plural no rule tells.
@@ -117,7 +134,7 @@ const IRREGULAR: &[(&str, &str)] = &[
 
 /// The collection of an entity in a path: `MediaType` → `media-types`.
 pub fn collection_path(entity: &str) -> String {
-    kebab_case(&plural(&snake_case(entity)))
+    in_plural(in_words(entity, '-'))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use smallvec::SmallVec;
 use syntax::{Shift, Span};
 
 use crate::{
@@ -68,6 +69,12 @@ impl<T: Visit> Visit for Option<T> {
 }
 
 impl<T: Visit> Visit for Vec<T> {
+    fn visit(&mut self, visitor: &mut impl Visitor) {
+        self.iter_mut().for_each(|it| it.visit(visitor));
+    }
+}
+
+impl<A: smallvec::Array<Item: Visit>> Visit for SmallVec<A> {
     fn visit(&mut self, visitor: &mut impl Visitor) {
         self.iter_mut().for_each(|it| it.visit(visitor));
     }

@@ -402,11 +402,11 @@ impl Plan {
         let granted =
             |covers: &dyn Fn(&Policy) -> bool| world.policies(entity, action, roles).any(covers);
         let fields = decoded.given.iter().map(|(field, _)| {
-            (granted(&|policy| covers_field(policy, *field)), &self.model[*field].name)
+            (granted(&|policy| covers_field(policy, *field)), &*self.model[*field].name)
         });
         let parts = decoded.parts.iter().filter_map(|(part, _)| {
             let name = &self.model.part_of(*part)?.name;
-            Some((granted(&|policy| covers_part(policy, *part)), name))
+            Some((granted(&|policy| covers_part(policy, *part)), name.as_str()))
         });
         for (_, name) in fields.chain(parts).filter(|(granted, _)| !granted) {
             faults.push(Violation::at(

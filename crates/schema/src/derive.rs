@@ -278,10 +278,11 @@ fn column_origin(model: &Model, field: &Field, scalar: Scalar) -> ColumnOrigin {
     origin.half = half;
     if let Type::Enum(id) = field.ty {
         let values = &model[id].values;
-        origin.meaning = Meaning::Labels(values.iter().map(|value| value.name.clone()).collect());
+        origin.meaning =
+            Meaning::Labels(values.iter().map(|value| value.name.to_string()).collect());
         origin.renamed_labels = values
             .iter()
-            .filter_map(|value| Some((value.was.clone()?, value.name.clone())))
+            .filter_map(|value| Some((value.was.clone()?, value.name.to_string())))
             .collect();
     }
     origin.fill = match &field.default {

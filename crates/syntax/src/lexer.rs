@@ -137,6 +137,7 @@ impl<'t> Lexer<'t> {
         }
     }
 
+    #[inline]
     fn push_significant(&mut self, token: u32, kind: TokenKind, start: usize) {
         let starts_line = std::mem::replace(&mut self.starts_line, false);
         let opens = match kind {
@@ -151,6 +152,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Documentation that stands where nothing follows that it could describe, or behind something on its line.
+    #[inline(never)]
     fn check_documentation(&mut self, next: TokenKind) {
         let is_lost = matches!(
             next,
@@ -183,6 +185,7 @@ impl<'t> Lexer<'t> {
         Span::new(self.file, start as u32, self.position as u32)
     }
 
+    #[inline]
     fn token(&mut self) {
         let start = self.position;
         let kind = match self.bytes[start] {
@@ -235,6 +238,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// Letters outside of ASCII in a name: the whole is one name, and one fault.
+    #[cold]
     fn foreign_letters(&mut self, start: usize) {
         let first = self.position;
         for next in self.text[first..].chars() {
@@ -286,7 +290,8 @@ impl<'t> Lexer<'t> {
         })
     }
 
-    /// A number and the unit that touches it.
+    /// A number and the unit that touches it. Apart, as strings are: what is rarer stays out of the loop.
+    #[inline(never)]
     fn number(&mut self, start: usize) -> TokenKind {
         let is_digit = |byte: u8| byte.is_ascii_digit() || byte == b'_';
         self.skip_while(is_digit);
@@ -375,6 +380,7 @@ impl<'t> Lexer<'t> {
     }
 
     /// A string up to its closing quote or the end of the line.
+    #[inline(never)]
     fn string(&mut self, start: usize) -> TokenKind {
         self.position += 1;
         loop {
@@ -435,6 +441,7 @@ impl<'t> Lexer<'t> {
 
     /// Characters that begin no token. Those that other languages use get a word of advice, and operators among
     /// them go on to the parser so that the rest of the expression is understood.
+    #[cold]
     fn unknown(&mut self, start: usize) {
         let rest = &self.text[start..];
         let foreign = [("&&", "and"), ("||", "or"), ("!", "not ")];

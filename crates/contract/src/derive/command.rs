@@ -140,7 +140,7 @@ pub(super) fn errors(model: &Model, names: &mut Names) -> Vec<ErrorType> {
 fn error_member(model: &Model, field: FieldId) -> ErrorMember {
     let item = &model[field];
     ErrorMember {
-        name: item.name.clone(),
+        name: item.name.to_string(),
         docs: item.docs.clone(),
         shape: Shape::of(model, &item.ty, item.pattern.as_deref()),
         // A valid model holds no poison: the other reading of it is the one that promises least.

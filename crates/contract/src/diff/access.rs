@@ -127,7 +127,9 @@ fn terms(
                 let names = fields.iter().filter_map(|field| match is_new {
                     true => (!report.identity.is_new_field(*field))
                         .then(|| report.identity.old_name(model, *field).to_owned()),
-                    false => report.identity.new_field(*field).map(|_| model[*field].name.clone()),
+                    false => {
+                        report.identity.new_field(*field).map(|_| model[*field].name.to_string())
+                    }
                 });
                 let parts = policy.parts.iter().flatten().filter(|part| match is_new {
                     true => report.identity.old_entity(**part).is_some(),

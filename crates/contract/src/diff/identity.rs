@@ -24,7 +24,7 @@ impl Identity {
             fields.extend(self::fields(old, new, *before, *after));
         }
         let old_names =
-            fields.iter().map(|(before, after)| (*after, old[*before].name.clone())).collect();
+            fields.iter().map(|(before, after)| (*after, old[*before].name.to_string())).collect();
         let named = |service: model::ServiceId, name: &str, model: &Model| {
             format!("{}.{name}", model.services[service.index()].name)
         };

@@ -72,7 +72,7 @@ fn query(report: &mut Report<'_>, item: &str, before: &QueryRoute, after: &Query
         if keys.is_empty() { "the key".to_owned() } else { keys }
     };
     let (old_model, new_model) = (report.old.model, report.new.model);
-    let was = order(&old.sort, &|field| old_model[field].name.clone());
+    let was = order(&old.sort, &|field| old_model[field].name.to_string());
     let is = order(&new.sort, &|field| report.identity.old_name(new_model, field).to_owned());
     if was != is {
         report.found.add(Kind::OrderChanged, item, format!("is sorted by {is}, was by {was}"));

@@ -53,7 +53,7 @@ fn uniques(report: &mut Report<'_>, item: &str, before: EntityId, after: EntityI
     let identity = report.identity;
     let old = old_model[before].uniques.iter().filter_map(|unique| {
         let stays = |field: &FieldId| identity.new_field(*field).is_some();
-        let names = unique.fields.iter().map(|it| old_model[*it].name.clone());
+        let names = unique.fields.iter().map(|it| old_model[*it].name.to_string());
         unique.fields.iter().all(stays).then(|| named(names.collect()))
     });
     let new = new_model[after].uniques.iter().filter_map(|unique| {
@@ -102,12 +102,12 @@ fn transitions(report: &mut Report<'_>, item: &str, before: EntityId, after: Ent
             let value = &new.model[labels_now].values[at];
             let known = old.model[labels].position(&value.name).is_some();
             if known {
-                value.name.clone()
+                value.name.to_string()
             } else {
-                value.was.clone().unwrap_or_else(|| value.name.clone())
+                value.was.clone().unwrap_or_else(|| value.name.to_string())
             }
         };
-        let label = |at: usize| old.model[labels].values[at].name.clone();
+        let label = |at: usize| old.model[labels].values[at].name.to_string();
         let before = pairs(flow, &label);
         let after = pairs(flow_now, &was);
         for (from, to) in before.difference(&after) {

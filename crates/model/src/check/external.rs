@@ -115,8 +115,8 @@ pub(crate) fn placeholders(
         if fields.iter().any(|field| cx.model[*field].name == name) {
             continue;
         }
-        let known: Vec<String> = fields.iter().map(|id| cx.model[*id].name.clone()).collect();
-        let near = syntax::nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+        let known: Vec<_> = fields.iter().map(|id| cx.model[*id].name.clone()).collect();
+        let near = syntax::nearest(name, known.iter().map(|name| &**name)).map(str::to_owned);
         let mut diagnostic =
             Diagnostic::error("E0203", span, format!("{owner} has no field `{name}` to put here"));
         diagnostic = match near {

@@ -1,6 +1,7 @@
 //! Second pass: fields and their types, parts and their roots, keys.
 
 use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
 use syntax::ast::{self, Member, Modifier};
 use syntax::{Diagnostic, Span, TokenKind};
 
@@ -197,7 +198,7 @@ pub(crate) fn entity_fields<'a>(
         }
         let span = cx.model[id].span;
         let ty = Type::Int(Bounds { least: Some(1), greatest: None });
-        let mut position = blank_field("position".to_owned(), span, ty, span);
+        let mut position = blank_field("position", span, ty, span);
         position.is_key = true;
         position.is_position = true;
         let position = push_field(cx, position, None);
@@ -210,7 +211,7 @@ pub(crate) fn entity_fields<'a>(
             no_key(cx, view, name);
             let span = cx.model[id].span;
             // Poison stands in for the key, so that what asks for it finds one.
-            push_field(cx, blank_field("id".to_owned(), span, Type::Unknown, span), None)
+            push_field(cx, blank_field("id", span, Type::Unknown, span), None)
         }
     };
     if let (false, [first, second, ..]) = (says_part, keys.as_slice()) {
@@ -247,9 +248,14 @@ fn no_key(cx: &mut Context<'_>, view: ast::Entity<'_>, name: &str) {
 }
 
 /// A field without modifiers.
-pub(crate) fn blank_field(name: String, span: Span, ty: Type, type_span: Span) -> Field {
+pub(crate) fn blank_field(
+    name: impl Into<SmolStr>,
+    span: Span,
+    ty: Type,
+    type_span: Span,
+) -> Field {
     Field {
-        name,
+        name: name.into(),
         docs: None,
         span,
         ty,
@@ -314,7 +320,7 @@ pub(crate) fn declare_field<'a>(
     };
     let type_expr = view.type_expr();
     let type_span = type_expr.map_or(span, |ty| ty.span());
-    let mut field = blank_field(name.to_owned(), span, Type::Unknown, type_span);
+    let mut field = blank_field(name, span, Type::Unknown, type_span);
     field.docs = view.docs();
     field.is_key = view.is_key();
     field.optional = type_expr.is_some_and(|ty| ty.is_optional());

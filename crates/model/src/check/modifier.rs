@@ -329,7 +329,7 @@ pub(crate) fn column_names(cx: &mut Context<'_>, fields: &[FieldId], root: Optio
     let mut columns: FxHashMap<String, Span> = FxHashMap::default();
     for id in fields {
         let field = &cx.model[*id];
-        let column = field.stored_as.clone().unwrap_or_else(|| field.name.clone());
+        let column = field.stored_as.clone().unwrap_or_else(|| field.name.to_string());
         let span = field.span;
         if RESERVED.contains(&column.as_str()) || root == Some(column.as_str()) {
             let message = format!("the column `{column}` is one of the database's own");

@@ -6,7 +6,7 @@ use syntax::{Diagnostic, Span};
 use super::context::Context;
 use super::expression::poison;
 use super::scope::{Caller, LocalType, Scope};
-use crate::{EntityId, Expression, ExpressionKind, FieldId, Type};
+use crate::{EntityId, Expression, ExpressionKind, FieldId, FieldPath, Type};
 
 /// The words of a path, on the stack as long as there are few.
 pub(crate) type Segments<'a> = smallvec::SmallVec<[Name<'a>; 4]>;
@@ -55,7 +55,7 @@ fn in_scope<'a>(
         let (number, optional, declared) = (local.number, local.optional, local.span);
         cx.used(*first, declared);
         let (start, rest) = match local.ty.clone() {
-            LocalType::Value(ty) => (Followed { ty, optional, path: Vec::new() }, rest),
+            LocalType::Value(ty) => (Followed { ty, optional, path: FieldPath::new() }, rest),
             LocalType::Answer(fields) => {
                 let Some((member, rest)) = rest.split_first() else {
                     whole_answer(cx, *first, &fields);
@@ -70,7 +70,7 @@ fn in_scope<'a>(
                 cx.used_field(*member, field);
                 let ty = cx.model[field].ty.clone();
                 let optional = cx.model[field].optional;
-                (Followed { ty, optional, path: vec![field] }, rest)
+                (Followed { ty, optional, path: FieldPath::from_slice(&[field]) }, rest)
             }
         };
         return Some(finish(cx, scope, span, start, rest, |path| ExpressionKind::Local {
@@ -81,8 +81,11 @@ fn in_scope<'a>(
     if let Some(position) = scope.parameter(first.text()) {
         let parameter = &scope.parameters[position];
         cx.used(*first, parameter.span);
-        let start =
-            Followed { ty: parameter.ty.clone(), optional: parameter.optional, path: Vec::new() };
+        let start = Followed {
+            ty: parameter.ty.clone(),
+            optional: parameter.optional,
+            path: FieldPath::new(),
+        };
         if parameter.optional
             && scope.place == super::scope::Place::Filter
             && scope.comparisons == 0
@@ -112,7 +115,7 @@ fn in_scope<'a>(
 struct Followed {
     ty: Type,
     optional: bool,
-    path: Vec<FieldId>,
+    path: FieldPath,
 }
 
 fn finish(
@@ -121,7 +124,7 @@ fn finish(
     span: Span,
     start: Followed,
     segments: &[Name<'_>],
-    kind: impl FnOnce(Vec<FieldId>) -> ExpressionKind,
+    kind: impl FnOnce(FieldPath) -> ExpressionKind,
 ) -> Expression {
     match follow(cx, scope, start, segments) {
         Some(Followed { ty, optional, path }) => {
@@ -230,7 +233,7 @@ fn row_path(cx: &mut Context<'_>, scope: &Scope, span: Span, segments: &[Name<'_
         Some(root) if !has(cx, *innermost) && has(cx, *root) => (1, *root),
         _ => (0, *innermost),
     };
-    let start = Followed { ty: Type::Entity(row), optional: false, path: Vec::new() };
+    let start = Followed { ty: Type::Entity(row), optional: false, path: FieldPath::new() };
     // Computed values and checks of one's own row do not cross services.
     finish(cx, scope, span, start, segments, |path| ExpressionKind::Row { depth, path })
 }
@@ -262,7 +265,7 @@ fn caller_path(
         ),
         Caller::Subject => match rest.first() {
             None => Expression {
-                kind: ExpressionKind::Caller { entity: None, path: Vec::new() },
+                kind: ExpressionKind::Caller { entity: None, path: FieldPath::new() },
                 ty: Type::String(crate::Bounds::OPEN),
                 optional: false,
                 span,
@@ -281,13 +284,13 @@ fn caller_path(
             {
                 cx.used_field(*only, key);
                 return Expression {
-                    kind: ExpressionKind::Caller { entity: Some(entity), path: Vec::new() },
+                    kind: ExpressionKind::Caller { entity: Some(entity), path: FieldPath::new() },
                     ty: cx.model[key].ty.clone(),
                     optional: false,
                     span,
                 };
             }
-            let start = Followed { ty: Type::Entity(entity), optional: false, path: Vec::new() };
+            let start = Followed { ty: Type::Entity(entity), optional: false, path: FieldPath::new() };
             finish(cx, scope, span, start, rest, |path| ExpressionKind::Caller {
                 entity: Some(entity),
                 path,
@@ -364,7 +367,7 @@ fn name_or_label<'a>(
     if let Some(expected) = expected {
         message.push_str(&format!(", where {} is needed", cx.type_text(expected)));
     }
-    cx.unknown("E0204", first.span(), message, text, known.iter().map(String::as_str));
+    cx.unknown("E0204", first.span(), message, text, known.iter().map(|name| &**name));
     poison(span)
 }
 
@@ -379,10 +382,10 @@ fn label(id: crate::EnumId, position: usize, span: Span) -> Expression {
 
 /// Says that an enum has no such label.
 pub(crate) fn no_label(cx: &mut Context<'_>, id: crate::EnumId, name: Name<'_>) {
-    let labels: Vec<String> = cx.model[id].values.iter().map(|value| value.name.clone()).collect();
+    let labels: Vec<_> = cx.model[id].values.iter().map(|value| value.name.clone()).collect();
     let owner = cx.model[id].name.clone();
     let message = format!("`{owner}` has no value `{}`", name.text());
-    let known = labels.iter().map(String::as_str);
+    let known = labels.iter().map(|label| &**label);
     let near = syntax::nearest(name.text(), known).map(str::to_owned);
     let mut diagnostic = Diagnostic::error("E0205", name.span(), message)
         .text("not one of its values")
@@ -398,7 +401,7 @@ pub(crate) fn no_label(cx: &mut Context<'_>, id: crate::EnumId, name: Name<'_>) 
 }
 
 /// `a`, `b` and `c`, each quoted.
-pub(crate) fn list(names: &[String]) -> String {
+pub(crate) fn list(names: &[impl std::fmt::Display]) -> String {
     match names {
         [] => "none".to_owned(),
         [only] => format!("`{only}`"),
@@ -437,21 +440,21 @@ pub(crate) fn no_field(cx: &mut Context<'_>, entity: EntityId, name: Name<'_>) {
         );
         return;
     }
-    let fields: Vec<String> =
+    let fields: Vec<_> =
         cx.model[entity].fields.iter().map(|id| cx.model[*id].name.clone()).collect();
     let message = format!("`{owner}` has no field `{text}`");
-    cx.unknown("E0203", name.span(), message, text, fields.iter().map(String::as_str));
+    cx.unknown("E0203", name.span(), message, text, fields.iter().map(|name| &**name));
 }
 
 /// Says that a record, an event, an error or an answer has no such member.
 pub(crate) fn no_member(cx: &mut Context<'_>, name: Name<'_>, fields: &[FieldId], owner: &str) {
-    let known: Vec<String> = fields.iter().map(|id| cx.model[*id].name.clone()).collect();
+    let known: Vec<_> = fields.iter().map(|id| cx.model[*id].name.clone()).collect();
     let message = format!("{owner} has no field `{}`", name.text());
-    cx.unknown("E0203", name.span(), message, name.text(), known.iter().map(String::as_str));
+    cx.unknown("E0203", name.span(), message, name.text(), known.iter().map(|name| &**name));
 }
 
 fn whole_answer(cx: &mut Context<'_>, name: Name<'_>, fields: &[FieldId]) {
-    let known: Vec<String> = fields.iter().map(|id| cx.model[*id].name.clone()).collect();
+    let known: Vec<_> = fields.iter().map(|id| cx.model[*id].name.clone()).collect();
     let message = format!("`{}` is a whole answer, not one value", name.text());
     cx.report(
         Diagnostic::error("E0220", name.span(), message)

@@ -10,11 +10,11 @@ use super::expression::condition;
 use super::names::Space;
 use super::path::no_field;
 use super::scope::{Caller, Place, Scope, caller_of};
-use crate::{EntityId, Field, Grantee, Policy};
+use crate::{EntityId, Field, Grantee, Grantees, Policy};
 
 /// The roles named, each known.
-pub(crate) fn grantees<'a>(cx: &mut Context<'a>, view: Option<Roles<'a>>) -> Vec<Grantee> {
-    let mut grantees: Vec<Grantee> = Vec::new();
+pub(crate) fn grantees<'a>(cx: &mut Context<'a>, view: Option<Roles<'a>>) -> Grantees {
+    let mut grantees = Grantees::new();
     for name in view.into_iter().flat_map(Roles::names) {
         let Some(grantee) = cx.names.roles.get(name.text()).copied() else {
             let mut known: Vec<&str> = cx.names.roles.keys().copied().collect();

@@ -457,7 +457,7 @@ fn call<'a>(
         .parameters
         .iter()
         .map(|field| &cx.model[*field])
-        .map(|field| (field.name.clone(), field.ty.clone(), field.optional))
+        .map(|field| (field.name.to_string(), field.ty.clone(), field.optional))
         .collect();
     cx.used(*operation_name, declared);
     let arguments = arguments(cx, scope, view.arguments(), &wanted, path_text(name), view.span());

@@ -558,7 +558,9 @@ pub(crate) fn counts(cx: &mut Context<'_>, range: ast::Range<'_>) -> Bounds<u32>
 
 /// The enum of a field, called after it.
 fn inline_enum<'a>(cx: &mut Context<'a>, place: Place<'a>, view: ast::EnumType<'a>) -> Type {
-    let name = format!("{}{}", place.owner, crate::upper_camel(place.member));
+    let mut name = String::with_capacity(place.owner.len() + place.member.len());
+    name.push_str(place.owner);
+    crate::naming::push_upper_camel(&mut name, place.member);
     let span = view.span();
     if let Some((_, first)) = cx.names.types.get(&(place.service, name.as_str())).copied() {
         let message = format!(
@@ -599,7 +601,7 @@ pub(crate) fn enum_values<'a>(
             renamed.push((was, values.len()));
         }
         values.push(EnumValue {
-            name: name.text().to_owned(),
+            name: name.text().into(),
             docs: view.docs(),
             was: was.map(|name| name.text().to_owned()),
             span: name.span(),

@@ -53,7 +53,7 @@ fn members(cx: &Context<'_>, event: EventId) -> Vec<Parameter> {
         .iter()
         .map(|field| &cx.model[*field])
         .map(|field| Parameter {
-            name: field.name.clone(),
+            name: field.name.to_string(),
             span: field.span,
             ty: field.ty.clone(),
             optional: field.optional,

@@ -44,7 +44,7 @@ pub(crate) fn filled<'a>(
         .filter(|field| spans.iter().all(|(known, _)| known != *field))
         .map(|field| &cx.model[*field])
         .filter(|field| !field.optional && field.default.is_none())
-        .map(|field| field.name.clone())
+        .map(|field| field.name.to_string())
         .collect();
     say_missing(cx, &missing, owner, place);
     given
@@ -154,7 +154,7 @@ pub(crate) fn create<'a>(
             || said.default
             || said.computed;
         if !has_value && spans.iter().all(|(known, _)| *known != field) {
-            missing.push(row.name.clone());
+            missing.push(row.name.to_string());
         }
     }
     say_missing(cx, &missing, &owner, entity_path.span());

@@ -72,7 +72,10 @@ impl<'a> TypeExpr<'a> {
     /// Whether `?` stands behind it.
     #[must_use]
     pub fn is_optional(self) -> bool {
-        self.node().token(TokenKind::Question).is_some()
+        let node = self.node();
+        // It is the last token, if not of something within.
+        let last = node.tokens().end.checked_sub(1).map(|last| node.parse().token_kind(last));
+        last == Some(TokenKind::Question) && node.token(TokenKind::Question).is_some()
     }
 }
 

@@ -43,7 +43,8 @@ fn finding(
     let (path, name) = facts.asker(access);
     let wanted = wanted(facts, access);
     let first = wanted.first()?;
-    let names: Vec<String> = wanted.iter().map(|(field, _)| model[*field].name.clone()).collect();
+    let names: Vec<String> =
+        wanted.iter().map(|(field, _)| model[*field].name.to_string()).collect();
     let message = match served {
         Served::Unsorted => format!(
             "`{name}` sorts what it finds in `{}`: no index has `{}` in this order",
