@@ -532,6 +532,12 @@ pub(crate) enum Migrate {
     #[command(after_help = "Example:\n  mimar migrate status shop")]
     Status(MigrateShow),
     Rollback(MigrateRollback),
+    /// Say that what was put beside the model's tables by hand belongs there.
+    ///
+    /// Triggers, checks, indexes over some rows only, policies of PostgreSQL and the like are in no model, and change what the
+    /// tables do: `serve` does not start beside one that it does not know. What is accepted stays through changes of the model.
+    #[command(after_help = "Example:\n  mimar migrate accept shop")]
+    Accept(MigrateShow),
     /// Tell the changes that were carried out, oldest first.
     #[command(after_help = "Example:\n  mimar migrate history shop --format json")]
     History(MigrateShow),

@@ -154,8 +154,9 @@ pub(crate) enum Failure {
     Foreign { place: String, reasons: String },
     /// The database was changed by hand.
     #[error(
-        "the database {place} was changed by hand:\n{drift}\n\nUndo that in the database, or write it into the model. \
-         `mimar migrate plan` shows what would make the tables those of the model"
+        "the database {place} was changed by hand:\n{drift}\n\nUndo that in the database, or write it into the model: \
+         `mimar migrate plan` shows what would make the tables those of the model. What no model says (a trigger, a check, \
+         an index over some rows only) can be accepted with `mimar migrate accept`"
     )]
     Drifted { place: String, drift: String },
     /// A change of the database is under way.

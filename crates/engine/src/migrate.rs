@@ -6,6 +6,7 @@
 //!               └── rollback ──┴──► Undoing ──► (undone)
 //! ```
 
+mod additions;
 mod drift;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,11 @@ use schema::{Facts, Migration, Names, Phase, Schema, Step, TableFacts, Work, mig
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::{Migrator, Store, StoreFault};
+
+pub use additions::accept;
+pub(crate) use additions::added;
+use additions::{Additions, belonging};
+pub use drift::drift;
 
 /// Under which keys the database keeps what is written down here.
 mod note {
@@ -32,6 +38,8 @@ mod note {
     pub(super) const SCHEMA: &str = "schema";
     /// The tables as they were when the fingerprint was noted.
     pub(super) const TABLES: &str = "tables";
+    /// What others have put beside the tables, as far as it is known to belong there.
+    pub(super) const ADDITIONS: &str = "additions";
     /// The formulas that stored values follow.
     pub(super) const FORMULAS: &str = "formulas";
 }
@@ -319,12 +327,20 @@ pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
     }
     let fingerprint = schema::fingerprint(schema);
     let noted: Option<Noted> = read(store, note::TABLES)?;
-    if noted.is_some_and(|noted| noted.schema == fingerprint) {
+    let known: Option<Additions> = read(store, note::ADDITIONS)?;
+    let is_noted = noted.is_some_and(|noted| noted.schema == fingerprint);
+    if is_noted && known.is_some() {
         return Ok(());
     }
     let tables = tables(store, &names(store)?, Some(schema))?;
+    let additions = text(&belonging(known, store.additions()?, &tables));
+    if is_noted {
+        return Ok(store.migrate(&[], &[(note::ADDITIONS, &additions)])?);
+    }
     let noted = text(&Noted { schema: fingerprint.clone(), tables });
-    Ok(store.migrate(&[], &[(note::SCHEMA, &fingerprint), (note::TABLES, &noted)])?)
+    let notes =
+        [(note::SCHEMA, &*fingerprint), (note::TABLES, &noted), (note::ADDITIONS, &additions)];
+    Ok(store.migrate(&[], &notes)?)
 }
 
 /// The tables as they were noted.
@@ -332,19 +348,6 @@ pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
 struct Noted {
     schema: String,
     tables: Vec<(String, String)>,
-}
-
-/// What was changed by hand since the tables were noted, as a diff of definitions; nothing where they were not.
-///
-/// # Errors
-/// [`MigrateFault::Store`], [`MigrateFault::Record`].
-pub fn drift(store: &Store) -> Result<Vec<String>, MigrateFault> {
-    let Some(noted) = read::<Noted>(store, note::TABLES)? else { return Ok(Vec::new()) };
-    if store.meta(note::SCHEMA)?.as_deref() != Some(&noted.schema) {
-        return Ok(Vec::new());
-    }
-    let tables = tables(store, &names(store)?, None)?;
-    Ok(drift::difference(&noted.tables, &tables))
 }
 
 /// The plan from what the database holds to a schema; `load` says how many requests per second the model expects on a table.

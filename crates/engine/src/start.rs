@@ -66,11 +66,16 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
     let names = migrate::names(store)?;
     let existing = migrate::tables(store, &names, Some(schema))?;
     let change = schema::diff(&existing, schema);
-    if change.is_empty() {
-        return Ok(Standing::Fits(names));
-    }
-    // Tables of others are served as they are, where they can be.
+    // Tables of others are served as they are, where they can be, with all that stands beside them.
     let is_noted = migrate::noted_schema(store)?;
+    if change.is_empty() {
+        let added = if is_noted.is_some() { migrate::added(store)? } else { Vec::new() };
+        return Ok(if added.is_empty() {
+            Standing::Fits(names)
+        } else {
+            Standing::Differs(Box::new(Mismatch { cause: Cause::Drift(added), change }))
+        });
+    }
     let foreign = store.dialect() == Dialect::Postgres
         && is_noted.is_none()
         && schema::are_foreign(&existing);

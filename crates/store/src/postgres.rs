@@ -6,6 +6,7 @@ pub(crate) mod fault;
 pub(crate) mod link;
 pub(crate) mod migrate;
 mod position;
+mod presence;
 pub(crate) mod read;
 mod replica;
 mod schema;
@@ -17,7 +18,7 @@ pub(crate) mod value;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -73,6 +74,9 @@ struct Shared {
     /// Writes that were taken in and not answered yet.
     waiting: AtomicUsize,
     counts: Counts,
+    /// Who this is among those that run, and whether that was said; see [`presence`].
+    server: uuid::Uuid,
+    is_told: AtomicBool,
 }
 
 impl Shared {
@@ -128,6 +132,8 @@ impl Postgres {
             generation: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             counts: Counts::default(),
+            server: uuid::Uuid::now_v7(),
+            is_told: AtomicBool::new(false),
         });
         let writer::Started { thread: writer, entrances, runtime } = writer::start(shared.clone())?;
         let store = Self {
@@ -309,6 +315,27 @@ impl Postgres {
         }
     }
 
+    /// Lets those who change the tables see that this server runs, under the name that it was given.
+    pub(crate) async fn be_present(&self) -> Result<(), Fault> {
+        let (address, generation) = (&self.shared.address, self.shared.generation());
+        let Some(name) = address.name().filter(|_| address.pooled) else {
+            return self.ping().await;
+        };
+        let link = self.links.get(Whose::Aside, Lane::Quick, address, generation).await?;
+        let telling = presence::tell(&link.client, self.shared.server, &name);
+        match tokio::time::timeout(PATIENCE, telling).await {
+            Ok(Ok(())) => {
+                self.shared.is_told.store(true, Ordering::Release);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(fault_of(&error)),
+            Err(_) => {
+                self.links.drop_link(&link);
+                Err(gone("the database does not answer"))
+            }
+        }
+    }
+
     pub(crate) fn statistics(&self) -> Statistics {
         let counts = &self.shared.counts;
         let get = |count: &AtomicU64| count.load(Ordering::Relaxed);
@@ -354,6 +381,11 @@ impl Postgres {
             let _ = writer.join();
         }
         self.links.close();
+        if self.shared.is_told.swap(false, Ordering::AcqRel) {
+            // What is not said is seen when it has not been for long.
+            let _ =
+                self.blocking(async |client| Ok(presence::end(client, self.shared.server).await?));
+        }
         if let Some(replicas) = &self.replicas {
             replicas.close();
         }

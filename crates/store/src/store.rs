@@ -242,6 +242,19 @@ impl Store {
         }
     }
 
+    /// What others have put beside the tables that [`Store::tables`] tells, and that no model says: triggers, checks and other
+    /// constraints, indexes over expressions or over some rows only, rules and policies of PostgreSQL. Each by its name
+    /// (`trigger touch on product`), with its definition; in the order of names.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn additions(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.additions(),
+            Self::Postgres(postgres) => postgres.additions(),
+        }
+    }
+
     /// The schema of a PostgreSQL database where tables of no service stand; empty on SQLite, which has none.
     ///
     /// # Errors
@@ -393,6 +406,18 @@ impl Store {
         match self {
             Self::Sqlite(sqlite) => sqlite.ping(),
             Self::Postgres(postgres) => postgres.ping().await,
+        }
+    }
+
+    /// Lets those who change the tables see that this server runs, under the name of [`Store::call`]: by a connection that is
+    /// open, or, where a pooler hides that, by a note that holds for 20 s. It ends with [`Store::close`].
+    ///
+    /// # Errors
+    /// As [`Store::ping`].
+    pub async fn be_present(&self) -> Result<(), Fault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.ping(),
+            Self::Postgres(postgres) => postgres.be_present().await,
         }
     }
 

@@ -1,13 +1,16 @@
 //! `mimar migrate`: the tables of a database that is in use follow the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use engine::Loaded;
 use engine::migrate::{self, Entry, MigrateFault, Outcome, Progress, Record, State, Terms};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{LoadEntry, Model, Valid};
+use model::{LoadEntry, Model, RoleId, Valid};
+use plan::Roles;
 use schema::{Hazard, Migration, Phase, Schema, Step};
 use serde_json::json;
 use store::Store;
@@ -16,6 +19,7 @@ use crate::arguments::{
     Migrate, MigrateApply, MigratePlace, MigratePlan, MigrateRollback, MigrateShow, PlanFormat,
     RecordFormat,
 };
+use crate::command::serve::drifted;
 use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -28,6 +32,7 @@ pub(crate) fn run(command: &Migrate) -> Result<(), Failure> {
         Migrate::Apply(arguments) => apply(arguments),
         Migrate::Status(arguments) => status(arguments),
         Migrate::Rollback(arguments) => rollback(arguments),
+        Migrate::Accept(arguments) => accept(arguments),
         Migrate::History(arguments) => history(arguments),
     }
 }
@@ -55,18 +60,43 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
     Ok(Opened { model: Arc::new(model), schema, place, store })
 }
 
-/// Requests per second that the `load` blocks expect on each table, at their peak.
-pub(crate) fn load(model: &Model, schema: &Schema) -> BTreeMap<String, f64> {
+/// Requests per second that the `load` blocks expect on each table, at their peak. A command counts on each table of what it
+/// writes, and of the rows that its caller names.
+pub(crate) fn load(model: &Valid<Model>, schema: &Schema) -> BTreeMap<String, f64> {
     let mut load: BTreeMap<String, f64> = BTreeMap::new();
+    let mut commands = Vec::new();
     for entry in model.loads.iter().flat_map(|load| &load.entries) {
         let (entity, rate) = match entry {
             LoadEntry::EntityRate(entity, _, rate, peak) => (*entity, peak.unwrap_or(*rate)),
             LoadEntry::QueryRate(query, rate, peak) => {
                 (model[*query].entity, peak.unwrap_or(*rate))
             }
-            _ => continue,
+            LoadEntry::CommandRate(command, rate, peak) => {
+                commands.push((*command, peak.unwrap_or(*rate)));
+                continue;
+            }
+            LoadEntry::Rows(..) | LoadEntry::Growth(..) => continue,
         };
         *load.entry(schema.table(entity).name.to_string()).or_default() += rate;
+    }
+    if commands.is_empty() {
+        return load;
+    }
+    let loaded = Loaded::new(Arc::new(model.clone()), Arc::new(schema.clone()));
+    for (command, rate) in commands {
+        // What stands in code touches what it likes, and what cannot be compiled is told where it is served.
+        let program = loaded.plan.program(command, Roles::NONE.with(RoleId::SYSTEM));
+        let Some(program) = program.ok().filter(|program| !program.coded) else { continue };
+        let written = program.targets.iter().flat_map(|target| {
+            let parts = target.target.parts.iter().map(|part| &part.table);
+            iter::once(&target.target.table).chain(parts)
+        });
+        let named = program.visible.iter().map(|visible| &visible.table);
+        let tables: BTreeSet<String> =
+            written.chain(named).map(|table| table.name.to_string()).collect();
+        for table in tables {
+            *load.entry(table).or_default() += rate;
+        }
     }
     load
 }
@@ -276,7 +306,7 @@ fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
         Outcome::Expanded(record) => record.names.clone(),
         _ => migrate::names(&store)?,
     };
-    let loaded = engine::Loaded::new(model, Arc::new(schema.stored_under(&names)));
+    let loaded = Loaded::new(model, Arc::new(schema.stored_under(&names)));
     store.know(&loaded.schema.tables);
     let always = match &outcome {
         Outcome::Expanded(record) => !record.plan.recompute.is_empty(),
@@ -346,6 +376,22 @@ fn backup_of(file: &std::path::Path) -> PathBuf {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{seconds}.backup"));
     name.into()
+}
+
+fn accept(arguments: &MigrateShow) -> Result<(), Failure> {
+    let Opened { place, store, .. } = open(&arguments.place)?;
+    let accepted = migrate::accept(&store)?;
+    if arguments.format == RecordFormat::Json {
+        screen::out(&format!("{:#}\n", json!({ "accepted": accepted })));
+    } else if accepted.is_empty() {
+        screen::note("nothing was put beside the tables that was not known");
+    } else {
+        screen::out(&format!("{}\n", accepted.join("\n")));
+        screen::note(&format!("this belongs to {place} from now on"));
+    }
+    // Tables themselves are what the model says, or nothing.
+    let drift = migrate::drift(&store)?;
+    if drift.is_empty() { Ok(()) } else { Err(drifted(&place, &drift)) }
 }
 
 fn status(arguments: &MigrateShow) -> Result<(), Failure> {

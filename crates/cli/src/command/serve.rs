@@ -65,7 +65,7 @@ pub(crate) fn serve(
     let _served = place.serve()?;
     // Who changes the tables sees by our connections that we are here, before we look at what the tables are.
     store.call(&migrate::server_name(&fingerprint));
-    runtime.block_on(store.ping())?;
+    runtime.block_on(store.be_present())?;
     let names = match engine::stand(&store, &schema)? {
         Standing::Fits(names) => names,
         Standing::Empty(statements) => {
@@ -124,7 +124,7 @@ pub(crate) fn serve(
         loop {
             tokio::time::sleep(PRESENCE).await;
             // A database that does not answer is told by requests and by /readyz.
-            let _ = present.ping().await;
+            let _ = present.be_present().await;
         }
     });
     let (origins, to_private) = (arguments.origins.clone(), arguments.webhooks_to_private);
@@ -153,7 +153,7 @@ pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
         Cause::Behind => Failure::Differs { place, summary },
         Cause::Ahead => Failure::Ahead { place, summary },
         Cause::Drift(lines) if lines.is_empty() => Failure::Differs { place, summary },
-        Cause::Drift(lines) => Failure::Drifted { place, drift: bounded(lines) },
+        Cause::Drift(lines) => drifted(&place, lines),
         Cause::UnderWay(record) => {
             let way = match record.state {
                 State::Expanding => {
@@ -174,6 +174,11 @@ pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
             Failure::UnderWay { place, began: record.began.clone(), summary, way }
         }
     }
+}
+
+/// A database that was changed by hand.
+pub(crate) fn drifted(place: &impl std::fmt::Display, lines: &[String]) -> Failure {
+    Failure::Drifted { place: place.to_string(), drift: bounded(lines) }
 }
 
 /// What differs, a line each.

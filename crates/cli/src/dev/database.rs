@@ -85,8 +85,14 @@ pub(super) fn can_follow(store: &Store, place: &Place, mismatch: &Mismatch) -> R
     if matches!(mismatch.cause, Cause::UnderWay(_)) {
         return Err(differs(place, mismatch));
     }
-    let drifted = matches!(&mismatch.cause, Cause::Drift(lines) if !lines.is_empty());
-    if drifted && store.dialect() == Dialect::Postgres {
+    let Cause::Drift(lines) = &mismatch.cause else { return Ok(()) };
+    if mismatch.change.is_empty() {
+        // The tables are right; what stands beside them is for the one who put it there to know.
+        crate::screen::note("beside the model's tables there was put by hand:");
+        lines.iter().for_each(|line| crate::screen::note(line));
+        return Ok(());
+    }
+    if !lines.is_empty() && store.dialect() == Dialect::Postgres {
         return Err(differs(place, mismatch));
     }
     Ok(())

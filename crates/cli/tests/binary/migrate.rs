@@ -52,7 +52,12 @@ struct Shop {
 
 impl Shop {
     fn new(database: Option<String>) -> Self {
-        let project = Project::new(OLD);
+        Self::of(OLD, database)
+    }
+
+    /// The same of a model with more in it.
+    fn of(model: &str, database: Option<String>) -> Self {
+        let project = Project::new(model);
         let database =
             database.unwrap_or_else(|| project.join("shop.db").to_str().unwrap().to_owned());
         project.write("rows/Product.csv", "name,price,colour\ncup,3,red\npan,20,blue\n");
@@ -262,6 +267,105 @@ fn on_postgres_a_change_goes_through_its_halves() {
     holds(&refused.err, &["was changed by hand", "+   \"by_hand\" /* integer */"]);
     let status = shop.migrate("status", &[]);
     holds(&status.out, &["was changed by hand", "by_hand"]);
+}
+
+#[test]
+fn a_plan_counts_the_commands_that_a_lock_keeps_waiting() {
+    let commands = "
+entity Sale {
+  key id: Uuid
+  pieces: Int(1..)
+}
+
+command buy(product: Product, pieces: Int(1..9)) -> Sale {
+  allow anyone
+  update product { price: .price + pieces }
+  return create Sale { pieces }
+}
+
+load rush {
+  buy 40/s peak 70/s
+}
+";
+    let old = format!("{OLD}{commands}");
+    let shop = Shop::of(&old, Some(testbed::postgres().database()));
+    let more = old.replace("  colour", "  size: Int?\n  colour");
+    shop.becomes(
+        &more.replace("  pieces: Int(1..)\n", "  pieces: Int(1..)\n  note: String(..9)?\n"),
+    );
+    let plan = shop.migrate("plan", &["--format", "json"]);
+    let plan: Value = serde_json::from_str(&plan.out).unwrap();
+    let waiting = |table: &str| {
+        let mut steps = plan["steps"].as_array().unwrap().iter();
+        let of = |step: &&Value| {
+            step["lock"] == "ACCESS EXCLUSIVE" && step["title"].as_str().unwrap().contains(table)
+        };
+        steps.find(of).unwrap_or_else(|| panic!("{table}\n{plan:#}"))["requests_per_second"].clone()
+    };
+    assert_eq!(waiting("product"), 470.0);
+    assert_eq!(waiting("sale"), 70.0);
+}
+
+/// What others put beside the tables keeps a server from starting until it is accepted, and stays through a change of the
+/// model, also where SQLite makes the table anew.
+#[test]
+fn what_stands_beside_the_tables_is_known() {
+    for database in [None, Some(testbed::postgres().database())] {
+        let shop = Shop::new(database);
+        let name = shop.database.rsplit('/').next().unwrap();
+        let (sql, trigger) = match shop.database.starts_with("postgres") {
+            false => (
+                "CREATE TRIGGER shout AFTER INSERT ON product BEGIN UPDATE product SET colour = 'RED' WHERE id = new.id; END;
+                 CREATE INDEX cheap ON product (price) WHERE price < 5;",
+                "DROP TRIGGER shout",
+            ),
+            true => (
+                "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN new.colour := ''RED''; RETURN new; END';
+                 CREATE TRIGGER shout BEFORE INSERT ON product FOR EACH ROW EXECUTE FUNCTION shout();
+                 CREATE INDEX cheap ON product (price) WHERE price < 5;",
+                "DROP TRIGGER shout ON product",
+            ),
+        };
+        let by_hand = |sql: &str| {
+            if shop.database.starts_with("postgres") {
+                testbed::postgres().psql(name, sql);
+            } else {
+                rusqlite::Connection::open(&shop.database).unwrap().execute_batch(sql).unwrap();
+            }
+        };
+        let is_held =
+            || holds(&shop.migrate("status", &[]).out, &["holds the tables of this model"]);
+        is_held();
+        by_hand(sql);
+        let refused = shop.serve();
+        assert_eq!(refused.code, 3, "{}", refused.err);
+        let found =
+            ["+ trigger shout on product: ", "+ index cheap on product: ", "mimar migrate accept"];
+        holds(&refused.err, &["was changed by hand"]);
+        holds(&refused.err, &found);
+        holds(&shop.migrate("status", &[]).out, &found[..2]);
+
+        let accepted = shop.migrate("accept", &["--format", "json"]);
+        assert_eq!(accepted.code, 0, "{}", accepted.err);
+        let accepted: Value = serde_json::from_str(&accepted.out).unwrap();
+        assert_eq!(accepted["accepted"].as_array().unwrap().len(), 2, "{accepted:#}");
+        is_held();
+        holds(&shop.migrate("accept", &[]).err, &["nothing was put beside the tables"]);
+
+        // The price takes another type: on SQLite the table is made anew.
+        shop.becomes(&OLD.replace("price: Int(0..)", "price: Decimal(12, 2)"));
+        let applied = shop.migrate("apply", &["--contract"]);
+        assert_eq!(applied.code, 0, "{}", applied.err);
+        if shop.database.starts_with("postgres") {
+            // There the column is another, and the index went with the old one.
+            holds(&shop.serve().err, &["- index cheap on product: "]);
+            assert_eq!(shop.migrate("accept", &[]).code, 0);
+        }
+        is_held();
+
+        by_hand(trigger);
+        holds(&shop.serve().err, &["- trigger shout on product: "]);
+    }
 }
 
 #[test]

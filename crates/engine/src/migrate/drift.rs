@@ -1,5 +1,24 @@
 //! What was changed by hand, for people.
 
+use store::Store;
+
+use super::{MigrateFault, Noted, added, names, note, read, tables};
+
+/// What was changed by hand since the tables were noted, as a diff of definitions; nothing where they were not.
+///
+/// # Errors
+/// [`MigrateFault::Store`], [`MigrateFault::Record`].
+pub fn drift(store: &Store) -> Result<Vec<String>, MigrateFault> {
+    let mut lines = Vec::new();
+    if let Some(noted) = read::<Noted>(store, note::TABLES)?
+        && store.meta(note::SCHEMA)?.as_deref() == Some(&noted.schema)
+    {
+        lines = difference(&noted.tables, &tables(store, &names(store)?, None)?);
+    }
+    lines.extend(added(store)?);
+    Ok(lines)
+}
+
 /// Lines that went with `-`, lines that came with `+`, each under the table it belongs to.
 pub(super) fn difference(before: &[(String, String)], after: &[(String, String)]) -> Vec<String> {
     let pieces = |sql: &str| -> Vec<String> {
@@ -31,4 +50,21 @@ pub(super) fn difference(before: &[(String, String)], after: &[(String, String)]
         }
     }
     lines
+}
+
+/// The same of what stands beside tables: its name, and how it is defined.
+pub(super) fn of_additions(before: &[(String, String)], after: &[(String, String)]) -> Vec<String> {
+    let said = |sign, list: &[(String, String)], other: &[(String, String)]| -> Vec<String> {
+        let fresh = list.iter().filter(|it| !other.contains(it));
+        fresh
+            .map(|(name, definition)| format!("{sign} {name}: {}", on_one_line(definition)))
+            .collect()
+    };
+    let mut lines = said('-', before, after);
+    lines.extend(said('+', after, before));
+    lines
+}
+
+fn on_one_line(definition: &str) -> String {
+    definition.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -111,7 +111,7 @@ fn everything_arrives() {
 #[test]
 fn what_a_broker_misses() {
     for on in [On::Sqlite, On::Postgres] {
-        scene::what_a_broker_misses(&mut Server::start(), on);
+        scene::what_a_broker_misses(&mut Server::start(), on, Duration::ZERO);
     }
 }
 

@@ -100,9 +100,13 @@ fn everything_arrives() {
 
 #[test]
 fn what_a_broker_misses() {
-    for on in [On::Sqlite, On::Postgres] {
-        scene::what_a_broker_misses(&mut Server::start(), on);
-    }
+    // One after the other these would take long, and neither does much.
+    std::thread::scope(|scope| {
+        for on in [On::Sqlite, On::Postgres] {
+            let away = Duration::from_secs(30);
+            scope.spawn(move || scene::what_a_broker_misses(&mut Server::start(), on, away));
+        }
+    });
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Streams of Redis.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use engine::exchange::Notice;
 use redis::{Client, Connection, Value};
@@ -95,7 +96,7 @@ fn everything_arrives() {
 #[test]
 fn what_a_broker_misses() {
     for on in [On::Sqlite, On::Postgres] {
-        scene::what_a_broker_misses(&mut Server::start(), on);
+        scene::what_a_broker_misses(&mut Server::start(), on, Duration::ZERO);
     }
 }
 

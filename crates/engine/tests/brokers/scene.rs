@@ -205,8 +205,8 @@ pub fn everything_arrives(peer: &dyn Peer, on: On) {
     }
 }
 
-/// A broker that is away loses nothing and holds nobody up; one that has lost its data gets it again.
-pub fn what_a_broker_misses(peer: &mut dyn Peer, on: On) {
+/// A broker that is away, at least for so long, loses nothing and holds nobody up; one that has lost its data gets it again.
+pub fn what_a_broker_misses(peer: &mut dyn Peer, on: On, away: Duration) {
     peer.prepare(SAID);
     let mut talk = Place::new(on, TALK);
     talk.open(&peer.url());
@@ -224,6 +224,7 @@ pub fn what_a_broker_misses(peer: &mut dyn Peer, on: On) {
     let took = began.elapsed();
     assert!(took < Duration::from_secs(30), "commands were held up: {took:?}");
     until("it is told", || talk.has_been_told(|notice| matches!(notice, Notice::Away(_))));
+    std::thread::sleep(away.saturating_sub(began.elapsed()));
     assert!(talk.waiting() >= 239 - 8, "{}", talk.waiting());
     peer.again();
     until("the backlog is sent", || talk.waiting() == 0);

@@ -14,7 +14,7 @@ use engine::migrate::{self, MigrateFault, Outcome, Progress, Terms};
 use model::{Model, Valid};
 use schema::{Dialect, Hazard, Names, Schema};
 use store::{Options, Store};
-use testbed::Postgres;
+use testbed::{Pooler, Postgres};
 
 use cases::{CASES, Case};
 
@@ -408,6 +408,46 @@ fn names_that_had_to_wait_become_final_whatever_their_order() {
     assert!(matches!(outcome, Ok(Outcome::Nothing)), "{outcome:?}");
     assert!(migrate::names(&bench.store).unwrap().is_empty());
     assert_eq!(bench.psql("SELECT number, a, id FROM thing"), "1|1.00|3");
+}
+
+/// A pooler shows connections of its own; servers behind it say that they run, and when they have ended.
+#[test]
+fn a_server_behind_a_pooler_is_seen() {
+    let before = "entity Thing { key id: Int = auto  a: Int  allow read to user }";
+    let after = "entity Thing { key id: Int = auto  b: Int was a  allow read to user }";
+    let bench = Bench::new(&tables(before), "INSERT INTO thing (a) VALUES (1)");
+    let pooler = Pooler::before(bench.server, 2);
+    let port = |port: u16| format!(":{port}/");
+    let url = bench.url.replace(&port(bench.server.port()), &port(pooler.port()));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let serve = |schema: &Schema| {
+        let server = Store::connect(&format!("{url}?pgbouncer=true"), Options::default()).unwrap();
+        server.call(&migrate::server_name(&schema::fingerprint(schema)));
+        runtime.block_on(server.be_present()).unwrap();
+        server
+    };
+    let apply = || {
+        let terms = Terms { contract: true, ..Terms::default() };
+        migrate::apply(&bench.store, &tables(after), &BTreeMap::new(), &terms, &mut |_| {})
+    };
+    let (old, new) = (serve(&tables(before)), serve(&tables(after)));
+    let served = apply();
+    assert!(
+        matches!(served, Err(MigrateFault::Served { connections: 1, version: "new" })),
+        "{served:?}"
+    );
+    old.close();
+    assert!(matches!(apply(), Ok(Outcome::Done(_))));
+    new.close();
+    assert_eq!(bench.psql("SELECT count(*) FROM mimar.server"), "0");
+    // One that was killed is missed when it was not seen for long.
+    bench.psql(
+        "INSERT INTO mimar.server VALUES (gen_random_uuid(), 'mimar 1', now() - interval '15 s')",
+    );
+    let migrator = bench.store.migrator().unwrap().unwrap();
+    assert_eq!(migrator.connected(None).unwrap(), 1);
+    bench.psql("UPDATE mimar.server SET seen = now() - interval '25 s'");
+    assert_eq!(migrator.connected(None).unwrap(), 0);
 }
 
 /// The hazards of each change, so that none is forgotten where it threatens and none is cried where it does not.

@@ -2,6 +2,13 @@ CREATE SCHEMA IF NOT EXISTS mimar;
 COMMENT ON SCHEMA mimar IS 'What Mimar needs beside the tables: functions that its expressions call, and its own notes.';
 CREATE TABLE IF NOT EXISTS mimar.meta (key text PRIMARY KEY, value text NOT NULL);
 
+CREATE TABLE IF NOT EXISTS mimar.server (
+  id uuid PRIMARY KEY,
+  name text NOT NULL,
+  seen timestamptz NOT NULL
+);
+COMMENT ON TABLE mimar.server IS 'Servers that run behind a pooler, which hides their connections; one that was not seen for 20 s is gone.';
+
 CREATE TABLE IF NOT EXISTS mimar.receipt (
   key bytea PRIMARY KEY,
   request bytea NOT NULL,

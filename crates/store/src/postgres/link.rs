@@ -124,6 +124,11 @@ impl Address {
         *self.name.lock() = Some(name.to_owned());
     }
 
+    /// What it is called.
+    pub fn name(&self) -> Option<String> {
+        self.name.lock().clone()
+    }
+
     /// The database, for people: without its password.
     pub fn shown(&self) -> String {
         let hosts: Vec<String> = self.config.get_hosts().iter().map(host_text).collect();
@@ -178,8 +183,10 @@ impl Address {
         // asks connects anew.
         let mut config = self.config.clone();
         if let Some(name) = &*self.name.lock() {
-            // Said when connecting, so that a pooler passes it on.
-            config.application_name(name);
+            // Said when connecting, so that a pooler passes it on. It keeps connections open when their server has gone, so
+            // that none counts for one.
+            let pooled = if self.pooled { "pooled " } else { "" };
+            config.application_name(format!("{pooled}{name}"));
         }
         let (client, driver) = match &self.tls {
             Some(tls) => {

@@ -343,7 +343,9 @@ async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
                 AND application_name LIKE 'mimar%' AND application_name <> 'mimar migrate' \
                 AND application_name IS DISTINCT FROM $1";
     let row = client.query_typed_one(text, &[(&kept, Type::TEXT)]).await?;
-    Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
+    let connected: i64 = row.try_get(0)?;
+    let hidden = super::presence::others(client, kept).await?;
+    Ok(u64::try_from(connected + hidden).unwrap_or(0))
 }
 
 /// Waits where nobody waits behind us yet, before a lock is asked for that everybody would wait behind.

@@ -231,6 +231,19 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    pub(crate) fn additions(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        self.blocking(async |client| {
+            let none: [&str; 0] = [];
+            let none: &[&str] = &none;
+            let binds: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&none, Type::TEXT_ARRAY), (&operation::SERVICE_SCHEMA, Type::TEXT)];
+            let rows = client.query_typed(ADDITIONS, &binds).await?;
+            rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        })
+    }
+}
+
 fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
@@ -274,6 +287,47 @@ const INDEXES: &str = concat!(
      AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid AND k.contype <> 'f') AND ",
     ours!("t"),
     " ORDER BY i.oid"
+);
+
+/// What stands at these tables and was made by nobody here. A unique constraint is none of ours either: what is unique has an
+/// index of its own.
+const ADDITIONS: &str = concat!(
+    "SELECT a.kind || ' ' || a.name || ' on ' || a.place, a.definition FROM (\
+     SELECT 'constraint' AS kind, k.conname::text AS name, ",
+    called!("c"),
+    " AS place, pg_get_constraintdef(k.oid) AS definition \
+     FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid \
+     WHERE c.relkind IN ('r', 'p') AND (k.contype IN ('c', 'u', 'x') OR k.contype = 'f' AND cardinality(k.conkey) > 1) AND ",
+    ours!("c"),
+    " UNION ALL SELECT 'trigger', t.tgname::text, ",
+    called!("c"),
+    ", pg_get_triggerdef(t.oid) || CASE t.tgenabled WHEN 'D' THEN ' (disabled)' ELSE '' END \
+     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal AND ",
+    ours!("c"),
+    " UNION ALL SELECT 'index', i.relname::text, ",
+    called!("c"),
+    ", pg_get_indexdef(x.indexrelid) \
+     FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid JOIN pg_class c ON c.oid = x.indrelid \
+     WHERE (x.indexprs IS NOT NULL OR x.indpred IS NOT NULL) \
+     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = i.oid) AND ",
+    ours!("c"),
+    " UNION ALL SELECT 'rule', r.rulename::text, ",
+    called!("c"),
+    ", pg_get_ruledef(r.oid) \
+     FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class WHERE c.relkind IN ('r', 'p') AND ",
+    ours!("c"),
+    " UNION ALL SELECT 'policy', p.polname::text, ",
+    called!("c"),
+    ", 'FOR ' || p.polcmd::text || ' USING (' || coalesce(pg_get_expr(p.polqual, p.polrelid), '') || ') WITH CHECK (' \
+     || coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') || ')' \
+     FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid WHERE ",
+    ours!("c"),
+    " UNION ALL SELECT 'row level', 'security', ",
+    called!("c"),
+    ", CASE WHEN c.relforcerowsecurity THEN 'FORCED' ELSE 'ENABLED' END FROM pg_class c \
+     WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND ",
+    ours!("c"),
+    ") a ORDER BY 1, 2"
 );
 
 const COLUMNS: &str = concat!(

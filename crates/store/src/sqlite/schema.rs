@@ -60,6 +60,7 @@ impl Sqlite {
             connection.pragma_update(None, "foreign_keys", false)?;
             let transaction =
                 connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+            let before = if statements.is_empty() { Vec::new() } else { additions(&transaction)? };
             for (index, statement) in statements.iter().enumerate() {
                 transaction.execute_batch(statement).map_err(|error| StoreFault::Schema {
                     index,
@@ -67,6 +68,7 @@ impl Sqlite {
                     reason: error.to_string(),
                 })?;
             }
+            restore(&transaction, before, statements.len())?;
             if !statements.is_empty() {
                 super::bulk::check_references(&transaction)?;
             }
@@ -90,6 +92,14 @@ impl Sqlite {
 
     pub(crate) fn tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
         with_connection(&self.shared, tables)
+    }
+
+    pub(crate) fn additions(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        with_connection(&self.shared, |connection| {
+            let named =
+                |Addition { name, sql, kind, table }| (format!("{kind} {name} on {table}"), sql);
+            Ok(additions(connection)?.into_iter().map(named).collect())
+        })
     }
 
     pub(crate) fn back_up(&self, path: &std::path::Path) -> Result<(), StoreFault> {
@@ -120,12 +130,75 @@ impl Sqlite {
     }
 }
 
-/// The tables and indexes of a database with their definitions, in the order in which they came; without the system's and ours.
+/// Whether a row of `sqlite_schema` is an index over expressions, or over some rows only.
+macro_rules! partial {
+    () => {
+        "s.type = 'index' AND (\
+         EXISTS (SELECT 1 FROM pragma_index_list(s.tbl_name) l WHERE l.name = s.name AND l.partial) \
+         OR EXISTS (SELECT 1 FROM pragma_index_info(s.name) i WHERE i.name IS NULL))"
+    };
+}
+
+/// What others have put beside tables: triggers, and indexes over expressions or some rows only. Their name,
+/// definition, type, and table.
+const ADDITIONS: &str = concat!(
+    "SELECT s.name, s.sql, s.type, s.tbl_name FROM sqlite_schema s WHERE s.sql IS NOT NULL \
+     AND s.tbl_name NOT LIKE 'mimar\\_%' ESCAPE '\\' AND (s.type = 'trigger' OR ",
+    partial!(),
+    ") ORDER BY s.type, s.name"
+);
+
+/// Something that others have put beside a table.
+struct Addition {
+    name: String,
+    sql: String,
+    kind: String,
+    table: String,
+}
+
+fn additions(connection: &Connection) -> rusqlite::Result<Vec<Addition>> {
+    let mut statement = connection.prepare(ADDITIONS)?;
+    let rows = statement.query_map([], |row| {
+        let (name, sql) = (row.get(0)?, row.get(1)?);
+        Ok(Addition { name, sql, kind: row.get(2)?, table: row.get(3)? })
+    })?;
+    rows.collect()
+}
+
+/// Makes again what went with a table that was rebuilt. What was there before and is not now, while its table is, nobody meant
+/// to take away.
+fn restore(
+    transaction: &Connection,
+    before: Vec<Addition>,
+    statements: usize,
+) -> Result<(), StoreFault> {
+    let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = ?1 AND name = ?2)";
+    let is_there = |kind: &str, name: &str| {
+        transaction.query_row(exists, [kind, name], |row| row.get::<_, bool>(0))
+    };
+    for (at, Addition { name, sql, kind, table }) in before.into_iter().enumerate() {
+        if is_there(&kind, &name)? || !is_there("table", &table)? {
+            continue;
+        }
+        transaction.execute_batch(&sql).map_err(|error| StoreFault::Schema {
+            index: statements + at,
+            statement: sql,
+            reason: error.to_string(),
+        })?;
+    }
+    Ok(())
+}
+
+/// The tables and indexes of a database with their definitions, in the order in which they came; without the system's and ours,
+/// and without [`ADDITIONS`].
 pub(crate) fn tables(connection: &Connection) -> Result<Vec<(String, String)>, StoreFault> {
-    let mut statement = connection.prepare(
-        "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'mimar\\_%' ESCAPE '\\' \
-         AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
-    )?;
+    const TABLES: &str = concat!(
+        "SELECT s.name, s.sql FROM sqlite_schema s WHERE s.sql IS NOT NULL AND s.type IN ('table', 'index') \
+         AND s.name NOT LIKE 'mimar\\_%' ESCAPE '\\' AND s.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND NOT (",
+        partial!(),
+        ") ORDER BY s.rowid"
+    );
+    let mut statement = connection.prepare(TABLES)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
