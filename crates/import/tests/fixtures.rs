@@ -74,6 +74,22 @@ fn scripts_become_models() {
     }
 }
 
+/// What goes with something that is left out is named as well.
+#[test]
+fn parts_of_what_is_left_out_are_named() {
+    let sql = "CREATE TABLE parcel (id BLOB PRIMARY KEY);
+        CREATE TABLE item (parcel BLOB NOT NULL REFERENCES parcel (id) ON DELETE CASCADE, number INTEGER NOT NULL,
+          PRIMARY KEY (parcel, number));
+        CREATE TABLE note (id INTEGER PRIMARY KEY, body TEXT NOT NULL);";
+    let imported = import::import(sql, Dialect::Sqlite, "post");
+    check("post", &imported);
+    assert_eq!(imported.entities, 1, "{}", imported.text);
+    let beside = beside(&imported);
+    let named = "item: is a part of `parcel`, which is not expressed: it is left out with it";
+    assert!(beside.lines().any(|line| line == named), "{beside}");
+    assert!(beside.contains("parcel: this table is not expressed"), "{beside}");
+}
+
 /// Two megabytes of all that dumps hold: nothing fails, and it takes a moment.
 #[test]
 fn a_large_dump_is_read_in_a_moment() {

@@ -63,7 +63,7 @@ impl Plan {
             let root = root.map(|(root, column)| (root, column, String::new()));
             plan.entities.push(Some(Entity { name, root, key }));
         }
-        plan.name_parts();
+        plan.name_parts(catalog);
         plan.name_types(catalog);
         plan
     }
@@ -148,7 +148,7 @@ impl Plan {
     }
 
     /// What the parts of each root are called: `InvoiceLine` of `Invoice` are its `lines`.
-    fn name_parts(&mut self) {
+    fn name_parts(&mut self, catalog: &Catalog) {
         let mut taken: HashMap<usize, Names> = HashMap::new();
         for at in 0..self.entities.len() {
             let Some((root, name)) = self.entities[at].as_ref().and_then(|entity| {
@@ -157,6 +157,13 @@ impl Plan {
                 continue;
             };
             let Some(of) = self.entities[root].as_ref().map(|entity| entity.name.clone()) else {
+                let root = catalog.tables[root].name.to_string();
+                self.remark(
+                    catalog.tables[at].name.to_string(),
+                    format!(
+                        "is a part of `{root}`, which is not expressed: it is left out with it"
+                    ),
+                );
                 self.entities[at] = None;
                 continue;
             };
