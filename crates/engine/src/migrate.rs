@@ -125,6 +125,12 @@ pub enum MigrateFault {
         "what the database has recorded about its change points to a step that its plan does not have"
     )]
     Position,
+    /// A change is under way, since then, and what it needs stands beside the tables, too.
+    #[error(
+        "a change is under way since {0}, and what it needs stands beside the tables, too: complete it or take it back, then say \
+         what belongs there"
+    )]
+    Unsettled(String),
     /// Another change is under way.
     #[error(
         "a change to another model ({to}) is under way, {state:?} since {began}: finish it with that model, or take it back \

@@ -33,7 +33,7 @@ use crate::write::{Reply, Tables};
 use crate::{Options, Rows, Statistics, StoreFault};
 use creates::Creates;
 use fault::{fault_of, gone, is_stale, told};
-use link::{Address, Asking, Lane, Links, Trouble, Whose, bound};
+use link::{Address, Asking, Lane, Link, Links, Trouble, Whose, bound};
 use read::Terms;
 use replica::Replicas;
 use session::found;
@@ -302,35 +302,41 @@ impl Postgres {
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Fault> {
-        let (address, generation) = (&self.shared.address, self.shared.generation());
-        let link = self.links.get(Whose::Aside, Lane::Quick, address, generation).await?;
+        let link = self.aside().await?;
         let asked = link.client.simple_query("SELECT 1");
-        match tokio::time::timeout(PATIENCE, asked).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(fault_of(&error)),
-            Err(_) => {
-                self.links.drop_link(&link);
-                Err(gone("the database does not answer"))
-            }
-        }
+        self.answered(&link, asked).await.map(drop)
     }
 
     /// Lets those who change the tables see that this server runs, under the name that it was given.
     pub(crate) async fn be_present(&self) -> Result<(), Fault> {
-        let (address, generation) = (&self.shared.address, self.shared.generation());
+        let address = &self.shared.address;
         let Some(name) = address.name().filter(|_| address.pooled) else {
             return self.ping().await;
         };
-        let link = self.links.get(Whose::Aside, Lane::Quick, address, generation).await?;
+        let link = self.aside().await?;
         let telling = presence::tell(&link.client, self.shared.server, &name);
-        match tokio::time::timeout(PATIENCE, telling).await {
-            Ok(Ok(())) => {
-                self.shared.is_told.store(true, Ordering::Release);
-                Ok(())
-            }
+        self.answered(&link, telling).await?;
+        self.shared.is_told.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// A connection beside those of requests.
+    async fn aside(&self) -> Result<Arc<Link>, Fault> {
+        let (address, generation) = (&self.shared.address, self.shared.generation());
+        self.links.get(Whose::Aside, Lane::Quick, address, generation).await
+    }
+
+    /// What was asked on a connection, which is given up where no answer comes.
+    async fn answered<T>(
+        &self,
+        link: &Arc<Link>,
+        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Fault> {
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => Err(fault_of(&error)),
             Err(_) => {
-                self.links.drop_link(&link);
+                self.links.drop_link(link);
                 Err(gone("the database does not answer"))
             }
         }

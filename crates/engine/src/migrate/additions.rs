@@ -43,10 +43,10 @@ pub(crate) fn added(store: &Store) -> Result<Vec<String>, MigrateFault> {
 /// Notes that all that stands beside the tables belongs there; what was not known to before, as a diff of definitions.
 ///
 /// # Errors
-/// [`MigrateFault::UnderWay`]: what a change needs goes with it. [`MigrateFault::Store`], [`MigrateFault::Record`].
+/// [`MigrateFault::Unsettled`]: what a change needs goes with it. [`MigrateFault::Store`], [`MigrateFault::Record`].
 pub fn accept(store: &Store) -> Result<Vec<String>, MigrateFault> {
-    if let Some(Record { to, state, began, .. }) = status(store)? {
-        return Err(MigrateFault::UnderWay { to, state, began });
+    if let Some(Record { began, .. }) = status(store)? {
+        return Err(MigrateFault::Unsettled(began));
     }
     let known: Additions = read(store, note::ADDITIONS)?.unwrap_or_default();
     let additions = store.additions()?;

@@ -229,15 +229,12 @@ impl Postgres {
             Ok(found)
         })
     }
-}
 
-impl Postgres {
     pub(crate) fn additions(&self) -> Result<Vec<(String, String)>, StoreFault> {
         self.blocking(async |client| {
-            let none: [&str; 0] = [];
-            let none: &[&str] = &none;
+            let services: &[&str] = &[];
             let binds: [(&(dyn ToSql + Sync), Type); 2] =
-                [(&none, Type::TEXT_ARRAY), (&operation::SERVICE_SCHEMA, Type::TEXT)];
+                [(&services, Type::TEXT_ARRAY), (&operation::SERVICE_SCHEMA, Type::TEXT)];
             let rows = client.query_typed(ADDITIONS, &binds).await?;
             rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
         })
