@@ -170,7 +170,7 @@ impl Engine {
         loaded: &Loaded,
         intent: &Intent<'_>,
         caller: &Caller,
-        receipt: Option<Receipt>,
+        receipt: Option<Box<Receipt>>,
     ) -> Result<Outcome, Fault> {
         let lowered = loaded.plan.lower(intent, caller, microseconds_now())?;
         match lowered.operation {
@@ -183,7 +183,7 @@ impl Engine {
             }
             Operation::Write(mut write) => {
                 self.handlers.attach(&mut write, loaded, Some(caller));
-                let written = self.store.write(*write, receipt).await?;
+                let written = self.store.write(write, receipt).await?;
                 self.ring(&written);
                 acknowledge(loaded, intent, written, &lowered.reply)
             }
@@ -193,7 +193,7 @@ impl Engine {
     /// Carries out a write of the system's own, and wakes those who do what it has left.
     pub(crate) async fn write(&self, loaded: &Loaded, mut write: Write) -> Result<Written, Fault> {
         self.handlers.attach(&mut write, loaded, None);
-        let written = self.store.write(write, None).await?;
+        let written = self.store.write(Box::new(write), None).await?;
         self.ring(&written);
         Ok(written)
     }

@@ -205,7 +205,7 @@ impl Engine {
     /// # Errors
     /// Those of the store.
     pub async fn chore(&self, chore: Chore) -> Result<Option<bytes::Bytes>, Fault> {
-        Ok(self.store.write(Write::Chore(chore), None).await?.json)
+        Ok(self.store.write(Box::new(Write::Chore(chore)), None).await?.json)
     }
 
     /// Forgets what is old, as often as there is more than goes at once: a busy server leaves that in a minute. What is not

@@ -30,8 +30,20 @@ pub enum Tree<'a> {
 /// # Errors
 /// A sentence that says what is wrong and where (line and column).
 pub fn parse_json(bytes: &[u8]) -> Result<Tree<'_>, String> {
-    serde_json::from_slice(bytes).map_err(|error| error.to_string())
+    // Looked at once and whole, which costs less than each string by itself.
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        // Says where, as for every other fault.
+        Err(_) => return serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+    };
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let tree = reader.deserialize_any(TreeVisitor { members: MEMBERS });
+    tree.and_then(|tree| reader.end().map(|()| tree)).map_err(|error| error.to_string())
 }
+
+/// Members that a document has room for from the start. What stands inside it begins with less: many small objects would
+/// take many times what they were sent in.
+const MEMBERS: usize = 12;
 
 impl Tree<'_> {
     /// What the value is, for messages: "a string".
@@ -85,11 +97,14 @@ impl Tree<'_> {
 
 impl<'de> Deserialize<'de> for Tree<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
+        deserializer.deserialize_any(TreeVisitor { members: 0 })
     }
 }
 
-struct TreeVisitor;
+struct TreeVisitor {
+    /// Room for members of an object.
+    members: usize,
+}
 
 impl<'de> Visitor<'de> for TreeVisitor {
     type Value = Tree<'de>;
@@ -139,7 +154,7 @@ impl<'de> Visitor<'de> for TreeVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree<'de>, A::Error> {
-        let mut members: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::new();
+        let mut members: Vec<(Cow<'de, str>, Tree<'de>)> = Vec::with_capacity(self.members);
         let mut seen = std::collections::HashSet::new();
         while let Some(name) = entries.next_key::<Name<'de>>()? {
             // A few members are compared, many are hashed: both stay linear in what is sent.
@@ -177,7 +192,7 @@ impl<'de> Deserialize<'de> for Name<'de> {
 
 impl TreeVisitor {
     fn deserialize_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tree<'de>, D::Error> {
-        deserializer.deserialize_str(Self)
+        deserializer.deserialize_str(Self { members: 0 })
     }
 }
 

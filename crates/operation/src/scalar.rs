@@ -277,9 +277,16 @@ pub(crate) fn write_json_string(text: &str, out: &mut Vec<u8>) {
     out.reserve(text.len() + 2);
     out.push(b'"');
     let bytes = text.as_bytes();
+    let escaped = |b: u8| b < 0x20 || b == b'"' || b == b'\\';
+    // Without a branch, so that many bytes are looked at at once; nearly no text has any.
+    if !bytes.iter().fold(false, |found, &b| found | escaped(b)) {
+        out.extend_from_slice(bytes);
+        out.push(b'"');
+        return;
+    }
     let mut start = 0;
     for (i, &b) in bytes.iter().enumerate() {
-        if b >= 0x20 && b != b'"' && b != b'\\' {
+        if !escaped(b) {
             continue;
         }
         out.extend_from_slice(&bytes[start..i]);

@@ -94,6 +94,7 @@ impl<'a> Decoder<'a> {
             self.fault(FaultCode::WrongType, at, format!("must be an object, not {}", body.kind()));
             return decoded;
         };
+        decoded.given.reserve_exact(members.len());
         for (name, tree) in members {
             let at = at.member(name);
             if let Some(field) = model.field_named(entity, name) {

@@ -42,8 +42,8 @@ impl Plan {
         };
         let mut parts = self.all_parts(entity, &mut decoded, &mut decoder);
         let mut faults = decoder.faults;
-        self.deny_fields(entity, Action::Create, &decoded, caller.roles, &mut faults);
         if !faults.is_empty() {
+            self.deny_fields(entity, Action::Create, &decoded, caller.roles, &mut faults);
             return Err(Fault::Invalid(faults));
         }
         let template =
@@ -134,8 +134,7 @@ impl Plan {
                 (self.part_position(entity, *part), PartChange::Replace(rows))
             })
             .collect();
-        let mut faults = decoder.faults;
-        self.deny_fields(entity, Action::Update, &decoded, caller.roles, &mut faults);
+        let faults = decoder.faults;
         self.edit(Change { entity, key, expected, set, parts, decoded, faults }, shape, caller, now)
     }
 
@@ -161,8 +160,7 @@ impl Plan {
         }
         let parts = self.all_parts(entity, &mut decoded, &mut decoder);
         let parts = parts.into_iter().map(PartChange::Replace).enumerate().collect();
-        let mut faults = decoder.faults;
-        self.deny_fields(entity, Action::Update, &decoded, caller.roles, &mut faults);
+        let faults = decoder.faults;
         let set = self.set_columns(entity, &decoded);
         self.edit(Change { entity, key, expected, set, parts, decoded, faults }, shape, caller, now)
     }
@@ -335,12 +333,14 @@ impl Plan {
 
     fn edit(
         &self,
-        change: Change,
+        mut change: Change,
         shape: &Shape<'_>,
         caller: &Caller,
         now: i64,
     ) -> Result<Lowered, Fault> {
         if !change.faults.is_empty() {
+            let (entity, faults) = (change.entity, &mut change.faults);
+            self.deny_fields(entity, Action::Update, &change.decoded, caller.roles, faults);
             return Err(Fault::Invalid(change.faults));
         }
         let what = What::Edit(change.entity);
@@ -389,7 +389,8 @@ impl Plan {
         Ok(())
     }
 
-    /// Notes every named field and part that no grant covers.
+    /// Notes every named field and part that no grant covers. Of a body that is sound else it is the template that says so, once for
+    /// all bodies of these fields.
     fn deny_fields(
         &self,
         entity: EntityId,
@@ -458,6 +459,7 @@ impl Plan {
         all
     }
 
+    /// What a write of these fields and parts is compiled to for these roles; refused where no grant covers one of them.
     fn write_template(
         &self,
         what: What,
@@ -487,6 +489,11 @@ impl Plan {
                 What::Delete(_) => Action::Delete,
                 _ => Action::Update,
             };
+            let mut faults = Vec::new();
+            self.deny_fields(entity, action, touched, caller.roles, &mut faults);
+            if !faults.is_empty() {
+                return Err(Fault::Invalid(faults));
+            }
             let grants = self.world().grants(entity, action, caller.roles, &mut binder);
             let guard = Guard::of(grants.covering(&fields, &parts));
             let guard_after = Guard::of(grants.covering_after(&fields, &parts, &binder));

@@ -223,7 +223,7 @@ impl Shop {
 
     fn writes(&self, store: &Store, clients: usize) -> (u64, Duration) {
         let mut times = self.run(clients, 1, |_| {
-            let write = store.write(self.create(), None);
+            let write = store.write(Box::new(self.create()), None);
             async move {
                 write.await.unwrap();
             }
@@ -236,7 +236,9 @@ impl Shop {
     fn mixed(&self, store: &Store, clients: usize, of: i64) -> u64 {
         let times = self.run(clients, 2, |seed| {
             let key = 1 + (random(seed) % of as u64) as i64;
-            let write = random(seed).is_multiple_of(10).then(|| store.write(self.edit(key), None));
+            let write = random(seed)
+                .is_multiple_of(10)
+                .then(|| store.write(Box::new(self.edit(key)), None));
             if write.is_none() {
                 store.read_blocking(&self.read, &[Value::Int(key)]).unwrap();
             }

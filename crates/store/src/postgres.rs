@@ -247,7 +247,11 @@ impl Postgres {
         outcome.recv().unwrap_or_else(|_| Err(closed()))
     }
 
-    pub(crate) fn enqueue(&self, write: Write, receipt: Option<Receipt>) -> Result<Ticket, Fault> {
+    pub(crate) fn enqueue(
+        &self,
+        write: Box<Write>,
+        receipt: Option<Box<Receipt>>,
+    ) -> Result<Ticket, Fault> {
         let waiting = &self.shared.waiting;
         if waiting.fetch_add(1, Ordering::AcqRel) >= self.shared.options.queue {
             waiting.fetch_sub(1, Ordering::AcqRel);
@@ -255,7 +259,7 @@ impl Postgres {
             return Err(Fault::Overloaded { retry_after: 1 });
         }
         let (sender, reply) = oneshot::channel();
-        let pending = Pending { write: Box::new(write), receipt, reply: sender };
+        let pending = Pending { write, receipt, reply: sender };
         let entrances = self.entrances.lock().clone();
         if let Some(entrances) = &entrances
             && pending.receipt.is_none()

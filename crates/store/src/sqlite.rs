@@ -110,9 +110,13 @@ impl Sqlite {
         reader::with_reader(&self.shared, |reader| reader.ask(statement, values))
     }
 
-    pub(crate) fn enqueue(&self, write: Write, receipt: Option<Receipt>) -> Result<Ticket, Fault> {
+    pub(crate) fn enqueue(
+        &self,
+        write: Box<Write>,
+        receipt: Option<Box<Receipt>>,
+    ) -> Result<Ticket, Fault> {
         let (sender, reply) = oneshot::channel();
-        let pending = Pending { write: Box::new(write), receipt, reply: sender, outcome: None };
+        let pending = Pending { write, receipt, reply: sender, outcome: None };
         match self.shared.queue.put(pending) {
             Ok(()) => Ok(Ticket { reply }),
             Err(Refused::Full) => {

@@ -159,8 +159,8 @@ impl Store {
     /// Every [`Fault`] but `Unauthenticated`; [`Fault::Overloaded`] where the queue is full.
     pub fn write(
         &self,
-        write: Write,
-        receipt: Option<Receipt>,
+        write: Box<Write>,
+        receipt: Option<Box<Receipt>>,
     ) -> impl Future<Output = Result<Written, Fault>> + Send + use<> {
         let ticket = match self {
             Self::Sqlite(sqlite) => sqlite.enqueue(write, receipt),
@@ -186,6 +186,7 @@ impl Store {
         write: Write,
         receipt: Option<Receipt>,
     ) -> Result<Written, Fault> {
+        let (write, receipt) = (Box::new(write), receipt.map(Box::new));
         match self {
             Self::Sqlite(sqlite) => sqlite.enqueue(write, receipt)?.wait_blocking(),
             Self::Postgres(postgres) => postgres.enqueue(write, receipt)?.wait_blocking(),

@@ -29,6 +29,7 @@ use operation::{
     ReadId, Receipt, ReferenceRule, Scalar, Scope, Table, TableId, Value, Violation, Write,
     evaluate,
 };
+use smallvec::SmallVec;
 
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
 use crate::lower::{self, Lock, Statement, ill_formed};
@@ -378,9 +379,8 @@ impl Reply {
                     let row = &create.row.values;
                     let table = &create.target.table;
                     let key = row.get(table.own_key()).cloned().unwrap_or_default();
-                    let mut binds = Vec::with_capacity(create.binds.len() + 1);
-                    binds.extend_from_slice(&create.binds);
-                    binds.push(key.clone());
+                    let binds = create.binds.iter().chain([&key]).cloned();
+                    let binds: SmallVec<[Value; 4]> = binds.collect();
                     let json = render(&create.answer, row, &binds)?;
                     let version = version_of(table, row);
                     let (part_key, replayed, wakes, published) = (None, false, false, 0);

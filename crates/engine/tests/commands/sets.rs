@@ -84,7 +84,7 @@ fn at_once(world: &World, asked: &[(&str, &str, String)]) -> Vec<Result<String, 
     world.runtime.block_on(async {
         let tasks = writes.into_iter().map(|write| {
             let store = world.store.clone();
-            tokio::spawn(async move { store.write(write, None).await })
+            tokio::spawn(async move { store.write(Box::new(write), None).await })
         });
         let answers = join_all(tasks).await;
         answers.into_iter().map(|answer| answer.unwrap().map(written)).collect()

@@ -234,6 +234,7 @@ impl World {
         caller: &Caller,
         receipt: Option<Receipt>,
     ) -> Result<String, Fault> {
+        let receipt = receipt.map(Box::new);
         if self.coded && matches!(intent, Intent::Command { .. }) {
             let run = self.engine.run(&self.loaded, intent, caller, receipt);
             let Outcome::Done { json, .. } = self.runtime.block_on(run)? else {
@@ -255,7 +256,7 @@ impl World {
         if let (true, Write::Command(command)) = (loads, &mut *write) {
             Arc::get_mut(&mut command.program).unwrap().direct = Err(Obstacle::UNFORMED);
         }
-        let written = self.runtime.block_on(self.store.write(*write, receipt))?;
+        let written = self.runtime.block_on(self.store.write(write, receipt))?;
         Ok(match written.json {
             Some(json) => String::from_utf8(json.to_vec()).unwrap(),
             None => "done".to_owned(),

@@ -1,16 +1,19 @@
 //! From a request to its answer.
 
+use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::{Bytes, BytesMut};
 use contract::{CommandRoute, Resource};
 use engine::Outcome;
 use http::header::{
-    ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK,
-    LOCATION,
+    ALLOW, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MATCH,
+    IF_NONE_MATCH, LINK, LOCATION,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
@@ -78,7 +81,7 @@ pub(crate) fn refuse(door: &Door, peer: IpAddr, head: &Parts, refusal: &Refusal)
 }
 
 /// Names a request, so that it is done once.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+static IDEMPOTENCY_KEY: http::HeaderName = http::HeaderName::from_static("idempotency-key");
 
 /// Says that a request was done before, and is answered as it was then.
 const REPLAYED: http::HeaderName = http::HeaderName::from_static("idempotency-replayed");
@@ -154,7 +157,8 @@ async fn serve(
     if !negotiate::accepts_json(headers) {
         return Err(Refusal::NotAcceptable);
     }
-    let exchange = Exchange { door, surface, endpoint, head, caller: &caller };
+    let plain = is_plain(headers);
+    let exchange = Exchange { door, surface, endpoint, head, plain, caller: &caller };
     let mut reply = match verb {
         Verb::Get => exchange.read(place).await?,
         // On the heap, so that a read, which needs neither, is small enough to be moved about for nothing.
@@ -189,7 +193,16 @@ struct Exchange<'a> {
     surface: &'a Surface,
     endpoint: &'a Endpoint,
     head: &'a Parts,
+    /// Whether [`is_plain`] holds of its headers.
+    plain: bool,
     caller: &'a Caller,
+}
+
+/// Whether a request has none of the headers that bind a write to something. Few have one, and to look for each by its name
+/// costs more than to look once whether there is any.
+fn is_plain(headers: &HeaderMap) -> bool {
+    let binding = [&IF_MATCH, &IF_NONE_MATCH, &CONTENT_ENCODING, &IDEMPOTENCY_KEY];
+    !headers.keys().any(|name| binding.contains(&name))
 }
 
 /// Decodes a key; one that cannot be text is no row's.
@@ -211,7 +224,7 @@ impl Exchange<'_> {
         &self,
         intent: &Intent<'_>,
         found: Vec<Violation>,
-        receipt: Option<Receipt>,
+        receipt: Option<Box<Receipt>>,
     ) -> Result<Outcome, Refusal> {
         let loaded = &self.surface.loaded;
         let outcome = if found.is_empty() {
@@ -311,6 +324,9 @@ impl Exchange<'_> {
 
     /// `If-Match`: the versions of which the stored one must be one.
     fn expected(&self) -> Result<Option<Vec<i64>>, Refusal> {
+        if self.plain {
+            return Ok(None);
+        }
         if let Some(header) = self.head.headers.get(IF_NONE_MATCH) {
             return Err(if header == "*" {
                 Refusal::Precondition(
@@ -333,8 +349,11 @@ impl Exchange<'_> {
 
     /// By which this request is known if it is sent again, where it says so (draft-ietf-httpapi-idempotency-key-header).
     /// The key is the caller's own: another's of the same name is another key.
-    fn receipt(&self, verb: Verb, body: &[u8]) -> Result<Option<Receipt>, Refusal> {
-        let mut keys = self.head.headers.get_all(IDEMPOTENCY_KEY).iter();
+    fn receipt(&self, verb: Verb, body: &[u8]) -> Result<Option<Box<Receipt>>, Refusal> {
+        if self.plain {
+            return Ok(None);
+        }
+        let mut keys = self.head.headers.get_all(&IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         let refused =
             |detail: &str| Refusal::Header { name: "Idempotency-Key", detail: detail.to_owned() };
@@ -354,7 +373,7 @@ impl Exchange<'_> {
         let path = self.head.uri.path();
         let target = self.head.uri.path_and_query().map_or("", |target| target.as_str());
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Some(Receipt {
+        Ok(Some(Box::new(Receipt {
             key: Sha256::new()
                 .chain_update(who)
                 .chain_update(path)
@@ -369,7 +388,7 @@ impl Exchange<'_> {
                 .finalize()
                 .into(),
             now: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        }))
+        })))
     }
 
     async fn delete(&self, place: Place<'_>) -> Result<Reply, Refusal> {
@@ -506,7 +525,10 @@ impl Exchange<'_> {
 
     /// A body is taken as it is.
     fn uncoded(&self) -> Result<(), Refusal> {
-        match self.head.headers.get(http::header::CONTENT_ENCODING) {
+        if self.plain {
+            return Ok(());
+        }
+        match self.head.headers.get(CONTENT_ENCODING) {
             Some(coding) if coding != "identity" => {
                 let detail = "send the body as it is".to_owned();
                 Err(Refusal::Header { name: "Content-Encoding", detail })
@@ -598,6 +620,11 @@ pub(crate) async fn collect(
         }
         Ok(rest.map_or(first, BytesMut::freeze))
     };
+    let mut whole = pin!(whole);
+    // Nearly every body came with its head: it needs no timer.
+    if let Poll::Ready(body) = poll_fn(|context| Poll::Ready(whole.as_mut().poll(context))).await {
+        return body;
+    }
     match tokio::time::timeout(settings.body_time, whole).await {
         Ok(body) => body,
         Err(_) => Err(Refusal::BodyTimeout),

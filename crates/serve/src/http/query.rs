@@ -14,7 +14,7 @@ const MOST: usize = 64;
 /// The parameters of a query string, decoded, each name once.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters<'a> {
-    list: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 8]>,
+    list: SmallVec<[(Cow<'a, str>, Cow<'a, str>); 2]>,
 }
 
 impl<'a> Parameters<'a> {

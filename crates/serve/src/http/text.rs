@@ -40,8 +40,15 @@ fn hex(byte: u8) -> Option<u8> {
 /// Encodes text as one path segment: everything that is not unreserved.
 pub(crate) fn encode(text: &str, out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    // Nearly every key is a number or a UUID.
+    if text.bytes().all(plain) {
+        out.push_str(text);
+        return;
+    }
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+        if plain(byte) {
             out.push(char::from(byte));
         } else {
             out.push('%');

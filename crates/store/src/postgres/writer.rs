@@ -39,7 +39,7 @@ pub(crate) struct Pending {
     /// The write; whoever asked gets it back, since the answer may be made of it.
     pub write: Box<Write>,
     /// By which it is known if it is asked for again.
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<Box<Receipt>>,
     /// Told after the commit.
     pub reply: tokio::sync::oneshot::Sender<Done>,
 }
@@ -211,7 +211,7 @@ impl Writer {
             let mut session = Session::new(&self.shared, references, link.clone(), true);
             let Pending { write, receipt, .. } = pending;
             async move {
-                let outcome = write::execute(&mut session, write, receipt.as_ref()).await;
+                let outcome = write::execute(&mut session, write, receipt.as_deref()).await;
                 (session, outcome)
             }
         });
@@ -251,7 +251,7 @@ impl Writer {
     /// Executes one write in a transaction of its own.
     async fn alone(&self, lane: &mut Lane, mut pending: Pending) {
         let mut tries = 0;
-        let mut manner = Manner::first(&pending.write, pending.receipt.as_ref());
+        let mut manner = Manner::first(&pending.write, pending.receipt.as_deref());
         let outcome = loop {
             tries += 1;
             let (link, references) = match self.ready(lane).await {
@@ -263,7 +263,7 @@ impl Writer {
             let committing = Cell::new(false);
             let Pending { write, receipt, .. } = &mut pending;
             let transaction =
-                transact(&mut session, (write, receipt.as_ref()), manner, &committing);
+                transact(&mut session, (write, receipt.as_deref()), manner, &committing);
             let Ok((outcome, wrong)) =
                 tokio::time::timeout(self.shared.patience(), transaction).await
             else {

@@ -34,7 +34,7 @@ pub(crate) struct Pending {
     /// The write; whoever asked gets it back, since the answer may be made of it.
     pub write: Box<Write>,
     /// By which it is known if it is asked for again.
-    pub receipt: Option<Receipt>,
+    pub receipt: Option<Box<Receipt>>,
     /// Told after the commit.
     pub reply: oneshot::Sender<Done>,
     /// `None` until it is known.

@@ -204,7 +204,7 @@ impl Writer<'_> {
                 continue;
             }
             let Pending { write, receipt, .. } = &mut batch[at];
-            let outcome = self.isolated(write, receipt.as_ref());
+            let outcome = self.isolated(write, receipt.as_deref());
             if self.session.transaction_is_gone() {
                 for pending in batch.iter_mut().filter(|p| matches!(p.outcome, Some(Ok(_)))) {
                     pending.outcome = None;

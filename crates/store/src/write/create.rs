@@ -12,6 +12,7 @@ impl<D: Database> Writing<'_, D> {
     pub(super) async fn create(&mut self, create: &mut Create) -> Result<Reply, Fault> {
         complete(create);
         let create = &*create;
+        let is_one_statement = is_one_statement(create);
         let target = &*create.target;
         let mut changes = changes(create);
         let mut found = Vec::new();
@@ -30,11 +31,14 @@ impl<D: Database> Writing<'_, D> {
                 return Err(self.diagnose(target, &changes, found, &reason).await);
             }
         }
-        self.decide_late(create, &changes).await?;
+        if !is_one_statement {
+            self.decide_late(create, &changes).await?;
+        }
         let root = changes.into_iter().next().and_then(|root| root.new);
         let row = root.ok_or_else(|| ill_formed("no root"))?;
         let table = &*target.table;
-        if matches!(row, Cow::Borrowed(_)) && draws_on_row(&create.answer, table) {
+        let is_as_asked = matches!(row, Cow::Borrowed(_));
+        if is_as_asked && (is_one_statement || draws_on_row(&create.answer, table)) {
             return Ok(Reply::Created);
         }
         let key = row.get(table.own_key()).cloned().unwrap_or_default();

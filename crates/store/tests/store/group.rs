@@ -138,7 +138,7 @@ fn a_full_queue_refuses_and_a_closed_store_finishes() {
     let mut tickets = Vec::new();
     let mut refused = 0;
     for i in 0..2_000 {
-        match pollster(shop.store.write(shop.new_product(&format!("p{i}"), 1, 1), None)) {
+        match pollster(shop.store.write(Box::new(shop.new_product(&format!("p{i}"), 1, 1)), None)) {
             Started::Refused(Fault::Overloaded { retry_after: 1 }) => refused += 1,
             Started::Refused(other) => panic!("{other:?}"),
             Started::Running(future) => tickets.push(future),

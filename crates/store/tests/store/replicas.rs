@@ -124,7 +124,7 @@ fn each_sees_what_was_written_before_by_whichever_server() {
                         turn += 1;
                         let (one, other) = (&servers[turn % 2], &servers[(turn + 1) % 2]);
                         let name = format!("C{customer} {turn}");
-                        let write = one.store.write(rename(one, customer, &name), None);
+                        let write = one.store.write(Box::new(rename(one, customer, &name)), None);
                         let version = write.await.unwrap().version;
                         for shop in [other, one] {
                             let (json, seen) =
@@ -133,7 +133,7 @@ fn each_sees_what_was_written_before_by_whichever_server() {
                         }
                         if turn.is_multiple_of(4) {
                             let order = one.new_order(customer, vec![Shop::line("pen", 1, 150)]);
-                            let key = one.store.write(order, None).await.unwrap().key;
+                            let key = one.store.write(Box::new(order), None).await.unwrap().key;
                             let id = key.as_int().unwrap();
                             assert!(row(other, &other.read_order, id).await.is_some(), "{id}");
                             let binds = [Value::Int(customer), Value::Int(10_000)];
@@ -305,7 +305,7 @@ fn a_silent_replica_is_not_waited_for_long() {
             warm(&shop).await;
             proxy.set(Way::Swallowed);
             if written {
-                shop.store.write(rename(&shop, 1, "Anna"), None).await.unwrap();
+                shop.store.write(Box::new(rename(&shop, 1, "Anna")), None).await.unwrap();
             }
             let began = Instant::now();
             for _ in 0..10 {
@@ -346,7 +346,7 @@ fn tables_that_change_are_read_as_they_are() {
         bench.on_replica("SELECT pg_wal_replay_pause()");
         let change = [r#"ALTER TABLE customer ALTER COLUMN email TYPE varchar(200)"#.to_owned()];
         tokio::task::block_in_place(|| shop.store.execute_schema(&change)).unwrap();
-        shop.store.write(rename(&shop, 2, "Bert"), None).await.unwrap();
+        shop.store.write(Box::new(rename(&shop, 2, "Bert")), None).await.unwrap();
         for _ in 0..20 {
             let (json, _) = row(&shop, &shop.read_customer, 2).await.unwrap();
             assert!(json.contains("Bert"), "{json}");
@@ -390,7 +390,7 @@ fn what_is_acknowledged_before_it_is_flushed_is_seen() {
         warm(&shop).await;
         for turn in 0..60 {
             let name = format!("Ann {turn}");
-            shop.store.write(rename(&shop, 1, &name), None).await.unwrap();
+            shop.store.write(Box::new(rename(&shop, 1, &name)), None).await.unwrap();
             let (json, _) = row(&shop, &shop.read_customer, 1).await.unwrap();
             assert!(json.contains(&name), "{name}: {json}");
         }
@@ -470,7 +470,7 @@ fn after_a_failover_a_replica_is_read_from_once_it_follows_the_new_primary() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         assert_eq!(reads(&shop).served, 0);
-        shop.store.write(rename(&shop, 1, "Anna"), None).await.unwrap();
+        shop.store.write(Box::new(rename(&shop, 1, "Anna")), None).await.unwrap();
         let (_, name) = bench.url.rsplit_once('/').unwrap();
         let ask = "SELECT name FROM customer WHERE id = 1";
         while replica.psql(name, ask).trim() != "Anna" {

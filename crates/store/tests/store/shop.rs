@@ -641,7 +641,7 @@ impl Shop {
             std::sync::LazyLock::new(|| tokio::runtime::Runtime::new().unwrap());
         match self.store.dialect() {
             Dialect::Sqlite => self.store.write_blocking(write),
-            Dialect::Postgres => RUNTIME.block_on(self.store.write(write, None)),
+            Dialect::Postgres => RUNTIME.block_on(self.store.write(Box::new(write), None)),
         }
     }
 
