@@ -142,7 +142,7 @@ pub(crate) enum Failure {
     Differs { place: String, summary: String },
     /// The database is ahead of the model.
     #[error(
-        "the database {place} has moved on from this model:\n{summary}\n\nServe the newer model, whose change was carried \
+        "the database {place} has moved on from this model. To go back to it would be:\n{summary}\n\nServe the newer model, whose change was carried \
          out there (`mimar migrate history`). If this one is meant, `mimar migrate plan` shows the way back to it"
     )]
     Ahead { place: String, summary: String },
@@ -155,10 +155,15 @@ pub(crate) enum Failure {
     /// The database was changed by hand.
     #[error(
         "the database {place} was changed by hand:\n{drift}\n\nUndo that in the database, or write it into the model: \
-         `mimar migrate plan` shows what would make the tables those of the model. What no model says (a trigger, a check, \
-         an index over some rows only) can be accepted with `mimar migrate accept`"
+         `mimar migrate plan` shows what would make the tables those of the model"
     )]
     Drifted { place: String, drift: String },
+    /// Something was put beside the tables by hand.
+    #[error(
+        "beside the tables of the database {place}, which are those of the model, something was changed by hand:\n{drift}\n\n\
+         Undo that in the database, or say that it belongs there: `mimar migrate accept`"
+    )]
+    Added { place: String, drift: String },
     /// A change of the database is under way.
     #[error(
         "a change of {place} is under way since {began}, and this model cannot be served now:\n{summary}\n\n{way}"

@@ -141,8 +141,8 @@ fn sign(operator: BinaryOperator) -> &'static str {
     }
 }
 
-/// Microseconds in the greatest unit that divides them.
-pub(crate) fn duration(microseconds: i64) -> String {
+/// Microseconds in the greatest unit that divides them, as the language writes it: `7d`, `90s`.
+pub fn duration(microseconds: i64) -> String {
     const UNITS: [(i64, &str); 5] = [
         (86_400_000_000, "d"),
         (3_600_000_000, "h"),

@@ -17,6 +17,7 @@ mod shape;
 
 pub use asyncapi::asyncapi;
 pub use cloud_event::CloudEvent;
+pub use condition::duration;
 pub use contract::{
     Answer, CommandRoute, Contract, ErrorMember, ErrorType, EventType, Farewell, Filter, Grant,
     Labels, Member, PAGE, PAGE_MAXIMUM, Parameter, PartOf, QueryRoute, Record, Resource, Tag,

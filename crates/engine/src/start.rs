@@ -65,7 +65,10 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
     }
     let names = migrate::names(store)?;
     let existing = migrate::tables(store, &names, Some(schema))?;
-    let change = schema::diff(&existing, schema);
+    let mut change = schema::diff(&existing, schema);
+    if store.dialect() == Dialect::Postgres {
+        change.summary = change.summary_in_place();
+    }
     // Tables of others are served as they are, where they can be, with all that stands beside them.
     let is_noted = migrate::noted_schema(store)?;
     if change.is_empty() {

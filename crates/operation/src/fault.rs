@@ -107,6 +107,10 @@ impl Violation {
     /// Appends one token to a JSON pointer, escaped as RFC 6901 §3 asks.
     pub fn push_pointer(pointer: &mut String, token: &str) {
         pointer.push('/');
+        if !token.bytes().any(|byte| matches!(byte, b'~' | b'/')) {
+            pointer.push_str(token);
+            return;
+        }
         for c in token.chars() {
             match c {
                 '~' => pointer.push_str("~0"),

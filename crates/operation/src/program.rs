@@ -362,7 +362,7 @@ pub struct Named {
     /// Its key.
     pub key: Value,
     /// Where it stands in the body; `None`: in the address, so that a row which is not seen is not found.
-    pub pointer: Option<Box<str>>,
+    pub pointer: Option<String>,
 }
 
 /// The most rows that one command may load, make or change.

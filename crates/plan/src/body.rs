@@ -1,11 +1,16 @@
 //! Bodies, read against the model: every fault of a body is found, each with its place.
 
+use std::fmt::Write as _;
+
 use model::{Bounds, Default as FieldDefault, EntityId, FieldId, Type};
 use operation::{FaultCode, PartRow, Scalar, Scope, Tree, Value, Violation};
 
 use crate::lower::BodyKind;
 use crate::page::list_of;
 use crate::plan::{Plan, Request};
+
+/// About how many bytes a member of a record takes as JSON, with its name.
+const MEMBER: usize = 32;
 
 /// Where 64 bits end.
 const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
@@ -47,13 +52,22 @@ impl<'a> At<'a> {
 
     /// The pointer.
     pub(crate) fn pointer(&self) -> String {
-        let mut pointer = self.around.map(Self::pointer).unwrap_or_default();
+        let mut pointer = String::with_capacity(64);
+        self.write(&mut pointer);
+        pointer
+    }
+
+    fn write(&self, pointer: &mut String) {
+        if let Some(around) = self.around {
+            around.write(pointer);
+        }
         match self.step {
             Step::Body => {}
-            Step::Member(name) => Violation::push_pointer(&mut pointer, name),
-            Step::Item(at) => pointer.push_str(&format!("/{at}")),
+            Step::Member(name) => Violation::push_pointer(pointer, name),
+            Step::Item(at) => {
+                let _ = write!(pointer, "/{at}");
+            }
         }
-        pointer
     }
 }
 
@@ -324,7 +338,7 @@ impl<'a> Decoder<'a> {
                 let mut text = Vec::new();
                 tree.write(&mut text);
                 self.bounded(length(text.len()), bounds, " bytes of JSON", at)?;
-                Some(Value::text(String::from_utf8_lossy(&text)))
+                Some(json(&text))
             }
             (Type::List(item, bounds), Tree::List(items)) => {
                 self.bounded(length(items.len()), bounds, " items", at)?;
@@ -440,7 +454,12 @@ impl<'a> Decoder<'a> {
     fn list(&mut self, item: &Type, items: &[Tree<'_>], at: &At<'_>) -> Option<Value> {
         let before = self.faults.len();
         let scalar = self.plan.model.scalar(item).unwrap_or(Scalar::Json);
-        let mut text = vec![b'['];
+        let each = match item {
+            Type::Record(record) => self.plan.model[*record].fields.len() * MEMBER,
+            _ => MEMBER,
+        };
+        let mut text = Vec::with_capacity(2 + items.len() * each);
+        text.push(b'[');
         for (index, tree) in items.iter().enumerate() {
             if index > 0 {
                 text.push(b',');
@@ -450,7 +469,7 @@ impl<'a> Decoder<'a> {
             }
         }
         text.push(b']');
-        (self.faults.len() == before).then(|| Value::text(String::from_utf8_lossy(&text)))
+        (self.faults.len() == before).then(|| json(&text))
     }
 
     fn record(&mut self, fields: &[FieldId], tree: &Tree<'_>, at: &At<'_>) -> Option<Value> {
@@ -465,7 +484,8 @@ impl<'a> Decoder<'a> {
                 self.fault(FaultCode::UnknownField, &at, detail);
             }
         }
-        let mut text = vec![b'{'];
+        let mut text = Vec::with_capacity(2 + fields.len() * MEMBER);
+        text.push(b'{');
         for field in fields {
             let item = &plan.model[*field];
             let at = at.member(&item.name);
@@ -492,7 +512,7 @@ impl<'a> Decoder<'a> {
             scalar.write_json(&value.unwrap_or_default(), &mut text);
         }
         text.push(b'}');
-        (self.faults.len() == before).then(|| Value::text(String::from_utf8_lossy(&text)))
+        (self.faults.len() == before).then(|| json(&text))
     }
 
     fn bounded<T: PartialOrd + Copy + std::fmt::Display>(
@@ -515,6 +535,14 @@ impl<'a> Decoder<'a> {
         };
         self.fault(FaultCode::OutOfBounds, at, detail);
         None
+    }
+}
+
+/// JSON that was written here, as it is stored.
+fn json(text: &[u8]) -> Value {
+    match std::str::from_utf8(text) {
+        Ok(text) => Value::text(text),
+        Err(_) => Value::text(String::from_utf8_lossy(text)),
     }
 }
 

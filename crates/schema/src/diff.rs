@@ -9,7 +9,7 @@ use crate::existing::{Existing, ExistingColumn, Renames, same_statement, table_o
 use crate::{ColumnOrigin, Fill, Meaning, Origin, Schema, ddl};
 
 /// How a sentence ends of a table that SQLite cannot change in place.
-pub(crate) const BUILT_ANEW: &str = "is built anew";
+const BUILT_ANEW: &str = "is built anew";
 
 /// What has to happen to a database.
 ///
@@ -28,6 +28,13 @@ pub struct Change {
     pub summary: Vec<String>,
     /// Stored names of tables whose computed columns have to be computed anew.
     pub recompute: Vec<String>,
+}
+
+impl Change {
+    /// What changes where tables are changed in place: nothing is built anew there.
+    pub fn summary_in_place(&self) -> Vec<String> {
+        self.summary.iter().filter(|line| !line.ends_with(BUILT_ANEW)).cloned().collect()
+    }
 }
 
 /// Something of a table with rows that would not survive.

@@ -19,7 +19,7 @@ use crate::arguments::{
     Migrate, MigrateApply, MigratePlace, MigratePlan, MigrateRollback, MigrateShow, PlanFormat,
     RecordFormat,
 };
-use crate::command::serve::drifted;
+use crate::command::serve::{added, drifted};
 use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -122,6 +122,11 @@ fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
         PlanFormat::Json => screen::out(&format!("{:#}\n", machine(&plan, None))),
         PlanFormat::Sql => screen::out(&plan.script()),
         PlanFormat::Human if plan.is_empty() => {
+            // What stands beside the tables is no part of a plan, and keeps the model from being served.
+            let drift = migrate::drift(&store)?;
+            if !drift.is_empty() {
+                return Err(added(&place, &drift));
+            }
             screen::note(&format!(
                 "{}: {place} holds the tables of this model",
                 styled(GREEN, "nothing to do")

@@ -144,10 +144,10 @@ pub(crate) fn markdown(matrix: &PolicyMatrix) -> String {
         }
         for fixed in matrix.fixed.iter().filter(|fixed| fixed.item == first.item) {
             for (what, fields) in
-                [("never read", &fixed.never_read), ("never updated", &fixed.never_updated)]
+                [("Never read", &fixed.never_read), ("Never updated", &fixed.never_updated)]
             {
                 if !fields.is_empty() {
-                    let _ = writeln!(page, "\nBy nobody {what}: {}.", fields.join(", "));
+                    let _ = writeln!(page, "\n{what}: {}.", fields.join(", "));
                 }
             }
         }

@@ -153,6 +153,7 @@ pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
         Cause::Behind => Failure::Differs { place, summary },
         Cause::Ahead => Failure::Ahead { place, summary },
         Cause::Drift(lines) if lines.is_empty() => Failure::Differs { place, summary },
+        Cause::Drift(lines) if mismatch.change.is_empty() => added(&place, lines),
         Cause::Drift(lines) => drifted(&place, lines),
         Cause::UnderWay(record) => {
             let way = match record.state {
@@ -179,6 +180,11 @@ pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
 /// A database that was changed by hand.
 pub(crate) fn drifted(place: &impl std::fmt::Display, lines: &[String]) -> Failure {
     Failure::Drifted { place: place.to_string(), drift: bounded(lines) }
+}
+
+/// A database beside whose tables something was put by hand.
+pub(crate) fn added(place: &impl std::fmt::Display, lines: &[String]) -> Failure {
+    Failure::Added { place: place.to_string(), drift: bounded(lines) }
 }
 
 /// What differs, a line each.

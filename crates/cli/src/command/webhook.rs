@@ -162,8 +162,8 @@ fn rotate(arguments: &WebhookRotate) -> Result<(), Failure> {
             screen::note("It is shown this once.");
         }
         screen::note(&format!(
-            "The secret before holds beside it for {} minutes: deliveries to endpoint {id} carry both signatures, and what comes in may carry either.",
-            overlap.as_secs() / 60
+            "The secret before holds beside it for {}: deliveries to endpoint {id} carry both signatures, and what comes in may carry either.",
+            contract::duration(i64::try_from(overlap.as_micros()).unwrap_or(i64::MAX))
         ));
     }
     Ok(())

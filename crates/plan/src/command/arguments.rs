@@ -102,7 +102,7 @@ impl Plan {
                 if let Ok(key) = self.key_scalar(*entity).of_json(tree)
                     && !key.is_null()
                 {
-                    named.push(Named { visible, key, pointer: Some(at.pointer().into()) });
+                    named.push(Named { visible, key, pointer: Some(at.pointer()) });
                 }
             }
             (Type::List(item, _), Tree::List(items)) => {

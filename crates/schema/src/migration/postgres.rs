@@ -42,6 +42,7 @@ pub fn postgres(
         existing.iter().filter_map(|(_, sql)| Existing::parse(sql)).collect();
     let renames = renames(&originals, wanted);
     let drops = super::drops(&change.losses);
+    let summary = change.summary_in_place();
     let mut losses = change.losses;
     for loss in &mut losses {
         // Where to look is said in the names of the database.
@@ -60,12 +61,7 @@ pub fn postgres(
         endings: Vec::new(),
         contract: Vec::new(),
         plan: Migration {
-            // Nothing is built anew here.
-            summary: change
-                .summary
-                .into_iter()
-                .filter(|line| !line.ends_with(crate::diff::BUILT_ANEW))
-                .collect(),
+            summary,
             drops,
             losses,
             recompute: change.recompute,

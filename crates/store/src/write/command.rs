@@ -233,9 +233,8 @@ impl<D: Database> Running<'_, '_, D> {
             let visible =
                 program.visible.get(*visible).ok_or_else(|| ill_formed("no such rule"))?;
             self.demand([Wanted::Row(visible.table.clone(), key.clone())]).await?;
-            let row = self.rows.root(&visible.table, key).and_then(|row| row.new.clone());
-            let seen = match &row {
-                Some(row) => self.value(&visible.condition, Some(row)).await? == Value::Bool(true),
+            let seen = match self.of_root(&visible.table, key, &visible.condition).await? {
+                Some(value) => value == Value::Bool(true),
                 None => false,
             };
             if seen {
@@ -291,6 +290,28 @@ impl<D: Database> Running<'_, '_, D> {
         Err(ill_formed("an expression that always misses something"))
     }
 
+    /// The value of an expression of a root that is here, as it is; `None`: there is none.
+    async fn of_root(
+        &mut self,
+        table: &Table,
+        key: &Value,
+        expression: &Expression,
+    ) -> Result<Option<Value>, Fault> {
+        let row = self.rows.root(table, key).and_then(|row| row.new.as_deref());
+        let Some(row) = row else { return Ok(None) };
+        let scope =
+            Scope { rows: &[row], binds: &self.binds, parts: &[], stored: Some(&self.rows) };
+        match evaluate(expression, &scope) {
+            Ok(value) => Ok(Some(value)),
+            // What is missed is loaded, and the row lent meanwhile.
+            Err(EvaluationFault::NotLocal) => {
+                let row = row.to_vec();
+                self.value_as_it_is(expression, &[&row]).await.map(Some)
+            }
+            Err(fault) => Err(evaluation(fault, "")),
+        }
+    }
+
     async fn holds(&mut self, condition: &Expression) -> Result<bool, Fault> {
         Ok(self.value(condition, None).await? == Value::Bool(true))
     }
@@ -318,7 +339,6 @@ impl<D: Database> Running<'_, '_, D> {
             let table = &target.target.table;
             for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
                 let Some(row) = self.rows.root(table, &key) else { break };
-                let Some(new) = row.new.clone() else { break };
                 let parts = |part: &usize| {
                     let part = target.target.parts.get(*part);
                     part.is_some_and(|part| row.parts_changed.contains(&part.table.id))
@@ -329,7 +349,9 @@ impl<D: Database> Running<'_, '_, D> {
                 if !due {
                     continue;
                 }
-                let value = self.value_as_it_is(&computed.expression, &[&new]).await?;
+                let Some(value) = self.of_root(table, &key, &computed.expression).await? else {
+                    break;
+                };
                 if let Some(row) = self.rows.root_mut(table, &key)
                     && let Some(slot) =
                         row.new.as_mut().and_then(|new| new.get_mut(computed.column))

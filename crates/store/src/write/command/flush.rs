@@ -120,21 +120,14 @@ impl<D: Database> Running<'_, '_, D> {
         {
             *slot = Value::Int(before.as_int().unwrap_or(0) + 1);
         }
-        // What comes in the place of one that goes counts on from its version, so that nobody takes it for that one.
-        let mut changes = match (old, &new) {
-            (Some(old), Some(new)) if anew => vec![
-                change(rules.id, 0, table, Some(old), None),
-                change(rules.id, 0, table, None, Some(new.clone())),
-            ],
-            (old, new) => vec![change(rules.id, 0, table, old, new.clone())],
-        };
+        let mut of_parts = Vec::new();
         for (at, part) in rules.parts.iter().enumerate() {
             let touched = parts_changed.contains(&part.table.id) || new.is_none();
             if !(touched || fresh) || !self.rows.has_parts(&part.table, key) {
                 continue;
             }
             let root = Root { key, row: new.as_deref(), anew };
-            self.settle_parts(target, at, part, root, &mut changes, found)?;
+            self.settle_parts(target, at, part, root, &mut of_parts, found)?;
         }
         if let Some(new) = &new {
             let due = |inputs: &Inputs| {
@@ -153,6 +146,16 @@ impl<D: Database> Running<'_, '_, D> {
                 }
             }
         }
+        let mut changes = Vec::with_capacity(2 + of_parts.len());
+        match old {
+            // What comes in the place of one that goes counts on from its version, so that nobody takes it for that one.
+            Some(old) if anew && new.is_some() => {
+                changes.push(change(rules.id, 0, table, Some(old), None));
+                changes.push(change(rules.id, 0, table, None, new));
+            }
+            old => changes.push(change(rules.id, 0, table, old, new)),
+        }
+        changes.append(&mut of_parts);
         Ok(changes)
     }
 

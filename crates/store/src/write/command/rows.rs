@@ -6,6 +6,7 @@ use std::sync::Arc;
 use operation::{
     Bound, Creation, Expression, Fault, FaultCode, Fill, Place, Table, Value, Violation,
 };
+use smallvec::SmallVec;
 
 use super::super::change::{Change, Pointer, compute, field_of, transitions};
 use super::super::delete::still_referenced;
@@ -142,13 +143,21 @@ impl<D: Database> Running<'_, '_, D> {
         let table = self.table(place)?;
         let key = self.value(key, None).await?;
         let before = self.current(place, &table, &key).await?;
-        let mut after = before.clone();
-        for (column, value) in set {
-            let value = self.value(value, Some(&before)).await?;
+        let mut values: SmallVec<[Value; 4]> = SmallVec::with_capacity(set.len());
+        for (_, value) in set {
+            values.push(self.value(value, Some(&before)).await?);
+        }
+        // A state that is not set stays, and needs no row to be compared with.
+        let flows = self.program.flows(place);
+        let moves = flows.iter().any(|flow| set.iter().any(|(column, _)| *column == flow.column));
+        let (old, mut after) = (moves.then(|| before.clone()), before);
+        for ((column, _), value) in set.iter().zip(values) {
             *after.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
         }
         look_at_values(&table, &after, |column| set.iter().any(|(c, _)| *c == column), bounds)?;
-        self.look_at_flows(place, &table, set, (before, &after))?;
+        if let Some(old) = old {
+            self.look_at_flows(place, &table, set, (old, &after))?;
+        }
         let changed = set.iter().map(|(column, _)| *column);
         match place.part {
             None => {
