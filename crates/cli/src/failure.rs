@@ -223,6 +223,12 @@ pub(crate) enum Failure {
          first; on PostgreSQL the old and the new version are served side by side", path.display()
     )]
     BeingServed { path: PathBuf },
+    /// A file that is being served, and that is to be emptied or to lose values.
+    #[error(
+        "{} is being served by another `mimar dev` or `mimar serve`, which would go on with rows that are gone, and lose what it is \
+         told\n\nStop that server first; then run this again", path.display()
+    )]
+    ServedMeanwhile { path: PathBuf },
     /// Tables of others, which `dev` would change.
     #[error(
         "the tables in {place} were made by others, and `mimar dev` would change them with every edit\n\n`mimar serve` serves them as \

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,17 @@ use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::Project;
 
-/// Opens the database; `fresh` deletes it before.
-pub(super) fn open(place: &Place, fresh: bool) -> Result<Store, Failure> {
+/// Opens the database; `fresh` deletes it before. Nobody may serve it where rows are to go: `fresh`, or `accept_loss`.
+pub(super) fn open(place: &Place, fresh: bool, accept_loss: bool) -> Result<Store, Failure> {
+    let is_there = place.file().is_some_and(Path::exists);
+    let _alone = if is_there && (fresh || accept_loss) {
+        place.alone().map_err(|failure| match failure {
+            Failure::BeingServed { path } => Failure::ServedMeanwhile { path },
+            other => other,
+        })?
+    } else {
+        None
+    };
     if fresh {
         let path = place.file().ok_or_else(|| Failure::NotFresh { place: place.to_string() })?;
         for ending in ["", "-wal", "-shm"] {

@@ -285,3 +285,18 @@ fn fresh_begins_anew() {
     let mut dev = Server::start(mimar().args(["dev", project.path(), "--fresh"]));
     dev.says("5 rows from 3 files");
 }
+
+#[test]
+fn rows_are_not_taken_from_under_a_server() {
+    let project = desk();
+    let mut dev = Server::dev(project.folder.path());
+    for flag in ["--fresh", "--accept-loss"] {
+        let refused = run(&["dev", project.path(), "--listen", "127.0.0.1:0", flag]);
+        assert_eq!(refused.code, 3, "{flag}: {}", refused.err);
+        assert!(refused.err.contains("Stop that server first"), "{flag}: {}", refused.err);
+    }
+    dev.signal("-TERM");
+    dev.ends();
+    let mut again = Server::start(mimar().args(["dev", project.path(), "--fresh"]));
+    again.says("7 rows from 3 files");
+}
