@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use engine::Loaded;
 use engine::migrate::{self, Entry, MigrateFault, Outcome, Progress, Record, State, Terms};
+use engine::{Loaded, Standing};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::{LoadEntry, Model, RoleId, Valid};
 use plan::Roles;
@@ -19,7 +19,7 @@ use crate::arguments::{
     Migrate, MigrateApply, MigratePlace, MigratePlan, MigrateRollback, MigrateShow, PlanFormat,
     RecordFormat,
 };
-use crate::command::serve::{added, drifted};
+use crate::command::serve::{differs, drifted};
 use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -123,9 +123,10 @@ fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
         PlanFormat::Sql => screen::out(&plan.script()),
         PlanFormat::Human if plan.is_empty() => {
             // What stands beside the tables is no part of a plan, and keeps the model from being served.
-            let drift = migrate::drift(&store)?;
-            if !drift.is_empty() {
-                return Err(added(&place, &drift));
+            if let Standing::Differs(mismatch) = engine::stand(&store, &schema)?
+                && mismatch.change.is_empty()
+            {
+                return Err(differs(&place, &mismatch));
             }
             screen::note(&format!(
                 "{}: {place} holds the tables of this model",

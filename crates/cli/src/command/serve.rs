@@ -183,7 +183,7 @@ pub(crate) fn drifted(place: &impl std::fmt::Display, lines: &[String]) -> Failu
 }
 
 /// A database beside whose tables something was put by hand.
-pub(crate) fn added(place: &impl std::fmt::Display, lines: &[String]) -> Failure {
+fn added(place: &impl std::fmt::Display, lines: &[String]) -> Failure {
     Failure::Added { place: place.to_string(), drift: bounded(lines) }
 }
 

@@ -344,6 +344,9 @@ fn what_stands_beside_the_tables_is_known() {
         holds(&refused.err, &["was changed by hand"]);
         holds(&refused.err, &found);
         holds(&shop.migrate("status", &[]).out, &found[..2]);
+        let planned = shop.migrate("plan", &[]);
+        assert_eq!(planned.code, 3, "{}", planned.err);
+        holds(&planned.err, &found);
 
         let accepted = shop.migrate("accept", &["--format", "json"]);
         assert_eq!(accepted.code, 0, "{}", accepted.err);
