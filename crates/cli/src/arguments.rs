@@ -264,7 +264,7 @@ pub(crate) enum Output {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  mimar dev\n  mimar dev examples/chinook --listen 127.0.0.1:8080\n  mimar dev \
-                  --fresh              begin with an empty database\n\nFiles it keeps in the project: \
+                  --fresh              begin with a new database, and the rows of `data` in it\n\nFiles it keeps in the project: \
                   .mimar/dev.db (or the sqlite file that `environment dev` names)\nand .mimar/secret, which signs \
                   the tokens it prints."
 )]

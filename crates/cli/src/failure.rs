@@ -124,13 +124,14 @@ pub(crate) enum Failure {
     /// Tables would lose values.
     #[error(
         "the tables cannot follow the model without losing what they hold:\n{losses}\n\nUndo the edit, do as said \
-         above, or run `mimar dev` once with --accept-loss to drop it or --fresh to begin with an empty database"
+         above, or run `mimar dev` once with --accept-loss to drop it or --fresh to begin with a new database that holds \
+         the rows of `data`"
     )]
     Lossy { losses: String },
     /// Tables cannot follow, even if told to lose values.
     #[error(
-        "the tables cannot follow the model:\n{losses}\n\nUndo the edit, do as said above, or run `mimar dev` once \
-         with --fresh to begin with an empty database"
+        "the tables cannot follow the model:\n{losses}\n\nUndo the edit, mend what is named, or run `mimar dev` once \
+         with --fresh to begin with a new database that holds the rows of `data`"
     )]
     Blocked { losses: String },
     /// The database is behind the model.

@@ -249,6 +249,20 @@ impl Scalar {
         }
     }
 
+    /// Writes text as a database gives it, without a promise that it is UTF-8: what is not becomes U+FFFD.
+    pub fn write_json_stored(self, text: &[u8], out: &mut Vec<u8>) {
+        // Looked at once for both questions, without a branch: most text is ASCII that nothing of must be escaped.
+        let odd = |b: u8| b >= 0x80 || must_be_escaped(b);
+        if self != Self::Json && !text.iter().fold(false, |found, &b| found | odd(b)) {
+            out.reserve(text.len() + 2);
+            out.push(b'"');
+            out.extend_from_slice(text);
+            out.push(b'"');
+            return;
+        }
+        self.write_json_text(&String::from_utf8_lossy(text), out);
+    }
+
     /// Writes what is stored as bytes.
     pub fn write_json_bytes(self, bytes: &[u8], out: &mut Vec<u8>) {
         out.push(b'"');
@@ -271,22 +285,26 @@ fn write_json_float(f: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(ryu::Buffer::new().format_finite(f).as_bytes());
 }
 
+/// Whether a byte of a JSON string stands for itself only behind a backslash (RFC 8259 §7).
+fn must_be_escaped(b: u8) -> bool {
+    b < 0x20 || b == b'"' || b == b'\\'
+}
+
 /// Writes a JSON string (RFC 8259 §7), escaping only what must be.
 pub(crate) fn write_json_string(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.reserve(text.len() + 2);
     out.push(b'"');
     let bytes = text.as_bytes();
-    let escaped = |b: u8| b < 0x20 || b == b'"' || b == b'\\';
     // Without a branch, so that many bytes are looked at at once; nearly no text has any.
-    if !bytes.iter().fold(false, |found, &b| found | escaped(b)) {
+    if !bytes.iter().fold(false, |found, &b| found | must_be_escaped(b)) {
         out.extend_from_slice(bytes);
         out.push(b'"');
         return;
     }
     let mut start = 0;
     for (i, &b) in bytes.iter().enumerate() {
-        if !escaped(b) {
+        if !must_be_escaped(b) {
             continue;
         }
         out.extend_from_slice(&bytes[start..i]);

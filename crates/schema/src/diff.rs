@@ -153,7 +153,7 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
             blocks: false,
             sentence: format!(
                 "no entity is stored in `{0}` any more, and its rows would be dropped; if the entity was renamed, \
-                 write `was` and its old name after the new one",
+                 write `was` and its old name behind the new one",
                 original.name
             ),
         });
@@ -351,21 +351,41 @@ fn alter(
             .any(|origin| origin.half.as_ref().is_some_and(|(was, _)| was.as_str() == column.name));
         if new.column(&column.name).is_none() && !is_split {
             let now = original_name(old, original, column);
+            let renamed = match alike(&new, old, column) {
+                Some(name) => {
+                    format!("if `{name}` is its new name, write `was {now}` behind its type")
+                }
+                None => {
+                    format!("if it was renamed, write `was {now}` behind the type of the new one")
+                }
+            };
             change.summary.push(format!("column `{}.{now}` is gone", original.name));
             change.losses.push(Loss {
                 probe: probe(original, now),
                 rows: LostRows::Filled,
                 blocks: false,
                 sentence: format!(
-                    "`{}.{now}` is no field any more, and its values would be dropped; if the field was renamed, \
-                     write `was {now}` after the new one",
+                    "`{}.{now}` is no field any more, and its values would be dropped; {renamed}",
                     original.name
                 ),
             });
         }
     }
-    rebuild(schema, table, origin, old, original, statements, change);
+    rebuild(schema, table, origin, (old, &new), original, statements, change);
     true
+}
+
+/// The only column of one side that the other has not and that means the same as `column`, which the other has and this has not:
+/// what may be its other name.
+fn alike<'e>(side: &'e Existing, other: &Existing, column: &ExistingColumn) -> Option<&'e str> {
+    let of_its_own = |from: &'e Existing, but: &Existing| -> Vec<&'e ExistingColumn> {
+        let same = |it: &&ExistingColumn| it.meaning == column.meaning;
+        from.columns.iter().filter(same).filter(|it| but.column(&it.name).is_none()).collect()
+    };
+    match of_its_own(side, other).as_slice() {
+        [only] => Some(&only.name),
+        _ => None,
+    }
 }
 
 /// The column that a new one is a half of, if that is there.
@@ -412,7 +432,7 @@ fn rebuild(
     schema: &Schema,
     table: &Table,
     origin: &Origin,
-    old: &Existing,
+    (old, new): (&Existing, &Existing),
     original: &Existing,
     statements: &mut Vec<String>,
     change: &mut Change,
@@ -444,13 +464,17 @@ fn rebuild(
             None => {
                 fill(sql, &from.fill);
                 if !column.nullable && from.fill == Fill::Unknown {
+                    let gone = new.column(column.name.as_str()).and_then(|it| alike(old, new, it));
+                    let renamed = gone.map_or(String::new(), |gone| {
+                        format!("if it is `{gone}` under a new name, write `was {gone}` behind its type; else ")
+                    });
                     change.losses.push(Loss {
                         probe: probe(original, ""),
                         rows: LostRows::All,
                         blocks: true,
                         sentence: format!(
-                            "`{}.{}` is required, and the rows that are there have no value for it; give it a \
-                             default (`= …`) or make it optional (`?`)",
+                            "`{}.{}` is required, and the rows that are there have no value for it; {renamed}give it \
+                             a default (`= …`) or make it optional (`?`)",
                             table.entity, column.field
                         ),
                     });

@@ -416,6 +416,30 @@ fn what_is_lost_is_said() {
 }
 
 #[test]
+fn what_may_be_a_rename_is_named() {
+    let sentences = |new: &str| {
+        let connection = database(&tables(OLD));
+        let change = schema::diff(&existing(&connection), &tables(new));
+        change.losses.into_iter().map(|loss| loss.sentence).collect::<Vec<_>>().join("\n")
+    };
+    let told = sentences(&OLD.replace("name: String(1..9)", "title: String(1..9)"));
+    assert!(
+        told.contains("if `title` is its new name, write `was name` behind its type"),
+        "{told}"
+    );
+    assert!(
+        told.contains(
+            "if it is `name` under a new name, write `was name` behind its type; else give"
+        ),
+        "{told}"
+    );
+    // Of two that may be it, none is guessed.
+    let two = "title: String(1..9)  note: String(1..9)?";
+    let told = sentences(&OLD.replace("name: String(1..9)", two));
+    assert!(told.contains("write `was name` behind the type of the new one"), "{told}");
+}
+
+#[test]
 fn a_required_field_without_a_default_blocks_only_where_there_are_rows() {
     let after = OLD.replace("  allow", "  size: Int  allow");
     let old = tables(OLD);

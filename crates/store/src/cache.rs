@@ -385,8 +385,11 @@ impl Dependencies {
 
     /// Begins an execution; `slot` knows its binds.
     pub fn begin(&self, gathered: &mut Gathered, slot: impl Fn(ColumnSlots, usize) -> Slot) {
-        for slot in &self.fixed {
-            gathered.add(*slot);
+        if gathered.slots.is_empty() && gathered.wanted {
+            // Each of them is there once.
+            gathered.slots.extend_from_slice(&self.fixed);
+        } else {
+            self.fixed.iter().for_each(|slot| gathered.add(*slot));
         }
         if let Some((slots, at)) = self.bound {
             if gathered.slots.len() >= MOST {

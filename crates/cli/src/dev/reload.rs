@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use super::Timing;
 use super::banner::{self, time};
 use super::database::{can_follow, change, may_change};
+use crate::command::diff::output;
 use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
@@ -24,6 +25,9 @@ use crate::screen::{self, DIM, GREEN, RED, styled};
 const INTERVAL: Duration = Duration::from_millis(25);
 /// How long a file must stay as it is before it is read: editors write in pieces.
 const SETTLED: Duration = Duration::from_millis(5);
+
+/// So many changes that break callers are told after a save; `mimar diff` shows all.
+const MOST_CHANGES: usize = 5;
 
 /// What is watched, and what follows it.
 pub(super) struct Watched {
@@ -146,9 +150,10 @@ fn follow(watched: &mut Watched) {
     let tables = Arc::new(schema::derive(&model, watched.place.dialect()));
     let loaded = Loaded::new(Arc::new(model), tables);
     let loaded = if watched.sending { loaded.sending() } else { loaded };
-    let before = Project::deferred_titles(&watched.engine.loaded().model, false);
-    let mut new = Project::deferred_titles(&loaded.model, false);
-    new.retain(|title| !before.contains(title));
+    let (before, after) = (watched.engine.loaded().model.clone(), loaded.model.clone());
+    let known = Project::deferred_titles(&before, false);
+    let mut new = Project::deferred_titles(&after, false);
+    new.retain(|title| !known.contains(title));
     match swap(watched, loaded) {
         Ok(summary) => {
             let what = if summary.is_empty() {
@@ -162,7 +167,9 @@ fn follow(watched: &mut Watched) {
                 time(began.elapsed()),
                 styled(DIM, what)
             ));
-            let mut text = String::new();
+            // Those who call it were not asked. What this costs is spent when the model is served already.
+            let changes = contract::diff(&before, &after, crate::review::today());
+            let mut text = output::breaking(&changes, MOST_CHANGES);
             banner::deferred(&mut text, "New in it, and in this version", &new);
             if !text.is_empty() {
                 screen::note(text.trim_end());

@@ -148,6 +148,7 @@ fn a_save_reloads_and_a_broken_one_does_not() {
     // What was never changed may go again without a word; what was entered may not.
     project.write("app.mimar", MODEL);
     dev.says("column `task.urgent` is gone");
+    dev.says("breaking for the caller: ");
     project.write("app.mimar", &MODEL.replace("title: String(1..40)", "size: Int = 1"));
     dev.says("`task.title` is no field any more");
     assert!(dev.get("/v1/tasks", Some(&token)).body.contains(r#""title":"Write""#));

@@ -39,10 +39,7 @@ pub(crate) fn write_json(scalar: Scalar, value: ValueRef<'_>, out: &mut Vec<u8>)
         ValueRef::Null => out.extend_from_slice(b"null"),
         ValueRef::Integer(n) => scalar.write_json_int(n, out),
         ValueRef::Real(f) => scalar.write_json(&Value::Float(f), out),
-        ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => scalar.write_json_text(text, out),
-            Err(_) => scalar.write_json_text(&String::from_utf8_lossy(text), out),
-        },
+        ValueRef::Text(text) => scalar.write_json_stored(text, out),
         ValueRef::Blob(bytes) => scalar.write_json_bytes(bytes, out),
     }
 }

@@ -150,6 +150,21 @@ impl Parser<'_> {
             "privacy" => self.privacy(),
             "deprecated" => self.deprecated(),
             _ if self.is_field_without_colon() => self.field(),
+            // `name was title: Type`, as an entity is renamed.
+            _ if self.word_at(1) == "was" && self.nth(3).kind == TokenKind::Colon => {
+                let (place, former) = (self.span_at(self.position), self.word_at(2));
+                let help = format!("write it there: `{word}: Type was {former}`");
+                self.report(
+                    Diagnostic::error(
+                        "E0111",
+                        place,
+                        "the former name of a field stands behind its type",
+                    )
+                    .text("a field begins with `name: Type`")
+                    .help(help),
+                );
+                self.anything();
+            }
             _ => {
                 let words = MEMBERS;
                 if let Some(meant) = self.unknown_member("an entity", &words) {

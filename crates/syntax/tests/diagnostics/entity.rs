@@ -273,3 +273,17 @@ fn members() {
     );
     check_member("/// the end", expect![[""]]);
 }
+
+#[test]
+fn a_field_is_renamed_behind_its_type() {
+    check_member("name was title: String(1..40)", expect![[r#"
+        error[E0111]: the former name of a field stands behind its type
+         --> shop.mimar:3:3
+          |
+        3 |   name was title: String(1..40)
+          |   ^^^^ a field begins with `name: Type`
+          |
+          = help: write it there: `name: Type was title`
+
+    "#]]);
+}

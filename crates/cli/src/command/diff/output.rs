@@ -73,6 +73,27 @@ pub(super) fn text(changes: &[Change], summary: Summary) -> String {
     page
 }
 
+/// What breaks others, one line each and at most `most` of them: for who has just saved. Empty where nothing does.
+pub(crate) fn breaking(changes: &[Change], most: usize) -> String {
+    let breaking: Vec<_> =
+        changes.iter().filter(|it| it.kind.class() == Class::Breaking && !it.announced).collect();
+    let mut page = String::new();
+    for change in breaking.iter().take(most) {
+        let heading = format!("breaking for the {}:", change.kind.audience().name());
+        let _ = writeln!(
+            page,
+            "  {} {} {}",
+            styled(YELLOW, heading),
+            styled(BOLD, &change.item),
+            change.message
+        );
+    }
+    if breaking.len() > most {
+        let _ = writeln!(page, "  and {} more", breaking.len() - most);
+    }
+    page
+}
+
 /// For programs.
 pub(crate) fn json(changes: &[Change], summary: Summary) -> Value {
     let [breaking, risky, safe] = summary.counts;
