@@ -61,8 +61,9 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     let loaded = Loaded::new(Arc::new(model), tables);
     let loaded = if broker.is_some() { loaded.sending() } else { loaded };
     timing.part("compile");
+    // Held until the process ends, like the mark below.
+    let _alone = database::alone(&project.own_folder())?;
     let store = database::open(&place, arguments.fresh, arguments.accept_loss)?;
-    // Held until the process ends.
     let _served = place.serve()?;
     let fresh = database::follow(&store, &loaded, &place, arguments.accept_loss)?;
     timing.part("database");

@@ -230,6 +230,12 @@ pub(crate) enum Failure {
          told\n\nStop that server first; then run this again", path.display()
     )]
     ServedMeanwhile { path: PathBuf },
+    /// Another `dev` serves the project.
+    #[error(
+        "another `mimar dev` serves the project in {}: both would follow every save, and change the same tables\n\nStop that server first, \
+         or go on with it", path.display()
+    )]
+    DevelopedMeanwhile { path: PathBuf },
     /// Tables of others, which `dev` would change.
     #[error(
         "the tables in {place} were made by others, and `mimar dev` would change them with every edit\n\n`mimar serve` serves them as \

@@ -34,11 +34,22 @@ pub fn parse_json(bytes: &[u8]) -> Result<Tree<'_>, String> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         // Says where, as for every other fault.
-        Err(_) => return serde_json::from_slice(bytes).map_err(|error| error.to_string()),
+        Err(_) => return serde_json::from_slice(bytes).map_err(|error| told(bytes, &error)),
     };
     let mut reader = serde_json::Deserializer::from_str(text);
     let tree = reader.deserialize_any(TreeVisitor { members: MEMBERS });
-    tree.and_then(|tree| reader.end().map(|()| tree)).map_err(|error| error.to_string())
+    tree.and_then(|tree| reader.end().map(|()| tree)).map_err(|error| told(bytes, &error))
+}
+
+fn told(bytes: &[u8], error: &serde_json::Error) -> String {
+    if bytes.trim_ascii().is_empty() {
+        return "it is empty where a JSON document should be".to_owned();
+    }
+    if error.is_eof() {
+        let (line, column) = (error.line(), error.column());
+        return format!("the JSON ends before it is complete, at line {line} column {column}");
+    }
+    error.to_string()
 }
 
 /// Members that a document has room for from the start. What stands inside it begins with less: many small objects would

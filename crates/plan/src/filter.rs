@@ -5,7 +5,7 @@ use operation::{Comparison, Expression, FaultCode, Scalar, Value, Violation};
 
 use crate::body::{At, Decoder};
 use crate::condition::{BindSource, Binder};
-use crate::page::{Subject, list_of};
+use crate::page::{OF_EVERY_LIST, Subject, list_of};
 use crate::plan::{Plan, Request};
 use crate::shape::{field_guard, read_grants};
 use crate::{Caller, Filter, FilterOperator};
@@ -81,7 +81,7 @@ impl Plan {
             let own = self.model[query].parameters.iter().map(|p| p.name.as_str());
             known.splice(0..0, own);
         }
-        known.extend(["include", "fields", "limit", "after"]);
+        known.extend(OF_EVERY_LIST);
         if subject.query.is_none() {
             known.push("sort");
         }

@@ -309,7 +309,8 @@ impl Plan {
     ) -> (Vec<Value>, Vec<bool>) {
         for (name, _) in arguments {
             if !query.parameters.iter().any(|parameter| parameter.name == *name) {
-                let known: Vec<_> = query.parameters.iter().map(|p| p.name.as_str()).collect();
+                let mut known: Vec<_> = query.parameters.iter().map(|p| p.name.as_str()).collect();
+                known.extend(OF_EVERY_LIST);
                 faults.push(Violation::parameter(
                     FaultCode::UnknownParameter,
                     *name,
@@ -624,6 +625,9 @@ fn list_detail(
     detail.flags(cursor.unwrap_or_default().iter().map(|value| value.is_null()));
     detail
 }
+
+/// The parameters of every list beside its own.
+pub(crate) const OF_EVERY_LIST: [&str; 4] = ["include", "fields", "limit", "after"];
 
 pub(crate) fn list_of(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }

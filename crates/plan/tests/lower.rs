@@ -453,10 +453,10 @@ fn a_query_drops_what_is_left_out() {
         "customer",
         query(vec![("since", "yesterday"), ("until", "x")]),
         expect![[r#"
-        unknown_parameter at "until": there is no parameter `until`; parameters are: customer, since
-        required at "customer": `customer` is required
-        wrong_format at "since": must be a moment with its offset (RFC 3339) such as 2026-11-21T17:30:00Z
-    "#]],
+            unknown_parameter at "until": there is no parameter `until`; parameters are: customer, since, include, fields, limit, after
+            required at "customer": `customer` is required
+            wrong_format at "since": must be a moment with its offset (RFC 3339) such as 2026-11-21T17:30:00Z
+        "#]],
     );
 }
 

@@ -35,7 +35,7 @@ pub enum StoreFault {
     },
     /// A replica that is none of this database.
     #[error(
-        "cannot read from the replica {replica}: {reason}; a replica is a standby that streams from the primary (`pg_basebackup          --write-recovery-conf`)"
+        "cannot read from the replica {replica}: {reason}; a replica is a standby that streams from the primary (`pg_basebackup --write-recovery-conf`)"
     )]
     Replica {
         /// The replica, without its password.
@@ -45,7 +45,7 @@ pub enum StoreFault {
     },
     /// A replica behind a pooler.
     #[error(
-        "cannot read from the replica {replica} through a pooler in transaction mode: how far it has come holds for one session;          name the server itself"
+        "cannot read from the replica {replica} through a pooler in transaction mode: how far it has come holds for one session; name the server itself"
     )]
     PooledReplica {
         /// The replica, without its password.
@@ -74,6 +74,17 @@ pub enum StoreFault {
         statement: String,
         /// What SQLite said.
         reason: String,
+    },
+    /// What is stored does not fit a schema statement; none of the statements had an effect.
+    #[error(
+        "what is stored does not fit the model: {reason}. Nothing was changed\n\nMend the rows first{}, or take back what the model asks of \
+         them", mend(.query)
+    )]
+    Unfit {
+        /// What is wrong with the rows, in the words of the data.
+        reason: String,
+        /// A query that finds them, where one is known.
+        query: Option<String>,
     },
     /// A row could not be loaded; nothing of the load stays.
     #[error("row {} cannot be loaded into {table}: {reason}", index + 1)]
@@ -127,6 +138,10 @@ pub enum StoreFault {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+fn mend(query: &Option<String>) -> String {
+    query.as_ref().map_or_else(String::new, |query| format!(" (`{query}` finds them)"))
 }
 
 impl From<rusqlite::Error> for StoreFault {

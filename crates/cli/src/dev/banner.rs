@@ -101,6 +101,12 @@ fn served(text: &mut String, contract: &Contract) {
     for webhook in contract.webhooks.iter().filter(|webhook| !webhook.receives.is_empty()) {
         rows.push((webhook.path(), vec![("webhook", "who signs".to_owned())]));
     }
+    if rows.is_empty() {
+        let _ = writeln!(
+            text,
+            "  nothing yet: an entity with an `allow` is served, and so is a command"
+        );
+    }
     let width = rows.iter().map(|(path, _)| path.chars().count()).max().unwrap_or(0);
     for (path, grants) in rows {
         let grants: Vec<String> =

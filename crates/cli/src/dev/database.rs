@@ -1,6 +1,6 @@
 //! The database of development: it follows the model as long as nothing is lost.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
@@ -17,6 +17,22 @@ use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::Project;
+
+/// Makes sure that nobody else develops in the project's own `folder`, for as long as what is answered lives.
+pub(super) fn alone(folder: &Path) -> Result<File, Failure> {
+    fs::create_dir_all(folder).map_err(Failure::file("create", folder))?;
+    let path = folder.join("dev.lock");
+    let open = File::options().create(true).truncate(false).write(true).open(&path);
+    let lock = open.map_err(Failure::file("open", &path))?;
+    match lock.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let path = folder.parent().unwrap_or(folder).to_owned();
+            Err(Failure::DevelopedMeanwhile { path })
+        }
+        // A file system that knows no locks keeps nobody out.
+        _ => Ok(lock),
+    }
+}
 
 /// Opens the database; `fresh` deletes it before. Nobody may serve it where rows are to go: `fresh`, or `accept_loss`.
 pub(super) fn open(place: &Place, fresh: bool, accept_loss: bool) -> Result<Store, Failure> {

@@ -105,8 +105,9 @@ fn await_save(path: &Path, seen: &mut Snapshot) {
 pub(super) fn watch(mut watched: Watched) {
     let mut seen = snapshot(&watched.path);
     loop {
-        await_save(&watched.path, &mut seen);
+        // Before the first wait as well: what was saved while the start was under way is in what was seen.
         follow(&mut watched);
+        await_save(&watched.path, &mut seen);
     }
 }
 

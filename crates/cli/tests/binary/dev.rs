@@ -162,6 +162,18 @@ fn a_save_reloads_and_a_broken_one_does_not() {
 }
 
 #[test]
+fn rows_that_do_not_fit_are_told_with_the_query_that_finds_them() {
+    let project = desk();
+    project.write("data/Task.csv", "id,owner,title\n1,2,Write\n2,2,Write\n");
+    let mut dev = Server::dev(project.folder.path());
+    project
+        .write("app.mimar", &MODEL.replace("title: String(1..40)", "title: String(1..40) unique"));
+    dev.says("several rows have the same task.title, which is to be unique");
+    dev.says(r#"SELECT "title", count(*) FROM "task" GROUP BY "title" HAVING count(*) > 1"#);
+    dev.says("the last good model is served on");
+}
+
+#[test]
 fn a_command_by_code_is_not_reloaded() {
     let project = desk();
     let mut dev = Server::dev(project.folder.path());
@@ -291,13 +303,26 @@ fn fresh_begins_anew() {
 fn rows_are_not_taken_from_under_a_server() {
     let project = desk();
     let mut dev = Server::dev(project.folder.path());
+    // Another that follows the same saves is none either.
+    for flag in ["--fresh", "--accept-loss", "--color=never"] {
+        let refused = run(&["dev", project.path(), "--listen", "127.0.0.1:0", flag]);
+        assert_eq!(refused.code, 3, "{flag}: {}", refused.err);
+        assert!(refused.err.contains("another `mimar dev` serves the project"), "{}", refused.err);
+    }
+    dev.signal("-TERM");
+    dev.ends();
+    let database = project.folder.path().join(".mimar/dev.db");
+    let mut serve = mimar();
+    serve.env("MIMAR_JWT_SECRET", "0123456789abcdef0123456789abcdef");
+    let mut server =
+        Server::start(serve.args(["serve", project.path(), "--database"]).arg(database));
     for flag in ["--fresh", "--accept-loss"] {
         let refused = run(&["dev", project.path(), "--listen", "127.0.0.1:0", flag]);
         assert_eq!(refused.code, 3, "{flag}: {}", refused.err);
         assert!(refused.err.contains("Stop that server first"), "{flag}: {}", refused.err);
     }
-    dev.signal("-TERM");
-    dev.ends();
+    server.signal("-TERM");
+    server.ends();
     let mut again = Server::start(mimar().args(["dev", project.path(), "--fresh"]));
     again.says("7 rows from 3 files");
 }

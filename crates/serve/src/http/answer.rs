@@ -183,7 +183,8 @@ fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
         return Err(Fault::Unauthenticated("one Authorization header is enough".to_owned()).into());
     }
     header.to_str().map(Some).map_err(|_| {
-        Fault::Unauthenticated("the Authorization header is not text".to_owned()).into()
+        let detail = "the Authorization header must be `Bearer` and a token, in ASCII; it holds another character";
+        Fault::Unauthenticated(detail.to_owned()).into()
     })
 }
 

@@ -42,12 +42,18 @@ impl<'a> Parameters<'a> {
                 break;
             }
             if this.list.iter().any(|(known, _)| *known == name) {
+                let way = match &*name {
+                    "include" | "fields" | "sort" => {
+                        "; several go into one, with commas between them"
+                    }
+                    "limit" | "after" => "",
+                    name if name.contains('[') => "",
+                    _ => "; several values of a filter go into `[in]`, with commas between them",
+                };
                 faults.push(Violation::parameter(
                     FaultCode::DuplicateMember,
                     name.as_ref(),
-                    format!(
-                        "`{name}` is given twice; several values of a filter go into `{name}[in]`"
-                    ),
+                    format!("`{name}` is given twice{way}"),
                 ));
                 continue;
             }

@@ -62,11 +62,9 @@ impl Sqlite {
                 connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
             let before = if statements.is_empty() { Vec::new() } else { additions(&transaction)? };
             for (index, statement) in statements.iter().enumerate() {
-                transaction.execute_batch(statement).map_err(|error| StoreFault::Schema {
-                    index,
-                    statement: statement.clone(),
-                    reason: error.to_string(),
-                })?;
+                transaction
+                    .execute_batch(statement)
+                    .map_err(|error| refused(index, statement, &error))?;
             }
             restore(&transaction, before, statements.len())?;
             if !statements.is_empty() {
@@ -180,13 +178,45 @@ fn restore(
         if is_there(&kind, &name)? || !is_there("table", &table)? {
             continue;
         }
-        transaction.execute_batch(&sql).map_err(|error| StoreFault::Schema {
-            index: statements + at,
-            statement: sql,
-            reason: error.to_string(),
-        })?;
+        transaction.execute_batch(&sql).map_err(|error| refused(statements + at, &sql, &error))?;
     }
     Ok(())
+}
+
+/// Why a schema statement failed: because of the rows, where SQLite says so.
+fn refused(index: usize, statement: &str, error: &rusqlite::Error) -> StoreFault {
+    let reason = error.to_string();
+    if error.sqlite_error_code() != Some(rusqlite::ErrorCode::ConstraintViolation) {
+        return StoreFault::Schema { index, statement: statement.to_owned(), reason };
+    }
+    // `UNIQUE constraint failed: task.owner, task.title`; a table that is being built anew is that of its final name.
+    let columns = |what: &str| {
+        // An index over an expression is named instead of columns, in quotes.
+        let columns = reason.strip_prefix(what).filter(|rest| !rest.contains('\''))?;
+        let columns = columns.replace("mimar_new_", "");
+        let table = columns.split('.').next()?.to_owned();
+        let names: Vec<_> = columns
+            .split(", ")
+            .map(|column| column.rsplit('.').next().unwrap_or(column))
+            .map(|name| format!("\"{name}\""))
+            .collect();
+        Some((columns, table, names.join(", ")))
+    };
+    if let Some((shown, table, names)) = columns("UNIQUE constraint failed: ") {
+        return StoreFault::Unfit {
+            reason: format!("several rows have the same {shown}, which is to be unique"),
+            query: Some(format!(
+                "SELECT {names}, count(*) FROM \"{table}\" GROUP BY {names} HAVING count(*) > 1"
+            )),
+        };
+    }
+    if let Some((shown, table, names)) = columns("NOT NULL constraint failed: ") {
+        return StoreFault::Unfit {
+            reason: format!("rows have no value in {shown}, which is required"),
+            query: Some(format!("SELECT * FROM \"{table}\" WHERE {names} IS NULL")),
+        };
+    }
+    StoreFault::Unfit { reason, query: None }
 }
 
 /// The tables and indexes of a database with their definitions, in the order in which they came; without the system's and ours,

@@ -276,7 +276,9 @@ fn members() {
 
 #[test]
 fn a_field_is_renamed_behind_its_type() {
-    check_member("name was title: String(1..40)", expect![[r#"
+    check_member(
+        "name was title: String(1..40)",
+        expect![[r#"
         error[E0111]: the former name of a field stands behind its type
          --> shop.mimar:3:3
           |
@@ -285,5 +287,6 @@ fn a_field_is_renamed_behind_its_type() {
           |
           = help: write it there: `name: Type was title`
 
-    "#]]);
+    "#]],
+    );
 }

@@ -19,8 +19,11 @@ pub(super) fn changes(old: &Valid<Model>, new: &Valid<Model>) -> Vec<Change> {
         for hazard in &step.hazards {
             // Every step that locks waits in the queue; that alone is no news.
             if *hazard != schema::Hazard::LockQueue {
-                let said = format!("{}: {}; {}", hazard.name(), hazard.reason(), hazard.way());
-                found.push(change(Kind::ChangeHazard, &step.title, &said));
+                let (name, reason, way) = (hazard.name(), hazard.reason(), hazard.way());
+                let said = format!("meets the hazard {name}: {reason}; {way}");
+                // The item is shown as code where it can be.
+                let item = step.title.replace('`', "");
+                found.push(change(Kind::ChangeHazard, &item, &said));
             }
         }
     }
