@@ -92,7 +92,8 @@ impl Equivalent<Key> for KeyRef<'_> {
 struct Kept {
     rows: Rows,
     sequence: u64,
-    slots: Box<[Slot]>,
+    /// Most answers depend on few, and an answer that is kept has its memory at once.
+    slots: SmallVec<[Slot; 12]>,
     bytes: u64,
 }
 
@@ -174,10 +175,13 @@ impl Answers {
                 _ => 0,
             })
             .sum();
-        let bytes = length + texts + size_of_val(binds) + size_of_val(slots) + 192;
+        let mut bytes = length + texts + size_of_val(binds) + 240;
+        let slots = SmallVec::from_slice(slots);
+        if slots.spilled() {
+            bytes += size_of_val(&*slots);
+        }
         let key = Key { id, binds: binds.into() };
-        let answer =
-            Kept { rows: rows.clone(), sequence, slots: slots.into(), bytes: bytes as u64 };
+        let answer = Kept { rows: rows.clone(), sequence, slots, bytes: bytes as u64 };
         kept.insert(key, Arc::new(answer));
         // Asked now and then, because the question goes through all of the cache's locks.
         if self.inserted.fetch_add(1, Ordering::Relaxed).is_multiple_of(256) {

@@ -146,7 +146,8 @@ async fn serve(
     let Some((verb, allowed)) = operation else {
         return Err(Refusal::Method { allow: endpoint.allow.clone() });
     };
-    let caller = door.engine.caller(authorization(&head.headers)?, &surface.loaded)?;
+    let noted = Noted::of(&head.headers);
+    let caller = door.engine.caller(noted.authorization()?, &surface.loaded)?;
     if !caller.authenticated && !allowed.anyone {
         return Err(Fault::Unauthenticated("a token is needed for this".to_owned()).into());
     }
@@ -157,7 +158,7 @@ async fn serve(
     if !negotiate::accepts_json(headers) {
         return Err(Refusal::NotAcceptable);
     }
-    let plain = is_plain(headers);
+    let plain = noted.plain;
     let exchange = Exchange { door, surface, endpoint, head, plain, caller: &caller };
     let mut reply = match verb {
         Verb::Get => exchange.read(place).await?,
@@ -176,16 +177,42 @@ async fn serve(
     Ok(reply)
 }
 
-fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let mut all = headers.get_all(AUTHORIZATION).iter();
-    let Some(header) = all.next() else { return Ok(None) };
-    if all.next().is_some() {
-        return Err(Fault::Unauthenticated("one Authorization header is enough".to_owned()).into());
+/// What is looked for in the headers of each request, found in one pass: most have few headers and of these one, and to look
+/// for each by its name costs more.
+struct Noted<'a> {
+    authorization: Option<&'a HeaderValue>,
+    /// Whether there is a second `Authorization`.
+    repeated: bool,
+    /// Whether there is none of the headers that bind a request to something.
+    plain: bool,
+}
+
+impl<'a> Noted<'a> {
+    fn of(headers: &'a HeaderMap) -> Self {
+        let binding = [&IF_MATCH, &IF_NONE_MATCH, &CONTENT_ENCODING, &IDEMPOTENCY_KEY];
+        let mut noted = Self { authorization: None, repeated: false, plain: true };
+        for (name, value) in headers {
+            if *name == AUTHORIZATION {
+                noted.repeated |= noted.authorization.replace(value).is_some();
+            } else if binding.contains(&name) {
+                noted.plain = false;
+            }
+        }
+        noted
     }
-    header.to_str().map(Some).map_err(|_| {
-        let detail = "the Authorization header must be `Bearer` and a token, in ASCII; it holds another character";
-        Fault::Unauthenticated(detail.to_owned()).into()
-    })
+
+    fn authorization(&self) -> Result<Option<&'a str>, Refusal> {
+        let refused = |detail: &str| Fault::Unauthenticated(detail.to_owned()).into();
+        if self.repeated {
+            return Err(refused("one Authorization header is enough"));
+        }
+        let Some(header) = self.authorization else { return Ok(None) };
+        header.to_str().map(Some).map_err(|_| {
+            refused(
+                "the Authorization header must be `Bearer` and a token, in ASCII; it holds another character",
+            )
+        })
+    }
 }
 
 /// One request under way.
@@ -194,16 +221,9 @@ struct Exchange<'a> {
     surface: &'a Surface,
     endpoint: &'a Endpoint,
     head: &'a Parts,
-    /// Whether [`is_plain`] holds of its headers.
+    /// Whether its headers bind it to nothing.
     plain: bool,
     caller: &'a Caller,
-}
-
-/// Whether a request has none of the headers that bind a write to something. Few have one, and to look for each by its name
-/// costs more than to look once whether there is any.
-fn is_plain(headers: &HeaderMap) -> bool {
-    let binding = [&IF_MATCH, &IF_NONE_MATCH, &CONTENT_ENCODING, &IDEMPOTENCY_KEY];
-    !headers.keys().any(|name| binding.contains(&name))
 }
 
 /// Decodes a key; one that cannot be text is no row's.
@@ -282,7 +302,7 @@ impl Exchange<'_> {
 
     fn answer(&self, json: Bytes, etag: HeaderValue) -> Reply {
         let from = self.door.settings.compress_from;
-        reply::read(&self.head.headers, json, etag, self.keep(), from)
+        reply::read(&self.head.headers, self.plain, json, etag, self.keep(), from)
     }
 
     fn tag(&self, version: i64, composite: bool, json: &Bytes) -> HeaderValue {

@@ -43,7 +43,7 @@ pub(crate) async fn answer(door: &Door, surface: &Surface, head: &Parts) -> Resu
         reply::body(StatusCode::OK, TEXT, Bytes::from_static(text.as_bytes()), Keep::Never)
     };
     let document = |(document, etag)| {
-        reply::read(&head.headers, document, etag, Keep::Anyone, door.settings.compress_from)
+        reply::read(&head.headers, false, document, etag, Keep::Anyone, door.settings.compress_from)
     };
     if let Some(schema) = schema {
         return Ok(document(schema));

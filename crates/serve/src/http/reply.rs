@@ -141,17 +141,21 @@ pub(crate) fn empty(status: StatusCode, keep: Keep) -> Reply {
     reply
 }
 
-/// An answer to a read, unless the caller has it already; compressed where that pays and is wished for.
+/// An answer to a read, unless the caller has it already; compressed where that pays and is wished for. `plain`: it is known
+/// that the caller names nothing that it has.
 pub(crate) fn read(
     request: &HeaderMap,
+    plain: bool,
     json: Bytes,
     etag: HeaderValue,
     keep: Keep,
     compress_from: usize,
 ) -> Reply {
     let mut known = false;
-    for header in request.get_all(http::header::IF_NONE_MATCH) {
-        known |= tag::names(header, &etag);
+    if !plain {
+        for header in request.get_all(http::header::IF_NONE_MATCH) {
+            known |= tag::names(header, &etag);
+        }
     }
     let zipped = if !known && json.len() >= compress_from && negotiate::takes_gzip(request) {
         gzip(&json)

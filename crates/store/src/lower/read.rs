@@ -30,7 +30,7 @@ pub(crate) struct Select {
 /// A JSON object, by columns of the answer.
 #[derive(Debug)]
 pub(crate) struct Shape {
-    /// Its members.
+    /// Its members. A label begins with the comma that the first member has none of: one write less for each.
     pub members: Vec<(Box<str>, Option<usize>, Member)>,
 }
 
@@ -166,7 +166,7 @@ impl<'a> Columns<'a> {
                     Member::Parts(self.parts.len() - 1)
                 }
             };
-            members.push((field.label.clone(), condition, member));
+            members.push((format!(",{}", field.label).into(), condition, member));
         }
         Ok(Shape { members })
     }

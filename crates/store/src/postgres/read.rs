@@ -203,11 +203,8 @@ pub(super) fn object(
         {
             continue;
         }
-        if !first {
-            out.push(b',');
-        }
+        out.extend_from_slice(&label.as_bytes()[usize::from(first)..]);
         first = false;
-        out.extend_from_slice(label.as_bytes());
         match member {
             Member::Column(source) => write_json(source.scalar, cell(source.at), out)?,
             Member::Reference { present, bare, shape } => {

@@ -98,6 +98,7 @@ fn cannot_open(path: &Path, error: &Error) -> StoreFault {
 }
 
 /// What an error means for the request that met it.
+#[cold]
 pub(crate) fn fault_of(error: &Error) -> Fault {
     let text = error.to_string();
     if text.contains(functions::OVERFLOW) {

@@ -285,11 +285,8 @@ impl<'w> Writing<'w, '_> {
             {
                 continue;
             }
-            if !first {
-                out.push(b',');
-            }
+            out.extend_from_slice(&label.as_bytes()[usize::from(first)..]);
             first = false;
-            out.extend_from_slice(label.as_bytes());
             match member {
                 Member::Column(source) => write_json(source.scalar, self.value(source.at)?, out),
                 Member::Reference { present, bare, shape } => {
