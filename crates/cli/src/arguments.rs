@@ -145,7 +145,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  mimar new notes && mimar dev notes")]
 pub(crate) struct New {
-    /// The folder to make; its last part names the app.
+    /// The folder to make, or `.` for the one you are in; its last part names the app.
     #[arg(value_name = "NAME")]
     pub(crate) name: PathBuf,
 }

@@ -67,7 +67,12 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     let _served = place.serve()?;
     let fresh = database::follow(&store, &loaded, &place, arguments.accept_loss)?;
     timing.part("database");
-    let rows = if fresh { database::fill(&project, &store, &loaded)? } else { None };
+    let rows = if fresh {
+        database::fill(&project, &store, &loaded)?
+    } else {
+        database::compare_rows(&project, &store)?;
+        None
+    };
     if rows.is_some() {
         timing.part("data");
     }

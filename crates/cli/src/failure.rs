@@ -206,7 +206,7 @@ pub(crate) enum Failure {
     /// A file that should be a database.
     #[error(
         "there is no database at {}\n\n`mimar serve` makes one when it first starts, `mimar dev` keeps its own in .mimar/dev.db; --database \
-         names another", path.display()
+         names another, --environment that of an environment", path.display()
     )]
     NoDatabase { path: PathBuf },
     /// A database whose promised work would be left behind.

@@ -150,7 +150,10 @@ pub fn duration(microseconds: i64) -> String {
         (1_000_000, "s"),
         (1_000, "ms"),
     ];
-    let unit = UNITS.iter().find(|(size, _)| microseconds % size == 0 && microseconds != 0);
+    if microseconds == 0 {
+        return "0s".to_owned();
+    }
+    let unit = UNITS.iter().find(|(size, _)| microseconds % size == 0);
     unit.map_or_else(
         || format!("{microseconds}us"),
         |(size, name)| format!("{}{name}", microseconds / size),

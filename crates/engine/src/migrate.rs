@@ -153,7 +153,8 @@ pub enum MigrateFault {
     NotAllowed(Vec<migration::Drop>),
     /// Servers run that would fail.
     #[error(
-        "{connections} connections of servers that do not run the {version} version are open, and they would fail: stop them first"
+        "servers that do not run the {version} version are connected ({connections} of their connections are open), and they would \
+         fail: stop them first"
     )]
     Served {
         /// How many.

@@ -45,6 +45,13 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     if let Some(path) = arguments.from.file().filter(|path| !path.exists()) {
         return Err(Failure::NoDatabase { path: path.to_owned() });
     }
+    // On PostgreSQL nobody can tell who is a server and who looks on.
+    if let Err(Failure::BeingServed { path }) = arguments.from.alone() {
+        screen::note(&format!(
+            "{} is being served: what its server writes meanwhile may be missing in the copy; stop it first",
+            path.display()
+        ));
+    }
     let source = arguments.from.open()?;
     let stored = match engine::stand(&source, &theirs)? {
         Standing::Fits(names) => theirs.stored_under(&names),
@@ -68,6 +75,7 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     }
     finish(&target, &schema)?;
     migrate::settle(&target, &schema)?;
+    let sends = contract::derive(&model).webhooks.iter().any(|it| !it.events.is_empty());
     let loaded = engine::Loaded::new(Arc::new(model), Arc::clone(&schema));
     data::note_formulas(&target, &loaded)?;
     source.close();
@@ -82,13 +90,22 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
             sum.checksum
         ));
     }
+    // An interrupted copy had brought some before.
+    let before = match total.saturating_sub(copied) {
+        0 => String::new(),
+        rows => format!(", {} of them earlier", screen::count(rows, "row", "rows")),
+    };
     screen::note(&format!(
-        "{}: {} in {} ms ({} now), count and checksum of each table are the same in both",
+        "{}: {} in {} ms{before}; count and checksum of each table are the same in both",
         styled(GREEN, "copied"),
         screen::count(total, "row", "rows"),
         began.elapsed().as_millis(),
-        screen::count(copied, "row", "rows"),
     ));
+    if sends {
+        screen::note(
+            "Endpoints of webhooks and published events stay where they were: `mimar webhook add` makes the endpoints anew",
+        );
+    }
     Ok(())
 }
 

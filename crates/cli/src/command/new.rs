@@ -20,14 +20,20 @@ const TEMPLATE: &[(&str, &str)] = &[
 
 pub(crate) fn run(arguments: &New) -> Result<(), Failure> {
     let folder = &arguments.name;
-    let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    // `.` is the folder that we are in, by its own name.
+    let whole = fs::canonicalize(folder).unwrap_or_else(|_| folder.clone());
+    let name = folder.file_name().or_else(|| whole.file_name());
+    let name = name.map(|name| name.to_string_lossy()).unwrap_or_default();
     let fits = name.starts_with(|c: char| c.is_ascii_alphabetic())
         && name.len() <= 60
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
     if !fits {
         return Err(Failure::Name { name: name.into_owned() });
     }
-    let in_use = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    // A repository that was just begun is empty, too.
+    let is_ours = |entry: &fs::DirEntry| entry.file_name() == ".git";
+    let in_use =
+        fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| !is_ours(&entry)));
     if in_use || folder.is_file() {
         return Err(Failure::Exists { path: folder.clone() });
     }

@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +64,8 @@ pub(super) fn open(place: &Place, fresh: bool, accept_loss: bool) -> Result<Stor
 
 /// Where it is noted whether the project's rows still have to be loaded.
 const ROWS: &str = "rows";
+/// Where it is noted when the files were saved that were loaded.
+const ROWS_OF: &str = "rows_of";
 const WAITING: &str = "waiting";
 const DONE: &str = "done";
 
@@ -172,7 +175,35 @@ pub(super) fn fill(
     loaded: &Loaded,
 ) -> Result<Option<data::Loaded>, Failure> {
     let folder = project.root.join("data");
+    // Asked before they are read: what is saved meanwhile counts as newer.
+    let saved = last_save(&folder);
     let rows = if folder.is_dir() { Some(data::load(&folder, store, loaded)?) } else { None };
+    if let Some(saved) = saved {
+        store.set_meta(ROWS_OF, &saved.to_string())?;
+    }
     store.set_meta(ROWS, DONE)?;
     Ok(rows)
+}
+
+/// Says so where the files of the `data` folder are others than those that were loaded: rows that somebody has written
+/// there and does not find are looked for in vain.
+pub(super) fn compare_rows(project: &Project, store: &Store) -> Result<(), Failure> {
+    let loaded = store.meta(ROWS_OF)?.and_then(|text| text.parse::<u128>().ok());
+    let saved = last_save(&project.root.join("data"));
+    if let (Some(loaded), Some(saved)) = (loaded, saved)
+        && saved > loaded
+    {
+        crate::screen::note(
+            "files in `data` have changed since their rows were loaded; `mimar dev --fresh` begins with them as they are now",
+        );
+    }
+    Ok(())
+}
+
+/// When a file of a folder was last saved, in milliseconds since 1970; `None` where there is none, or nothing to tell it by.
+fn last_save(folder: &Path) -> Option<u128> {
+    let files = fs::read_dir(folder).ok()?;
+    let saves = files.filter_map(|file| file.ok()?.metadata().ok()?.modified().ok());
+    let since = saves.filter_map(|save| save.duration_since(UNIX_EPOCH).ok());
+    since.map(|since| since.as_millis()).max()
 }

@@ -213,6 +213,13 @@ fn new_makes_a_project_that_is_good_at_once() {
     let again = run(&["new", path]);
     assert!(again.code == 3 && again.err.contains("exists already"), "{}", again.err);
     assert_eq!(run(&["new", "1st"]).code, 2);
+    // Here, where a repository was just begun.
+    let here = folder.path().join("to-do");
+    std::fs::create_dir_all(here.join(".git")).unwrap();
+    let made = mimar().current_dir(&here).args(["new", "."]).output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    let check = run(&["check", here.to_str().unwrap()]);
+    assert!(check.code == 0 && check.err.contains("ok: ToDo"), "{}", check.err);
 }
 
 #[test]

@@ -122,6 +122,16 @@ fn it_serves_at_once() {
     assert_eq!(dev.get("/v1/tasks", Some(&token)).status, 200);
     dev.says("Every save reloads");
     assert!(!dev.said().contains("rows from"));
+    assert!(!dev.said().contains("files in `data` have changed"), "{}", dev.said());
+    dev.signal("-TERM");
+    dev.ends();
+    // Rows that are written there later are not loaded, and that is said.
+    project.write(
+        "data/Person.csv",
+        "id,email\n1,ada@example.org\n2,grace@example.org\n3,eve@example.org\n",
+    );
+    let mut dev = Server::dev(project.folder.path());
+    dev.says("files in `data` have changed since their rows were loaded");
 }
 
 #[test]

@@ -244,7 +244,7 @@ kinds! {
         "stored values have no place in the new tables" "keep the field, say `was` for a renamed one, or accept it with `mimar migrate apply --allow-drop`";
     RowsRefused "rows-refused" Database Breaking "rows that are there do not fit the new tables" "give the field a default, or make it optional";
     RowsBeyond "rows-beyond" Database Risky
-        "rows that are there may hold what the model does not allow any more" "look for such rows first; they are served as they are, and each change of them is refused";
+        "rows that are there may hold what the model does not allow any more" "look for such rows first; they are served as they are, and what is written there has to fit";
     ChangeHazard "change-hazard" Database Risky "the change is dangerous while servers run" "let `mimar migrate` carry it out, which meets the danger";
     TablesChanged "tables-changed" Database Safe "the tables follow without harm to rows or servers" "";
 }

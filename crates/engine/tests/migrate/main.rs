@@ -480,6 +480,10 @@ fn each_hazard_is_named_where_it_threatens() {
           dropped-column, dropped-index, dropped-table, lock-queue, optional-now
         an entity is renamed with its key, parts and references
           dropped-index, index-build, lock-queue, reference-over-rows, renamed-column, renamed-table, required-now, rewritten-rows
+        an entity is renamed, and nothing else
+          lock-queue, renamed-table
+        a key is renamed, and nothing else
+          lock-queue
         tables come that refer to each other and to what is there
           index-build, lock-queue, reference-over-rows
         references come, change and go

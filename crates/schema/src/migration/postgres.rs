@@ -193,6 +193,8 @@ impl Planner<'_> {
     }
 
     fn finish(mut self) -> Migration {
+        // A table or a column that is only renamed waits for the servers of the old version, and has no step but this.
+        self.contract.extend(super::final_names(&self.plan.names));
         let has_steps =
             !(self.expand.is_empty() && self.endings.is_empty() && self.contract.is_empty());
         if !has_steps && self.plan.obstacles.is_empty() {
@@ -201,7 +203,6 @@ impl Planner<'_> {
                 self.plan.summary.join("; ")
             ));
         }
-        self.contract.extend(super::final_names(&self.plan.names));
         self.plan.steps = self.expand;
         self.plan.steps.extend(self.endings);
         self.plan.steps.extend(self.contract);
