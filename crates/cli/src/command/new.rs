@@ -31,9 +31,9 @@ pub(crate) fn run(arguments: &New) -> Result<(), Failure> {
         return Err(Failure::Name { name: name.into_owned() });
     }
     // A repository that was just begun is empty, too.
-    let is_ours = |entry: &fs::DirEntry| entry.file_name() == ".git";
-    let in_use =
-        fs::read_dir(folder).is_ok_and(|entries| entries.flatten().any(|entry| !is_ours(&entry)));
+    let is_repository = |entry: &fs::DirEntry| entry.file_name() == ".git";
+    let in_use = fs::read_dir(folder)
+        .is_ok_and(|entries| entries.flatten().any(|entry| !is_repository(&entry)));
     if in_use || folder.is_file() {
         return Err(Failure::Exists { path: folder.clone() });
     }
