@@ -399,18 +399,24 @@ pub(crate) enum DataCommand {
     Dump(DataDump),
 }
 
-/// Load the files of a folder, all or nothing.
+/// Load the files of a folder, or the tables of an SQLite file that others made, all or nothing.
 ///
 /// Each file holds the rows of one entity and is called after it: `Track.csv` or `Track.jsonl`. The first line of a
 /// CSV file names its fields, a line of a JSON Lines file is one object. References are keys; rows of parts name
 /// their root in a column called after it (`invoice`) and come in one load with it. An empty cell of CSV is an absent
 /// value where the field is optional or has a default, an empty text elsewhere. Computed fields are computed; a file
 /// may hold them, and then they must agree.
+///
+/// The tables of an SQLite file that others made are found by their stored names (`stored as`), as `mimar import` writes them. Texts become
+/// moments (in UTC where they say no offset), numbers seconds since 1970, reals decimals. The file is only read.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  mimar data load exports --project shop --database shop.db")]
+#[command(
+    after_help = "Examples:\n  mimar data load exports --project shop --database shop.db\n  mimar data load old.db --project shop --database shop.db"
+)]
 pub(crate) struct DataLoad {
-    /// The folder with the files.
-    pub(crate) folder: PathBuf,
+    /// The folder with the files, or the SQLite file.
+    #[arg(value_name = "FOLDER|FILE")]
+    pub(crate) from: PathBuf,
     #[command(flatten)]
     pub(crate) place: DataPlace,
 }

@@ -1,10 +1,11 @@
-//! Rows of files: CSV and JSON Lines, in and out.
+//! Rows of files: CSV and JSON Lines, in and out, and those of SQLite files that others made, in.
 
 pub(crate) mod command;
 mod computed;
 mod dump;
 mod file;
 mod load;
+pub(crate) mod others;
 
 use std::fmt;
 

@@ -153,6 +153,13 @@ pub(crate) enum Failure {
          what is there (`mimar import` writes one that does), or give an empty database and move the rows into it"
     )]
     Foreign { place: String, reasons: String },
+    /// An SQLite file of others.
+    #[error(
+        "{fault}\n\nSQLite has no types of its own for dates, decimals and truth values, and others keep them otherwise than Mimar does, so such a \
+         file is not served as it is. Give a database of Mimar's own (`--database new.db`), and move the rows into it: `mimar import {path} \
+         --output app.mimar` writes the model, `mimar data load {path} --database new.db` brings the rows"
+    )]
+    Others { fault: String, path: String },
     /// The database was changed by hand.
     #[error(
         "the database {place} was changed by hand:\n{drift}\n\nUndo that in the database, or write it into the model: \

@@ -7,7 +7,8 @@ use std::str::FromStr;
 
 use model::Model;
 use operation::Dialect;
-use store::{Options, Store};
+use store::others::made_by_others;
+use store::{Options, Store, StoreFault};
 
 use crate::failure::Failure;
 use crate::project::Project;
@@ -125,7 +126,7 @@ impl Place {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
         }
-        Ok(Store::open(path, Options::default())?)
+        Store::open(path, Options::default()).map_err(|fault| of_others(fault, path))
     }
 
     /// Says that the file is being served, for as long as what is answered lives; nothing on a server, which knows its
@@ -153,6 +154,10 @@ impl Place {
     /// The file, and one beside it that is locked by who uses it.
     fn mark(&self) -> Result<Option<(PathBuf, File)>, Failure> {
         let Self::File(path) = self else { return Ok(None) };
+        // Nothing is put beside a file of others, either.
+        if let Some(tables) = made_by_others(path) {
+            return Err(of_others(StoreFault::Others { path: path.clone(), tables }, path));
+        }
         let mut name = path.as_os_str().to_owned();
         name.push("-served");
         let name = PathBuf::from(name);
@@ -174,6 +179,16 @@ impl Place {
             Self::File(path) => Some(path),
             Self::Server(_) => None,
         }
+    }
+}
+
+/// A fault of opening a file, with the way out where others made it.
+fn of_others(fault: StoreFault, path: &Path) -> Failure {
+    match fault {
+        fault @ StoreFault::Others { .. } => {
+            Failure::Others { fault: fault.to_string(), path: path.display().to_string() }
+        }
+        fault => fault.into(),
     }
 }
 

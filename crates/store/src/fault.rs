@@ -25,6 +25,14 @@ pub enum StoreFault {
         /// What SQLite or the system said.
         reason: String,
     },
+    /// The file holds tables that others made; nothing was written to it.
+    #[error("the SQLite file {} holds tables that others made ({}), and nothing was written to it", path.display(), some(tables))]
+    Others {
+        /// The database file.
+        path: PathBuf,
+        /// Its tables.
+        tables: Vec<String>,
+    },
     /// The address of a database cannot be used.
     #[error(
         "cannot use the address of the database: {reason}; write it as postgres://user:password@host:5432/database"
@@ -138,6 +146,16 @@ pub enum StoreFault {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+}
+
+/// The first of many names, and how many more there are.
+fn some(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 fn mend(query: &Option<String>) -> String {

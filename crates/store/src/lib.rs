@@ -12,6 +12,7 @@ pub mod definitions;
 mod fault;
 mod lower;
 mod options;
+pub mod others;
 mod outbox;
 mod postgres;
 mod rows;

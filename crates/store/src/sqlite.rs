@@ -71,6 +71,9 @@ struct Counts {
 impl Sqlite {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, StoreFault> {
         connection::assert_version()?;
+        if let Some(tables) = crate::others::made_by_others(path) {
+            return Err(StoreFault::Others { path: path.to_owned(), tables });
+        }
         let connection = connection::open_writing(path, &options)?;
         connection.execute_batch(crate::lower::receipt::SQLITE)?;
         connection.execute_batch(crate::lower::outbox::SQLITE)?;

@@ -11,6 +11,7 @@ use serde_json::json;
 use store::definitions;
 
 use crate::arguments::{Import, RecordFormat, ScriptDialect};
+use crate::data::others;
 use crate::failure::Failure;
 use crate::screen::{self, BOLD, DIM, GREEN, YELLOW, styled};
 
@@ -60,6 +61,15 @@ pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
             screen::count(imported.fields as u64, "field", "fields"),
             began.elapsed().as_millis()
         ));
+        let source = arguments.source.strip_prefix("sqlite:").unwrap_or(&arguments.source);
+        if let Some(model) = &arguments.output
+            && others::is_database(Path::new(source))
+        {
+            screen::note(&format!(
+                "its rows move in with `mimar data load {source} --project {} --database NEW.db`; the file itself stays as it is",
+                model.display()
+            ));
+        }
     }
     Ok(())
 }
@@ -75,13 +85,8 @@ fn definitions(arguments: &Import) -> Result<(String, Dialect, String), Failure>
     let stem = |path: &Path| {
         path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
     };
-    let is_database = |path: &Path| {
-        let mut start = [0; 16];
-        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
-        read.is_ok() && start == *b"SQLite format 3\0"
-    };
     let path = PathBuf::from(source.strip_prefix("sqlite:").unwrap_or(source));
-    if source.starts_with("sqlite:") || is_database(&path) {
+    if source.starts_with("sqlite:") || others::is_database(&path) {
         if let Err(error) = fs::metadata(&path) {
             return Err(Failure::File { doing: "read", path, source: error });
         }

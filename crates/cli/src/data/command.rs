@@ -18,17 +18,24 @@ use crate::screen;
 pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
     let began = Instant::now();
     let (loaded, store, is_new) = open(&arguments.place, true)?;
-    let outcome = read_files(&arguments.folder, &store, &loaded)?;
+    let outcome = read_files(&arguments.from, &store, &loaded)?;
     if is_new {
         note_formulas(&store, &loaded)?;
     } else {
         recompute(&store, &loaded, false)?;
     }
     store.close();
+    if !outcome.left.is_empty() {
+        screen::note(&format!(
+            "note: the model has no entity or field for {}: that stays behind",
+            outcome.left.join(", ")
+        ));
+    }
+    let (one, many) = if arguments.from.is_dir() { ("file", "files") } else { ("table", "tables") };
     screen::note(&format!(
         "loaded {} from {} in {} ms",
         screen::count(outcome.rows, "row", "rows"),
-        screen::count(outcome.files as u64, "file", "files"),
+        screen::count(outcome.files as u64, one, many),
         began.elapsed().as_millis()
     ));
     Ok(())

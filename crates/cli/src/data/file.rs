@@ -8,20 +8,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use engine::Loaded;
 use model::{EntityId, FieldId, Model, Type};
-use operation::{Tree, Value, Violation, parse_json};
+use operation::{Scalar, Tree, Value, Violation, parse_json};
 use rustc_hash::FxHashMap;
 
-use super::{DataFault, Reason};
+use store::others::{OthersRows, OthersTable};
+
+use super::{DataFault, Reason, others};
 use crate::project;
 
-/// A file and the entity whose rows it holds.
+/// A file, or a table of one, and the entity whose rows it holds.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
     pub(crate) path: PathBuf,
     pub(crate) shown: String,
     pub(crate) entity: EntityId,
     pub(crate) bytes: u64,
-    is_csv: bool,
+    kind: Kind,
+}
+
+/// What a source is.
+#[derive(Debug, Clone)]
+enum Kind {
+    Csv,
+    /// JSON Lines.
+    Lines,
+    /// A table of an SQLite file that others made.
+    Table(OthersTable),
 }
 
 /// A row that was read.
@@ -54,9 +66,9 @@ pub(crate) fn sources(folder: &Path, model: &Model) -> Result<Vec<Source>, crate
     entries.sort_by_key(std::fs::DirEntry::path);
     for entry in entries {
         let path = entry.path();
-        let is_csv = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("csv") => true,
-            Some("jsonl" | "ndjson") => false,
+        let kind = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("csv") => Kind::Csv,
+            Some("jsonl" | "ndjson") => Kind::Lines,
             _ => continue,
         };
         let shown = project::shown(&path);
@@ -67,10 +79,29 @@ pub(crate) fn sources(folder: &Path, model: &Model) -> Result<Vec<Source>, crate
             return Err(DataFault::new(&shown, 0, text).into());
         }
         let bytes = entry.metadata().map_err(crate::Failure::file("read", &path))?.len();
-        sources.push(Source { path, shown, entity, bytes, is_csv });
+        sources.push(Source { path, shown, entity, bytes, kind });
     }
     sources.sort_by_key(|source| source.entity);
     Ok(sources)
+}
+
+/// The tables of an SQLite file that others made, in the order of the model's entities; and what of it is of no entity and no field.
+pub(crate) fn tables(
+    path: &Path,
+    loaded: &Loaded,
+) -> Result<(Vec<Source>, Vec<String>), crate::Failure> {
+    let others::Found { tables, left } = others::find(path, loaded)?;
+    let file = path.metadata().map_err(crate::Failure::file("read", path))?.len();
+    let rows: u64 = tables.iter().map(|(_, table)| table.rows).sum();
+    let sources = tables.into_iter().map(|(entity, table)| Source {
+        path: path.to_owned(),
+        shown: format!("{}:{}", project::shown(path), table.name),
+        entity,
+        // How large a table is only the whole file tells.
+        bytes: file * table.rows / rows.max(1),
+        kind: Kind::Table(table),
+    });
+    Ok((sources.collect(), left))
 }
 
 /// The entity of a file's name: `Track`, or `sales.Order` where two services have an Order.
@@ -113,6 +144,7 @@ pub(crate) struct Reader<'a> {
 enum Input {
     Csv { reader: csv::Reader<Counted>, columns: Vec<Target>, record: csv::StringRecord },
     Lines { reader: BufReader<Counted>, line: u64, text: Vec<u8> },
+    Table { rows: OthersRows, columns: Vec<(Target, Scalar)>, line: u64, passed: Arc<AtomicU64> },
 }
 
 /// Counts the bytes that went by, for the progress bar.
@@ -137,28 +169,48 @@ impl<'a> Reader<'a> {
         now: i64,
         passed: &Arc<AtomicU64>,
     ) -> Result<Self, DataFault> {
-        let file = File::open(&source.path)
-            .map_err(|error| DataFault::new(&source.shown, 0, error.to_string()))?;
-        let counted = Counted { file, passed: Arc::clone(passed) };
-        let input = if source.is_csv {
-            let mut reader =
-                csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(counted);
-            let headers = reader.headers().map_err(|error| csv_fault(source, &error))?;
-            let mut columns = Vec::with_capacity(headers.len());
-            for name in headers {
-                let target = target(loaded, source, name)
-                    .map_err(|text| DataFault::at(&source.shown, 1, name, text))?;
-                if columns.contains(&target) {
-                    return Err(DataFault::at(&source.shown, 1, name, "the column stands twice"));
+        let counted = || {
+            let file = File::open(&source.path)
+                .map_err(|error| DataFault::new(&source.shown, 0, error.to_string()))?;
+            Ok(Counted { file, passed: Arc::clone(passed) })
+        };
+        let input = match &source.kind {
+            Kind::Csv => {
+                let mut reader =
+                    csv::ReaderBuilder::new().buffer_capacity(1 << 16).from_reader(counted()?);
+                let headers = reader.headers().map_err(|error| csv_fault(source, &error))?;
+                let mut columns = Vec::with_capacity(headers.len());
+                for name in headers {
+                    let target = target(loaded, source, name)
+                        .map_err(|text| DataFault::at(&source.shown, 1, name, text))?;
+                    if columns.contains(&target) {
+                        let text = "the column stands twice";
+                        return Err(DataFault::at(&source.shown, 1, name, text));
+                    }
+                    columns.push(target);
                 }
-                columns.push(target);
+                Input::Csv { reader, columns, record: csv::StringRecord::new() }
             }
-            Input::Csv { reader, columns, record: csv::StringRecord::new() }
-        } else {
-            Input::Lines {
-                reader: BufReader::with_capacity(1 << 16, counted),
+            Kind::Lines => Input::Lines {
+                reader: BufReader::with_capacity(1 << 16, counted()?),
                 line: 0,
                 text: Vec::new(),
+            },
+            Kind::Table(there) => {
+                let table = loaded.schema.table(source.entity);
+                let failed = |text| DataFault::new(&source.shown, 0, text);
+                let (mut names, mut columns) = (Vec::new(), Vec::new());
+                for column in &there.columns {
+                    // What is of no field was told before.
+                    let Some(at) = others::at(loaded, source.entity, column) else { continue };
+                    let target =
+                        target(loaded, source, &table.columns[at].field).map_err(failed)?;
+                    names.push(column.name.clone());
+                    columns.push((target, table.columns[at].scalar));
+                }
+                let rows = OthersRows::of(source.path.clone(), &there.name, &names)
+                    .map_err(|fault| failed(fault.to_string()))?;
+                Input::Table { rows, columns, line: 0, passed: Arc::clone(passed) }
             }
         };
         Ok(Self { source, loaded, now, input, positions: FxHashMap::default() })
@@ -234,6 +286,28 @@ impl<'a> Reader<'a> {
                     }
                 }
             },
+            Input::Table { rows, columns, line, passed } => {
+                *line += 1;
+                let values = match rows.next()? {
+                    Ok(values) => values,
+                    Err(fault) => {
+                        let text = fault.to_string();
+                        return Some(Err(DataFault::new(&self.source.shown, *line, text)));
+                    }
+                };
+                if let Kind::Table(OthersTable { rows: all, .. }) = &self.source.kind {
+                    passed.fetch_add(self.source.bytes / (*all).max(1), Ordering::Relaxed);
+                }
+                let texts: Vec<(Target, Option<String>)> = columns
+                    .iter()
+                    .zip(&values)
+                    .map(|((target, scalar), value)| (*target, others::text_of(*scalar, value)))
+                    .collect();
+                let cells: Vec<(Target, Option<&str>)> =
+                    texts.iter().map(|(target, text)| (*target, text.as_deref())).collect();
+                let (source, positions) = (self.source, &mut self.positions);
+                Some(row(source, self.loaded, self.now, positions, *line, &cells, false))
+            }
         }
     }
 }

@@ -13,15 +13,19 @@ use rustc_hash::FxHashMap;
 use store::{Store, StoreFault};
 
 use super::DataFault;
-use super::file::{Reader, Row, Source, sources};
+use super::file::{Reader, Row, Source, sources, tables};
+use super::others;
 use crate::failure::Failure;
 use crate::screen;
 
 /// What a load brought in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Loaded {
+    /// Files, or tables of one.
     pub(crate) files: usize,
     pub(crate) rows: u64,
+    /// What of an SQLite file is of no entity and no field.
+    pub(crate) left: Vec<String>,
 }
 
 /// The parts that a load brings, by their root's key.
@@ -40,13 +44,13 @@ struct PartsOfRoot {
     rows: Vec<Vec<Value>>,
 }
 
-/// Loads every file of a folder in one transaction.
-pub(crate) fn load(
-    folder: &Path,
-    store: &Store,
-    loaded: &engine::Loaded,
-) -> Result<Loaded, Failure> {
-    let sources = sources(folder, &loaded.model)?;
+/// Loads every file of a folder, or every table of an SQLite file that others made, in one transaction.
+pub(crate) fn load(from: &Path, store: &Store, loaded: &engine::Loaded) -> Result<Loaded, Failure> {
+    let (sources, left) = if others::is_database(from) {
+        tables(from, loaded)?
+    } else {
+        (sources(from, &loaded.model)?, Vec::new())
+    };
     let now = microseconds_now();
     let passed = Arc::new(AtomicU64::new(0));
     let bar = bar(&sources);
@@ -68,7 +72,7 @@ pub(crate) fn load(
     let outcome = store.load(&mut stream);
     bar.finish_and_clear();
     match outcome {
-        Ok(done) => Ok(Loaded { files: sources.len(), rows: done.rows }),
+        Ok(done) => Ok(Loaded { files: sources.len(), rows: done.rows, left }),
         Err(error) => Err(match stream.fault.take() {
             Some(fault) => fault.into(),
             None => stream.place(error),
@@ -245,7 +249,7 @@ impl Stream<'_> {
             && !(u64::from(of.minimum)..=u64::from(of.maximum)).contains(&found.count)
         {
             let text = format!(
-                "it has {} in the files, and must have {} to {} ({})",
+                "it has {} here, and must have {} to {} ({})",
                 screen::count(found.count, "row", "rows"),
                 of.minimum,
                 of.maximum,

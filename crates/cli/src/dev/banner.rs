@@ -70,7 +70,7 @@ fn heading(text: &mut String, facts: &Facts<'_>, contract: &Contract) {
         Place::File(path) => shown(path),
         server @ Place::Server(_) => server.to_string(),
     };
-    if let Some(rows) = facts.rows {
+    if let Some(rows) = &facts.rows {
         let _ = write!(
             database,
             " (new; {} from {})",

@@ -403,3 +403,103 @@ fn tables_of_other_schemas_are_served_as_services() {
     assert_eq!(server.psql(database, tables), before);
     assert_eq!(server.psql(database, "SELECT count(*) FROM billing.invoice"), "1\n");
 }
+
+/// What SQLite keeps as it was given: texts that are dates, reals that are money, whole numbers that are truth values.
+const OLD: &str = "
+CREATE TABLE Client (ClientId INTEGER PRIMARY KEY, Name VARCHAR(40) NOT NULL, Active BOOLEAN NOT NULL, Born DATE, Seen DATETIME, Mood TEXT);
+CREATE TABLE Bill (BillId INTEGER PRIMARY KEY, ClientId INTEGER NOT NULL REFERENCES Client (ClientId), Total NUMERIC(10, 2) NOT NULL);
+CREATE TABLE BillItem (ItemId INTEGER PRIMARY KEY, BillId INTEGER NOT NULL REFERENCES Bill (BillId) ON DELETE CASCADE, Text VARCHAR(20) NOT NULL);
+CREATE TABLE Scratch (A);
+INSERT INTO Client VALUES (1, 'Ada', 1, '1815-12-10', '2026-01-02 03:04:05', 'fine'), (2, 'Łukasz', 0, NULL, 1767323045, NULL);
+INSERT INTO Bill VALUES (7, 2, 0.1 + 0.2), (8, 1, 12);
+INSERT INTO BillItem VALUES (1, 7, 'Nails'), (2, 7, 'Glue'), (3, 8, 'Rope');
+INSERT INTO Scratch VALUES (1);";
+
+#[test]
+fn a_file_that_others_made_is_left_alone_and_its_rows_move_in() {
+    let project = Project::new("");
+    let old = project.join("old.db");
+    rusqlite::Connection::open(&old).unwrap().execute_batch(OLD).unwrap();
+    let before = fs::read(&old).unwrap();
+    let (old, new) = (old.to_str().unwrap(), project.join("new.db"));
+    let new = new.to_str().unwrap();
+    let imported = run(&["import", old, "--format", "json"]);
+    assert_eq!(imported.code, 0, "{}", imported.err);
+    let imported: Value = serde_json::from_str(&imported.out).unwrap();
+    let model = imported["model"].as_str().unwrap();
+    assert!(model.contains("entity BillItem part of Bill"), "{model}");
+    // A column and a table that the model shall not have.
+    let without = |text: &str, line: &str| -> String {
+        let kept = text.lines().filter(|other| !other.trim_start().starts_with(line));
+        kept.map(|line| format!("{line}\n")).collect()
+    };
+    let model = without(model, "mood:");
+    let scratch = model.find("entity Scratch").map(|at| model[at..].find('}').unwrap() + at + 1);
+    let model = match scratch {
+        Some(end) => {
+            let start = model.find("entity Scratch").unwrap();
+            format!("{}{}", &model[..start], &model[end..])
+        }
+        None => model,
+    };
+    project.write("app.mimar", &model);
+
+    for command in [
+        vec!["serve", project.path(), "--listen", "127.0.0.1:0", "--database", old],
+        vec!["migrate", "plan", project.path(), "--database", old],
+        vec!["migrate", "apply", project.path(), "--database", old],
+        vec!["migrate", "status", project.path(), "--database", old],
+        vec!["data", "dump", "out", "--project", project.path(), "--database", old],
+        vec!["data", "load", old, "--project", project.path(), "--database", old],
+        vec!["copy", "--project", project.path(), "--from", old, "--to", new],
+    ] {
+        let ended = end(mimar().args(&command).env("MIMAR_JWT_SECRET", "s".repeat(32)));
+        assert_eq!(ended.code, 3, "{command:?}: {}", ended.err);
+        let told = "holds tables that others made (Client, Bill, BillItem and 1 more), and nothing was written to it";
+        assert!(ended.err.contains(told), "{command:?}: {}", ended.err);
+        assert!(ended.err.contains(&format!("mimar data load {old}")), "{}", ended.err);
+    }
+
+    let load = || run(&["data", "load", old, "--project", project.path(), "--database", new]);
+    let loaded = load();
+    assert_eq!(loaded.code, 0, "{}", loaded.err);
+    assert!(loaded.err.contains("loaded 7 rows from 3 tables"), "{}", loaded.err);
+    assert!(loaded.err.contains("no entity or field for Client.Mood, Scratch:"), "{}", loaded.err);
+    assert_eq!(fs::read(old).unwrap(), before, "the file is as it was");
+    let folder = fs::read_dir(&project.folder).unwrap();
+    let beside = folder.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_str().unwrap().starts_with("old.db")
+    });
+    assert_eq!(beside.count(), 1, "nothing was put beside it");
+    let out = project.join("out");
+    let out = out.to_str().unwrap();
+    let dumped = run(&["data", "dump", out, "--project", project.path(), "--database", new]);
+    assert_eq!(dumped.code, 0, "{}", dumped.err);
+    assert_eq!(
+        project.read("out/Client.csv"),
+        "id,name,active,born,seen\n1,Ada,true,1815-12-10,2026-01-02T03:04:05Z\n2,Łukasz,false,,2026-01-02T03:04:05Z\n"
+    );
+    assert_eq!(project.read("out/Bill.csv"), "id,client,total\n7,2,0.30\n8,1,12.00\n");
+    assert!(
+        project.read("out/BillItem.csv").contains("7,2,Glue"),
+        "{}",
+        project.read("out/BillItem.csv")
+    );
+
+    // A row that the model refuses is named, and nothing of the others stays.
+    let strange = "UPDATE Client SET Born = 'in spring' WHERE ClientId = 2";
+    rusqlite::Connection::open(old).unwrap().execute_batch(strange).unwrap();
+    fs::remove_file(new).unwrap();
+    let refused = load();
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(
+        refused.err.contains("old.db:Client:2, column `born`: must be a date"),
+        "{}",
+        refused.err
+    );
+    let rows = "SELECT count(*) FROM \"Client\"";
+    let count =
+        rusqlite::Connection::open(new).unwrap().query_row(rows, [], |row| row.get::<_, i64>(0));
+    assert_eq!(count, Ok(0));
+}
