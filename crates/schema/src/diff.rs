@@ -167,10 +167,11 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
     let mut drops = Vec::new();
     for (name, sql) in existing {
         let Some(on) = table_of_index(sql) else { continue };
-        if !originals.iter().any(|table| table.name == on) {
+        let Some(on) = originals.iter().find(|table| table.name.eq_ignore_ascii_case(&on)) else {
             continue;
-        }
-        let now = renames.tables.get(&on).unwrap_or(&on);
+        };
+        let on = &on.name;
+        let now = renames.tables.get(on).unwrap_or(on);
         // It has gone with its table, where that has come to another schema.
         let called = Ident::read(now).beside(Ident::read(name).as_str()).to_string();
         let kept = indexes.iter().find(|index| index.name.to_string() == called);

@@ -261,11 +261,15 @@ impl ExistingIndex {
     }
 }
 
-/// The table that a `CREATE INDEX` is on.
+/// The table that a `CREATE INDEX` is on, however its name is written; one of others may have it bare, then in any case.
 pub(crate) fn table_of_index(sql: &str) -> Option<String> {
     let tokens = tokens(sql)?;
     let on = tokens.iter().position(|token| *token == Token::Word("ON".into()))?;
-    name_of(tokens.get(on + 1)?)
+    match &tokens[on + 1..] {
+        [Token::Name(name) | Token::Word(name), ..]
+        | [Token::Mark('[' | '`'), Token::Word(name), ..] => Some(name.clone()),
+        _ => None,
+    }
 }
 
 fn name_of(token: &Token) -> Option<String> {

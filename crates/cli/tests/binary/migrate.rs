@@ -379,3 +379,34 @@ fn a_key_that_changes_is_no_change_of_tables() {
     assert_eq!(refused.code, 3);
     holds(&refused.err, &["the key of `Product` changes", "write a new entity"]);
 }
+
+#[test]
+fn a_plain_index_by_hand_goes_with_the_next_change_however_it_was_written() {
+    for url in [None, Some(testbed::postgres().database())] {
+        let shop = Shop::of(OLD, url);
+        let name = shop.database.rsplit('/').next().unwrap();
+        for (at, sql) in [
+            "CREATE INDEX by_hand ON product (name)",
+            "CREATE INDEX \"By hand\" ON \"product\" (price DESC)",
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let called = ["by_hand", "By hand"][at];
+            if shop.database.starts_with("postgres") {
+                testbed::postgres().psql(name, sql);
+            } else {
+                rusqlite::Connection::open(&shop.database).unwrap().execute_batch(sql).unwrap();
+            }
+            let refused = shop.serve();
+            assert_eq!(refused.code, 3, "{}", refused.err);
+            holds(&refused.err, &["was changed by hand", called, "mimar migrate plan"]);
+            let planned = shop.migrate("plan", &[]);
+            assert_eq!(planned.code, 0, "{}", planned.err);
+            holds(&planned.out, &[&format!("index `{called}` is gone"), "DROP INDEX"]);
+            let applied = shop.migrate("apply", &["--contract"]);
+            assert_eq!(applied.code, 0, "{}", applied.err);
+            holds(&shop.migrate("status", &[]).out, &["holds the tables of this model"]);
+        }
+    }
+}
