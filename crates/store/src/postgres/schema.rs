@@ -327,15 +327,21 @@ const ADDITIONS: &str = concat!(
     ") a ORDER BY 1, 2"
 );
 
+/// The columns of a table; of one of a domain, what its domain is over, and whether that lets it be absent.
 const COLUMNS: &str = concat!(
-    "SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity <> '', \
+    "SELECT a.attname, format_type(y.oid, y.modifier), a.attnotnull OR y.required, a.attidentity <> '', \
      coalesce(pg_get_expr(d.adbin, d.adrelid), ''), coalesce(col_description(c.oid, a.attnum), ''), \
      f.confdeltype::text, ",
     called!("t"),
     ", k.attname, s.nspname, y.typname, \
      ARRAY(SELECT e.enumlabel::text FROM pg_enum e WHERE e.enumtypid = y.oid ORDER BY e.enumsortorder) \
      FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped \
-     JOIN pg_type y ON y.oid = a.atttypid JOIN pg_namespace s ON s.oid = y.typnamespace \
+     CROSS JOIN LATERAL (WITH RECURSIVE under (oid, typname, typnamespace, base, modifier, below, required) AS (\
+       SELECT oid, typname, typnamespace, typbasetype, a.atttypmod, typtypmod, typtype = 'd' AND typnotnull \
+       FROM pg_type WHERE oid = a.atttypid \
+       UNION ALL SELECT t.oid, t.typname, t.typnamespace, t.typbasetype, u.below, t.typtypmod, u.required OR t.typtype = 'd' AND t.typnotnull \
+       FROM under u JOIN pg_type t ON t.oid = u.base) SELECT * FROM under WHERE base = 0) y \
+     JOIN pg_namespace s ON s.oid = y.typnamespace \
      LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum \
      LEFT JOIN pg_constraint f ON f.conrelid = c.oid AND f.contype = 'f' AND f.conkey = ARRAY[a.attnum] \
      LEFT JOIN pg_class t ON t.oid = f.confrelid \
