@@ -151,6 +151,12 @@ pub enum MigrateFault {
     #[error("the change destroys what nobody has allowed it to:\n{}\n\nNothing was changed. Allow each by its name, or do as said there",
         allowing(.0))]
     NotAllowed(Vec<migration::Drop>),
+    /// What was allowed is nothing that the change destroys: a slip, perhaps.
+    #[error(
+        "the change destroys nothing of the name {}: leave that out, or look what it was meant to be (`mimar migrate plan`)\n\nNothing was \
+         changed", .0.join(", ")
+    )]
+    AllowedInVain(Vec<String>),
     /// Servers run that would fail.
     #[error(
         "servers that do not run the {version} version are connected ({connections} of their connections are open), and they would \
@@ -390,7 +396,7 @@ pub fn plan(
 /// Whether a plan may be carried out.
 ///
 /// # Errors
-/// [`MigrateFault::Obstacles`], [`MigrateFault::NotAllowed`], [`MigrateFault::Store`].
+/// [`MigrateFault::Obstacles`], [`MigrateFault::NotAllowed`], [`MigrateFault::AllowedInVain`], [`MigrateFault::Store`].
 pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), MigrateFault> {
     let mut obstacles = plan.obstacles.clone();
     let blocking: Vec<_> = plan.losses.iter().filter(|loss| loss.blocks).cloned().collect();
@@ -398,9 +404,20 @@ pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), Mi
     if !obstacles.is_empty() {
         return Err(MigrateFault::Obstacles(obstacles));
     }
-    let is_allowed = |drop: &&migration::Drop| !allowed.contains(&drop.name);
-    let missing: Vec<migration::Drop> = plan.drops.iter().filter(is_allowed).cloned().collect();
-    if missing.is_empty() { Ok(()) } else { Err(MigrateFault::NotAllowed(missing)) }
+    let is_missing = |drop: &&migration::Drop| !allowed.iter().any(|said| allows(said, &drop.name));
+    let missing: Vec<migration::Drop> = plan.drops.iter().filter(is_missing).cloned().collect();
+    if !missing.is_empty() {
+        return Err(MigrateFault::NotAllowed(missing));
+    }
+    let is_strange = |said: &&String| !plan.drops.iter().any(|drop| allows(said, &drop.name));
+    let strange: Vec<String> = allowed.iter().filter(is_strange).cloned().collect();
+    if strange.is_empty() { Ok(()) } else { Err(MigrateFault::AllowedInVain(strange)) }
+}
+
+/// Whether what was said allows what is called so: by its name, or by that with its service, which is its schema on PostgreSQL and
+/// nothing on SQLite, so that one command serves both.
+fn allows(said: &str, name: &str) -> bool {
+    said.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
 }
 
 /// Brings the database to a schema, or goes on with that.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::iter;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::migrate::{self, Entry, MigrateFault, Outcome, Progress, Record, State, Terms};
 use engine::{Loaded, Standing};
@@ -377,11 +377,14 @@ fn outcome_json(outcome: &Outcome) -> serde_json::Value {
 
 /// Beside the file, with the moment in its name.
 fn backup_of(file: &std::path::Path) -> PathBuf {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let seconds = since.unwrap_or(Duration::ZERO).as_secs();
-    let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{seconds}.backup"));
-    name.into()
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let named = |at: u64| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(format!(".{at}.backup"));
+        PathBuf::from(name)
+    };
+    // A second may hold two changes; each keeps its own.
+    (since.as_secs()..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(0))
 }
 
 fn accept(arguments: &MigrateShow) -> Result<(), Failure> {

@@ -136,7 +136,14 @@ fn on_sqlite_a_change_is_whole_and_leaves_a_backup() {
     assert_eq!(refused.code, 3);
     holds(&refused.err, &["--allow-drop product.colour", "Nothing was changed"]);
 
-    let applied = shop.migrate("apply", &["--allow-drop", "product.colour", "--format", "json"]);
+    // A slip in a name is no consent to what it leaves out.
+    let both = ["--allow-drop", "product.colour", "--allow-drop", "product.color"];
+    let refused = shop.migrate("apply", &both);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    holds(&refused.err, &["destroys nothing of the name product.color:", "Nothing was changed"]);
+    // The schema of a service is no part of a table's name here, and may stand before it.
+    let applied =
+        shop.migrate("apply", &["--allow-drop", "sales.product.colour", "--format", "json"]);
     assert_eq!(applied.code, 0, "{}", applied.err);
     let told: Value = serde_json::from_str(&applied.out).unwrap();
     assert_eq!(told["outcome"], "done");
