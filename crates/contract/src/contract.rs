@@ -254,6 +254,37 @@ pub struct ErrorType {
     pub members: Vec<ErrorMember>,
 }
 
+impl ErrorType {
+    /// Its message with its members in it. What a member says is never looked through again.
+    pub fn says(&self, values: &[operation::Value]) -> String {
+        let mut text = Vec::with_capacity(self.message.len() + 16);
+        let mut rest = self.message.as_str();
+        while let Some((before, after)) = rest.split_once('{') {
+            text.extend_from_slice(before.as_bytes());
+            let named = after.split_once('}').and_then(|(name, after)| {
+                let at = self.members.iter().position(|member| member.name == name)?;
+                Some((self.members.get(at)?.scalar, values.get(at)?, after))
+            });
+            rest = match named {
+                Some((_, operation::Value::Null, after)) => {
+                    text.extend_from_slice(b"null");
+                    after
+                }
+                Some((scalar, value, after)) => {
+                    scalar.print(value, &mut text);
+                    after
+                }
+                None => {
+                    text.push(b'{');
+                    after
+                }
+            };
+        }
+        text.extend_from_slice(rest.as_bytes());
+        String::from_utf8(text).unwrap_or_default()
+    }
+}
+
 /// What a problem of the model carries.
 #[derive(Debug, Clone)]
 pub struct ErrorMember {

@@ -44,6 +44,8 @@ pub struct Engine {
     /// No task is begun any more.
     pub(crate) closing: AtomicBool,
     pub(crate) counts: work::Counts,
+    /// What of its work has gone wrong lately.
+    pub(crate) troubles: work::Troubles,
     pub(crate) handlers: Arc<Handlers>,
     pub(crate) exchanged: work::exchange::Counts,
     /// How many tasks there are, and when that was asked.
@@ -68,6 +70,7 @@ impl Engine {
             outgoing: Notify::new(),
             closing: AtomicBool::new(false),
             counts: work::Counts::default(),
+            troubles: work::Troubles::default(),
             handlers: Arc::default(),
             exchanged: work::exchange::Counts::default(),
             queue: Mutex::default(),

@@ -6,6 +6,7 @@
 
 pub mod exchange;
 mod job;
+mod trouble;
 pub mod webhook;
 
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use store::Queue;
 
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
+pub(crate) use trouble::Troubles;
 
 /// How many tasks are taken at once.
 const MOST: usize = 64;
@@ -286,13 +288,39 @@ impl Engine {
         // task comes back when its time has run out.
         let parked = task.failures + 1 >= i64::from(terms.tries);
         let due = if parked { now } else { again(task, now, terms) };
-        self.fail(settled(task), due, parked, loaded.told(&fault)).await && parked
+        self.fail(task, settled(task), (due, parked), loaded.told(&fault)).await && parked
     }
 
-    /// Notes that a task has failed; whether it was noted.
-    async fn fail(&self, task: Settled, due: i64, parked: bool, error: String) -> bool {
+    /// Notes that a task has failed, when it is due again or that it is parked; whether it was noted.
+    async fn fail(
+        &self,
+        task: &Task,
+        settled: Settled,
+        (due, parked): (i64, bool),
+        error: String,
+    ) -> bool {
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
-        self.chore(Chore::Fail { task, due, parked, error: error.into() }).await.is_ok()
+        let (target, number, attempt) = (&*task.target, task.number, task.failures + 1);
+        if parked {
+            tracing::error!(
+                task = number,
+                target,
+                attempts = attempt,
+                reason = error,
+                "a task has failed too often and is put aside: `mimar events dead` shows it, `mimar events dead retry {number}` tries it again"
+            );
+        } else if let Some(more) = self.troubles.comes(target) {
+            let seconds = due.saturating_sub(microseconds_now()).max(0) / 1_000_000;
+            tracing::warn!(
+                task = number,
+                target,
+                attempt,
+                reason = error,
+                more,
+                "a task has failed, and is tried again in {seconds} s"
+            );
+        }
+        self.chore(Chore::Fail { task: settled, due, parked, error: error.into() }).await.is_ok()
     }
 }
 
@@ -336,9 +364,10 @@ impl Loaded {
                 let details: Vec<&str> = found.iter().map(|found| found.detail.as_str()).collect();
                 details.join("; ")
             }
-            Fault::Raised { error, .. } => {
-                let error = self.model.errors.get(*error);
-                error.map_or_else(String::new, |error| format!("{}: {}", error.name, error.message))
+            Fault::Raised { error, members } => {
+                let name = self.model.errors.get(*error).map_or("", |error| &error.name);
+                let said = self.contract().errors.get(*error);
+                format!("{name}: {}", said.map_or_else(String::new, |error| error.says(members)))
             }
             other => other.to_string(),
         }

@@ -300,9 +300,21 @@ fn show_dead(arguments: &Dead) -> Result<(), Failure> {
     let EventFilter { names, key, since, .. } = desk.filter(&arguments.wanted)?;
     let filter = ParkedFilter { names, key, since, limit: SHOWN };
     let parked = desk.runtime.block_on(desk.store.parked(&filter))?;
+    let queue = desk.runtime.block_on(desk.store.queue(now()))?;
     desk.store.close();
-    if parked.is_empty() {
-        screen::note("nothing is put aside");
+    // What has failed and is tried again is not dead yet.
+    let waiting = match queue.waiting + queue.taken {
+        0 => String::new(),
+        count => format!(
+            "{} wait to be done, or to be tried again",
+            screen::count(count, "task", "tasks")
+        ),
+    };
+    match (parked.is_empty(), waiting.is_empty()) {
+        (true, true) => screen::note("nothing is put aside"),
+        (true, false) => screen::note(&format!("nothing is put aside; {waiting}")),
+        (false, false) if !arguments.json => screen::note(&waiting),
+        (false, _) => {}
     }
     for Parked { number, target, arguments: given, event, failures, since, error } in &parked {
         let since = printed(Scalar::Timestamp, &Value::Int(*since));

@@ -183,26 +183,38 @@ fn events_are_listed_followed_and_replayed() {
 #[test]
 fn what_is_dead_is_shown_and_dealt_with() {
     for postgres in [false, true] {
-        let shop = Shop::open(postgres);
+        let mut shop = Shop::open(postgres);
         assert!(shop.told(&["dead", "--json"]).is_empty());
         shop.pay(11);
         shop.pay(12);
         until("both have failed", || shop.figure("mimar_tasks_failed_total") >= 2.0);
+        // The log tells of it, and not of each.
+        shop.server.says("a task has failed, and is tried again in");
+        let said = shop.server.said();
+        assert!(said.contains("target=\"on sales.OrderPaid run shipping.pack\""), "{said}");
+        assert!(said.contains("NoShelf: There is no shelf"), "{said}");
+        assert_eq!(said.matches("a task has failed").count(), 1, "{said}");
+        let waiting = shop.events(&["dead"]);
+        assert!(waiting.err.contains("nothing is put aside; 2 tasks wait"), "{}", waiting.err);
         assert!(shop.events(&["dead", "retry", "7"]).err.contains("no task 7 is parked"));
         // A task is tried for a quarter of an hour: what comes then is brought about here.
-        let park = "parked = true, failures = 12, due = 1790000000000000, taken_until = NULL";
-        if postgres {
-            let name = shop.database.rsplit('/').next().unwrap();
-            testbed::postgres().psql(name, &format!("UPDATE mimar.task SET {park}"));
-        } else {
-            let database = rusqlite::Connection::open(&shop.database).unwrap();
-            database.busy_timeout(Duration::from_secs(5)).unwrap();
-            database.execute(&format!("UPDATE mimar_task SET {park}"), []).unwrap();
-        }
+        let set = |what: &str| {
+            if shop.database.starts_with("postgres:") {
+                let name = shop.database.rsplit('/').next().unwrap();
+                testbed::postgres().psql(name, &format!("UPDATE mimar.task SET {what}"));
+            } else {
+                let database = rusqlite::Connection::open(&shop.database).unwrap();
+                database.busy_timeout(Duration::from_secs(5)).unwrap();
+                database.execute(&format!("UPDATE mimar_task SET {what}"), []).unwrap();
+            }
+        };
+        set("failures = 11, due = 0, taken_until = NULL");
+        until("they are put aside", || shop.figure("mimar_tasks_parked") == 2.0);
+        set("parked = true, failures = 12, due = 1790000000000000, taken_until = NULL");
         let dead = shop.told(&["dead", "--json"]);
         assert_eq!(dead.len(), 2);
         assert_eq!(dead[0]["target"], "on sales.OrderPaid run shipping.pack");
-        assert_eq!(dead[0]["error"], "NoShelf: There is no shelf for {order}");
+        assert_eq!(dead[0]["error"], "NoShelf: There is no shelf for 11");
         assert_eq!(dead[0]["since"], "2026-09-21T14:13:20Z");
         assert_eq!(dead[0]["failures"], 12);
         assert_eq!(dead[0]["arguments"]["order"], 11);
@@ -234,6 +246,11 @@ fn what_is_dead_is_shown_and_dealt_with() {
         assert_eq!((retried.code, retried.err.trim()), (0, "1 task to be tried again"));
         assert!(shop.told(&["dead", "--json"]).is_empty());
         until("it is counted", || shop.figure("mimar_tasks_waiting") == 1.0);
+        shop.server
+            .says("is put aside: `mimar events dead` shows it, `mimar events dead retry 1` tries");
+        // It fails once more, and that is told at once.
+        shop.server
+            .says("a task has failed too often and is put aside: `mimar events dead` shows it");
     }
 }
 

@@ -152,9 +152,11 @@ fn endpoints_are_looked_after_while_the_server_runs() {
 fn a_server_sends_to_public_addresses_unless_told_otherwise() {
     let project = Project::new(MODEL);
     let database = project.join("talk.db").to_str().unwrap().to_owned();
-    let server = Server::start(&mut serve(&project, &database));
+    let mut server = Server::start(&mut serve(&project, &database));
     let hooks = Hooks { project: project.path(), database: &database };
     let (url, received) = partner();
+    // A query may be secret.
+    let url = format!("{url}?key=s3cret");
     let added = hooks.run(&["add", "talk", &url]);
     assert!(added.err.contains("--webhooks-to-private"), "{}", added.err);
     let secure = hooks.json(&["add", "talk", &url.replace("http:", "https:")]);
@@ -172,6 +174,10 @@ fn a_server_sends_to_public_addresses_unless_told_otherwise() {
         assert_eq!(delivery["reason"], expected, "{delivery}");
     }
     assert!(received.try_recv().is_err());
+    server.says("a delivery has failed, and is made again");
+    let said = server.said();
+    assert!(said.contains("/hooks\"") && !said.contains("s3cret"), "{said}");
+    assert!(said.contains("not sent: only https:// is spoken"), "{said}");
 }
 
 #[test]

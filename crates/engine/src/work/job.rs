@@ -94,7 +94,7 @@ impl Engine {
             }
             Err(fault) => {
                 let due = microseconds_now().saturating_add(terms.lease());
-                self.fail(settled(task), due, false, loaded.told(&fault)).await;
+                self.fail(task, settled(task), (due, false), loaded.told(&fault)).await;
                 return;
             }
         };
@@ -128,14 +128,21 @@ impl Engine {
                 let due = job.schedule.after(nominal, now, job.catch_up);
                 let due = due.unwrap_or(now.saturating_add(FAR));
                 let error = (run.failed > 0)
-                    .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")).into());
+                    .then(|| format!("{} failed: {}", run.failed, run.failures.join("; ")));
+                if let Some(reason) = &error
+                    && let Some(more) = self.troubles.comes(&task.target)
+                {
+                    let target = &*task.target;
+                    tracing::warn!(target, reason, more, "a job has run, and some of it failed");
+                }
+                let error = error.map(Into::into);
                 let _ = self
                     .chore(Chore::Again { task: run.settled(), due, arguments: "{}".into(), error })
                     .await;
             }
             Err(Stop::Trouble(fault)) => {
                 let due = again(task, microseconds_now(), terms);
-                self.fail(run.settled(), due, false, loaded.told(&fault)).await;
+                self.fail(task, run.settled(), (due, false), loaded.told(&fault)).await;
             }
             Err(Stop::Later) => {
                 let _ = self.chore(Chore::GiveBack(run.settled())).await;

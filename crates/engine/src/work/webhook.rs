@@ -224,6 +224,12 @@ impl Engine {
         let status = outcome.status.map(i64::from);
         if let (true, Some(status)) = (outcome.has_arrived(), status) {
             self.counts.delivered.fetch_add(1, Ordering::Relaxed);
+            if self.troubles.ends(&batch.url) {
+                tracing::warn!(
+                    endpoint = without_query(&batch.url),
+                    "an endpoint takes deliveries again"
+                );
+            }
             self.note(Hook::Arrived { delivery: mark, status, now }).await;
             return;
         }
@@ -242,11 +248,42 @@ impl Engine {
         };
         // What was not wanted any more is not lost: it waits, should the endpoint be enabled again.
         let due = if gone { Some(now) } else { schedule::next(failure) };
+        self.tell(&batch, delivery, &outcome, due.filter(|_| !gone));
         // Who asks for time means himself, not the one delivery that he happened to be given.
         let resumes = due.filter(|_| outcome.wait.is_some()).unwrap_or(0);
         let reason = outcome.reason.into();
         let failed = Failed { delivery: mark, status, reason, now, due, resumes, gone };
         self.note(Hook::Failed(Box::new(failed))).await;
+    }
+
+    /// Tells the log of an attempt that failed; `due` is when it is made again.
+    fn tell(&self, batch: &Batch, delivery: &Delivery, outcome: &Outcome, due: Option<i64>) {
+        let (endpoint, reason) = (without_query(&batch.url), &*outcome.reason);
+        let (delivery, attempt) = (delivery.number, delivery.attempts + 1);
+        if outcome.status == Some(410) {
+            tracing::error!(
+                endpoint,
+                delivery,
+                "an endpoint answers 410, and nothing is sent to it any more: `mimar webhook enable` changes that, what it missed waits"
+            );
+        } else if due.is_none() {
+            tracing::error!(
+                endpoint,
+                delivery,
+                attempts = attempt,
+                reason,
+                "a delivery has failed for too long and is put aside: `mimar webhook deliveries` shows it, `mimar webhook replay` sends it again"
+            );
+        } else if let Some(more) = self.troubles.comes(&batch.url) {
+            tracing::warn!(
+                endpoint,
+                delivery,
+                attempt,
+                reason,
+                more,
+                "a delivery has failed, and is made again"
+            );
+        }
     }
 
     /// Notes what came of an attempt. What cannot be noted is sent again when its time has run out.
@@ -260,4 +297,9 @@ impl Engine {
     async fn hook(&self, hook: Hook) -> Result<Bytes, Fault> {
         Ok(self.chore(Chore::Hook(hook)).await?.unwrap_or_default())
     }
+}
+
+/// An address as a log may have it: what stands in a query may be secret.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
 }

@@ -91,39 +91,10 @@ impl Raised {
             status: error.status,
             code: error.code.clone(),
             title: error.title.clone(),
-            detail: filled(error, values),
+            detail: error.says(values),
             members,
         }
     }
-}
-
-/// The message of an error with its members in it. What a member says is never looked through again.
-fn filled(error: &ErrorType, values: &[operation::Value]) -> String {
-    let mut text = Vec::with_capacity(error.message.len() + 16);
-    let mut rest = error.message.as_str();
-    while let Some((before, after)) = rest.split_once('{') {
-        text.extend_from_slice(before.as_bytes());
-        let named = after.split_once('}').and_then(|(name, after)| {
-            let at = error.members.iter().position(|member| member.name == name)?;
-            Some((error.members.get(at)?.scalar, values.get(at)?, after))
-        });
-        rest = match named {
-            Some((_, operation::Value::Null, after)) => {
-                text.extend_from_slice(b"null");
-                after
-            }
-            Some((scalar, value, after)) => {
-                scalar.print(value, &mut text);
-                after
-            }
-            None => {
-                text.push(b'{');
-                after
-            }
-        };
-    }
-    text.extend_from_slice(rest.as_bytes());
-    String::from_utf8(text).unwrap_or_default()
 }
 
 /// What is said of a refusal: status, stable code, title, detail.

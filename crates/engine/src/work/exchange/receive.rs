@@ -99,6 +99,17 @@ impl Line<'_> {
                     let counts = &self.engine.exchanged;
                     counts.received.fetch_add(read, Ordering::Relaxed);
                     counts.unreadable.fetch_add(unread, Ordering::Relaxed);
+                    for Unreadable { target, reason, .. } in &accept.unreadable {
+                        if let Some(more) = self.engine.troubles.comes(target) {
+                            let (target, reason) = (&**target, &**reason);
+                            tracing::error!(
+                                target,
+                                reason,
+                                more,
+                                "a message cannot be read and is put aside: `mimar events dead` shows it"
+                            );
+                        }
+                    }
                     return Ok(Ok(()));
                 }
                 Err(Fault::NotFound) => return Err(End::Anew),
