@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use tracing::Level;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::failure::Failure;
 
@@ -70,18 +72,27 @@ pub(crate) fn width() -> usize {
         .map_or(120, |(width, _)| usize::from(width.0).clamp(60, 140))
 }
 
-/// Logs to stderr from now on: warnings, and more when asked for.
+/// Clients of brokers. What they log of each address that they try, and of what is not there yet, we say ourselves, once.
+const CLIENTS: [&str; 5] = ["lapin", "amq_protocol", "rskafka", "async_nats", "redis"];
+
+/// Logs to stderr from now on: warnings, and more when asked for; what clients of brokers log, with `-vv`.
 pub(crate) fn log(verbose: u8) {
     let level = match verbose {
         0 => Level::WARN,
         1 => Level::INFO,
         _ => Level::DEBUG,
     };
+    let is_told = move |metadata: &tracing::Metadata<'_>| {
+        let room = metadata.target().split("::").next().unwrap_or_default();
+        verbose > 1 || !CLIENTS.contains(&room)
+    };
     tracing_subscriber::fmt()
         .with_max_level(level)
         .with_writer(io::stderr)
         .with_ansi(anstream::AutoStream::choice(&io::stderr()) != anstream::ColorChoice::Never)
         .with_target(false)
+        .finish()
+        .with(tracing_subscriber::filter::filter_fn(is_told))
         .init();
 }
 
