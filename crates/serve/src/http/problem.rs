@@ -286,6 +286,13 @@ fn of_fault(fault: &Fault) -> Said<'static> {
         Fault::Unauthenticated(detail) => {
             said(401, "unauthenticated", "Unauthenticated", detail.as_str())
         }
+        // Versions are counted from 1.
+        Fault::VersionMismatch { current: 0 } => said(
+            412,
+            "precondition_failed",
+            "Precondition failed",
+            "rows of this kind count no versions (their entity tags are weak), so that no change can be tied to one; send it without If-Match",
+        ),
         Fault::VersionMismatch { .. } => said(
             412,
             "precondition_failed",

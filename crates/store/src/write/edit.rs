@@ -98,7 +98,9 @@ impl<D: Database> Writing<'_, D> {
         if !found.is_empty() {
             return Err(Fault::Invalid(found));
         }
-        self.reply(edit, &changes, new, version + 1).await
+        // Where no versions are counted there is none now, either.
+        let version = if place.table.version.is_some() { version + 1 } else { 0 };
+        self.reply(edit, &changes, new, version).await
     }
 
     /// The row with this key, if the caller may see it.
