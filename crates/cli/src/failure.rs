@@ -91,7 +91,8 @@ pub(crate) enum Failure {
     NoFiles { path: PathBuf },
     /// A folder with the projects of others below it.
     #[error(
-        "there are several projects in {}: {folders}\n\nAll *.mimar files below a folder are one model, with one `app`. Name the folder of one project",
+        "there are several projects in {}: {folders}\n\nAll *.mimar files below a folder are one model, with one `app`. Name the folder of one project, \
+         by `--project FOLDER` where the command has that",
         path.display()
     )]
     SeveralProjects { path: PathBuf, folders: String },
@@ -218,7 +219,7 @@ pub(crate) enum Failure {
     NoDatabase { path: PathBuf },
     /// A database whose promised work would be left behind.
     #[error(
-        "{told} wait in {place}, and only rows are copied\n\nLet `mimar serve` do what is left, look with `mimar events dead` for what was put aside, \
+        "{told} still to be done in {place}, and only rows are copied\n\nLet `mimar serve` do what is left, look with `mimar events dead` for what was put aside, \
          then stop the server and copy; or leave it behind with --leave-work. Nothing was copied"
     )]
     WorkWaits { place: String, told: String },

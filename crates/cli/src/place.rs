@@ -165,6 +165,15 @@ impl Place {
         Ok(Some((path.clone(), open.map_err(Failure::file("open", &name))?)))
     }
 
+    /// Removes a file that nobody uses, with what stands beside it. What cannot be removed stays, as what it is: an empty database.
+    pub(crate) fn remove(path: &Path) {
+        for beside in ["", "-wal", "-shm", "-served"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(beside);
+            let _ = fs::remove_file(PathBuf::from(name));
+        }
+    }
+
     /// Of which kind the database there is.
     pub(crate) fn dialect(&self) -> Dialect {
         match self {

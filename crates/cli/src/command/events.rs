@@ -127,7 +127,11 @@ fn list(arguments: &EventsList) -> Result<(), Failure> {
         screen::out(&desk.line(&event.event, arguments.json));
     }
     if events.is_empty() {
-        screen::note("no such event was published in the last week");
+        screen::note(if arguments.wanted.since.is_some() {
+            "no such event was published since then"
+        } else {
+            "no such event was published in the last week"
+        });
     }
     desk.store.close();
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use engine::Standing;
+use model::{Model, Valid};
 use schema::Names;
 use store::Store;
 
@@ -17,8 +18,16 @@ use crate::screen;
 
 pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
     let began = Instant::now();
-    let (loaded, store, is_new) = open(&arguments.place, true)?;
-    let outcome = read_files(&arguments.from, &store, &loaded)?;
+    let (model, at) = placed(&arguments.place)?;
+    let is_file_new = at.file().is_some_and(|path| !path.exists());
+    let (loaded, store, is_new) = opened(model, &at, true)?;
+    let outcome = read_files(&arguments.from, &store, &loaded).inspect_err(|_| {
+        // A file that this load has made goes with it.
+        if let Some(path) = at.file().filter(|_| is_file_new) {
+            store.close();
+            Place::remove(path);
+        }
+    })?;
     if is_new {
         note_formulas(&store, &loaded)?;
     } else {
@@ -58,11 +67,25 @@ pub(crate) fn open(
     place: &DataPlace,
     create: bool,
 ) -> Result<(engine::Loaded, Store, bool), Failure> {
+    let (model, at) = placed(place)?;
+    opened(model, &at, create)
+}
+
+/// The model, and where its rows are.
+fn placed(place: &DataPlace) -> Result<(Valid<Model>, Place), Failure> {
     let (project, model) = Project::read(&place.project)?.valid()?;
     let at = match (&place.database, &place.environment) {
         (None, None) => Place::of_development(&project, &model)?,
         (said, named) => Place::of_production(said.as_ref(), named.as_deref(), &project, &model)?,
     };
+    Ok((model, at))
+}
+
+fn opened(
+    model: Valid<Model>,
+    at: &Place,
+    create: bool,
+) -> Result<(engine::Loaded, Store, bool), Failure> {
     if let Some(path) = at.file().filter(|path| !create && !path.exists()) {
         return Err(Failure::NoDatabase { path: path.to_owned() });
     }
@@ -75,7 +98,7 @@ pub(crate) fn open(
             (Names::default(), true)
         }
         Standing::Empty(_) => return Err(Failure::Empty { place: at.to_string() }),
-        Standing::Differs(mismatch) => return Err(differs(&at, &mismatch)),
+        Standing::Differs(mismatch) => return Err(differs(at, &mismatch)),
     };
     engine::migrate::settle(&store, &schema)?;
     let loaded = engine::Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));

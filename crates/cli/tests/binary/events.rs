@@ -233,7 +233,7 @@ fn what_is_dead_is_shown_and_dealt_with() {
         };
         let refused = copy(&[]);
         assert_eq!(refused.code, 3, "{}", refused.err);
-        assert!(refused.err.contains("2 tasks wait in"), "{}", refused.err);
+        assert!(refused.err.contains("2 tasks still to be done in"), "{}", refused.err);
         // The server of a file is seen.
         let is_file = !shop.database.starts_with("postgres:");
         assert_eq!(refused.err.contains("is being served"), is_file, "{}", refused.err);
