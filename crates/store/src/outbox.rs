@@ -93,6 +93,8 @@ pub struct Queue {
     pub deliveries: u64,
     /// Endpoints that nothing is sent to.
     pub disabled: u64,
+    /// That have failed, and are tried again.
+    pub failing: u64,
     /// When the first was due of those that are and wait, in microseconds since 1970-01-01T00:00:00Z.
     pub oldest: Option<i64>,
 }
@@ -260,6 +262,7 @@ impl Store {
             parked: count(2),
             oldest: figure(3),
             deliveries: count(4),
+            failing: count(6),
             disabled: count(5),
         })
     }

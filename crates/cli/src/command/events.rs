@@ -307,17 +307,13 @@ fn show_dead(arguments: &Dead) -> Result<(), Failure> {
     let queue = desk.runtime.block_on(desk.store.queue(now()))?;
     desk.store.close();
     // What has failed and is tried again is not dead yet.
-    let waiting = match queue.waiting + queue.taken {
-        0 => String::new(),
-        count => format!(
-            "{} wait to be done, or to be tried again",
-            screen::count(count, "task", "tasks")
-        ),
-    };
-    match (parked.is_empty(), waiting.is_empty()) {
-        (true, true) => screen::note("nothing is put aside"),
-        (true, false) => screen::note(&format!("nothing is put aside; {waiting}")),
-        (false, false) if !arguments.json => screen::note(&waiting),
+    let failing = (queue.failing > 0).then(|| {
+        format!("{} failed and to be tried again", screen::count(queue.failing, "task", "tasks"))
+    });
+    match (parked.is_empty(), failing) {
+        (true, None) => screen::note("nothing is put aside"),
+        (true, Some(failing)) => screen::note(&format!("nothing is put aside; {failing}")),
+        (false, Some(failing)) if !arguments.json => screen::note(&failing),
         (false, _) => {}
     }
     for Parked { number, target, arguments: given, event, failures, since, error } in &parked {

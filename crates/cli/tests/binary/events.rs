@@ -195,7 +195,11 @@ fn what_is_dead_is_shown_and_dealt_with() {
         assert!(said.contains("NoShelf: There is no shelf"), "{said}");
         assert_eq!(said.matches("a task has failed").count(), 1, "{said}");
         let waiting = shop.events(&["dead"]);
-        assert!(waiting.err.contains("nothing is put aside; 2 tasks wait"), "{}", waiting.err);
+        assert!(
+            waiting.err.contains("nothing is put aside; 2 tasks failed and to be tried again"),
+            "{}",
+            waiting.err
+        );
         assert!(shop.events(&["dead", "retry", "7"]).err.contains("no task 7 is parked"));
         // A task is tried for a quarter of an hour: what comes then is brought about here.
         let set = |what: &str| {

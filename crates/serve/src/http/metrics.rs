@@ -309,6 +309,7 @@ fn queued(out: &mut String, queue: &Queue) {
     for (name, help, value) in [
         ("waiting", "Tasks that wait, also for their time.", queue.waiting as f64),
         ("taken", "Tasks that are carried out.", queue.taken as f64),
+        ("failing", "Tasks that have failed and are tried again.", queue.failing as f64),
         ("parked", "Tasks that have failed too often: `mimar events dead`.", queue.parked as f64),
         ("oldest_seconds", "How long the task waits that is due longest.", waited.as_secs_f64()),
     ] {
@@ -336,7 +337,14 @@ mod tests {
         counter.count(200, Duration::from_micros(80));
         counter.count(404, Duration::from_micros(300));
         counter.count(299, Duration::from_secs(60));
-        let queue = Queue { waiting: 3, parked: 1, deliveries: 5, disabled: 2, ..Queue::default() };
+        let queue = Queue {
+            waiting: 3,
+            failing: 2,
+            parked: 1,
+            deliveries: 5,
+            disabled: 2,
+            ..Queue::default()
+        };
         let done = Figures { delivered: 7, undelivered: 8, ..Figures::default() };
         let traffic = Traffic { published: 5, unreadable: 2, ..Traffic::default() };
         let exchanged = Some((traffic, Some(Backlog { waiting: 4, oldest: None })));
@@ -352,6 +360,7 @@ mod tests {
             r#"mimar_store_replica_reads_total{made="replica",why=""} 9"#,
             r#"mimar_store_replica_reads_total{made="primary",why="behind"} 6"#,
             "mimar_tasks_waiting 3",
+            "mimar_tasks_failing 2",
             "mimar_tasks_oldest_seconds 0",
             "mimar_broker_published_total 5",
             "mimar_broker_unreadable_total 2",

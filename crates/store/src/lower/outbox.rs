@@ -308,16 +308,18 @@ pub(crate) fn queue(dialect: Dialect) -> Statement {
     lowering.sql.push(")").push(match dialect {
         Dialect::Sqlite => {
             ", (SELECT count(*) FROM mimar_delivery WHERE state = 'waiting'), \
-             (SELECT count(*) FROM mimar_endpoint WHERE NOT enabled)"
+             (SELECT count(*) FROM mimar_endpoint WHERE NOT enabled), \
+             count(*) FILTER (WHERE NOT parked AND failures > 0)"
         }
         Dialect::Postgres => {
             ", (SELECT count(*) FROM mimar.delivery WHERE state = 'waiting'), \
-             (SELECT count(*) FROM mimar.endpoint WHERE NOT enabled)"
+             (SELECT count(*) FROM mimar.endpoint WHERE NOT enabled), \
+             count(*) FILTER (WHERE NOT parked AND failures > 0)"
         }
     });
     lowering.sql.push(" FROM ");
     tasks(&mut lowering.sql);
-    lowering.finish(vec![Scalar::Int; 6])
+    lowering.finish(vec![Scalar::Int; 7])
 }
 
 /// How much is promised and not done: tasks that are of no job, deliveries, events for the broker.
