@@ -98,7 +98,7 @@ pub(crate) fn tables(
         shown: format!("{}:{}", project::shown(path), table.name),
         entity,
         // How large a table is only the whole file tells.
-        bytes: file * table.rows / rows.max(1),
+        bytes: file / rows.max(1) * table.rows,
         kind: Kind::Table(table),
     });
     Ok((sources.collect(), left))
