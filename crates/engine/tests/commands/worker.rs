@@ -183,7 +183,7 @@ fn what_keeps_failing_is_parked() {
             assert_eq!(&*task.target, "on Said run listen", "{on:?}");
             assert_eq!(task.failures, 4, "{on:?}");
             assert!(task.since > now() - 60_000_000 && task.since <= now(), "{on:?}");
-            assert_eq!(task.error.as_deref(), Some("Shut: {ear} is shut"), "{on:?}");
+            assert_eq!(task.error.as_deref(), Some("Shut: 2 is shut"), "{on:?}");
             assert_eq!(&*task.arguments, format!(r#"{{"line":2,"number":{number}}}"#), "{on:?}");
         }
         let ask = |chore| world.runtime.block_on(world.engine.chore(chore)).unwrap().unwrap();
