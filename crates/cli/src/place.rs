@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -165,13 +166,19 @@ impl Place {
         Ok(Some((path.clone(), open.map_err(Failure::file("open", &name))?)))
     }
 
-    /// Removes a file that nobody uses, with what stands beside it. What cannot be removed stays, as what it is: an empty database.
-    pub(crate) fn remove(path: &Path) {
-        for beside in ["", "-wal", "-shm", "-served"] {
-            let mut name = path.as_os_str().to_owned();
-            name.push(beside);
-            let _ = fs::remove_file(PathBuf::from(name));
+    /// Removes a file that nobody uses, with its log.
+    pub(crate) fn remove(path: &Path) -> Result<(), Failure> {
+        for ending in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(ending);
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Failure::file("delete", file)(error));
+                }
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     /// Of which kind the database there is.

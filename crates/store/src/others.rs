@@ -38,22 +38,22 @@ fn open(path: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(path, flags)
 }
 
+/// The names of all tables that are not SQLite's own, in the order in which they came.
+fn names(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare(
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
+    )?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
 /// The names of a file's tables, if there are any and others made them: each file of ours has tables of our own from the moment on in
 /// which it comes into being. The file is only read; one that is not there, or cannot be read, has none.
 pub fn made_by_others(path: &Path) -> Option<Vec<String>> {
     if !path.exists() {
         return None;
     }
-    let names = || -> rusqlite::Result<Vec<String>> {
-        let connection = open(path)?;
-        let mut statement = connection.prepare(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
-        )?;
-        let names = statement.query_map([], |row| row.get(0))?;
-        names.collect()
-    };
     // Who opens it to work with it says better than we could why it cannot be read.
-    let names = names().ok()?;
+    let names = open(path).and_then(|connection| names(&connection)).ok()?;
     let is_ours = names.iter().any(|name| name.starts_with("mimar_"));
     (!names.is_empty() && !is_ours).then_some(names)
 }
@@ -64,16 +64,12 @@ pub fn made_by_others(path: &Path) -> Option<Vec<String>> {
 /// [`StoreFault::Database`].
 pub fn tables(path: &Path) -> Result<Vec<OthersTable>, StoreFault> {
     let connection = open(path)?;
-    let mut names = connection.prepare(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid",
-    )?;
     let mut columns = connection.prepare(
         "SELECT c.name, (SELECT f.\"table\" FROM pragma_foreign_key_list(?1) f WHERE f.\"from\" = c.name COLLATE NOCASE LIMIT 1) \
          FROM pragma_table_xinfo(?1) c WHERE c.hidden <> 1 ORDER BY c.cid",
     )?;
     let mut tables = Vec::new();
-    let names = names.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?;
-    for name in names {
+    for name in names(&connection)? {
         let column = |row: &rusqlite::Row<'_>| {
             Ok(OthersColumn { name: row.get(0)?, refers_to: row.get(1)? })
         };

@@ -25,7 +25,9 @@ pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
         // A file that this load has made goes with it.
         if let Some(path) = at.file().filter(|_| is_file_new) {
             store.close();
-            Place::remove(path);
+            if let Err(failure) = Place::remove(path) {
+                screen::complain(&failure);
+            }
         }
     })?;
     if is_new {

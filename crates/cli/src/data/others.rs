@@ -79,12 +79,13 @@ pub(crate) fn text_of(scalar: Scalar, value: &Value) -> Option<String> {
             _ => text.to_string(),
         },
         (Scalar::Date | Scalar::Timestamp, Value::Int(seconds)) => {
-            moment(scalar, seconds.checked_mul(1_000_000)?)
+            moment(scalar, seconds.checked_mul(1_000_000)).unwrap_or_else(|| seconds.to_string())
         }
         (Scalar::Date | Scalar::Timestamp, Value::Float(days)) => {
             // 1970 began in the middle of the Julian day 2,440,587; a float holds such a day to a millisecond, no finer.
             let milliseconds = ((days - 2_440_587.5) * 86_400_000.0).round();
-            moment(scalar, (milliseconds as i64).checked_mul(1_000)?)
+            moment(scalar, (milliseconds as i64).checked_mul(1_000))
+                .unwrap_or_else(|| days.to_string())
         }
         (Scalar::Timestamp, Value::Text(text)) => with_offset(text),
         (Scalar::Date, Value::Text(text)) => {
@@ -118,18 +119,23 @@ pub(crate) fn text_of(scalar: Scalar, value: &Value) -> Option<String> {
     })
 }
 
-/// A moment as a date or a timestamp; it is a date where nothing of a day has passed.
-fn moment(scalar: Scalar, microseconds: i64) -> String {
+/// A moment as a date or a timestamp; it is a date where nothing of a day has passed. `None` outside of the years 0 to 9999, in which
+/// alone a date can be written: milliseconds that were taken for seconds, perhaps.
+fn moment(scalar: Scalar, microseconds: Option<i64>) -> Option<String> {
     const DAY: i64 = 86_400_000_000;
+    // From 0000-01-01 up to 9999-12-31.
+    const DAYS: std::ops::RangeInclusive<i64> = -719_528..=2_932_896;
+    let microseconds = microseconds?;
+    let days = microseconds.div_euclid(DAY);
+    if !DAYS.contains(&days) {
+        return None;
+    }
     let is_date = scalar == Scalar::Date && microseconds.rem_euclid(DAY) == 0;
-    let (scalar, n) = if is_date {
-        (Scalar::Date, microseconds.div_euclid(DAY))
-    } else {
-        (Scalar::Timestamp, microseconds)
-    };
+    let (scalar, n) =
+        if is_date { (Scalar::Date, days) } else { (Scalar::Timestamp, microseconds) };
     let mut text = Vec::new();
     scalar.print(&Value::Int(n), &mut text);
-    String::from_utf8_lossy(&text).into_owned()
+    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 /// A date, or a date and a clock without seconds or an offset, as a moment with all of them.
@@ -182,6 +188,9 @@ mod tests {
         becomes(Scalar::Timestamp, Value::Float(2_454_832.5), "2009-01-01T00:00:00Z");
         becomes(Scalar::Date, text("2009-01-01 00:00:00"), "2009-01-01");
         becomes(Scalar::Date, Value::Int(1_230_768_000), "2009-01-01");
+        // The first and the last day that can be written.
+        becomes(Scalar::Date, Value::Int(-719_528 * 86_400), "0000-01-01");
+        becomes(Scalar::Date, Value::Int(2_932_896 * 86_400), "9999-12-31");
         becomes(Scalar::Time, text("17:30"), "17:30:00");
         becomes(Scalar::Text, Value::Int(12_345), "12345");
         becomes(Scalar::Float, Value::Int(2), "2");
@@ -203,11 +212,22 @@ mod tests {
             (Scalar::Date, Value::text("2009-01-01 10:00:00")),
             (Scalar::Date, Value::Int(1)),
             (Scalar::Timestamp, Value::text("yesterday")),
+            // Milliseconds; the day before the first; what no clock holds.
+            (Scalar::Timestamp, Value::Int(1_767_323_045_000)),
+            (Scalar::Date, Value::Int(-719_529 * 86_400)),
+            (Scalar::Timestamp, Value::Int(i64::MAX)),
+            (Scalar::Timestamp, Value::Int(i64::MIN)),
+            (Scalar::Timestamp, Value::Float(1e300)),
+            (Scalar::Date, Value::Float(f64::INFINITY)),
             (Scalar::Timestamp, Value::text("é009-01-01")),
             (Scalar::Uuid, Value::Bytes([1; 15].as_slice().into())),
         ] {
-            let text = text_of(scalar, &value).unwrap();
-            assert!(scalar.parse(&text).is_err(), "{value:?} became {text}");
+            let text = text_of(scalar, &value);
+            // Absent would be worse than wrong: nobody would be told.
+            assert!(
+                text.as_ref().is_some_and(|text| scalar.parse(text).is_err()),
+                "{value:?} became {text:?}"
+            );
         }
     }
 }

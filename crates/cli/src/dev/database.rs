@@ -1,7 +1,6 @@
 //! The database of development: it follows the model as long as nothing is lost.
 
 use std::fs::{self, File, TryLockError};
-use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -48,16 +47,7 @@ pub(super) fn open(place: &Place, fresh: bool, accept_loss: bool) -> Result<Stor
     };
     if fresh {
         let path = place.file().ok_or_else(|| Failure::NotFresh { place: place.to_string() })?;
-        for ending in ["", "-wal", "-shm"] {
-            let mut file = path.as_os_str().to_owned();
-            file.push(ending);
-            match fs::remove_file(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Failure::file("delete", file)(error));
-                }
-                _ => {}
-            }
-        }
+        Place::remove(path)?;
     }
     place.open()
 }
