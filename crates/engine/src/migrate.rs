@@ -311,6 +311,7 @@ pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), Mi
     if !obstacles.is_empty() {
         return Err(MigrateFault::Obstacles(obstacles));
     }
+    let allows = |said: &str, name: &str| allows(store.dialect(), said, name);
     let is_missing = |drop: &&migration::Drop| !allowed.iter().any(|said| allows(said, &drop.name));
     let missing: Vec<migration::Drop> = plan.drops.iter().filter(is_missing).cloned().collect();
     if !missing.is_empty() {
@@ -321,10 +322,16 @@ pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), Mi
     if strange.is_empty() { Ok(()) } else { Err(MigrateFault::AllowedInVain(strange)) }
 }
 
-/// Whether what was said allows what is called so: by its name, or by that with its service, which is its schema on PostgreSQL and
-/// nothing on SQLite, so that one command serves both.
-fn allows(said: &str, name: &str) -> bool {
-    said.strip_suffix(name).is_some_and(|before| before.is_empty() || before.ends_with('.'))
+/// Whether what was said allows what is called so. On SQLite, where a service is no part of a name, a column may be said with it, as
+/// PostgreSQL calls it, so that one command serves both: `sales.customer.phone`. A table may not: `customer.phone` is a column, and
+/// must never allow that a table `phone` goes.
+fn allows(dialect: Dialect, said: &str, name: &str) -> bool {
+    if said == name {
+        return true;
+    }
+    let is_column_of_service =
+        said.split_once('.').is_some_and(|(_, rest)| rest == name && name.contains('.'));
+    dialect == Dialect::Sqlite && is_column_of_service
 }
 
 /// Brings the database to a schema, or goes on with that.
@@ -721,4 +728,24 @@ fn at_once(store: &Store, wanted: &Schema, terms: &Terms) -> Result<Outcome, Mig
     store.migrate(&statements, &[(note::HISTORY, &text(&history))])?;
     settle(store, wanted)?;
     Ok(Outcome::Done(entry))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consent_to_a_column_is_none_to_a_table() {
+        for (said, name, on_sqlite, on_postgres) in [
+            ("customer.phone", "customer.phone", true, true),
+            ("sales.customer.phone", "customer.phone", true, false),
+            ("customer.phone", "phone", false, false),
+            ("sales.phone", "phone", false, false),
+            ("xcustomer.phone", "customer.phone", false, false),
+            ("phone", "customer.phone", false, false),
+        ] {
+            assert_eq!(allows(Dialect::Sqlite, said, name), on_sqlite, "{said} {name}");
+            assert_eq!(allows(Dialect::Postgres, said, name), on_postgres, "{said} {name}");
+        }
+    }
 }
