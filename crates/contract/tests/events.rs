@@ -572,3 +572,29 @@ fn the_library_of_cloudevents_reads_both_forms() {
         assert_eq!(read, wanted, "{form}");
     }
 }
+
+/// Each schema is one of its draft; what an event carries holds against it, and what it cannot carry does not.
+#[test]
+#[ignore = "needs the libraries that `cargo xtask test` installs"]
+fn a_validator_of_json_schema_takes_the_schema_of_each_event() {
+    let contract = contract_of(SHOP);
+    let held = |at: usize, data: &serde_json::Value| {
+        let schema = contract::event_schema(&contract, &contract.events[at]);
+        read("schema", &serde_json::json!({"schema": schema, "data": data}).to_string())
+    };
+    let order = "0198c0ff-ee00-7000-8000-000000000007";
+    let mut placed = serde_json::json!({
+        "order": order, "total": "9.50", "state": "open", "others": [order], "note": null,
+        "lines": [{"sku": "A-1", "state": "paid"}],
+    });
+    assert_eq!(held(0, &placed), "\n");
+    assert_eq!(held(1, &serde_json::json!({})), "\n");
+    assert_eq!(held(2, &serde_json::json!({"at": "2026-11-21T17:30:00Z"})), "\n");
+    placed["lines"] = serde_json::json!([{"sku": "A", "state": "lost"}]);
+    placed["total"] = serde_json::json!(9.5);
+    let wrong = held(0, &placed);
+    for place in ["/total ", "/lines/0/sku ", "/lines/0/state "] {
+        assert!(wrong.contains(place), "{wrong}");
+    }
+    assert!(held(2, &serde_json::json!({})).contains("required property 'at'"));
+}

@@ -15,6 +15,15 @@ const kinds = {
     if (wrong.length > 0) return wrong.map((it) => `${it.path.join("/")}: ${it.message}`);
     return document.operations().all().map((it) => `${it.action()} ${it.messages().all().map((m) => m.id()).join(" ")}`);
   },
+  // What is wrong with `data` by a schema of draft 2020-12, a line each, from {"schema", "data"}. A schema that is none is thrown.
+  async schema() {
+    const Ajv = createRequire(require.resolve("@asyncapi/parser"))("ajv/dist/2020").default;
+    const { schema, data } = JSON.parse(text);
+    const ajv = new Ajv({ allErrors: true, strict: true, validateFormats: false });
+    ajv.addKeyword("x-personal-data");
+    const validate = ajv.compile(schema);
+    return validate(data) ? [] : validate.errors.map((it) => `${it.instancePath} ${it.message}`);
+  },
   // An event of CloudEvents, from {"headers", "body"}.
   async cloudevents() {
     const { HTTP } = require("cloudevents");

@@ -9,6 +9,7 @@ mod mint;
 
 use std::cell::RefCell;
 use std::ops::Not as _;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -106,13 +107,15 @@ fn said(claim: &str) -> String {
 struct Remembered {
     /// Of which keys and which model.
     generation: (u64, u64),
+    /// What each of the keys is asked for.
+    validations: Rc<[Validation]>,
     /// By the whole header, so that one that is known is not read again.
     headers: FxHashMap<Box<str>, (u64, Caller)>,
 }
 
 thread_local! {
     static REMEMBER: RefCell<Remembered> =
-        RefCell::new(Remembered { generation: (0, 0), headers: FxHashMap::default() });
+        RefCell::new(Remembered { generation: (0, 0), validations: Rc::default(), headers: FxHashMap::default() });
 }
 
 impl Verifier {
@@ -152,18 +155,22 @@ impl Verifier {
         let known = REMEMBER.with_borrow_mut(|remembered| {
             if remembered.generation != generation {
                 remembered.headers.clear();
+                remembered.validations =
+                    keys.keys.iter().map(|key| validation(key, rules)).collect();
                 remembered.generation = generation;
             }
-            remembered
-                .headers
-                .get(header)
-                .filter(|(expires, _)| now < expires.saturating_add(LEEWAY))
-                .map(|(_, caller)| caller.clone())
+            match remembered.headers.get(header) {
+                Some((expires, caller)) if now < expires.saturating_add(LEEWAY) => {
+                    Ok(caller.clone())
+                }
+                _ => Err(remembered.validations.clone()),
+            }
         });
-        if let Some(caller) = known {
-            return Ok(caller);
-        }
-        let (expires, caller) = verify(bearer(header)?, &keys.keys, rules)?;
+        let validations = match known {
+            Ok(caller) => return Ok(caller),
+            Err(validations) => validations,
+        };
+        let (expires, caller) = verify(bearer(header)?, &keys.keys, &validations, rules)?;
         REMEMBER.with_borrow_mut(|remembered| {
             // Between the two borrows nothing else ran on this thread, so the generation still holds.
             if remembered.headers.len() >= REMEMBERED {
@@ -194,10 +201,15 @@ fn bearer(header: &str) -> Result<&str, Fault> {
 }
 
 /// When the token expires, in seconds since 1970, and whom it speaks of.
-fn verify(token: &str, keys: &[Key], rules: &Rules) -> Result<(u64, Caller), Fault> {
+fn verify(
+    token: &str,
+    keys: &[Key],
+    validations: &[Validation],
+    rules: &Rules,
+) -> Result<(u64, Caller), Fault> {
     let mut fault = ErrorKind::InvalidSignature;
-    for key in keys {
-        match decode::<Map<String, Value>>(token, key.decoding(), &validation(key, rules)) {
+    for (key, validation) in keys.iter().zip(validations) {
+        match decode::<Map<String, Value>>(token, key.decoding(), validation) {
             Ok(data) => return caller_of(&data.claims, rules),
             // What a key that did verify the signature has to say counts more than that others did not.
             Err(error) if !is_about_key(&fault) && is_about_key(error.kind()) => {}

@@ -31,7 +31,7 @@ use syntax::{Diagnostic, Parse};
 use crate::Model;
 pub use again::{Edited, Extent};
 pub use checked::Checked;
-use context::{Context, Part};
+use context::{Context, Notes, Part};
 
 /// Resolves and checks files as one model. Faults of the syntax are in the parses and not repeated.
 ///
@@ -40,9 +40,10 @@ use context::{Context, Part};
 /// decimals multiply to the sum of their scales (at most 18) and divide to six digits or the larger scale.
 /// Operands keep their own types: who compiles an expression brings both to one scale.
 pub fn check(parses: &[&Parse]) -> (Model, Vec<Diagnostic>) {
-    let checked = Checked::of(parses);
-    let diagnostics = checked.diagnostics().cloned().collect();
-    (checked.model, diagnostics)
+    let mut cx = Context::new(parses, Notes::Nothing);
+    run(&mut cx);
+    let faults = checked::sorted_faults(cx.diagnostics, &cx.parts);
+    (cx.model, faults.into_iter().map(|fault| fault.diagnostic).collect())
 }
 
 /// Runs all parts of the check.

@@ -37,6 +37,10 @@ pub struct Program {
     /// Whether rows are found by what stands in other rows, so that not all that it needs can be named at once
     /// ([`Program::is_deep`]).
     pub deep: bool,
+    /// Whether one look at what is known before any row is loaded foresees all that can be foreseen.
+    pub shallow: bool,
+    /// Which binds hold keys that nobody else can know before the command has ended, by position ([`Program::keys_of_its_own`]).
+    pub own_keys: Vec<bool>,
     /// Whether it looks for rows by a condition, so that rows which are not there yet matter.
     pub scans: bool,
     /// Whether code is called: then all roots are among the targets, and all events among the events.
@@ -47,6 +51,39 @@ pub struct Program {
     pub answer: Form,
     /// How the rows that it looks at need not be loaded ([`Direct::of`]), or why they must be.
     pub direct: Result<Direct, Obstacle>,
+}
+
+impl Program {
+    /// Whether a value is a key that nobody else can know before the command has ended.
+    pub fn is_own_key(&self, key: &Expression) -> bool {
+        matches!(key, Expression::Bind(at) if self.own_keys.get(*at) == Some(&true))
+    }
+
+    /// Which binds hold the keys of new rows that are UUIDs drawn here, by position.
+    pub fn keys_of_its_own(&self) -> Vec<bool> {
+        let mut own = vec![false; self.filled.len()];
+        self.note_own_keys(&self.body, &mut own);
+        own
+    }
+
+    fn note_own_keys(&self, steps: &[Step], own: &mut [bool]) {
+        for step in steps {
+            match step {
+                Step::Create(Creation { bind: Some(bind), values, row, root: None, .. }) => {
+                    let fill = self.table(*row).and_then(|table| values.get(table.own_key()));
+                    if let Some(own) = own.get_mut(*bind) {
+                        *own = matches!(fill, Some(Fill::Uuid));
+                    }
+                }
+                Step::For { body, .. } | Step::Run { body, .. } => self.note_own_keys(body, own),
+                Step::If { then, otherwise, .. } => {
+                    self.note_own_keys(then, own);
+                    self.note_own_keys(otherwise, own);
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 /// An event of a program.

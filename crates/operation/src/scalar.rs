@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::{Tree, Value, number};
+pub(crate) use text::string as write_json_string;
+
+mod text;
 
 /// What a column's values mean. The table in this file is the only one: storage, JSON form and text form derive
 /// from it.
@@ -206,33 +209,11 @@ impl Scalar {
     pub fn write_json_int(self, n: i64, out: &mut Vec<u8>) {
         match self {
             Self::Bool => out.extend_from_slice(if n != 0 { b"true" } else { b"false" }),
-            Self::Decimal { scale } => {
-                out.push(b'"');
-                write_decimal(n, scale, out);
-                out.push(b'"');
-            }
-            Self::Date => {
-                out.push(b'"');
-                write_date(n, out);
-                out.push(b'"');
-            }
-            Self::Time => {
-                out.push(b'"');
-                write_time(n, out);
-                out.push(b'"');
-            }
-            Self::Timestamp => {
-                out.push(b'"');
-                write_date(n.div_euclid(DAY), out);
-                out.push(b'T');
-                write_time(n.rem_euclid(DAY), out);
-                out.extend_from_slice(b"Z\"");
-            }
-            Self::Duration => {
-                out.push(b'"');
-                write_duration(n, out);
-                out.push(b'"');
-            }
+            Self::Decimal { scale } => text::decimal(n, scale, out),
+            Self::Date => text::date(n, out),
+            Self::Time => text::time(n, out),
+            Self::Timestamp => text::timestamp(n, out),
+            Self::Duration => text::duration(n, out),
             Self::Float => write_json_float(n as f64, out),
             Self::Int | Self::Text | Self::Uuid | Self::Json | Self::Bytes => {
                 out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
@@ -251,30 +232,26 @@ impl Scalar {
 
     /// Writes text as a database gives it, without a promise that it is UTF-8: what is not becomes U+FFFD.
     pub fn write_json_stored(self, text: &[u8], out: &mut Vec<u8>) {
-        // Looked at once for both questions, without a branch: most text is ASCII that nothing of must be escaped.
-        let odd = |b: u8| b >= 0x80 || must_be_escaped(b);
-        if self != Self::Json && !text.iter().fold(false, |found, &b| found | odd(b)) {
-            out.reserve(text.len() + 2);
-            out.push(b'"');
-            out.extend_from_slice(text);
-            out.push(b'"');
-            return;
+        if !self.write_json_plain(text, out) {
+            self.write_json_text(&String::from_utf8_lossy(text), out);
         }
-        self.write_json_text(&String::from_utf8_lossy(text), out);
+    }
+
+    /// Writes text that is ASCII of which nothing must be escaped, as most is; false, and nothing written, where it is not.
+    pub fn write_json_plain(self, text: &[u8], out: &mut Vec<u8>) -> bool {
+        self != Self::Json && text::plain(text, out)
     }
 
     /// Writes what is stored as bytes.
     pub fn write_json_bytes(self, bytes: &[u8], out: &mut Vec<u8>) {
-        out.push(b'"');
         match (self, <[u8; 16]>::try_from(bytes)) {
-            (Self::Uuid, Ok(uuid)) => {
-                let mut buffer = [0; uuid::fmt::Hyphenated::LENGTH];
-                let text = uuid::Uuid::from_bytes(uuid).hyphenated().encode_lower(&mut buffer);
-                out.extend_from_slice(text.as_bytes());
+            (Self::Uuid, Ok(uuid)) => text::uuid(uuid, out),
+            _ => {
+                out.push(b'"');
+                out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+                out.push(b'"');
             }
-            _ => out.extend_from_slice(STANDARD.encode(bytes).as_bytes()),
         }
-        out.push(b'"');
     }
 }
 
@@ -283,47 +260,6 @@ pub(crate) const DAY: i64 = 86_400_000_000;
 
 fn write_json_float(f: f64, out: &mut Vec<u8>) {
     out.extend_from_slice(ryu::Buffer::new().format_finite(f).as_bytes());
-}
-
-/// Whether a byte of a JSON string stands for itself only behind a backslash (RFC 8259 §7).
-fn must_be_escaped(b: u8) -> bool {
-    b < 0x20 || b == b'"' || b == b'\\'
-}
-
-/// Writes a JSON string (RFC 8259 §7), escaping only what must be.
-pub(crate) fn write_json_string(text: &str, out: &mut Vec<u8>) {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(text.len() + 2);
-    out.push(b'"');
-    let bytes = text.as_bytes();
-    // Without a branch, so that many bytes are looked at at once; nearly no text has any.
-    if !bytes.iter().fold(false, |found, &b| found | must_be_escaped(b)) {
-        out.extend_from_slice(bytes);
-        out.push(b'"');
-        return;
-    }
-    let mut start = 0;
-    for (i, &b) in bytes.iter().enumerate() {
-        if !must_be_escaped(b) {
-            continue;
-        }
-        out.extend_from_slice(&bytes[start..i]);
-        start = i + 1;
-        match b {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            b'\r' => out.extend_from_slice(b"\\r"),
-            b'\t' => out.extend_from_slice(b"\\t"),
-            _ => {
-                out.extend_from_slice(b"\\u00");
-                out.push(HEX[usize::from(b >> 4)]);
-                out.push(HEX[usize::from(b & 15)]);
-            }
-        }
-    }
-    out.extend_from_slice(&bytes[start..]);
-    out.push(b'"');
 }
 
 fn parse_int(text: &str) -> Option<i64> {
@@ -359,37 +295,6 @@ fn parse_decimal(text: &str, scale: u8) -> Option<i64> {
         n = n.checked_mul(10)?.checked_sub(digit)?;
     }
     if negative { Some(n) } else { n.checked_neg() }
-}
-
-fn write_decimal(n: i64, scale: u8, out: &mut Vec<u8>) {
-    if n < 0 {
-        out.push(b'-');
-    }
-    let unit = 10_u64.pow(u32::from(scale.min(18)));
-    let (whole, fraction) = (n.unsigned_abs() / unit, n.unsigned_abs() % unit);
-    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    if scale > 0 {
-        out.push(b'.');
-        write_padded(fraction, usize::from(scale), out);
-    }
-}
-
-/// Writes a number with as many zeros before it as it takes to be `width` long, 20 at most.
-fn write_padded(mut n: u64, width: usize, out: &mut Vec<u8>) {
-    let mut digits = [b'0'; 20];
-    let mut start = digits.len();
-    while n > 0 {
-        start -= 1;
-        digits[start] = digit(n);
-        n /= 10;
-    }
-    start = start.min(digits.len().saturating_sub(width));
-    out.extend_from_slice(&digits[start..]);
-}
-
-/// The last digit of a number.
-fn digit(n: u64) -> u8 {
-    b'0' + (n % 10) as u8
 }
 
 fn parse_uuid(text: &str) -> Option<[u8; 16]> {
@@ -521,38 +426,6 @@ fn parse_duration(text: &str) -> Option<i64> {
     Some(if negative { -total } else { total })
 }
 
-fn write_duration(n: i64, out: &mut Vec<u8>) {
-    if n < 0 {
-        out.push(b'-');
-    }
-    let n = n.unsigned_abs();
-    let (seconds, micros) = (n / 1_000_000, n % 1_000_000);
-    let (days, hours, minutes, secs) =
-        (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-    let number = |n: u64, unit: u8, out: &mut Vec<u8>| {
-        out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
-        out.push(unit);
-    };
-    out.push(b'P');
-    if days > 0 {
-        number(days, b'D', out);
-    }
-    if hours + minutes + secs + micros > 0 || days == 0 {
-        out.push(b'T');
-        if hours > 0 {
-            number(hours, b'H', out);
-        }
-        if minutes > 0 {
-            number(minutes, b'M', out);
-        }
-        if secs + micros > 0 || hours + minutes == 0 {
-            out.extend_from_slice(itoa::Buffer::new().format(secs).as_bytes());
-            write_fraction(micros, out);
-            out.push(b'S');
-        }
-    }
-}
-
 fn digits(bytes: &[u8]) -> Option<i64> {
     bytes.iter().try_fold(0_i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
 }
@@ -563,46 +436,6 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
         jiff::civil::Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?);
     let epoch = jiff::civil::Date::constant(1970, 1, 1);
     Some(i64::from(date.ok()?.since(epoch).ok()?.get_days()))
-}
-
-/// The same, backwards, by arithmetic: it runs for every date of every answer.
-/// Algorithm: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-fn write_date(days: i64, out: &mut Vec<u8>) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let day_of_era = z.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let (year, month, day) = (year.unsigned_abs(), month.unsigned_abs(), day.unsigned_abs());
-    write_padded(year, 4, out);
-    let [m, d] = [month, day].map(|n| [digit(n / 10), digit(n)]);
-    out.extend_from_slice(&[b'-', m[0], m[1], b'-', d[0], d[1]]);
-}
-
-fn write_time(micros_of_day: i64, out: &mut Vec<u8>) {
-    let n = micros_of_day.unsigned_abs();
-    let (seconds, micros) = (n / 1_000_000, n % 1_000_000);
-    let [h, m, s] = [seconds / 3_600, seconds / 60 % 60, seconds % 60];
-    let [h, m, s] = [h, m, s].map(|n| [digit(n / 10), digit(n)]);
-    out.extend_from_slice(&[h[0], h[1], b':', m[0], m[1], b':', s[0], s[1]]);
-    write_fraction(micros, out);
-}
-
-fn write_fraction(micros: u64, out: &mut Vec<u8>) {
-    if micros == 0 {
-        return;
-    }
-    out.push(b'.');
-    if micros.is_multiple_of(1_000) {
-        write_padded(micros / 1_000, 3, out);
-    } else {
-        write_padded(micros, 6, out);
-    }
 }
 
 #[cfg(test)]
@@ -674,13 +507,6 @@ mod tests {
         ] {
             assert!(scalar.parse(text).is_err(), "{scalar:?} {text}");
         }
-    }
-
-    #[test]
-    fn strings_are_escaped_as_json() {
-        let mut out = Vec::new();
-        write_json_string("a\"b\\c\n\u{1}é", &mut out);
-        assert_eq!(out, "\"a\\\"b\\\\c\\n\\u0001é\"".as_bytes());
     }
 
     proptest::proptest! {

@@ -230,12 +230,13 @@ fn each(
     mut act: impl FnMut(Vec<Heard>) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut act = |events: &[Event]| {
-        let events = events.iter().filter(|event| event.number <= last);
-        let heard = events.map(|Event { event, .. }| {
+        let goes = |event: &&Event| {
+            // What came from the broker does not go back.
+            event.number <= last && (to == Hearer::Model || !desk.is_foreign(&event.event))
+        };
+        let heard = events.iter().filter(goes).map(|Event { event, .. }| {
             let by = match to {
                 Hearer::Model => desk.loaded.plan.heard(&event.name),
-                // What came from it does not go back.
-                Hearer::Broker if desk.is_foreign(event) => Vec::new(),
                 Hearer::Broker => vec![BROKER.into()],
             };
             (event.clone(), by)

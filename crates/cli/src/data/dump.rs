@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::screen;
 
 /// Writes every entity's rows to a file of its own; rows written. Computed columns are left out: they are computed
-/// again when the files are loaded.
+/// again when the files are loaded. A file that is there already is left as it is, and nothing written.
 pub(crate) fn dump(
     folder: &Path,
     kind: FileKind,
@@ -28,12 +28,20 @@ pub(crate) fn dump(
         FileKind::Csv => "csv",
         FileKind::Jsonl => "jsonl",
     };
+    let files = model.entity_ids().map(|entity| {
+        let name = format!("{}.{extension}", file_stem(model, entity));
+        (entity, folder.join(name))
+    });
+    let files: Vec<_> = files.collect();
+    // Before the first is written, so that none of two dumps stand beside each other.
+    if let Some((_, path)) = files.iter().find(|(_, path)| path.exists()) {
+        return Err(Failure::Exists { path: path.clone() });
+    }
     let bar = bar(store, loaded)?;
     let mut rows = 0;
-    for entity in model.entity_ids() {
+    for (entity, path) in files {
         let table = loaded.schema.table(entity);
         bar.set_message(table.entity.to_string());
-        let path = folder.join(format!("{}.{extension}", file_stem(model, entity)));
         let file = File::create_new(&path).map_err(Failure::file("write", &path))?;
         let mut writer = Writer::new(kind, BufWriter::new(file), columns(loaded, entity));
         let mut outcome = writer.begin(table);

@@ -24,9 +24,13 @@ impl Case {
     /// The tables before the change.
     #[track_caller]
     pub(crate) fn before(&self) -> Schema {
-        let dialect =
-            if self.before.starts_with(FLAT) { Dialect::Sqlite } else { Dialect::Postgres };
+        let dialect = if self.is_flat() { Dialect::Sqlite } else { Dialect::Postgres };
         tables_as(self.before, dialect)
+    }
+
+    /// Whether the tables before the change are those of a Mimar that knew no schemas.
+    pub(crate) fn is_flat(&self) -> bool {
+        self.before.starts_with(FLAT)
     }
 }
 

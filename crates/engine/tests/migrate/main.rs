@@ -610,6 +610,21 @@ fn changes_by_hand_are_shown() {
     );
 }
 
+/// The tables of an example.
+fn example(name: &str) -> Schema {
+    let folder = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "mimar"));
+    files.sort();
+    let texts = files.iter().map(|path| std::fs::read_to_string(path).unwrap());
+    let parses: Vec<_> =
+        (0..).zip(texts).map(|(id, text)| syntax::parse(syntax::FileId(id), text)).collect();
+    let (model, found) = model::check(&parses.iter().collect::<Vec<_>>());
+    schema::derive(&Valid::new(model, &found).unwrap(), Dialect::Postgres)
+}
+
+/// Each change that these tests know, the way back from it, and all of it at once in an empty database.
 #[test]
 #[ignore = "needs squawk; `cargo xtask test` installs it and runs this"]
 fn squawk_finds_nothing() {
@@ -617,13 +632,24 @@ fn squawk_finds_nothing() {
     let folder = std::env::temp_dir().join(format!("mimar-squawk-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let mut files = Vec::new();
-    for case in CASES {
-        let (before, after) = (case.before(), tables(case.after));
-        let bench = Bench::new(&before, case.fill);
-        let plan = migrate::plan(&bench.store, &after, &BTreeMap::new()).unwrap();
-        let file = folder.join(format!("{}.sql", case.name.replace(' ', "_")));
+    let mut write = |name: String, (before, fill): (&Schema, &str), after: &Schema| {
+        let bench = Bench::new(before, fill);
+        let plan = migrate::plan(&bench.store, after, &BTreeMap::new()).unwrap();
+        let file = folder.join(format!("{}.sql", name.replace(' ', "_")));
         std::fs::write(&file, plan.script()).unwrap();
         files.push(file);
+    };
+    let nothing = tables("");
+    for case in CASES {
+        let (before, after) = (case.before(), tables(case.after));
+        write(case.name.to_owned(), (&before, case.fill), &after);
+        write(format!("{}, at once", case.name), (&nothing, ""), &after);
+        if !case.is_flat() {
+            write(format!("{}, back", case.name), (&after, ""), &before);
+        }
+    }
+    for name in ["chinook", "shop"] {
+        write(name.to_owned(), (&nothing, ""), &example(name));
     }
     let output = std::process::Command::new(program)
         .args(["--pg-version", "14.0", "--reporter", "gcc"])

@@ -14,7 +14,7 @@ use syntax::ast::{self, Item, Member, View};
 use syntax::{Damage, Node, NodeKind, Parse, Span, TokenKind};
 
 use super::checked::{Checked, Fault, faults, sort, sort_uses};
-use super::context::{Context, Part, RENAMES};
+use super::context::{Context, Notes, Part, RENAMES};
 use super::{command, entity, query, workflow};
 use crate::{CommandId, EntityId, QueryId, Uses};
 use dependents::Dependent;
@@ -118,7 +118,7 @@ impl Checked {
             Touched::Fields(id, _) => vec![(Part::Rules(*id), item)],
         };
         self.document(item)?;
-        let mut cx = Context::new(parses);
+        let mut cx = Context::new(parses, Notes::Uses);
         cx.names = self.names(parses);
         cx.parts.clear();
         if let (Touched::Fields(id, dependents), Item::Entity(view)) = (touched, item) {

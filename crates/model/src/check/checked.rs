@@ -3,7 +3,7 @@
 use rustc_hash::FxHashMap;
 use syntax::{Diagnostic, Parse, Shift, Span};
 
-use super::context::{Before, Context, Part, Said};
+use super::context::{Before, Context, Notes, Part, Said};
 use super::names::{Declared, Names};
 use crate::visit::Visit;
 use crate::{ExternalId, Grantee, Model, RoleId, ServiceId, Uses};
@@ -49,7 +49,7 @@ impl Checked {
     /// Checks files as one model. The parse at position `n` is that of the file `n`.
     #[must_use]
     pub fn of(parses: &[&Parse]) -> Self {
-        let mut cx = Context::new(parses);
+        let mut cx = Context::new(parses, Notes::Uses);
         super::run(&mut cx);
         let entries = |table: &FxHashMap<(ServiceId, &str), (Declared, Span)>| {
             let each = table.iter();
@@ -61,8 +61,7 @@ impl Checked {
             .collect()
         };
         let (types, verbs) = (entries(&cx.names.types), entries(&cx.names.verbs));
-        let mut faults = faults(cx.diagnostics, &cx.parts);
-        sort(&mut faults);
+        let faults = sorted_faults(cx.diagnostics, &cx.parts);
         let mut uses = cx.uses;
         sort_uses(&mut uses);
         Self { model: cx.model, uses, faults, said: cx.said, befores: cx.befores, types, verbs }
@@ -129,6 +128,13 @@ pub(super) fn faults(diagnostics: Vec<Diagnostic>, parts: &[(usize, Part)]) -> V
         Fault { part, diagnostic }
     })
     .collect()
+}
+
+/// The same in their final order.
+pub(super) fn sorted_faults(diagnostics: Vec<Diagnostic>, parts: &[(usize, Part)]) -> Vec<Fault> {
+    let mut faults = faults(diagnostics, parts);
+    sort(&mut faults);
+    faults
 }
 
 /// In the order of the text; what stands at one place in the order of the parts.

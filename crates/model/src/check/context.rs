@@ -22,6 +22,8 @@ pub(crate) struct Context<'a> {
     pub(crate) parses: &'a [&'a Parse],
     /// Misspelt names whose uses were renamed with them so far; see [`Context::case_style`].
     pub(crate) renamings: usize,
+    pub(crate) notes: Notes,
+    /// Grows only where it is asked for.
     pub(crate) uses: Uses,
     /// What the text says of each field, at the same positions as the model's.
     pub(crate) said: Vec<Said>,
@@ -30,6 +32,14 @@ pub(crate) struct Context<'a> {
     /// For each entity where its fields and the enums within them begin in the model's tables; last where those of all
     /// entities end.
     pub(crate) befores: Vec<Before>,
+}
+
+/// What a check keeps beside the model and its faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notes {
+    Nothing,
+    /// Where each name is used.
+    Uses,
 }
 
 /// What the text says of a field, whether it is sound or not.
@@ -109,7 +119,7 @@ pub(crate) struct Before {
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(parses: &'a [&'a Parse]) -> Self {
+    pub(crate) fn new(parses: &'a [&'a Parse], notes: Notes) -> Self {
         Self {
             model: Model::default(),
             diagnostics: Vec::new(),
@@ -117,6 +127,7 @@ impl<'a> Context<'a> {
             source: Declarations::default(),
             parses,
             renamings: 0,
+            notes,
             uses: Uses::default(),
             said: Vec::new(),
             parts: vec![(0, Part::Declarations)],
@@ -148,7 +159,9 @@ impl<'a> Context<'a> {
 
     /// Notes that a name stands for what is declared at `declared`.
     pub(crate) fn used(&mut self, name: Name<'_>, declared: Span) {
-        self.uses.names.push((name.span(), declared));
+        if self.notes == Notes::Uses {
+            self.uses.names.push((name.span(), declared));
+        }
     }
 
     /// Notes that a name stands for a field.

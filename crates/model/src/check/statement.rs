@@ -3,7 +3,7 @@
 use syntax::ast::{self, Expr, Name, Value};
 use syntax::{Diagnostic, Span};
 
-use super::context::{Context, Style};
+use super::context::{Context, Notes, Style};
 use super::declare::path_text;
 use super::expression::{What, assigned, condition, fits, infer};
 use super::function::root_row;
@@ -196,11 +196,13 @@ fn declare<'a>(
             .help("call it something else"),
         );
     }
-    let value = match &ty {
-        LocalType::Value(ty) => Bound::Value(ty.clone()),
-        LocalType::Answer(fields) => Bound::Answer(fields.clone()),
-    };
-    cx.uses.bindings.push(Binding { span: name.span(), value, optional });
+    if cx.notes == Notes::Uses {
+        let value = match &ty {
+            LocalType::Value(ty) => Bound::Value(ty.clone()),
+            LocalType::Answer(fields) => Bound::Answer(fields.clone()),
+        };
+        cx.uses.bindings.push(Binding { span: name.span(), value, optional });
+    }
     scope.add(text.to_owned(), name.span(), ty, optional)
 }
 

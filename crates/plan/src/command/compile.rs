@@ -292,6 +292,8 @@ impl<'p> Compiler<'p> {
             body,
             filled,
             deep: false,
+            shallow: false,
+            own_keys: Vec::new(),
             // What code looks for is not known before it runs.
             scans: scans || coded,
             coded,
@@ -303,6 +305,8 @@ impl<'p> Compiler<'p> {
             direct: Err(Obstacle::UNFORMED),
         };
         program.deep = coded || program.is_deep();
+        program.shallow = !coded && program.is_shallow();
+        program.own_keys = program.keys_of_its_own();
         program.direct = Direct::of(&program);
         Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })
     }

@@ -15,7 +15,29 @@ use super::value::{Foreign, Raw, value_of, write_json};
 use crate::lower::{Member, Nested, Rowwise, Shape, ill_formed};
 use crate::{Row, Rows};
 
-/// The columns of a row as they came.
+/// The columns of a row, by their positions: nothing where it is null.
+pub(super) trait Columns<'r>: Copy {
+    fn cell(self, at: usize) -> Option<&'r [u8]>;
+}
+
+/// A row from a column on, as it came.
+#[derive(Clone, Copy)]
+pub(super) struct Behind<'r>(pub &'r tokio_postgres::Row, pub usize);
+
+impl<'r> Columns<'r> for Behind<'r> {
+    fn cell(self, at: usize) -> Option<&'r [u8]> {
+        // Anything is taken for bytes; what fails is a column that is not there.
+        self.0.try_get::<_, Raw<'r>>(self.1 + at).ok()?.0
+    }
+}
+
+impl<'r> Columns<'r> for &Cells<'r> {
+    fn cell(self, at: usize) -> Option<&'r [u8]> {
+        self.get(at).copied().flatten()
+    }
+}
+
+/// The columns of a row, taken out.
 pub(super) type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
 
 /// Room that an answer is given before it is written, at most.
@@ -109,17 +131,16 @@ impl Link {
                 next = Some(last.take().unwrap_or_default());
                 continue;
             }
-            let cells = cells(&row)?;
+            let cells = Behind(&row, 0);
             if count > 0 {
                 out.push(b',');
             }
             count += 1;
-            object(&nested.rows, (&nested.rows.shape, None), &cells, &mut out)?;
+            object(&nested.rows, (&nested.rows.shape, None), cells, &mut out)?;
             if count == limit {
                 let mut values = Vec::with_capacity(nested.order.len());
                 for source in &nested.order {
-                    let cell = cells.get(source.at).copied().flatten();
-                    values.push(match cell {
+                    values.push(match cells.cell(source.at) {
                         Some(bytes) => value_of(source.scalar, bytes).map_err(Fault::from)?,
                         None => Value::Null,
                     });
@@ -148,18 +169,17 @@ pub(super) fn one(nested: &Nested, rows: &[tokio_postgres::Row]) -> Result<Row, 
             if out.len() > 1 {
                 out.push(b',');
             }
-            let cells = cells_of(row, parts.present + 1..row.len())?;
-            object(&parts.rows, (&parts.rows.shape, None), &cells, &mut out)?;
+            let cells = Behind(row, parts.present + 1);
+            object(&parts.rows, (&parts.rows.shape, None), cells, &mut out)?;
         }
         out.push(b']');
         joined = Some(out);
     }
-    let own = nested.joined.as_ref().map_or(root.len(), |parts| parts.present);
-    let cells = cells_of(root, 0..own)?;
+    let cells = Behind(root, 0);
     let mut out = Vec::with_capacity(256 + joined.as_ref().map_or(0, Vec::len));
-    object(&nested.rows, (&nested.rows.shape, joined.as_deref()), &cells, &mut out)?;
+    object(&nested.rows, (&nested.rows.shape, joined.as_deref()), cells, &mut out)?;
     let version = match nested.version {
-        Some(at) => integer(cells.get(at).copied().flatten()),
+        Some(at) => integer(cells.cell(at)),
         None => 0,
     };
     Ok(Row { json: out.into(), version })
@@ -167,16 +187,8 @@ pub(super) fn one(nested: &Nested, rows: &[tokio_postgres::Row]) -> Result<Row, 
 
 /// The columns of an answer.
 pub(crate) fn cells(row: &tokio_postgres::Row) -> Result<Cells<'_>, Trouble> {
-    cells_of(row, 0..row.len())
-}
-
-/// Some of the columns of an answer.
-pub(super) fn cells_of(
-    row: &tokio_postgres::Row,
-    columns: std::ops::Range<usize>,
-) -> Result<Cells<'_>, Trouble> {
     let mut cells = Cells::new();
-    for at in columns {
+    for at in 0..row.len() {
         cells.push(row.try_get::<_, Raw<'_>>(at)?.0);
     }
     Ok(cells)
@@ -188,13 +200,13 @@ pub(super) fn integer(bytes: Option<&[u8]>) -> i64 {
 }
 
 /// Writes the object made of a row. `joined` is the JSON of its parts, where they did not come with it.
-pub(super) fn object(
+pub(super) fn object<'r>(
     rows: &Rowwise,
     (shape, joined): (&Shape, Option<&[u8]>),
-    cells: &Cells<'_>,
+    cells: impl Columns<'r>,
     out: &mut Vec<u8>,
 ) -> Result<(), Fault> {
-    let cell = |at: usize| cells.get(at).copied().flatten();
+    let cell = |at: usize| cells.cell(at);
     out.push(b'{');
     let mut first = true;
     for (label, condition, member) in &shape.members {

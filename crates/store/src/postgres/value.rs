@@ -359,6 +359,7 @@ pub(crate) fn write_json(
         return Ok(());
     };
     match scalar {
+        Scalar::Text if scalar.write_json_plain(bytes, out) => {}
         Scalar::Text | Scalar::Json => {
             let text = std::str::from_utf8(bytes).map_err(|_| foreign())?;
             scalar.write_json_text(text, out);
@@ -406,18 +407,50 @@ fn float(bytes: &[u8]) -> Option<f64> {
     }
 }
 
+/// The head of a `numeric` (`numeric_send`): how many digits of base 10,000 follow, and the power of 10,000 that the first counts;
+/// whether it is negative. `None` for what is no number (NaN, infinity).
+fn numeric_head(bytes: &[u8]) -> Option<(i16, i32, bool, &[u8])> {
+    let (&[a, b, c, d, e, f, _, _], digits) = bytes.split_first_chunk::<8>()?;
+    let sign = u16::from_be_bytes([e, f]);
+    let is_number = sign & 0xc000 != 0xc000;
+    let (count, weight) = (i16::from_be_bytes([a, b]), i16::from_be_bytes([c, d]));
+    is_number.then_some((count, i32::from(weight), sign == 0x4000, digits))
+}
+
 /// A `numeric` as a number of `10^-scale` units; `None` if it is none (NaN), too large, or finer.
 fn numeric(bytes: &[u8], scale: u8) -> Option<i64> {
-    let word = |at: usize| -> Option<i16> {
-        Some(i16::from_be_bytes(bytes.get(at * 2..at * 2 + 2)?.try_into().ok()?))
-    };
-    let (count, weight, sign) = (word(0)?, i32::from(word(1)?), word(2)? as u16);
-    if sign & 0xc000 == 0xc000 {
-        return None;
+    short_numeric(bytes, scale).or_else(|| long_numeric(bytes, scale))
+}
+
+/// The same, of one that 64 bits can count at each step, as nearly all can.
+fn short_numeric(bytes: &[u8], scale: u8) -> Option<i64> {
+    let (count, weight, is_negative, digits) = numeric_head(bytes)?;
+    let count = usize::try_from(count).ok()?;
+    let mut total = 0_i64;
+    for digit in digits.get(..count * 2)?.chunks_exact(2) {
+        let digit = i16::from_be_bytes([*digit.first()?, *digit.get(1)?]);
+        total = total.checked_mul(10_000)?.checked_add(i64::from(digit))?;
     }
+    if total == 0 {
+        return Some(0);
+    }
+    // The last digit counts 10^(4·place), which is 10^(4·place + scale) units.
+    let exponent = 4 * (weight + 1 - i32::try_from(count).ok()?) + i32::from(scale);
+    let power = 10_i64.checked_pow(exponent.unsigned_abs())?;
+    let total = match exponent {
+        0.. => total.checked_mul(power)?,
+        _ if total % power == 0 => total / power,
+        _ => return None,
+    };
+    Some(if is_negative { -total } else { total })
+}
+
+fn long_numeric(bytes: &[u8], scale: u8) -> Option<i64> {
+    let (count, weight, is_negative, digits) = numeric_head(bytes)?;
     let mut total: i128 = 0;
     for at in 0..usize::try_from(count).ok()? {
-        let digit = i128::from(word(4 + at)?);
+        let digit = digits.get(at * 2..at * 2 + 2)?.try_into().ok()?;
+        let digit = i128::from(i16::from_be_bytes(digit));
         // This digit counts 10^(4·place), which is 10^(4·place + scale) units.
         let exponent = 4 * (weight - i32::try_from(at).ok()?) + i32::from(scale);
         let units = match u32::try_from(exponent) {
@@ -430,7 +463,7 @@ fn numeric(bytes: &[u8], scale: u8) -> Option<i64> {
         };
         total = total.checked_add(units)?;
     }
-    i64::try_from(if sign == 0x4000 { -total } else { total }).ok()
+    i64::try_from(if is_negative { -total } else { total }).ok()
 }
 
 #[cfg(test)]
@@ -454,6 +487,12 @@ mod tests {
                     .chain([i64::MAX, i64::MIN, i64::MAX - 1])
             {
                 assert_eq!(through(scalar, &Value::Int(n)), Some(Value::Int(n)), "{n} at {scale}");
+                let mut bytes = BytesMut::new();
+                write_numeric(n, scale, &mut bytes);
+                assert_eq!(long_numeric(&bytes, scale), Some(n), "{n} at {scale}");
+                let short = short_numeric(&bytes, scale);
+                assert!(short.is_none_or(|short| short == n), "{n} at {scale}: {short:?}");
+                assert!(short.is_some() || n.unsigned_abs() > 1 << 40, "{n} at {scale}");
             }
         }
     }

@@ -65,6 +65,8 @@ struct Running<'d, 'p, D> {
     turns: usize,
     now: i64,
     published: Vec<Published>,
+    /// Events under keys that nobody else can know yet: nobody is waited for.
+    unlocked: Vec<[u8; 16]>,
     asking: Vec<Asking>,
     code: Option<Arc<dyn Code>>,
     /// New rows of which only the database knows all: how they are made.
@@ -105,6 +107,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             turns: 0,
             now: command.now,
             published: Vec::new(),
+            unlocked: Vec::new(),
             asking: Vec::new(),
             code: command.code.clone(),
             made: FxHashMap::default(),
@@ -134,6 +137,9 @@ impl<D: Database> Running<'_, '_, D> {
                 break;
             }
             self.load(wanted, at_once).await?;
+            if self.program.shallow {
+                break;
+            }
         }
         if !at_once {
             let all = self.rows.unheld();

@@ -54,7 +54,7 @@ impl<D: Database> Writing<'_, D> {
         let asking = fresh.iter().flat_map(|arrival| {
             arrival.by.iter().map(|target| Asking::to_hear(&arrival.event, target, *now))
         });
-        self.publish(&events, &asking.collect::<Vec<_>>()).await?;
+        self.publish(&events, &[], &asking.collect::<Vec<_>>()).await?;
         for unreadable in unreadable {
             let text = |text: &str| Value::text(text);
             let (target, content) = (text(&unreadable.target), text(&unreadable.content));

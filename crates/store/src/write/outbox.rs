@@ -51,13 +51,14 @@ fn target() -> ReadId {
 }
 
 impl<D: Database> Writing<'_, D> {
-    /// Writes what was published and what is to be done.
+    /// Writes what was published and what is to be done. `unlocked`: events under keys that nobody else can know.
     pub(super) async fn publish(
         &mut self,
         published: &[Published],
+        unlocked: &[[u8; 16]],
         asking: &[Asking],
     ) -> Result<(), Failure> {
-        self.lock_keys(published).await?;
+        self.lock_keys(published, unlocked).await?;
         self.say(published).await?;
         self.send_out(asking).await?;
         for asking in asking.iter().filter(|asking| *asking.target != *BROKER) {
@@ -66,13 +67,18 @@ impl<D: Database> Writing<'_, D> {
         Ok(())
     }
 
-    /// Waits until nobody else publishes under the keys of these events.
-    pub(super) async fn lock_keys(&mut self, published: &[Published]) -> Result<(), Failure> {
+    /// Waits until nobody else publishes under the keys of these events, but for some.
+    pub(super) async fn lock_keys(
+        &mut self,
+        published: &[Published],
+        unlocked: &[[u8; 16]],
+    ) -> Result<(), Failure> {
         if D::DIALECT == Dialect::Postgres {
             // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
             // publishes under it next waits until this has ended.
+            let others = published.iter().filter(|event| !unlocked.contains(&event.id));
             let mut locks: Vec<i64> =
-                published.iter().filter_map(|event| lock_of(&event.name, &event.key)).collect();
+                others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
             locks.sort_unstable();
             locks.dedup();
             for lock in locks {
@@ -267,7 +273,7 @@ impl<D: Database> Writing<'_, D> {
                 let asking = events.iter().flat_map(|(event, by)| {
                     by.iter().map(|target| Asking::to_hear(event, target, *now))
                 });
-                self.publish(&[], &asking.collect::<Vec<_>>()).await?;
+                self.publish(&[], &[], &asking.collect::<Vec<_>>()).await?;
             }
             Chore::Receive { event, by } => {
                 if D::DIALECT == Dialect::Postgres
@@ -285,7 +291,7 @@ impl<D: Database> Writing<'_, D> {
                 if fresh {
                     let asking = by.iter().map(|target| Asking::to_hear(event, target, event.made));
                     let asking: Vec<Asking> = asking.collect();
-                    self.publish(std::slice::from_ref(event), &asking).await?;
+                    self.publish(std::slice::from_ref(event), &[], &asking).await?;
                 }
                 json.extend_from_slice(if fresh { b"true" } else { b"false" });
             }

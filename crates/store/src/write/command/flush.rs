@@ -250,7 +250,7 @@ impl<D: Database> Running<'_, '_, D> {
         self.update_each(&all, &batches.updates).await?;
         self.insert_each(&all, &batches.inserts).await?;
         self.update_each(&all, &batches.late).await?;
-        self.writing.publish(&self.published, &self.asking).await?;
+        self.writing.publish(&self.published, &self.unlocked, &self.asking).await?;
         for change in all {
             for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
                 self.writing.touch(change.place.table, row);

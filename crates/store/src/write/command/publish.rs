@@ -25,6 +25,7 @@ impl<D: Database> Running<'_, '_, D> {
         data: Box<str>,
     ) -> Result<(), Fault> {
         let heard = self.program.events.get(event).ok_or_else(|| ill_formed("no such event"))?;
+        let is_own = key.is_some_and(|(key, _)| self.program.is_own_key(key));
         let key = match key {
             Some((key, scalar)) => outbox::key_text(*scalar, &self.value(key, None).await?),
             None => Value::Null,
@@ -33,6 +34,9 @@ impl<D: Database> Running<'_, '_, D> {
         let (name, made) = (heard.name.clone(), self.now);
         let event = Published { id, name, key, made, data };
         self.asking.extend(heard.by.iter().map(|target| Asking::to_hear(&event, target, self.now)));
+        if is_own {
+            self.unlocked.push(id);
+        }
         self.published.push(event);
         Ok(())
     }

@@ -4,7 +4,7 @@ use operation::{BROKER, Carried, Direct, Fault, Published, Scalar, Value};
 
 use super::super::super::outbox::Asking;
 use super::super::super::{Asked, Database, Failure, Key, Kind};
-use super::super::ill_formed;
+use super::super::{Running, ill_formed};
 use super::Stating;
 use crate::lower::{self, told};
 
@@ -85,7 +85,8 @@ impl<D: Database> Stating<'_, '_, D> {
         published: &[Published],
         asking: &[Asking],
     ) -> Result<(), Failure> {
-        self.running.writing.lock_keys(published).await?;
+        let Running { writing, unlocked, .. } = &mut self.running;
+        writing.lock_keys(published, unlocked).await?;
         let mut events = std::mem::take(&mut self.events).into_iter().peekable();
         for (at, event) in published.iter().enumerate() {
             match events.next_if(|(told, _)| *told == at) {

@@ -412,7 +412,8 @@ impl<'p> Walk<'p> {
                 if matches!(self.pace, Pace::Run) {
                     let program = self.program;
                     let by = program.events.get(*event).map_or(&[][..], |event| &*event.by);
-                    self.writes.emits(self.times, key.is_some(), by);
+                    let locks = key.as_ref().is_some_and(|(key, _)| !program.is_own_key(key));
+                    self.writes.emits(self.times, locks, by);
                 }
             }
             Step::Later { arguments, terms, .. } => {

@@ -15,7 +15,8 @@ pub(super) struct Writes {
     tables: BTreeMap<(usize, Option<usize>), OfTable>,
     /// Whether events are published, and whether many.
     events: Option<bool>,
-    keyed: bool,
+    /// Whether some of them are under keys that others may publish under.
+    locked: bool,
     /// Whether somebody hears of events, or is asked for something later.
     heard: bool,
     later: bool,
@@ -122,9 +123,9 @@ impl Writes {
         of.updates = of.updates.max(Count::One);
     }
 
-    pub fn emits(&mut self, times: Times, keyed: bool, by: &[Box<str>]) {
+    pub fn emits(&mut self, times: Times, locked: bool, by: &[Box<str>]) {
         self.events = Some(self.events.is_some() || times == Times::EachTurn);
-        self.keyed |= keyed;
+        self.locked |= locked;
         self.heard |= by.iter().any(|target| **target != *BROKER);
         self.sends |= by.iter().any(|target| **target == *BROKER);
     }
@@ -299,7 +300,7 @@ impl Walk<'_> {
 
     /// Whoever publishes under the same key waits.
     pub(super) fn keys_locked(&self) -> Option<Sent> {
-        let locks = self.dialect == Dialect::Postgres && self.writes.keyed;
+        let locks = self.dialect == Dialect::Postgres && self.writes.locked;
         locks.then(|| Sent::plain(receipt::lock().text))
     }
 
