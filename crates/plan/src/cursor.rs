@@ -19,13 +19,17 @@ const LONGEST: usize = 4_096;
 impl CursorKey {
     /// The cursor behind a row with these order values.
     pub(crate) fn encode(&self, values: &[Value]) -> String {
-        let mut bytes = self.list.to_be_bytes().to_vec();
+        let mut bytes = Vec::with_capacity(4 + values.len() * 48);
+        bytes.extend_from_slice(&self.list.to_be_bytes());
         for (value, scalar) in values.iter().zip(&self.scalars) {
-            let mut text = Vec::new();
-            scalar.print(value, &mut text);
             bytes.push(u8::from(!value.is_null()));
-            bytes.extend_from_slice(&u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes());
-            bytes.extend_from_slice(&text);
+            let (length_at, start) = (bytes.len(), bytes.len() + 4);
+            bytes.extend_from_slice(&[0; 4]);
+            scalar.print(value, &mut bytes);
+            let length = u32::try_from(bytes.len() - start).unwrap_or(u32::MAX);
+            if let Some(place) = bytes.get_mut(length_at..start) {
+                place.copy_from_slice(&length.to_be_bytes());
+            }
         }
         URL_SAFE_NO_PAD.encode(bytes)
     }

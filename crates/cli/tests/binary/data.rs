@@ -75,7 +75,7 @@ fn rows_go_round() {
         project.read("jsonl/Line.jsonl").contains(r#""position":2,"price":"0.10","quantity":1"#)
     );
     // A dump never writes over another, nor some of its files beside those of another.
-    std::fs::remove_file(project.join("csv/Person.csv")).unwrap();
+    fs::remove_file(project.join("csv/Person.csv")).unwrap();
     let again = dump(&project, "csv", "csv");
     assert_eq!(again.code, 3, "{}", again.err);
     assert!(again.err.contains("exists already"), "{}", again.err);

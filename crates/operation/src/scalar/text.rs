@@ -189,9 +189,13 @@ fn must_be_escaped(b: u8) -> bool {
 /// Writes a JSON string that stands for itself, as nearly all do; false, and nothing written, where some of its bytes do not, or may
 /// be no UTF-8.
 pub(super) fn plain(text: &[u8], out: &mut Vec<u8>) -> bool {
-    // Looked at once for both questions, without a branch: many bytes at once.
     let odd = |b: u8| b >= 0x80 || must_be_escaped(b);
-    let is_plain = !text.iter().fold(false, |found, &b| found | odd(b));
+    let is_plain = if text.len() < 24 {
+        !text.iter().any(|&b| odd(b))
+    } else {
+        // Looked at once for both questions, without a branch: many bytes at once, which pays where there are many.
+        !text.iter().fold(false, |found, &b| found | odd(b))
+    };
     if is_plain {
         quoted(text, out);
     }
