@@ -149,6 +149,13 @@ fn an_order_waits_twice_however_much_is_in_it() {
     }
     let told = explained(&world, "customer", "place_order", Dialect::Postgres);
     assert_eq!(told.round_trips(), RoundTrips { usual: 2, most: 2, grow: false });
+    // Nobody else can publish under the key of an order that is not there yet; under that of another somebody may.
+    let waits = |told: &Explanation| {
+        let mut sent = told.trips.iter().flat_map(|trip| &trip.statements);
+        sent.any(|sent| sent.text.contains("pg_advisory_xact_lock"))
+    };
+    assert!(!waits(&told), "{told:#?}");
+    assert!(waits(&explained(&world, "clerk", "mark_paid", Dialect::Postgres)));
     for count in [1, 20] {
         wire.take();
         let items: Vec<String> =
