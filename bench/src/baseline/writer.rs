@@ -4,6 +4,7 @@
 //! A request of one statement needs no savepoint: a statement that fails leaves nothing behind by itself.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::thread::JoinHandle;
@@ -113,6 +114,8 @@ pub(super) fn start(
     let mut connection = super::open(&shared, flags)?;
     connection.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
     let checkpointer = super::open(&shared, flags)?;
+    // Open as long as the threads run: closing it would take SQLite's locks of the file away.
+    let file = File::open(&shared.database).doing("opening the database")?;
 
     let pages = Arc::new(AtomicI32::new(0));
     let stop = Arc::clone(&shared);
@@ -125,10 +128,20 @@ pub(super) fn start(
     let checkpointing = std::thread::Builder::new()
         .name("checkpoint".into())
         .spawn(move || {
+            let mut flushed_at = 0;
             while !stop.queue.stopping.load(Ordering::Relaxed) {
                 std::thread::park();
-                if seen_pages.load(Ordering::Relaxed) >= CHECKPOINT_AT {
+                let count = seen_pages.load(Ordering::Relaxed);
+                if count >= CHECKPOINT_AT {
                     checkpoint(&checkpointer, "PASSIVE");
+                    // SQLite leaves that to the checkpoint after which the log begins anew, while the writer waits.
+                    if count < flushed_at {
+                        flushed_at = 0;
+                    }
+                    if count >= RESTART_AT / 4 * 3 || count - flushed_at >= RESTART_AT / 4 {
+                        flushed_at = count;
+                        let _ = file.sync_data();
+                    }
                 }
             }
         })

@@ -314,7 +314,8 @@ pub fn load_mimar(
     Err(Fault::Command { command: format!("{command:?}"), status, log })
 }
 
-/// Copies a database that no process has open.
+/// Copies a database that no process has open, down to the disk: what is written later is not what a server that
+/// flushes its own has to wait for.
 ///
 /// # Errors
 /// When it cannot be copied.
@@ -323,7 +324,9 @@ pub fn copy_database(from: &Path, to: &Path) -> Result<(), Fault> {
     for suffix in ["", "-wal"] {
         let from = beside(from, suffix);
         if from.exists() {
-            fs::copy(&from, beside(to, suffix)).doing(format!("copying {}", from.display()))?;
+            let to = beside(to, suffix);
+            let copied = fs::copy(&from, &to).and_then(|_| File::open(&to)?.sync_all());
+            copied.doing(format!("copying {}", from.display()))?;
         }
     }
     Ok(())

@@ -1,18 +1,16 @@
--- Sends the requests of a file in their order, each as it stands there: its length in bytes, a line's
--- end, and so many bytes. What the run found is told as one line that a program reads.
+-- Sends the requests of its standard input in their order, each as it stands there: its length in bytes,
+-- a line's end, and so many bytes. What the run found is told as one line that a program reads.
 
 local requests, next_one, count = {}, 0, 0
 
-function init(arguments)
-   local file = assert(io.open(arguments[1], "rb"))
+function init()
    while true do
-      local length = file:read("*n")
+      local length = io.read("*n")
       if not length then break end
-      file:read(1)
+      io.read(1)
       count = count + 1
-      requests[count] = file:read(length)
+      requests[count] = io.read(length)
    end
-   file:close()
 end
 
 function request()

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::Figures;
@@ -15,7 +15,8 @@ const SCRIPT: &str = include_str!("wrk.lua");
 const A_SECOND: u64 = 80_000;
 
 /// Loads `address` for `duration`, in whole seconds and at least one, over `connections` connections.
-/// `write_request` appends the next request; they are written to a file in `folder` before the load begins.
+/// `write_request` appends the next request; `wrk` is handed them all before it opens its connections, and not as a
+/// file: one of that size, written and removed again, would keep the disk busy while the server waits for it.
 /// `mark` runs as `wrk` starts and as it has ended, so what it does before its first request is within.
 ///
 /// # Errors
@@ -30,32 +31,32 @@ pub fn run(
 ) -> Result<Figures, Fault> {
     let seconds = (duration.as_secs_f64().round() as u64).max(1);
     let script = folder.join("wrk.lua");
-    let list = folder.join(format!("wrk-{}.requests", std::process::id()));
     std::fs::write(&script, SCRIPT).doing(format!("writing {}", script.display()))?;
-    let writing = || format!("writing {}", list.display());
-    let mut file = std::io::BufWriter::new(std::fs::File::create(&list).doing(writing())?);
-    let mut request = Vec::new();
+    let (mut list, mut request) = (Vec::new(), Vec::new());
     for _ in 0..seconds * A_SECOND {
         request.clear();
         write_request(&mut request);
-        writeln!(file, "{}", request.len()).doing(writing())?;
-        file.write_all(&request).doing(writing())?;
+        list.extend_from_slice(format!("{}\n", request.len()).as_bytes());
+        list.append(&mut request);
     }
-    file.into_inner().map_err(std::io::IntoInnerError::into_error).doing(writing())?;
 
     mark()?;
-    let output = Command::new(std::env::var_os("MIMAR_WRK").unwrap_or_else(|| "wrk".into()))
+    let mut wrk = Command::new(std::env::var_os("MIMAR_WRK").unwrap_or_else(|| "wrk".into()))
         .args(["-t", "1", "-c", &connections.to_string(), "-d", &format!("{seconds}s"), "-s"])
         .arg(&script)
         .arg(format!("http://{address}"))
-        .arg("--")
-        .arg(&list)
-        .output()
-        .doing("starting wrk (Debian: `apt-get install wrk`; `--without-wrk` measures without it)");
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .doing(
+            "starting wrk (Debian: `apt-get install wrk`; `--without-wrk` measures without it)",
+        )?;
+    // It says why it did not read them all.
+    let _ = wrk.stdin.take().map(|mut input| input.write_all(&list));
+    let output = wrk.wait_with_output().doing("waiting for wrk");
     mark()?;
-    let removed = std::fs::remove_file(&list).doing(format!("removing {}", list.display()));
     let output = output?;
-    removed?;
     let text = String::from_utf8_lossy(&output.stdout);
     read(&text).ok_or_else(|| {
         Fault::Wrk(format!("{}\n{text}{}", output.status, String::from_utf8_lossy(&output.stderr)))

@@ -3,6 +3,7 @@
 mod bulk;
 mod checkpoint;
 mod connection;
+mod flush;
 pub(crate) mod functions;
 mod queue;
 mod read;

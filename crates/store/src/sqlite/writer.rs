@@ -41,10 +41,10 @@ pub(crate) fn start(
     mut connection: Connection,
     shared: Arc<Shared>,
 ) -> Result<JoinHandle<()>, StoreFault> {
-    let checkpoints = checkpoint::start(shared.clone())?;
     let page: i64 = connection.query_row("PRAGMA page_size", [], |row| row.get(0))?;
     // A frame of the log is a page with a header of 24 bytes.
     let frame = u64::try_from(page).unwrap_or(4_096) + 24;
+    let checkpoints = checkpoint::start(shared.clone(), frame)?;
     let limit = i64::try_from(shared.options.log_limit).unwrap_or(i64::MAX);
     connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
     let frames = Arc::new(AtomicU64::new(0));
