@@ -84,7 +84,7 @@ pub(crate) fn run(arguments: Dev) -> Result<(), Failure> {
     let tokens = subject::tokens(&loaded, &store, secret.as_bytes(), LIFETIME)?;
     let engine = Arc::new(Engine::new(store.clone(), loaded, Verifier::new(vec![key])));
     engine.expect_reloads();
-    let runtime = server::runtime(None)?;
+    let runtime = server::runtime(None, &store)?;
     let listener = runtime.block_on(listen(arguments.listen))?;
     let address = listener.local_addr().map_err(Failure::Runtime)?;
     timing.part("listen");

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use engine::{Engine, exchange, webhook};
 use serve::http::{Origins, Settings};
+use store::{Store, Workers};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
@@ -29,13 +30,32 @@ pub(crate) enum Mode {
     },
 }
 
-/// An async runtime; one thread for each processor unless told.
-pub(crate) fn runtime(workers: Option<usize>) -> Result<Runtime, Failure> {
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(workers) = workers {
-        builder.worker_threads(workers);
-    }
-    builder.enable_all().thread_name("worker").build().map_err(Failure::Runtime)
+/// An async runtime with so many threads, or one for each processor, whose requests come to a store: it is told when they rest.
+pub(crate) fn runtime(threads: Option<usize>, store: &Store) -> Result<Runtime, Failure> {
+    let threads =
+        threads.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    runtime_of(threads, store.workers(threads))
+}
+
+fn runtime_of(threads: usize, workers: Workers) -> Result<Runtime, Failure> {
+    let resting = workers.clone();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .on_thread_park(move || resting.rest())
+        .on_thread_unpark(move || workers.run())
+        .enable_all()
+        .thread_name("worker")
+        .build()
+        .map_err(Failure::Runtime)
+}
+
+/// An async runtime of one thread, for a command that asks something and ends.
+pub(crate) fn small_runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(Failure::Runtime)
 }
 
 /// Threads with a runtime each, for connections whose requests wait for a database elsewhere; they end with this.
@@ -154,4 +174,35 @@ async fn ended() {
     #[cfg(not(unix))]
     drop(interrupt.await);
     tracing::info!("asked to end: finishing what is under way");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use store::Options;
+
+    use super::*;
+
+    #[test]
+    fn the_store_knows_whether_a_thread_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("rows.db"), Options::default()).unwrap();
+        let workers = store.workers(2);
+        let runtime = runtime_of(2, workers.clone()).unwrap();
+        let rests = || {
+            let until = Instant::now() + Duration::from_secs(30);
+            while workers.any_runs() {
+                assert!(Instant::now() < until, "nothing is to be done, and a thread runs");
+                thread::yield_now();
+            }
+        };
+        for _ in 0..100 {
+            rests();
+            let told = workers.clone();
+            let runs =
+                runtime.block_on(async { tokio::spawn(async move { told.any_runs() }).await });
+            assert!(runs.unwrap());
+        }
+    }
 }

@@ -19,6 +19,7 @@ mod rows;
 mod sqlite;
 mod store;
 mod ticket;
+mod workers;
 mod write;
 
 pub use fault::StoreFault;
@@ -27,4 +28,5 @@ pub use outbox::{Backlog, Event, EventFilter, Outgoing, Parked, ParkedFilter, Pr
 pub use postgres::migrate::{Migrator, Size};
 pub use rows::{Row, Rows, Written};
 pub use store::{Called, Loaded, ReplicaReads, Statistics, Store};
+pub use workers::Workers;
 pub use write::command::explain;

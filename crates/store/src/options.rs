@@ -10,7 +10,8 @@ pub struct Options {
     pub queue: usize,
     /// Writes that one commit may carry, 1 to 1,024.
     pub batch: usize,
-    /// How long a commit waits for company, 0 to 10 ms; only while reads run, with which it shares the processors.
+    /// How long a commit waits for company, 0 to 10 ms; only while reads run, with which it shares the processors, and
+    /// anybody of [`crate::Workers`] does.
     pub wait: Duration,
     /// Memory for kept answers in bytes, 0 (none are kept) to 64 GiB.
     pub answers: u64,

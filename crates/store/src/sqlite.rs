@@ -28,8 +28,9 @@ use crate::cache::{Answers, Look};
 use crate::lower::Statement;
 use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
-use crate::{Options, Rows, Statistics, StoreFault};
-use queue::{Pending, Queue, Refused};
+use crate::{Options, Rows, Statistics, StoreFault, Workers};
+pub(crate) use queue::Queue;
+use queue::{Pending, Refused};
 use reader::Readers;
 pub(crate) use schema::tables;
 
@@ -46,7 +47,7 @@ struct Shared {
     path: PathBuf,
     options: Options,
     answers: Answers,
-    queue: Queue,
+    queue: Arc<Queue>,
     /// Counts schema changes; what was prepared under another count is stale.
     generation: AtomicU64,
     readers: Readers,
@@ -83,7 +84,7 @@ impl Sqlite {
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),
-            queue: Queue::new(options.queue),
+            queue: Arc::new(Queue::new(options.queue)),
             options,
             generation: AtomicU64::new(0),
             readers: Readers::default(),
@@ -112,6 +113,11 @@ impl Sqlite {
         values: &[Value],
     ) -> Result<Vec<Vec<Value>>, Fault> {
         reader::with_reader(&self.shared, |reader| reader.ask(statement, values))
+    }
+
+    pub(crate) fn workers(&self, count: usize) -> Workers {
+        self.shared.queue.work(count);
+        Workers::of(self.shared.queue.clone())
     }
 
     pub(crate) fn enqueue(

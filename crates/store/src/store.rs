@@ -8,7 +8,7 @@ use operation::{Dialect, Fault, Read, Receipt, Table, Value, Write};
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Migrator, Options, Rows, Size, StoreFault, Written};
+use crate::{Migrator, Options, Rows, Size, StoreFault, Workers, Written};
 
 /// A database that executes operations. Cloning it is cheap and gives the same store.
 #[derive(Debug, Clone)]
@@ -107,6 +107,15 @@ impl Store {
     ) -> Result<Self, StoreFault> {
         let postgres = Postgres::open(url, replicas, options.bounded())?;
         Ok(Self::Postgres(Arc::new(postgres)))
+    }
+
+    /// Tells that so many threads call the store from now on; all of them run, until they say otherwise. Before this the store
+    /// takes it that somebody always runs. Whoever says it last is believed.
+    pub fn workers(&self, count: usize) -> Workers {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.workers(count),
+            Self::Postgres(_) => Workers::none(),
+        }
     }
 
     /// The replicas that reads may be made on: each by its name, and why it was not used when it was last looked at. Such a one

@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
 
 /// Refuses to leave promised work behind unasked: it is bound to the database that it was promised in.
 fn look_for_work(source: &Store, place: &Place) -> Result<(), Failure> {
-    let promised = crate::server::runtime(Some(1))?.block_on(source.promised())?;
+    let promised = crate::server::small_runtime()?.block_on(source.promised())?;
     if promised == Promised::default() {
         return Ok(());
     }

@@ -52,7 +52,7 @@ impl Desk {
     fn open(place: &DataPlace) -> Result<Self, Failure> {
         let (loaded, store, _) = open(place, false)?;
         let contract = contract::derive(&loaded.model);
-        Ok(Self { contract, loaded, store, runtime: server::runtime(Some(1))? })
+        Ok(Self { contract, loaded, store, runtime: server::small_runtime()? })
     }
 
     fn filter(&self, wanted: &Wanted) -> Result<EventFilter, Failure> {

@@ -59,8 +59,8 @@ pub(crate) fn serve(
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let schema = schema::derive(&model, place.dialect());
     let fingerprint = schema::fingerprint(&schema);
-    let runtime = server::runtime(arguments.workers.map(usize::from))?;
     let store = place.open_with(&replicas.addresses)?;
+    let runtime = server::runtime(arguments.workers.map(usize::from), &store)?;
     // Held until the process ends.
     let _served = place.serve()?;
     // Who changes the tables sees by our connections that we are here, before we look at what the tables are.

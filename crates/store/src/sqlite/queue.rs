@@ -5,6 +5,7 @@
 //! only once that is there: to be woken for each newcomer would cost more than the company saves.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -66,7 +67,12 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     arrived: Condvar,
     bound: usize,
+    /// How many of the threads that put something in have something to do.
+    running: AtomicUsize,
 }
+
+/// More than there are threads: what runs is not known.
+const UNKNOWN: usize = usize::MAX / 2;
 
 #[derive(Default)]
 struct State {
@@ -74,6 +80,8 @@ struct State {
     closed: bool,
     /// How much must wait before the writer is woken; 0 while it is awake.
     wake_at: usize,
+    /// Whether the writer has something to do, and sleeps for more to come.
+    gathers: bool,
 }
 
 impl State {
@@ -94,7 +102,34 @@ impl std::fmt::Debug for Queue {
 impl Queue {
     /// Empty; at most `bound` writes wait.
     pub fn new(bound: usize) -> Self {
-        Self { state: Mutex::default(), arrived: Condvar::new(), bound }
+        let (state, arrived, running) = (Mutex::default(), Condvar::new(), UNKNOWN.into());
+        Self { state, arrived, bound, running }
+    }
+
+    /// From now on so many threads put something in, all of which run.
+    pub fn work(&self, threads: usize) {
+        self.running.store(threads, Ordering::SeqCst);
+    }
+
+    /// One of the threads has something to do.
+    pub fn runs(&self) {
+        self.running.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// One of the threads has nothing to do. With the last of them goes what the writer would gather.
+    pub fn rests(&self) {
+        if self.running.fetch_sub(1, Ordering::SeqCst) == 1 {
+            // Under the lock it either gathers already, or will see that nobody runs before it does.
+            let gathers = self.state.lock().gathers;
+            if gathers {
+                self.arrived.notify_one();
+            }
+        }
+    }
+
+    /// Whether any of the threads has something to do.
+    pub fn any_runs(&self) -> bool {
+        self.running.load(Ordering::SeqCst) > 0
     }
 
     /// Takes a write in, unless as many wait as may.
@@ -145,17 +180,20 @@ impl Queue {
         Taken::Some
     }
 
-    /// The same for what comes until `deadline`, unless `jobs` holds `enough` before or somebody wants the writer to
-    /// stand still.
+    /// The same for what comes until `deadline`, unless before it `jobs` holds `enough`, nobody runs who could bring more, or
+    /// somebody wants the writer to stand still.
     pub fn take_more(&self, jobs: &mut Vec<Job>, enough: usize, most: usize, deadline: Instant) {
         let mut state = self.state.lock();
         loop {
             let is_urgent = state.jobs.iter().any(|job| matches!(job, Job::StandStill { .. }));
             let missing = enough.saturating_sub(jobs.len());
-            if state.closed || is_urgent || state.jobs.len() >= missing {
+            if state.closed || is_urgent || state.jobs.len() >= missing || !self.any_runs() {
                 break;
             }
-            if self.sleep(&mut state, missing, deadline) {
+            state.gathers = true;
+            let timed_out = self.sleep(&mut state, missing, deadline);
+            state.gathers = false;
+            if timed_out {
                 break;
             }
         }
@@ -189,5 +227,68 @@ impl Queue {
     pub fn close(&self) {
         self.state.lock().closed = true;
         self.arrived.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    /// So long that a test which waits for it has failed.
+    const FOREVER: Duration = Duration::from_secs(3_600);
+
+    fn still() -> Job {
+        Job::StandStill {
+            ready: std::sync::mpsc::sync_channel(1).0,
+            done: std::sync::mpsc::channel().1,
+        }
+    }
+
+    /// Waits for company with one job at hand and says with how many it ended.
+    fn gather(queue: &Queue, patience: Duration) -> usize {
+        let mut jobs = vec![still()];
+        queue.take_more(&mut jobs, 8, 8, Instant::now() + patience);
+        jobs.len()
+    }
+
+    #[test]
+    fn company_is_waited_for_while_it_is_not_known_who_runs() {
+        assert_eq!(gather(&Queue::new(8), Duration::from_millis(20)), 1);
+        let queue = Queue::new(8);
+        queue.work(2);
+        queue.rests();
+        let began = Instant::now();
+        assert_eq!(gather(&queue, Duration::from_millis(20)), 1);
+        assert!(began.elapsed() >= Duration::from_millis(20), "the other thread still runs");
+    }
+
+    #[test]
+    fn company_is_not_waited_for_when_nobody_runs() {
+        let queue = Queue::new(8);
+        queue.work(1);
+        queue.rests();
+        assert!(!queue.any_runs());
+        assert_eq!(gather(&queue, FOREVER), 1);
+    }
+
+    #[test]
+    fn whoever_waits_for_company_stops_when_the_last_thread_rests() {
+        let queue = Arc::new(Queue::new(8));
+        queue.work(2);
+        let writer = {
+            let queue = queue.clone();
+            thread::spawn(move || gather(&queue, FOREVER))
+        };
+        while !queue.state.lock().gathers {
+            thread::yield_now();
+        }
+        queue.rests();
+        queue.rests();
+        assert_eq!(writer.join().unwrap(), 1);
+        queue.runs();
+        assert!(queue.any_runs());
     }
 }

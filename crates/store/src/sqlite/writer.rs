@@ -118,7 +118,8 @@ impl Writer<'_> {
                 }
                 Taken::Closed => break,
             }
-            // Where reads run, commits share the processors with them: fewer leave more.
+            // Where reads run, commits share the processors with them: fewer leave more. Where nobody runs any more, the
+            // processors are free, and who waits would wait for nothing.
             let reads_run = self.shared.reading.swap(false, Ordering::Relaxed);
             self.alone = if reads_run { 0 } else { ALONE.min(self.alone + 1) };
             let (company, wait) = (COMPANY.min(most), self.shared.options.wait);
