@@ -369,8 +369,16 @@ module.exports = grammar({
       field('name', $._name),
       optional(seq('from', $.string)),
       optional(seq('by', $._name_ref)),
-      body($.allow, $.field),
+      body(alias($._event_allow, $.allow), $.field),
     ),
+    _event_allow: $ => seq(
+      'allow',
+      list(alias($._event_action, $.allow_action)),
+      'to',
+      $.roles,
+      optional($._when),
+    ),
+    _event_action: _ => choice('read', 'replay'),
     on: $ => seq('on', field('event', $.path), $.run),
 
     webhook: $ => seq(

@@ -325,6 +325,8 @@ pub struct EventType {
     pub key: Option<usize>,
     /// Who may read it.
     pub grant: Grant,
+    /// Who may have it heard once more, and sees to what failed when it was heard.
+    pub replay: Grant,
     /// What it carries, in source order.
     pub members: Vec<Member>,
 }
@@ -409,7 +411,31 @@ impl Contract {
         format!("{}/{EVENTS}", self.prefix)
     }
 
-    /// The segment of that path behind the prefix.
+    /// Where events are heard once more.
+    #[must_use]
+    pub fn replay_path(&self) -> String {
+        format!("{}/replay", self.events_path())
+    }
+
+    /// Where tasks are that failed too often when an event was heard.
+    #[must_use]
+    pub fn dead_path(&self) -> String {
+        format!("{}/dead", self.events_path())
+    }
+
+    /// Where one of them is.
+    #[must_use]
+    pub fn dead_item_path(&self) -> String {
+        format!("{}/{{number}}", self.dead_path())
+    }
+
+    /// Where one of them is tried again.
+    #[must_use]
+    pub fn retry_path(&self) -> String {
+        format!("{}/retry", self.dead_item_path())
+    }
+
+    /// The segment of the path of events behind the prefix.
     #[must_use]
     pub fn events_segment(&self) -> &'static str {
         EVENTS
@@ -418,14 +444,13 @@ impl Contract {
     /// Who may read any event.
     #[must_use]
     pub fn events_grant(&self) -> Grant {
-        let mut all = Grant::default();
-        for Grant { anyone, roles } in self.events.iter().map(|event| &event.grant) {
-            all.anyone |= anyone;
-            all.roles.extend(
-                roles.iter().filter(|role| !all.roles.contains(role)).cloned().collect::<Vec<_>>(),
-            );
-        }
-        all
+        any_of(self.events.iter().map(|event| &event.grant))
+    }
+
+    /// Who may have any event heard once more.
+    #[must_use]
+    pub fn replay_grant(&self) -> Grant {
+        any_of(self.events.iter().map(|event| &event.replay))
     }
 
     /// The resource of an entity.
@@ -477,4 +502,18 @@ impl Resource {
     pub fn is_hidden(&self) -> bool {
         [&self.read, &self.create, &self.update, &self.delete].iter().all(|grant| grant.is_empty())
     }
+}
+
+/// Whoever one of these means.
+fn any_of<'a>(grants: impl Iterator<Item = &'a Grant>) -> Grant {
+    let mut all = Grant::default();
+    for Grant { anyone, roles } in grants {
+        all.anyone |= anyone;
+        for role in roles {
+            if !all.roles.contains(role) {
+                all.roles.push(role.clone());
+            }
+        }
+    }
+    all
 }

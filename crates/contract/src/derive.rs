@@ -30,8 +30,9 @@ pub fn derive(model: &Valid<Model>) -> Contract {
         .as_ref()
         .map_or((String::new(), None, 1), |app| (app.name.clone(), app.docs.clone(), app.version));
     let mut names = Names::default();
-    if model.events.iter().any(|event| !event.readers.is_empty()) {
-        // Where events are read, nothing else may stand.
+    let mut events = model.events.iter();
+    if events.any(|event| !event.readers.is_empty() || !event.replayers.is_empty()) {
+        // Where events are read or replayed, nothing else may stand.
         names.segments.insert(crate::contract::EVENTS.to_owned());
     }
     let mut contract = Contract {

@@ -2,6 +2,7 @@
 
 mod command;
 mod event;
+mod replay;
 
 use serde_json::{Map, Value, json};
 
@@ -33,6 +34,7 @@ pub fn openapi(contract: &Contract) -> Value {
     }
     command::paths(contract, &mut paths);
     event::path(contract, &mut paths);
+    replay::paths(contract, &mut paths);
     event::hooks(contract, &mut paths);
     let mut info = json!({"title": contract.name, "version": contract.version.to_string()});
     schema::insert(&mut info, "description", contract.docs.clone().map(Value::from));
@@ -75,6 +77,7 @@ fn tags(contract: &Contract) -> Value {
             || contract.queries.iter().any(|route| route.tag == at && !route.grant.is_empty())
             || command::public(contract).any(|route| route.tag == at)
             || event::readable(contract).next().is_some_and(|event| event.tag == at)
+            || replay::replayable(contract).next().is_some_and(|event| event.tag == at)
     };
     let tags = contract.tags.iter().enumerate().filter(|(at, _)| used(*at));
     tags.map(|(_, tag)| {

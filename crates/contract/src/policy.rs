@@ -105,6 +105,8 @@ pub enum Verb {
     Ask,
     /// Run a command.
     Run,
+    /// Have an event heard once more, and see to what failed when it was heard.
+    Replay,
 }
 
 impl May {
@@ -130,6 +132,7 @@ impl Verb {
             Self::Delete => "delete",
             Self::Ask => "ask",
             Self::Run => "run",
+            Self::Replay => "replay",
         }
     }
 
@@ -186,6 +189,14 @@ pub fn policy(model: &Valid<Model>) -> PolicyMatrix {
             let reads = event.readers.iter().any(|reader| is_meant(*reader, who));
             let grants = if reads { vec![ALL] } else { Vec::new() };
             let cell = Cell { item: &item, thing: Thing::Event, verb: Verb::Read, who };
+            matrix.add(model, &cell, grants, None);
+        }
+        // Said only where somebody may: else nobody asks.
+        let who_may = if event.replayers.is_empty() { Vec::new() } else { callers(model) };
+        for who in who_may {
+            let may = event.replayers.iter().any(|replayer| is_meant(*replayer, who));
+            let grants = if may { vec![ALL] } else { Vec::new() };
+            let cell = Cell { item: &item, thing: Thing::Event, verb: Verb::Replay, who };
             matrix.add(model, &cell, grants, None);
         }
     }

@@ -140,6 +140,10 @@ const EDITS: &[(&str, &str)] = &[
         "  kind: Customer.kind  allow read to clerk, manager }",
     ),
     (
+        "  kind: Customer.kind  allow read to clerk }",
+        "  kind: Customer.kind  allow read to clerk  allow replay to manager }",
+    ),
+    (
         "event Gone by order { order: Order  size: Int? }\n",
         "event Gone by order { order: Order  size: Int? }\nevent More by order { order: Order }\n",
     ),

@@ -12,6 +12,9 @@ use crate::place::{BLOCKS, block, of_block};
 use crate::symbol::{Symbol, Thing};
 use path::{Target, before_dot, scope, type_of};
 
+/// What is allowed of an event.
+const EVENT_ACTIONS: &[&str] = &["read", "replay"];
+
 /// Something that may be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Completion {
@@ -163,6 +166,11 @@ impl<'a> Offers<'a> {
                 self.own_fields(&nodes);
             }
             TokenKind::Comma if has(&[NodeKind::Roles]) => self.roles(),
+            TokenKind::Comma
+                if has(&[NodeKind::AllowAction, NodeKind::Allow]) && has(&[NodeKind::Event]) =>
+            {
+                self.keywords(EVENT_ACTIONS);
+            }
             TokenKind::Comma if has(&[NodeKind::AllowAction, NodeKind::Allow]) => {
                 self.actions();
                 self.own_fields(&nodes);
@@ -194,7 +202,8 @@ impl<'a> Offers<'a> {
                 self.symbols(|thing| matches!(thing, Thing::Error(_)));
                 self.keywords(&["if"]);
             }
-            "allow" if has(NodeKind::Allow) && !has(NodeKind::Event) => self.actions(),
+            "allow" if has(NodeKind::Event) => self.keywords(EVENT_ACTIONS),
+            "allow" if has(NodeKind::Allow) => self.actions(),
             "allow" | "to" => self.roles(),
             "as" if has(NodeKind::AuthUsers) => self.roles(),
             "limit" | "slo" if !has(NodeKind::External) && !has(NodeKind::Auth) => {

@@ -112,6 +112,20 @@ fn completion_knows_the_place() {
     );
     completes("sales {", 0, "sales {\n  $0", &["entity", "command"], &["let"]);
     completes("allow clerk", 0, "allow $0", &["clerk", "customer", "anyone"], &["Order"]);
+    completes(
+        "order: Order }",
+        0,
+        "order: Order  allow $0 }",
+        &["read", "replay"],
+        &["update", "clerk"],
+    );
+    completes(
+        "order: Order }",
+        0,
+        "order: Order  allow read, $0 to clerk }",
+        &["read", "replay"],
+        &["update", "order"],
+    );
     completes("allow clerk", 1, "allow clerk\n    $0", &["let", "update", "emit"], &["entity"]);
     completes("    sort", 0, "    so$0\n    sort", &["where", "sort", "page"], &["let", "key"]);
     completes("emit OrderPaid", 0, "emit $0", &["OrderPaid"], &["Order", "pay"]);

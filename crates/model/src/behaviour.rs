@@ -102,6 +102,8 @@ pub struct Event {
     pub fields: Vec<FieldId>,
     /// Who may read it from outside.
     pub readers: Vec<crate::Grantee>,
+    /// Who may have it heard once more, and sees to what failed when it was heard.
+    pub replayers: Vec<crate::Grantee>,
 }
 
 /// A problem with a status and a message.

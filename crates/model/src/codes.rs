@@ -64,7 +64,7 @@ codes! {
     "E0404" "a field that is never updated, or never read",
     "E0405" "fields where whole rows are meant",
     "E0407" "a sign-in that does not lead to one row",
-    "E0408" "an event of which more is said than who reads it",
+    "E0408" "an event of which more is said than who reads or replays it",
     "E0501" "a query that answers no rows",
     "E0502" "a parameter that cannot be asked for",
     "E0503" "a sort by something else than a field of the row",

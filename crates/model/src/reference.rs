@@ -69,8 +69,8 @@ pub(crate) static ITEMS: &[Construct] = &[
     ),
     row(
         "event",
-        "a fact that is published with its transaction; `by` keeps the order, `allow read to` lets it be read and followed under `/v1/events`",
-        "event OrderPlaced by order { order: Order  allow read to clerk }",
+        "a fact that is published with its transaction; `by` keeps the order, `allow read to` lets it be read and followed under `/v1/events`, `allow replay to` lets it be heard once more, and what failed when it was heard be seen, tried again and dropped",
+        "event OrderPlaced by order { order: Order  allow read to clerk  allow replay to manager }",
     ),
     row(
         "event … from",

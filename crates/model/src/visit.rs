@@ -189,7 +189,7 @@ visits! {
     SortKey { field; descending }
     Parameter { span, ty; name, optional }
     Command { span, parameters, answer, policies, deprecation, body; name, docs, service, by_code }
-    Event { span, by, fields; name, docs, service, from, readers }
+    Event { span, by, fields; name, docs, service, from, readers, replayers }
     Subscription { arguments, span; event, command }
     Webhook { span; name, docs, events, receives, retry }
     Workflow { span, parameters, bodies; name, docs, service, on, steps }

@@ -392,7 +392,7 @@ fn errors_and_commands_say_each_thing_once() {
     check(
         "error Refused 299 \"{code}: {who}\" { code: String  who: Strin  errors: [Int](0..3)  members: Int }
 record Code { code: String  type: Int  status: Int }
-event Refusal { status: Int  title: String  allow read, update status to anyone when .status == 1 }
+event Refusal { status: Int  title: String  allow read, update status to anyone when .status == 1  allow replay title to anyone }
 command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\" sunset \"2026-01-01\" }",
         &expect![[r#"
             E0514 1 `299`: 299 is no status of a failure
@@ -402,6 +402,7 @@ command twice() { deprecated \"2026-01-01\" allow clerk deprecated \"2026-02-01\
             E0522 1 `errors`: every problem has a member `errors` of its own
             E0408 3 `update status`: nobody may update an event
             E0408 3 `.status == 1`: whether an event may be read does not depend on what it carries
+            E0408 3 `title`: an event is replayed with all its members
             E0201 4 `deprecated "2026-02-01" sunset "2026-01-01"`: `deprecated` is said twice
                   4 `deprecated "2026-01-01"`: first said here
         "#]],
@@ -665,7 +666,7 @@ fn events_are_read_where_nothing_else_stands() {
 event Seen { id: Int  allow read to anyone }",
         &expect![[r#"
             E0208 1 `Event`: the entity `Event` would stand at `/events`, where events are read
-                  2 `Seen`: this one may be read
+                  2 `Seen`: this one may be read or replayed
         "#]],
     );
     check(

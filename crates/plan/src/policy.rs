@@ -1,6 +1,6 @@
 //! Who may do what, for one set of roles. Closed where nothing is said.
 
-use model::{Action, EntityId, EventId, FieldId, Grantee, Model, Policy};
+use model::{Action, EntityId, Event, EventId, FieldId, Grantee, Model, Policy};
 use operation::{Expression, Guard};
 
 use crate::Roles;
@@ -60,9 +60,17 @@ fn reaches_any(grantees: &[Grantee], roles: Roles) -> bool {
 
 /// The events that these roles may read.
 pub(crate) fn readable_events(model: &Model, roles: Roles) -> impl Iterator<Item = EventId> {
-    let events = model.events.iter().enumerate();
-    let readable = events.filter(move |(_, event)| reaches_any(&event.readers, roles));
-    readable.map(|(at, _)| EventId(at as u32))
+    events(model, move |event| reaches_any(&event.readers, roles))
+}
+
+/// The events that these roles may have heard once more.
+pub(crate) fn replayable_events(model: &Model, roles: Roles) -> impl Iterator<Item = EventId> {
+    events(model, move |event| reaches_any(&event.replayers, roles))
+}
+
+fn events(model: &Model, is_meant: impl Fn(&Event) -> bool) -> impl Iterator<Item = EventId> {
+    let events = model.events.iter().enumerate().filter(move |(_, event)| is_meant(event));
+    events.map(|(at, _)| EventId(at as u32))
 }
 
 /// Whether a policy speaks of a field.

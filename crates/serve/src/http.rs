@@ -15,6 +15,7 @@ mod page;
 mod peer;
 mod problem;
 mod query;
+mod replay;
 mod reply;
 mod surface;
 mod tag;

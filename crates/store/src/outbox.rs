@@ -57,6 +57,10 @@ pub struct ParkedFilter {
     pub key: Option<String>,
     /// Parked then or later, in microseconds since 1970-01-01T00:00:00Z.
     pub since: Option<i64>,
+    /// Of those that were parked at the moment of `since`, those with a greater number; nothing without `since`.
+    pub after: Option<i64>,
+    /// Of this number.
+    pub number: Option<i64>,
     /// The most.
     pub limit: u32,
 }
@@ -72,6 +76,10 @@ pub struct Parked {
     pub arguments: Box<str>,
     /// The event that was to be heard, if it was one.
     pub event: Option<[u8; 16]>,
+    /// Its name, as the model knows it, while it is kept.
+    pub name: Option<Box<str>>,
+    /// Its key, if it has one, while it is kept.
+    pub key: Option<Box<str>>,
     /// How often it has failed.
     pub failures: i64,
     /// Since when it is parked, in microseconds since 1970-01-01T00:00:00Z.
@@ -217,15 +225,23 @@ impl Store {
     /// # Errors
     /// As [`Store::events`].
     pub async fn parked(&self, filter: &ParkedFilter) -> Result<Vec<Parked>, Fault> {
-        let ParkedFilter { names, key, since, limit } = filter;
+        let ParkedFilter { names, key, since, after, number, limit } = filter;
+        let after = since.and(*after);
         let mut values: Vec<Value> =
             names.iter().chain(key).map(|text| Value::text(text.as_str())).collect();
-        values.extend(since.map(Value::Int));
+        values.extend(since.iter().chain(&after).chain(number).copied().map(Value::Int));
         values.push(Value::Int(i64::from(*limit)));
-        let statement = outbox::parked(self.dialect(), names.len(), key.is_some(), since.is_some());
+        let asked = outbox::AskedParked {
+            names: names.len(),
+            key: key.is_some(),
+            since: since.is_some(),
+            after: after.is_some(),
+            number: number.is_some(),
+        };
+        let statement = outbox::parked(self.dialect(), &asked);
         let rows = self.ask(statement, &values).await?;
         let parked = rows.into_iter().map(|row| {
-            let [Value::Int(number), target, arguments, event, failures, since, error] =
+            let [Value::Int(number), target, arguments, event, name, key, failures, since, error] =
                 row_of(row)?
             else {
                 return Err(ill_formed("no task"));
@@ -235,13 +251,11 @@ impl Store {
                 target: text(target)?,
                 arguments: text(arguments)?,
                 event: if let Value::Uuid(id) = event { Some(id) } else { None },
+                name: given(&name),
+                key: given(&key),
                 failures: failures.as_int().unwrap_or(0),
                 since: since.as_int().unwrap_or(0),
-                error: if let Value::Text(error) = error {
-                    Some(error.as_str().into())
-                } else {
-                    None
-                },
+                error: given(&error),
             })
         });
         parked.collect()
@@ -287,6 +301,11 @@ impl Store {
 
 fn row_of<const COLUMNS: usize>(row: Vec<Value>) -> Result<[Value; COLUMNS], Fault> {
     row.try_into().map_err(|_| ill_formed("another number of columns"))
+}
+
+/// A text, where there is one.
+fn given(value: &Value) -> Option<Box<str>> {
+    if let Value::Text(text) = value { Some(text.as_str().into()) } else { None }
 }
 
 fn text(value: Value) -> Result<Box<str>, Fault> {

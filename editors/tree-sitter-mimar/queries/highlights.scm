@@ -46,7 +46,7 @@
   "bulkhead" "by" "cache" "call" "calls" "catch" "check" "chosen" "claim" "client" "cloud" "code" "create" "criteria"
   "delete" "deploy" "emit" "env" "every" "flow" "from" "get" "give" "grows" "index" "issuer" "jitter" "keep" "key" "last"
   "later" "let" "limit" "of" "oidc" "on" "opens" "option" "page" "patch" "peak" "per" "point" "post" "priority"
-  "privacy" "put" "read" "receives" "recover" "replicas" "require" "retain" "retry" "roles" "rows" "run" "sends" "sign"
+  "privacy" "put" "read" "receives" "recover" "replay" "replicas" "require" "retain" "retry" "roles" "rows" "run" "sends" "sign"
   "slo" "sort" "step" "store" "sunset" "surface" "times" "timeout" "to" "token" "under" "undo" "up" "update"
   "url" "users" "version" "where" "x"
 ] @keyword

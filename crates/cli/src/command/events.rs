@@ -303,7 +303,7 @@ fn dead(arguments: &Dead) -> Result<(), Failure> {
 fn show_dead(arguments: &Dead) -> Result<(), Failure> {
     let desk = Desk::open(&arguments.place)?;
     let EventFilter { names, key, since, .. } = desk.filter(&arguments.wanted)?;
-    let filter = ParkedFilter { names, key, since, limit: SHOWN };
+    let filter = ParkedFilter { names, key, since, limit: SHOWN, ..ParkedFilter::default() };
     let parked = desk.runtime.block_on(desk.store.parked(&filter))?;
     let queue = desk.runtime.block_on(desk.store.queue(now()))?;
     desk.store.close();
@@ -317,7 +317,7 @@ fn show_dead(arguments: &Dead) -> Result<(), Failure> {
         (false, Some(failing)) if !arguments.json => screen::note(&failing),
         (false, _) => {}
     }
-    for Parked { number, target, arguments: given, event, failures, since, error } in &parked {
+    for Parked { number, target, arguments: given, event, failures, since, error, .. } in &parked {
         let since = printed(Scalar::Timestamp, &Value::Int(*since));
         let event = event.map(|id| printed(Scalar::Uuid, &Value::Uuid(id)));
         let error = error.as_deref().unwrap_or("");

@@ -98,6 +98,11 @@ fn served(text: &mut String, contract: &Contract) {
     if !events.is_empty() {
         rows.push((contract.events_path(), vec![("read", who(&events))]));
     }
+    let replay = contract.replay_grant();
+    if !replay.is_empty() {
+        rows.push((contract.replay_path(), vec![("replay", who(&replay))]));
+        rows.push((contract.dead_path(), vec![("read, retry, drop", who(&replay))]));
+    }
     for webhook in contract.webhooks.iter().filter(|webhook| !webhook.receives.is_empty()) {
         rows.push((webhook.path(), vec![("webhook", "who signs".to_owned())]));
     }

@@ -30,6 +30,7 @@ fn event(model: &Model, contract: &Contract, id: EventId, names: &mut Names) -> 
         tag: item.service.index(),
         key: item.by.and_then(|by| item.fields.iter().position(|field| *field == by)),
         grant: super::granted(model, &item.readers),
+        replay: super::granted(model, &item.replayers),
         members: item.fields.iter().map(|field| record_member(model, *field)).collect(),
     }
 }

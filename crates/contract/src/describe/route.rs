@@ -52,6 +52,11 @@ pub(super) fn routes(contract: &Contract) -> Vec<Route> {
         add("POST", &command.path, &command.grant);
     }
     add("GET", &contract.events_path(), &contract.events_grant());
+    let replay = contract.replay_grant();
+    add("POST", &contract.replay_path(), &replay);
+    add("GET", &contract.dead_path(), &replay);
+    add("DELETE", &contract.dead_item_path(), &replay);
+    add("POST", &contract.retry_path(), &replay);
     let anyone = Grant { anyone: true, roles: Vec::new() };
     for webhook in contract.webhooks.iter().filter(|webhook| !webhook.receives.is_empty()) {
         // Its signature is what lets it in.

@@ -4,7 +4,7 @@ use model::EventId;
 
 use super::shape::compare;
 use super::{Kind, Report};
-use crate::{EventType, Member, Webhook};
+use crate::{EventType, Grant, Member, Webhook};
 
 pub(super) fn changes(report: &mut Report<'_>) {
     let (old, new) = (report.old, report.new);
@@ -73,7 +73,10 @@ fn both(report: &mut Report<'_>, old: &EventType, new: &EventType) {
     if !incoming || !old.grant.is_empty() {
         members(report, &item, &old.members, &new.members);
     }
-    readers(report, &item, old, new);
+    let kinds = (Kind::ReadersWidened, Kind::ReadersNarrowed);
+    granted(report, &item, (&old.grant, &new.grant), kinds, "read");
+    let kinds = (Kind::ReplayersWidened, Kind::ReplayersNarrowed);
+    granted(report, &item, (&old.replay, &new.replay), kinds, "replay");
 }
 
 /// Whether others publish it: at the broker, or through a webhook.
@@ -148,25 +151,28 @@ pub(super) fn members(report: &mut Report<'_>, item: &str, old: &[Member], new: 
     }
 }
 
-fn readers(report: &mut Report<'_>, item: &str, old: &EventType, new: &EventType) {
-    if old.grant.anyone != new.grant.anyone {
-        let said = if new.grant.anyone {
-            "anyone may read it now"
+/// What has become of a grant; `kinds` when it is wider and when it is narrower.
+fn granted(
+    report: &mut Report<'_>,
+    item: &str,
+    (old, new): (&Grant, &Grant),
+    kinds: (Kind, Kind),
+    verb: &str,
+) {
+    if old.anyone != new.anyone {
+        let said = if new.anyone {
+            format!("anyone may {verb} it now")
         } else {
-            "not everybody may read it any more"
+            format!("not everybody may {verb} it any more")
         };
-        let kinds = (Kind::ReadersWidened, Kind::ReadersNarrowed);
-        report.found.add_either(new.grant.anyone, kinds, item, said.to_owned());
+        report.found.add_either(new.anyone, kinds, item, said);
     }
-    for role in
-        old.grant.roles.iter().filter(|it| !new.grant.roles.contains(it) && !new.grant.anyone)
-    {
-        report.found.add(Kind::ReadersNarrowed, item, format!("`{role}` may not read it any more"));
+    let (wider, narrower) = kinds;
+    for role in old.roles.iter().filter(|it| !new.roles.contains(it) && !new.anyone) {
+        report.found.add(narrower, item, format!("`{role}` may not {verb} it any more"));
     }
-    for role in
-        new.grant.roles.iter().filter(|it| !old.grant.roles.contains(it) && !old.grant.anyone)
-    {
-        report.found.add(Kind::ReadersWidened, item, format!("`{role}` may read it now"));
+    for role in new.roles.iter().filter(|it| !old.roles.contains(it) && !old.anyone) {
+        report.found.add(wider, item, format!("`{role}` may {verb} it now"));
     }
 }
 

@@ -231,6 +231,8 @@ kinds! {
     EventLabelRenamed "event-label-renamed" Consumer Breaking "consumers meet a label that they do not know" "add the new label beside the old one";
     ReadersNarrowed "readers-narrowed" Consumer Breaking "consumers of this role are refused" "keep the grant until they have moved";
     ReadersWidened "readers-widened" Consumer Risky "consumers of this role read what was closed to them" "make sure that it is meant for them";
+    ReplayersNarrowed "replayers-narrowed" Caller Breaking "callers of this role are refused" "keep the grant until they have moved";
+    ReplayersWidened "replayers-widened" Caller Risky "callers of this role have what was done for an event done again" "make sure that it is meant for them";
     WebhookRemoved "webhook-removed" Consumer Breaking "partners hear nothing, or send in vain" "keep it until no endpoint is registered";
     WebhookAdded "webhook-added" Consumer Safe "no partner hears it yet" "";
     WebhookEventRemoved "webhook-event-removed" Consumer Breaking "partners wait for it in vain" "send it until no partner needs it";

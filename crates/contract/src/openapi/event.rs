@@ -126,30 +126,16 @@ fn list(contract: &Contract) -> Value {
     let docs = "What was published in the last week, in the order in which it was: in pages, or, where \
                 `text/event-stream` is accepted, as it happens. An event may come twice, and has the same `id` then.";
     let mut operation = Operation::described(contract, tag, &grant, Some(docs.to_owned()), None);
-    let types: Vec<&str> = readable(contract).map(|event| event.kind.as_str()).collect();
+    let [kind, key, since, after] = filters(readable(contract));
     operation.set("operationId", "list_events");
     operation.set("summary", "Events");
     operation.set(
         "parameters",
         json!([
-            {
-                "name": "type", "in": "query", "style": "form", "explode": false,
-                "description": "Events of these types; all that the caller may read where none is named.",
-                "schema": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": "string", "enum": types}}
-            },
-            {
-                "name": "key", "in": "query", "description": "Events of this key.",
-                "schema": {"type": "string"}
-            },
-            {
-                "name": "since", "in": "query", "description": "Events that happened then or later.",
-                "schema": {"type": "string", "format": "date-time"}
-            },
-            {
-                "name": "after", "in": "query",
-                "description": "Events behind this place, which the `Link` to the next page has.",
-                "schema": {"type": "integer", "format": "int64", "minimum": 0}
-            },
+            kind,
+            key,
+            since,
+            after,
             limit(crate::contract::PAGE, crate::contract::PAGE_MAXIMUM),
             {
                 "name": "Last-Event-ID", "in": "header",
@@ -177,4 +163,29 @@ fn list(contract: &Contract) -> Value {
     );
     operation.problem("422");
     operation.finish()
+}
+
+/// The parameters by which some of these events are asked for: type, key, since, after.
+pub(super) fn filters<'a>(events: impl Iterator<Item = &'a EventType>) -> [Value; 4] {
+    let types: Vec<&str> = events.map(|event| event.kind.as_str()).collect();
+    [
+        json!({
+            "name": "type", "in": "query", "style": "form", "explode": false,
+            "description": "Events of these types; all that are open to the caller where none is named.",
+            "schema": {"type": "array", "minItems": 1, "uniqueItems": true, "items": {"type": "string", "enum": types}}
+        }),
+        json!({
+            "name": "key", "in": "query", "description": "Events of this key.",
+            "schema": {"type": "string"}
+        }),
+        json!({
+            "name": "since", "in": "query", "description": "Events that happened then or later.",
+            "schema": {"type": "string", "format": "date-time"}
+        }),
+        json!({
+            "name": "after", "in": "query",
+            "description": "Events behind this place, which the `Link` to the next page has.",
+            "schema": {"type": "integer", "format": "int64", "minimum": 0}
+        }),
+    ]
 }

@@ -85,7 +85,7 @@ fn error(cx: &mut Context<'_>, position: usize) {
 fn event(cx: &mut Context<'_>, position: usize) {
     let view = cx.source.events[position];
     for allow in view.policies() {
-        readers(cx, position, allow);
+        admitted(cx, position, allow);
     }
     if let Some(from) = view.from() {
         address(cx, position, from);
@@ -141,35 +141,43 @@ fn address(cx: &mut Context<'_>, position: usize, from: ast::Literal<'_>) {
     }
 }
 
-/// Who may read an event.
-fn readers<'a>(cx: &mut Context<'a>, position: usize, allow: ast::Allow<'a>) {
+/// Who may read an event, and who may have it heard once more.
+fn admitted<'a>(cx: &mut Context<'a>, position: usize, allow: ast::Allow<'a>) {
     let grantees = grantees(cx, allow.roles());
     let mut report = |span, message: String, help: &str| {
         cx.report(
             Diagnostic::error("E0408", span, message)
                 .note(
-                    "an event is published by commands, and read as a whole by whoever may read it",
+                    "an event is published by commands, and read or replayed as a whole by whoever may",
                 )
                 .help(help),
         );
     };
+    let (mut reads, mut replays) = (false, false);
     for view in allow.actions() {
+        reads |= view.action() == Some(ast::Action::Read);
+        replays |= view.is_replay();
         if let Some(action) = view.action().filter(|action| *action != ast::Action::Read) {
             let message = format!("nobody may {} an event", action.word());
-            report(view.span(), message, "write `allow read`");
+            report(view.span(), message, "write `allow read` or `allow replay`");
         } else if let Some(member) = view.fields().next() {
-            let message = "an event is read with all its members".to_owned();
-            report(member.span(), message, "write `read` alone, or publish another event");
+            let (word, done) =
+                if view.is_replay() { ("replay", "replayed") } else { ("read", "read") };
+            let message = format!("an event is {done} with all its members");
+            let help = format!("write `{word}` alone, or publish another event");
+            report(member.span(), message, &help);
         }
     }
     if let Some(condition) = allow.condition() {
         let message = "whether an event may be read does not depend on what it carries".to_owned();
         report(condition.span(), message, "leave the condition out");
     }
-    let known = &mut cx.model.events[position].readers;
-    for grantee in grantees {
-        if !known.contains(&grantee) {
-            known.push(grantee);
+    let event = &mut cx.model.events[position];
+    for (is_meant, known) in [(reads, &mut event.readers), (replays, &mut event.replayers)] {
+        for grantee in grantees.iter().filter(|_| is_meant) {
+            if !known.contains(grantee) {
+                known.push(*grantee);
+            }
         }
     }
 }

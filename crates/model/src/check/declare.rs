@@ -262,6 +262,7 @@ fn declare_event<'a>(cx: &mut Context<'a>, view: ast::Event<'a>, service: Servic
         by: None,
         fields: Vec::new(),
         readers: Vec::new(),
+        replayers: Vec::new(),
     });
     cx.source.events.push(view);
     register(cx, Space::Types, service, view.name(), Declared::Event(id));

@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use syntax::{Diagnostic, Span};
 
 use super::context::Context;
-use crate::{ServiceId, collection_path, kebab_case, snake_case};
+use crate::{Event, ServiceId, collection_path, kebab_case, snake_case};
 
 /// Reports names that would share an address, a table or a generated name.
 pub(crate) fn collisions(cx: &mut Context<'_>) {
@@ -105,8 +105,9 @@ fn paths(cx: &mut Context<'_>) {
                 .help("rename one of the two"),
         );
     }
-    // The events that somebody may read are one list, whatever their services.
-    if let Some(event) = cx.model.events.iter().find(|event| !event.readers.is_empty()) {
+    // The events that somebody may read or replay are one list, whatever their services.
+    let is_open = |event: &&Event| !event.readers.is_empty() || !event.replayers.is_empty();
+    if let Some(event) = cx.model.events.iter().find(is_open) {
         let at_events = found.iter().filter(|(path, _)| path == EVENTS);
         faults.extend(at_events.map(|(_, stands)| {
             let message = format!(
@@ -114,9 +115,9 @@ fn paths(cx: &mut Context<'_>) {
                 stands.kind, stands.name
             );
             Diagnostic::error("E0208", stands.span, message)
-                .label(event.span, "this one may be read")
+                .label(event.span, "this one may be read or replayed")
                 .note("addresses are derived from names, so that nobody writes them twice")
-                .help("rename it, or let nobody read events")
+                .help("rename it, or let nobody read or replay events")
         }));
     }
     cx.diagnostics.extend(faults);

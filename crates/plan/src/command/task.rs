@@ -88,6 +88,11 @@ impl Plan {
         crate::policy::readable_events(&self.model, roles)
     }
 
+    /// The events that these roles may have heard once more.
+    pub fn replayable_events(&self, roles: Roles) -> impl Iterator<Item = EventId> {
+        crate::policy::replayable_events(&self.model, roles)
+    }
+
     /// Jobs: the targets of their tasks, and when each runs.
     pub fn jobs(&self) -> impl Iterator<Item = (Box<str>, &Schedule)> {
         let jobs = self.model.jobs.iter().enumerate();

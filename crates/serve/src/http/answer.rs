@@ -27,7 +27,7 @@ use super::problem::Refusal;
 use super::query::{self, Parameters};
 use super::reply::{self, Keep, Reply};
 use super::surface::{Endpoint, Place, Surface, Verb};
-use super::{Door, event, fixed, hook, negotiate, tag, text, trace};
+use super::{Door, event, fixed, hook, negotiate, replay, tag, text, trace};
 
 /// Answers one request; whatever goes wrong, there is an answer.
 pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>) -> Reply {
@@ -81,7 +81,8 @@ pub(crate) fn refuse(door: &Door, peer: IpAddr, head: &Parts, refusal: &Refusal)
 }
 
 /// Names a request, so that it is done once.
-static IDEMPOTENCY_KEY: http::HeaderName = http::HeaderName::from_static("idempotency-key");
+pub(crate) static IDEMPOTENCY_KEY: http::HeaderName =
+    http::HeaderName::from_static("idempotency-key");
 
 /// Says that a request was done before, and is answered as it was then.
 const REPLAYED: http::HeaderName = http::HeaderName::from_static("idempotency-replayed");
@@ -153,6 +154,9 @@ async fn serve(
     }
     if let Place::Events = place {
         return Box::pin(event::answer(door, surface, head, &caller)).await;
+    }
+    if let Place::Replaying(what) = place {
+        return Box::pin(replay::answer(door, surface, what, head, body, &caller)).await;
     }
     let headers = &head.headers;
     if !negotiate::accepts_json(headers) {
@@ -288,7 +292,7 @@ impl Exchange<'_> {
                 self.run(&list(Source::Query { query: route.query, arguments }, page), found)
                     .await?
             }
-            Place::Command(..) | Place::Events => return Err(mixed_up()),
+            Place::Command(..) | Place::Events | Place::Replaying(_) => return Err(mixed_up()),
         };
         match outcome {
             Outcome::One { json, version, composite } => {
@@ -430,7 +434,8 @@ impl Exchange<'_> {
             | Place::Parts(..)
             | Place::Query(_)
             | Place::Command(..)
-            | Place::Events => {
+            | Place::Events
+            | Place::Replaying(_) => {
                 return Err(mixed_up());
             }
         };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use contract::{CloudEvent, Contract};
+use contract::{CloudEvent, EventType};
 use engine::{Engine, Follow, Wanted};
 use http::header::{CONTENT_TYPE, LINK};
 use http::request::Parts;
@@ -64,8 +64,10 @@ pub(crate) async fn answer(
     }
     let mut found = Vec::new();
     let parameters = Parameters::parse(head.uri.query(), &mut found);
-    let asked = parameters.events(&mut found);
-    let wanted = wanted(surface, caller, &asked)?;
+    let asked = parameters.events(false, &mut found);
+    let readable = surface.loaded.plan.readable_events(caller.roles);
+    let readable = readable.map(|id| surface.contract.event(id)).collect();
+    let wanted = wanted(readable, "read", &asked)?;
     let limit = asked.limit.unwrap_or(PAGE.0);
     if !(1..=PAGE.1).contains(&limit) {
         let detail = format!("must be 1 to {}", PAGE.1);
@@ -103,23 +105,24 @@ pub(crate) async fn answer(
     Ok(reply)
 }
 
-/// The events that are asked for, of those that the caller may read.
-fn wanted(surface: &Surface, caller: &Caller, asked: &EventsAsked<'_>) -> Result<Wanted, Fault> {
-    let contract: &Contract = &surface.contract;
-    let readable: Vec<_> =
-        surface.loaded.plan.readable_events(caller.roles).map(|id| contract.event(id)).collect();
-    if readable.is_empty() {
-        return Err(Fault::Forbidden("you may not read any events".to_owned()));
+/// The events that are asked for, of those that are open to the caller for what it does (`verb`).
+pub(crate) fn wanted(
+    open: Vec<&EventType>,
+    verb: &str,
+    asked: &EventsAsked<'_>,
+) -> Result<Wanted, Fault> {
+    if open.is_empty() {
+        return Err(Fault::Forbidden(format!("you may not {verb} any events")));
     }
     let mut names = Vec::new();
     let mut found = Vec::new();
     for kind in &asked.types {
-        match readable.iter().find(|event| event.kind == *kind) {
+        match open.iter().find(|event| event.kind == *kind) {
             Some(event) => names.push(event.stored.clone()),
             None => {
-                let known: Vec<&str> = readable.iter().map(|event| event.kind.as_str()).collect();
+                let known: Vec<&str> = open.iter().map(|event| event.kind.as_str()).collect();
                 let detail = format!(
-                    "there is no event `{kind}` that you may read; there are: {}",
+                    "there is no event `{kind}` that you may {verb}; there are: {}",
                     known.join(", ")
                 );
                 found.push(Violation::parameter(FaultCode::WrongFormat, "type", detail));
@@ -130,7 +133,7 @@ fn wanted(surface: &Surface, caller: &Caller, asked: &EventsAsked<'_>) -> Result
         return Err(Fault::Invalid(found));
     }
     if asked.types.is_empty() {
-        names = readable.iter().map(|event| event.stored.clone()).collect();
+        names = open.iter().map(|event| event.stored.clone()).collect();
     }
     Ok(Wanted { names, key: asked.key.map(str::to_owned), since: asked.since })
 }

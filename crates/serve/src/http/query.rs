@@ -97,7 +97,7 @@ impl<'a> Parameters<'a> {
     }
 
     /// Which events are asked for.
-    pub(crate) fn events(&self, faults: &mut Vec<Violation>) -> EventsAsked<'_> {
+    pub(crate) fn events(&self, with_end: bool, faults: &mut Vec<Violation>) -> EventsAsked<'_> {
         let mut asked = EventsAsked::default();
         for (name, value) in &self.list {
             let wrong =
@@ -110,8 +110,9 @@ impl<'a> Parameters<'a> {
                     _ => faults
                         .push(wrong("must be a moment such as 2026-11-21T17:30:00Z (RFC 3339)")),
                 },
-                "after" => match value.parse() {
-                    Ok(number) if number >= 0 => asked.after = Some(number),
+                "after" | "until" if with_end || &**name == "after" => match value.parse() {
+                    Ok(number) if number >= 0 && &**name == "after" => asked.after = Some(number),
+                    Ok(number) if number >= 0 => asked.until = Some(number),
                     _ => faults.push(wrong("must be a place that the `Link` of a page has named")),
                 },
                 "limit" => match value.parse() {
@@ -146,6 +147,8 @@ pub(crate) struct EventsAsked<'a> {
     pub(crate) since: Option<i64>,
     /// Behind this number.
     pub(crate) after: Option<i64>,
+    /// Up to this number.
+    pub(crate) until: Option<i64>,
     pub(crate) limit: Option<usize>,
 }
 
@@ -206,19 +209,28 @@ fn unknown(name: &str, allowed: &str) -> Violation {
 
 /// The query string of the next page: the same, with another `after`.
 pub(crate) fn next(query: Option<&str>, cursor: &str, out: &mut String) {
+    next_at(query, &[("after", cursor)], out);
+}
+
+/// The same where the place is several parameters; none of their values needs escaping.
+pub(crate) fn next_at(query: Option<&str>, place: &[(&str, impl AsRef<str>)], out: &mut String) {
     let mut separator = '?';
-    for pair in query.unwrap_or_default().split('&') {
-        let name = pair.split('=').next().unwrap_or_default();
-        if pair.is_empty() || text::form(name).as_deref() == Some("after") {
-            continue;
-        }
+    let mut add = |pair: [&str; 2]| {
         out.push(separator);
-        out.push_str(pair);
+        out.push_str(pair[0]);
+        out.push_str(pair[1]);
         separator = '&';
+    };
+    for pair in query.unwrap_or_default().split('&') {
+        let name = text::form(pair.split('=').next().unwrap_or_default());
+        let is_place = place.iter().any(|(known, _)| name.as_deref() == Some(*known));
+        if !pair.is_empty() && !is_place {
+            add([pair, ""]);
+        }
     }
-    out.push(separator);
-    out.push_str("after=");
-    out.push_str(cursor);
+    for (name, value) in place {
+        add([&format!("{name}="), value.as_ref()]);
+    }
 }
 
 #[cfg(test)]

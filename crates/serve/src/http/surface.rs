@@ -10,6 +10,7 @@ use http::HeaderValue;
 use rustc_hash::FxHashMap;
 
 use super::metrics::{Counter, Metrics};
+use super::replay::Replaying;
 use super::tag;
 
 /// A loaded model as the door serves it. It never changes: a reload makes another one.
@@ -23,6 +24,8 @@ pub(crate) struct Surface {
     queries: Vec<Endpoint>,
     commands: Vec<Endpoint>,
     events: Endpoint,
+    /// What is done about events.
+    replay: Replay,
     openapi: OnceLock<(Bytes, HeaderValue)>,
     asyncapi: OnceLock<(Bytes, HeaderValue)>,
 }
@@ -109,6 +112,34 @@ pub(crate) enum Place<'a> {
     Command(&'a CommandRoute, Option<&'a str>),
     /// What was published.
     Events,
+    /// What is done about it.
+    Replaying(Replaying<'a>),
+}
+
+/// The endpoints of what is done about events.
+struct Replay {
+    events: Endpoint,
+    dead: Endpoint,
+    one: Endpoint,
+    retry: Endpoint,
+}
+
+impl Replay {
+    fn find<'a>(
+        &'a self,
+        first: &str,
+        second: Option<&'a str>,
+        third: Option<&str>,
+    ) -> Option<(&'a Endpoint, Place<'a>)> {
+        let (endpoint, what) = match (first, second, third) {
+            ("replay", None, None) => (&self.events, Replaying::Events),
+            ("dead", None, None) => (&self.dead, Replaying::Dead),
+            ("dead", Some(number), None) => (&self.one, Replaying::Drop(number)),
+            ("dead", Some(number), Some("retry")) => (&self.retry, Replaying::Retry(number)),
+            _ => return None,
+        };
+        Some((endpoint, Place::Replaying(what)))
+    }
 }
 
 impl Surface {
@@ -165,10 +196,18 @@ impl Surface {
         });
         let commands = commands.collect();
         let grant = contract.events_grant();
-        if !grant.is_empty() {
+        let replay = contract.replay_grant();
+        if !grant.is_empty() || !replay.is_empty() {
             segments.insert(contract.events_segment().into(), Segment::Events);
         }
         let events = endpoint(&contract.events_path(), &[(Verb::Get, &grant)], None, "", metrics);
+        let replaying = |path: &str, verb| endpoint(path, &[(verb, &replay)], None, "", metrics);
+        let replay = Replay {
+            events: replaying(&contract.replay_path(), Verb::Post),
+            dead: replaying(&contract.dead_path(), Verb::Get),
+            one: replaying(&contract.dead_item_path(), Verb::Delete),
+            retry: replaying(&contract.retry_path(), Verb::Post),
+        };
         Self {
             prefix: format!("{}/", contract.prefix),
             loaded,
@@ -178,6 +217,7 @@ impl Surface {
             queries,
             commands,
             events,
+            replay,
             openapi: OnceLock::new(),
             asyncapi: OnceLock::new(),
         }
@@ -200,7 +240,8 @@ impl Surface {
             }
             (Segment::Command(at), None) => return self.command(at, None),
             (Segment::Events, None) => return Some((&self.events, Place::Events)),
-            (Segment::Query(_) | Segment::Command(_) | Segment::Events, Some(_)) => return None,
+            (Segment::Events, Some(key)) => return self.replay.find(key, part, part_key),
+            (Segment::Query(_) | Segment::Command(_), Some(_)) => return None,
         };
         let Some(key) = key else { return Some((&root.many, Place::Many(resource))) };
         let Some(part) = part else { return Some((&root.one, Place::One(resource, key))) };

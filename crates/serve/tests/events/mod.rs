@@ -11,7 +11,10 @@ use crate::support::{ADA, Answer, Server};
 
 /// A server with guests that can be greeted.
 fn server(settings: Settings, guests: usize) -> (Server, Vec<String>) {
-    let server = Server::with(settings);
+    with_guests(Server::with(settings), guests)
+}
+
+fn with_guests(server: Server, guests: usize) -> (Server, Vec<String>) {
     let clerk = server.bearer("clerk", "somebody");
     let post = |target: &str, bearer: &str, body: Value| {
         let headers = [bearer.to_owned(), "Content-Type: application/json".to_owned()];
@@ -123,6 +126,158 @@ fn events_are_read_by_whom_the_model_lets() {
         .collect();
     assert_eq!(kinds, [GREETED, COUNTED]);
     assert!(document["components"]["schemas"]["Greeted"]["properties"]["note"].is_object());
+}
+
+/// What a page leads on to.
+fn next(answer: &Answer) -> Option<String> {
+    let link = answer.one("link").strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+    Some(link.to_owned())
+}
+
+#[test]
+fn dead_letters_are_seen_to_by_whom_the_model_lets() {
+    let error = "there is no room for \"her\"";
+    for started in [Server::start, Server::on_postgres] {
+        let (server, guests) = with_guests(started(), 3);
+        for guest in &guests {
+            greet(&server, guest, "soon");
+        }
+        server.give_up("on Greeted run remember", error);
+        let ask = |method: &str, target: &str| {
+            server.ask(method, target, &[server.bearer("manager", "somebody")], b"")
+        };
+        let rows = |answer: &Answer| -> Vec<Value> {
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            serde_json::from_slice(&answer.body).unwrap()
+        };
+        let first = ask("GET", "/v1/events/dead?limit=1");
+        let mut dead = rows(&first);
+        assert_eq!(dead[0]["type"], GREETED);
+        assert_eq!(dead[0]["key"], guests[0]);
+        assert_eq!(dead[0]["target"], "on Greeted run remember");
+        assert_eq!(dead[0]["failures"], 1);
+        assert_eq!(dead[0]["since"], "2023-11-14T22:13:20Z");
+        assert_eq!(dead[0]["error"], error);
+        let (events, _) = page(&get(&server, "/v1/events?limit=1", "clerk"));
+        assert_eq!(events[0].1, guests[0], "its event is the first");
+        assert_eq!(dead[0].as_object().unwrap().len(), 8, "what the event carries is not told");
+        // The second was put aside at the same moment, the third later.
+        let mut link = next(&first);
+        while let Some(target) = link {
+            let answer = ask("GET", &target);
+            dead.extend(rows(&answer));
+            link = next(&answer);
+        }
+        let keys: Vec<&str> = dead.iter().map(|row| row["key"].as_str().unwrap()).collect();
+        assert_eq!(keys, guests);
+        assert_eq!(rows(&ask("GET", "/v1/events/dead")), dead);
+        let of_one = ask("GET", &format!("/v1/events/dead?type={GREETED}&key={}", guests[1]));
+        assert_eq!(rows(&of_one), dead[1..2]);
+        let later = ask("GET", "/v1/events/dead?since=2023-11-14T22:13:21Z");
+        assert_eq!(rows(&later), dead[2..]);
+
+        let number = |at: usize| dead[at]["number"].to_string();
+        let retry = format!("/v1/events/dead/{}/retry", number(0));
+        assert_eq!(ask("POST", &retry).status, 202);
+        assert_eq!(ask("POST", &retry).status, 404, "it is not dead any more");
+        let drop = format!("/v1/events/dead/{}", number(1));
+        assert_eq!(ask("DELETE", &drop).status, 204);
+        assert_eq!(ask("DELETE", &drop).status, 404);
+        assert_eq!(ask("DELETE", "/v1/events/dead/first").status, 404);
+        assert_eq!(rows(&ask("GET", "/v1/events/dead")), dead[2..]);
+        server.give_up("on Greeted run remember", "again");
+        let again = rows(&ask("GET", "/v1/events/dead"));
+        assert_eq!(again.len(), 2, "what is tried again may fail again");
+        assert_eq!(
+            (&again[0]["number"], &again[0]["error"]),
+            (&dead[0]["number"], &json!("again"))
+        );
+    }
+}
+
+#[test]
+fn dead_letters_are_closed_to_others() {
+    let (server, guests) = server(Settings::default(), 1);
+    greet(&server, &guests[0], "soon");
+    server.give_up("on Greeted run remember", "it fails");
+    let ask = |method: &str, target: &str, role: &str| {
+        server.ask(method, target, &[server.bearer(role, "somebody")], b"")
+    };
+    let dead: Vec<Value> =
+        serde_json::from_slice(&ask("GET", "/v1/events/dead", "manager").body).unwrap();
+    let one = format!("/v1/events/dead/{}", dead[0]["number"]);
+    let retry = format!("{one}/retry");
+    for (method, target) in [
+        ("GET", "/v1/events/dead"),
+        ("POST", "/v1/events/replay"),
+        ("DELETE", &one),
+        ("POST", &retry),
+    ] {
+        // Who may read the event may not replay it.
+        let refused = ask(method, target, "clerk");
+        assert_eq!(refused.status, 403, "{target}: {}", refused.text());
+        assert!(refused.text().contains("you may not replay any events"), "{}", refused.text());
+        assert_eq!(server.ask(method, target, &[], b"").status, 401, "{target}");
+    }
+    let refused = |target: &str, says: &str| {
+        let answer = ask("GET", target, "manager");
+        assert_eq!(answer.status, 400, "{target}: {}", answer.text());
+        assert!(answer.text().contains(says), "{}", answer.text());
+    };
+    let says = format!("there is no event `{COUNTED}` that you may replay; there are: {GREETED}");
+    refused(&format!("/v1/events/dead?type={COUNTED}"), &says);
+    refused("/v1/events/dead?limit=0", "must be 1 to 100");
+    refused("/v1/events/dead?after=3", "goes together with `since`");
+    refused("/v1/events/dead?until=3", "there is no parameter `until` here");
+    assert_eq!(ask("GET", "/v1/events/replay", "manager").status, 405);
+    assert_eq!(ask("POST", "/v1/events/dead", "manager").status, 405);
+    assert_eq!(ask("GET", "/v1/events/dead/1/retry/now", "manager").status, 404);
+    assert_eq!(ask("GET", "/v1/events/living", "manager").status, 404);
+}
+
+#[test]
+fn events_are_replayed_by_whom_the_model_lets() {
+    for started in [Server::start, Server::on_postgres] {
+        let (server, guests) = with_guests(started(), 3);
+        for guest in &guests {
+            greet(&server, guest, "soon");
+        }
+        let ask = |target: &str, headers: &[&str], body: &str| {
+            let mut all = vec![server.bearer("manager", "somebody")];
+            all.extend(headers.iter().map(|header| (*header).to_owned()));
+            server.ask("POST", target, &all, body.as_bytes())
+        };
+        let waiting = || server.waiting();
+        let before = waiting();
+        let said = |answer: &Answer| -> (u64, u64) {
+            assert_eq!(answer.status, 202, "{}", answer.text());
+            let said: Value = serde_json::from_slice(&answer.body).unwrap();
+            (said["events"].as_u64().unwrap(), said["tasks"].as_u64().unwrap())
+        };
+        // A command and a webhook hear each; `Counted` is not the manager's to replay.
+        let first = ask("/v1/events/replay?limit=2", &[], "");
+        assert_eq!(said(&first), (2, 4));
+        assert_eq!(waiting(), before + 4);
+        // What is published meanwhile is heard anyway.
+        greet(&server, &guests[0], "later");
+        let before = waiting();
+        let second = ask(&next(&first).unwrap(), &[], "");
+        assert_eq!(said(&second), (1, 2));
+        assert_eq!(next(&second), None);
+        assert_eq!(waiting(), before + 2);
+        let of_one = ask(&format!("/v1/events/replay?key={}", guests[0]), &[], "");
+        assert_eq!(said(&of_one), (2, 4));
+        let none = ask("/v1/events/replay?since=2999-01-01T00:00:00Z", &[], "");
+        assert_eq!((said(&none), next(&none)), ((0, 0), None));
+
+        let refused = |headers: &[&str], body: &str, says: &str| {
+            let answer = ask("/v1/events/replay", headers, body);
+            assert_eq!(answer.status, 400, "{}", answer.text());
+            assert!(answer.text().contains(says), "{}", answer.text());
+        };
+        refused(&["Idempotency-Key: a"], "", "heard twice");
+        refused(&["Content-Type: application/json"], "{}", "this takes no body");
+    }
 }
 
 /// A stream that is read line by line.

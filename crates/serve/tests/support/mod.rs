@@ -8,7 +8,7 @@ use std::time::Duration;
 use engine::identity::{Key, Verifier, mint};
 use engine::{Engine, Loaded};
 use model::Valid;
-use operation::Dialect;
+use operation::{Chore, Dialect, Settled};
 use serve::http::{Origins, Settings};
 use store::{Options, Store};
 
@@ -30,6 +30,7 @@ fn usual() -> Settings {
 pub struct Server {
     pub address: SocketAddr,
     engine: Arc<Engine>,
+    store: Store,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
     _folder: tempfile::TempDir,
@@ -72,7 +73,7 @@ impl Server {
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
         let verifier = Verifier::new(vec![Key::secret(SECRET).unwrap()]);
-        let engine = Arc::new(Engine::new(store, loaded, verifier));
+        let engine = Arc::new(Engine::new(store.clone(), loaded, verifier));
         let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
         let (told, address) = std::sync::mpsc::channel();
         let served = Arc::clone(&engine);
@@ -92,7 +93,7 @@ impl Server {
             });
         });
         let address = address.recv().unwrap();
-        Self { address, engine, stop: Some(stop), thread: Some(thread), _folder: folder }
+        Self { address, engine, store, stop: Some(stop), thread: Some(thread), _folder: folder }
     }
 
     /// One server for many requests.
@@ -118,8 +119,29 @@ impl Server {
             now: 0,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.engine.chore(operation::Chore::Hook(hook))).unwrap();
+        runtime.block_on(self.engine.chore(Chore::Hook(hook))).unwrap();
         secret
+    }
+
+    /// How many tasks wait.
+    pub fn waiting(&self) -> u64 {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.store.queue(0)).unwrap().waiting
+    }
+
+    /// Gives up every task that would do this and is due, as if it had failed too often.
+    pub fn give_up(&self, target: &str, error: &str) {
+        let (now, until) = (i64::MAX / 2, i64::MAX / 2 + 1);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let chore = |chore| runtime.block_on(self.engine.chore(chore)).unwrap();
+        let taken = chore(Chore::Take { now, until, most: 100 }).unwrap_or_default();
+        let taken: Vec<operation::Task> = serde_json::from_slice(&taken).unwrap();
+        for (at, task) in (0..).zip(taken.iter().filter(|task| task.target == target)) {
+            let settled = Settled { number: task.number, until: task.until };
+            // Two at each moment.
+            let due = 1_700_000_000_000_000 + at / 2 * 1_000_000;
+            chore(Chore::Fail { task: settled, due, parked: true, error: error.into() });
+        }
     }
 
     /// Sends bytes and reads until the server closes.

@@ -259,12 +259,30 @@ pub(crate) fn discard(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// Parked tasks, the first parked first; binds: names of their events, a key of these, since when they are parked, as far as they
-/// are asked for, and the most. Their number, target, arguments, event, failures, since when, error.
-pub(crate) fn parked(dialect: Dialect, names: usize, key: bool, since: bool) -> Statement {
-    let binds = names + usize::from(key) + usize::from(since) + 1;
+/// By what parked tasks are asked for.
+pub(crate) struct AskedParked {
+    /// How many names of events.
+    pub names: usize,
+    pub key: bool,
+    pub since: bool,
+    /// Only together with `since`.
+    pub after: bool,
+    pub number: bool,
+}
+
+/// Parked tasks, the first parked first; binds: names of their events, a key of these, since when they are parked, a number behind
+/// which those of that moment are, their number, as far as they are asked for, and the most. Their number, target, arguments,
+/// event, its name and key, failures, since when, error.
+pub(crate) fn parked(dialect: Dialect, asked: &AskedParked) -> Statement {
+    let AskedParked { names, key, since, after, number } = *asked;
+    let binds = names + [key, since, after, number].map(usize::from).iter().sum::<usize>() + 1;
     let mut lowering = Lowering::new(dialect, binds, &[]);
-    lowering.sql.push("SELECT number, target, arguments, event, failures, due, error FROM ");
+    lowering.sql.push("SELECT t.number, t.target, t.arguments, t.event");
+    for column in ["name", "key"] {
+        lowering.sql.push(", (SELECT e.").push(column).push(" FROM ");
+        lowering.sql.ident(&events(dialect).name).push(" AS e WHERE e.id = t.event)");
+    }
+    lowering.sql.push(", t.failures, t.due, t.error FROM ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t WHERE t.parked");
     let mut at = 0;
@@ -286,10 +304,21 @@ pub(crate) fn parked(dialect: Dialect, names: usize, key: bool, since: bool) -> 
         lowering.sql.push(" AND t.due >= ");
         at = listed(&mut lowering, at, 1, Scalar::Int);
     }
-    lowering.sql.push(" ORDER BY due, number LIMIT ");
+    if after {
+        lowering.sql.push(" AND (t.due > ");
+        listed(&mut lowering, at - 1, 1, Scalar::Int);
+        lowering.sql.push(" OR t.number > ");
+        at = listed(&mut lowering, at, 1, Scalar::Int);
+        lowering.sql.push(")");
+    }
+    if number {
+        lowering.sql.push(" AND t.number = ");
+        at = listed(&mut lowering, at, 1, Scalar::Int);
+    }
+    lowering.sql.push(" ORDER BY t.due, t.number LIMIT ");
     lowering.bind(at, Scalar::Int);
     let (int, text) = (Scalar::Int, Scalar::Text);
-    lowering.finish(vec![int, text, Scalar::Json, Scalar::Uuid, int, int, text])
+    lowering.finish(vec![int, text, Scalar::Json, Scalar::Uuid, text, text, int, int, text])
 }
 
 /// How many tasks wait, are taken, are parked, and since when the first of those that are due waits; bind: now.

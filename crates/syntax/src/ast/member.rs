@@ -259,12 +259,21 @@ impl Action {
     }
 }
 
-impl AllowAction<'_> {
-    /// Which action; the parser accepts no other word.
+impl<'a> AllowAction<'a> {
+    /// Which action; none where it is another word, of which the parser accepts `replay` alone.
     #[must_use]
     pub fn action(self) -> Option<Action> {
-        let word = self.node().parse().token_text(self.node().tokens().start);
-        Action::ALL.into_iter().find(|action| action.word() == word)
+        Action::ALL.into_iter().find(|action| action.word() == self.word())
+    }
+
+    /// Whether it lets events be heard once more.
+    #[must_use]
+    pub fn is_replay(self) -> bool {
+        self.word() == "replay"
+    }
+
+    fn word(self) -> &'a str {
+        self.node().parse().token_text(self.node().tokens().start)
     }
 }
 

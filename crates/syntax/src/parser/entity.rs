@@ -22,7 +22,11 @@ const MODIFIERS: [&str; 11] = [
     "deprecated",
 ];
 
-const ACTIONS: [&str; 4] = ["read", "create", "update", "delete"];
+/// What is allowed of rows.
+const ACTIONS: &[&str] = &["read", "create", "update", "delete"];
+
+/// What is allowed of events, and what is taken for a slip there.
+const EVENT_ACTIONS: &[&str] = &["read", "replay", "create", "update", "delete"];
 
 impl Parser<'_> {
     pub(super) fn entity(&mut self) {
@@ -373,10 +377,19 @@ impl Parser<'_> {
 
     /// `allow read, update name, stock to clerk when EXPR`
     pub(super) fn allow(&mut self) {
+        self.allow_of(ACTIONS);
+    }
+
+    /// The same of an event.
+    pub(super) fn allow_event(&mut self) {
+        self.allow_of(EVENT_ACTIONS);
+    }
+
+    fn allow_of(&mut self, actions: &[&str]) {
         let member = self.start(NodeKind::Allow);
         self.bump();
         loop {
-            self.allow_action();
+            self.allow_action(actions);
             if !self.eat(TokenKind::Comma) {
                 break;
             }
@@ -390,19 +403,30 @@ impl Parser<'_> {
         self.finish(member);
     }
 
-    fn allow_action(&mut self) {
+    fn allow_action(&mut self, actions: &[&str]) {
         let word = self.word();
+        let is_row = actions == ACTIONS;
         if word.is_empty() || self.at_boundary_of_list() {
-            return self.missing("E0106", "`read`, `create`, `update` or `delete`");
+            let wanted = if is_row {
+                "`read`, `create`, `update` or `delete`"
+            } else {
+                "`read` or `replay`"
+            };
+            return self.missing("E0106", wanted);
         }
         let action = self.start(NodeKind::AllowAction);
-        if !ACTIONS.contains(&word) {
+        if !actions.contains(&word) {
             let here = self.here();
+            let known = if is_row && word == "replay" {
+                "rows are not replayed, events are: write it into the event"
+            } else if is_row {
+                "the actions are `read`, `create`, `update` and `delete`; fields stand behind `read` or `update`"
+            } else {
+                "of an event the actions are `read` and `replay`"
+            };
             let mut diagnostic =
-                Diagnostic::error("E0111", here, format!("`{word}` is no action")).help(
-                    "the actions are `read`, `create`, `update` and `delete`; fields stand behind `read` or `update`",
-                );
-            if let Some(meant) = nearest(word, ACTIONS) {
+                Diagnostic::error("E0111", here, format!("`{word}` is no action")).help(known);
+            if let Some(meant) = nearest(word, actions.iter().copied()) {
                 diagnostic = diagnostic.suggest(format!("write `{meant}`"), here, meant);
             }
             self.report(diagnostic);
@@ -415,7 +439,7 @@ impl Parser<'_> {
             loop {
                 self.reference("a field");
                 let after_comma = self.word_at(1);
-                if !self.at(TokenKind::Comma) || ACTIONS.contains(&after_comma) {
+                if !self.at(TokenKind::Comma) || actions.contains(&after_comma) {
                     break;
                 }
                 self.bump();

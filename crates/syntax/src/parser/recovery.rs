@@ -180,6 +180,7 @@ impl Parser<'_> {
             "allow" if matches!(self.word_at(1), "read" | "create" | "update" | "delete") => {
                 self.allow();
             }
+            "allow" if self.word_at(1) == "replay" => self.allow_event(),
             "allow" => self.admit(),
             "delete" | "update" if next == TokenKind::String => self.external_operation(),
             "key" | "index" | "unique" | "check" | "flow" | "audit" | "privacy" | "deprecated" => {

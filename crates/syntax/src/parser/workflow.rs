@@ -19,7 +19,7 @@ impl Parser<'_> {
         self.braces("an event", |parser| {
             // A colon makes any word a name.
             if parser.at_word("allow") && parser.nth(1).kind == TokenKind::Word {
-                parser.allow();
+                parser.allow_event();
             } else {
                 parser.field_or_report("an event");
             }

@@ -181,6 +181,19 @@ fn members() {
     "#]],
     );
     check_member(
+        "allow replay to clerk",
+        expect![[r#"
+        error[E0111]: `replay` is no action
+         --> shop.mimar:3:9
+          |
+        3 |   allow replay to clerk
+          |         ^^^^^^
+          |
+          = help: rows are not replayed, events are: write it into the event
+
+    "#]],
+    );
+    check_member(
         "index (name state)",
         expect![[r#"
         error[E0116]: expected `,` before `state`

@@ -1,0 +1,102 @@
+//! Events are heard once more, and what failed too often when they were heard is seen to.
+
+use operation::{BROKER, Chore, Fault};
+pub use store::Parked;
+use store::ParkedFilter;
+
+use crate::run::microseconds_now;
+use crate::{Engine, Loaded, Wanted};
+
+/// What is heard once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many events.
+    pub events: usize,
+    /// How much is to be done for them.
+    pub tasks: usize,
+    /// Behind which number there may be more; none where there are none.
+    pub after: Option<i64>,
+}
+
+impl Engine {
+    /// The next of these events behind a number, and up to another, are heard once more by those of the model who hear them; not
+    /// by the broker.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn replay(
+        &self,
+        loaded: &Loaded,
+        wanted: &Wanted,
+        (after, until): (i64, i64),
+        most: usize,
+    ) -> Result<Replayed, Fault> {
+        let batch = self.events_after(wanted, after, most).await?;
+        let is_over = batch.after == after || batch.after >= until;
+        let events = batch.events.into_iter().filter(|event| event.number <= until);
+        let heard = events.map(|event| {
+            let mut by = loaded.plan.heard(&event.event.name);
+            by.retain(|target| **target != *BROKER);
+            (event.event, by)
+        });
+        let events: Vec<_> = heard.collect();
+        let tasks = events.iter().map(|(_, by)| by.len()).sum();
+        let replayed =
+            Replayed { events: events.len(), tasks, after: (!is_over).then_some(batch.after) };
+        if tasks > 0 {
+            self.chore(Chore::Replay { events, now: microseconds_now() }).await?;
+        }
+        Ok(replayed)
+    }
+
+    /// Tasks that failed too often when one of these events was heard, those first that are parked longest. `since` is of when
+    /// they were parked; of that very moment those with a number behind `after`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn dead(
+        &self,
+        wanted: Wanted,
+        after: Option<i64>,
+        most: usize,
+    ) -> Result<Vec<Parked>, Fault> {
+        let Wanted { names, key, since } = wanted;
+        let limit = u32::try_from(most).unwrap_or(u32::MAX);
+        let filter = ParkedFilter { names, key, since, after, limit, ..ParkedFilter::default() };
+        self.store.parked(&filter).await
+    }
+
+    /// A parked task that an event of one of these names left is tried again.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] where there is no such task; those of the store.
+    pub async fn retry_dead(&self, names: Vec<String>, number: i64) -> Result<(), Fault> {
+        self.find_dead(names, number).await?;
+        let now = microseconds_now();
+        self.chore_on_one(Chore::Revive { number: Some(number), now }).await
+    }
+
+    /// A parked task that an event of one of these names left is dropped.
+    ///
+    /// # Errors
+    /// [`Fault::NotFound`] where there is no such task; those of the store.
+    pub async fn drop_dead(&self, names: Vec<String>, number: i64) -> Result<(), Fault> {
+        self.find_dead(names, number).await?;
+        self.chore_on_one(Chore::Discard { number }).await
+    }
+
+    async fn find_dead(&self, names: Vec<String>, number: i64) -> Result<(), Fault> {
+        let filter =
+            ParkedFilter { names, number: Some(number), limit: 1, ..ParkedFilter::default() };
+        let found = self.store.parked(&filter).await?;
+        if found.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+    }
+
+    /// Somebody else may have been faster.
+    async fn chore_on_one(&self, chore: Chore) -> Result<(), Fault> {
+        match self.chore(chore).await?.as_deref() {
+            Some(b"0") | None => Err(Fault::NotFound),
+            Some(_) => Ok(()),
+        }
+    }
+}
