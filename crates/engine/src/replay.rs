@@ -2,7 +2,7 @@
 
 use operation::{BROKER, Chore, Fault};
 pub use store::Parked;
-use store::ParkedFilter;
+use store::{EventFilter, ParkedFilter};
 
 use crate::run::microseconds_now;
 use crate::{Engine, Loaded, Wanted};
@@ -32,7 +32,10 @@ impl Engine {
         most: usize,
     ) -> Result<Replayed, Fault> {
         let batch = self.events_after(wanted, after, most).await?;
-        let is_over = batch.after == after || batch.after >= until;
+        // A page also ends before a number that may still come, so it is asked whether anything is left.
+        let rest = EventFilter { after: Some(batch.after), limit: 1, ..EventFilter::default() };
+        let rest = self.store.events(&rest).await?;
+        let is_over = rest.first().is_none_or(|event| event.number > until);
         let events = batch.events.into_iter().filter(|event| event.number <= until);
         let heard = events.map(|event| {
             let mut by = loaded.plan.heard(&event.event.name);

@@ -207,6 +207,18 @@ fn dead_letters_are_closed_to_others() {
         serde_json::from_slice(&ask("GET", "/v1/events/dead", "manager").body).unwrap();
     let one = format!("/v1/events/dead/{}", dead[0]["number"]);
     let retry = format!("{one}/retry");
+    // What an event of others left is nobody's here.
+    server.give_up("webhook greetings", "nobody is there");
+    let hidden = server.dead_of("Counted");
+    assert_eq!(hidden.len(), 1);
+    let shown = ask("GET", "/v1/events/dead", "manager").text();
+    assert_eq!(shown.matches(GREETED).count(), 2, "{shown}");
+    assert!(!shown.contains(COUNTED), "{shown}");
+    for number in hidden {
+        let one = format!("/v1/events/dead/{number}");
+        assert_eq!(ask("DELETE", &one, "manager").status, 404);
+        assert_eq!(ask("POST", &format!("{one}/retry"), "manager").status, 404);
+    }
     for (method, target) in [
         ("GET", "/v1/events/dead"),
         ("POST", "/v1/events/replay"),

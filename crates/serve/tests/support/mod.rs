@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -129,18 +130,37 @@ impl Server {
         runtime.block_on(self.store.queue(0)).unwrap().waiting
     }
 
+    /// The numbers of the tasks that were given up and hear this event.
+    pub fn dead_of(&self, event: &str) -> Vec<i64> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let filter =
+            store::ParkedFilter { names: vec![event.to_owned()], limit: 100, ..Default::default() };
+        let parked = runtime.block_on(self.store.parked(&filter)).unwrap();
+        parked.iter().map(|parked| parked.number).collect()
+    }
+
     /// Gives up every task that would do this and is due, as if it had failed too often.
     pub fn give_up(&self, target: &str, error: &str) {
-        let (now, until) = (i64::MAX / 2, i64::MAX / 2 + 1);
+        // Each taking is later than the one before, so that it has again what that one left.
+        static LATER: AtomicI64 = AtomicI64::new(i64::MAX / 2);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let chore = |chore| runtime.block_on(self.engine.chore(chore)).unwrap();
-        let taken = chore(Chore::Take { now, until, most: 100 }).unwrap_or_default();
-        let taken: Vec<operation::Task> = serde_json::from_slice(&taken).unwrap();
-        for (at, task) in (0..).zip(taken.iter().filter(|task| task.target == target)) {
-            let settled = Settled { number: task.number, until: task.until };
-            // Two at each moment.
-            let due = 1_700_000_000_000_000 + at / 2 * 1_000_000;
-            chore(Chore::Fail { task: settled, due, parked: true, error: error.into() });
+        let mut at = 0;
+        loop {
+            let now = LATER.fetch_add(2, Ordering::Relaxed);
+            let taken = chore(Chore::Take { now, until: now + 1, most: 100 }).unwrap_or_default();
+            let mut taken: Vec<operation::Task> = serde_json::from_slice(&taken).unwrap();
+            taken.retain(|task| task.target == target);
+            if taken.is_empty() {
+                break;
+            }
+            for task in taken {
+                let settled = Settled { number: task.number, until: task.until };
+                // Two at each moment.
+                let due = 1_700_000_000_000_000 + at / 2 * 1_000_000;
+                chore(Chore::Fail { task: settled, due, parked: true, error: error.into() });
+                at += 1;
+            }
         }
     }
 
