@@ -29,7 +29,7 @@ const STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Events of a page where nothing else is said, and the most.
-const PAGE: (usize, usize) = (20, 100);
+pub(crate) const PAGE: (usize, usize) = (20, 100);
 
 /// How often new events are looked for.
 const LOOK: Duration = Duration::from_millis(250);
@@ -68,11 +68,7 @@ pub(crate) async fn answer(
     let readable = surface.loaded.plan.readable_events(caller.roles);
     let readable = readable.map(|id| surface.contract.event(id)).collect();
     let wanted = wanted(readable, "read", &asked)?;
-    let limit = asked.limit.unwrap_or(PAGE.0);
-    if !(1..=PAGE.1).contains(&limit) {
-        let detail = format!("must be 1 to {}", PAGE.1);
-        found.push(Violation::parameter(FaultCode::OutOfBounds, "limit", detail));
-    }
+    let limit = bounded(&asked, PAGE.0, &mut found);
     if !found.is_empty() {
         return Err(Fault::Invalid(found).into());
     }
@@ -103,6 +99,16 @@ pub(crate) async fn answer(
         reply.headers_mut().insert(LINK, link);
     }
     Ok(reply)
+}
+
+/// How many are asked for; `usual` where nothing is said.
+pub(crate) fn bounded(asked: &EventsAsked<'_>, usual: usize, found: &mut Vec<Violation>) -> usize {
+    let limit = asked.limit.unwrap_or(usual);
+    if !(1..=PAGE.1).contains(&limit) {
+        let detail = format!("must be 1 to {}", PAGE.1);
+        found.push(Violation::parameter(FaultCode::OutOfBounds, "limit", detail));
+    }
+    limit
 }
 
 /// The events that are asked for, of those that are open to the caller for what it does (`verb`).

@@ -11,7 +11,7 @@ use plan::Caller;
 use serde_json::json;
 
 use super::answer::IDEMPOTENCY_KEY;
-use super::event::wanted;
+use super::event::{PAGE, bounded, wanted};
 use super::problem::Refusal;
 use super::query::{self, EventsAsked, Parameters};
 use super::reply::{self, Keep, Reply};
@@ -19,9 +19,6 @@ use super::surface::Surface;
 use super::{Door, negotiate};
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-
-/// Rows of a page of dead letters where nothing else is said; the most of them, and of events that are replayed at once.
-const PAGE: (usize, usize) = (20, 100);
 
 /// What is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,15 +129,6 @@ fn open(
     let replayable = replayable.map(|id| surface.contract.event(id)).collect();
     let wanted = wanted(replayable, "replay", asked)?;
     if found.is_empty() { Ok(wanted) } else { Err(Fault::Invalid(found)) }
-}
-
-fn bounded(asked: &EventsAsked<'_>, usual: usize, found: &mut Vec<Violation>) -> usize {
-    let limit = asked.limit.unwrap_or(usual);
-    if !(1..=PAGE.1).contains(&limit) {
-        let detail = format!("must be 1 to {}", PAGE.1);
-        found.push(Violation::parameter(FaultCode::OutOfBounds, "limit", detail));
-    }
-    limit
 }
 
 /// A dead letter. What was to be done is told, not with what: that is read with the event, by whoever may.
