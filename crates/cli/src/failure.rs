@@ -156,8 +156,8 @@ pub(crate) enum Failure {
     Foreign { place: String, reasons: String },
     /// An SQLite file of others.
     #[error(
-        "{fault}\n\nSQLite has no types of its own for dates, decimals and truth values, and others keep them otherwise than Mimar does, so such a \
-         file is not served as it is. Give a database of Mimar's own (`--database new.db`), and move the rows into it: `mimar import {path} \
+        "{fault}\n\nTables of others are served as they are by `mimar serve`, and changed by nobody here. Give a database of Mimar's own \
+         (`--database new.db`), and move the rows into it: `mimar import {path} \
          --output app.mimar` writes the model, `mimar data load {path} --database new.db` brings the rows"
     )]
     Others { fault: String, path: String },
@@ -335,6 +335,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// That tables of others cannot be served as they are, a sentence for each reason.
+    pub(crate) fn foreign(place: String, reasons: &[String]) -> Self {
+        Self::Foreign { place, reasons: bounded(reasons) }
+    }
+
     /// 1 where a check found something, 3 where the world failed; 2 is what the command line answers itself.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
@@ -396,4 +401,15 @@ fn listen_help(error: &io::Error) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// Lines, indented, and not too many of them.
+pub(crate) fn bounded(lines: &[String]) -> String {
+    let mut lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
+    if lines.len() > 12 {
+        let more = lines.len() - 11;
+        lines.truncate(11);
+        lines.push(format!("  and {more} more"));
+    }
+    lines.join("\n")
 }

@@ -8,7 +8,8 @@ use std::str::FromStr;
 
 use model::Model;
 use operation::Dialect;
-use store::others::made_by_others;
+use schema::Schema;
+use store::others::{self, made_by_others};
 use store::{Options, Store, StoreFault};
 
 use crate::failure::Failure;
@@ -110,15 +111,30 @@ impl Place {
 
     /// Opens the database; a file that is not there is made, and its folder.
     pub(crate) fn open(&self) -> Result<Store, Failure> {
-        self.open_with(&[])
+        self.open_with(&[], Options::default())
     }
 
-    /// The same, with the addresses of replicas that reads may be made on.
-    pub(crate) fn open_with(&self, replicas: &[String]) -> Result<Store, Failure> {
+    /// The same to serve the tables of a schema, with the addresses of replicas that reads may be made on. A file that others made is
+    /// opened if its tables can be served as they are, and is not written to before that is known.
+    pub(crate) fn open_to_serve(
+        &self,
+        schema: &Schema,
+        replicas: &[String],
+    ) -> Result<Store, Failure> {
+        let mut options = Options::default();
+        if let Self::File(path) = self
+            && made_by_others(path).is_some()
+        {
+            schema::adopt(&others::definitions(path)?, schema)
+                .map_err(|reasons| Failure::foreign(self.to_string(), &reasons))?;
+            options.adopt = true;
+        }
+        self.open_with(replicas, options)
+    }
+
+    fn open_with(&self, replicas: &[String], options: Options) -> Result<Store, Failure> {
         let path = match self {
-            Self::Server(url) => {
-                return Ok(Store::connect_with(url, replicas, Options::default())?);
-            }
+            Self::Server(url) => return Ok(Store::connect_with(url, replicas, options)?),
             Self::File(path) if !replicas.is_empty() => {
                 return Err(Failure::ReplicasOfFile { path: path.clone() });
             }
@@ -127,7 +143,7 @@ impl Place {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(Failure::file("make", folder))?;
         }
-        Store::open(path, Options::default()).map_err(|fault| of_others(fault, path))
+        Store::open(path, options).map_err(|fault| of_others(fault, path))
     }
 
     /// Says that the file is being served, for as long as what is answered lives; nothing on a server, which knows its

@@ -229,6 +229,19 @@ pub fn tables(
     Ok(store.tables(&schemas, &called)?)
 }
 
+/// The tables of a database that others made, as they must be known to be served as they are.
+///
+/// # Errors
+/// [`MigrateFault::Store`].
+pub(crate) fn others_tables(
+    store: &Store,
+    wanted: &Schema,
+) -> Result<Vec<(String, String)>, MigrateFault> {
+    let services: Vec<&str> = wanted.services().into_iter().collect();
+    let as_it_is = |table: &str, column: Option<&str>| column.unwrap_or(table).to_owned();
+    Ok(store.others_tables(&services, &as_it_is)?)
+}
+
 /// Notes that the tables are those of a schema, so that a change by hand is seen later; costs nothing where that is noted.
 /// While a change is under way it is not for anybody else to say.
 ///
@@ -239,8 +252,7 @@ pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
         return Ok(());
     }
     // Tables of others stay theirs.
-    if store.dialect() == Dialect::Postgres
-        && noted_schema(store)?.is_none()
+    if noted_schema(store)?.is_none()
         && schema::are_foreign(&tables(store, &Names::default(), Some(schema))?)
     {
         return Ok(());
@@ -282,13 +294,13 @@ pub fn plan(
     crate::start::are_apart(store, wanted)?;
     let names = names(store)?;
     let existing = tables(store, &names, Some(wanted))?;
-    if store.dialect() == Dialect::Sqlite {
-        return Ok(migration::sqlite(&existing, wanted));
-    }
     if noted_schema(store)?.is_none() && schema::are_foreign(&existing) {
         let obstacle = "others made these tables, and they are served as they are: change them with what made them, and the model \
                         after them";
         return Ok(Migration { obstacles: vec![obstacle.to_owned()], ..Migration::default() });
+    }
+    if store.dialect() == Dialect::Sqlite {
+        return Ok(migration::sqlite(&existing, wanted));
     }
     let (schema, load) = (store.schema()?, load.clone());
     let mut facts = Facts { schema, load, ..Facts::default() };

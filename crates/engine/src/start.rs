@@ -79,10 +79,8 @@ pub fn stand(store: &Store, schema: &Schema) -> Result<Standing, MigrateFault> {
             Standing::Differs(Box::new(Mismatch { cause: Cause::Drift(added), change }))
         });
     }
-    let foreign = store.dialect() == Dialect::Postgres
-        && is_noted.is_none()
-        && schema::are_foreign(&existing);
-    if foreign {
+    if is_noted.is_none() && schema::are_foreign(&existing) {
+        let existing = migrate::others_tables(store, schema)?;
         return Ok(match schema::adopt(&existing, schema) {
             Ok(names) => Standing::Fits(names),
             Err(reasons) => {

@@ -39,7 +39,7 @@ pub use program::{
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};
 pub use sql::{Dialect, Sql};
-pub use table::{Column, ForeignKey, OnDelete, Table, TableId, Unique};
+pub use table::{Column, ForeignKey, Kept, Native, OnDelete, Table, TableId, Unique};
 pub use task::{Chore, Published, Settled, Task};
 pub use value::Value;
 pub use write::{

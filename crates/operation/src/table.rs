@@ -45,8 +45,32 @@ pub struct Column {
     pub scalar: Scalar,
     /// Whether it may be null.
     pub nullable: bool,
-    /// The type of the database's own that it has there, where others made the table with one: an enum of PostgreSQL's.
-    pub native: Option<Ident>,
+    /// How its values stand there, where others made the table and keep them otherwise than Mimar does.
+    pub native: Option<Native>,
+}
+
+/// How a column of a table that others made keeps its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Native {
+    /// In a type of the database's own: an enum of PostgreSQL's.
+    Type(Ident),
+    /// In one of the forms in which SQLite is given what it has no type for.
+    Kept(Kept),
+}
+
+/// A form in which others keep values in SQLite. What is read may have any of them, whichever it is; new values are written in this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// Text, moments as SQLite's own functions write them: `2026-01-02 03:04:05`.
+    Text,
+    /// Text, moments as RFC 3339 has them: `2026-01-02T03:04:05Z`.
+    Iso,
+    /// Text, dates with the midnight that they begin at: `2026-01-02 00:00:00`.
+    Midnight,
+    /// A number: of a decimal its value, of a date or a moment the seconds since 1970.
+    Number,
+    /// A number, of a date or a moment the days of the Julian calendar.
+    Julian,
 }
 
 /// A unique constraint over some columns; rows with a null in it never collide.
@@ -78,6 +102,16 @@ pub enum OnDelete {
     Cascade,
     /// The reference becomes null.
     Clear,
+}
+
+impl Column {
+    /// The type of the database's own in which its values stand, where that is not the scalar's.
+    pub fn native_type(&self) -> Option<&Ident> {
+        match &self.native {
+            Some(Native::Type(name)) => Some(name),
+            Some(Native::Kept(_)) | None => None,
+        }
+    }
 }
 
 impl Table {

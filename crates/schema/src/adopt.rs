@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use operation::{Scalar, Table};
+use operation::{Kept, Scalar, Table};
 
-use crate::existing::{Existing, ExistingColumn};
+use crate::existing::{Existing, ExistingColumn, Others};
 use crate::{Meaning, Names, Schema};
 
 /// The names under which the tables of a database that others made can be served as those of a model, without a change
@@ -63,7 +63,29 @@ fn one(
         if table.key.contains(&at) {
             key.push(found.name.clone());
         }
-        if let Some((native, labels)) = found.native() {
+        let is_key = table.key.contains(&at);
+        if let Some(others) = found.others() {
+            let refers = table.foreign_keys.iter().any(|key| key.column == at);
+            match form_of(others, column.scalar) {
+                Ok(None) => {}
+                Ok(Some(_)) if is_key || refers => reasons.push(format!(
+                    "`{name}.{}` holds {}, by which its rows are looked up: as {} no index would serve that",
+                    found.name,
+                    held(others),
+                    column.scalar.name()
+                )),
+                Ok(Some(form)) => {
+                    let forms = names.kept.entry(name.to_owned()).or_default();
+                    forms.insert(column.name.as_str().to_owned(), form);
+                }
+                Err(()) => reasons.push(format!(
+                    "`{name}.{}` holds {}, which cannot be served as {}",
+                    found.name,
+                    held(others),
+                    column.scalar.name()
+                )),
+            }
+        } else if let Some((native, labels)) = found.native() {
             let wanted = wanted.labels(table.id, at);
             if wanted.is_some_and(|wanted| same_labels(wanted, &labels)) {
                 let natives = names.natives.entry(name.to_owned()).or_default();
@@ -83,7 +105,6 @@ fn one(
                 column.scalar.name()
             ));
         }
-        let is_key = table.key.contains(&at);
         match (found.nullable() && !there.is_key(&found.name), column.nullable) {
             (true, false) if !is_key => reasons.push(format!(
                 "`{name}.{}` may be NULL, and its field is required: make it optional (`?`)",
@@ -117,6 +138,58 @@ fn one(
     if stands != key {
         reasons.push(format!("the key of `{name}` is ({}) there", there.key().join(", ")));
     }
+}
+
+/// The form in which SQLite is to be given values of a scalar, so that they stand in a column as those that are there; `None`: as they
+/// are.
+fn form_of(others: Others<'_>, scalar: Scalar) -> Result<Option<Kept>, ()> {
+    let Others { affinity, looks, unlike } = others;
+    let is_text = looks.starts_with("text");
+    let is_number = matches!(looks, "integer" | "real");
+    let is_blob = looks.starts_with("blob");
+    let is_nothing = looks == "nothing";
+    let form = match scalar {
+        Scalar::Int if affinity == "INTEGER" && !is_text && !is_blob => None,
+        Scalar::Text if affinity == "TEXT" && !unlike && !is_blob => None,
+        Scalar::Text if !is_blob => Some(Kept::Text),
+        Scalar::Bytes if !is_text && !is_number && affinity == "BLOB" => None,
+        Scalar::Uuid if is_text || is_nothing && affinity != "BLOB" => Some(Kept::Text),
+        Scalar::Uuid if looks == "blob16" || is_nothing => None,
+        Scalar::Json if is_text || is_nothing => Some(Kept::Text),
+        Scalar::Int | Scalar::Float if is_number || is_nothing => Some(Kept::Number),
+        Scalar::Bool | Scalar::Decimal { .. } if is_text || is_nothing && affinity == "TEXT" => {
+            Some(Kept::Text)
+        }
+        Scalar::Bool | Scalar::Decimal { .. } if is_number || is_nothing => Some(Kept::Number),
+        Scalar::Date | Scalar::Timestamp => match (looks, affinity) {
+            ("nothing", "INTEGER") | ("integer", _) => Some(Kept::Number),
+            ("nothing", "REAL") | ("real", _) => Some(Kept::Julian),
+            ("textT", _) => Some(Kept::Iso),
+            ("text", _) if scalar == Scalar::Date => Some(Kept::Midnight),
+            ("nothing" | "text" | "text10", _) => Some(Kept::Text),
+            _ => return Err(()),
+        },
+        Scalar::Time | Scalar::Duration
+            if is_text || is_nothing && matches!(affinity, "TEXT" | "NUMERIC" | "BLOB") =>
+        {
+            Some(Kept::Text)
+        }
+        _ => return Err(()),
+    };
+    Ok(form)
+}
+
+/// What a column holds, for people.
+fn held(Others { affinity, looks, unlike }: Others<'_>) -> String {
+    let held = match looks {
+        "nothing" => return format!("nothing yet, and is of affinity {affinity}"),
+        "integer" => "whole numbers",
+        "real" => "numbers with a point",
+        "blob" | "blob16" => "bytes",
+        _ if unlike => "texts that are compared by rules of their own (COLLATE)",
+        _ => "texts",
+    };
+    held.to_owned()
 }
 
 /// The column of a part that refers to its root.

@@ -28,6 +28,15 @@ pub(crate) struct ExistingColumn {
     definition: Vec<Token>,
 }
 
+/// What a column of an SQLite table that others made holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Others<'e> {
+    pub(crate) affinity: &'e str,
+    /// `nothing`, `integer`, `real`, `blob`, `blob16`, `text10`, `textT` or `text`.
+    pub(crate) looks: &'e str,
+    pub(crate) unlike: bool,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 enum Token {
     Name(String),
@@ -191,6 +200,17 @@ impl ExistingColumn {
         let mut words = self.meaning.strip_prefix("enum ")?.split(' ').map(str::to_owned);
         let name = (words.next()?, words.next()?);
         Some((name, words.map(|label| label.trim_matches('\'').to_owned()).collect()))
+    }
+
+    /// What others keep in it, if it is of SQLite: the column's affinity, what the value looks like that came last, and whether texts are
+    /// compared otherwise than by code points.
+    pub(crate) fn others(&self) -> Option<Others<'_>> {
+        let mut words = self.meaning.strip_prefix("sqlite ")?.split(' ');
+        Some(Others {
+            affinity: words.next()?,
+            looks: words.next()?,
+            unlike: words.next() == Some("unlike"),
+        })
     }
 
     /// What the values mean, if the comment says something that is known.

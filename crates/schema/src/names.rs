@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use operation::Ident;
+use operation::{Ident, Kept, Native};
 use serde::{Deserialize, Serialize};
 
 use crate::Schema;
@@ -22,6 +22,10 @@ pub struct Names {
     /// and type.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub natives: BTreeMap<String, BTreeMap<String, (String, String)>>,
+    /// Forms in which columns of SQLite tables that others made keep their values, likewise. They are looked up at each start, and noted
+    /// nowhere: such tables are never changed.
+    #[serde(skip)]
+    pub kept: BTreeMap<String, BTreeMap<String, Kept>>,
     /// Tables that others made, which count no versions of their rows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unversioned: BTreeSet<String>,
@@ -82,7 +86,8 @@ impl Schema {
                 names.tables.contains_key(&wanted) || names.columns.contains_key(&wanted);
             let is_unversioned = names.unversioned.contains(&wanted);
             let natives = names.natives.get(&wanted);
-            if !(is_renamed || is_unversioned || natives.is_some()) {
+            let kept = names.kept.get(&wanted);
+            if !(is_renamed || is_unversioned || natives.is_some() || kept.is_some()) {
                 continue;
             }
             let table = Arc::make_mut(table);
@@ -94,7 +99,9 @@ impl Schema {
             table.name = Ident::read(names.table(&wanted));
             for column in &mut table.columns {
                 let native = natives.and_then(|natives| natives.get(column.name.as_str()));
-                column.native = native.map(|(space, name)| Ident::within(space, name));
+                let native = native.map(|(space, name)| Native::Type(Ident::within(space, name)));
+                let form = kept.and_then(|kept| kept.get(column.name.as_str()));
+                column.native = native.or_else(|| form.copied().map(Native::Kept));
                 column.name = Ident::fit(names.column(&wanted, column.name.as_str()));
             }
         }

@@ -10,6 +10,7 @@ mod agreement;
 mod cache;
 pub mod definitions;
 mod fault;
+mod kept;
 mod lower;
 mod options;
 pub mod others;

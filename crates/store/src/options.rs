@@ -30,6 +30,8 @@ pub struct Options {
     pub checkpoint: u64,
     /// Size of the write-ahead log in bytes at which the writer itself empties it, twice `checkpoint` at least.
     pub log_limit: u64,
+    /// Whether an SQLite file whose tables others made is opened as well; otherwise nothing is written to it.
+    pub adopt: bool,
 }
 
 impl Default for Options {
@@ -46,6 +48,7 @@ impl Default for Options {
             lock_wait: Duration::from_secs(5),
             checkpoint: 16 << 20,
             log_limit: 128 << 20,
+            adopt: false,
         }
     }
 }
@@ -67,6 +70,7 @@ impl Options {
             lock_wait: self.lock_wait.min(Duration::from_secs(60)),
             checkpoint,
             log_limit: self.log_limit.clamp(checkpoint * 2, 64 << 30),
+            adopt: self.adopt,
         }
     }
 }

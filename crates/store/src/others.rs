@@ -8,6 +8,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::StoreFault;
+pub use crate::kept::text_of;
+use crate::sqlite::foreign;
 
 /// Rows that are handed over at once, and how many such handfuls may wait.
 const HANDFUL: usize = 256;
@@ -33,7 +35,7 @@ pub struct OthersColumn {
     pub refers_to: Option<String>,
 }
 
-fn open(path: &Path) -> rusqlite::Result<Connection> {
+pub(crate) fn open(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
 }
@@ -80,6 +82,14 @@ pub fn tables(path: &Path) -> Result<Vec<OthersTable>, StoreFault> {
         tables.push(OthersTable { name, columns, rows });
     }
     Ok(tables)
+}
+
+/// The tables of a file as [`crate::Store::others_tables`] tells them.
+///
+/// # Errors
+/// [`StoreFault::Database`].
+pub fn definitions(path: &Path) -> Result<Vec<(String, String)>, StoreFault> {
+    foreign::definitions(&open(path)?)
 }
 
 /// The rows of one of a file's tables, in the order in which they are stored, as they are in one moment: of each the values of these
@@ -149,7 +159,7 @@ impl Iterator for OthersRows {
     }
 }
 
-fn value(value: ValueRef<'_>) -> Value {
+pub(crate) fn value(value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(n) => Value::Int(n),
@@ -162,6 +172,6 @@ fn value(value: ValueRef<'_>) -> Value {
     }
 }
 
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -4,6 +4,7 @@ mod bulk;
 mod checkpoint;
 mod connection;
 mod flush;
+pub(crate) mod foreign;
 pub(crate) mod functions;
 mod queue;
 mod read;
@@ -73,7 +74,9 @@ struct Counts {
 impl Sqlite {
     pub(crate) fn open(path: &Path, options: Options) -> Result<Self, StoreFault> {
         connection::assert_version()?;
-        if let Some(tables) = crate::others::made_by_others(path) {
+        if !options.adopt
+            && let Some(tables) = crate::others::made_by_others(path)
+        {
             return Err(StoreFault::Others { path: path.to_owned(), tables });
         }
         let connection = connection::open_writing(path, &options)?;

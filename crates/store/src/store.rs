@@ -252,6 +252,22 @@ impl Store {
         }
     }
 
+    /// The same of a database whose tables others made, which keep their values in types of their own: what these are is said in the
+    /// comment of each column, by which [`schema::adopt`](../schema/fn.adopt.html) decides whether they can be served as they are.
+    ///
+    /// # Errors
+    /// [`StoreFault::Database`].
+    pub fn others_tables(
+        &self,
+        schemas: &[&str],
+        called: Called<'_>,
+    ) -> Result<Vec<(String, String)>, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.others_tables(),
+            Self::Postgres(postgres) => postgres.tables(schemas, called),
+        }
+    }
+
     /// What others have put beside the tables that [`Store::tables`] tells, and that no model says: triggers, checks and other
     /// constraints, indexes over expressions or over some rows only, rules and policies of PostgreSQL. Each by its name
     /// (`trigger touch on product`), with its definition; in the order of names.

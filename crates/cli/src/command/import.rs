@@ -66,7 +66,8 @@ pub(crate) fn run(arguments: &Import) -> Result<(), Failure> {
             && others::is_database(Path::new(source))
         {
             screen::note(&format!(
-                "its rows move in with `mimar data load {source} --project {} --database NEW.db`; the file itself stays as it is",
+                "`mimar serve {0} --database {source}` serves its tables as they are, once the model says to whom (`allow`); `mimar data load {source} \
+                 --project {0} --database NEW.db` moves its rows into a file of Mimar's own",
                 model.display()
             ));
         }

@@ -12,7 +12,7 @@ use schema::Names;
 
 use crate::arguments::{Serve, ServeOptions};
 use crate::dev::banner;
-use crate::failure::Failure;
+use crate::failure::{Failure, bounded};
 use crate::keys::Keys;
 use crate::place::Place;
 use crate::project::Project;
@@ -59,7 +59,7 @@ pub(crate) fn serve(
     let name = model.app.as_ref().map_or_else(String::new, |app| app.name.clone());
     let schema = schema::derive(&model, place.dialect());
     let fingerprint = schema::fingerprint(&schema);
-    let store = place.open_with(&replicas.addresses)?;
+    let store = place.open_to_serve(&schema, &replicas.addresses)?;
     let runtime = server::runtime(arguments.workers.map(usize::from), &store)?;
     // Held until the process ends.
     let _served = place.serve()?;
@@ -149,7 +149,7 @@ fn needs_tokens(model: &Model) -> bool {
 pub(crate) fn differs(place: &Place, mismatch: &Mismatch) -> Failure {
     let (place, summary) = (place.to_string(), summary(mismatch));
     match &mismatch.cause {
-        Cause::Foreign(reasons) => Failure::Foreign { place, reasons: bounded(reasons) },
+        Cause::Foreign(reasons) => Failure::foreign(place, reasons),
         Cause::Behind => Failure::Differs { place, summary },
         Cause::Ahead => Failure::Ahead { place, summary },
         Cause::Drift(lines) if lines.is_empty() => Failure::Differs { place, summary },
@@ -190,15 +190,4 @@ fn added(place: &impl std::fmt::Display, lines: &[String]) -> Failure {
 /// What differs, a line each.
 pub(crate) fn summary(mismatch: &Mismatch) -> String {
     bounded(&mismatch.change.summary)
-}
-
-/// Lines, indented, and not too many of them.
-fn bounded(lines: &[String]) -> String {
-    let mut lines: Vec<String> = lines.iter().map(|line| format!("  {line}")).collect();
-    if lines.len() > 12 {
-        let more = lines.len() - 11;
-        lines.truncate(11);
-        lines.push(format!("  and {more} more"));
-    }
-    lines.join("\n")
 }

@@ -11,7 +11,7 @@ use model::{EntityId, FieldId, Model, Type};
 use operation::{Scalar, Tree, Value, Violation, parse_json};
 use rustc_hash::FxHashMap;
 
-use store::others::{OthersRows, OthersTable};
+use store::others::{OthersRows, OthersTable, text_of};
 
 use super::{DataFault, Reason, others};
 use crate::project;
@@ -301,7 +301,7 @@ impl<'a> Reader<'a> {
                 let texts: Vec<(Target, Option<String>)> = columns
                     .iter()
                     .zip(&values)
-                    .map(|((target, scalar), value)| (*target, others::text_of(*scalar, value)))
+                    .map(|((target, scalar), value)| (*target, text_of(*scalar, value)))
                     .collect();
                 let cells: Vec<(Target, Option<&str>)> =
                     texts.iter().map(|(target, text)| (*target, text.as_deref())).collect();

@@ -2,19 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::process::{Project, Server, ask, end, mimar, run};
+use crate::process::{Project, end, mimar, run};
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../import/tests/fixtures").join(name)
 }
 
 /// A PostgreSQL database made by a script: its address, and its name.
-fn database(script: &str) -> (String, String) {
+pub(crate) fn database(script: &str) -> (String, String) {
     let url = testbed::postgres().database();
     let name = url.rsplit('/').next().unwrap().to_owned();
     // What `psql` and administrators do around the definitions.
@@ -30,7 +29,7 @@ fn database(script: &str) -> (String, String) {
 }
 
 #[track_caller]
-fn imported(arguments: &[&str]) -> Value {
+pub(crate) fn imported(arguments: &[&str]) -> Value {
     let mut all = vec!["import"];
     all.extend(arguments);
     all.extend(["--format", "json"]);
@@ -39,7 +38,8 @@ fn imported(arguments: &[&str]) -> Value {
     serde_json::from_str(&ended.out).unwrap()
 }
 
-/// What tables are, a line for each fact: whether columns may be null, their kinds, keys, references, uniques, indexes.
+/// What tables are, a line for each fact: whether columns may be null, their kinds, keys, references, uniques, indexes, and which
+/// columns have a default (`NULL` and what is counted are none) or stand in a check, their domains' included.
 fn facts_of(name: &str) -> BTreeSet<String> {
     let sql = "
 WITH t AS (SELECT c.oid, CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS name
@@ -62,11 +62,55 @@ UNION ALL SELECT t.name || '.' || c.attname || ' to ' || o.name || CASE confdelt
 UNION ALL SELECT t.name || CASE WHEN x.indisunique THEN ' unique ' ELSE ' index ' END ||
   coalesce((SELECT string_agg(coalesce(attname, '?'), ',' ORDER BY o) FROM unnest(x.indkey::int2[]) WITH ORDINALITY u (n, o)
   LEFT JOIN cols ON cols.oid = t.oid AND attnum = n), '?') || CASE WHEN x.indpred IS NULL THEN '' ELSE ' partial' END
-  FROM t JOIN pg_index x ON x.indrelid = t.oid WHERE NOT x.indisprimary AND NOT x.indisexclusion";
+  FROM t JOIN pg_index x ON x.indrelid = t.oid WHERE NOT x.indisprimary AND NOT x.indisexclusion
+UNION ALL SELECT t.name || '.' || a.attname || ' default' FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
+  AND NOT a.attisdropped AND a.attgenerated = '' JOIN pg_type y ON y.oid = a.atttypid
+  LEFT JOIN pg_attrdef d ON d.adrelid = t.oid AND d.adnum = a.attnum
+  WHERE a.attname <> 'row_version' AND coalesce(pg_get_expr(d.adbin, d.adrelid), y.typdefault) !~ '^(nextval\\(|NULL)'
+UNION SELECT t.name || '.' || c.attname || ' checked' FROM t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'c'
+  JOIN cols c ON c.oid = t.oid AND c.attnum = ANY (k.conkey)
+UNION SELECT t.name || '.' || a.attname || ' checked' FROM t JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0
+  JOIN pg_constraint k ON k.contypid = a.atttypid AND k.contype = 'c'";
     testbed::postgres().psql(name, sql).lines().map(str::to_owned).collect()
 }
 
-/// The same of the tables that Mimar makes of the model, in a database of their own.
+/// What the model itself keeps, and no table of Mimar's does: defaults, and checks with the bounds and labels that types are of.
+fn facts_of_text(text: &str) -> BTreeSet<String> {
+    let parse = syntax::parse(syntax::FileId(0), text);
+    let (model, found) = model::check(&[&parse]);
+    let model = model::Valid::new(model, &found).unwrap();
+    let schema = schema::derive(&model, operation::Dialect::Postgres);
+    let mut facts = BTreeSet::new();
+    for id in model.entity_ids() {
+        let (entity, table) = (&model[id], schema.table(id));
+        let from = text.find(&format!("entity {} ", entity.name)).unwrap();
+        let block = &text[from..from + text[from..].find("\n}").unwrap()];
+        let checks = block.lines().filter(|line| line.trim_start().starts_with("check "));
+        let checks = checks.collect::<Vec<_>>().join("\n");
+        let words: Vec<&str> = checks.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        for field in &entity.fields {
+            let Some(column) = schema.column(id, *field) else { continue };
+            let column = table.columns[column].name.as_str();
+            let field = &model[*field];
+            if matches!(field.default, Some(model::Default::Expression(_) | model::Default::Uuid)) {
+                facts.insert(format!("{}.{column} default", table.name));
+            }
+            let is_bounded = match &field.ty {
+                model::Type::Int(bounds) => bounds != &model::Bounds::OPEN,
+                model::Type::Float(bounds) => bounds != &model::Bounds::OPEN,
+                model::Type::String(bounds) => bounds.least.is_some(),
+                model::Type::Enum(_) => true,
+                _ => false,
+            };
+            if is_bounded || words.contains(&field.name.as_str()) {
+                facts.insert(format!("{}.{column} checked", table.name));
+            }
+        }
+    }
+    facts
+}
+
+/// The same of the tables that Mimar makes of the model, in a database of their own, and of the model itself.
 fn facts_of_model(text: &str) -> BTreeSet<String> {
     let project = Project::new(text);
     let url = testbed::postgres().database();
@@ -77,11 +121,12 @@ fn facts_of_model(text: &str) -> BTreeSet<String> {
     assert_eq!(made.code, 0, "{}", made.err);
     let mut facts = facts_of(url.rsplit('/').next().unwrap());
     facts.retain(|fact| !fact.contains(".row_version "));
+    facts.extend(facts_of_text(text));
     facts
 }
 
 /// Every difference between the tables of a database and those of the model that was made of it must have been said.
-fn goes_round(script: &str, unsaid: &[&str]) {
+fn goes_round(script: &str, unsaid: &[&str], (defaults, checks): (usize, usize)) {
     let (url, name) = database(script);
     let import = imported(&[&url]);
     let before = facts_of(&name);
@@ -108,25 +153,28 @@ fn goes_round(script: &str, unsaid: &[&str]) {
             }
         });
         let is_known = unsaid.iter().any(|known| fact == known);
-        // An index that Mimar adds by itself takes nothing away.
-        let is_added = after.contains(fact) && fact.contains(" index ");
+        // An index that Mimar adds by itself takes nothing away; bounds may come from the type of a column, and labels from an enum.
+        let is_added =
+            after.contains(fact) && (fact.contains(" index ") || fact.ends_with(" checked"));
         if !(is_said || is_known || is_added) {
             unexplained.push(fact);
         }
     }
     assert!(unexplained.is_empty(), "{unexplained:#?}\n{subjects:#?}");
-    assert!(before.intersection(&after).count() > 20, "hardly anything is the same");
+    let same = |what: &str| before.intersection(&after).filter(|fact| fact.ends_with(what)).count();
+    assert!(same("") > 20, "hardly anything is the same");
+    assert!(same(" default") >= defaults && same(" checked") >= checks, "{before:#?}\n{after:#?}");
 }
 
 #[test]
 fn chinook_goes_round() {
-    goes_round("chinook-postgresql.sql", &[]);
+    goes_round("chinook-postgresql.sql", &[], (0, 0));
 }
 
 #[test]
 fn an_odd_database_goes_round() {
     // Across services a reference is no foreign key, as the reference of the language says.
-    goes_round("odd-postgresql.sql", &["billing.invoices.order_id to orders"]);
+    goes_round("odd-postgresql.sql", &["billing.invoices.order_id to orders"], (4, 4));
 }
 
 #[test]
@@ -174,389 +222,4 @@ fn what_cannot_be_imported_is_said() {
     let ended = run(&["import", script.to_str().unwrap()]);
     assert!(ended.out.starts_with("// Nothing of this is open"), "{}", ended.out);
     assert!(ended.err.contains("1 × virtual table: search"), "{}", ended.err);
-}
-
-/// What was there before somebody came.
-const ROWS: &str = "
-INSERT INTO artist VALUES (1, 'Ada'), (2, NULL);
-INSERT INTO album VALUES (1, 'Engines', 1), (2, 'Notes', 1);
-INSERT INTO genre VALUES (1, 'Tape');
-INSERT INTO media_type VALUES (1, 'File');
-INSERT INTO track VALUES (1, 'First', 1, 1, 1, NULL, 1000, 2000, 0.99), (2, 'Second', 2, 1, NULL, 'B', 1, NULL, 1.50);
-INSERT INTO playlist VALUES (1, 'All');
-INSERT INTO playlist_track VALUES (1, 1), (1, 2);
-INSERT INTO employee VALUES (1, 'Byron', 'Ada', NULL, NULL, '2020-02-29', '2021-01-01 12:30:00');
-INSERT INTO customer (customer_id, first_name, last_name, email, support_rep_id) VALUES (1, 'C', 'D', 'c@d.example', 1);
-INSERT INTO invoice (invoice_id, customer_id, invoice_date, total) VALUES (1, 1, '2026-01-02 03:04:05.678', 2.49);
-INSERT INTO invoice_line VALUES (1, 1, 1, 0.99, 1);
-";
-
-#[test]
-fn an_imported_database_is_served_over_its_own_tables() {
-    let (url, name) = database("chinook-postgresql.sql");
-    testbed::postgres().psql(&name, ROWS);
-    let shape = "SELECT table_name, column_name, data_type, is_nullable FROM information_schema.columns \
-                 WHERE table_schema = 'public' ORDER BY 1, ordinal_position";
-    let before = testbed::postgres().psql(&name, shape);
-    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    // What is to be served is granted: everything, to everyone.
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.starts_with("entity ") && !line.contains(" part of ") {
-            opened.push_str("  allow read, create, update, delete to anyone\n");
-        }
-    }
-    let project = Project::new(&opened);
-    let server = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
-    let ask = |method: &str, path: &str, body: &str, status: u16| -> String {
-        let reply = ask(server.address, method, path, None, body);
-        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
-        reply.body
-    };
-    let json = |text: String| serde_json::from_str::<Value>(&text).unwrap();
-
-    let albums = json(ask("GET", "/v1/albums?artist=1&include=artist", "", 200));
-    assert_eq!(albums["data"][1]["title"], "Notes");
-    assert_eq!(albums["data"][1]["artist"]["name"], "Ada");
-    let track = json(ask("GET", "/v1/tracks/1", "", 200));
-    assert_eq!(
-        (&track["unit_price"], &track["milliseconds"], &track["composer"]),
-        (&"0.99".into(), &1000.into(), &Value::Null)
-    );
-    let employee = json(ask("GET", "/v1/employees/1", "", 200));
-    assert_eq!(employee["hire_date"], "2021-01-01T12:30:00Z");
-    let invoice = json(ask("GET", "/v1/invoices/1", "", 200));
-    assert_eq!(invoice["invoice_date"], "2026-01-02T03:04:05.678Z");
-    let playlist = json(ask("GET", "/v1/playlists/1?include=tracks", "", 200));
-    assert_eq!(playlist["tracks"].as_array().unwrap().len(), 2, "{playlist}");
-
-    ask("POST", "/v1/albums", r#"{"id": 3, "title": "Third", "artist": 2}"#, 201);
-    ask("PATCH", "/v1/albums/3", r#"{"title": "Fourth"}"#, 200);
-    // No version is counted: a tag tells the content, and no change can be tied to it.
-    let tag = |method: &str, body: &str, header: &str| {
-        let length = body.len();
-        let request = format!(
-            "{method} /v1/albums/3 HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\n{header}content-length: {length}\r\n\r\n{body}"
-        );
-        let mut stream = std::net::TcpStream::connect(server.address).unwrap();
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        let tag = reply.lines().find_map(|line| line.strip_prefix("etag: ")).map(str::to_owned);
-        (reply, tag.unwrap_or_default())
-    };
-    let (_, third) = tag("PATCH", r#"{"title": "Third"}"#, "");
-    let (_, fourth) = tag("PATCH", r#"{"title": "Fourth"}"#, "");
-    assert!(
-        third.starts_with("W/\"") && fourth.starts_with("W/\"") && third != fourth,
-        "{third} {fourth}"
-    );
-    let (_, replaced) = tag("PUT", r#"{"title": "Fourth", "artist": 2}"#, "");
-    assert_eq!((&replaced, &tag("GET", "", "").1), (&fourth, &fourth));
-    let (refused, _) = tag("PATCH", r#"{"title": "Fifth"}"#, &format!("if-match: {fourth}\r\n"));
-    assert!(refused.contains(" 412 ") && refused.contains("count no versions"), "{refused}");
-    ask(
-        "PATCH",
-        "/v1/invoices/1",
-        r#"{"invoice_date": "2026-05-06T07:08:09Z", "total": "3.10"}"#,
-        200,
-    );
-    ask("PATCH", "/v1/playlists/1", r#"{"tracks": [{"track": 2}]}"#, 200);
-    ask("DELETE", "/v1/tracks/1", "", 409);
-    ask("POST", "/v1/albums", r#"{"id": 3, "title": "Again", "artist": 2}"#, 409);
-    ask("POST", "/v1/albums", r#"{"id": 4, "title": "Lost", "artist": 99}"#, 422);
-    ask("DELETE", "/v1/albums/3", "", 204);
-    ask("GET", "/v1/albums/3", "", 404);
-    let stored = testbed::postgres().psql(
-        &name,
-        "SELECT invoice_date, total FROM invoice; SELECT track_id FROM playlist_track; SELECT count(*) FROM album",
-    );
-    assert_eq!(stored, "2026-05-06 07:08:09|3.10\n2\n2\n");
-    drop(server);
-    // Who changes tables keeps off.
-    let planned = run(&["migrate", "plan", project.path(), "--database", &url]);
-    assert_eq!(planned.code, 3);
-    assert!(planned.err.contains("others made these tables"), "{}", planned.err);
-    // Nothing about the tables has changed, and a second start is as good.
-    assert_eq!(testbed::postgres().psql(&name, shape), before);
-    let again = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
-    assert_eq!(again.get("/v1/artists/1", None).status, 200);
-}
-
-#[test]
-fn enums_of_the_database_are_served_as_they_are() {
-    let (server, url) = (testbed::postgres(), testbed::postgres().database());
-    let database = url.rsplit('/').next().unwrap();
-    server.psql(
-        database,
-        "CREATE SCHEMA kinds; CREATE TYPE kinds.mood AS ENUM ('sad', 'glad', 'angry'); CREATE TYPE size AS ENUM ('small', 'large');
-         CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL, mood kinds.mood NOT NULL DEFAULT 'glad', size size,
-           UNIQUE (name, mood));
-         CREATE INDEX ON person (mood);
-         CREATE TABLE visit (person bigint NOT NULL REFERENCES person ON DELETE CASCADE, number int NOT NULL, felt kinds.mood NOT NULL,
-           PRIMARY KEY (person, number));
-         INSERT INTO person VALUES (1, 'Ada', 'sad', 'small'), (2, 'Bob', 'glad', NULL), (3, 'Cy', 'angry', 'large')",
-    );
-    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.starts_with("entity ") && !line.contains(" part of ") {
-            opened.push_str("  allow read, create, update, delete to anyone when .mood != angry\n");
-        }
-    }
-    opened.push_str(
-        "command soothe(person: Person) {\n  allow anyone\n  update person { mood: glad }\n}\n",
-    );
-    let project = Project::new(&opened);
-    let served = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
-    let ask = |method: &str, path: &str, body: &str, status: u16| -> Value {
-        let reply = ask(served.address, method, path, None, body);
-        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
-        serde_json::from_str(&reply.body).unwrap_or_default()
-    };
-    let names = |page: &Value| -> Vec<String> {
-        let rows = page["data"].as_array().unwrap().iter();
-        rows.map(|row| row["name"].as_str().unwrap().to_owned()).collect()
-    };
-    assert_eq!(ask("GET", "/v1/people/1", "", 200)["mood"], "sad");
-    ask("GET", "/v1/people/3", "", 404);
-    // Sorted as texts, as everywhere, and paged so.
-    let first = ask("GET", "/v1/people?sort=mood&limit=1", "", 200);
-    assert_eq!(names(&first), ["Bob"]);
-    let next = format!("/v1/people?sort=mood&limit=1&after={}", first["next"].as_str().unwrap());
-    assert_eq!(names(&ask("GET", &next, "", 200)), ["Ada"]);
-    assert_eq!(names(&ask("GET", "/v1/people?mood=glad", "", 200)), ["Bob"]);
-    ask("POST", "/v1/people", r#"{"id": 4, "name": "Di", "mood": "glad", "size": "large"}"#, 201);
-    ask("POST", "/v1/people", r#"{"id": 5, "name": "Di", "mood": "glad"}"#, 409);
-    ask("POST", "/v1/people", r#"{"id": 5, "name": "Ed", "mood": "gone"}"#, 400);
-    ask("PATCH", "/v1/people/4", r#"{"mood": "sad", "size": null}"#, 200);
-    ask(
-        "PATCH",
-        "/v1/people/1",
-        r#"{"visits": [{"number": 1, "felt": "glad"}, {"number": 2, "felt": "sad"}]}"#,
-        200,
-    );
-    ask("POST", "/v1/people/1/soothe", "", 204);
-    ask("POST", "/v1/people/3/soothe", "", 404);
-    ask("DELETE", "/v1/people/2", "", 204);
-    let stored = server.psql(
-        database,
-        "SELECT id, mood, size FROM person ORDER BY id; SELECT number, felt FROM visit ORDER BY 1",
-    );
-    assert_eq!(stored, "1|glad|small\n3|angry|large\n4|sad|\n1|glad\n2|sad\n");
-    drop(served);
-    // A label more is one that the model does not know.
-    server.psql(database, "ALTER TYPE size ADD VALUE 'huge'");
-    let ended = run(&["serve", project.path(), "--database", &url]);
-    assert_eq!(ended.code, 3, "{}", ended.err);
-    let wanted = "`person.size` is an enum of the database: its field is to be one of the same labels, `enum { small, large, huge }`";
-    assert!(ended.err.contains(wanted), "{}", ended.err);
-}
-
-#[test]
-fn what_cannot_be_served_as_it_is_is_said() {
-    let (url, name) = database("chinook-postgresql.sql");
-    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    testbed::postgres().psql(
-        &name,
-        "ALTER TABLE genre ALTER COLUMN name TYPE point USING NULL; ALTER TABLE artist ADD COLUMN born date NOT NULL",
-    );
-    let project = Project::new(&model.replace("title:  String(0..160)", "title:  String(0..160)?"));
-    let ended = run(&["serve", project.path(), "--database", &url]);
-    assert_eq!(ended.code, 3, "{}", ended.err);
-    for wanted in [
-        "made by others",
-        "`genre.name` is point, which cannot be served as Text",
-        "`artist.born` must have a value, and no field gives it one",
-        "`album.title` may not be NULL, and its field is optional",
-    ] {
-        assert!(ended.err.contains(wanted), "{wanted}\n{}", ended.err);
-    }
-}
-
-#[test]
-fn columns_of_domains_are_served_as_what_these_are_over() {
-    let url = testbed::postgres().database();
-    let name = url.rsplit('/').next().unwrap();
-    testbed::postgres().psql(
-        name,
-        "CREATE DOMAIN posint AS integer CHECK (VALUE > 0);
-         CREATE DOMAIN few AS posint NOT NULL CHECK (VALUE < 100);
-         CREATE DOMAIN price AS numeric(9, 3);
-         CREATE TYPE mood AS ENUM ('well', 'ill');
-         CREATE DOMAIN feeling AS mood;
-         CREATE TABLE item (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, pieces few, rank posint, cost price NOT NULL, mood feeling);
-         INSERT INTO item (pieces, rank, cost, mood) VALUES (3, NULL, 1.5, 'ill');",
-    );
-    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    let granted = "{\n  allow read, create, update, delete to anyone\n";
-    let project =
-        Project::new(&model.replacen("entity Item {", &format!("entity Item {granted}"), 1));
-    let server = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
-    let ask = |method: &str, path: &str, body: &str| ask(server.address, method, path, None, body);
-    let first = ask("GET", "/v1/items/1", "");
-    assert_eq!(first.body, r#"{"id":1,"pieces":3,"rank":null,"cost":"1.500","mood":"ill"}"#);
-    let made =
-        ask("POST", "/v1/items", r#"{"pieces": 99, "rank": 1, "cost": "2.125", "mood": "well"}"#);
-    assert_eq!(made.status, 201, "{}", made.body);
-    let changed = ask("PATCH", "/v1/items/2", r#"{"pieces": 98, "mood": null}"#);
-    assert_eq!(changed.status, 200, "{}", changed.body);
-    // Its check is the domain's, in the model or not: a caller is told, and nothing fails.
-    let refused = ask("PATCH", "/v1/items/2", r#"{"pieces": 100}"#);
-    assert!((400..500).contains(&refused.status), "{}: {}", refused.status, refused.body);
-    assert_eq!(
-        testbed::postgres().psql(name, "SELECT pieces, cost FROM item ORDER BY id"),
-        "3|1.500\n98|2.125\n"
-    );
-}
-
-#[test]
-fn tables_of_other_schemas_are_served_as_services() {
-    let (server, url) = (testbed::postgres(), testbed::postgres().database());
-    let database = url.rsplit('/').next().unwrap();
-    server.psql(
-        database,
-        "CREATE SCHEMA billing; CREATE SCHEMA secret; CREATE TABLE secret.lost (id bigint PRIMARY KEY);
-         CREATE TABLE person (id bigint PRIMARY KEY, name text NOT NULL UNIQUE);
-         CREATE TABLE billing.payer (id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, name text NOT NULL UNIQUE);
-         CREATE TABLE billing.invoice (id bigint PRIMARY KEY, payer bigint NOT NULL REFERENCES billing.payer,
-           owner bigint REFERENCES person, total numeric(10,2) NOT NULL);
-         CREATE INDEX ON billing.invoice (payer);
-         INSERT INTO person VALUES (1, 'Ada'); INSERT INTO billing.payer (name) VALUES ('Ada');
-         INSERT INTO billing.invoice VALUES (1, 1, 1, 2.50)",
-    );
-    let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.trim_start().starts_with("entity ") {
-            opened.push_str("  allow read, create, update, delete to anyone\n");
-        }
-    }
-    assert!(opened.contains("service billing {"), "{opened}");
-    let project = Project::new(&opened);
-    let tables = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
-                  WHERE c.relkind = 'r' AND n.nspname IN ('public', 'billing', 'secret') ORDER BY 1, 2";
-    let before = server.psql(database, tables);
-    let served = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
-    let ask = |method: &str, path: &str, body: &str, status: u16| -> Value {
-        let reply = ask(served.address, method, path, None, body);
-        assert_eq!(reply.status, status, "{method} {path}: {}", reply.body);
-        serde_json::from_str(&reply.body).unwrap_or_default()
-    };
-    assert_eq!(ask("GET", "/v1/invoices/1?include=payer", "", 200)["payer"]["name"], "Ada");
-    assert_eq!(ask("POST", "/v1/payers", r#"{"name": "Bob"}"#, 201)["id"], 2);
-    ask("POST", "/v1/payers", r#"{"name": "Bob"}"#, 409);
-    ask("POST", "/v1/invoices", r#"{"id": 2, "payer": 9, "total": "1.00"}"#, 422);
-    ask("POST", "/v1/invoices", r#"{"id": 2, "payer": 2, "total": "1.00"}"#, 201);
-    let kept = ask("DELETE", "/v1/payers/2", "", 409);
-    assert!(kept["detail"].as_str().unwrap().contains("Invoice"), "{kept}");
-    ask("DELETE", "/v1/invoices/2", "", 204);
-    ask("DELETE", "/v1/payers/2", "", 204);
-    drop(served);
-    // Nothing has moved.
-    assert_eq!(server.psql(database, tables), before);
-    assert_eq!(server.psql(database, "SELECT count(*) FROM billing.invoice"), "1\n");
-}
-
-/// What SQLite keeps as it was given: texts that are dates, reals that are money, whole numbers that are truth values.
-const OLD: &str = "
-CREATE TABLE Client (ClientId INTEGER PRIMARY KEY, Name VARCHAR(40) NOT NULL, Active BOOLEAN NOT NULL, Born DATE, Seen DATETIME, Mood TEXT);
-CREATE TABLE Bill (BillId INTEGER PRIMARY KEY, ClientId INTEGER NOT NULL REFERENCES Client (ClientId), Total NUMERIC(10, 2) NOT NULL);
-CREATE TABLE BillItem (ItemId INTEGER PRIMARY KEY, BillId INTEGER NOT NULL REFERENCES Bill (BillId) ON DELETE CASCADE, Text VARCHAR(20) NOT NULL);
-CREATE TABLE Scratch (A);
-INSERT INTO Client VALUES (1, 'Ada', 1, '1815-12-10', '2026-01-02 03:04:05', 'fine'), (2, 'Łukasz', 0, NULL, 1767323045, NULL);
-INSERT INTO Bill VALUES (7, 2, 0.1 + 0.2), (8, 1, 12);
-INSERT INTO BillItem VALUES (1, 7, 'Nails'), (2, 7, 'Glue'), (3, 8, 'Rope');
-INSERT INTO Scratch VALUES (1);";
-
-#[test]
-fn a_file_that_others_made_is_left_alone_and_its_rows_move_in() {
-    let project = Project::new("");
-    let old = project.join("old.db");
-    rusqlite::Connection::open(&old).unwrap().execute_batch(OLD).unwrap();
-    let before = fs::read(&old).unwrap();
-    let (old, new) = (old.to_str().unwrap(), project.join("new.db"));
-    let new = new.to_str().unwrap();
-    let imported = run(&["import", old, "--format", "json"]);
-    assert_eq!(imported.code, 0, "{}", imported.err);
-    let imported: Value = serde_json::from_str(&imported.out).unwrap();
-    let model = imported["model"].as_str().unwrap();
-    assert!(model.contains("entity BillItem part of Bill"), "{model}");
-    // A column and a table that the model shall not have.
-    let without = |text: &str, line: &str| -> String {
-        let kept = text.lines().filter(|other| !other.trim_start().starts_with(line));
-        kept.map(|line| format!("{line}\n")).collect()
-    };
-    let model = without(model, "mood:");
-    let scratch = model.find("entity Scratch").map(|at| model[at..].find('}').unwrap() + at + 1);
-    let model = match scratch {
-        Some(end) => {
-            let start = model.find("entity Scratch").unwrap();
-            format!("{}{}", &model[..start], &model[end..])
-        }
-        None => model,
-    };
-    project.write("app.mimar", &model);
-
-    for command in [
-        vec!["serve", project.path(), "--listen", "127.0.0.1:0", "--database", old],
-        vec!["migrate", "plan", project.path(), "--database", old],
-        vec!["migrate", "apply", project.path(), "--database", old],
-        vec!["migrate", "status", project.path(), "--database", old],
-        vec!["data", "dump", "out", "--project", project.path(), "--database", old],
-        vec!["data", "load", old, "--project", project.path(), "--database", old],
-        vec!["copy", "--project", project.path(), "--from", old, "--to", new],
-    ] {
-        let ended = end(mimar().args(&command).env("MIMAR_JWT_SECRET", "s".repeat(32)));
-        assert_eq!(ended.code, 3, "{command:?}: {}", ended.err);
-        let told = "holds tables that others made (Client, Bill, BillItem and 1 more), and nothing was written to it";
-        assert!(ended.err.contains(told), "{command:?}: {}", ended.err);
-        assert!(ended.err.contains(&format!("mimar data load {old}")), "{}", ended.err);
-    }
-
-    let load = || run(&["data", "load", old, "--project", project.path(), "--database", new]);
-    let loaded = load();
-    assert_eq!(loaded.code, 0, "{}", loaded.err);
-    assert!(loaded.err.contains("loaded 7 rows from 3 tables"), "{}", loaded.err);
-    assert!(loaded.err.contains("no entity or field for Client.Mood, Scratch:"), "{}", loaded.err);
-    assert_eq!(fs::read(old).unwrap(), before, "the file is as it was");
-    let folder = fs::read_dir(&project.folder).unwrap();
-    let beside = folder.filter(|entry| {
-        let name = entry.as_ref().unwrap().file_name();
-        name.to_str().unwrap().starts_with("old.db")
-    });
-    assert_eq!(beside.count(), 1, "nothing was put beside it");
-    let out = project.join("out");
-    let out = out.to_str().unwrap();
-    let dumped = run(&["data", "dump", out, "--project", project.path(), "--database", new]);
-    assert_eq!(dumped.code, 0, "{}", dumped.err);
-    assert_eq!(
-        project.read("out/Client.csv"),
-        "id,name,active,born,seen\n1,Ada,true,1815-12-10,2026-01-02T03:04:05Z\n2,Łukasz,false,,2026-01-02T03:04:05Z\n"
-    );
-    assert_eq!(project.read("out/Bill.csv"), "id,client,total\n7,2,0.30\n8,1,12.00\n");
-    assert!(
-        project.read("out/BillItem.csv").contains("7,2,Glue"),
-        "{}",
-        project.read("out/BillItem.csv")
-    );
-
-    // A row that the model refuses is named, and nothing of the others stays.
-    let strange = "UPDATE Client SET Born = 'in spring' WHERE ClientId = 2";
-    rusqlite::Connection::open(old).unwrap().execute_batch(strange).unwrap();
-    fs::remove_file(new).unwrap();
-    let refused = load();
-    assert_eq!(refused.code, 3, "{}", refused.err);
-    assert!(
-        refused.err.contains("old.db:Client:2, column `born`: must be a date"),
-        "{}",
-        refused.err
-    );
-    assert!(!Path::new(new).exists(), "the file that was made for it went with it");
 }

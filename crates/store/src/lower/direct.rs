@@ -45,7 +45,7 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
         let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
         lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(&set.name).push(" = ");
         lowering.assigned(alias, table, set.scalar, value)?;
-        if let Some(native) = &set.native {
+        if let Some(native) = set.native_type() {
             lowering.sql.push("::").ident(native);
         }
     }
@@ -114,7 +114,7 @@ pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fa
         match columns.iter().find(|(of, _)| *of == at) {
             Some((_, value)) => {
                 lowering.kept(value, column.scalar)?;
-                if let Some(native) = &column.native {
+                if let Some(native) = column.native_type() {
                     lowering.sql.push("::").ident(native);
                 }
             }

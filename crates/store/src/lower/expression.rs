@@ -1,12 +1,13 @@
 //! Expressions.
 
 use operation::{
-    Aggregate, Arithmetic, Column, Comparison, Dialect, Expression, Fault, Function, NumberKind,
-    Scalar, Sql, Table, Value,
+    Aggregate, Arithmetic, Column, Comparison, Dialect, Expression, Fault, Function, Native,
+    NumberKind, Scalar, Sql, Table, Value,
 };
 
 use super::Statement;
 use super::form::{Natural, plain, power_of_ten};
+use crate::kept;
 
 /// A statement under construction, and the rows that its expressions see.
 #[derive(Debug)]
@@ -99,19 +100,45 @@ impl<'a> Lowering<'a> {
     /// Writes `tN."column"`.
     pub fn column(&mut self, alias: usize, table: &Table, column: usize) -> Result<(), Fault> {
         let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
-        self.sql.alias("t", alias).push(".").ident(&column.name);
-        if column.native.is_some() {
-            // Compared and sorted as text, as it is everywhere.
-            self.sql.push("::text");
-        }
+        self.stored(Some(alias), column);
         Ok(())
+    }
+
+    /// Writes `"column"`, of a row of an alias where one is given, as a value that Mimar would have stored.
+    pub fn stored(&mut self, alias: Option<usize>, column: &Column) {
+        if let Some(Native::Kept(_)) = column.native {
+            self.sql.push("mimar_read(");
+        }
+        if let Some(alias) = alias {
+            self.sql.alias("t", alias).push(".");
+        }
+        self.sql.ident(&column.name);
+        match column.native {
+            // Compared and sorted as text, as it is everywhere.
+            Some(Native::Type(_)) => {
+                self.sql.push("::text");
+            }
+            Some(Native::Kept(_)) => {
+                self.sql.push(", ").integer(kept::code_of(column.scalar)).push(")");
+            }
+            None => {}
+        }
     }
 
     /// Writes the placeholder of a bind as what a column stores.
     pub fn bind_of(&mut self, at: usize, column: &Column) {
-        self.bind(at, column.scalar);
-        if let Some(native) = &column.native {
-            self.sql.push("::").ident(native);
+        match &column.native {
+            Some(Native::Kept(form)) => {
+                self.sql.push("mimar_kept(");
+                self.bind(at, column.scalar);
+                self.sql.push(", ").integer(kept::code_of(column.scalar));
+                self.sql.push(", ").integer(kept::code_of_form(*form)).push(")");
+            }
+            Some(Native::Type(name)) => {
+                self.bind(at, column.scalar);
+                self.sql.push("::").ident(name);
+            }
+            None => self.bind(at, column.scalar),
         }
     }
 

@@ -188,7 +188,7 @@ pub(crate) fn draw(table: &Table, column: usize) -> Result<Statement, Fault> {
 
 fn array(sql: &mut Sql, at: usize, column: &Column, type_name: TypeName) {
     sql.bind(at).push("::").push(type_name(column.scalar)).push("[]");
-    if let Some(native) = &column.native {
+    if let Some(native) = column.native_type() {
         sql.push("::").ident(native).push("[]");
     }
 }

@@ -1,6 +1,6 @@
 //! Writes.
 
-use operation::{Dialect, Expression, Fault, Ident, Scalar, Sql, Table, Value};
+use operation::{Dialect, Expression, Fault, Ident, Native, Scalar, Sql, Table, Value};
 
 use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
@@ -242,7 +242,8 @@ pub(super) fn scalars(table: &Table) -> Vec<Scalar> {
 
 pub(super) fn all_columns(lowering: &mut Lowering<'_>, table: &Table) {
     for (at, column) in table.columns.iter().enumerate() {
-        lowering.sql.push(if at == 0 { "SELECT " } else { ", " }).ident(&column.name);
+        lowering.sql.push(if at == 0 { "SELECT " } else { ", " });
+        lowering.stored(None, column);
         lowering.as_answer(column.scalar);
     }
     lowering.sql.push(" FROM ").ident(&table.name);
@@ -265,7 +266,15 @@ fn by_columns(
 ) -> Result<(), Fault> {
     for (i, column) in columns.iter().enumerate() {
         lowering.sql.push(if i == 0 { " WHERE " } else { " AND " });
-        is_bind(lowering, table, *column, first_bind + i)?;
+        match table.columns.get(*column) {
+            // The same may be kept in several forms.
+            Some(column) if matches!(column.native, Some(Native::Kept(_))) => {
+                lowering.stored(None, column);
+                lowering.sql.push(" = ");
+                lowering.bind(first_bind + i, column.scalar);
+            }
+            _ => is_bind(lowering, table, *column, first_bind + i)?,
+        }
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use rusqlite::types::{Value as Stored, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
 use crate::lower::function_name;
+use crate::{kept, others};
 
 /// How a fault travels through SQLite, which carries nothing but a message.
 pub(crate) const OVERFLOW: &str = "mimar: overflow";
@@ -77,6 +78,22 @@ pub(crate) fn register(connection: &Connection) -> Result<()> {
     scalar(connection, "mimar_compare", 2, |context| {
         Ok(order(context.get_raw(0), context.get_raw(1))
             .map_or(Stored::Null, |order| Stored::Integer(order as i64)))
+    })?;
+    scalar(connection, "mimar_read", 2, |context| {
+        let Some(scalar) = integer(context, 1)?.and_then(kept::scalar_of) else {
+            return Err(fault(EvaluationFault::IllTyped));
+        };
+        let meant = kept::read(scalar, others::value(context.get_raw(0)));
+        meant.map(output).map_err(|reason| {
+            Error::UserFunctionError(format!("others have put there {reason}").into())
+        })
+    })?;
+    scalar(connection, "mimar_kept", 3, |context| {
+        let scalar = integer(context, 1)?.and_then(kept::scalar_of);
+        let Some((scalar, form)) = scalar.zip(integer(context, 2)?.and_then(kept::form_of)) else {
+            return Err(fault(EvaluationFault::IllTyped));
+        };
+        kept::write(scalar, form, argument(context.get_raw(0))).map(output).map_err(fault)
     })?;
     for (function, _) in Function::ALL {
         let function = *function;

@@ -92,6 +92,10 @@ impl Sqlite {
         with_connection(&self.shared, tables)
     }
 
+    pub(crate) fn others_tables(&self) -> Result<Vec<(String, String)>, StoreFault> {
+        with_connection(&self.shared, super::foreign::definitions)
+    }
+
     pub(crate) fn additions(&self) -> Result<Vec<(String, String)>, StoreFault> {
         with_connection(&self.shared, |connection| {
             let named =
@@ -145,6 +149,12 @@ const ADDITIONS: &str = concat!(
     partial!(),
     ") ORDER BY s.type, s.name"
 );
+
+/// Whether any table has a trigger.
+pub(super) fn has_triggers(connection: &Connection) -> rusqlite::Result<bool> {
+    let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger')";
+    connection.query_row(exists, [], |row| row.get(0))
+}
 
 /// Something that others have put beside a table.
 struct Addition {

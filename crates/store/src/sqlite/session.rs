@@ -40,6 +40,8 @@ pub(crate) struct Session<'c> {
     pub touched: Vec<Slot>,
     /// Which tables refer to which.
     pub references: References,
+    /// Whether others have put triggers into the database: which rows these change nobody tells.
+    pub triggers: bool,
 }
 
 /// Statements that steer the transaction, prepared when first used and kept: each batch needs them.
@@ -111,6 +113,7 @@ impl<'c> Session<'c> {
             data_version: 0,
             touched: Vec::new(),
             references: References::default(),
+            triggers: false,
         };
         session.forget();
         session
@@ -122,6 +125,7 @@ impl<'c> Session<'c> {
         self.statements.clear();
         self.controls = Controls::default();
         self.references = schema::references(self.connection).unwrap_or_default();
+        self.look_for_triggers();
         self.others_wrote();
     }
 
@@ -193,6 +197,11 @@ impl<'c> Session<'c> {
         // What cannot be told is taken for a change.
         let version = version.unwrap_or(-1);
         std::mem::replace(&mut self.data_version, version) != version || version == -1
+    }
+
+    /// Looks whether there are triggers. What cannot be told is taken for one.
+    pub fn look_for_triggers(&mut self) {
+        self.triggers = schema::has_triggers(self.connection).unwrap_or(true);
     }
 
     fn data_version(&mut self) -> Sqlite<i64> {

@@ -196,8 +196,11 @@ impl Writer<'_> {
             return Attempt::Done;
         }
         self.session.touched.clear();
-        self.others_wrote |= self.session.others_wrote();
-        if self.others_wrote {
+        if self.session.others_wrote() {
+            self.session.look_for_triggers();
+            self.others_wrote = true;
+        }
+        if self.others_wrote || self.session.triggers {
             self.session.touched.push(EVERYTHING);
         }
         for at in 0..batch.len() {
