@@ -185,8 +185,8 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it.
-pub(super) fn from<'a>(
+/// Writes the tables of a read behind its columns; source 0 has the alias `base`, the others those after it.
+pub(super) fn sources<'a>(
     lowering: &mut Lowering<'a>,
     read: &'a Read,
     base: usize,
@@ -209,6 +209,16 @@ pub(super) fn from<'a>(
             lowering.with_row(alias, &join.table, &join.condition)?;
         }
     }
+    Ok(())
+}
+
+/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it.
+pub(super) fn from<'a>(
+    lowering: &mut Lowering<'a>,
+    read: &'a Read,
+    base: usize,
+) -> Result<(), Fault> {
+    sources(lowering, read, base)?;
     let mut conjunction = " WHERE ";
     if let (Some(at), Some(root)) = (read.root_bind, read.table.root)
         && !bound_to(&read.filter, root, at)

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::TryStreamExt as _;
 use operation::{Fault, Read, Scalar, Value};
 use parking_lot::Mutex;
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
@@ -19,9 +20,10 @@ use tokio_postgres::error::SqlState;
 use super::fault::gone;
 use super::link::{Link, Prepared, Together, Trouble, bound, within};
 use super::position::Least;
-use super::read::{Terms, one};
-use super::value::Bound;
+use super::read::{Behind, Columns as _, Terms, one};
+use super::value::{Bound, value_of};
 use crate::Rows;
+use crate::lower::{ByKey, Source, ill_formed};
 
 /// Requests that one statement answers, at most.
 const MOST: usize = 64;
@@ -101,6 +103,21 @@ impl Drop for Lead {
         // One that has just left drops what it is sent, and so hands it on in turn.
         let lead = Lead { prepared: self.prepared.clone(), others: Vec::new() };
         let _ = told.send(Told::Leads(lead));
+    }
+}
+
+/// What one statement answered to all.
+struct Found {
+    /// For each request which of the rows are its own; several may have asked for the same.
+    of: SmallVec<[Option<usize>; 16]>,
+    /// Rows that belong together: one, or as many as it has parts where those are joined to it.
+    rows: Vec<Vec<tokio_postgres::Row>>,
+}
+
+impl Found {
+    /// The rows of a request.
+    fn of(&self, request: usize) -> Option<&[tokio_postgres::Row]> {
+        self.rows.get((*self.of.get(request)?)?).map(Vec::as_slice)
     }
 }
 
@@ -186,8 +203,8 @@ impl Link {
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.
         drop(lead);
-        let (together, mut answers) = match answers {
-            Ok((together, answers)) => (together, answers.into_iter()),
+        let (together, found) = match answers {
+            Ok(answered) => answered,
             Err(trouble) => {
                 if let Trouble::Database(error) = &trouble
                     && error.code() == Some(&SqlState::QUERY_CANCELED)
@@ -201,30 +218,33 @@ impl Link {
                 return Err(trouble);
             }
         };
-        let write = |rows: Vec<tokio_postgres::Row>| -> Result<Rows, Trouble> {
-            if rows.is_empty() {
-                return Ok(Rows::One(None));
-            }
-            Ok(Rows::One(Some(one(&together.nested, &rows)?)))
+        let write = |rows: Option<&[tokio_postgres::Row]>| -> Result<Rows, Trouble> {
+            let row = rows.map(|rows| one(&together.nested, rows)).transpose()?;
+            Ok(Rows::One(row))
         };
         self.gathered.fetch_add(others.len() as u64, Ordering::Relaxed);
-        let first = write(answers.next().unwrap_or_default());
-        for (other, answer) in others.into_iter().zip(answers) {
-            let told = write(answer).map_or(Told::Alone, Told::Rows);
+        let first = write(found.of(0));
+        for (at, other) in (1..).zip(others) {
+            let told = write(found.of(at)).map_or(Told::Alone, Told::Rows);
             // Who has gone needs no answer.
             let _ = other.told.send(told);
         }
         first
     }
 
-    /// One statement for all; the rows by request, the leader's first.
+    /// One statement for all; the rows by request, the leader is the first.
     async fn ask_for_all(
         &self,
         lead: &Lead,
         together: &Together,
         least: Least,
         own: &[Value],
-    ) -> Result<Vec<Vec<tokio_postgres::Row>>, Trouble> {
+    ) -> Result<Found, Trouble> {
+        // On a replica, what is recent enough for the one who asks for most is so for all.
+        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
+        if let Some(by_key) = &together.nested.by_key {
+            return self.ask_by_key(lead, (together, by_key), least, own).await;
+        }
         let given = &together.nested.statement;
         let count = lead.others.len() + 1;
         let mut parameters: Vec<Vec<Bound<&Value>>> =
@@ -238,8 +258,6 @@ impl Link {
         }
         let numbers: Vec<Value> = (1..).map(Value::Int).take(count).collect();
         parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
-        // On a replica, what is recent enough for the one who asks for most is so for all.
-        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
         let asking = pin!(self.ask_together(together, parameters));
         let rows = self.not_before(least, asking).await?;
         let mut rows = pin!(rows);
@@ -253,6 +271,62 @@ impl Link {
                 || Fault::Internal("the database answered a request that was not made".into());
             at.ok_or_else(unknown)?.push(row);
         }
-        Ok(answers)
+        let of = answers.iter().enumerate().map(|(at, rows)| (!rows.is_empty()).then_some(at));
+        Ok(Found { of: of.collect(), rows: answers })
+    }
+
+    /// The same where the keys are all that is asked for: each row is given to those who ask for its key and may see it.
+    async fn ask_by_key(
+        &self,
+        lead: &Lead,
+        (together, by_key): (&Together, &ByKey),
+        least: Least,
+        own: &[Value],
+    ) -> Result<Found, Trouble> {
+        let each = lead.others.iter().map(|other| other.binds.as_slice());
+        let requests: SmallVec<[&[Value]; 16]> = std::iter::once(own).chain(each).collect();
+        let mut keys = Vec::with_capacity(requests.len());
+        for binds in &requests {
+            let value = binds.get(by_key.bind).ok_or_else(|| ill_formed("no such bind"))?;
+            keys.push(Bound { value, form: by_key.key.scalar });
+        }
+        let asking = pin!(self.ask_together(together, vec![keys]));
+        let rows = self.not_before(least, asking).await?;
+        let mut rows = pin!(rows);
+        let mut found = Found { of: SmallVec::from_elem(None, requests.len()), rows: Vec::new() };
+        let mut known: Vec<Vec<u8>> = Vec::with_capacity(requests.len());
+        while let Some(row) = rows.try_next().await? {
+            let cell = |at: usize| Behind(&row, 0).cell(at);
+            let key = cell(by_key.key.at).unwrap_or_default();
+            // Parts are joined to their row, which then comes several times, and as a rule one after another.
+            let at = match known.iter().rposition(|known| known == key) {
+                Some(at) => at,
+                None => {
+                    let value_at = |Source { at, scalar }: Source| match cell(at) {
+                        Some(bytes) => value_of(scalar, bytes).map_err(Fault::from),
+                        None => Ok(Value::Null),
+                    };
+                    let value = value_at(by_key.key)?;
+                    let mut seen: SmallVec<[Value; 16]> = smallvec![Value::Null; by_key.width];
+                    for (column, source) in &by_key.looked_at {
+                        *seen.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? =
+                            value_at(*source)?;
+                    }
+                    for (of, binds) in found.of.iter_mut().zip(&requests) {
+                        let asks = binds.get(by_key.bind) == Some(&value);
+                        if asks && by_key.is_seen(&seen, binds) {
+                            *of = Some(known.len());
+                        }
+                    }
+                    known.push(key.to_vec());
+                    found.rows.push(Vec::new());
+                    known.len() - 1
+                }
+            };
+            if let Some(rows) = found.rows.get_mut(at) {
+                rows.push(row);
+            }
+        }
+        Ok(found)
     }
 }

@@ -71,11 +71,25 @@ fn each_is_answered_as_if_it_were_alone() {
             parts.read = Arc::new(lines);
         }
         let large = Arc::new(large);
+        // Each sees its own: of those who ask for one row together some do, and some do not.
+        let mut owned = (*shop.read_order).clone();
+        owned.id = ReadId::fresh();
+        let customer = shop.order.columns.iter().position(|column| &*column.field == "customer");
+        let is_own = Expression::Compare(
+            Comparison::Equal,
+            Box::new(Expression::column(customer.unwrap())),
+            Box::new(Expression::Bind(1)),
+        );
+        owned.filter = Expression::And(vec![owned.filter, is_own]);
+        let owned = Arc::new(owned);
         let mut asked = Vec::new();
         for round in 0..40 {
             // Some are not there.
             asked.push((shop.read_order.clone(), vec![Value::Int(round % 14)]));
             asked.push((large.clone(), vec![Value::Int(1 + round % 12)]));
+            for caller in [Value::Int(1), Value::Int(2), Value::Null] {
+                asked.push((owned.clone(), vec![Value::Int(round % 5), caller]));
+            }
             asked.push((shop.bare_order.clone(), vec![Value::Int(round % 13)]));
             asked.push((shop.read_customer.clone(), vec![Value::Int(round % 4)]));
         }
