@@ -103,7 +103,7 @@ impl Address {
         config.keepalives_idle(Duration::from_secs(30));
         let (mode, tls) = said.settle(is_local(&config))?;
         config.ssl_mode(mode);
-        let config = by_socket(config);
+        let config = by_socket(config, SOCKETS);
         let deadline = options.deadline.as_millis();
         let lock = options.lock_wait.as_millis().max(1);
         let settings = format!(
@@ -233,7 +233,7 @@ fn is_local(config: &Config) -> bool {
 }
 
 /// The same, trying the local socket first where the server is this machine: no TCP, no copying through the loopback.
-fn by_socket(config: Config) -> Config {
+fn by_socket(config: Config, folders: &[&str]) -> Config {
     let [only] = config.get_hosts() else { return config };
     let encrypted = config.get_ssl_mode() != SslMode::Disable;
     // An address in numbers may be the end of a tunnel, and means that end.
@@ -243,7 +243,7 @@ fn by_socket(config: Config) -> Config {
     }
     let port = config.get_ports().first().copied().unwrap_or(5_432);
     let file = format!(".s.PGSQL.{port}");
-    let Some(folder) = SOCKETS.iter().find(|folder| Path::new(folder).join(&file).exists()) else {
+    let Some(folder) = folders.iter().find(|folder| Path::new(folder).join(&file).exists()) else {
         return config;
     };
     let mut both = Config::new();
@@ -697,4 +697,39 @@ pub(super) fn own_number() -> usize {
         static OWN: usize = NEXT.fetch_add(1, Ordering::Relaxed);
     }
     OWN.with(|own| *own)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_here_is_tried_by_its_socket_first() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(".s.PGSQL.7777"), "").unwrap();
+        let folders = [folder.path().to_str().unwrap()];
+        let socket = Host::Unix(folder.path().to_owned());
+        let by = |url: &str| {
+            let config: Config = url.parse().unwrap();
+            let config = by_socket(config, &folders);
+            (config.get_hosts().to_vec(), config)
+        };
+        let tcp = |name: &str| Host::Tcp(name.to_owned());
+        let (hosts, config) =
+            by("postgres://ann:s3cret@localhost:7777/shop?sslmode=disable&application_name=a");
+        // Where it does not answer there, it is asked over TCP.
+        assert_eq!(hosts, [socket, tcp("localhost")]);
+        assert_eq!(config.get_ports(), [7777, 7777]);
+        let of = (config.get_user(), config.get_dbname(), config.get_application_name());
+        assert_eq!(of, (Some("ann"), Some("shop"), Some("a")));
+        assert_eq!(config.get_password(), Some(&b"s3cret"[..]));
+        for (url, host) in [
+            ("postgres://localhost:7778/shop?sslmode=disable", "localhost"),
+            ("postgres://localhost:7777/shop?sslmode=require", "localhost"),
+            ("postgres://127.0.0.1:7777/shop?sslmode=disable", "127.0.0.1"),
+            ("postgres://db.example:7777/shop?sslmode=disable", "db.example"),
+        ] {
+            assert_eq!(by(url).0, [tcp(host)], "{url}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! TLS to PostgreSQL: verified, or not at all.
+//! The way to PostgreSQL: TLS verified or not at all, and the socket of a server on this machine.
 
 use store::{Options, Store, StoreFault};
 
@@ -44,4 +44,22 @@ fn a_certificate_is_verified_with_its_name() {
     let url = server.database();
     let named = refusal(&format!("{url}?sslmode=require&sslrootcert={}", roots.display()));
     assert!(named.contains("certificate"), "{named}");
+}
+
+#[test]
+fn a_server_is_reached_by_its_socket() {
+    let server = testbed::postgres();
+    let url = server.database();
+    let (_, name) = url.rsplit_once('/').unwrap();
+    let store = Store::connect(&server.by_socket(name), Options::default()).unwrap();
+    let ddl: Vec<String> = POSTGRES.iter().map(|text| (*text).to_owned()).collect();
+    store.execute_schema(&ddl).unwrap();
+    store.call("by its socket");
+    let shop = Shop::around(tempfile::tempdir().unwrap(), store);
+    shop.write(shop.new_customer("Ann", "ann@example.org", true)).unwrap();
+    assert!(shop.one(&shop.read_customer, operation::Value::Int(1)).is_some());
+    // Where there is no address, nothing came over TCP.
+    let count = "SELECT count(*) > 0, count(client_addr) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' \
+                 AND pid <> pg_backend_pid()";
+    assert_eq!(server.psql(name, count), "t|0\n");
 }
