@@ -62,6 +62,21 @@ const STORED: &[(&str, &str, &str)] = &[
 ];
 
 impl Scalar {
+    /// All but decimals, of which there is one for each number of digits.
+    pub const PLAIN: &[Self] = &[
+        Self::Bool,
+        Self::Int,
+        Self::Float,
+        Self::Text,
+        Self::Uuid,
+        Self::Date,
+        Self::Time,
+        Self::Timestamp,
+        Self::Duration,
+        Self::Json,
+        Self::Bytes,
+    ];
+
     fn row(self) -> (&'static str, &'static str, &'static str) {
         let at = match self {
             Self::Bool => 0,

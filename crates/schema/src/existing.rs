@@ -224,20 +224,7 @@ impl ExistingColumn {
         if let Some(scale) = text.strip_prefix("Decimal ") {
             return Some(Meaning::Scalar(Scalar::Decimal { scale: scale.parse().ok()? }));
         }
-        const PLAIN: &[Scalar] = &[
-            Scalar::Bool,
-            Scalar::Int,
-            Scalar::Float,
-            Scalar::Text,
-            Scalar::Uuid,
-            Scalar::Date,
-            Scalar::Time,
-            Scalar::Timestamp,
-            Scalar::Duration,
-            Scalar::Json,
-            Scalar::Bytes,
-        ];
-        PLAIN.iter().find(|scalar| scalar.name() == text).map(|scalar| Meaning::Scalar(*scalar))
+        Scalar::PLAIN.iter().find(|scalar| scalar.name() == text).map(|scalar| Meaning::Scalar(*scalar))
     }
 }
 

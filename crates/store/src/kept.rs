@@ -156,7 +156,7 @@ pub(crate) fn write(scalar: Scalar, kept: Kept, value: Value) -> Result<Value, E
 pub(crate) fn code_of(scalar: Scalar) -> i64 {
     match scalar {
         Scalar::Decimal { scale } => DECIMAL + i64::from(scale),
-        plain => PLAIN.iter().position(|known| *known == plain).map_or(-1, |at| at as i64),
+        plain => Scalar::PLAIN.iter().position(|known| *known == plain).map_or(-1, |at| at as i64),
     }
 }
 
@@ -164,7 +164,7 @@ pub(crate) fn code_of(scalar: Scalar) -> i64 {
 pub(crate) fn scalar_of(code: i64) -> Option<Scalar> {
     match code.checked_sub(DECIMAL) {
         Some(scale @ 0..) => Some(Scalar::Decimal { scale: u8::try_from(scale).ok()? }),
-        _ => PLAIN.get(usize::try_from(code).ok()?).copied(),
+        _ => Scalar::PLAIN.get(usize::try_from(code).ok()?).copied(),
     }
 }
 
@@ -179,20 +179,6 @@ pub(crate) fn form_of(code: i64) -> Option<Kept> {
 }
 
 const DECIMAL: i64 = 100;
-
-const PLAIN: &[Scalar] = &[
-    Scalar::Bool,
-    Scalar::Int,
-    Scalar::Float,
-    Scalar::Text,
-    Scalar::Uuid,
-    Scalar::Date,
-    Scalar::Time,
-    Scalar::Timestamp,
-    Scalar::Duration,
-    Scalar::Json,
-    Scalar::Bytes,
-];
 
 const FORMS: &[Kept] = &[Kept::Text, Kept::Iso, Kept::Midnight, Kept::Number, Kept::Julian];
 
@@ -327,7 +313,7 @@ mod tests {
         assert_eq!(digits, Err(EvaluationFault::Overflow));
         assert!(read(Scalar::Json, text("{")).unwrap_err().contains("must be JSON"));
         assert!(read(Scalar::Float, Value::Float(f64::INFINITY)).is_err());
-        for scalar in PLAIN.iter().copied().chain([two, Scalar::Decimal { scale: 18 }]) {
+        for scalar in Scalar::PLAIN.iter().copied().chain([two, Scalar::Decimal { scale: 18 }]) {
             assert_eq!(scalar_of(code_of(scalar)), Some(scalar));
         }
         for kept in FORMS {

@@ -9,6 +9,19 @@ use serde_json::Value;
 use crate::import::{database, imported};
 use crate::process::{Project, Server, ask, end, mimar, run};
 
+/// A model with a grant in each entity that can have one.
+fn opened(model: &str, grant: &str) -> String {
+    let mut opened = String::new();
+    for line in model.lines() {
+        opened.push_str(line);
+        opened.push('\n');
+        if line.trim_start().starts_with("entity ") && !line.contains(" part of ") {
+            opened.push_str(&format!("  {grant}\n"));
+        }
+    }
+    opened
+}
+
 /// What was there before somebody came.
 const ROWS: &str = "
 INSERT INTO artist VALUES (1, 'Ada'), (2, NULL);
@@ -33,14 +46,7 @@ fn an_imported_database_is_served_over_its_own_tables() {
     let before = testbed::postgres().psql(&name, shape);
     let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
     // What is to be served is granted: everything, to everyone.
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.starts_with("entity ") && !line.contains(" part of ") {
-            opened.push_str("  allow read, create, update, delete to anyone\n");
-        }
-    }
+    let opened = opened(&model, "allow read, create, update, delete to anyone");
     let project = Project::new(&opened);
     let server = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
     let ask = |method: &str, path: &str, body: &str, status: u16| -> String {
@@ -133,14 +139,7 @@ fn enums_of_the_database_are_served_as_they_are() {
          INSERT INTO person VALUES (1, 'Ada', 'sad', 'small'), (2, 'Bob', 'glad', NULL), (3, 'Cy', 'angry', 'large')",
     );
     let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.starts_with("entity ") && !line.contains(" part of ") {
-            opened.push_str("  allow read, create, update, delete to anyone when .mood != angry\n");
-        }
-    }
+    let mut opened = opened(&model, "allow read, create, update, delete to anyone when .mood != angry");
     opened.push_str(
         "command soothe(person: Person) {\n  allow anyone\n  update person { mood: glad }\n}\n",
     );
@@ -263,14 +262,7 @@ fn tables_of_other_schemas_are_served_as_services() {
          INSERT INTO billing.invoice VALUES (1, 1, 1, 2.50)",
     );
     let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.trim_start().starts_with("entity ") {
-            opened.push_str("  allow read, create, update, delete to anyone\n");
-        }
-    }
+    let opened = opened(&model, "allow read, create, update, delete to anyone");
     assert!(opened.contains("service billing {"), "{opened}");
     let project = Project::new(&opened);
     let tables = "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -428,14 +420,7 @@ fn a_file_that_others_made_is_served_over_its_own_tables() {
     let before = shape();
     let file = path.to_str().unwrap();
     let model = imported(&[file])["model"].as_str().unwrap().to_owned();
-    let mut opened = String::new();
-    for line in model.lines() {
-        opened.push_str(line);
-        opened.push('\n');
-        if line.starts_with("entity ") && !line.contains(" part of ") {
-            opened.push_str("  allow read, create, update, delete to anyone\n");
-        }
-    }
+    let opened = opened(&model, "allow read, create, update, delete to anyone");
     project.write("app.mimar", &opened);
     let start = || Server::start(mimar().args(["serve", project.path(), "--database", file]));
     let server = start();
