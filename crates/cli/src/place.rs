@@ -123,10 +123,15 @@ impl Place {
     ) -> Result<Store, Failure> {
         let mut options = Options::default();
         if let Self::File(path) = self
-            && made_by_others(path).is_some()
+            && others::belongs_to_others(path).is_some()
         {
-            schema::adopt(&others::definitions(path)?, schema)
-                .map_err(|reasons| Failure::foreign(self.to_string(), &reasons))?;
+            let foreign = |reasons: Vec<String>| Failure::foreign(self.to_string(), &reasons);
+            let names = schema::adopt(&others::definitions(path)?, schema).map_err(foreign)?;
+            let adopted = schema.clone().stored_under(&names);
+            let unfit = others::unfit(path, &adopted.tables)?;
+            if !unfit.is_empty() {
+                return Err(foreign(unfit));
+            }
             options.adopt = true;
         }
         self.open_with(replicas, options)
@@ -160,7 +165,13 @@ impl Place {
     }
 
     /// Makes sure that nobody serves the file, for as long as what is answered lives.
+    /// Fails for a file that others made: who asks for this changes its tables, or takes it away.
     pub(crate) fn alone(&self) -> Result<Option<File>, Failure> {
+        if let Self::File(path) = self
+            && let Some(tables) = others::belongs_to_others(path)
+        {
+            return Err(of_others(StoreFault::Others { path: path.clone(), tables }, path));
+        }
         let Some((path, mark)) = self.mark()? else { return Ok(None) };
         match mark.try_lock() {
             Err(TryLockError::WouldBlock) => Err(Failure::BeingServed { path }),

@@ -66,9 +66,10 @@ fn one(
         let is_key = table.key.contains(&at);
         if let Some(others) = found.others() {
             let refers = table.foreign_keys.iter().any(|key| key.column == at);
-            match form_of(others, column.scalar) {
+            let looked_up = is_key || refers;
+            match form_of(others, column.scalar, looked_up) {
                 Ok(None) => {}
-                Ok(Some(_)) if is_key || refers => reasons.push(format!(
+                Ok(Some(_)) if looked_up => reasons.push(format!(
                     "`{name}.{}` holds {}, by which its rows are looked up: as {} no index would serve that",
                     found.name,
                     held(others),
@@ -141,20 +142,22 @@ fn one(
 }
 
 /// The form in which SQLite is to be given values of a scalar, so that they stand in a column as those that are there; `None`: as they
-/// are.
-fn form_of(others: Others<'_>, scalar: Scalar) -> Result<Option<Kept>, ()> {
+/// are. Whatever a type says, SQLite lets others put anything there, and a text is greater than any number: so that nobody's
+/// conditions are misled, only columns by which rows are looked up are asked for as they stand, and texts.
+fn form_of(others: Others<'_>, scalar: Scalar, looked_up: bool) -> Result<Option<Kept>, ()> {
     let Others { affinity, looks, unlike } = others;
     let is_text = looks.starts_with("text");
     let is_number = matches!(looks, "integer" | "real");
     let is_blob = looks.starts_with("blob");
     let is_nothing = looks == "nothing";
     let form = match scalar {
-        Scalar::Int if affinity == "INTEGER" && !is_text && !is_blob => None,
+        Scalar::Int if looked_up && affinity == "INTEGER" && !is_text && !is_blob => None,
         Scalar::Text if affinity == "TEXT" && !unlike && !is_blob => None,
-        Scalar::Text if !is_blob => Some(Kept::Text),
+        // Elsewhere a text of digits would become a number.
+        Scalar::Text if matches!(affinity, "TEXT" | "BLOB") && !is_blob => Some(Kept::Text),
         Scalar::Bytes if !is_text && !is_number && affinity == "BLOB" => None,
         Scalar::Uuid if is_text || is_nothing && affinity != "BLOB" => Some(Kept::Text),
-        Scalar::Uuid if looks == "blob16" || is_nothing => None,
+        Scalar::Uuid if looks == "blob16" || is_nothing => (!looked_up).then_some(Kept::Number),
         Scalar::Json if is_text || is_nothing => Some(Kept::Text),
         Scalar::Int | Scalar::Float if is_number || is_nothing => Some(Kept::Number),
         Scalar::Bool | Scalar::Decimal { .. } if is_text || is_nothing && affinity == "TEXT" => {
@@ -186,6 +189,11 @@ fn held(Others { affinity, looks, unlike }: Others<'_>) -> String {
         "integer" => "whole numbers",
         "real" => "numbers with a point",
         "blob" | "blob16" => "bytes",
+        _ if !matches!(affinity, "TEXT" | "BLOB") => {
+            return format!(
+                "texts in a column of affinity {affinity}, where digits become numbers"
+            );
+        }
         _ if unlike => "texts that are compared by rules of their own (COLLATE)",
         _ => "texts",
     };

@@ -224,7 +224,10 @@ impl ExistingColumn {
         if let Some(scale) = text.strip_prefix("Decimal ") {
             return Some(Meaning::Scalar(Scalar::Decimal { scale: scale.parse().ok()? }));
         }
-        Scalar::PLAIN.iter().find(|scalar| scalar.name() == text).map(|scalar| Meaning::Scalar(*scalar))
+        Scalar::PLAIN
+            .iter()
+            .find(|scalar| scalar.name() == text)
+            .map(|scalar| Meaning::Scalar(*scalar))
     }
 }
 

@@ -36,11 +36,14 @@ pub fn text_of(scalar: Scalar, value: &Value) -> Option<String> {
         }
         (Scalar::Time, Value::Text(text)) if text.len() == 5 => format!("{text}:00"),
         (Scalar::Decimal { scale }, Value::Float(f)) => {
-            // 0.1 + 0.2 is 0.30000000000000004 there, and means 0.30; what lies further off is no such decimal.
+            // The fewest digits that are this number, where the decimal has as many. 0.1 + 0.2 is 0.30000000000000004 there, and
+            // means 0.30; what lies further off is no such decimal.
+            let shortest = f.to_string();
+            let digits = shortest.split_once('.').map_or(0, |(_, fraction)| fraction.len());
             let rounded = format!("{f:.*}", usize::from(scale));
-            let is_near =
-                rounded.parse::<f64>().is_ok_and(|near| (near - f).abs() <= f.abs() * 1e-12);
-            if is_near { rounded } else { f.to_string() }
+            let most = (f.abs() * 1e-12).min(10_f64.powi(-i32::from(scale)) / 1_000.0);
+            let is_near = rounded.parse::<f64>().is_ok_and(|near| (near - f).abs() <= most);
+            if digits > usize::from(scale) && is_near { rounded } else { shortest }
         }
         (Scalar::Int, Value::Float(f)) if f.fract() == 0.0 => format!("{f:.0}"),
         (Scalar::Uuid, Value::Bytes(bytes)) => match <[u8; 16]>::try_from(&bytes[..]) {
@@ -113,6 +116,13 @@ pub(crate) fn read(scalar: Scalar, value: Value) -> Result<Value, String> {
 /// # Errors
 /// [`EvaluationFault::Overflow`] where a decimal has more digits than such a column holds.
 pub(crate) fn write(scalar: Scalar, kept: Kept, value: Value) -> Result<Value, EvaluationFault> {
+    if let (Scalar::Json, Value::Text(text)) = (scalar, &value)
+        && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && text.len() > 15
+    {
+        // Where a column makes numbers of texts, SQLite keeps some 15 digits of them.
+        return Err(EvaluationFault::Overflow);
+    }
     let Value::Int(n) = value else {
         return Ok(match (kept, scalar) {
             (Kept::Number | Kept::Julian, _) | (_, Scalar::Text | Scalar::Json) => value,
@@ -210,6 +220,8 @@ mod tests {
         becomes(Scalar::Bool, Value::Int(1), "true");
         becomes(Scalar::Bool, text("No"), "false");
         becomes(two, Value::Float(0.1 + 0.2), "0.30");
+        becomes(Scalar::Decimal { scale: 6 }, Value::Float(123_456_789_012.34), "123456789012.34");
+        becomes(Scalar::Decimal { scale: 16 }, Value::Float(12.34), "12.34");
         becomes(two, Value::Float(-1.98), "-1.98");
         becomes(two, Value::Int(7), "7");
         becomes(Scalar::Int, Value::Float(3.0), "3");
@@ -245,6 +257,7 @@ mod tests {
         for (scalar, value) in [
             (Scalar::Bool, Value::Int(2)),
             (Scalar::Decimal { scale: 2 }, Value::Float(0.125)),
+            (Scalar::Decimal { scale: 2 }, Value::Float(9_999_999_999.128)),
             (Scalar::Int, Value::Float(1.5)),
             (Scalar::Date, Value::text("2009-01-01 10:00:00")),
             (Scalar::Date, Value::Int(1)),

@@ -1,9 +1,10 @@
 //! SQLite files that others made: what they hold, which is only read.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
-use operation::Value;
+use operation::{Table, Value};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 
@@ -82,6 +83,36 @@ pub fn tables(path: &Path) -> Result<Vec<OthersTable>, StoreFault> {
         tables.push(OthersTable { name, columns, rows });
     }
     Ok(tables)
+}
+
+/// The same of a file that Mimar may have served already, and has put tables of its own beside theirs: no table besides counts the
+/// versions of its rows.
+pub fn belongs_to_others(path: &Path) -> Option<Vec<String>> {
+    if !path.exists() {
+        return None;
+    }
+    let theirs = |connection: Connection| -> rusqlite::Result<Vec<String>> {
+        let counts =
+            "SELECT EXISTS (SELECT 1 FROM pragma_table_info(?1) WHERE name = 'row_version')";
+        let mut theirs = Vec::new();
+        for name in names(&connection)? {
+            if connection.query_row(counts, [&name], |row| row.get(0))? {
+                return Ok(Vec::new());
+            }
+            theirs.extend(Some(name).filter(|name| !name.starts_with("mimar_")));
+        }
+        Ok(theirs)
+    };
+    open(path).and_then(theirs).ok().filter(|theirs| !theirs.is_empty())
+}
+
+/// What of a file's tables cannot be served as the columns of `tables`, which are adopted, a sentence each: values among the last
+/// that are none of their column's.
+///
+/// # Errors
+/// [`StoreFault::Database`].
+pub fn unfit(path: &Path, tables: &[Arc<Table>]) -> Result<Vec<String>, StoreFault> {
+    foreign::unfit(&open(path)?, tables)
 }
 
 /// The tables of a file as [`crate::Store::others_tables`] tells them.

@@ -78,8 +78,10 @@ pub(crate) fn serve(
     migrate::settle(&store, &schema)?;
     let loaded = Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
     let loaded = if broker.is_some() { loaded.sending() } else { loaded };
-    // While the tables change, formulas are the newer version's.
-    if migrate::status(&store)?.is_none_or(|record| record.to == fingerprint) {
+    // While the tables change, formulas are the newer version's; and what others have computed is theirs.
+    if !names.are_adopted()
+        && migrate::status(&store)?.is_none_or(|record| record.to == fingerprint)
+    {
         let renewed = data::recompute(&store, &loaded, false)?;
         if renewed > 0 {
             tracing::warn!(

@@ -104,6 +104,9 @@ pub(super) fn can_follow(store: &Store, place: &Place, mismatch: &Mismatch) -> R
     if matches!(mismatch.cause, Cause::UnderWay(_)) {
         return Err(differs(place, mismatch));
     }
+    if matches!(mismatch.cause, Cause::Foreign(_)) {
+        return Err(Failure::NotOurs { place: place.to_string() });
+    }
     let Cause::Drift(lines) = &mismatch.cause else { return Ok(()) };
     if mismatch.change.is_empty() {
         // The tables are right; what stands beside them is for the one who put it there to know.

@@ -3,11 +3,22 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::import::{database, imported};
 use crate::process::{Project, Server, ask, end, mimar, run};
+
+/// Waits for what somebody else has written: it is noticed within a tenth of a second.
+#[track_caller]
+fn comes(server: &Server, path: &str, status: u16) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while server.get(path, None).status != status {
+        assert!(Instant::now() < deadline, "{path} never answers {status}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
 
 /// A model with a grant in each entity that can have one.
 fn opened(model: &str, grant: &str) -> String {
@@ -118,6 +129,12 @@ fn an_imported_database_is_served_over_its_own_tables() {
     let planned = run(&["migrate", "plan", project.path(), "--database", &url]);
     assert_eq!(planned.code, 3);
     assert!(planned.err.contains("others made these tables"), "{}", planned.err);
+    // Its rows can go elsewhere, where versions are counted from then on.
+    let new = project.join("new.db");
+    let copied =
+        run(&["copy", "--project", project.path(), "--from", &url, "--to", new.to_str().unwrap()]);
+    assert_eq!(copied.code, 0, "{}", copied.err);
+    assert!(copied.err.contains("checksum of each table are the same"), "{}", copied.err);
     // Nothing about the tables has changed, and a second start is as good.
     assert_eq!(testbed::postgres().psql(&name, shape), before);
     let again = Server::start(mimar().args(["serve", project.path(), "--database", &url]));
@@ -139,7 +156,8 @@ fn enums_of_the_database_are_served_as_they_are() {
          INSERT INTO person VALUES (1, 'Ada', 'sad', 'small'), (2, 'Bob', 'glad', NULL), (3, 'Cy', 'angry', 'large')",
     );
     let model = imported(&[&url])["model"].as_str().unwrap().to_owned();
-    let mut opened = opened(&model, "allow read, create, update, delete to anyone when .mood != angry");
+    let mut opened =
+        opened(&model, "allow read, create, update, delete to anyone when .mood != angry");
     opened.push_str(
         "command soothe(person: Person) {\n  allow anyone\n  update person { mood: glad }\n}\n",
     );
@@ -506,7 +524,7 @@ fn a_file_that_others_made_is_served_over_its_own_tables() {
     assert_eq!(stored("SELECT count(*) FROM BillItem WHERE BillId = 7"), "Integer(0)");
     // A value that is none is told by the log, and takes nothing else along.
     own.execute_batch("UPDATE Client SET Born = 'in spring' WHERE ClientId = 2").unwrap();
-    ask("GET", "/v1/clients/2", "", 500);
+    comes(&server, "/v1/clients/2", 500);
     ask("GET", "/v1/clients/1", "", 200);
     own.execute_batch("UPDATE Client SET Born = NULL WHERE ClientId = 2").unwrap();
     drop(server);
@@ -543,18 +561,72 @@ fn a_file_that_others_made_is_served_over_its_own_tables() {
     assert_eq!(start().get("/v1/clients/3", None).status, 200);
 }
 
+/// What the values say that types do not: each is looked at before anything is written.
+#[test]
+fn values_that_are_none_of_their_columns_are_told() {
+    let project = Project::new("");
+    let old = project.join("old.db");
+    let own = rusqlite::Connection::open(&old).unwrap();
+    own.execute_batch(
+        "CREATE TABLE thing (id INTEGER PRIMARY KEY, at INTEGER, day TEXT, flag TEXT, size INTEGER, price REAL, seen REAL);
+         INSERT INTO thing VALUES (1, 1767323045000, '1/2/2026', 'Y', 'n/a', 0.125, 1767323045.5), (2, NULL, NULL, NULL, 7, 1.5, NULL)",
+    )
+    .unwrap();
+    project.write(
+        "app.mimar",
+        "app Things {\n}\n\nentity Thing stored as \"thing\" {\n  allow read to anyone\n  key id: Int = auto\n  at: Timestamp?\n  day: Date?\n  flag: Bool?\n  size: Int?\n  price: Decimal(9, 2)?\n  seen: Timestamp?\n}\n",
+    );
+    let file = old.to_str().unwrap();
+    let serve = ["serve", project.path(), "--listen", "127.0.0.1:0", "--database", file];
+    let ended = run(&serve);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    for wanted in [
+        "`thing.at` holds `1767323045000`, which must be a moment",
+        "`thing.day` holds `1/2/2026`, which must be a date",
+        "`thing.flag` holds truth values in words other than `true` and `false`",
+        "`thing.size` holds `n/a`, which must be a whole number",
+        "`thing.price` holds `0.125`, which must be a decimal number",
+        "`thing.seen` holds `1767323045.5`, which must be a moment",
+    ] {
+        assert!(ended.err.contains(wanted), "{wanted}\n{}", ended.err);
+    }
+    own.execute_batch("DELETE FROM thing WHERE id = 1").unwrap();
+    let server = Server::start(mimar().args(["serve", project.path(), "--database", file]));
+    assert_eq!(
+        server.get("/v1/things/2", None).body,
+        r#"{"id":2,"at":null,"day":null,"flag":null,"size":7,"price":"1.50","seen":null}"#
+    );
+    // Also with tables of ours beside it, it stays a file of others.
+    drop(server);
+    let applied = run(&["migrate", "apply", project.path(), "--database", file]);
+    assert_eq!(applied.code, 3, "{}", applied.err);
+    // What others have computed is not computed anew.
+    let model =
+        project.read("app.mimar").replace("price: Decimal(9, 2)?", "price: Decimal(9, 2) := 9.00");
+    own.execute_batch("CREATE TABLE copied AS SELECT * FROM thing; DROP TABLE thing; CREATE TABLE thing (id INTEGER PRIMARY KEY, at INTEGER, day TEXT, flag TEXT, size INTEGER, price REAL NOT NULL, seen REAL); INSERT INTO thing SELECT * FROM copied; DROP TABLE copied").unwrap();
+    project.write("app.mimar", &model);
+    let server = Server::start(mimar().args(["serve", project.path(), "--database", file]));
+    assert!(server.get("/v1/things/2", None).body.contains(r#""price":"1.50""#));
+    let price: f64 = own.query_row("SELECT price FROM thing", [], |row| row.get(0)).unwrap();
+    assert_eq!(price.to_bits(), 1.5_f64.to_bits());
+    // A value that comes later hides no more than what asks for it.
+    own.execute_batch("INSERT INTO thing VALUES (3, NULL, NULL, NULL, 'n/a', 1.5, NULL)").unwrap();
+    comes(&server, "/v1/things/3", 500);
+    assert_eq!(server.get("/v1/things/2", None).status, 200);
+}
+
 #[test]
 fn a_file_whose_tables_cannot_be_served_stays_as_it_is() {
     let project = Project::new("");
     let old = project.join("old.db");
-    let sql = "CREATE TABLE thing (id INTEGER PRIMARY KEY, code TEXT NOT NULL COLLATE NOCASE, born TEXT, size TEXT, gone TEXT);
+    let sql = "CREATE TABLE thing (id INTEGER PRIMARY KEY, code TEXT NOT NULL COLLATE NOCASE, born TEXT, size TEXT, gone TEXT, label STRING);
         CREATE TABLE other (code TEXT COLLATE NOCASE PRIMARY KEY);
-        INSERT INTO thing VALUES (1, 'a', 'x', X'00', NULL)";
+        INSERT INTO thing VALUES (1, 'a', 'x', X'00', NULL, 'a')";
     rusqlite::Connection::open(&old).unwrap().execute_batch(sql).unwrap();
     let before = fs::read(&old).unwrap();
     project.write(
         "app.mimar",
-        "app Things {\n}\n\nentity Thing stored as \"thing\" {\n  allow read to anyone\n  key id: Int = auto\n  code: String(1..9)\n  born: Int?\n  size: String(0..9)?\n  missing: Int?\n}\n\nentity Other stored as \"other\" {\n  allow read to anyone\n  key code: String(1..9)\n}\n",
+        "app Things {\n}\n\nentity Thing stored as \"thing\" {\n  allow read to anyone\n  key id: Int = auto\n  code: String(1..9)\n  born: Int?\n  size: String(0..9)?\n  missing: Int?\n  label: String(0..9)?\n}\n\nentity Other stored as \"other\" {\n  allow read to anyone\n  key code: String(1..9)\n}\n",
     );
     let ended = run(&[
         "serve",
@@ -570,6 +642,7 @@ fn a_file_whose_tables_cannot_be_served_stays_as_it_is() {
         "`thing.born` holds texts, which cannot be served as Int",
         "`thing.size` holds bytes, which cannot be served as Text",
         "`thing` has no column `missing`",
+        "`thing.label` holds texts in a column of affinity NUMERIC, where digits become numbers",
         "`other.code` holds nothing yet, and is of affinity TEXT, by which its rows are looked up",
     ] {
         assert!(ended.err.contains(wanted), "{wanted}\n{}", ended.err);

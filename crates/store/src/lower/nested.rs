@@ -240,7 +240,9 @@ impl ByKey {
 fn key_and_conditions(read: &Read) -> Option<(usize, Vec<&Expression>)> {
     let own = read.table.own_key();
     let column = read.table.columns.get(own)?;
-    if read.root_bind.is_some() || read.table.key.len() != 1 || column.native.is_some() {
+    // Tables of others count no versions, and may hold more than their answers tell: a number with more digits, say.
+    let of_others = read.table.version.is_none() || column.native.is_some();
+    if of_others || read.root_bind.is_some() || read.table.key.len() != 1 {
         return None;
     }
     let terms = match &read.filter {

@@ -71,7 +71,8 @@ fn open(path: &Path, options: &Options, flags: OpenFlags) -> rusqlite::Result<Co
     connection.pragma_update_and_check(None, "mmap_size", mapped, |_| Ok(()))?;
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
-    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    // Triggers of others may have texts in double quotes.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, options.adopt)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
     // A plan that may depend on the values bound is made anew whenever they change, at many times the cost of a read.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

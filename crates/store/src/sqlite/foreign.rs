@@ -1,10 +1,13 @@
 //! Tables that others made, as far as must be known to serve them as they are.
 
+use std::sync::Arc;
+
+use operation::{Kept, Native, Scalar, Table, Value};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use crate::StoreFault;
 use crate::others::quoted;
+use crate::{StoreFault, kept, others};
 
 /// A column, as SQLite knows it.
 struct Column {
@@ -51,9 +54,14 @@ fn definition(connection: &Connection, table: &str, rowless: bool) -> rusqlite::
     let columns = columns.query_map([table], column)?.collect::<rusqlite::Result<Vec<_>>>()?;
     let mut key: Vec<&Column> = columns.iter().filter(|column| column.key > 0).collect();
     key.sort_by_key(|column| column.key);
-    // The one that is the number of its row, which SQLite counts.
+    // The one that is the number of its row, which SQLite counts; a key that has an index is none, whatever its type.
+    let indexed: bool = connection.query_row(
+        "SELECT EXISTS (SELECT 1 FROM pragma_index_list(?1) WHERE origin = 'pk')",
+        [table],
+        |row| row.get(0),
+    )?;
     let counted = match key.as_slice() {
-        [one] if one.declared == "INTEGER" && !rowless => Some(one.name.clone()),
+        [one] if one.declared == "INTEGER" && !rowless && !indexed => Some(one.name.clone()),
         _ => None,
     };
     let mut lines = Vec::with_capacity(columns.len() + 1);
@@ -87,7 +95,8 @@ fn reference(
     column: &str,
 ) -> rusqlite::Result<Option<String>> {
     let mut statement = connection.prepare_cached(
-        "SELECT f.\"table\", coalesce(f.\"to\", (SELECT name FROM pragma_table_info(f.\"table\") WHERE pk = 1)), f.on_delete \
+        "SELECT coalesce((SELECT s.name FROM sqlite_schema s WHERE s.type = 'table' AND s.name = f.\"table\" COLLATE NOCASE), f.\"table\"), \
+         coalesce(f.\"to\", (SELECT name FROM pragma_table_info(f.\"table\") WHERE pk = 1)), f.on_delete \
          FROM pragma_foreign_key_list(?1) f WHERE f.\"from\" = ?2 COLLATE NOCASE \
          AND (SELECT count(*) FROM pragma_foreign_key_list(?1) o WHERE o.id = f.id) = 1 LIMIT 1",
     )?;
@@ -103,6 +112,66 @@ fn reference(
         Ok(format!(" REFERENCES {} ({column}){on_delete}", quoted(&target)))
     };
     statement.query_row([table, column], reference).optional()
+}
+
+/// How many of a column's values are looked at, the last ones.
+const LOOKED_AT: u32 = 1_000;
+
+/// Values among the last that are none of the columns of these tables, a sentence for each column that has such.
+pub(crate) fn unfit(
+    connection: &Connection,
+    tables: &[Arc<Table>],
+) -> Result<Vec<String>, StoreFault> {
+    let mut reasons = Vec::new();
+    for table in tables {
+        for column in &table.columns {
+            let form = match column.native {
+                Some(Native::Kept(form)) => Some(form),
+                _ => None,
+            };
+            let (of, name) = (quoted(table.name.as_str()), quoted(column.name.as_str()));
+            let sql = format!("SELECT {name} FROM {of} WHERE {name} IS NOT NULL");
+            let mut statement = connection
+                .prepare(&format!("{sql} ORDER BY rowid DESC LIMIT {LOOKED_AT}"))
+                .or_else(|_| connection.prepare(&format!("{sql} LIMIT {LOOKED_AT}")))?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let value = row.get_ref(0)?;
+                if let Some(reason) = strange(column.scalar, form, value) {
+                    let at = format!("{}.{}", table.name, column.name);
+                    reasons.push(format!("`{at}` holds {reason}"));
+                    break;
+                }
+            }
+        }
+    }
+    Ok(reasons)
+}
+
+/// Why a value is none of a column's.
+fn strange(scalar: Scalar, form: Option<Kept>, value: ValueRef<'_>) -> Option<String> {
+    let is_own = match (scalar, value) {
+        (Scalar::Int, ValueRef::Integer(_))
+        | (Scalar::Text, ValueRef::Text(_))
+        | (Scalar::Bytes, ValueRef::Blob(_)) => true,
+        (Scalar::Uuid, ValueRef::Blob(bytes)) => bytes.len() == 16,
+        _ => false,
+    };
+    let value = others::value(value);
+    if form.is_none() && !is_own {
+        let text = others::text_of(scalar, &value).unwrap_or_default();
+        return Some(format!("`{text}`, which is no {}", scalar.name()));
+    }
+    let spelled = match (scalar, form, &value) {
+        (Scalar::Bool, Some(Kept::Text), Value::Text(text)) => {
+            matches!(&**text, "true" | "false")
+        }
+        _ => true,
+    };
+    if !spelled {
+        return Some("truth values in words other than `true` and `false`".to_owned());
+    }
+    kept::read(scalar, value).err()
 }
 
 /// What stands in a column, by its type and by the value in it that came last.

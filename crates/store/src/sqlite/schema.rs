@@ -15,7 +15,8 @@ use crate::write::{Reference, References};
 /// Reads the foreign keys of a database.
 pub(crate) fn references(connection: &Connection) -> rusqlite::Result<References> {
     let mut statement = connection.prepare(
-        "SELECT t.name, f.\"table\", f.\"from\", f.on_delete, \
+        "SELECT t.name, coalesce((SELECT s.name FROM sqlite_schema AS s WHERE s.type = 'table' \
+         AND s.name = f.\"table\" COLLATE NOCASE), f.\"table\"), f.\"from\", f.on_delete, \
          EXISTS (SELECT 1 FROM pragma_table_info(t.name) WHERE name = 'row_version') \
          FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f WHERE t.type = 'table'",
     )?;
@@ -241,4 +242,24 @@ pub(crate) fn tables(connection: &Connection) -> Result<Vec<(String, String)>, S
     let mut statement = connection.prepare(TABLES)?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_finds_its_table_however_that_is_spelled() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE Artists (id INTEGER PRIMARY KEY);
+                 CREATE TABLE album (id INTEGER PRIMARY KEY, artist INTEGER REFERENCES artists ON DELETE CASCADE)",
+            )
+            .unwrap();
+        let artists = Ident::new("Artists").unwrap();
+        let found = references(&connection).unwrap();
+        assert_eq!(found.to(&artists).len(), 1);
+        assert_eq!(found.reached(&artists).len(), 1);
+    }
 }
