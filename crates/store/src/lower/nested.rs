@@ -106,11 +106,12 @@ impl Nested {
         Ok(Self { statement, rows, joined: None, by_key: None, order, version })
     }
 
-    /// Lowers a read of one row for many requests at once. What a placeholder is to one request is here an array with an
-    /// element for each, and one more array numbers the requests; the number is the last column of an answer.
+    /// Lowers a read of one row or of a page for many requests at once. What a placeholder is to one request is here an array
+    /// with an element for each, and one more array numbers the requests; the number is the last column of an answer.
     ///
-    /// Each is planned as the read itself: the rest is a loop around it. Where a row has but one kind of parts they are joined
-    /// to it, for a third less than an array of records costs the database; with two kinds their rows would multiply.
+    /// Each is planned as the read itself: the rest is a loop around it, so that the rows of a page come in its order. Where a
+    /// row that is asked for alone has but one kind of parts they are joined to it, for a third less than an array of records
+    /// costs the database; with two kinds their rows would multiply.
     ///
     /// Where requests differ in their keys, and in nothing else that only the database could decide, the keys are all that is
     /// asked for ([`Nested::by_key`]): without the loop the database needs a tenth less.
@@ -121,15 +122,16 @@ impl Nested {
         let Head { columns, shape, order, version } = Head::of(read, values)?;
         let mut lowering = Lowering::of_given(values.len(), values);
         let nested = part_sources(&read.output);
+        let is_page = read.cardinality != Cardinality::One;
         let sole = match nested.as_slice() {
-            [sole] if sole.source == 0 => Some(*sole),
+            [sole] if sole.source == 0 && !is_page => Some(*sole),
             _ => None,
         };
         let nested = if sole.is_some() { Vec::new() } else { nested };
         let parts = select(&mut lowering, &columns, &nested, ("SELECT ", ""))?;
-        // A limit is a wall to the planner, which otherwise joins the two.
-        let is_one = is_of_one_row(&read.table, &read.filter);
-        lowering.sql.push(if is_one { ") AS t0" } else { " LIMIT 1) AS t0" });
+        // A limit is a wall to the planner, which otherwise joins the two. A page has its own.
+        let is_limited = is_page || is_of_one_row(&read.table, &read.filter);
+        lowering.sql.push(if is_limited { ") AS t0" } else { " LIMIT 1) AS t0" });
         let mut joined = None;
         if let Some(sole) = sole {
             // By its name the key is found from the parts; others might have the same.
@@ -174,6 +176,9 @@ impl Nested {
         values: &[Value],
         type_name: TypeName,
     ) -> Result<Option<Self>, Fault> {
+        if read.cardinality != Cardinality::One {
+            return Ok(None);
+        }
         let Some((bind, conditions)) = key_and_conditions(read) else { return Ok(None) };
         let Head { mut columns, shape, order, version } = Head::of(read, values)?;
         let key = columns.column(0, read.table.own_key())?;

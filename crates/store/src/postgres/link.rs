@@ -109,7 +109,8 @@ impl Address {
         let settings = format!(
             "SET statement_timeout = {deadline}; SET lock_timeout = {lock}; \
              SET idle_in_transaction_session_timeout = {}; SET TimeZone = 'UTC'; \
-             SET standard_conforming_strings = on; SET plan_cache_mode = force_generic_plan; SET client_min_messages = warning",
+             SET standard_conforming_strings = on; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+             SET client_min_messages = warning",
             deadline * 2
         );
         let statements = options.statements;

@@ -40,6 +40,9 @@ impl<'r> Columns<'r> for &Cells<'r> {
 /// The columns of a row, taken out.
 pub(super) type Cells<'r> = SmallVec<[Option<&'r [u8]>; 16]>;
 
+/// Rows of a page that goes together with others, at most: a longer one is worth a statement of its own.
+const SHORT: usize = 100;
+
 /// Room that an answer is given before it is written, at most.
 const LARGE: usize = 64 << 10;
 
@@ -75,7 +78,7 @@ impl Link {
             Some(prepared) => prepared,
             None => within(terms.until, Box::pin(self.prepared(read, binds)).as_mut()).await?,
         };
-        if read.cardinality == Cardinality::One && self.gathers() && prepared.queue.is_open() {
+        if goes_together(read, binds) && self.gathers() && prepared.queue.is_open() {
             return self.read_together(&prepared, terms, read, binds).await;
         }
         Box::pin(self.read_alone(&prepared, terms, read, binds)).await
@@ -103,14 +106,6 @@ impl Link {
         let nested = &prepared.nested;
         let given = &nested.statement;
         let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
-        let limit = match read.cardinality {
-            Cardinality::One => 1,
-            Cardinality::Bounded(_) => usize::MAX,
-            Cardinality::Page { limit } => {
-                let limit = binds.get(limit).and_then(Value::as_int);
-                limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
-            }
-        };
         let asking = pin!(self.ask_prepared(prepared, values));
         let rows = self.not_before(least, asking).await?;
         let mut rows = pin!(rows);
@@ -123,34 +118,96 @@ impl Link {
             }
             return Ok(Rows::One(found));
         }
-        let mut out = Vec::with_capacity(prepared.size.load(Ordering::Relaxed) + 64);
-        let (mut count, mut next, mut last) = (0, None, None);
-        out.push(b'[');
+        let mut page = Page::new(nested, limit(read, binds), prepared.size.load(Ordering::Relaxed));
         while let Some(row) = rows.try_next().await? {
-            if count == limit {
-                next = Some(last.take().unwrap_or_default());
-                continue;
-            }
-            let cells = Behind(&row, 0);
-            if count > 0 {
-                out.push(b',');
-            }
-            count += 1;
-            object(&nested.rows, (&nested.rows.shape, None), cells, &mut out)?;
-            if count == limit {
-                let mut values = Vec::with_capacity(nested.order.len());
-                for source in &nested.order {
-                    values.push(match cells.cell(source.at) {
-                        Some(bytes) => value_of(source.scalar, bytes).map_err(Fault::from)?,
-                        None => Value::Null,
-                    });
-                }
-                last = Some(values);
-            }
+            page.add(&row)?;
         }
-        out.push(b']');
-        prepared.size.store(out.len().min(LARGE), Ordering::Relaxed);
-        Ok(Rows::Page { json: Bytes::from(out), count, next })
+        let rows = page.end();
+        prepared.note_size(&rows);
+        Ok(rows)
+    }
+}
+
+impl Prepared {
+    /// Notes how long an answer was.
+    pub(super) fn note_size(&self, rows: &Rows) {
+        if let Rows::Page { json, .. } = rows {
+            self.size.store(json.len().min(LARGE), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether a read may be answered with others of its kind.
+fn goes_together(read: &Read, binds: &[Value]) -> bool {
+    match read.cardinality {
+        Cardinality::One => true,
+        Cardinality::Page { .. } => limit(read, binds) <= SHORT,
+        Cardinality::Bounded(_) => false,
+    }
+}
+
+/// How many rows are answered at most.
+pub(super) fn limit(read: &Read, binds: &[Value]) -> usize {
+    match read.cardinality {
+        Cardinality::One => 1,
+        Cardinality::Bounded(_) => usize::MAX,
+        Cardinality::Page { limit } => {
+            let limit = binds.get(limit).and_then(Value::as_int);
+            limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(0)
+        }
+    }
+}
+
+/// A page, written as its rows come.
+pub(super) struct Page<'n> {
+    nested: &'n Nested,
+    limit: usize,
+    out: Vec<u8>,
+    count: usize,
+    /// What the last row is found by.
+    last: Option<Vec<Value>>,
+    /// The same where another row follows.
+    next: Option<Vec<Value>>,
+}
+
+impl<'n> Page<'n> {
+    /// A page of so many rows that is likely to be so many bytes long.
+    pub fn new(nested: &'n Nested, limit: usize, size: usize) -> Self {
+        let mut out = Vec::with_capacity(size + 64);
+        out.push(b'[');
+        Self { nested, limit, out, count: 0, last: None, next: None }
+    }
+
+    /// Adds its next row, or notes that there would be one.
+    pub fn add(&mut self, row: &tokio_postgres::Row) -> Result<(), Fault> {
+        if self.count == self.limit {
+            self.next = Some(self.last.take().unwrap_or_default());
+            return Ok(());
+        }
+        let cells = Behind(row, 0);
+        if self.count > 0 {
+            self.out.push(b',');
+        }
+        self.count += 1;
+        let rows = &self.nested.rows;
+        object(rows, (&rows.shape, None), cells, &mut self.out)?;
+        if self.count == self.limit {
+            let mut values = Vec::with_capacity(self.nested.order.len());
+            for source in &self.nested.order {
+                values.push(match cells.cell(source.at) {
+                    Some(bytes) => value_of(source.scalar, bytes)?,
+                    None => Value::Null,
+                });
+            }
+            self.last = Some(values);
+        }
+        Ok(())
+    }
+
+    /// What is answered.
+    pub fn end(mut self) -> Rows {
+        self.out.push(b']');
+        Rows::Page { json: Bytes::from(self.out), count: self.count, next: self.next }
     }
 }
 

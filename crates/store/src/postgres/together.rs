@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
-use operation::{Fault, Read, Scalar, Value};
+use operation::{Cardinality, Fault, Read, Scalar, Value};
 use parking_lot::Mutex;
 use smallvec::{SmallVec, smallvec};
 use tokio::sync::oneshot;
@@ -20,20 +21,31 @@ use tokio_postgres::error::SqlState;
 use super::fault::gone;
 use super::link::{Link, Prepared, Together, Trouble, bound, within};
 use super::position::Least;
-use super::read::{Behind, Columns as _, Terms, one};
+use super::read::{Behind, Columns as _, Page, Terms, limit, one};
 use super::value::{Bound, value_of};
 use crate::Rows;
 use crate::lower::{ByKey, Source, ill_formed};
 
-/// Requests that one statement answers, at most.
+/// Requests for one row that one statement answers, at most.
 const MOST: usize = 64;
+
+/// The same of pages.
+const MOST_PAGES: usize = 32;
+
+/// How long pages together may take. Those that take longer cost the database far more than a statement does, and whoever asks
+/// for the first of them waits for the last.
+const LONG: Duration = Duration::from_millis(50);
+
+/// Requests that go alone after that.
+const REST: u32 = 1_000;
 
 /// Requests for one read on one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Set once all together took longer than a statement may: each has that time for itself from then on.
-    is_slow: AtomicBool,
+    /// How many requests go alone from now on. All do, as good as forever, once those that went together took longer than a
+    /// statement may: each has that time for itself.
+    alone: AtomicU32,
 }
 
 #[derive(Debug, Default)]
@@ -73,9 +85,10 @@ struct Lead {
 
 impl Lead {
     /// Takes along who has come by now, as many as there is room for.
-    fn take_along(&mut self) {
+    fn take_along(&mut self, read: &Read) {
+        let most = if read.cardinality == Cardinality::One { MOST } else { MOST_PAGES };
         let mut state = self.prepared.queue.state.lock();
-        while self.others.len() < MOST - 1
+        while self.others.len() < most - 1
             && let Some(next) = state.waiting.pop_front()
         {
             if !next.told.is_closed() {
@@ -106,7 +119,15 @@ impl Drop for Lead {
     }
 }
 
-/// What one statement answered to all.
+/// What one statement answered to all: for each request in their order.
+enum Answers {
+    /// Its row.
+    Rows(Found),
+    /// Its page.
+    Pages(Vec<Rows>),
+}
+
+/// The rows that one statement found for all.
 struct Found {
     /// For each request which of the rows are its own; several may have asked for the same.
     of: SmallVec<[Option<usize>; 16]>,
@@ -130,7 +151,12 @@ enum Part {
 impl Queue {
     /// Whether requests may go together.
     pub(super) fn is_open(&self) -> bool {
-        !self.is_slow.load(Ordering::Relaxed)
+        let alone = self.alone.load(Ordering::Relaxed);
+        if alone > 0 {
+            // Two at once may count as one, which does no harm.
+            self.alone.store(alone - 1, Ordering::Relaxed);
+        }
+        alone == 0
     }
 
     fn join(prepared: &Arc<Prepared>, least: Least, binds: &[Value]) -> Part {
@@ -171,7 +197,7 @@ impl Link {
         }
         // Whatever this thread has at hand runs first: what of it asks the same comes along.
         tokio::task::yield_now().await;
-        lead.take_along();
+        lead.take_along(read);
         if lead.others.is_empty() {
             let rows = Box::pin(self.read_alone(prepared, terms, read, binds)).await;
             drop(lead);
@@ -196,20 +222,25 @@ impl Link {
         let answers = {
             let asking = pin!(async {
                 let together = self.prepared_together(prepared, read, own).await?;
-                Ok((together, self.ask_for_all(&lead, together, terms.least, own).await?))
+                let answers = if read.cardinality == Cardinality::One {
+                    Answers::Rows(self.ask_for_all(&lead, together, terms.least, own).await?)
+                } else {
+                    Answers::Pages(self.ask_for_pages(&lead, together, terms, (read, own)).await?)
+                };
+                Ok((together, answers))
             });
             within(terms.until, asking).await
         };
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.
         drop(lead);
-        let (together, found) = match answers {
+        let (together, answers) = match answers {
             Ok(answered) => answered,
             Err(trouble) => {
                 if let Trouble::Database(error) = &trouble
                     && error.code() == Some(&SqlState::QUERY_CANCELED)
                 {
-                    prepared.queue.is_slow.store(true, Ordering::Relaxed);
+                    prepared.queue.alone.store(u32::MAX, Ordering::Relaxed);
                 }
                 for other in others {
                     // Where no answer came in time, each has a time of its own left, or none.
@@ -218,18 +249,83 @@ impl Link {
                 return Err(trouble);
             }
         };
+        self.gathered.fetch_add(others.len() as u64, Ordering::Relaxed);
+        let found = match answers {
+            Answers::Rows(found) => found,
+            Answers::Pages(pages) => {
+                let mut pages = pages.into_iter();
+                let first = pages.next();
+                for other in others {
+                    let told = pages.next().map_or(Told::Alone, Told::Rows);
+                    // Who has gone needs no answer.
+                    let _ = other.told.send(told);
+                }
+                return first.ok_or_else(|| ill_formed("no page").into());
+            }
+        };
         let write = |rows: Option<&[tokio_postgres::Row]>| -> Result<Rows, Trouble> {
             let row = rows.map(|rows| one(&together.nested, rows)).transpose()?;
             Ok(Rows::One(row))
         };
-        self.gathered.fetch_add(others.len() as u64, Ordering::Relaxed);
         let first = write(found.of(0));
         for (at, other) in (1..).zip(others) {
             let told = write(found.of(at)).map_or(Told::Alone, Told::Rows);
-            // Who has gone needs no answer.
             let _ = other.told.send(told);
         }
         first
+    }
+
+    /// One statement for all pages, each written as its rows come.
+    async fn ask_for_pages(
+        &self,
+        lead: &Lead,
+        together: &Together,
+        terms: Terms,
+        (read, own): (&Read, &[Value]),
+    ) -> Result<Vec<Rows>, Trouble> {
+        let begun = Instant::now();
+        let prepared = &*lead.prepared;
+        let size = prepared.size.load(Ordering::Relaxed);
+        let mut pages: Vec<Page<'_>> = each(lead, own)
+            .map(|binds| Page::new(&together.nested, limit(read, binds), size))
+            .collect();
+        let rows = self.ask_numbered(lead, together, terms.least, own).await?;
+        let mut rows = pin!(rows);
+        while let Some(row) = rows.try_next().await? {
+            pages.get_mut(number(&row)?).ok_or_else(unasked)?.add(&row)?;
+        }
+        if begun.elapsed() > LONG {
+            prepared.queue.alone.store(REST, Ordering::Relaxed);
+        }
+        let pages: Vec<Rows> = pages.into_iter().map(Page::end).collect();
+        pages.iter().for_each(|page| prepared.note_size(page));
+        Ok(pages)
+    }
+
+    /// Asks for all; each row says in its last column whose it is.
+    async fn ask_numbered(
+        &self,
+        lead: &Lead,
+        together: &Together,
+        least: Least,
+        own: &[Value],
+    ) -> Result<tokio_postgres::RowStream, Trouble> {
+        // On a replica, what is recent enough for the one who asks for most is so for all.
+        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
+        let given = &together.nested.statement;
+        let count = lead.others.len() + 1;
+        let mut parameters: Vec<Vec<Bound<&Value>>> =
+            given.parameters.iter().map(|_| Vec::with_capacity(count)).collect();
+        for binds in each(lead, own) {
+            let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
+            for (array, value) in parameters.iter_mut().zip(values) {
+                array.push(value);
+            }
+        }
+        let numbers: Vec<Value> = (1..).map(Value::Int).take(count).collect();
+        parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
+        let asking = pin!(self.ask_together(together, parameters));
+        self.not_before(least, asking).await
     }
 
     /// One statement for all; the rows by request, the leader is the first.
@@ -240,36 +336,15 @@ impl Link {
         least: Least,
         own: &[Value],
     ) -> Result<Found, Trouble> {
-        // On a replica, what is recent enough for the one who asks for most is so for all.
-        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
         if let Some(by_key) = &together.nested.by_key {
             return self.ask_by_key(lead, (together, by_key), least, own).await;
         }
-        let given = &together.nested.statement;
-        let count = lead.others.len() + 1;
-        let mut parameters: Vec<Vec<Bound<&Value>>> =
-            given.parameters.iter().map(|_| Vec::with_capacity(count)).collect();
-        let each = lead.others.iter().map(|other| other.binds.as_slice());
-        for binds in std::iter::once(own).chain(each) {
-            let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
-            for (array, value) in parameters.iter_mut().zip(values) {
-                array.push(value);
-            }
-        }
-        let numbers: Vec<Value> = (1..).map(Value::Int).take(count).collect();
-        parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
-        let asking = pin!(self.ask_together(together, parameters));
-        let rows = self.not_before(least, asking).await?;
+        let rows = self.ask_numbered(lead, together, least, own).await?;
         let mut rows = pin!(rows);
         let mut answers: Vec<Vec<tokio_postgres::Row>> = Vec::new();
-        answers.resize_with(count, Vec::new);
+        answers.resize_with(lead.others.len() + 1, Vec::new);
         while let Some(row) = rows.try_next().await? {
-            let last = row.len().saturating_sub(1);
-            let number: i64 = row.try_get(last)?;
-            let at = usize::try_from(number - 1).ok().and_then(|at| answers.get_mut(at));
-            let unknown =
-                || Fault::Internal("the database answered a request that was not made".into());
-            at.ok_or_else(unknown)?.push(row);
+            answers.get_mut(number(&row)?).ok_or_else(unasked)?.push(row);
         }
         let of = answers.iter().enumerate().map(|(at, rows)| (!rows.is_empty()).then_some(at));
         Ok(Found { of: of.collect(), rows: answers })
@@ -283,8 +358,8 @@ impl Link {
         least: Least,
         own: &[Value],
     ) -> Result<Found, Trouble> {
-        let each = lead.others.iter().map(|other| other.binds.as_slice());
-        let requests: SmallVec<[&[Value]; 16]> = std::iter::once(own).chain(each).collect();
+        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
+        let requests: SmallVec<[&[Value]; 16]> = each(lead, own).collect();
         let mut keys = Vec::with_capacity(requests.len());
         for binds in &requests {
             let value = binds.get(by_key.bind).ok_or_else(|| ill_formed("no such bind"))?;
@@ -329,4 +404,19 @@ impl Link {
         }
         Ok(found)
     }
+}
+
+/// The binds of each request, the leader's first.
+fn each<'l>(lead: &'l Lead, own: &'l [Value]) -> impl Iterator<Item = &'l [Value]> {
+    std::iter::once(own).chain(lead.others.iter().map(|other| other.binds.as_slice()))
+}
+
+/// Whose a row is that says it in its last column: a position among the requests.
+fn number(row: &tokio_postgres::Row) -> Result<usize, Trouble> {
+    let number: i64 = row.try_get(row.len().saturating_sub(1))?;
+    usize::try_from(number - 1).map_err(|_| unasked())
+}
+
+fn unasked() -> Trouble {
+    Fault::Internal("the database answered a request that was not made".to_owned()).into()
 }

@@ -7,6 +7,7 @@ use operation::{
     Arithmetic, Comparison, Dialect, Expression, Fault, NumberKind, Output, Read, ReadId, Value,
 };
 use store::{Row, Rows};
+use tokio::runtime::Runtime;
 
 use crate::shop::{Shop, both, by_key, text};
 
@@ -31,7 +32,10 @@ fn filled() -> Shop {
 fn shown(rows: Result<Rows, Fault>) -> Result<Option<(String, i64)>, Fault> {
     match rows? {
         Rows::One(row) => Ok(row.map(|Row { json, version }| (text(&json), version))),
-        Rows::Page { .. } => panic!("a page"),
+        Rows::Page { json, count, next } => {
+            let shown = format!("{} then {next:?}", text(&json));
+            Ok(Some((shown, i64::try_from(count).unwrap())))
+        }
     }
 }
 
@@ -40,7 +44,19 @@ fn at_once(
     shop: &Shop,
     asked: &[(Arc<Read>, Vec<Value>)],
 ) -> Vec<Result<Option<(String, i64)>, Fault>> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    at_once_on(&runtime(), shop, asked)
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap()
+}
+
+/// The same on a runtime, with which its connections end.
+fn at_once_on(
+    runtime: &Runtime,
+    shop: &Shop,
+    asked: &[(Arc<Read>, Vec<Value>)],
+) -> Vec<Result<Option<(String, i64)>, Fault>> {
     runtime.block_on(async {
         let reads = asked.iter().map(|(read, binds)| async {
             let answer = shop.store.read(read, binds);
@@ -92,6 +108,13 @@ fn each_is_answered_as_if_it_were_alone() {
             }
             asked.push((shop.bare_order.clone(), vec![Value::Int(round % 13)]));
             asked.push((shop.read_customer.clone(), vec![Value::Int(round % 4)]));
+            // Pages of many lengths, with and without another behind them; one of nobody, and one that goes alone.
+            let page = vec![
+                Value::Int(1 + round % 3),
+                Value::Int([0, 1, 3, 6, 100, 101][round as usize % 6]),
+            ];
+            asked.push((shop.read_orders.clone(), page.clone()));
+            asked.push((shop.active_orders.clone(), page));
         }
         let alone: Vec<_> = asked
             .iter()
@@ -117,6 +140,42 @@ fn each_is_answered_as_if_it_were_alone() {
             assert_eq!(at_once(&shop, &asked), alone);
         }
         panic!("only {} reads went together", gathered());
+    });
+}
+
+/// What takes long is not made longer by company, and comes together again later.
+#[test]
+fn pages_that_take_long_go_alone_for_a_while() {
+    both(|| {
+        let shop = filled();
+        if shop.store.dialect() == Dialect::Sqlite {
+            return;
+        }
+        let asked: Vec<_> = (0..40)
+            .map(|at| (shop.read_orders.clone(), vec![Value::Int(1 + at % 2), Value::Int(3)]))
+            .collect();
+        let runtime = runtime();
+        let gathered = || shop.store.statistics().gathered;
+        // How many meet in a round is up to the machine.
+        let meet = |rounds: usize| {
+            let before = gathered();
+            (0..rounds).any(|_| {
+                at_once_on(&runtime, &shop, &asked);
+                gathered() > before
+            })
+        };
+        // For a while every order that is looked at takes two milliseconds.
+        let slowly = [
+            "CREATE TABLE slowness AS SELECT clock_timestamp() + interval '2 seconds' AS until",
+            "ALTER TABLE \"order\" RENAME TO quick_order",
+            "CREATE VIEW \"order\" AS SELECT o.* FROM quick_order AS o, LATERAL (SELECT pg_sleep(CASE \
+             WHEN clock_timestamp() < (SELECT until FROM slowness) AND o.id > 0 THEN 0.002 ELSE 0 END)) AS s",
+        ];
+        shop.store.execute_schema(&slowly.map(str::to_owned)).unwrap();
+        assert!(meet(20), "none went together before it was known that they take long");
+        assert!(!meet(10), "they went together although that takes long");
+        std::thread::sleep(Duration::from_secs(2));
+        assert!(meet(200), "none went together when that took no longer");
     });
 }
 
@@ -160,8 +219,7 @@ fn a_fault_of_one_is_not_a_fault_of_others() {
 fn who_leaves_keeps_nobody_waiting() {
     both(|| {
         let shop = filled();
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
+        runtime().block_on(async {
             for round in 0..20_u64 {
                 let reads = (0..48_u64).map(|at| {
                     let (shop, read) = (&shop, shop.read_order.clone());
