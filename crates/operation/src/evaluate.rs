@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::{
     Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind, Scalar, Table, TableId,
     Tree, Value, number, parse_json, scalar,
@@ -33,7 +35,8 @@ pub trait Stored: std::fmt::Debug {
     ///
     /// # Errors
     /// [`EvaluationFault::NotLocal`] where they are not at hand.
-    fn parts(&self, table: &Arc<Table>, root: &[Value]) -> Result<Vec<&[Value]>, EvaluationFault>;
+    fn parts(&self, table: &Arc<Table>, root: &[Value])
+    -> Result<StoredParts<'_>, EvaluationFault>;
 }
 
 /// Why an expression has no value.
@@ -54,6 +57,12 @@ pub enum EvaluationFault {
 }
 
 type Answer = Result<Value, EvaluationFault>;
+
+/// The rows around something: there are few.
+type Around<'r> = SmallVec<[&'r [Value]; 4]>;
+
+/// The parts of a row.
+pub type StoredParts<'r> = SmallVec<[&'r [Value]; 8]>;
 
 /// Whether a condition holds: unknown counts as no.
 ///
@@ -83,7 +92,7 @@ pub fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Answer {
                 return Ok(Value::Null);
             }
             let Some(row) = stored.row(table, &key)? else { return Ok(Value::Null) };
-            let mut rows: Vec<&[Value]> = scope.rows.to_vec();
+            let mut rows = Around::from_slice(scope.rows);
             rows.push(row);
             evaluate(value, &Scope { rows: &rows, ..*scope })
         }
@@ -147,9 +156,8 @@ pub fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Answer {
             Ok(Value::Float(n as f64 / 10_f64.powi(i32::from(*scale))))
         }),
         Expression::Call(function, arguments) => {
-            let values =
-                arguments.iter().map(|a| evaluate(a, scope)).collect::<Result<Vec<_>, _>>()?;
-            call(*function, &values)
+            let values = arguments.iter().map(|a| evaluate(a, scope));
+            call(*function, &values.collect::<Result<SmallVec<[_; 3]>, _>>()?)
         }
         Expression::If { condition, then, otherwise } => {
             evaluate(if truth(condition, scope)? { then } else { otherwise }, scope)
@@ -253,11 +261,10 @@ fn fold<'r>(
         Aggregate::Any => Value::Bool(false),
         Aggregate::All => Value::Bool(true),
     };
-    let mut rows: Vec<&[Value]> = Vec::with_capacity(scope.rows.len() + 1);
+    let mut rows = Around::from_slice(scope.rows);
     let mut missing = false;
     for part in parts {
-        rows.clear();
-        rows.extend_from_slice(scope.rows);
+        rows.truncate(scope.rows.len());
         rows.push(part);
         let value = match evaluate(body, &Scope { rows: &rows, ..*scope }) {
             Ok(value) => value,

@@ -21,7 +21,9 @@ mod task;
 mod value;
 mod write;
 
-pub use evaluate::{EvaluationFault, Scope, Stored, evaluate, lower, order, truth, upper};
+pub use evaluate::{
+    EvaluationFault, Scope, Stored, StoredParts, evaluate, lower, order, truth, upper,
+};
 pub use exchange::{ARRIVED, Accept, Arrival, BROKER, Exchange, Unreadable};
 pub use expression::{Aggregate, Arithmetic, Comparison, Expression, Function, NumberKind};
 pub use fault::{Fault, FaultCode, Violation};

@@ -76,7 +76,7 @@ pub(crate) trait Database {
     async fn hold(&mut self, load: &Load) -> Result<(), Failure>;
 
     /// Executes a statement that changes rows for each of many.
-    async fn each(&mut self, many: Many<'_>, rows: Vec<Vec<&Value>>) -> Result<(), Failure>;
+    async fn each(&mut self, many: Many<'_>, rows: Vec<Picked<'_>>) -> Result<(), Failure>;
 
     /// Draws so many numbers for a counted key, all greater than `after`.
     async fn draw(
@@ -211,6 +211,9 @@ pub(crate) struct Load {
     /// How they are kept from changing, where others could change them.
     pub lock: Lock,
 }
+
+/// What a statement takes of a row.
+pub(crate) type Picked<'v> = SmallVec<[&'v Value; 8]>;
 
 /// A statement that is executed for many rows.
 #[derive(Debug, Clone, Copy)]

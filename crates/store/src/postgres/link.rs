@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::future::Either;
 use operation::{Fault, Read, ReadId, Scalar, Value};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
@@ -417,12 +418,12 @@ impl Link {
     }
 
     /// Executes it: each parameter is an array with an element for each request.
-    pub async fn ask_together(
-        &self,
-        together: &Together,
-        parameters: Vec<Vec<Bound<&Value>>>,
-    ) -> Result<RowStream, Error> {
-        self.client.query_raw(&together.statement, parameters).await
+    pub fn ask_together<'a>(
+        &'a self,
+        together: &'a Together,
+        parameters: Vec<Vec<Bound<&'a Value>>>,
+    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
+        self.client.query_raw(&together.statement, parameters)
     }
 
     /// Whether requests can go together.
@@ -431,54 +432,56 @@ impl Link {
     }
 
     /// Executes a prepared read.
-    pub async fn ask_prepared(
-        &self,
-        prepared: &Prepared,
-        parameters: Vec<Bound<&Value>>,
-    ) -> Result<RowStream, Error> {
-        self.ask(prepared.statement.as_ref(), &prepared.nested.statement.text, parameters).await
+    pub fn ask_prepared<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+        parameters: Vec<Bound<&'a Value>>,
+    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
+        self.ask(prepared.statement.as_ref(), &prepared.nested.statement.text, parameters)
     }
 
     /// Executes a prepared statement of a write.
-    pub async fn ask_ready<V: Borrow<Value> + std::fmt::Debug + Sync>(
-        &self,
-        ready: &Ready,
+    pub fn ask_ready<'a, V: Borrow<Value> + std::fmt::Debug + Sync + 'a>(
+        &'a self,
+        ready: &'a Ready,
         parameters: Vec<Bound<V>>,
-    ) -> Result<RowStream, Error> {
-        self.ask(ready.statement.as_ref(), &ready.text, parameters).await
+    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
+        self.ask(ready.statement.as_ref(), &ready.text, parameters)
     }
 
     /// The same of a statement about many rows: each parameter is an array.
-    pub async fn ask_arrays<P: ToSql + Sync>(
-        &self,
-        ready: &Ready,
+    pub fn ask_arrays<'a, P: ToSql + Sync + 'a>(
+        &'a self,
+        ready: &'a Ready,
         arrays: Vec<(Scalar, P)>,
-    ) -> Result<RowStream, Error> {
+    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
         match &ready.statement {
             Some(statement) => {
-                self.client.query_raw(statement, arrays.into_iter().map(|(_, array)| array)).await
+                let arrays = arrays.into_iter().map(|(_, array)| array);
+                Either::Left(self.client.query_raw(statement, arrays))
             }
             None => {
                 let typed = arrays.into_iter().map(|(form, array)| (array, array_type_of(form)));
-                Box::pin(self.client.query_typed_raw(&ready.text, typed)).await
+                Either::Right(Box::pin(self.client.query_typed_raw(&ready.text, typed)))
             }
         }
     }
 
-    async fn ask<V: Borrow<Value> + std::fmt::Debug + Sync>(
-        &self,
-        statement: Option<&tokio_postgres::Statement>,
-        text: &str,
+    // No `async fn`, here and above: each would hold the parameters once more, in a future that every statement has.
+    fn ask<'a, V: Borrow<Value> + std::fmt::Debug + Sync + 'a>(
+        &'a self,
+        statement: Option<&'a tokio_postgres::Statement>,
+        text: &'a str,
         parameters: Vec<Bound<V>>,
-    ) -> Result<RowStream, Error> {
+    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
         match statement {
-            Some(statement) => self.client.query_raw(statement, parameters).await,
+            Some(statement) => Either::Left(self.client.query_raw(statement, parameters)),
             None => {
                 let typed = parameters.into_iter().map(|bound| {
                     let kind = type_of(bound.form);
                     (bound, kind)
                 });
-                Box::pin(self.client.query_typed_raw(text, typed)).await
+                Either::Right(Box::pin(self.client.query_typed_raw(text, typed)))
             }
         }
     }

@@ -30,9 +30,11 @@ use super::value::{Bound, type_name, value_of};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
-use crate::write::{Asked, Database, Failure, Key, Kind, Load, Many, Place, References, Tables};
+use crate::write::{
+    Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables,
+};
 
-/// A statement on its way.
+/// A statement on its way. What sends it is on the heap by itself: both are then small enough for what the allocator keeps at hand.
 type Sending = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
 /// A statement that was sent.
@@ -190,7 +192,7 @@ impl<'s> Session<'s> {
         let parameters = owned(&ready, values)?;
         let (link, returned) = (self.link.clone(), self.returned.clone());
         let sent = async move {
-            let mut rows = std::pin::pin!(link.ask_ready(&ready, parameters).await?);
+            let mut rows = std::pin::pin!(Box::pin(link.ask_ready(&ready, parameters)).await?);
             while let Some(row) = rows.try_next().await? {
                 // What cannot be read is missed by whoever takes it.
                 returned.replace(values_of(&ready, &row).ok());
@@ -210,7 +212,7 @@ impl<'s> Session<'s> {
         let parameters = owned(&ready, values)?;
         let link = self.link.clone();
         let sent = async move {
-            let mut rows = std::pin::pin!(link.ask_ready(&ready, parameters).await?);
+            let mut rows = std::pin::pin!(Box::pin(link.ask_ready(&ready, parameters)).await?);
             while rows.try_next().await?.is_some() {}
             Ok(())
         };
@@ -226,7 +228,7 @@ impl<'s> Session<'s> {
     ) {
         let link = self.link.clone();
         let sent = async move {
-            let mut rows = std::pin::pin!(link.ask_arrays(&ready, arrays).await?);
+            let mut rows = std::pin::pin!(Box::pin(link.ask_arrays(&ready, arrays)).await?);
             while rows.try_next().await?.is_some() {}
             Ok(())
         };
@@ -390,7 +392,7 @@ impl Database for Session<'_> {
             let column = load.table.columns.get(load.column);
             let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
             let values: Vec<_> = load.values.iter().map(|value| Bound { value, form }).collect();
-            let rows = self.link.ask_arrays(ready, vec![(form, values)]).await?;
+            let rows = Box::pin(self.link.ask_arrays(ready, vec![(form, values)])).await?;
             found(ready, rows).await
         });
         match try_join_all(asking).await {
@@ -414,7 +416,7 @@ impl Database for Session<'_> {
         Ok(())
     }
 
-    async fn each(&mut self, many: Many<'_>, rows: Vec<Vec<&Value>>) -> Result<(), Failure> {
+    async fn each(&mut self, many: Many<'_>, rows: Vec<Picked<'_>>) -> Result<(), Failure> {
         let table = many.table;
         if let [values] = rows.as_slice() {
             let lower = || many.lower(Dialect::Postgres);

@@ -17,7 +17,8 @@ use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, Parameter, Statement, ill_formed};
 use crate::write::{
-    self, Asked, Database, Failure, Key, Load, Many, Naming, Place, References, Reply, Tables,
+    self, Asked, Database, Failure, Key, Load, Many, Naming, Picked, Place, References, Reply,
+    Tables,
 };
 
 /// What many writes ask for, kind by kind.
@@ -271,7 +272,7 @@ impl Database for Set<'_> {
         self.unfit()
     }
 
-    async fn each(&mut self, _: Many<'_>, _: Vec<Vec<&Value>>) -> Result<(), Failure> {
+    async fn each(&mut self, _: Many<'_>, _: Vec<Picked<'_>>) -> Result<(), Failure> {
         self.unfit()
     }
 

@@ -16,7 +16,7 @@ use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
 use crate::write::{
-    self, Asked, Database, Failure, Key, Kind, Load, Many, Place, References, Reply, Tables,
+    self, Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Reply, Tables,
 };
 
 /// The dialect of this room.
@@ -325,7 +325,7 @@ impl Database for Session<'_> {
         Ok(())
     }
 
-    async fn each(&mut self, many: Many<'_>, values: Vec<Vec<&Value>>) -> Result<(), Failure> {
+    async fn each(&mut self, many: Many<'_>, values: Vec<Picked<'_>>) -> Result<(), Failure> {
         let Kept { statement, .. } = self.kept(many.key, || many.lower(DIALECT))?;
         for values in values {
             bind(statement, values.into_iter(), 0)?;

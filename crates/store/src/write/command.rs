@@ -268,7 +268,7 @@ impl<D: Database> Running<'_, '_, D> {
             _ => {}
         }
         if !self.dirty.is_empty() && self.looks_at_dirty(expression) {
-            self.compute().await?;
+            Box::pin(self.compute()).await?;
         }
         self.value_as_it_is(expression, row.as_slice()).await
     }
@@ -288,7 +288,7 @@ impl<D: Database> Running<'_, '_, D> {
                     if wanted.is_empty() {
                         return Err(ill_formed("an expression that nothing answers"));
                     }
-                    self.load(wanted, true).await?;
+                    Box::pin(self.load(wanted, true)).await?;
                 }
                 Err(fault) => return Err(evaluation(fault, "")),
             }
@@ -349,7 +349,8 @@ impl<D: Database> Running<'_, '_, D> {
                     let part = target.target.parts.get(*part);
                     part.is_some_and(|part| row.parts_changed.contains(&part.table.id))
                 };
-                let due = inputs.columns.iter().any(|column| row.changed.contains(column))
+                let due = row.fresh
+                    || inputs.columns.iter().any(|column| row.changed.contains(column))
                     || inputs.parts.iter().any(parts)
                     || row.changed.contains(&computed.column);
                 if !due {
@@ -359,9 +360,9 @@ impl<D: Database> Running<'_, '_, D> {
                     break;
                 };
                 if let Some(row) = self.rows.root_mut(table, &key)
-                    && let Some(slot) =
-                        row.new.as_mut().and_then(|new| new.get_mut(computed.column))
-                    && *slot != value
+                    && let Some(new) = &mut row.new
+                    && new.get(computed.column).is_some_and(|known| *known != value)
+                    && let Some(slot) = Arc::make_mut(new).get_mut(computed.column)
                 {
                     *slot = value;
                     row.changed.push(computed.column);
@@ -369,6 +370,7 @@ impl<D: Database> Running<'_, '_, D> {
                 }
             }
             if let Some(row) = self.rows.root_mut(table, &key) {
+                row.fresh = false;
                 row.changed.clear();
                 row.parts_changed.clear();
             }
@@ -377,6 +379,9 @@ impl<D: Database> Running<'_, '_, D> {
     }
 
     /// Carries out steps in order.
+    ///
+    /// Their future is on the heap, since bodies stand in bodies. What waits for the database stands on the heap by itself inside
+    /// it: a step is then small enough for what the allocator keeps at hand, which it is for each turn of a loop.
     fn steps<'s>(
         &'s mut self,
         steps: &'s [Step],
@@ -411,7 +416,7 @@ impl<D: Database> Running<'_, '_, D> {
                 }
             }
             Step::For { source, bind, members, body } => {
-                return self.for_each(source, *bind, members, body).await;
+                return Box::pin(self.for_each(source, *bind, members, body)).await;
             }
             Step::If { condition, then, otherwise } => {
                 let branch = if self.holds(condition).await? { then } else { otherwise };
@@ -439,7 +444,7 @@ impl<D: Database> Running<'_, '_, D> {
                 self.call_code(*command, arguments, *bind).await?;
             }
             Step::Collect { row, condition, after, most } => {
-                let keys = self.collect(*row, condition, *after, *most).await?;
+                let keys = Box::pin(self.collect(*row, condition, *after, *most)).await?;
                 return Ok(Flow::Returned(Some(keys)));
             }
             Step::Return(value) => {
@@ -519,7 +524,7 @@ impl<D: Database> Running<'_, '_, D> {
             }
             Source::Rows { row, condition } => {
                 let table = self.table(*row)?;
-                let keys = self.find(&table, condition).await?;
+                let keys = Box::pin(self.find(&table, condition)).await?;
                 self.over(keys, bind, body).await
             }
         }
@@ -553,7 +558,7 @@ impl<D: Database> Running<'_, '_, D> {
     ) -> Result<(), Fault> {
         self.foresee_loop(elements, bind, body);
         let wanted = self.rows.take_wanted();
-        if wanted.is_empty() { Ok(()) } else { self.load(wanted, true).await }
+        if wanted.is_empty() { Ok(()) } else { Box::pin(self.load(wanted, true)).await }
     }
 
     /// Begins a turn about an element of a list.
@@ -662,7 +667,7 @@ impl<D: Database> Running<'_, '_, D> {
             self.rows.want(wanted);
         }
         let wanted = self.rows.take_wanted();
-        if wanted.is_empty() { Ok(()) } else { self.load(wanted, true).await }
+        if wanted.is_empty() { Ok(()) } else { Box::pin(self.load(wanted, true)).await }
     }
 
     fn table(&self, place: Place) -> Result<Arc<Table>, Fault> {
@@ -683,7 +688,8 @@ impl<D: Database> Running<'_, '_, D> {
                 let table = read.table.clone();
                 let row = self.rows.root(&table, &key).and_then(|row| row.new.clone());
                 // What a deletion has taken along, or cleared in it, only the database knows.
-                let row = row.filter(|_| !self.has_reached(&table)).map(|row| (&*table, row));
+                let row = row.filter(|_| !self.has_reached(&table));
+                let row = row.map(|row| (&*table, row.to_vec()));
                 self.writing.answer(read, self.binds.clone(), &key, None, row).await
             }
         }

@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use operation::{BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
+use smallvec::smallvec;
 
-use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Many, Place, Writing};
+use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Many, Picked, Place, Writing};
 use crate::lower::{direct, exchange, outbox, receipt};
 
 /// What is done after a command.
@@ -96,7 +97,7 @@ impl<D: Database> Writing<'_, D> {
             let rows: Vec<[Value; 5]> = published
                 .iter()
                 .map(|Published { id, name, key, made, data }| {
-                    let (name, data) = (Value::text(name.clone()), Value::text(data.clone()));
+                    let (name, data) = (Value::text(&**name), Value::text(&**data));
                     [Value::Uuid(*id), name, key.clone(), Value::Int(*made), data]
                 })
                 .collect();
@@ -110,7 +111,7 @@ impl<D: Database> Writing<'_, D> {
     /// Notes which events go to the broker.
     pub(super) async fn send_out(&mut self, asking: &[Asking]) -> Result<(), Failure> {
         let sent = asking.iter().filter(|asking| *asking.target == *BROKER);
-        let rows: Vec<Vec<&Value>> = sent.map(|asking| vec![&asking.event]).collect();
+        let rows: Vec<Picked<'_>> = sent.map(|asking| smallvec![&asking.event]).collect();
         if !rows.is_empty() {
             let table = exchange::outgoing(D::DIALECT);
             let many = Many::insert(Place { target: target(), at: 15, table })?;
@@ -123,8 +124,8 @@ impl<D: Database> Writing<'_, D> {
     pub(super) async fn ask_for(&mut self, asking: &Asking) -> Result<(), Failure> {
         let Asking { target, arguments, event, lane, priority, due, unique } = asking;
         let values = [
-            Value::text(target.clone()),
-            arguments.as_ref().map_or(Value::Null, |arguments| Value::text(arguments.clone())),
+            Value::text(&**target),
+            arguments.as_deref().map_or(Value::Null, Value::text),
             event.clone(),
             lane.clone(),
             Value::Int(*priority),

@@ -17,22 +17,27 @@ pub(super) enum Wanted {
     Parts(Arc<Table>, Value),
 }
 
+/// The values of a row. What was and what is are the same until the row is changed.
+pub(super) type Values = Arc<[Value]>;
+
 /// A row: before the command, and now. Neither: there is none.
 #[derive(Debug, Default)]
 pub(super) struct Row {
-    pub old: Option<Vec<Value>>,
-    pub new: Option<Vec<Value>>,
+    pub old: Option<Values>,
+    pub new: Option<Values>,
     /// Whether it is kept from changing by others.
     pub held: bool,
     /// Whether the row before has gone, and the one now is another under its key.
     pub anew: bool,
     /// Whether it was made without having been looked for: if its key is free, only the database knows.
     pub unseen: bool,
-    /// Columns that have changed since computed columns were last worked out.
+    /// Whether it is new since computed columns were last worked out.
+    pub fresh: bool,
+    /// Columns that have changed since then.
     pub changed: Vec<usize>,
     /// Parts, by their tables, of which the same is true.
     pub parts_changed: Vec<TableId>,
-    /// Columns that have changed at all, for what is looked at in the end.
+    /// Columns that have changed at all, for what is looked at in the end; of a new row all count.
     pub ever_changed: Vec<usize>,
     /// The same of parts.
     pub parts_ever_changed: Vec<TableId>,
@@ -41,8 +46,8 @@ pub(super) struct Row {
 /// A part: before the command, and now.
 #[derive(Debug)]
 pub(super) struct Part {
-    pub old: Option<Vec<Value>>,
-    pub new: Option<Vec<Value>>,
+    pub old: Option<Values>,
+    pub new: Option<Values>,
     pub number: i64,
 }
 
@@ -134,7 +139,6 @@ impl Workset {
     /// Takes in a new root; false where one of this key is there.
     pub fn add(&mut self, table: &Arc<Table>, key: Value, row: Vec<Value>) -> bool {
         self.count += 1;
-        let columns = (0..row.len()).collect();
         let roots = self.roots_mut(table);
         let unseen = !roots.rows.contains_key(&key);
         let known = roots.rows.entry(key.clone()).or_default();
@@ -143,10 +147,9 @@ impl Workset {
         }
         known.unseen |= unseen;
         known.anew = known.old.is_some();
-        known.new = Some(row);
+        known.new = Some(row.into());
         known.held = true;
-        known.changed = columns;
-        known.ever_changed.clone_from(&known.changed);
+        known.fresh = true;
         self.write(table, &key);
         true
     }
@@ -193,7 +196,7 @@ impl Workset {
         self.count += 1;
         let number = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX);
         let parts = self.parts_mut(table).of.entry(root.clone()).or_default();
-        parts.push(Part { old: None, new: Some(row), number });
+        parts.push(Part { old: None, new: Some(row.into()), number });
         let at = parts.len() - 1;
         self.numbers.push((table.id, root.clone(), at));
         number
@@ -221,19 +224,18 @@ impl Workset {
         }
         let mut following = vec![(table.id, key.clone())];
         while let Some((target, key)) = following.pop() {
-            let follow =
-                |table: &Table, old: &mut Option<Vec<Value>>, new: &mut Option<Vec<Value>>| {
-                    let mut gone = false;
-                    for (column, on_delete) in references(table, target) {
-                        if new.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
-                            gone |= lose(new, column, on_delete);
-                            if old.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
-                                lose(old, column, on_delete);
-                            }
+            let follow = |table: &Table, old: &mut Option<Values>, new: &mut Option<Values>| {
+                let mut gone = false;
+                for (column, on_delete) in references(table, target) {
+                    if new.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
+                        gone |= lose(new, column, on_delete);
+                        if old.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
+                            lose(old, column, on_delete);
                         }
                     }
-                    gone
-                };
+                }
+                gone
+            };
             for Roots { table, rows, .. } in &mut self.roots {
                 for (own, Row { old, new, .. }) in rows {
                     if follow(table, old, new) {
@@ -251,8 +253,8 @@ impl Workset {
     }
 
     /// What the deletions so far leave of a row that is stored.
-    fn left_of(&self, table: &Table, row: Vec<Value>) -> Option<Vec<Value>> {
-        let mut left = Some(row);
+    fn left_of(&self, table: &Table, row: Vec<Value>) -> Option<Values> {
+        let mut left = Some(Values::from(row));
         for (target, key) in &self.gone {
             for (column, on_delete) in references(table, *target) {
                 if left.as_ref().is_some_and(|row| row.get(column) == Some(key)) {
@@ -275,7 +277,7 @@ impl Workset {
 
     /// A table and the column of it by which a row that is here refers to a root.
     pub fn referring(&self, target: &Table, key: &Value) -> Option<(&Table, usize)> {
-        let refers = |table: &Table, new: &Option<Vec<Value>>| {
+        let refers = |table: &Table, new: &Option<Values>| {
             let new = new.as_ref()?;
             let mut columns = references(table, target.id).map(|(column, _)| column);
             columns.find(|column| new.get(*column) == Some(key))
@@ -349,12 +351,12 @@ fn references(table: &Table, target: TableId) -> impl Iterator<Item = (usize, On
 }
 
 /// Takes from a row what it refers to; whether the row goes with it.
-fn lose(row: &mut Option<Vec<Value>>, column: usize, on_delete: OnDelete) -> bool {
+fn lose(row: &mut Option<Values>, column: usize, on_delete: OnDelete) -> bool {
     match on_delete {
         OnDelete::Restrict => false,
         OnDelete::Cascade => row.take().is_some(),
         OnDelete::Clear => {
-            if let Some(slot) = row.as_mut().and_then(|row| row.get_mut(column)) {
+            if let Some(slot) = row.as_mut().and_then(|row| Arc::make_mut(row).get_mut(column)) {
                 *slot = Value::Null;
             }
             false
@@ -375,7 +377,11 @@ impl Stored for Workset {
         Err(EvaluationFault::NotLocal)
     }
 
-    fn parts(&self, table: &Arc<Table>, root: &[Value]) -> Result<Vec<&[Value]>, EvaluationFault> {
+    fn parts(
+        &self,
+        table: &Arc<Table>,
+        root: &[Value],
+    ) -> Result<operation::StoredParts<'_>, EvaluationFault> {
         let key = self.key_of_root(table, root).ok_or(EvaluationFault::IllTyped)?;
         if !self.has_parts(table, &key) {
             self.want(Wanted::Parts(table.clone(), key));

@@ -57,7 +57,7 @@ impl<D: Database> Transaction for Running<'_, '_, D> {
             if !self.dirty.is_empty() {
                 self.compute().await?;
             }
-            Ok(self.rows.root(&table, key).and_then(|row| row.new.clone()))
+            Ok(self.rows.root(&table, key).and_then(|row| Some(row.new.as_deref()?.to_vec())))
         })
     }
 
@@ -86,7 +86,7 @@ impl<D: Database> Transaction for Running<'_, '_, D> {
             self.demand([Wanted::Row(around, root.clone())]).await?;
             self.demand([Wanted::Parts(table.clone(), root.clone())]).await?;
             let parts = self.rows.parts_of(&table, root).iter();
-            let there = parts.filter_map(|part| Some((part.number, part.new.clone()?)));
+            let there = parts.filter_map(|part| Some((part.number, part.new.as_deref()?.to_vec())));
             Ok(there.map(|(number, row)| (Value::Int(number), row)).collect())
         })
     }

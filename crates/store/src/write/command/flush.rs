@@ -7,19 +7,44 @@ use operation::{
     Fault, FaultCode, Inputs, OnDelete, PartTarget, ProgramTarget, Scope, Table, TableId, Value,
     Violation,
 };
+use smallvec::{SmallVec, smallvec};
 
 use super::super::change::{broken, check_row, count_parts, field_of};
-use super::super::{Load, Many, Place};
+use super::super::workset::Values;
+use super::super::{Load, Many, Picked, Place};
 use super::{Change, Database, Failure, Lock, Pointer, Running, ill_formed, said_of};
+
+/// What becomes of one row.
+struct Settled<'t> {
+    place: Place<'t>,
+    old: Option<Values>,
+    new: Option<Values>,
+}
+
+impl<'t> Settled<'t> {
+    /// As those see it who look at what stands against it.
+    fn change(&self) -> Change<'t> {
+        Change {
+            place: self.place,
+            pointer: Pointer::Body,
+            old: self.old.as_deref().map(<[Value]>::to_vec),
+            new: self.new.as_deref().map(|new| Cow::Owned(new.to_vec())),
+            named: Cow::default(),
+        }
+    }
+}
 
 /// What becomes of one root and its parts.
 struct Aggregate<'t> {
     target: &'t ProgramTarget,
-    changes: Vec<Change<'t>>,
+    changes: Vec<Settled<'t>>,
 }
 
 /// Which columns of which table change, and in which rows: positions among all changes.
-type Updates = Vec<((TableId, Vec<usize>), Vec<usize>)>;
+type Updates = Vec<((TableId, Positions), Positions)>;
+
+/// Positions of columns, or of changes among all: few, as a rule.
+type Positions = SmallVec<[usize; 8]>;
 
 /// A root whose parts are looked at.
 #[derive(Clone, Copy)]
@@ -32,18 +57,18 @@ struct Root<'r> {
 }
 
 /// A part before and after; neither: it came and went.
-type BeforeAndAfter = (Option<Vec<Value>>, Option<Vec<Value>>);
+type BeforeAndAfter = (Option<Values>, Option<Values>);
 
 /// Statements over rows of one table: which rows, by their positions among all changes.
 #[derive(Default)]
 struct Batches {
     /// What rows that stay are to refer to instead of rows that go.
-    first: Vec<(TableId, Vec<usize>)>,
+    first: Vec<(TableId, Positions)>,
     /// Updates that take rows away from what goes, before it would take them along.
     early: Updates,
-    deletes: Vec<(TableId, Vec<usize>)>,
+    deletes: Vec<(TableId, Positions)>,
     updates: Updates,
-    inserts: Vec<(TableId, Vec<usize>)>,
+    inserts: Vec<(TableId, Positions)>,
     /// Updates that refer to what is inserted.
     late: Updates,
 }
@@ -102,7 +127,7 @@ impl<D: Database> Running<'_, '_, D> {
         target: &'t ProgramTarget,
         key: &Value,
         found: &mut Vec<Violation>,
-    ) -> Result<Vec<Change<'t>>, Fault> {
+    ) -> Result<Vec<Settled<'t>>, Fault> {
         let rules = &*target.target;
         let table = &rules.table;
         let Some(row) = self.rows.root_mut(table, key) else { return Ok(Vec::new()) };
@@ -116,7 +141,8 @@ impl<D: Database> Running<'_, '_, D> {
             return Ok(Vec::new());
         }
         if let (Some(old), Some(new), Some(version)) = (&old, &mut new, table.version)
-            && let (Some(slot), Some(before)) = (new.get_mut(version), old.get(version))
+            && let (Some(slot), Some(before)) =
+                (Arc::make_mut(new).get_mut(version), old.get(version))
         {
             *slot = Value::Int(before.as_int().unwrap_or(0) + 1);
         }
@@ -166,7 +192,7 @@ impl<D: Database> Running<'_, '_, D> {
         at: usize,
         part: &'t PartTarget,
         Root { key, row: root, anew }: Root<'_>,
-        changes: &mut Vec<Change<'t>>,
+        changes: &mut Vec<Settled<'t>>,
         found: &mut Vec<Violation>,
     ) -> Result<(), Fault> {
         let table = &*part.table;
@@ -176,8 +202,11 @@ impl<D: Database> Running<'_, '_, D> {
             let before = parts.iter().filter_map(|part| part.old.clone());
             let mut after: Vec<_> = parts.iter().filter_map(|part| part.new.clone()).collect();
             for (position, row) in after.iter_mut().enumerate() {
-                if let Some(slot) = row.get_mut(table.own_key()) {
-                    *slot = Value::Int(i64::try_from(position).unwrap_or(i64::MAX - 1) + 1);
+                let place = Value::Int(i64::try_from(position).unwrap_or(i64::MAX - 1) + 1);
+                if row.get(table.own_key()) != Some(&place)
+                    && let Some(slot) = Arc::make_mut(row).get_mut(table.own_key())
+                {
+                    *slot = place;
                 }
             }
             let mut before: Vec<_> = before.map(Some).collect();
@@ -203,10 +232,12 @@ impl<D: Database> Running<'_, '_, D> {
                 let Some(new) = new.as_mut().filter(|new| old.as_ref() != Some(*new)) else {
                     continue;
                 };
-                let none = Vec::new();
-                super::compute(&part.computed, new, &[root], &self.binds, &none, |_| {
-                    String::new()
-                })?;
+                if !part.computed.is_empty() {
+                    let (none, new) = (Vec::new(), Arc::make_mut(new));
+                    super::compute(&part.computed, new, &[root], &self.binds, &none, |_| {
+                        String::new()
+                    })?;
+                }
                 let rows: &[&[Value]] = &[root, new];
                 let scope =
                     Scope { rows, binds: &self.binds, parts: &[], stored: Some(&self.rows) };
@@ -228,11 +259,10 @@ impl<D: Database> Running<'_, '_, D> {
 
     /// Writes the changes: what goes, then what changes, then what is new; a statement for all rows that it can serve.
     async fn write(&mut self, aggregates: &[Aggregate<'_>]) -> Result<(), Failure> {
-        let all: Vec<&Change<'_>> =
+        let all: Vec<&Settled<'_>> =
             aggregates.iter().flat_map(|aggregate| &aggregate.changes).collect();
         for aggregate in aggregates {
-            if let Some(Change { old: Some(old), new: None, place, .. }) = aggregate.changes.first()
-            {
+            if let Some(Settled { old: Some(old), new: None, place }) = aggregate.changes.first() {
                 let key = old.get(place.table.own_key()).cloned().unwrap_or_default();
                 self.writing.raise_cleared(place.table, &key).await?;
             }
@@ -264,13 +294,13 @@ impl<D: Database> Running<'_, '_, D> {
 
     async fn insert_each(
         &mut self,
-        all: &[&Change<'_>],
-        inserts: &[(TableId, Vec<usize>)],
+        all: &[&Settled<'_>],
+        inserts: &[(TableId, Positions)],
     ) -> Result<(), Failure> {
         for (_, rows) in inserts {
             let Some(first) = rows.first().map(|at| all[*at]) else { continue };
             let many = Many::insert(first.place)?;
-            let mut values: Vec<Vec<&Value>> = Vec::with_capacity(rows.len());
+            let mut values: Vec<Picked<'_>> = Vec::with_capacity(rows.len());
             for change in rows.iter().map(|at| all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
                 if !self.make(change.place.table, new).await? {
@@ -284,7 +314,11 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(())
     }
 
-    async fn update_each(&mut self, all: &[&Change<'_>], updates: &Updates) -> Result<(), Failure> {
+    async fn update_each(
+        &mut self,
+        all: &[&Settled<'_>],
+        updates: &Updates,
+    ) -> Result<(), Failure> {
         for ((_, columns), rows) in updates {
             let Some(first) = rows.first().map(|at| all[*at]) else { continue };
             let many = Many::update(first.place, columns)?;
@@ -299,7 +333,7 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(())
     }
 
-    fn batches(&self, all: &[&Change<'_>]) -> Result<Batches, Fault> {
+    fn batches(&self, all: &[&Settled<'_>]) -> Result<Batches, Fault> {
         let gone = gone_of(all);
         let mut moved_to_fresh = false;
         let mut batches = Batches::default();
@@ -309,7 +343,7 @@ impl<D: Database> Running<'_, '_, D> {
                 (Some(_), None) => add(&mut batches.deletes, table.id, at),
                 (None, Some(_)) => add(&mut batches.inserts, table.id, at),
                 (Some(old), Some(new)) => {
-                    let columns: Vec<usize> = (0..new.len())
+                    let columns: Positions = (0..new.len())
                         .filter(|column| old.get(*column) != new.get(*column))
                         .collect();
                     if columns.is_empty() {
@@ -354,7 +388,7 @@ impl<D: Database> Running<'_, '_, D> {
         if moved_to_fresh {
             for (id, rows) in std::mem::take(&mut batches.inserts) {
                 // What takes the place of a row that goes has to wait for that.
-                let (later, first) = rows.into_iter().partition::<Vec<_>, _>(|at| {
+                let (later, first) = rows.into_iter().partition::<Positions, _>(|at| {
                     let change = all[*at];
                     let own = change.place.table.root.unwrap_or(change.place.table.own_key());
                     let new = change.new.as_ref().and_then(|new| new.get(own));
@@ -379,19 +413,20 @@ impl<D: Database> Running<'_, '_, D> {
     /// Which constraint stands against what was written.
     async fn explain(&mut self, aggregates: &[Aggregate<'_>], reason: &str) -> Fault {
         let mut last = None;
-        let all: Vec<&Change<'_>> =
+        let all: Vec<&Settled<'_>> =
             aggregates.iter().flat_map(|aggregate| &aggregate.changes).collect();
-        let stays_away = |change: &&Change<'_>| {
+        let stays_away = |change: &&Settled<'_>| {
             let own = change.old.as_ref().and_then(|old| old.get(change.place.table.own_key()));
             change.new.is_none()
                 && !own.is_some_and(|own| is_there(&all, change.place.table.id, own))
         };
-        let gone: Vec<&Change<'_>> = all.iter().copied().filter(stays_away).collect();
+        let gone: Vec<&Settled<'_>> = all.iter().copied().filter(stays_away).collect();
         for Aggregate { target, changes } in aggregates {
             let mut found = Vec::new();
-            for change in changes {
+            let told: Vec<Change<'_>> = changes.iter().map(Settled::change).collect();
+            for (change, told_one) in changes.iter().zip(&told) {
                 refers_to_gone(change, &gone, &mut found);
-                let held = self.writing.held_against(&target.target, change, changes, &mut found);
+                let held = self.writing.held_against(&target.target, told_one, &told, &mut found);
                 if let Err(fault) = held.await {
                     return fault;
                 }
@@ -413,34 +448,28 @@ fn change<'t>(
     target: operation::ReadId,
     at: usize,
     table: &'t Table,
-    old: Option<Vec<Value>>,
-    new: Option<Vec<Value>>,
-) -> Change<'t> {
-    Change {
-        place: Place { target, at, table },
-        pointer: Pointer::Body,
-        old,
-        new: new.map(Cow::Owned),
-        named: Cow::default(),
-    }
+    old: Option<Values>,
+    new: Option<Values>,
+) -> Settled<'t> {
+    Settled { place: Place { target, at, table }, old, new }
 }
 
-fn add<K: PartialEq>(batches: &mut Vec<(K, Vec<usize>)>, key: K, at: usize) {
+fn add<K: PartialEq>(batches: &mut Vec<(K, Positions)>, key: K, at: usize) {
     match batches.iter_mut().find(|(known, _)| *known == key) {
         Some((_, rows)) => rows.push(at),
-        None => batches.push((key, vec![at])),
+        None => batches.push((key, smallvec![at])),
     }
 }
 
-fn picked<'v>(row: &'v [Value], columns: &[usize]) -> Vec<&'v Value> {
+fn picked<'v>(row: &'v [Value], columns: &[usize]) -> Picked<'v> {
     columns.iter().filter_map(|at| row.get(*at)).collect()
 }
 
 /// References of a row to others that go with these changes: when the database is asked, they are there again.
-fn refers_to_gone(change: &Change<'_>, gone: &[&Change<'_>], found: &mut Vec<Violation>) {
+fn refers_to_gone(change: &Settled<'_>, gone: &[&Settled<'_>], found: &mut Vec<Violation>) {
     let (table, Some(new)) = (change.place.table, &change.new) else { return };
     for key in &table.foreign_keys {
-        let of = |gone: &&&Change<'_>| {
+        let of = |gone: &&&Settled<'_>| {
             let (table, old) = (gone.place.table, gone.old.as_deref());
             let own = old.and_then(|old| old.get(table.own_key()));
             table.id == key.target && own.is_some() && own == new.get(key.column)
@@ -455,13 +484,13 @@ fn refers_to_gone(change: &Change<'_>, gone: &[&Change<'_>], found: &mut Vec<Vio
 }
 
 /// Whether a column refers to a row that comes with these changes.
-fn is_fresh(all: &[&Change<'_>], table: &Table, column: usize, value: &Value) -> bool {
+fn is_fresh(all: &[&Settled<'_>], table: &Table, column: usize, value: &Value) -> bool {
     let key = table.foreign_keys.iter().find(|key| key.column == column);
     key.is_some_and(|key| is_there(all, key.target, value))
 }
 
 /// Whether a row of this key comes with these changes.
-fn is_there(all: &[&Change<'_>], table: TableId, key: &Value) -> bool {
+fn is_there(all: &[&Settled<'_>], table: TableId, key: &Value) -> bool {
     all.iter().any(|change| {
         let of = change.place.table;
         let own = || change.new.as_ref().and_then(|new| new.get(of.own_key()));
@@ -470,9 +499,9 @@ fn is_there(all: &[&Change<'_>], table: TableId, key: &Value) -> bool {
 }
 
 /// The roots that go with these changes, also those in whose place others come.
-fn gone_of<'c>(all: &[&'c Change<'_>]) -> Vec<(TableId, &'c Value)> {
+fn gone_of<'c>(all: &[&'c Settled<'_>]) -> Vec<(TableId, &'c Value)> {
     let gone = all.iter().filter(|change| change.place.at == 0 && change.new.is_none());
-    let of = |change: &&&'c Change<'_>| {
+    let of = |change: &&&'c Settled<'_>| {
         let table = change.place.table;
         Some((table.id, change.old.as_ref()?.get(table.own_key())?))
     };
@@ -504,9 +533,9 @@ fn moved_too_often(table: &Table) -> Fault {
 
 /// Inserts in the order in which they are sent: what is referred to comes before what refers to it.
 fn in_order(
-    all: &[&Change<'_>],
-    mut waiting: Vec<(TableId, Vec<usize>)>,
-) -> Vec<(TableId, Vec<usize>)> {
+    all: &[&Settled<'_>],
+    mut waiting: Vec<(TableId, Positions)>,
+) -> Vec<(TableId, Positions)> {
     let mut ordered = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let free = waiting.iter().position(|(id, rows)| {

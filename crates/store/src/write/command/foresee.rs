@@ -211,6 +211,14 @@ impl<D: Database> Running<'_, '_, D> {
         row: Option<&[Value]>,
         known: &[bool],
     ) -> Option<Value> {
+        match expression {
+            Expression::Literal(value) => return Some(value.clone()),
+            Expression::Bind(at) => {
+                let is_known = known.get(*at).copied().unwrap_or(false);
+                return self.binds.get(*at).filter(|_| is_known).cloned();
+            }
+            _ => {}
+        }
         let scope = Scope {
             rows: row.as_slice(),
             binds: &self.binds,

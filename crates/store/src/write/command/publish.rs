@@ -87,7 +87,9 @@ impl<D: Database> Running<'_, '_, D> {
 
     /// Values by their names, as a JSON object.
     async fn carried(&mut self, members: &[Carried]) -> Result<Box<str>, Fault> {
-        let mut json = vec![b'{'];
+        // Room for numbers, keys and short texts.
+        let mut json = Vec::with_capacity(2 + 64 * members.len());
+        json.push(b'{');
         for Carried { name, value, scalar } in members {
             let value = self.value(value, None).await?;
             if json.len() > 1 {

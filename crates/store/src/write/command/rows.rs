@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::super::change::{Change, Pointer, compute, field_of, transitions};
 use super::super::delete::still_referenced;
+use super::super::workset::Values;
 use super::super::{self as write, Failure};
 use super::{Database, Running, Wanted, bounded, ill_formed, said_of};
 
@@ -46,20 +47,15 @@ impl<D: Database> Running<'_, '_, D> {
                 _ if unknown(at) => Value::Null,
                 Fill::Value(value) => self.value(value, None).await?,
                 Fill::Uuid => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
-                Fill::Counted => self.draw(&table).await?,
+                Fill::Counted => Box::pin(self.draw(&table)).await?,
                 Fill::Position => self.position(&table, root.as_ref()),
                 Fill::Root => root.clone().unwrap_or_default(),
                 Fill::Computed => Value::Null,
             });
         }
-        let computed: Vec<usize> = creation
-            .values
-            .iter()
-            .enumerate()
-            .filter(|(_, fill)| matches!(fill, Fill::Computed))
-            .map(|(column, _)| column)
-            .collect();
-        let known = |column| !computed.contains(&column) && !unknown(column);
+        let known = |column| {
+            !matches!(creation.values.get(column), Some(Fill::Computed)) && !unknown(column)
+        };
         look_at_values(&table, &row, known, &creation.bounds)?;
         bounded(self.rows.count + 1)?;
         let own = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
@@ -150,19 +146,19 @@ impl<D: Database> Running<'_, '_, D> {
         // A state that is not set stays, and needs no row to be compared with.
         let flows = self.program.flows(place);
         let moves = flows.iter().any(|flow| set.iter().any(|(column, _)| *column == flow.column));
-        let (old, mut after) = (moves.then(|| before.clone()), before);
+        let mut after = before.to_vec();
         for ((column, _), value) in set.iter().zip(values) {
             *after.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
         }
         look_at_values(&table, &after, |column| set.iter().any(|(c, _)| *c == column), bounds)?;
-        if let Some(old) = old {
-            self.look_at_flows(place, &table, set, (old, &after))?;
+        if moves {
+            self.look_at_flows(place, &table, set, (before.to_vec(), &after))?;
         }
         let changed = set.iter().map(|(column, _)| *column);
         match place.part {
             None => {
                 if let Some(row) = self.rows.root_mut(&table, &key) {
-                    row.new = Some(after);
+                    row.new = Some(after.into());
                     row.changed.extend(changed.clone());
                     row.ever_changed.extend(changed);
                 }
@@ -173,7 +169,7 @@ impl<D: Database> Running<'_, '_, D> {
                 let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
                 self.compute_part(place, &root, &mut after)?;
                 if let Some(part) = self.rows.part_mut(&key) {
-                    part.new = Some(after);
+                    part.new = Some(after.into());
                 }
                 self.mark_part(place.target, &table, &root);
             }
@@ -256,7 +252,7 @@ impl<D: Database> Running<'_, '_, D> {
         place: Place,
         table: &Arc<Table>,
         key: &Value,
-    ) -> Result<Vec<Value>, Fault> {
+    ) -> Result<Values, Fault> {
         let row = if place.part.is_some() {
             let root = self.rows.part(key).map(|(root, _)| root.clone()).unwrap_or_default();
             let target = self.program.targets.get(place.target);
