@@ -3,12 +3,14 @@
 
 #![expect(clippy::panic, reason = "a test without its service fails, and says why")]
 
+mod dump;
 mod nats;
 mod pooler;
 mod proxy;
 mod rabbitmq;
 mod redis;
 mod service;
+mod squawk;
 
 use std::ffi::OsStr;
 use std::net::{Ipv4Addr, TcpListener};
@@ -18,11 +20,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+pub use dump::large_dump;
 pub use nats::Nats;
 pub use pooler::Pooler;
 pub use proxy::{Proxy, Way};
 pub use rabbitmq::RabbitMq;
 pub use redis::Redis;
+pub use squawk::lint_migration;
 
 /// A PostgreSQL server.
 #[derive(Debug)]

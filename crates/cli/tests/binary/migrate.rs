@@ -76,6 +76,10 @@ impl Shop {
 
     fn migrate(&self, command: &str, arguments: &[&str]) -> Ended {
         let (path, database) = (self.project.path(), &*self.database);
+        if command == "apply" && database.starts_with("postgres") {
+            let plan = ["migrate", "plan", path, "--database", database, "--format", "sql"];
+            testbed::lint_migration(&run(&plan).out);
+        }
         let mut all = vec!["migrate", command, path, "--database", database];
         all.extend(arguments);
         run(&all)

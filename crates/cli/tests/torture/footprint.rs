@@ -1,8 +1,9 @@
 //! What it takes to be there: time to the first answer, memory while nobody asks.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Project, Request, alone, example, token};
+use crate::harness::{Project, Request, alone, binary, example, token};
 
 /// Whether the binary is one whose speed says something.
 fn is_release() -> bool {
@@ -39,5 +40,24 @@ fn an_existing_database_is_served_within_50_ms_in_30_mib() {
         // How much of its file the system maps beside what is used differs by megabytes between two copies of one binary, so that
         // what a visit leaves is told without it.
         assert!(visited < 10 << 10, "{visited} KiB of its own after a visit");
+    }
+}
+
+#[test]
+fn two_megabytes_of_a_dump_are_imported_within_2_s() {
+    let _turn = alone();
+    let folder = tempfile::tempdir().unwrap();
+    let (dump, model) = (folder.path().join("dump.sql"), folder.path().join("big.mimar"));
+    std::fs::write(&dump, testbed::large_dump(800)).unwrap();
+    let began = Instant::now();
+    let import =
+        Command::new(binary()).arg("import").arg(&dump).arg("--output").arg(&model).output();
+    let (took, import) = (began.elapsed(), import.unwrap());
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    let entities = std::fs::read_to_string(&model).unwrap().matches("\nentity ").count();
+    assert_eq!(entities, 800);
+    eprintln!("footprint: a dump of two megabytes is imported in {took:?}");
+    if is_release() {
+        assert!(took < Duration::from_secs(2), "{took:?}");
     }
 }

@@ -133,6 +133,13 @@ fn a_loaded_table_changes_under_an_old_and_a_new_client() {
     let mut quiet = load(&seen, &[(Version::Old, first.address)], || {
         thread::sleep(Duration::from_secs(8));
     });
+    let plan = Command::new(binary())
+        .args(["migrate", "plan", "--format", "sql", "--database", &new.database])
+        .arg(&new.model)
+        .output()
+        .unwrap();
+    assert!(!plan.stdout.is_empty(), "{}", String::from_utf8_lossy(&plan.stderr));
+    testbed::lint_migration(&String::from_utf8_lossy(&plan.stdout));
     let mut kills = 0;
     let expanding = load(&seen, &[(Version::Old, first.address)], || {
         kills += killed_at_every_step(&new, &["--allow-drop", "product.colour"]);

@@ -120,6 +120,10 @@ impl Drop for Lead {
 }
 
 /// What one statement answered to all: for each request in their order.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each statement, and it stays where it is"
+)]
 enum Answers {
     /// Its row.
     Rows(Found),
