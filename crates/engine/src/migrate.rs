@@ -242,6 +242,15 @@ pub(crate) fn others_tables(
     Ok(store.others_tables(&services, &as_it_is)?)
 }
 
+/// Whether others made the tables, so that they are served as they are, if at all, and changed by nobody here.
+///
+/// # Errors
+/// [`MigrateFault::Store`].
+pub fn belongs_to_others(store: &Store, wanted: &Schema) -> Result<bool, MigrateFault> {
+    Ok(noted_schema(store)?.is_none()
+        && schema::are_foreign(&tables(store, &Names::default(), Some(wanted))?))
+}
+
 /// Notes that the tables are those of a schema, so that a change by hand is seen later; costs nothing where that is noted.
 /// While a change is under way it is not for anybody else to say.
 ///
@@ -252,9 +261,7 @@ pub fn settle(store: &Store, schema: &Schema) -> Result<(), MigrateFault> {
         return Ok(());
     }
     // Tables of others stay theirs.
-    if noted_schema(store)?.is_none()
-        && schema::are_foreign(&tables(store, &Names::default(), Some(schema))?)
-    {
+    if belongs_to_others(store, schema)? {
         return Ok(());
     }
     let fingerprint = schema::fingerprint(schema);

@@ -106,6 +106,8 @@ pub struct ProgramTarget {
     pub checks: Vec<Inputs>,
     /// Whether rows of it are changed or deleted, or get new parts: then they are locked against everybody else.
     pub changes: bool,
+    /// Whether anything refers to its rows but their own parts to their root.
+    pub referred: bool,
 }
 
 /// What an expression about a root draws on: it is worked out again when one of these has changed.

@@ -25,8 +25,8 @@ pub enum StoreFault {
         /// What SQLite or the system said.
         reason: String,
     },
-    /// The file holds tables that others made; nothing was written to it.
-    #[error("the SQLite file {} holds tables that others made ({}), and nothing was written to it", path.display(), some(tables))]
+    /// The file holds tables that others made; none of them was touched.
+    #[error("the SQLite file {} holds tables that others made ({}), and none of them was touched", path.display(), some(tables))]
     Others {
         /// The database file.
         path: PathBuf,

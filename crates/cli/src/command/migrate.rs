@@ -408,8 +408,13 @@ fn status(arguments: &MigrateShow) -> Result<(), Failure> {
     let record = migrate::status(&store)?;
     let names = migrate::names(&store)?;
     let drift = if record.is_none() { migrate::drift(&store)? } else { Vec::new() };
+    let of_others = migrate::belongs_to_others(&store, &schema)?;
     let fits = record.is_none()
-        && schema::diff(&migrate::tables(&store, &names, Some(&schema))?, &schema).is_empty();
+        && if of_others {
+            matches!(engine::stand(&store, &schema)?, Standing::Fits(_))
+        } else {
+            schema::diff(&migrate::tables(&store, &names, Some(&schema))?, &schema).is_empty()
+        };
     if arguments.format == RecordFormat::Json {
         let value = json!({
             "state": record.as_ref().map(|record| record.state),
@@ -417,6 +422,7 @@ fn status(arguments: &MigrateShow) -> Result<(), Failure> {
             "steps": record.as_ref().map(|record| record.plan.steps.len()),
             "began": record.as_ref().map(|record| &record.began),
             "fits": fits,
+            "of_others": of_others,
             "drift": drift,
             "names": names,
         });
@@ -431,6 +437,12 @@ fn status(arguments: &MigrateShow) -> Result<(), Failure> {
         None if !drift.is_empty() => {
             screen::out(&format!("{place} was changed by hand:\n{}\n", drift.join("\n")));
         }
+        None if of_others && fits => screen::out(&format!(
+            "{place} holds tables that others made, and this model serves them as they are\n"
+        )),
+        None if of_others => screen::out(&format!(
+            "{place} holds tables that others made, and this model does not serve them; `mimar serve` says what stands in the way\n"
+        )),
         None if fits => screen::out(&format!("{place} holds the tables of this model\n")),
         None => screen::out(&format!(
             "{place} does not hold the tables of this model; `mimar migrate plan` shows the way\n"

@@ -126,6 +126,8 @@ fn an_imported_database_is_served_over_its_own_tables() {
     assert_eq!(stored, "2026-05-06 07:08:09|3.10\n2\n2\n");
     drop(server);
     // Who changes tables keeps off.
+    let status = run(&["migrate", "status", project.path(), "--database", &url]);
+    assert!(status.out.contains("others made, and this model serves them"), "{}", status.out);
     let planned = run(&["migrate", "plan", project.path(), "--database", &url]);
     assert_eq!(planned.code, 3);
     assert!(planned.err.contains("others made these tables"), "{}", planned.err);
@@ -357,7 +359,7 @@ fn a_file_that_others_made_is_left_alone_and_its_rows_move_in() {
     ] {
         let ended = end(mimar().args(&command).env("MIMAR_JWT_SECRET", "s".repeat(32)));
         assert_eq!(ended.code, 3, "{command:?}: {}", ended.err);
-        let told = "holds tables that others made (Client, Bill, BillItem and 1 more), and nothing was written to it";
+        let told = "holds tables that others made (Client, Bill, BillItem and 1 more), and none of them was touched";
         assert!(ended.err.contains(told), "{command:?}: {}", ended.err);
         assert!(ended.err.contains(&format!("mimar data load {old}")), "{}", ended.err);
     }
@@ -530,6 +532,8 @@ fn a_file_that_others_made_is_served_over_its_own_tables() {
     drop(server);
 
     // Who changes tables keeps off, and who copies rows takes them as what they mean.
+    let status = run(&["migrate", "status", project.path(), "--database", file]);
+    assert!(status.out.contains("others made, and this model serves them"), "{}", status.out);
     let planned = run(&["migrate", "plan", project.path(), "--database", file]);
     assert_eq!(planned.code, 3, "{}", planned.out);
     assert!(planned.err.contains("others made these tables"), "{}", planned.err);

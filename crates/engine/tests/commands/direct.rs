@@ -49,6 +49,11 @@ fn rows_change_by_themselves_as_told() {
             sell: 1, told 1 to 1
             shout: 1, told 1 to 1
             swap: 1, told 1 to 1
+            tear: 1, told 1 to 1
+            tear_all: 1, told 1 to 1
+            tear_anew: 2, told 2 to 2
+            tear_off: 2, told 2 to 2
+            tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1
             weigh: 1, told 1 to 1
             write: 1, told 1 to 1
@@ -103,7 +108,23 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(30) {
+    match dice.below(36) {
+        30 | 31 => format!(
+            r#"add owner Slip {{"id":{item},"item":{},"left":{},"text":"slip","stubs":[{{"count":{item}}},{{"count":2}}]}}"#,
+            dice.below(6) + 1,
+            dice.below(5),
+        ),
+        32 => format!(r#"run {role} tear/{item} {{"most":{}}}"#, dice.below(5)),
+        33 => format!(r#"run {role} tear_all {{"slips":[{},{item}]}}"#, dice.below(7) + 1),
+        34 => {
+            let (other, of, by) = (dice.below(7) + 1, dice.below(7) + 1, dice.below(4));
+            format!(r#"run owner tear_some/{item} {{"other":{other},"item":{of},"by":{by}}}"#)
+        }
+        35 => match dice.below(3) {
+            0 => format!(r#"run user tear_off/{item} {{"item":{}}}"#, dice.below(7) + 1),
+            1 => format!(r#"run owner tear_anew/{item} {{"id":{}}}"#, dice.below(7) + 1),
+            _ => format!(r#"run owner tear_twice/{item} {{"other":{}}}"#, dice.below(7) + 1),
+        },
         0 | 1 => format!(r#"run user restock/{item} {{"by":{number}}}"#),
         2 | 3 => format!(r#"run user sell/{item} {{"quantity":{}}}"#, dice.below(70) + 1),
         4 => format!("run {role} publish/{item}"),
@@ -174,7 +195,7 @@ fn ask(dice: &mut Dice) -> String {
     }
 }
 
-const NAMES: [&str; 4] = ["Moved", "Live", "Changed", "Ordered"];
+const NAMES: [&str; 5] = ["Moved", "Live", "Changed", "Ordered", "Torn"];
 
 /// An answer without the key of an order, which is another one each time.
 fn without_id(answer: String) -> String {
@@ -194,6 +215,8 @@ fn held(world: &World) -> String {
     let orders = "SELECT o.by, o.total, o.pieces, o.most, o.row_version, (SELECT json_agg(to_jsonb(l) - 'order') FROM \
                   (SELECT * FROM line WHERE \"order\" = o.id ORDER BY position) AS l)::text AS lines FROM \"order\" AS o ORDER BY 1, 2, 3, 6";
     all.push(testbed::postgres().psql(database, orders));
+    let slips = "SELECT s.*, (SELECT json_agg(t ORDER BY position) FROM stub AS t WHERE t.slip = s.id)::text FROM slip AS s ORDER BY id";
+    all.push(testbed::postgres().psql(database, slips));
     let wanted = Wanted { names: NAMES.map(str::to_owned).to_vec(), key: None, since: None };
     let events = world.runtime.block_on(world.engine.events_after(&wanted, 0, 5_000)).unwrap();
     let told = |event: &store::Event| {

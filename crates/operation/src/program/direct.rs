@@ -54,6 +54,8 @@ pub struct DirectRow {
     pub made: bool,
     /// Whether there is one in every turn of a loop.
     pub each_turn: bool,
+    /// Whether it goes, where it would change otherwise.
+    pub goes: bool,
     /// What its columns become, with the row as it was at depth 0; nothing, where it is looked at only.
     pub set: Vec<(usize, Expression)>,
     /// Must be true of the row as it was.
@@ -100,7 +102,7 @@ pub enum How {
     Known,
     /// Nothing: statements do it.
     Stated,
-    /// A row changes.
+    /// A row changes, or goes.
     Changed {
         /// Which.
         row: usize,

@@ -206,7 +206,17 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
     let computed =
         target.computed.iter().map(|computed| Inputs::of(&computed.expression, &part)).collect();
     let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
-    ProgramTarget { target: Arc::new(target), computed, checks, changes }
+    let referred = is_referred(plan, &target.table);
+    ProgramTarget { target: Arc::new(target), computed, checks, changes, referred }
+}
+
+/// Whether anything refers to rows of a root but their own parts to their root.
+fn is_referred(plan: &Plan, root: &Table) -> bool {
+    plan.model.entity_ids().any(|entity| {
+        let table = plan.schema.table(entity);
+        let mut keys = table.foreign_keys.iter().filter(|key| key.target == root.id);
+        keys.any(|key| table.root != Some(key.column))
+    })
 }
 
 pub(super) struct Compiler<'p> {

@@ -164,6 +164,12 @@ impl Server {
         }
     }
 
+    /// Lets so much time pass that events are forgotten.
+    pub fn forget_events(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.engine.chore(Chore::Forget { before: i64::MAX })).unwrap();
+    }
+
     /// Sends bytes and reads until the server closes.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();

@@ -20,11 +20,13 @@ pub(crate) struct Change<'c> {
     pub lock: Lock,
     /// Whether the row is answered as it is then: every column.
     pub answered: bool,
+    /// Whether it goes.
+    pub goes: bool,
 }
 
-/// `UPDATE` or `SELECT` of a row for which conditions hold. `binds` are what the binds of its expressions hold.
+/// `UPDATE`, `DELETE` or `SELECT` of a row for which conditions hold. `binds` are what the binds of its expressions hold.
 pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, Fault> {
-    let Change { table, key, set, conditions, lock, answered } = change;
+    let Change { table, key, set, conditions, lock, answered, goes } = change;
     let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
     if binds_of(values.chain([key])) > binds.len() {
         return Err(ill_formed("no such bind"));
@@ -32,7 +34,10 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
     let mut lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
     let alias = lowering.alias();
     lowering.sql.push("WITH changed AS (");
-    if set.is_empty() {
+    if goes {
+        lowering.sql.push("DELETE FROM ");
+        lowering.table(alias, table);
+    } else if set.is_empty() {
         lowering.sql.push("SELECT ");
         lowering.told_of(alias, table, answered)?;
         lowering.sql.push(" FROM ");
@@ -63,7 +68,7 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
             lowering.with_row(alias, table, term)?;
         }
     }
-    if set.is_empty() {
+    if set.is_empty() && !goes {
         lowering.sql.push(lock.clause());
     } else {
         lowering.sql.push(" RETURNING ");

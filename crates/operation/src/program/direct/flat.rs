@@ -188,6 +188,7 @@ impl Forming<'_> {
         let (key, turn) = self.key(key)?;
         let known = self.rows.iter().position(|row| row.table.id == table.id && row.key == key);
         match known {
+            Some(row) if self.rows[row].goes => Err(Reason::Gone),
             Some(row) => Ok(row),
             None => self.add_row(table, key, turn),
         }

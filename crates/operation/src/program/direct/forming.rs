@@ -9,7 +9,7 @@ use super::{Course, Direct, DirectRow, How, MadeRow, Total};
 use crate::program::{
     Bound, Carried, Creation, Fill, Form, Inputs, Place, Program, ProgramTarget, Source, Step,
 };
-use crate::{Aggregate, Expression, Scalar, Table, Value};
+use crate::{Aggregate, Expression, Scalar, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub(super) struct Row {
     conditions: Vec<Expression>,
     /// Whether it is one that is made.
     made: bool,
+    /// Whether it goes, at least in a branch.
+    pub goes: bool,
 }
 
 pub(super) struct Forming<'p> {
@@ -47,6 +49,8 @@ pub(super) struct Forming<'p> {
     told: Vec<Vec<Option<Expression>>>,
     /// Rows that are made of what stands in rows, each with its table.
     made: Vec<(Arc<Table>, MadeRow)>,
+    /// Tables that rows are made in, however.
+    made_in: Vec<TableId>,
     totals: Vec<Total>,
     /// Whether something is told, and whether what is made was looked at for that.
     pub telling: bool,
@@ -73,6 +77,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         rows: Vec::new(),
         told: Vec::new(),
         made: Vec::new(),
+        made_in: Vec::new(),
         totals: Vec::new(),
         telling: false,
         looked_at_made: false,
@@ -175,6 +180,7 @@ impl<'p> Forming<'p> {
             target,
             conditions,
             made: false,
+            goes: false,
         });
         // Any of them may be one that the caller named inside another value.
         let visible = self.program.visible.iter().find(|visible| visible.table.id == table.id);
@@ -320,7 +326,10 @@ impl<'p> Forming<'p> {
                 return self.turns(binds, body);
             }
             Step::For { .. } => return Err(Reason::OverRows),
-            Step::Delete { .. } => return Err(Reason::Deletes),
+            Step::Delete { row, key } => {
+                let (row, known) = (self.delete(*row, key)?, Vec::new());
+                return Ok(self.course(How::Changed { row, known }));
+            }
             Step::Code { .. } => return Err(Reason::ByCode),
             Step::Collect { .. } | Step::Return(_) => return Err(Reason::Scans),
         }
@@ -513,6 +522,30 @@ impl<'p> Forming<'p> {
         Ok(at)
     }
 
+    /// A root that goes; the database takes its parts along. Nothing else may refer to it: what becomes of that is looked at first.
+    fn delete(&mut self, place: Place, key: &Expression) -> Result<usize, Reason> {
+        let program = self.program;
+        if place.part.is_some() {
+            return Err(Reason::Parts);
+        }
+        let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let table = &target.target.table;
+        if target.referred || self.made_in.contains(&table.id) {
+            return Err(Reason::Deletes);
+        }
+        let at = self.row(table, key)?;
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        if row.turn != self.turn {
+            return Err(Reason::OutsideOfLoop);
+        }
+        // In another branch, it may be, as well.
+        if row.target.is_some() {
+            return Err(Reason::Deletes);
+        }
+        row.goes = true;
+        Ok(at)
+    }
+
     fn value_of(&self, row: usize, column: usize) -> Result<Expression, Reason> {
         let value = self.rows.get(row).and_then(|row| row.values.get(column));
         value.cloned().ok_or(Reason::NotInSql)
@@ -533,6 +566,10 @@ impl<'p> Forming<'p> {
         let program = self.program;
         let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
         let table = program.table(creation.row).ok_or(Reason::NotInSql)?;
+        if self.rows.iter().any(|row| row.goes && row.table.id == table.id) {
+            return Err(Reason::Gone);
+        }
+        self.made_in.push(table.id);
         if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
             return Err(Reason::LooksElsewhere);
         }
@@ -639,6 +676,7 @@ impl<'p> Forming<'p> {
         let (program, row) = (self.program, self.rows.get(at).ok_or(Reason::NotInSql)?);
         let (table, key) = (row.table.clone(), row.key.clone());
         let (columns, turn, target, made) = (row.set.clone(), row.turn, row.target, row.made);
+        let row_goes = row.goes;
         let condition = Expression::all(row.conditions.clone());
         self.step = Some(format!("update {}", table.entity).into());
         let mut checks = Vec::new();
@@ -674,6 +712,7 @@ impl<'p> Forming<'p> {
             key,
             made,
             each_turn: turn.is_some(),
+            goes: row_goes,
         })
     }
 

@@ -24,8 +24,10 @@ pub enum Reason {
     ByCode,
     /// A part is changed or made, or parts are looked at.
     Parts,
-    /// A row is deleted.
+    /// A row is deleted that others refer to, or that was changed or made before.
     Deletes,
+    /// A row that was deleted is looked at.
+    Gone,
     /// A loop over rows.
     OverRows,
     /// A `return` where steps may come after it.
@@ -90,6 +92,7 @@ impl fmt::Display for Reason {
             Self::ByCode => "code does it",
             Self::Parts => "parts are known with their root only",
             Self::Deletes => "what refers to a row that goes is looked at first",
+            Self::Gone => "it is about a row that may have been deleted before",
             Self::OverRows => "which turns the loop takes stands in rows",
             Self::ReturnsWithin => "a `return` in a branch or a loop ends what comes after it",
             Self::FoundByRow => "which row it is about stands in another row, or it is made here",

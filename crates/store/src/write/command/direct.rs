@@ -67,6 +67,7 @@ pub(super) fn statement(
         conditions: if changes { &conditions } else { &conditions[..1] },
         lock: lock_of(program, &row.table, true),
         answered: direct.answered == Some(at),
+        goes: changes && row.goes,
     };
     lower::direct::change(change, binds)
 }
@@ -188,6 +189,7 @@ impl<D: Database> Stating<'_, '_, D> {
                     }
                 }
             }
+            (How::Changed { row, .. }, Step::Delete { .. }) => self.say(*row, Said::Changed)?,
             (How::Told(told), Step::Emit { event, key, members }) => {
                 let telling = self.telling(*told, members).await?;
                 self.events.push((self.running.published.len(), telling));

@@ -83,6 +83,7 @@ pub(in super::super) fn lower_total(
         conditions: &[],
         lock: lower::Lock::Held,
         answered: false,
+        goes: false,
     };
     lower::direct::change(change, binds)
 }

@@ -87,7 +87,7 @@ impl Walk<'_> {
         }
         rows.sort_by_key(|(table, _)| *table);
         let rows = rows.into_iter().map(|(_, sent)| sent);
-        self.writes.leave_updates();
+        self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
         if direct.told.is_empty() && direct.made.is_empty() {
             statements.extend(rows);

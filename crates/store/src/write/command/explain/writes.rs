@@ -139,10 +139,10 @@ impl Writes {
         }
     }
 
-    /// Leaves updates out.
-    pub fn leave_updates(&mut self) {
+    /// Leaves out what happens to rows that are there.
+    pub fn leave_changes(&mut self) {
         for of in self.tables.values_mut() {
-            (of.updates, of.late) = (Count::None, Count::None);
+            (of.updates, of.late, of.deletes) = (Count::None, Count::None, Count::None);
         }
     }
 
