@@ -177,12 +177,7 @@ fn dead_letters_are_seen_to_by_whom_the_model_lets() {
         assert_eq!(rows(&later), dead[2..]);
 
         // Their events are kept as long as they are.
-        let kept = || -> Vec<String> {
-            server.forget_events();
-            let (events, _) = page(&get(&server, "/v1/events", "clerk"));
-            events.into_iter().map(|(_, key)| key).collect()
-        };
-        assert_eq!(kept(), guests);
+        server.forget_events();
         assert_eq!(rows(&ask("GET", "/v1/events/dead")), dead);
 
         let number = |at: usize| dead[at]["number"].to_string();
@@ -194,7 +189,7 @@ fn dead_letters_are_seen_to_by_whom_the_model_lets() {
         assert_eq!(ask("DELETE", &drop).status, 404);
         assert_eq!(ask("DELETE", "/v1/events/dead/first").status, 404);
         assert_eq!(rows(&ask("GET", "/v1/events/dead")), dead[2..]);
-        assert_eq!(kept(), [&*guests[0], &*guests[2]], "one was dropped, one may fail again");
+        assert_eq!(server.forget_events(), 1, "one was dropped, one may fail again");
         server.give_up("on Greeted run remember", "again");
         let again = rows(&ask("GET", "/v1/events/dead"));
         assert_eq!(again.len(), 2, "what is tried again may fail again");

@@ -164,10 +164,12 @@ impl Server {
         }
     }
 
-    /// Lets so much time pass that events are forgotten.
-    pub fn forget_events(&self) {
+    /// Forgets events as if a week had passed; how many went.
+    pub fn forget_events(&self) -> u64 {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(self.engine.chore(Chore::Forget { before: i64::MAX })).unwrap();
+        let forget = self.engine.chore(Chore::Forget { before: i64::MAX });
+        let count = runtime.block_on(forget).unwrap().unwrap();
+        std::str::from_utf8(&count).unwrap().parse().unwrap()
     }
 
     /// Sends bytes and reads until the server closes.
