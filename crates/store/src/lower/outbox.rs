@@ -452,13 +452,17 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
     lowering.sql.push("DELETE FROM ").ident(name);
-    // The oldest have the least numbers: an index by the moment would cost each that is published. One that is kept does not keep
-    // those behind it.
-    lowering.sql.push(" WHERE id IN (SELECT e.id FROM ").ident(name);
-    lowering.sql.push(" AS e WHERE e.number < 1000 + (SELECT f.number FROM ").ident(name);
-    lowering.sql.push(" AS f WHERE ");
+    // The oldest have the least numbers: an index by the moment would cost each that is published. Those that are kept do not keep
+    // those behind them, and are passed over as far as they are old.
+    lowering.sql.push(" WHERE id IN (SELECT e.id FROM (SELECT f.number FROM ").ident(name);
+    lowering.sql.push(" AS f WHERE f.made >= ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" OR ");
     awaited_by_nobody(&mut lowering.sql, "f");
-    lowering.sql.push(" ORDER BY f.number LIMIT 1) AND e.made < ");
+    lowering.sql.push(" ORDER BY f.number LIMIT 1) AS first, ").ident(name);
+    lowering.sql.push(
+        " AS e WHERE e.number >= first.number AND e.number < first.number + 1000 AND e.made < ",
+    );
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(" AND ");
     awaited_by_nobody(&mut lowering.sql, "e");
