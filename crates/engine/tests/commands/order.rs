@@ -97,7 +97,7 @@ fn forgetting_says_how_many_events_went() {
         let world = World::new(on, MODEL);
         world.ask(r#"run user say {"topic":7}"#);
         let task = take(&world, now() + 60_000_000, 1).remove(0);
-        let settled = operation::Settled { number: task.number, until: task.until };
+        let settled = Settled { number: task.number, until: task.until };
         let error = "no room".into();
         let fail = Chore::Fail { task: settled, due: now(), parked: true, error };
         world.runtime.block_on(world.engine.chore(fail)).unwrap();
