@@ -438,7 +438,7 @@ fn status(arguments: &MigrateShow) -> Result<(), Failure> {
             screen::out(&format!("{place} was changed by hand:\n{}\n", drift.join("\n")));
         }
         None if of_others && fits => screen::out(&format!(
-            "{place} holds tables that others made, and this model serves them as they are\n"
+            "{place} holds tables that others made, and this model serves them as they are, as far as their definitions tell\n"
         )),
         None if of_others => screen::out(&format!(
             "{place} holds tables that others made, and this model does not serve them; `mimar serve` says what stands in the way\n"

@@ -201,7 +201,7 @@ fn parts_are_changed_as_told() {
     compare(
         include_str!("scenes/parts.scene"),
         &expect![[r#"
-            clear: 2, told 2 to 2
+            clear: 1, told 1 to 1
             dear: 3, told 3 to 3
             double: 2, told 2 to 2
             drop: 2, told 2 to 2

@@ -164,14 +164,6 @@ impl Server {
         }
     }
 
-    /// Forgets events as if a week had passed; how many went.
-    pub fn forget_events(&self) -> u64 {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let forget = self.engine.chore(Chore::Forget { before: i64::MAX });
-        let count = runtime.block_on(forget).unwrap().unwrap();
-        std::str::from_utf8(&count).unwrap().parse().unwrap()
-    }
-
     /// Sends bytes and reads until the server closes.
     pub fn raw(&self, bytes: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(self.address).unwrap();

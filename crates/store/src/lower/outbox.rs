@@ -15,8 +15,7 @@ CREATE TABLE IF NOT EXISTS mimar_task (number INTEGER PRIMARY KEY AUTOINCREMENT,
   lane TEXT, priority INTEGER NOT NULL, due INTEGER NOT NULL, unique_key TEXT UNIQUE, failures INTEGER NOT NULL DEFAULT 0, \
   taken_until INTEGER, parked INTEGER NOT NULL DEFAULT 0, error TEXT) STRICT; \
 CREATE INDEX IF NOT EXISTS mimar_task_due ON mimar_task (priority DESC, number, due) WHERE NOT parked; \
-CREATE INDEX IF NOT EXISTS mimar_task_lane ON mimar_task (lane, number) WHERE lane IS NOT NULL; \
-CREATE INDEX IF NOT EXISTS mimar_task_failed ON mimar_task (event) WHERE error IS NOT NULL";
+CREATE INDEX IF NOT EXISTS mimar_task_lane ON mimar_task (lane, number) WHERE lane IS NOT NULL";
 
 /// The table of events, as far as a command fills it.
 pub(crate) fn events(dialect: Dialect) -> &'static Table {
@@ -234,13 +233,12 @@ pub(crate) fn release(dialect: Dialect) -> Statement {
     lowering.finish(Vec::new())
 }
 
-/// Lets parked tasks be tried again; binds: now, number (null: all). Why they failed stays with them until they have succeeded, and
-/// with it the event that they are about ([`forget`]).
+/// Lets parked tasks be tried again; binds: now, number (null: all).
 pub(crate) fn revive(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 2, &[]);
     lowering.sql.push("UPDATE ");
     tasks(&mut lowering.sql);
-    lowering.sql.push(" SET failures = 0, taken_until = NULL, parked = ");
+    lowering.sql.push(" SET failures = 0, taken_until = NULL, error = NULL, parked = ");
     lowering.sql.push(if dialect == Dialect::Sqlite { "0" } else { "false" });
     lowering.sql.push(", due = ");
     lowering.bind(0, Scalar::Int);
@@ -446,42 +444,28 @@ pub(crate) fn known(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// `DELETE` of a thousand events that were published before the one bind, and that nobody waits for: no delivery, no broker, and no
-/// task that has failed, which tells by its event what it is about once it is parked. Answers their numbers.
+/// `DELETE` of a thousand events that were published before the one bind, and that neither a delivery nor the
+/// broker waits for. Answers their numbers.
 pub(crate) fn forget(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 1, &[]);
     let name = &events(dialect).name;
-    lowering.sql.push("DELETE FROM ").ident(name);
-    // The oldest have the least numbers: an index by the moment would cost each that is published. Those that are kept do not keep
-    // those behind them, and are passed over as far as they are old.
-    lowering.sql.push(" WHERE id IN (SELECT e.id FROM (SELECT f.number FROM ").ident(name);
-    lowering.sql.push(" AS f WHERE f.made >= ");
+    lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
+    // The oldest have the least numbers: an index by the moment would cost each that is published.
+    lowering.sql.push(" WHERE number < (SELECT min(number) + 1000 FROM ").ident(name);
+    lowering.sql.push(") AND made < ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" OR ");
-    awaited_by_nobody(&mut lowering.sql, "f");
-    lowering.sql.push(" ORDER BY f.number LIMIT 1) AS first, ").ident(name);
-    lowering.sql.push(
-        " AS e WHERE e.number >= first.number AND e.number < first.number + 1000 AND e.made < ",
-    );
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" AND ");
-    awaited_by_nobody(&mut lowering.sql, "e");
-    lowering.sql.push(") RETURNING number");
+    lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
+        Dialect::Postgres => "mimar.delivery AS d WHERE d.event = mimar.event.id",
+    });
+    lowering.sql.push(" AND d.state = 'waiting') AND NOT EXISTS (SELECT 1 FROM ");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => "mimar_outgoing AS o WHERE o.event = mimar_event.id",
+        Dialect::Postgres => "mimar.outgoing AS o WHERE o.event = mimar.event.id",
+    });
+    lowering.sql.push(")) RETURNING number");
     lowering.finish(vec![Scalar::Int])
-}
-
-fn awaited_by_nobody(sql: &mut Sql, event: &'static str) {
-    let of = match sql.dialect() {
-        Dialect::Sqlite => ["mimar_delivery", "mimar_outgoing", "mimar_task"],
-        Dialect::Postgres => ["mimar.delivery", "mimar.outgoing", "mimar.task"],
-    };
-    for (table, condition) in
-        of.into_iter().zip([" AND x.state = 'waiting'", "", " AND x.error IS NOT NULL"])
-    {
-        sql.push(if table == of[0] { "" } else { " AND " });
-        sql.push("NOT EXISTS (SELECT 1 FROM ").push(table).push(" AS x WHERE x.event = ");
-        sql.push(event).push(".id").push(condition).push(")");
-    }
 }
 
 /// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.

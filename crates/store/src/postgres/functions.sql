@@ -47,7 +47,6 @@ CREATE TABLE IF NOT EXISTS mimar.task (
 );
 CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, number, due) WHERE NOT parked;
 CREATE INDEX IF NOT EXISTS task_lane ON mimar.task (lane, number) WHERE lane IS NOT NULL;
-CREATE INDEX IF NOT EXISTS task_failed ON mimar.task (event) WHERE error IS NOT NULL;
 COMMENT ON TABLE mimar.task IS 'What is still to be done; moments are microseconds since 1970.';
 
 CREATE TABLE IF NOT EXISTS mimar.endpoint (

@@ -106,6 +106,7 @@ impl Link {
         let nested = &prepared.nested;
         let given = &nested.statement;
         let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
+        let begun = Instant::now();
         let asking = pin!(self.ask_prepared(prepared, values));
         let rows = self.not_before(least, asking).await?;
         let mut rows = pin!(rows);
@@ -122,6 +123,7 @@ impl Link {
         while let Some(row) = rows.try_next().await? {
             page.add(&row)?;
         }
+        prepared.queue.took(begun.elapsed());
         let rows = page.end();
         prepared.note_size(&rows);
         Ok(rows)

@@ -32,8 +32,8 @@ const MOST: usize = 64;
 /// The same of pages.
 const MOST_PAGES: usize = 32;
 
-/// How long pages together may take. Those that take longer cost the database far more than a statement does, and whoever asks
-/// for the first of them waits for the last.
+/// How long a page may take, and how long pages together may. What takes longer costs the database far more than a statement does,
+/// and whoever asks for the first of them would wait for the last.
 const LONG: Duration = Duration::from_millis(50);
 
 /// Requests that go alone after that.
@@ -155,12 +155,15 @@ enum Part {
 impl Queue {
     /// Whether requests may go together.
     pub(super) fn is_open(&self) -> bool {
-        let alone = self.alone.load(Ordering::Relaxed);
-        if alone > 0 {
-            // Two at once may count as one, which does no harm.
-            self.alone.store(alone - 1, Ordering::Relaxed);
+        let less = |alone: u32| alone.checked_sub(1);
+        self.alone.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_err()
+    }
+
+    /// Notes how long a page took, or several together.
+    pub(super) fn took(&self, time: Duration) {
+        if time > LONG {
+            self.alone.fetch_max(REST, Ordering::Relaxed);
         }
-        alone == 0
     }
 
     fn join(prepared: &Arc<Prepared>, least: Least, binds: &[Value]) -> Part {
@@ -176,7 +179,7 @@ impl Queue {
 }
 
 impl Link {
-    /// Answers a read of one row, with others that come meanwhile.
+    /// Answers a read of one row or of a page, with others that come meanwhile.
     pub(super) async fn read_together(
         &self,
         prepared: &Arc<Prepared>,
@@ -298,9 +301,7 @@ impl Link {
         while let Some(row) = rows.try_next().await? {
             pages.get_mut(number(&row)?).ok_or_else(unasked)?.add(&row)?;
         }
-        if begun.elapsed() > LONG {
-            prepared.queue.alone.store(REST, Ordering::Relaxed);
-        }
+        prepared.queue.took(begun.elapsed());
         let pages: Vec<Rows> = pages.into_iter().map(Page::end).collect();
         pages.iter().for_each(|page| prepared.note_size(page));
         Ok(pages)

@@ -91,7 +91,9 @@ impl fmt::Display for Reason {
             Self::Scans => "it looks for rows by a condition",
             Self::ByCode => "code does it",
             Self::Parts => "parts are known with their root only",
-            Self::Deletes => "what refers to a row that goes is looked at first",
+            Self::Deletes => {
+                "what refers to a row that goes, or was done to it, is looked at first"
+            }
             Self::Gone => "it is about a row that may have been deleted before",
             Self::OverRows => "which turns the loop takes stands in rows",
             Self::ReturnsWithin => "a `return` in a branch or a loop ends what comes after it",

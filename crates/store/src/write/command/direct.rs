@@ -20,11 +20,12 @@ use std::sync::Arc;
 
 use operation::{
     Bound, Command, Course, Direct, DirectRow, Expression, Fault, Form, How, MOST_ROWS, Named,
-    Program, Receipt, Source, Step, TableId, Value,
+    OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, TableId, Value,
 };
 
 use super::super::{
-    Answer, Asked, Database, Failure, Key, Kind, Left, Load, Place, Writing, draws_on_row,
+    Answer, Asked, Database, Failure, Key, Kind, Left, Load, Place, Reference, Writing,
+    draws_on_row,
 };
 use super::{Flow, Running, ill_formed, listed, lock_of};
 use crate::lower;
@@ -189,7 +190,12 @@ impl<D: Database> Stating<'_, '_, D> {
                     }
                 }
             }
-            (How::Changed { row, .. }, Step::Delete { .. }) => self.say(*row, Said::Changed)?,
+            (How::Changed { row, .. }, Step::Delete { row: place, .. }) => {
+                if !self.takes_its_parts_alone(*place) {
+                    return Err(not_so());
+                }
+                self.say(*row, Said::Changed)?;
+            }
             (How::Told(told), Step::Emit { event, key, members }) => {
                 let telling = self.telling(*told, members).await?;
                 self.events.push((self.running.published.len(), telling));
@@ -240,6 +246,23 @@ impl<D: Database> Stating<'_, '_, D> {
             _ => return Err(ill_formed("a step in another way")),
         }
         Ok(Flow::On)
+    }
+
+    /// Whether the database takes the parts of a root along, and changes nothing else, when that goes. Tables that others made may
+    /// keep no references, and those of a later version of the model may have more.
+    fn takes_its_parts_alone(&self, place: ProgramPlace) -> bool {
+        let Some(target) = self.running.program.targets.get(place.target) else { return false };
+        let (_, references) = self.running.writing.database.tables();
+        let references = references.to(&target.target.table.name);
+        let leads = |part: &Table, reference: &Reference| {
+            let root = part.root.and_then(|root| part.columns.get(root));
+            reference.on_delete == OnDelete::Cascade
+                && reference.table == part.name
+                && root.is_some_and(|root| root.name == reference.column)
+        };
+        let parts = &target.target.parts;
+        parts.iter().all(|part| references.iter().any(|it| leads(&part.table, it)))
+            && references.iter().all(|it| parts.iter().any(|part| leads(&part.table, it)))
     }
 
     fn look(&mut self, course: &Course) -> Result<(), Fault> {
