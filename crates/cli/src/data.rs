@@ -1,7 +1,6 @@
 //! Rows of files: CSV and JSON Lines, in and out, and those of SQLite files that others made, in.
 
 pub(crate) mod command;
-mod computed;
 mod dump;
 mod file;
 mod load;
@@ -9,7 +8,6 @@ pub(crate) mod others;
 
 use std::fmt;
 
-pub(crate) use computed::{has_new_formulas, note_formulas, recompute};
 pub(crate) use dump::dump;
 pub(crate) use load::{Loaded, load};
 

@@ -21,7 +21,7 @@ use identity::Identity;
 
 pub use document::{NoDocument, documents, is_document};
 pub use kind::{Audience, Class, Kind};
-pub(crate) use system::qualified;
+pub use system::qualified;
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Eq)]

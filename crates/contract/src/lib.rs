@@ -10,6 +10,7 @@ mod describe;
 pub mod diff;
 mod event;
 mod example;
+mod formula;
 mod openapi;
 mod policy;
 mod schema;
@@ -31,8 +32,9 @@ pub use describe::{
     PartDescription, QueryDescription, Rate, RoleDescription, Route, Rows, WebhookDescription,
     WorkflowDescription, describe,
 };
-pub use diff::{Change, diff};
+pub use diff::{Change, diff, qualified};
 pub use event::event_schema;
+pub use formula::formulas;
 pub use openapi::openapi;
 pub use policy::{Access, AccessGrant, FixedFields, May, PolicyMatrix, Thing, Verb, policy};
 pub use shape::Shape;

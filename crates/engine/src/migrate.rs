@@ -7,30 +7,38 @@
 //! ```
 
 mod additions;
+mod computed;
 mod drift;
 mod fault;
+mod step;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use operation::{Dialect, Scalar, Value};
+use operation::{Dialect, Scalar, Table, Value};
 use schema::{Facts, Migration, Names, Phase, Schema, Step, TableFacts, Work, migration};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use store::{Migrator, Store, StoreFault};
 
+use crate::Loaded;
+
 pub use additions::accept;
 pub(crate) use additions::added;
 use additions::{Additions, belonging};
+pub use computed::{
+    Formulas, has_new_formulas, note_formulas, plan_formulas, recompute, settle_formulas,
+};
 pub use drift::drift;
 pub use fault::MigrateFault;
+use step::{drop_index, stepwise};
 
 /// Under which keys the database keeps what is written down here.
 mod note {
     /// The [`Record`](super::Record) of a change under way; empty where none is.
     pub(super) const RECORD: &str = "migration";
-    /// How far a backfill has come, in blocks.
+    /// How far a step has come that goes through a table: the block of a backfill, the key of the last root that was computed.
     pub(super) const BLOCK: &str = "migration block";
     /// [`Entry`](super::Entry)s, oldest first.
     pub(super) const HISTORY: &str = "history";
@@ -42,20 +50,9 @@ mod note {
     pub(super) const TABLES: &str = "tables";
     /// What others have put beside the tables, as far as it is known to belong there.
     pub(super) const ADDITIONS: &str = "additions";
-    /// The formulas that stored values follow.
+    /// The [`Formulas`](super::Formulas) that stored values follow.
     pub(super) const FORMULAS: &str = "formulas";
 }
-
-/// How often a step that does not get its lock is tried, and the longest pause between.
-const TRIES: u32 = 40;
-const LONGEST: Duration = Duration::from_secs(3);
-
-/// How long a batch of a backfill shall take; the pause after it is twice as long as it took.
-const BATCH: Duration = Duration::from_millis(4);
-
-/// Blocks (of 8 kB) that a batch begins with, and has at most.
-const BLOCKS: u64 = 8;
-const MOST_BLOCKS: u64 = 4_096;
 
 /// A change that is under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +63,9 @@ pub struct Record {
     pub from: String,
     /// That of the wanted ones.
     pub to: String,
+    /// That of the formulas of the wanted version.
+    #[serde(default)]
+    pub formulas: String,
     /// How far it is.
     pub state: State,
     /// Position of the next step.
@@ -116,8 +116,10 @@ pub struct Entry {
 pub enum Progress<'a> {
     /// A step begins: its position from 0, and how many there are in this half.
     Step(usize, usize, &'a Step),
-    /// So many blocks of so many are filled.
+    /// So many of so many are filled or computed: blocks or rows.
     Filled(u64, u64),
+    /// So many rows have got other values of computed fields.
+    Computed(u64),
     /// A lock is not to be had; it is tried again.
     Waiting(u32),
     /// Things keep the names they have: servers run that know them.
@@ -148,9 +150,12 @@ pub enum Outcome {
     Done(Entry),
 }
 
-/// How servers of a schema call themselves to the database.
-pub fn server_name(fingerprint: &str) -> String {
-    format!("mimar {fingerprint}")
+/// How servers of a schema and of formulas call themselves to the database; what only the schema is said of begins every such name.
+pub fn server_name(fingerprint: &str, formulas: &str) -> String {
+    match formulas {
+        "" => format!("mimar {fingerprint}"),
+        formulas => format!("mimar {fingerprint} {formulas}"),
+    }
 }
 
 fn read<T: DeserializeOwned>(store: &Store, key: &str) -> Result<Option<T>, MigrateFault> {
@@ -289,34 +294,51 @@ struct Noted {
     tables: Vec<(String, String)>,
 }
 
-/// The plan from what the database holds to a schema; `load` says how many requests per second the model expects on a table.
+/// The plan from what the database holds to a model; `load` says how many requests per second the model expects on a table.
 ///
 /// # Errors
 /// [`MigrateFault::Store`], [`MigrateFault::Record`].
 pub fn plan(
     store: &Store,
-    wanted: &Schema,
+    wanted: &Loaded,
     load: &BTreeMap<String, f64>,
 ) -> Result<Migration, MigrateFault> {
-    crate::start::are_apart(store, wanted)?;
+    let schema = &wanted.schema;
+    crate::start::are_apart(store, schema)?;
     let names = names(store)?;
-    let existing = tables(store, &names, Some(wanted))?;
+    let existing = tables(store, &names, Some(schema))?;
     if noted_schema(store)?.is_none() && schema::are_foreign(&existing) {
         let obstacle = "others made these tables, and they are served as they are: change them with what made them, and the model \
                         after them";
         return Ok(Migration { obstacles: vec![obstacle.to_owned()], ..Migration::default() });
     }
+    let noted = Formulas::noted(store)?;
     if store.dialect() == Dialect::Sqlite {
-        return Ok(migration::sqlite(&existing, wanted));
+        let mut plan = migration::sqlite(&existing, schema);
+        let is_there =
+            |table: &Table| existing.iter().any(|(name, _)| *name == table.name.to_string());
+        let rows =
+            |table: &Table| if is_there(table) { store.count(table).unwrap_or(0) } else { 0 };
+        plan_formulas(&mut plan, noted.as_ref(), wanted, Dialect::Sqlite, &rows);
+        return Ok(plan);
     }
-    let (schema, load) = (store.schema()?, load.clone());
-    let mut facts = Facts { schema, load, ..Facts::default() };
+    let (space, load) = (store.schema()?, load.clone());
+    let mut facts = Facts { schema: space, load, ..Facts::default() };
     for size in store.sizes()? {
         let references = size.references.into_iter().collect();
         let table = TableFacts { rows: size.rows, bytes: size.bytes, references };
         facts.tables.insert(size.table, table);
     }
-    Ok(migration::postgres(&existing, &names, wanted, &facts))
+    let mut plan = migration::postgres(&existing, &names, schema, &facts);
+    if plan.obstacles.is_empty() {
+        let stored = plan.names.clone();
+        let rows = |table: &Table| {
+            let known = facts.tables.get(stored.table(&table.name.to_string()));
+            known.map_or(0, |facts| facts.rows)
+        };
+        plan_formulas(&mut plan, noted.as_ref(), wanted, Dialect::Postgres, &rows);
+    }
+    Ok(plan)
 }
 
 /// Whether a plan may be carried out.
@@ -353,19 +375,20 @@ fn allows(dialect: Dialect, said: &str, name: &str) -> bool {
     dialect == Dialect::Sqlite && is_column_of_service
 }
 
-/// Brings the database to a schema, or goes on with that.
+/// Brings the database to a model, or goes on with that.
 ///
 /// # Errors
 /// [`MigrateFault`]; what was done stays, and the same call goes on from there.
 pub fn apply(
     store: &Store,
-    wanted: &Schema,
+    wanted: &Loaded,
     load: &BTreeMap<String, f64>,
     terms: &Terms,
     told: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Outcome, MigrateFault> {
-    let Some(migrator) = store.migrator()? else { return at_once(store, wanted, terms) };
-    let to = schema::fingerprint(wanted);
+    let Some(migrator) = store.migrator()? else { return at_once(store, wanted, terms, told) };
+    let (schema, to) = (&*wanted.schema, schema::fingerprint(&wanted.schema));
+    let formulas = Formulas::of(&wanted.model).fingerprint();
     let mut record = match status(store)? {
         Some(record) if record.to != to || record.state == State::Undoing => {
             let Record { to, state, began, .. } = record;
@@ -376,21 +399,28 @@ pub fn apply(
             let plan = plan(store, wanted, load)?;
             if plan.is_empty() {
                 final_names(store, &migrator, terms.alone, told)?;
-                settle(store, wanted)?;
+                settle(store, schema)?;
+                note_new_formulas(store, wanted)?;
                 return Ok(Outcome::Nothing);
             }
             may(store, &plan, &terms.allowed)?;
             hold(&migrator, &plan, Phase::Expand)?;
+            if plan.only_computes() && !terms.alone {
+                are_new(&migrator, &server_name(&to, &formulas))?;
+            }
             begin(store, &migrator, plan, to)?
         }
     };
+    // Corrected, the formulas may be others than when it began.
+    record.formulas = formulas;
     let expanding = record.plan.expanding();
     while record.state == State::Expanding {
         told(Progress::Step(record.step, expanding, &record.plan.steps[record.step]));
-        run(&migrator, &mut record, terms.alone, told)?;
+        step::run(&migrator, wanted, &mut record, terms.alone, told)?;
     }
     if record.state == State::Expanded {
-        if !terms.contract {
+        // Where only formulas have changed both versions could be served all along.
+        if !terms.contract && !record.plan.only_computes() {
             return Ok(Outcome::Expanded(Box::new(record)));
         }
         hold(&migrator, &record.plan, Phase::Contract)?;
@@ -401,10 +431,10 @@ pub fn apply(
     while record.step < record.plan.steps.len() {
         let at = record.step - expanding;
         told(Progress::Step(at, contracting, &record.plan.steps[record.step]));
-        run(&migrator, &mut record, terms.alone, told)?;
+        step::run(&migrator, wanted, &mut record, terms.alone, told)?;
     }
-    let entry = end(store, &migrator, &record, false)?;
-    settle(store, wanted)?;
+    let entry = end(store, &migrator, &record, Some(&Formulas::of(&wanted.model)))?;
+    settle(store, schema)?;
     Ok(Outcome::Done(entry))
 }
 
@@ -418,18 +448,20 @@ fn begin(
     let from = noted_schema(store)?.unwrap_or_default();
     let state = if plan.expanding() == 0 { State::Expanded } else { State::Expanding };
     let names = plan.names.clone();
-    let record = Record { began: now(), from, to, state, step: 0, names, plan };
+    let formulas = String::new();
+    let record = Record { began: now(), from, to, formulas, state, step: 0, names, plan };
     migrator.note_down(&[(note::RECORD, &text(&record)), (note::BLOCK, "")])?;
     Ok(record)
 }
 
-/// Records that a change has ended.
+/// Records that a change has ended, with the formulas that all values follow now; without any if it was undone.
 fn end(
     store: &Store,
     migrator: &Migrator,
     record: &Record,
-    undone: bool,
+    formulas: Option<&Formulas>,
 ) -> Result<Entry, MigrateFault> {
+    let undone = formulas.is_none();
     let entry = Entry {
         began: record.began.clone(),
         ended: now(),
@@ -443,10 +475,11 @@ fn end(
     history.push(entry.clone());
     let (history, names) = (text(&history), text(&record.names));
     let mut notes = vec![(note::RECORD, ""), (note::HISTORY, history.as_str())];
+    // Undone, rows that the new version wrote follow its formulas: whoever computes next computes anew.
+    let followed = formulas.map(text).unwrap_or_default();
+    notes.push((note::FORMULAS, followed.as_str()));
     if !undone {
-        // Whoever computes next computes anew: what the old version wrote follows its own formulas.
         notes.extend([(note::NAMES, names.as_str()), (note::SCHEMA, record.to.as_str())]);
-        notes.push((note::FORMULAS, ""));
     }
     migrator.note_down(&notes)?;
     Ok(entry)
@@ -463,10 +496,13 @@ fn turn(
     let notes = [(note::RECORD, noted.as_str())];
     let step = Step::named("see that no other version is served");
     if alone {
-        return patiently(migrator, &step, &mut |_| {}, || migrator.note_down(&notes));
+        return stepwise(migrator, &step, &mut |_| {}, || migrator.note_down(&notes));
     }
-    let kept = server_name(if version == "new" { &record.to } else { &record.from });
-    let turned = patiently(migrator, &step, &mut |_| {}, || {
+    let kept = match version {
+        "new" => server_name(&record.to, &record.formulas),
+        _ => server_name(&record.from, ""),
+    };
+    let turned = stepwise(migrator, &step, &mut |_| {}, || {
         migrator.unless_served(Some(&kept), (&[], &[]), &notes)
     })?;
     if turned {
@@ -474,6 +510,14 @@ fn turn(
     }
     let connections = migrator.connected(Some(&kept))?;
     Err(MigrateFault::Served { connections, version })
+}
+
+/// Whether only servers run whose name begins so.
+fn are_new(migrator: &Migrator, kept: &str) -> Result<(), MigrateFault> {
+    match migrator.connected(Some(kept))? {
+        0 => Ok(()),
+        connections => Err(MigrateFault::Served { connections, version: "new" }),
+    }
 }
 
 /// Renames if nobody runs who knows the names as they are; whether it did.
@@ -503,139 +547,6 @@ fn hold(migrator: &Migrator, plan: &Migration, phase: Phase) -> Result<(), Migra
         }
     }
     if obstacles.is_empty() { Ok(()) } else { Err(MigrateFault::Obstacles(obstacles)) }
-}
-
-/// Carries the next step out and records it, with it where a transaction holds both.
-fn run(
-    migrator: &Migrator,
-    record: &mut Record,
-    alone: bool,
-    told: &mut dyn FnMut(Progress<'_>),
-) -> Result<(), MigrateFault> {
-    let step = record.plan.steps[record.step].clone();
-    let mut next = record.clone();
-    next.step += 1;
-    if next.state == State::Expanding && next.step == next.plan.expanding() {
-        next.state = State::Expanded;
-    }
-    let noted = text(&next);
-    let notes = [(note::RECORD, noted.as_str()), (note::BLOCK, "")];
-    match &step.work {
-        Work::Transaction { statements } => {
-            patiently(migrator, &step, told, || {
-                migrator.transaction(&step.locked, statements, &notes)
-            })?;
-        }
-        Work::CreateIndex { name, statement } => {
-            patiently(migrator, &step, told, || {
-                match migrator.index(name)? {
-                    Some(true) => return Ok(()),
-                    // Left behind by a build that did not end.
-                    Some(false) => migrator.alone(&drop_index(name))?,
-                    None => {}
-                }
-                let built = migrator.alone(statement);
-                if built.is_err() && migrator.index(name)? == Some(false) {
-                    migrator.alone(&drop_index(name))?;
-                }
-                built
-            })?;
-            migrator.note_down(&notes)?;
-        }
-        Work::DropIndex { statement } => {
-            patiently(migrator, &step, told, || migrator.alone(statement))?;
-            migrator.note_down(&notes)?;
-        }
-        Work::Backfill { table, assignments, condition } => {
-            fill(migrator, &step, (table, assignments, condition), told)?;
-            migrator.note_down(&notes)?;
-        }
-        Work::Rename { statements } => {
-            let mut named = next.clone();
-            named.names = Names::default();
-            let noted = text(&named);
-            let renamed = patiently(migrator, &step, told, || {
-                let tables = (step.locked.as_slice(), statements.as_slice());
-                rename(migrator, alone, tables, &[(note::RECORD, &noted)])
-            })?;
-            if renamed {
-                next = named;
-            } else {
-                told(Progress::NamesStay);
-                migrator.note_down(&notes)?;
-            }
-        }
-    }
-    *record = next;
-    Ok(())
-}
-
-fn drop_index(name: &str) -> String {
-    format!("DROP INDEX CONCURRENTLY IF EXISTS {}", migration::qualified(name))
-}
-
-/// Tries again and again until a lock is to be had, with pauses that grow and differ.
-fn patiently<T>(
-    migrator: &Migrator,
-    step: &Step,
-    told: &mut dyn FnMut(Progress<'_>),
-    mut attempt: impl FnMut() -> Result<T, StoreFault>,
-) -> Result<T, MigrateFault> {
-    let mut tries = 0;
-    loop {
-        tries += 1;
-        match attempt() {
-            Err(StoreFault::Busy) if tries < TRIES => {
-                told(Progress::Waiting(tries));
-                let pause = Duration::from_millis(100) * 2_u32.pow(tries.min(6));
-                // Two who wait for each other shall not do so in step.
-                let jitter = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                let jitter = jitter.subsec_nanos() % 100;
-                std::thread::sleep(pause.min(LONGEST) + Duration::from_millis(jitter.into()));
-            }
-            Err(StoreFault::Busy) => {
-                let holder = migrator.oldest();
-                return Err(MigrateFault::Locked { step: step.title.clone(), tries, holder });
-            }
-            other => return Ok(other?),
-        }
-    }
-}
-
-/// Fills rows that are there, some blocks at a time, as fast as leaves the traffic alone.
-fn fill(
-    migrator: &Migrator,
-    step: &Step,
-    (table, assignments, condition): (&str, &str, &str),
-    told: &mut dyn FnMut(Progress<'_>),
-) -> Result<(), MigrateFault> {
-    // Rows that come or change from now on are filled by the trigger: what is behind the last block of now needs nothing.
-    // Blocks that were done before a process died are looked at again, and hold nothing to do.
-    let all = migrator.blocks(table)?;
-    let table = migration::qualified(table);
-    let (mut from, mut blocks) =
-        (migrator.note(note::BLOCK)?.and_then(|at| at.parse().ok()).unwrap_or(0), BLOCKS);
-    while from < all {
-        let to = (from + blocks).min(all);
-        let statement = format!(
-            "UPDATE {table} SET {assignments} WHERE ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid AND ({condition})"
-        );
-        let position = to.to_string();
-        let began = Instant::now();
-        patiently(migrator, step, told, || {
-            migrator.batch(&statement, &[(note::BLOCK, &position)])
-        })?;
-        let took = began.elapsed();
-        from = to;
-        told(Progress::Filled(from, all));
-        if took > BATCH * 2 {
-            blocks = (blocks / 2).max(1);
-        } else if took < BATCH / 2 {
-            blocks = (blocks * 2).min(MOST_BLOCKS);
-        }
-        std::thread::sleep(took * 2);
-    }
-    Ok(())
 }
 
 /// Takes back a change that has not been completed.
@@ -683,16 +594,24 @@ pub fn rollback(
         told(Progress::Step(all - record.step, all, &step));
         match &step.work {
             Work::CreateIndex { name, .. } => {
-                patiently(&migrator, &step, told, || migrator.alone(&drop_index(name)))?;
+                stepwise(&migrator, &step, told, || migrator.alone(&drop_index(name)))?;
                 migrator.note_down(&notes)?;
             }
-            _ => patiently(&migrator, &step, told, || {
+            _ => stepwise(&migrator, &step, told, || {
                 migrator.transaction(&step.locked, &step.undo, &notes)
             })?,
         }
         record = next;
     }
-    end(store, &migrator, &record, true)
+    end(store, &migrator, &record, None)
+}
+
+/// Notes the formulas of a model where nothing had to be computed for them.
+fn note_new_formulas(store: &Store, wanted: &Loaded) -> Result<(), MigrateFault> {
+    if has_new_formulas(store, &wanted.model)? {
+        note_formulas(store, &wanted.model)?;
+    }
+    Ok(())
 }
 
 /// Gives things their final names that still have others, if nobody runs who knows those.
@@ -704,7 +623,7 @@ fn final_names(
 ) -> Result<(), MigrateFault> {
     let Some(step) = migration::final_names(&names(store)?) else { return Ok(()) };
     let Work::Rename { statements } = &step.work else { return Ok(()) };
-    let renamed = patiently(migrator, &step, told, || {
+    let renamed = stepwise(migrator, &step, told, || {
         rename(migrator, alone, (&step.locked, statements), &[(note::NAMES, "")])
     })?;
     if !renamed {
@@ -714,10 +633,16 @@ fn final_names(
 }
 
 /// The whole change in one transaction, as SQLite can.
-fn at_once(store: &Store, wanted: &Schema, terms: &Terms) -> Result<Outcome, MigrateFault> {
+fn at_once(
+    store: &Store,
+    wanted: &Loaded,
+    terms: &Terms,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<Outcome, MigrateFault> {
     let plan = plan(store, wanted, &BTreeMap::new())?;
     if plan.is_empty() {
-        settle(store, wanted)?;
+        settle(store, &wanted.schema)?;
+        note_new_formulas(store, wanted)?;
         return Ok(Outcome::Nothing);
     }
     may(store, &plan, &terms.allowed)?;
@@ -728,24 +653,30 @@ fn at_once(store: &Store, wanted: &Schema, terms: &Terms) -> Result<Outcome, Mig
         began: now(),
         ended: now(),
         from: noted_schema(store)?.unwrap_or_default(),
-        to: schema::fingerprint(wanted),
+        to: schema::fingerprint(&wanted.schema),
         undone: false,
-        summary: plan.summary,
+        summary: plan.summary.clone(),
         backup: terms.backup.as_ref().map(|path| path.display().to_string()),
     };
     let mut history = history(store)?;
     history.push(entry.clone());
+    let is_change = |step: &&Step| matches!(step.work, Work::Transaction { .. });
     let statements: Vec<String> = plan
         .steps
-        .into_iter()
-        .filter(|step| step.phase == Phase::Expand)
-        .flat_map(|step| match step.work {
-            Work::Transaction { statements } => statements,
-            _ => Vec::new(),
-        })
+        .iter()
+        .filter(is_change)
+        .flat_map(|step| step.statements().into_owned())
         .collect();
-    store.migrate(&statements, &[(note::HISTORY, &text(&history))])?;
-    settle(store, wanted)?;
+    // Until they are computed, it is not known what the values follow: who dies here leaves that to whoever comes next.
+    let mut notes = vec![(note::HISTORY, text(&history))];
+    notes.extend((!plan.recompute.is_empty()).then(|| (note::FORMULAS, String::new())));
+    let notes: Vec<(&str, &str)> = notes.iter().map(|(key, text)| (*key, text.as_str())).collect();
+    store.migrate(&statements, &notes)?;
+    settle(store, &wanted.schema)?;
+    let rows = settle_formulas(store, wanted, &[])?;
+    if rows > 0 {
+        told(Progress::Computed(rows));
+    }
     Ok(Outcome::Done(entry))
 }
 

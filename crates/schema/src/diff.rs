@@ -28,6 +28,10 @@ pub struct Change {
     pub summary: Vec<String>,
     /// Stored names of tables whose computed columns have to be computed anew.
     pub recompute: Vec<String>,
+    /// Stored names of tables that are new.
+    pub created: Vec<String>,
+    /// Computed columns that are new in tables that stay: table, column.
+    pub computed: Vec<(String, String)>,
 }
 
 impl Change {
@@ -136,6 +140,7 @@ pub fn diff(existing: &[(String, String)], wanted: &Schema) -> Change {
         let Some(found) = found else {
             body.push(ddl::table(wanted, table, &table.name));
             change.summary.push(format!("new table `{name}`"));
+            change.created.push(name.to_owned());
             continue;
         };
         let (old, original) = after.swap_remove(found);
@@ -325,9 +330,19 @@ fn alter(
             }
             None => format!("new column `{}.{column}`", table.name),
         });
-        if origin.columns[*at].fill != Fill::Unknown {
-            change.recompute.push(table.name.to_string());
+        let (origin, name) = (&origin.columns[*at], table.name.to_string());
+        if origin.computed {
+            change.computed.push((name.clone(), column.to_string()));
         }
+        if origin.fill != Fill::Unknown || origin.computed {
+            change.recompute.push(name);
+        }
+    }
+    // What formulas read may be another value from now on.
+    let is_other =
+        |column: &ExistingColumn| new.column(&column.name).is_some_and(|now| now != column);
+    if old.columns.iter().any(is_other) {
+        change.recompute.push(table.name.to_string());
     }
     let in_place = old.same_frame(&new)
         && old.columns.len() + added.len() == new.columns.len()

@@ -28,7 +28,7 @@ use operation::{Ident, Scalar, Table, TableId, Value};
 pub use adopt::{adopt, are_foreign};
 pub use derive::derive;
 pub use diff::{Change, Loss, LostRows, diff};
-pub use migration::{Facts, Hazard, Lock, Migration, Phase, Step, TableFacts, Work};
+pub use migration::{Facts, Formulas, Hazard, Lock, Migration, Phase, Step, TableFacts, Work};
 pub use names::Names;
 pub use operation::Dialect;
 
@@ -161,13 +161,15 @@ pub fn fingerprint(schema: &Schema) -> String {
         lines.push(pieces.join("\n"));
     }
     lines.sort_unstable();
+    hash(lines.iter().flat_map(|line| line.bytes().chain([b';'])))
+}
+
+/// A short text that differs when other bytes do: 16 hexadecimal digits, stable across versions.
+pub fn hash(bytes: impl IntoIterator<Item = u8>) -> String {
     // FNV-1a, 64 bit: nobody gains by a collision, and it needs no library.
-    let hash = lines
-        .iter()
-        .flat_map(|line| line.bytes().chain([b';']))
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+    let hash = bytes.into_iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
     format!("{hash:016x}")
 }
 

@@ -69,6 +69,12 @@ pub struct Migration {
     pub losses: Vec<Loss>,
     /// Stored names of tables whose computed columns have to be computed anew.
     pub recompute: Vec<String>,
+    /// Stored names of tables that are new.
+    #[serde(default)]
+    pub created: Vec<String>,
+    /// Computed columns that are new in tables that stay: table, column.
+    #[serde(default)]
+    pub computed: Vec<(String, String)>,
 }
 
 /// Rows that a half of the change would fail on.
@@ -163,6 +169,16 @@ pub enum Work {
         /// Which rows need it.
         condition: String,
     },
+    /// Values of computed fields follow the formulas of the new version, some rows at a time. It is worked out by Mimar and not
+    /// by the database: there is no SQL to be seen before.
+    Compute {
+        /// The table of the roots, as the model calls it.
+        table: String,
+        /// Which columns, of the roots and their parts: table, column. Empty: all that are computed.
+        columns: Vec<(String, String)>,
+        /// About how many roots there are.
+        rows: u64,
+    },
     /// Things get their final names, where no server runs that knows the other ones.
     Rename {
         /// In order.
@@ -249,6 +265,84 @@ impl Migration {
 }
 
 impl Migration {
+    /// Lets the plan compute the values of an aggregate anew.
+    ///
+    /// What is new the new version reads from the switch on, so that it is computed before. All is computed when the old version
+    /// is gone, which reads what was there, and writes what its own formulas say.
+    pub fn compute(&mut self, formulas: &Formulas<'_>, dialect: Dialect) {
+        let Formulas { table, columns, rows } = *formulas;
+        let is_new = |at: &&(String, String)| self.computed.contains(at);
+        let new: Vec<(String, String)> = columns.iter().filter(is_new).cloned().collect();
+        let step = |phase, columns: Vec<(String, String)>, named: &[(String, String)]| Step {
+            title: computing(table, named),
+            work: Work::Compute { table: table.to_owned(), columns, rows },
+            lock: match dialect {
+                Dialect::Sqlite => Lock::Database,
+                Dialect::Postgres => Lock::RowExclusive,
+            },
+            cost: Cost::Rewrite,
+            seconds: rows as f64 / COMPUTED,
+            hazards: vec![Hazard::RewrittenRows],
+            ..step(phase)
+        };
+        if dialect == Dialect::Sqlite {
+            self.steps
+                .push(Step { hazards: Vec::new(), ..step(Phase::Expand, Vec::new(), columns) });
+            return;
+        }
+        let expanding = self.expanding();
+        let is_renaming = |it: &Step| matches!(it.work, Work::Rename { .. });
+        let end = self.steps.len() - usize::from(self.steps.last().is_some_and(is_renaming));
+        self.steps.insert(end, step(Phase::Contract, Vec::new(), columns));
+        if !new.is_empty() {
+            self.steps.insert(expanding, step(Phase::Expand, new.clone(), &new));
+        }
+    }
+
+    /// Whether formulas are all that has changed.
+    pub fn only_computes(&self) -> bool {
+        !self.steps.is_empty()
+            && self.steps.iter().all(|step| matches!(step.work, Work::Compute { .. }))
+    }
+}
+
+/// What is computed in an aggregate.
+#[derive(Debug, Clone, Copy)]
+pub struct Formulas<'a> {
+    /// The table of its roots.
+    pub table: &'a str,
+    /// Its computed columns: table, column.
+    pub columns: &'a [(String, String)],
+    /// About how many roots there are.
+    pub rows: u64,
+}
+
+/// Roots whose values are computed in a second, with pauses that leave the traffic alone.
+const COMPUTED: f64 = 5_000.0;
+
+/// "compute `total` and `weight` of `order` anew".
+fn computing(table: &str, columns: &[(String, String)]) -> String {
+    let mut names: Vec<String> = columns
+        .iter()
+        .map(|(of, column)| match of == table {
+            true => format!("`{column}`"),
+            false => format!("`{of}.{column}`"),
+        })
+        .collect();
+    let more = names.len().saturating_sub(NAMED);
+    names.truncate(NAMED);
+    if more > 0 {
+        names.push(format!("{more} more"));
+    }
+    let last = names.pop().unwrap_or_default();
+    let names = if names.is_empty() { last } else { format!("{} and {last}", names.join(", ")) };
+    format!("compute {names} of `{table}`")
+}
+
+/// How many columns a title names.
+const NAMED: usize = 4;
+
+impl Migration {
     /// The whole as `psql` would carry it out, or `sqlite3`.
     pub fn script(&self) -> String {
         if self.steps.iter().any(|step| step.lock == Lock::Database) {
@@ -296,6 +390,9 @@ impl Step {
             Work::CreateIndex { .. } | Work::DropIndex { .. } | Work::Backfill { .. } => {
                 script.push_str(&lines);
             }
+            Work::Compute { .. } => {
+                script.push_str("-- Worked out row by row by `mimar migrate apply`.\n");
+            }
         }
         script
     }
@@ -313,6 +410,7 @@ impl Step {
                 let table = qualified(table);
                 Cow::Owned(vec![format!("UPDATE {table} SET {assignments} WHERE {condition}")])
             }
+            Work::Compute { .. } => Cow::Borrowed(&[]),
         }
     }
 }
@@ -409,7 +507,8 @@ fn in_order(wanted: &BTreeMap<String, String>) -> Vec<(String, String)> {
 
 /// The plan for SQLite: one transaction, after which the tables are the wanted ones.
 pub fn sqlite(existing: &[(String, String)], wanted: &Schema) -> Migration {
-    let Change { statements, losses, summary, recompute, .. } = diff(existing, wanted);
+    let Change { statements, losses, summary, recompute, created, computed, .. } =
+        diff(existing, wanted);
     let steps = if statements.is_empty() {
         Vec::new()
     } else {
@@ -421,7 +520,9 @@ pub fn sqlite(existing: &[(String, String)], wanted: &Schema) -> Migration {
             ..step(Phase::Expand)
         }]
     };
-    Migration { summary, steps, drops: drops(&losses), losses, recompute, ..Migration::default() }
+    let drops = drops(&losses);
+    let plan = Migration { summary, steps, drops, losses, ..Migration::default() };
+    Migration { recompute, created, computed, ..plan }
 }
 
 /// What losses destroy, by name.

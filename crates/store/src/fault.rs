@@ -33,6 +33,12 @@ pub enum StoreFault {
         /// Its tables.
         tables: Vec<String>,
     },
+    /// A computed field has no value for a row.
+    #[error("a computed field has no value: {reason}")]
+    Formula {
+        /// Which of which row, and why.
+        reason: String,
+    },
     /// The address of a database cannot be used.
     #[error(
         "cannot use the address of the database: {reason}; write it as postgres://user:password@host:5432/database"

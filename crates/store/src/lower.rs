@@ -31,8 +31,8 @@ pub(crate) use many::{
 pub(crate) use nested::{ByKey, Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, Source, conditions};
 pub(crate) use write::{
-    Raised, decide, delete, exists, greatest, insert, insert_counted, raise, raise_roots, refers,
-    row_by, rows_where, select_row, update,
+    Between, Raised, between, decide, delete, exists, greatest, insert, insert_counted, raise,
+    raise_roots, refers, row_by, rows_where, select_row, update,
 };
 
 /// A statement, what it is given and what it answers.

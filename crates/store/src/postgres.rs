@@ -8,6 +8,7 @@ pub(crate) mod migrate;
 mod position;
 mod presence;
 pub(crate) mod read;
+mod renew;
 mod replica;
 mod schema;
 mod session;
@@ -369,6 +370,10 @@ impl Postgres {
 
     pub(crate) fn sizes(&self) -> Result<Vec<migrate::Size>, StoreFault> {
         self.blocking(async |client| Ok(migrate::sizes(client).await?))
+    }
+
+    pub(crate) fn others(&self, kept: &str) -> Result<u64, StoreFault> {
+        self.blocking(async |client| Ok(migrate::connected(client, Some(kept)).await?))
     }
 
     pub(crate) fn call(&self, name: &str) {

@@ -8,7 +8,9 @@ use operation::{Dialect, Fault, Read, Receipt, Table, Value, Write};
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
-use crate::{Migrator, Options, Rows, Size, StoreFault, Workers, Written};
+use crate::{
+    Compute, Migrator, Options, Renewal, Renewed, Rows, Size, StoreFault, Workers, Written,
+};
 
 /// A database that executes operations. Cloning it is cheap and gives the same store.
 #[derive(Debug, Clone)]
@@ -334,6 +336,18 @@ impl Store {
         }
     }
 
+    /// How many connections servers have whose name ([`Store::call`]) does not begin with `kept`; 0 on SQLite, where nobody else can
+    /// serve the file.
+    ///
+    /// # Errors
+    /// [`StoreFault::CannotConnect`], [`StoreFault::Database`].
+    pub fn others(&self, kept: &str) -> Result<u64, StoreFault> {
+        match self {
+            Self::Sqlite(_) => Ok(0),
+            Self::Postgres(postgres) => postgres.others(kept),
+        }
+    }
+
     /// A note that was kept under `key` with the database itself.
     ///
     /// # Errors
@@ -387,6 +401,21 @@ impl Store {
         match self {
             Self::Sqlite(sqlite) => sqlite.dump(table, each),
             Self::Postgres(postgres) => postgres.dump(table, each),
+        }
+    }
+
+    /// Works out values of a batch of aggregates anew, in one transaction; others may write beside it.
+    ///
+    /// # Errors
+    /// [`StoreFault::Busy`] if others hold the rows for too long; what `compute` says; [`StoreFault::Database`].
+    pub fn renew(
+        &self,
+        renewal: &Renewal<'_>,
+        compute: &mut Compute<'_>,
+    ) -> Result<Renewed, StoreFault> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.renew(renewal, compute),
+            Self::Postgres(postgres) => postgres.renew(renewal, compute),
         }
     }
 

@@ -17,7 +17,6 @@ use store::{Promised, Store, StoreFault};
 
 use crate::arguments::Copy;
 use crate::command::serve::differs;
-use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::Project;
@@ -77,7 +76,7 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     migrate::settle(&target, &schema)?;
     let sends = contract::derive(&model).webhooks.iter().any(|it| !it.events.is_empty());
     let loaded = engine::Loaded::new(Arc::new(model), Arc::clone(&schema));
-    data::note_formulas(&target, &loaded)?;
+    migrate::note_formulas(&target, &loaded.model)?;
     source.close();
     target.close();
     let mut total = 0;

@@ -9,9 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::migrate::{self, Entry, MigrateFault, Outcome, Progress, Record, State, Terms};
 use engine::{Loaded, Standing};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::{LoadEntry, Model, RoleId, Valid};
+use model::{LoadEntry, RoleId};
 use plan::Roles;
-use schema::{Hazard, Migration, Phase, Schema, Step};
+use schema::{Hazard, Migration, Phase, Step};
 use serde_json::json;
 use store::Store;
 
@@ -20,7 +20,6 @@ use crate::arguments::{
     RecordFormat,
 };
 use crate::command::serve::{differs, drifted};
-use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::Project;
@@ -39,8 +38,7 @@ pub(crate) fn run(command: &Migrate) -> Result<(), Failure> {
 
 /// A model, its tables, and the database that is to have them.
 struct Opened {
-    model: Arc<Valid<Model>>,
-    schema: Schema,
+    loaded: Loaded,
     place: Place,
     store: Store,
 }
@@ -57,12 +55,14 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
     // Not a server, that somebody would wait for.
     store.call("mimar migrate");
     store.know(&schema.tables);
-    Ok(Opened { model: Arc::new(model), schema, place, store })
+    let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
+    Ok(Opened { loaded, place, store })
 }
 
 /// Requests per second that the `load` blocks expect on each table, at their peak. A command counts on each table of what it
 /// writes, and of the rows that its caller names.
-pub(crate) fn load(model: &Valid<Model>, schema: &Schema) -> BTreeMap<String, f64> {
+pub(crate) fn load(loaded: &Loaded) -> BTreeMap<String, f64> {
+    let (model, schema) = (&loaded.model, &loaded.schema);
     let mut load: BTreeMap<String, f64> = BTreeMap::new();
     let mut commands = Vec::new();
     for entry in model.loads.iter().flat_map(|load| &load.entries) {
@@ -79,10 +79,6 @@ pub(crate) fn load(model: &Valid<Model>, schema: &Schema) -> BTreeMap<String, f6
         };
         *load.entry(schema.table(entity).name.to_string()).or_default() += rate;
     }
-    if commands.is_empty() {
-        return load;
-    }
-    let loaded = Loaded::new(Arc::new(model.clone()), Arc::new(schema.clone()));
     for (command, rate) in commands {
         // What stands in code touches what it likes, and what cannot be compiled is told where it is served.
         let program = loaded.plan.program(command, Roles::NONE.with(RoleId::SYSTEM));
@@ -102,7 +98,7 @@ pub(crate) fn load(model: &Valid<Model>, schema: &Schema) -> BTreeMap<String, f6
 }
 
 fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
-    let Opened { model, schema, place, store } = open(&arguments.place)?;
+    let Opened { loaded, place, store } = open(&arguments.place)?;
     if let Some(record) = migrate::status(&store)? {
         let MigrateFault::UnderWay { .. } = under_way(&record) else { return Ok(()) };
         match arguments.format {
@@ -117,13 +113,13 @@ fn plan(arguments: &MigratePlan) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let plan = migrate::plan(&store, &schema, &load(&model, &schema))?;
+    let plan = migrate::plan(&store, &loaded, &load(&loaded))?;
     match arguments.format {
         PlanFormat::Json => screen::out(&format!("{:#}\n", machine(&plan, None))),
         PlanFormat::Sql => screen::out(&plan.script()),
         PlanFormat::Human if plan.is_empty() => {
             // What stands beside the tables is no part of a plan, and keeps the model from being served.
-            if let Standing::Differs(mismatch) = engine::stand(&store, &schema)?
+            if let Standing::Differs(mismatch) = engine::stand(&store, &loaded.schema)?
                 && mismatch.change.is_empty()
             {
                 return Err(differs(&place, &mismatch));
@@ -290,7 +286,7 @@ pub(crate) fn machine(plan: &Migration, record: Option<&Record>) -> serde_json::
 }
 
 fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
-    let Opened { model, schema, place, store } = open(&arguments.place)?;
+    let Opened { loaded, place, store } = open(&arguments.place)?;
     // Held until the end.
     let _alone = place.alone()?;
     let backup = place.file().filter(|_| !arguments.no_backup).map(backup_of);
@@ -301,28 +297,11 @@ fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
         backup,
     };
     let mut shown = Shown::default();
-    let outcome =
-        migrate::apply(&store, &schema, &load(&model, &schema), &terms, &mut |progress| {
-            shown.show(progress);
-        });
+    let outcome = migrate::apply(&store, &loaded, &load(&loaded), &terms, &mut |progress| {
+        shown.show(progress);
+    });
     shown.end();
     let outcome = outcome?;
-    // The new version begins with what its formulas say.
-    let names = match &outcome {
-        Outcome::Expanded(record) => record.names.clone(),
-        _ => migrate::names(&store)?,
-    };
-    let loaded = Loaded::new(model, Arc::new(schema.stored_under(&names)));
-    store.know(&loaded.schema.tables);
-    let always = match &outcome {
-        Outcome::Expanded(record) => !record.plan.recompute.is_empty(),
-        // Where it has just ended, the note of the formulas is gone.
-        Outcome::Nothing | Outcome::Done(_) => false,
-    };
-    let renewed = data::recompute(&store, &loaded, always)?;
-    if renewed > 0 {
-        screen::note(&format!("computed anew: {}", screen::count(renewed, "row", "rows")));
-    }
     if arguments.format == RecordFormat::Json {
         screen::out(&format!("{:#}\n", outcome_json(&outcome)));
         store.close();
@@ -404,16 +383,17 @@ fn accept(arguments: &MigrateShow) -> Result<(), Failure> {
 }
 
 fn status(arguments: &MigrateShow) -> Result<(), Failure> {
-    let Opened { schema, place, store, .. } = open(&arguments.place)?;
+    let Opened { loaded, place, store } = open(&arguments.place)?;
+    let schema = &loaded.schema;
     let record = migrate::status(&store)?;
     let names = migrate::names(&store)?;
     let drift = if record.is_none() { migrate::drift(&store)? } else { Vec::new() };
-    let of_others = migrate::belongs_to_others(&store, &schema)?;
+    let of_others = migrate::belongs_to_others(&store, schema)?;
     let fits = record.is_none()
         && if of_others {
-            matches!(engine::stand(&store, &schema)?, Standing::Fits(_))
+            matches!(engine::stand(&store, schema)?, Standing::Fits(_))
         } else {
-            schema::diff(&migrate::tables(&store, &names, Some(&schema))?, &schema).is_empty()
+            schema::diff(&migrate::tables(&store, &names, Some(schema))?, schema).is_empty()
         };
     if arguments.format == RecordFormat::Json {
         let value = json!({
@@ -552,6 +532,11 @@ impl Shown {
                 screen::note("       somebody holds the lock that is needed; trying on");
             }
             Progress::Waiting(_) => {}
+            Progress::Computed(rows) => {
+                self.end();
+                let rows = screen::count(rows, "row has", "rows have");
+                screen::note(&format!("       {rows} other values of computed fields"));
+            }
             Progress::NamesStay => screen::note(
                 "       servers run that know the names as they are: the final ones come with `mimar migrate apply` when \
                  none does",

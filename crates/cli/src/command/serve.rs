@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use engine::identity::Verifier;
-use engine::migrate::{self, State};
+use engine::migrate::{self, Formulas, State};
 use engine::{Cause, Engine, Handlers, Loaded, Mismatch, Standing};
 use model::{Grantee, Model, Valid};
 use operation::Dialect;
 use schema::Names;
+use store::Store;
 
 use crate::arguments::{Serve, ServeOptions};
 use crate::dev::banner;
@@ -17,7 +18,7 @@ use crate::keys::Keys;
 use crate::place::Place;
 use crate::project::Project;
 use crate::replicas::Replicas;
-use crate::{data, exchange, screen, server};
+use crate::{exchange, screen, server};
 
 /// How often the database hears of a server that has nothing to ask.
 const PRESENCE: Duration = Duration::from_secs(5);
@@ -64,7 +65,8 @@ pub(crate) fn serve(
     // Held until the process ends.
     let _served = place.serve()?;
     // Who changes the tables sees by our connections that we are here, before we look at what the tables are.
-    store.call(&migrate::server_name(&fingerprint));
+    let called = migrate::server_name(&fingerprint, &Formulas::of(&model).fingerprint());
+    store.call(&called);
     runtime.block_on(store.be_present())?;
     let names = match engine::stand(&store, &schema)? {
         Standing::Fits(names) => names,
@@ -78,16 +80,13 @@ pub(crate) fn serve(
     migrate::settle(&store, &schema)?;
     let loaded = Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
     let loaded = if broker.is_some() { loaded.sending() } else { loaded };
-    // While the tables change, formulas are the newer version's; and what others have computed is theirs.
-    if !names.are_adopted()
-        && migrate::status(&store)?.is_none_or(|record| record.to == fingerprint)
-    {
-        let renewed = data::recompute(&store, &loaded, false)?;
-        if renewed > 0 {
-            tracing::warn!(
-                rows = renewed,
-                "formulas have changed: computed values were computed anew"
-            );
+    // What others have computed is theirs. Values that are read from now on follow our formulas.
+    let mut follows = names.are_adopted();
+    if !follows && migrate::status(&store)?.is_none() {
+        follows = !migrate::has_new_formulas(&store, &loaded.model)?;
+        if !follows {
+            told(migrate::recompute(&store, &loaded, &[])?);
+            follows = follow_formulas(&store, &loaded, &called)?;
         }
     }
     let threads = match store.dialect() {
@@ -101,6 +100,7 @@ pub(crate) fn serve(
     let listener = runtime
         .block_on(tokio::net::TcpListener::bind(arguments.listen))
         .map_err(|source| Failure::Listen { address: arguments.listen, source })?;
+    let computing = Arc::clone(&engine);
     let address = listener.local_addr().map_err(Failure::Runtime)?;
     screen::note(&format!(
         "{name} listens on http://{address} ({} ms)",
@@ -127,12 +127,43 @@ pub(crate) fn serve(
             tokio::time::sleep(PRESENCE).await;
             // A database that does not answer is told by requests and by /readyz.
             let _ = present.be_present().await;
+            if !follows {
+                let (store, engine, called) =
+                    (present.clone(), Arc::clone(&computing), called.clone());
+                let followed = tokio::task::spawn_blocking(move || {
+                    follow_formulas(&store, &engine.loaded(), &called)
+                });
+                follows = match followed.await {
+                    Ok(Ok(followed)) => followed,
+                    Ok(Err(failure)) => {
+                        tracing::warn!(reason = %failure, "computed values are not computed anew yet");
+                        false
+                    }
+                    Err(_) => false,
+                };
+            }
         }
     });
     let (origins, to_private) = (arguments.origins.clone(), arguments.webhooks_to_private);
     let mode = server::Mode::Production { origins, to_private };
     let exchanging = broker.map(exchange::settings);
     runtime.block_on(server::serve(listener, engine, mode, exchanging, &threads))
+}
+
+/// Whether all stored values follow our formulas for good: servers of others write what theirs say, and a change of the tables computes
+/// itself.
+fn follow_formulas(store: &Store, loaded: &Loaded, called: &str) -> Result<bool, Failure> {
+    if migrate::status(store)?.is_some() || store.others(called)? > 0 {
+        return Ok(false);
+    }
+    told(migrate::settle_formulas(store, loaded, &[])?);
+    Ok(true)
+}
+
+fn told(rows: u64) {
+    if rows > 0 {
+        tracing::warn!(rows, "formulas have changed: computed values were computed anew");
+    }
 }
 
 /// Whether anything is granted to callers with a token only.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use engine::Standing;
+use engine::{Standing, migrate};
 use model::{Model, Valid};
 use schema::Names;
 use store::Store;
 
-use super::{dump as write_files, load as read_files, note_formulas, recompute};
+use super::{dump as write_files, load as read_files};
 use crate::arguments::{DataDump, DataLoad, DataPlace};
 use crate::command::serve::differs;
 use crate::failure::Failure;
@@ -31,9 +31,9 @@ pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
         }
     })?;
     if is_new {
-        note_formulas(&store, &loaded)?;
+        migrate::note_formulas(&store, &loaded.model)?;
     } else {
-        recompute(&store, &loaded, false)?;
+        migrate::settle_formulas(&store, &loaded, &[])?;
     }
     store.close();
     if !outcome.left.is_empty() {
@@ -102,7 +102,7 @@ fn opened(
         Standing::Empty(_) => return Err(Failure::Empty { place: at.to_string() }),
         Standing::Differs(mismatch) => return Err(differs(at, &mismatch)),
     };
-    engine::migrate::settle(&store, &schema)?;
+    migrate::settle(&store, &schema)?;
     let loaded = engine::Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
     store.know(&loaded.schema.tables);
     Ok((loaded, store, is_new))

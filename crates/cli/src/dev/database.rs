@@ -69,7 +69,7 @@ pub(super) fn follow(
     store.know(&loaded.schema.tables);
     let fresh = match engine::stand(store, &loaded.schema)? {
         Standing::Fits(names) if names.is_empty() => {
-            data::recompute(store, loaded, false)?;
+            migrate::settle_formulas(store, loaded, &[])?;
             // A load that failed leaves the tables behind: mended, it goes on.
             store.meta(ROWS)?.as_deref() == Some(WAITING)
         }
@@ -81,17 +81,17 @@ pub(super) fn follow(
         Standing::Empty(statements) => {
             store.execute_schema(&statements)?;
             store.set_meta(ROWS, WAITING)?;
-            data::note_formulas(store, loaded)?;
+            migrate::note_formulas(store, &loaded.model)?;
             true
         }
         Standing::Differs(mismatch) => {
             can_follow(store, place, &mismatch)?;
             may_change(store, &mismatch.change.losses, None, accept_loss)?;
-            change(store, &loaded.schema, &mismatch)?;
+            change(store, loaded, &mismatch)?;
             for line in &mismatch.change.summary {
                 crate::screen::note(line);
             }
-            data::recompute(store, loaded, !mismatch.change.recompute.is_empty())?;
+            migrate::settle_formulas(store, loaded, &mismatch.change.recompute)?;
             false
         }
     };
@@ -121,15 +121,15 @@ pub(super) fn can_follow(store: &Store, place: &Place, mismatch: &Mismatch) -> R
 }
 
 /// Makes the tables those of the model: nobody else is served meanwhile.
-pub(super) fn change(store: &Store, schema: &Schema, mismatch: &Mismatch) -> Result<(), Failure> {
+pub(super) fn change(store: &Store, loaded: &Loaded, mismatch: &Mismatch) -> Result<(), Failure> {
     if store.dialect() == Dialect::Sqlite {
         return Ok(store.execute_schema(&mismatch.change.statements)?);
     }
-    let plan = migrate::plan(store, schema, &BTreeMap::new())?;
+    let plan = migrate::plan(store, loaded, &BTreeMap::new())?;
     // What would be lost was asked before.
     let allowed = plan.drops.into_iter().map(|drop| drop.name).collect();
     let terms = Terms { allowed, contract: true, alone: true, backup: None };
-    let Err(fault) = migrate::apply(store, schema, &BTreeMap::new(), &terms, &mut |_| {}) else {
+    let Err(fault) = migrate::apply(store, loaded, &BTreeMap::new(), &terms, &mut |_| {}) else {
         return Ok(());
     };
     // What was begun would keep the next edit out.

@@ -14,7 +14,6 @@ use super::Timing;
 use super::banner::{self, time};
 use super::database::{can_follow, change, may_change};
 use crate::command::diff::output;
-use crate::data;
 use crate::failure::Failure;
 use crate::place::Place;
 use crate::project::{self, Project};
@@ -199,25 +198,25 @@ fn swap(watched: &Watched, loaded: Loaded) -> Result<Vec<String>, Failure> {
     let before = watched.engine.loaded();
     let losses = mismatch.as_ref().map_or(&[][..], |mismatch| &mismatch.change.losses);
     may_change(&watched.store, losses, Some(&before.schema), watched.accept_loss)?;
-    let new_formulas = data::has_new_formulas(&watched.store, &loaded)?;
+    let new_formulas = migrate::has_new_formulas(&watched.store, &loaded.model)?;
     if mismatch.is_none() && !new_formulas {
         watched.engine.swap(loaded);
         return Ok(Vec::new());
     }
     let store = watched.store.clone();
     let (summary, recompute) = match &mismatch {
-        Some(mismatch) => (mismatch.change.summary.clone(), !mismatch.change.recompute.is_empty()),
-        None => (Vec::new(), false),
+        Some(mismatch) => (mismatch.change.summary.clone(), mismatch.change.recompute.clone()),
+        None => (Vec::new(), Vec::new()),
     };
     // Once the tables are new there is no way back to the old model: values that cannot be computed are told, and the
     // next start tries again.
     let (told, faults) = channel();
     let follow = move |loaded: &Loaded| {
         if let Some(mismatch) = &mismatch {
-            change(&store, &loaded.schema, mismatch)?;
+            change(&store, loaded, mismatch)?;
             migrate::settle(&store, &loaded.schema)?;
         }
-        if let Err(fault) = data::recompute(&store, loaded, recompute) {
+        if let Err(fault) = migrate::settle_formulas(&store, loaded, &recompute) {
             let _ = told.send(fault);
         }
         Ok::<(), Failure>(())

@@ -28,7 +28,7 @@ pub(super) fn changes(report: &mut Report<'_>) {
 }
 
 /// A name with its service's before it.
-pub(crate) fn qualified(model: &Model, service: ServiceId, name: &str) -> String {
+pub fn qualified(model: &Model, service: ServiceId, name: &str) -> String {
     match model.services[service.index()].name.as_str() {
         "" => name.to_owned(),
         service => format!("{service}.{name}"),

@@ -56,8 +56,13 @@ fn flat() -> World {
     world
 }
 
+fn name_of(world: &World, schema: &Schema) -> String {
+    let formulas = migrate::Formulas::of(&world.loaded.model).fingerprint();
+    migrate::server_name(&schema::fingerprint(schema), &formulas)
+}
+
 fn named(world: &World, schema: &Schema) {
-    world.store.call(&migrate::server_name(&schema::fingerprint(schema)));
+    world.store.call(&name_of(world, schema));
     world.runtime.block_on(world.store.ping()).unwrap();
 }
 
@@ -72,11 +77,14 @@ fn servers_of_both_versions_answer_while_tables_move() {
 
     let migrating = store::Store::connect(old.url.as_deref().unwrap(), Default::default()).unwrap();
     migrating.call("mimar migrate");
-    let plan = migrate::plan(&migrating, &wanted, &BTreeMap::new()).unwrap();
+    migrate::note_formulas(&migrating, &old.loaded.model).unwrap();
+    let model = Arc::clone(&old.loaded.model);
+    let to = engine::Loaded::new(model, wanted.clone());
+    let plan = migrate::plan(&migrating, &to, &BTreeMap::new()).unwrap();
     assert!(plan.drops.is_empty() && plan.obstacles.is_empty(), "{plan:#?}");
     let apply = |contract: bool, told: &mut dyn FnMut(Progress<'_>)| {
         let terms = Terms { contract, ..Terms::default() };
-        migrate::apply(&migrating, &wanted, &BTreeMap::new(), &terms, told).unwrap()
+        migrate::apply(&migrating, &to, &BTreeMap::new(), &terms, told).unwrap()
     };
 
     // The old version answers all the while, and before each step whatever came before it.
@@ -124,14 +132,14 @@ fn servers_of_both_versions_answer_while_tables_move() {
 
     // The old one is there; when it has gone, only the new one answers, before each step and after the last.
     let terms = Terms { contract: true, ..Terms::default() };
-    let fault = migrate::apply(&migrating, &wanted, &BTreeMap::new(), &terms, &mut |_| {});
+    let fault = migrate::apply(&migrating, &to, &BTreeMap::new(), &terms, &mut |_| {});
     assert!(fault.is_err(), "{fault:?}");
     drop(old);
     let name = new.url.as_deref().unwrap().rsplit('/').next().unwrap();
     let stale = format!(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'mimar%' \
          AND application_name NOT IN ('mimar migrate', '{}')",
-        migrate::server_name(&schema::fingerprint(&wanted))
+        name_of(&new, &wanted)
     );
     while testbed::postgres().psql(name, &stale).trim() != "0" {
         std::thread::sleep(std::time::Duration::from_millis(20));

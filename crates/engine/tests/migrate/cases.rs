@@ -1,6 +1,7 @@
 //! Changes, each with rows.
 
-use schema::{Dialect, Schema};
+use engine::Loaded;
+use schema::Dialect;
 
 use crate::tables_as;
 
@@ -23,7 +24,7 @@ const FLAT: &str = "// flat";
 impl Case {
     /// The tables before the change.
     #[track_caller]
-    pub(crate) fn before(&self) -> Schema {
+    pub(crate) fn before(&self) -> Loaded {
         let dialect = if self.is_flat() { Dialect::Sqlite } else { Dialect::Postgres };
         tables_as(self.before, dialect)
     }
@@ -380,5 +381,45 @@ pub(crate) const CASES: &[Case] = &[
         allowed: &[],
         select: "SELECT s.title, s.price, h.name, h.price FROM sales.purchase s CROSS JOIN shipping.\"order\" h",
         wanted: "s|1|h|2.00",
+    },
+    Case {
+        name: "a formula changes while much else does",
+        before: r#"
+            service sales {
+              entity Order {
+                key id: Int = auto
+                price: Int
+                total: Int := .price + sum(lines, .amount)
+                allow read to user
+              }
+              entity Line part of Order as lines (0..9) { count: Int  price: Int  amount: Int := .count + .price }
+            }"#,
+        fill: "INSERT INTO sales.\"order\" (price, total) VALUES (1, 1), (2, 9); \
+               INSERT INTO sales.line (\"order\", position, count, price, amount) VALUES (2, 1, 3, 4, 7)",
+        after: r#"
+            service sales {
+              entity Order {
+                key id: Int = auto
+                price: Decimal(9, 2)
+                total: Int := count(lines) + sum(lines, .amount)
+                dear: Bool := .price > 1.5
+                most: Int? := max(lines, .amount)
+                allow read to user
+              }
+              entity Line part of Order as lines (0..9) { count: Int  price: Int  amount: Int := .count * .price }
+            }"#,
+        allowed: &[],
+        select: "SELECT o.price, o.total, o.dear, o.most, l.amount FROM sales.\"order\" o \
+                 LEFT JOIN sales.line l ON l.\"order\" = o.id ORDER BY o.id",
+        wanted: "1.00|0|f||\n2.00|13|t|12|12",
+    },
+    Case {
+        name: "a formula changes, and nothing else",
+        before: "entity Thing { key code: String(1..9)  a: Int  b: Int  both: Int := .a + .b  allow read to user }",
+        fill: "INSERT INTO thing (code, a, b, \"both\") VALUES ('a', 3, 4, 7), ('b', 5, 6, 11)",
+        after: "entity Thing { key code: String(1..9)  a: Int  b: Int  both: Int := .a * .b  allow read to user }",
+        allowed: &[],
+        select: "SELECT code, \"both\", row_version FROM thing ORDER BY code",
+        wanted: "a|12|2\nb|30|2",
     },
 ];

@@ -4,15 +4,17 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod cases;
+mod computed;
 mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use engine::Standing;
 use engine::migrate::{self, MigrateFault, Outcome, Progress, Terms};
+use engine::{Loaded, Standing};
 use model::{Model, Valid};
-use schema::{Dialect, Hazard, Names, Schema};
+use schema::{Dialect, Hazard, Names};
 use store::{Options, Store};
 use testbed::{Pooler, Postgres};
 
@@ -20,12 +22,12 @@ use cases::{CASES, Case};
 
 /// The tables of a model given by its entities.
 #[track_caller]
-fn tables(entities: &str) -> Schema {
+fn tables(entities: &str) -> Loaded {
     tables_as(entities, Dialect::Postgres)
 }
 
 #[track_caller]
-fn tables_as(entities: &str, dialect: Dialect) -> Schema {
+fn tables_as(entities: &str, dialect: Dialect) -> Loaded {
     let text = format!("app Test {{ version 1  roles user  surface rest }}\n{entities}");
     let parse = syntax::parse(syntax::FileId(0), text);
     let (model, mut found) = model::check(&[&parse]);
@@ -36,7 +38,22 @@ fn tables_as(entities: &str, dialect: Dialect) -> Schema {
         .map(|d| format!("{}: {}", d.code, d.message))
         .collect();
     let model: Valid<Model> = Valid::new(model, &found).unwrap_or_else(|| panic!("{faults:?}"));
-    schema::derive(&model, dialect)
+    compiled(model, dialect)
+}
+
+fn compiled(model: Valid<Model>, dialect: Dialect) -> Loaded {
+    let schema = schema::derive(&model, dialect);
+    Loaded::new(Arc::new(model), Arc::new(schema))
+}
+
+/// How its servers call themselves.
+fn name_of(loaded: &Loaded) -> String {
+    let formulas = migrate::Formulas::of(&loaded.model).fingerprint();
+    migrate::server_name(&schema::fingerprint(&loaded.schema), &formulas)
+}
+
+fn stand(store: &Store, loaded: &Loaded) -> Result<Standing, MigrateFault> {
+    engine::stand(store, &loaded.schema)
 }
 
 /// A database with the tables and rows before a change.
@@ -47,7 +64,8 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(schema: &Schema, fill: &str) -> Self {
+    fn new(loaded: &Loaded, fill: &str) -> Self {
+        let schema = &loaded.schema;
         let server = testbed::postgres();
         let url = server.database();
         let store = Store::connect(&url, Options::default()).unwrap();
@@ -55,6 +73,7 @@ impl Bench {
         store.call("mimar migrate");
         store.execute_schema(&schema::ddl::postgres(schema)).unwrap();
         migrate::settle(&store, schema).unwrap();
+        migrate::note_formulas(&store, &loaded.model).unwrap();
         let bench = Self { server, url, store };
         if !fill.is_empty() {
             bench.psql(fill);
@@ -63,7 +82,7 @@ impl Bench {
     }
 
     /// The address of a database that others are made from.
-    fn template(schema: &Schema, fill: &str) -> String {
+    fn template(schema: &Loaded, fill: &str) -> String {
         let bench = Self::new(schema, fill);
         bench.store.close();
         // Sessions of this process end a moment after they are closed.
@@ -151,7 +170,7 @@ impl Bench {
     /// Applies a change; dies before step `die` of the whole.
     fn apply(
         &self,
-        wanted: &Schema,
+        wanted: &Loaded,
         case: &Case,
         contract: bool,
         die: Option<usize>,
@@ -197,7 +216,7 @@ fn a_changed_database_is_as_a_new_one_would_be() {
         assert!(matches!(outcome, Some(Outcome::Done(_))), "{}: {outcome:?}", case.name);
         assert_eq!(bench.shape(), wanted, "{}", case.name);
         assert_eq!(bench.psql(case.select), case.wanted, "{}", case.name);
-        let standing = engine::stand(&bench.store, &after).unwrap();
+        let standing = stand(&bench.store, &after).unwrap();
         assert_eq!(standing, Standing::Fits(Names::default()), "{}", case.name);
         let again = bench.apply(&after, case, true, None);
         assert_eq!(again, Some(Outcome::Nothing), "{}", case.name);
@@ -248,7 +267,7 @@ fn a_change_that_died_at_any_step_is_taken_back() {
             if !case.name.contains("become") {
                 assert_eq!(bench.rows(), rows, "{} at {die}", case.name);
             }
-            let standing = engine::stand(&bench.store, &before).unwrap();
+            let standing = stand(&bench.store, &before).unwrap();
             assert_eq!(standing, Standing::Fits(Names::default()), "{} at {die}", case.name);
             if !died {
                 break;
@@ -259,7 +278,7 @@ fn a_change_that_died_at_any_step_is_taken_back() {
 }
 
 /// Brings a database to where both versions are served.
-fn expanded(before: &str, fill: &str, after: &str) -> (Bench, Schema) {
+fn expanded(before: &str, fill: &str, after: &str) -> (Bench, Loaded) {
     let (before, after) = (tables(before), tables(after));
     let bench = Bench::new(&before, fill);
     let plan = migrate::plan(&bench.store, &after, &BTreeMap::new()).unwrap();
@@ -368,7 +387,7 @@ fn a_change_is_taken_back_after_the_new_version_has_written() {
     bench.psql("INSERT INTO thing (a, c) VALUES (NULL, NULL)");
     migrate::rollback(&bench.store, false, &mut |_| {}).unwrap();
     assert_eq!(bench.psql("SELECT a, b FROM thing ORDER BY id"), "x|1\n|0");
-    let standing = engine::stand(&bench.store, &tables(before)).unwrap();
+    let standing = stand(&bench.store, &tables(before)).unwrap();
     assert_eq!(standing, Standing::Fits(Names::default()));
 }
 
@@ -383,7 +402,7 @@ fn names_that_had_to_wait_become_final_whatever_their_order() {
     for model in [second, third] {
         let wanted = tables(model);
         let server = Store::connect(&bench.url, Options::default()).unwrap();
-        server.call(&migrate::server_name(&schema::fingerprint(&wanted)));
+        server.call(&name_of(&wanted));
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(server.ping()).unwrap();
         let terms = Terms { contract: true, ..Terms::default() };
@@ -420,9 +439,9 @@ fn a_server_behind_a_pooler_is_seen() {
     let port = |port: u16| format!(":{port}/");
     let url = bench.url.replace(&port(bench.server.port()), &port(pooler.port()));
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let serve = |schema: &Schema| {
+    let serve = |schema: &Loaded| {
         let server = Store::connect(&format!("{url}?pgbouncer=true"), Options::default()).unwrap();
-        server.call(&migrate::server_name(&schema::fingerprint(schema)));
+        server.call(&name_of(schema));
         runtime.block_on(server.be_present()).unwrap();
         server
     };
@@ -502,6 +521,10 @@ fn each_hazard_is_named_where_it_threatens() {
           dropped-table, lock-queue, moved-table
         tables of a service change in its schema
           dropped-index, index-build, lock-queue, narrowed-for-old-version, reference-over-rows, renamed-column, renamed-table, required-now, retyped-column, rewritten-rows, unique-over-rows
+        a formula changes while much else does
+          column-default, lock-queue, narrowed-for-old-version, required-column, required-now, retyped-column, rewritten-rows
+        a formula changes, and nothing else
+          rewritten-rows
     "#]].assert_eq(&told);
     let all: BTreeSet<&str> = Hazard::all().iter().map(|hazard| hazard.name()).collect();
     assert_eq!(all.difference(&found).copied().collect::<Vec<_>>(), Vec::<&str>::new());
@@ -594,7 +617,7 @@ fn changes_by_hand_are_shown() {
     let schema = case.before();
     let bench = Bench::new(&schema, case.fill);
     bench.psql("ALTER TABLE thing ADD COLUMN hand int; ALTER TABLE thing ALTER COLUMN name DROP NOT NULL; CREATE INDEX by_hand ON thing (name)");
-    let Standing::Differs(mismatch) = engine::stand(&bench.store, &schema).unwrap() else {
+    let Standing::Differs(mismatch) = stand(&bench.store, &schema).unwrap() else {
         panic!("a change by hand is no fit")
     };
     let engine::Cause::Drift(lines) = mismatch.cause else { panic!("{:?}", mismatch.cause) };
@@ -611,7 +634,7 @@ fn changes_by_hand_are_shown() {
 }
 
 /// The tables of an example.
-fn example(name: &str) -> Schema {
+fn example(name: &str) -> Loaded {
     let folder = format!("{}/../../examples/{name}", env!("CARGO_MANIFEST_DIR"));
     let mut files: Vec<_> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -621,7 +644,7 @@ fn example(name: &str) -> Schema {
     let parses: Vec<_> =
         (0..).zip(texts).map(|(id, text)| syntax::parse(syntax::FileId(id), text)).collect();
     let (model, found) = model::check(&parses.iter().collect::<Vec<_>>());
-    schema::derive(&Valid::new(model, &found).unwrap(), Dialect::Postgres)
+    compiled(Valid::new(model, &found).unwrap(), Dialect::Postgres)
 }
 
 /// Each change that these tests know, the way back from it, and all of it at once in an empty database.
@@ -632,7 +655,7 @@ fn squawk_finds_nothing() {
     let folder = std::env::temp_dir().join(format!("mimar-squawk-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let mut files = Vec::new();
-    let mut write = |name: String, (before, fill): (&Schema, &str), after: &Schema| {
+    let mut write = |name: String, (before, fill): (&Loaded, &str), after: &Loaded| {
         let bench = Bench::new(before, fill);
         let plan = migrate::plan(&bench.store, after, &BTreeMap::new()).unwrap();
         let file = folder.join(format!("{}.sql", name.replace(' ', "_")));

@@ -8,7 +8,7 @@ use schema::{Dialect, Names, Work};
 use store::{Options, Store};
 
 use crate::cases::CASES;
-use crate::{Bench, expanded, tables, tables_as};
+use crate::{Bench, expanded, stand, tables, tables_as};
 
 const SALES: &str = "service sales { entity Thing { key id: Int = auto  name: String(1..9) unique  allow read to user } }";
 
@@ -20,7 +20,7 @@ fn changes_by_hand_in_the_schema_of_a_service_are_shown() {
         "ALTER TABLE sales.thing ADD COLUMN hand int; CREATE TABLE sales.extra (id bigint PRIMARY KEY); CREATE INDEX by_hand ON sales.thing (id, name); \
          CREATE SCHEMA other; CREATE TABLE other.thing (id int)",
     );
-    let Standing::Differs(mismatch) = engine::stand(&bench.store, &schema).unwrap() else {
+    let Standing::Differs(mismatch) = stand(&bench.store, &schema).unwrap() else {
         panic!("a change by hand is no fit")
     };
     let Cause::Drift(lines) = mismatch.cause else { panic!("{:?}", mismatch.cause) };
@@ -124,7 +124,7 @@ fn what_others_have_put_into_a_schema_stays() {
     let outcome = migrate::apply(&bench.store, &after, &BTreeMap::new(), &terms, &mut |_| {});
     assert!(matches!(outcome, Ok(Outcome::Done(_))), "{outcome:?}");
     assert_eq!(bench.psql("SELECT one FROM sales.report"), "1");
-    assert_eq!(engine::stand(&bench.store, &after).unwrap(), Standing::Fits(Names::default()));
+    assert_eq!(stand(&bench.store, &after).unwrap(), Standing::Fits(Names::default()));
 }
 
 #[test]
@@ -178,11 +178,11 @@ fn a_service_is_not_called_as_the_schema_of_the_connection() {
     let store =
         Store::connect(&format!("{url}?options=-c%20search_path%3Dsales"), Options::default())
             .unwrap();
-    let fault = engine::stand(&store, &tables(SALES));
+    let fault = stand(&store, &tables(SALES));
     assert!(matches!(&fault, Err(MigrateFault::Together(name)) if name == "sales"), "{fault:?}");
     // With another one it may be.
     let store = Store::connect(&url, Options::default()).unwrap();
-    assert!(matches!(engine::stand(&store, &tables(SALES)), Ok(Standing::Empty(_))));
+    assert!(matches!(stand(&store, &tables(SALES)), Ok(Standing::Empty(_))));
 }
 
 #[test]

@@ -65,6 +65,8 @@ pub fn postgres(
             drops,
             losses,
             recompute: change.recompute,
+            created: change.created,
+            computed: change.computed,
             ..Migration::default()
         },
         created: HashSet::new(),

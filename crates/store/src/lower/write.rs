@@ -101,6 +101,46 @@ pub(crate) fn select_row(dialect: Dialect, table: &Table) -> Result<Statement, F
     Ok(lowering.finish(scalars(table)))
 }
 
+/// Rows in the order of one column, from a value of it on.
+#[derive(Debug)]
+pub(crate) struct Between {
+    /// The column.
+    pub column: usize,
+    /// Whether they begin behind a value.
+    pub after: bool,
+    /// Whether they end with one.
+    pub until: bool,
+    /// How many, at most.
+    pub most: Option<usize>,
+}
+
+/// `SELECT` of every column of those rows, which nobody else may change before the transaction ends, where others could; binds:
+/// where they begin, then where they end.
+pub(crate) fn between(
+    dialect: Dialect,
+    table: &Table,
+    between: &Between,
+) -> Result<Statement, Fault> {
+    let bounds = [(between.after, " > "), (between.until, " <= ")];
+    let said = bounds.iter().filter(|(said, _)| *said);
+    let mut lowering = Lowering::new(dialect, said.clone().count(), &[]);
+    all_columns(&mut lowering, table);
+    let column = table.columns.get(between.column).ok_or_else(|| ill_formed("no such column"))?;
+    for (at, (_, operator)) in said.enumerate() {
+        lowering.sql.push(if at == 0 { " WHERE " } else { " AND " });
+        lowering.sql.ident(&column.name).push(operator);
+        lowering.bind_of(at, column);
+    }
+    by_key(&mut lowering, table)?;
+    if let Some(most) = between.most {
+        lowering.sql.push(" LIMIT ").integer(i64::try_from(most).unwrap_or(i64::MAX));
+    }
+    if dialect == Dialect::Postgres {
+        lowering.sql.push(" FOR NO KEY UPDATE");
+    }
+    Ok(lowering.finish(scalars(table)))
+}
+
 /// `SELECT` of the greatest number in a column, on SQLite; 0 where there is none.
 pub(crate) fn greatest(table: &Table, column: &Ident) -> String {
     let mut sql = Sql::new(Dialect::Sqlite);

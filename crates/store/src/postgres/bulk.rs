@@ -122,7 +122,10 @@ fn quoted(table: &Table) -> String {
     sql.finish()
 }
 
-fn values(row: &tokio_postgres::Row, scalars: &[Scalar]) -> Result<Vec<Value>, StoreFault> {
+pub(super) fn values(
+    row: &tokio_postgres::Row,
+    scalars: &[Scalar],
+) -> Result<Vec<Value>, StoreFault> {
     let reason = |trouble: String| StoreFault::Database { reason: trouble };
     let cells = cells(row).map_err(|trouble| match trouble {
         Trouble::Database(error) => error.into(),

@@ -107,6 +107,22 @@ impl Migrator {
         Ok(self.runtime.block_on(asking)?)
     }
 
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Drives what waits for the database.
+    pub(super) fn wait_for<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// Ends a transaction that failed; what failed is told already.
+    pub(super) fn give_up(&self) {
+        if !self.client.is_closed() {
+            let _ = self.run("ROLLBACK");
+        }
+    }
+
     fn run(&self, statements: &str) -> Result<(), StoreFault> {
         Ok(self.runtime.block_on(self.client.batch_execute(statements))?)
     }
@@ -133,7 +149,7 @@ impl Migrator {
         self.within(locked, statements, notes, async |_| Ok(true)).map(drop)
     }
 
-    /// The same if no server is connected but those that call themselves `kept`, judged when nobody reads the notes any more;
+    /// The same if no server is connected but those whose name begins with `kept`, judged when nobody reads the notes any more;
     /// false if one is, and nothing has changed.
     ///
     /// # Errors
@@ -182,9 +198,8 @@ impl Migrator {
             Ok(true)
         };
         let outcome = self.runtime.block_on(changing);
-        if outcome.is_err() && !self.client.is_closed() {
-            // What failed is told already.
-            let _ = self.run("ROLLBACK");
+        if outcome.is_err() {
+            self.give_up();
         }
         self.shared.generation.fetch_add(1, Ordering::AcqRel);
         outcome
@@ -247,8 +262,8 @@ impl Migrator {
             Ok(rows)
         };
         let outcome: Result<u64, StoreFault> = self.runtime.block_on(writing);
-        if outcome.is_err() && !self.client.is_closed() {
-            let _ = self.run("ROLLBACK");
+        if outcome.is_err() {
+            self.give_up();
         }
         outcome
     }
@@ -266,7 +281,7 @@ impl Migrator {
         Ok(u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0))
     }
 
-    /// Connections of servers but those that call themselves `kept`.
+    /// Connections of servers but those whose name begins with `kept`.
     ///
     /// # Errors
     /// [`StoreFault::Database`].
@@ -338,10 +353,10 @@ pub(super) async fn sizes(client: &Client) -> Result<Vec<Size>, Error> {
     Ok(sizes)
 }
 
-async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
+pub(super) async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
     let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name LIKE 'mimar%' AND application_name <> 'mimar migrate' \
-                AND application_name IS DISTINCT FROM $1";
+                AND ($1 IS NULL OR NOT starts_with(application_name, $1))";
     let row = client.query_typed_one(text, &[(&kept, Type::TEXT)]).await?;
     let connected: i64 = row.try_get(0)?;
     let hidden = super::presence::others(client, kept).await?;
@@ -390,7 +405,7 @@ fn is_busy(error: &Error) -> bool {
     })
 }
 
-fn busy_or(error: Error) -> StoreFault {
+pub(super) fn busy_or(error: Error) -> StoreFault {
     if is_busy(&error) { StoreFault::Busy } else { error.into() }
 }
 

@@ -25,7 +25,7 @@ pub(super) async fn end(client: &Client, id: uuid::Uuid) -> Result<(), Error> {
     client.execute_typed(text, &[(&id.to_string(), Type::TEXT)]).await.map(drop)
 }
 
-/// How many servers run but those that call themselves `kept`.
+/// How many servers run but those whose name begins with `kept`.
 pub(super) async fn others(client: &Client, kept: Option<&str>) -> Result<i64, Error> {
     // Where no server of this version has been, none can have said anything.
     let there =
@@ -34,7 +34,7 @@ pub(super) async fn others(client: &Client, kept: Option<&str>) -> Result<i64, E
         return Ok(0);
     }
     let text = "SELECT count(*) FROM mimar.server WHERE seen > now() - make_interval(secs => $2) \
-                AND name IS DISTINCT FROM $1";
+                AND ($1 IS NULL OR NOT starts_with(name, $1))";
     let binds: [(&(dyn ToSql + Sync), Type); 2] =
         [(&kept, Type::TEXT), (&LEASE.as_secs_f64(), Type::FLOAT8)];
     client.query_typed_one(text, &binds).await?.try_get(0)

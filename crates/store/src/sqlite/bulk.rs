@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 
 use operation::{Scalar, Table, Value};
 use rusqlite::types::ValueRef;
@@ -16,6 +17,7 @@ use super::session::{DIALECT, row_of};
 use super::value::{bound, write_json};
 use crate::StoreFault;
 use crate::lower;
+use crate::renewal::{Compute, Renewal, Renewed, unwritable};
 use crate::store::Loaded;
 
 impl Sqlite {
@@ -60,6 +62,25 @@ impl Sqlite {
         Ok(())
     }
 
+    pub(crate) fn renew(
+        &self,
+        renewal: &Renewal<'_>,
+        compute: &mut Compute<'_>,
+    ) -> Result<Renewed, StoreFault> {
+        let renewed = self.alone(|| {
+            let mut connection = open_writing(&self.shared.path, &self.shared.options)?;
+            let transaction =
+                connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let renewed = renew(&transaction, renewal, compute)?;
+            transaction.commit()?;
+            Ok(renewed)
+        })?;
+        if renewed.rows > 0 {
+            self.shared.generation.fetch_add(1, Ordering::AcqRel);
+        }
+        Ok(renewed)
+    }
+
     /// Only where a number is never given out again does SQLite remember it longer than its row.
     pub(crate) fn counted(&self, table: &Table) -> Result<i64, StoreFault> {
         let Some(column) = table.auto.and_then(|at| table.columns.get(at)) else { return Ok(0) };
@@ -96,6 +117,48 @@ impl Sqlite {
             Ok(u64::try_from(count).unwrap_or(0))
         })
     }
+}
+
+fn renew(
+    connection: &Connection,
+    renewal: &Renewal<'_>,
+    compute: &mut Compute<'_>,
+) -> Result<Renewed, StoreFault> {
+    let rows_of = |table: &Table, text: &str, binds: &[&Value]| {
+        let mut statement = connection.prepare(text)?;
+        let binds = rusqlite::params_from_iter(binds.iter().map(|value| bound(value)));
+        let mut rows = statement.query(binds)?;
+        let mut read: Vec<Vec<Value>> = Vec::new();
+        while let Some(row) = rows.next()? {
+            read.push(row_of(table, row).map_err(|fault| unwritable(&fault))?);
+        }
+        Ok::<_, StoreFault>(read)
+    };
+    let [root, parts @ ..] = renewal.tables else { return Ok(Renewed::default()) };
+    let (key, _) = renewal.key().map_err(|fault| unwritable(&fault))?;
+    let mut binds: Vec<&Value> = renewal.after.iter().collect();
+    let statement = renewal.roots(DIALECT).map_err(|fault| unwritable(&fault))?;
+    let mut before = vec![rows_of(root, &statement.text, &binds)?];
+    let seen = before.iter().map(Vec::len).sum::<usize>();
+    let last = before.iter().flatten().last().and_then(|row| row.get(key)).cloned();
+    let Some(last) = last else { return Ok(Renewed::default()) };
+    binds.push(&last);
+    for part in parts {
+        let statement = renewal.parts(DIALECT, part).map_err(|fault| unwritable(&fault))?;
+        before.push(rows_of(part, &statement.text, &binds)?);
+    }
+    let mut after = before.clone();
+    compute(&mut after)?;
+    let written = renewal.changes(&before, &mut after);
+    for change in &written {
+        let (table, row) = change.of(renewal, &after).map_err(|fault| unwritable(&fault))?;
+        let text = lower::update(DIALECT, table, &change.columns);
+        let text = text.map_err(|fault| unwritable(&fault))?.text;
+        let binds = change.binds(table, row);
+        let binds = rusqlite::params_from_iter(binds.iter().map(|(_, value)| bound(value)));
+        connection.prepare_cached(&text)?.execute(binds)?;
+    }
+    Ok(renewal.renewed(seen, written.len(), last))
 }
 
 fn insert_all<T: Borrow<Table>, E: Display>(

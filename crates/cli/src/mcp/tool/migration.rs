@@ -1,11 +1,12 @@
 //! `plan_migration`
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use engine::migrate::{self, Record};
+use engine::Loaded;
+use engine::migrate::{self, Formulas, Record};
 use model::{Model, Valid};
 use operation::Dialect;
-use schema::{Facts, Migration, Names, Schema, ddl, migration};
+use schema::{Facts, Migration, Names, ddl, migration};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -138,14 +139,24 @@ fn between(old: &Valid<Model>, new: &Valid<Model>, on: Engine) -> Migration {
         Engine::Postgres => Dialect::Postgres,
     };
     let before = ddl::definitions(&schema::derive(old, dialect));
-    let after = schema::derive(new, dialect);
-    match on {
-        Engine::Sqlite => migration::sqlite(&before, &after),
+    let after = compiled(new, dialect);
+    let mut plan = match on {
+        Engine::Sqlite => migration::sqlite(&before, &after.schema),
         Engine::Postgres => {
-            let facts = Facts { load: command::load(new, &after), ..Facts::default() };
-            migration::postgres(&before, &Names::default(), &after, &facts)
+            let facts = Facts { load: command::load(&after), ..Facts::default() };
+            migration::postgres(&before, &Names::default(), &after.schema, &facts)
         }
+    };
+    // Where nothing differs but what no change leads to, nothing is computed either.
+    if plan.obstacles.is_empty() {
+        migrate::plan_formulas(&mut plan, Some(&Formulas::of(old)), &after, dialect, &|_| 0);
     }
+    plan
+}
+
+fn compiled(model: &Valid<Model>, dialect: Dialect) -> Loaded {
+    let schema = schema::derive(model, dialect);
+    Loaded::new(Arc::new(model.clone()), Arc::new(schema))
 }
 
 fn of_database(root: &Root, path: &str, arguments: &Arguments) -> Result<Answer, Refusal> {
@@ -162,7 +173,7 @@ fn of_database(root: &Root, path: &str, arguments: &Arguments) -> Result<Answer,
     };
     let environment = arguments.environment.as_deref();
     let place = Place::of_production(said.as_ref(), environment, &project, &model)?;
-    let schema = schema::derive(&model, place.dialect());
+    let loaded = compiled(&model, place.dialect());
     let from = place.to_string();
     match &place {
         Place::File(file) => {
@@ -173,9 +184,9 @@ fn of_database(root: &Root, path: &str, arguments: &Arguments) -> Result<Answer,
             let file = root.resolve(name).map_err(|refusal| no_database(refusal, name))?;
             // Only read: an open store would make its own tables in it.
             let tables = definitions::sqlite_tables(&file).map_err(Failure::Store)?;
-            answer(from, &migration::sqlite(&tables, &schema), None)
+            answer(from, &migration::sqlite(&tables, &loaded.schema), None)
         }
-        Place::Server(_) => of_server(from, &place, &schema, &command::load(&model, &schema)),
+        Place::Server(_) => of_server(from, &place, &loaded),
     }
 }
 
@@ -187,18 +198,13 @@ fn no_database(refusal: Refusal, name: &str) -> Refusal {
     ))
 }
 
-fn of_server(
-    from: String,
-    place: &Place,
-    schema: &Schema,
-    load: &BTreeMap<String, f64>,
-) -> Result<Answer, Refusal> {
+fn of_server(from: String, place: &Place, loaded: &Loaded) -> Result<Answer, Refusal> {
     let store = place.open()?;
     store.call("mimar mcp");
-    store.know(&schema.tables);
+    store.know(&loaded.schema.tables);
     let planned = match migrate::status(&store) {
         Ok(Some(record)) => Ok((record.plan.clone(), Some(record))),
-        Ok(None) => migrate::plan(&store, schema, load).map(|plan| (plan, None)),
+        Ok(None) => migrate::plan(&store, loaded, &command::load(loaded)).map(|plan| (plan, None)),
         Err(fault) => Err(fault),
     };
     store.close();

@@ -1,0 +1,267 @@
+//! Computed columns of rows that are already stored, after their formulas have changed.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use model::{EntityId, Model};
+use operation::{Computed, Dialect, Scope, Table, TableId, Value};
+use rustc_hash::FxHashMap;
+use schema::Migration;
+use serde::{Deserialize, Serialize};
+use store::{Compute, Renewal, Renewed, Store, StoreFault};
+
+use super::step::{BATCH, patiently};
+use super::{MigrateFault, note, text};
+use crate::Loaded;
+
+/// How many roots a batch begins with beside traffic, and has at most.
+const FEW: usize = 20;
+const MANY: usize = 5_000;
+
+/// The formulas that stored values follow: for each aggregate that computes something, by its root's name, a text that differs
+/// whenever one of them does.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Formulas(BTreeMap<String, String>);
+
+impl Formulas {
+    /// Those of a model.
+    pub fn of(model: &Model) -> Self {
+        let each = contract::formulas(model).into_iter();
+        Self(each.map(|(root, formulas)| (root, schema::hash(formulas.bytes()))).collect())
+    }
+
+    /// One text for all; empty where nothing is computed.
+    pub fn fingerprint(&self) -> String {
+        if self.0.is_empty() { String::new() } else { schema::hash(text(self).bytes()) }
+    }
+
+    /// Those that the stored values follow, where that is known.
+    pub(super) fn noted(store: &Store) -> Result<Option<Self>, StoreFault> {
+        // A version of Mimar before noted something else: then it is not.
+        Ok(store.meta(note::FORMULAS)?.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+}
+
+/// Whether the stored values follow other formulas than this model's.
+///
+/// # Errors
+/// [`StoreFault::Database`].
+pub fn has_new_formulas(store: &Store, model: &Model) -> Result<bool, StoreFault> {
+    Ok(Formulas::noted(store)? != Some(Formulas::of(model)))
+}
+
+/// Notes that the stored values follow the formulas of this model.
+///
+/// # Errors
+/// [`StoreFault::Database`].
+pub fn note_formulas(store: &Store, model: &Model) -> Result<(), StoreFault> {
+    store.set_meta(note::FORMULAS, &text(&Formulas::of(model)))
+}
+
+/// Computes what does not follow this model's formulas, and what reads the tables `also`, and notes that all values follow them now;
+/// rows changed.
+///
+/// # Errors
+/// As [`recompute`].
+pub fn settle_formulas(
+    store: &Store,
+    loaded: &Loaded,
+    also: &[String],
+) -> Result<u64, MigrateFault> {
+    let rows = recompute(store, loaded, also)?;
+    if has_new_formulas(store, &loaded.model)? {
+        note_formulas(store, &loaded.model)?;
+    }
+    Ok(rows)
+}
+
+/// Computes what does not follow this model's formulas, and what reads the tables `also`, anew where it differs from what is stored;
+/// rows changed. Others may write beside it, and if they follow other formulas, it is to be done again when they have ended.
+///
+/// # Errors
+/// [`StoreFault::Formula`] where a formula has no value for a row; [`StoreFault::Database`].
+pub fn recompute(store: &Store, loaded: &Loaded, also: &[String]) -> Result<u64, MigrateFault> {
+    let mut total = 0;
+    for root in stale(Formulas::noted(store)?.as_ref(), loaded, also) {
+        let mut renew = |renewal: &Renewal<'_>, compute: &mut Compute<'_>| {
+            patiently("compute", None, &mut |_| {}, || store.renew(renewal, compute))
+        };
+        let computing = Computing::new(loaded, root, None);
+        total += computing.run(None, false, &mut renew, &mut |_| {})?;
+    }
+    Ok(total)
+}
+
+/// Roots of aggregates whose stored values do not follow this model's formulas, or read what the tables `also` hold.
+fn stale(noted: Option<&Formulas>, loaded: &Loaded, also: &[String]) -> Vec<EntityId> {
+    let model = &loaded.model;
+    let wanted = Formulas::of(model);
+    let mut stale = Vec::new();
+    for root in model.entity_ids().filter(|entity| model.part_of(*entity).is_none()) {
+        let name = contract::qualified(model, model[root].service, &model[root].name);
+        let Some(formulas) = wanted.0.get(&name) else { continue };
+        let follows = noted.and_then(|noted| noted.0.get(&name)) == Some(formulas);
+        let reads = |entity| also.contains(&loaded.schema.table(entity).name.to_string());
+        if !follows || members(model, root).into_iter().any(reads) {
+            stale.push(root);
+        }
+    }
+    stale
+}
+
+/// An entity and its parts.
+fn members(model: &Model, root: EntityId) -> Vec<EntityId> {
+    let mut members = vec![root];
+    members.extend(&model[root].parts);
+    members
+}
+
+/// Lets a plan compute what will not follow the formulas of the new version any more. The values that are there follow `noted`, where
+/// that is known; `rows` says about how many there are in a table of the new version that is there already.
+pub fn plan_formulas(
+    migration: &mut Migration,
+    noted: Option<&Formulas>,
+    wanted: &Loaded,
+    dialect: Dialect,
+    rows: &dyn Fn(&Table) -> u64,
+) {
+    for root in stale(noted, wanted, &migration.recompute) {
+        let table = wanted.schema.table(root);
+        let name = table.name.to_string();
+        if migration.created.contains(&name) {
+            continue;
+        }
+        let mut columns = Vec::new();
+        for entity in members(&wanted.model, root) {
+            let table = wanted.schema.table(entity);
+            for computed in wanted.plan.computed_of(entity) {
+                let column = &table.columns[computed.column].name;
+                columns.push((table.name.to_string(), column.to_string()));
+            }
+        }
+        let formulas = schema::Formulas { table: &name, columns: &columns, rows: rows(table) };
+        migration.compute(&formulas, dialect);
+    }
+}
+
+/// An aggregate whose values are computed.
+pub(super) struct Computing<'a> {
+    loaded: &'a Loaded,
+    entities: Vec<EntityId>,
+    tables: Vec<&'a Table>,
+    /// What is computed in each, and of that what is written.
+    computed: Vec<Vec<(Computed, bool)>>,
+    /// Whether all is written: values that somebody has read are others then.
+    is_all: bool,
+}
+
+impl<'a> Computing<'a> {
+    /// Of `columns` only these are written, by their names in the model's own tables; `None`: all.
+    pub(super) fn new(
+        loaded: &'a Loaded,
+        root: EntityId,
+        columns: Option<&dyn Fn(EntityId, usize) -> bool>,
+    ) -> Self {
+        let entities = members(&loaded.model, root);
+        let tables = entities.iter().map(|entity| &**loaded.schema.table(*entity)).collect();
+        let computed = |entity: &EntityId| {
+            let computed = loaded.plan.computed_of(*entity).into_iter();
+            let is_written = |at| columns.is_none_or(|is_written| is_written(*entity, at));
+            computed.map(|it| (is_written(it.column), it)).map(|(w, it)| (it, w)).collect()
+        };
+        let computed = entities.iter().map(computed).collect();
+        Self { loaded, entities, tables, computed, is_all: columns.is_none() }
+    }
+
+    /// Computes all, from behind a root's key on, a batch at a time; rows written. Beside traffic batches are short, and there are
+    /// pauses between them. `seen` is told how many roots were looked at.
+    pub(super) fn run(
+        &self,
+        from: Option<&str>,
+        is_beside_traffic: bool,
+        renew: &mut dyn FnMut(&Renewal<'_>, &mut Compute<'_>) -> Result<Renewed, MigrateFault>,
+        seen: &mut dyn FnMut(u64),
+    ) -> Result<u64, MigrateFault> {
+        let (mut most, mut roots, mut rows) = (if is_beside_traffic { FEW } else { MANY }, 0, 0);
+        let mut after = from.and_then(|key| self.key(key));
+        loop {
+            let began = Instant::now();
+            let renewal = Renewal { tables: &self.tables, after, most, is_version: self.is_all };
+            let renewed = renew(&renewal, &mut |rows| self.compute(rows))?;
+            let took = began.elapsed();
+            rows += renewed.rows;
+            roots += renewed.seen;
+            seen(roots);
+            if renewed.last.is_none() {
+                return Ok(rows);
+            }
+            after = renewed.last;
+            if is_beside_traffic {
+                if took > BATCH * 2 {
+                    most = (most / 2).max(1);
+                } else if took < BATCH / 2 {
+                    most = (most * 2).min(MANY);
+                }
+                std::thread::sleep(took * 2);
+            }
+        }
+    }
+
+    /// A root's key as it was noted.
+    fn key(&self, text: &str) -> Option<Value> {
+        let table = self.tables.first()?;
+        table.columns.get(*table.key.first()?)?.scalar.parse(text).ok()
+    }
+
+    /// Computes rows: those of the root, then those of each part.
+    fn compute(&self, rows: &mut [Vec<Vec<Value>>]) -> Result<(), StoreFault> {
+        let [roots, parts @ ..] = rows else { return Ok(()) };
+        // Parts first: a root may sum what is computed in its parts.
+        let mut held: Vec<FxHashMap<Value, Vec<Vec<Value>>>> = Vec::new();
+        for (at, rows) in (1..).zip(parts) {
+            let mut of_root: FxHashMap<Value, Vec<Vec<Value>>> = FxHashMap::default();
+            for row in rows {
+                let whole = self.row(at, row, &[])?;
+                let root = self.tables[at].root.and_then(|root| row.get(root));
+                of_root.entry(root.cloned().unwrap_or_default()).or_default().push(whole);
+            }
+            held.push(of_root);
+        }
+        let own = self.tables[0].own_key();
+        for row in roots {
+            let key = row.get(own).cloned().unwrap_or_default();
+            let parts: Vec<(TableId, &[Vec<Value>])> = self.tables[1..]
+                .iter()
+                .zip(&held)
+                .map(|(table, held)| (table.id, held.get(&key).map_or(&[][..], Vec::as_slice)))
+                .collect();
+            self.row(0, row, &parts)?;
+        }
+        Ok(())
+    }
+
+    /// Computes a row and writes what is to be written into it; the row with all that is computed.
+    fn row(
+        &self,
+        at: usize,
+        row: &mut [Value],
+        parts: &[(TableId, &[Vec<Value>])],
+    ) -> Result<Vec<Value>, StoreFault> {
+        let mut whole = row.to_vec();
+        for (computed, is_written) in &self.computed[at] {
+            let scope = Scope { rows: &[&whole], binds: &[], parts, stored: None };
+            let value = operation::evaluate(&computed.expression, &scope).map_err(|error| {
+                let (table, entity) = (self.tables[at], self.entities[at]);
+                let key = self.loaded.plan.key_text(entity, &row[table.own_key()]);
+                let field = &table.columns[computed.column].field;
+                let reason = format!("{}.{field} of the row {key}: {error}", table.entity);
+                StoreFault::Formula { reason }
+            })?;
+            if *is_written {
+                row[computed.column] = value.clone();
+            }
+            whole[computed.column] = value;
+        }
+        Ok(whole)
+    }
+}

@@ -1,0 +1,204 @@
+//! One step of a change, carried out and recorded.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use model::EntityId;
+use schema::{Names, Step, Work, migration};
+use store::{Compute, Migrator, Renewal, StoreFault};
+
+use super::computed::Computing;
+use super::{MigrateFault, Progress, Record, State, note, rename, text};
+use crate::Loaded;
+
+/// How often a step that does not get its lock is tried, and the longest pause between.
+const TRIES: u32 = 40;
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// How long a batch of a backfill shall take; the pause after it is twice as long as it took.
+pub(super) const BATCH: Duration = Duration::from_millis(4);
+
+/// Blocks (of 8 kB) that a batch begins with, and has at most.
+const BLOCKS: u64 = 8;
+const MOST_BLOCKS: u64 = 4_096;
+
+/// Carries the next step out and records it, with it where a transaction holds both.
+pub(super) fn run(
+    migrator: &Migrator,
+    wanted: &Loaded,
+    record: &mut Record,
+    alone: bool,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), MigrateFault> {
+    let step = record.plan.steps[record.step].clone();
+    let mut next = record.clone();
+    next.step += 1;
+    if next.state == State::Expanding && next.step == next.plan.expanding() {
+        next.state = State::Expanded;
+    }
+    let noted = text(&next);
+    let notes = [(note::RECORD, noted.as_str()), (note::BLOCK, "")];
+    match &step.work {
+        Work::Transaction { statements } => {
+            stepwise(migrator, &step, told, || {
+                migrator.transaction(&step.locked, statements, &notes)
+            })?;
+        }
+        Work::CreateIndex { name, statement } => {
+            stepwise(migrator, &step, told, || {
+                match migrator.index(name)? {
+                    Some(true) => return Ok(()),
+                    // Left behind by a build that did not end.
+                    Some(false) => migrator.alone(&drop_index(name))?,
+                    None => {}
+                }
+                let built = migrator.alone(statement);
+                if built.is_err() && migrator.index(name)? == Some(false) {
+                    migrator.alone(&drop_index(name))?;
+                }
+                built
+            })?;
+            migrator.note_down(&notes)?;
+        }
+        Work::DropIndex { statement } => {
+            stepwise(migrator, &step, told, || migrator.alone(statement))?;
+            migrator.note_down(&notes)?;
+        }
+        Work::Backfill { table, assignments, condition } => {
+            fill(migrator, &step, (table, assignments, condition), told)?;
+            migrator.note_down(&notes)?;
+        }
+        Work::Compute { table, columns, rows } => {
+            let rows =
+                compute(migrator, &step, (wanted, &record.names), (table, columns, *rows), told)?;
+            told(Progress::Computed(rows));
+            migrator.note_down(&notes)?;
+        }
+        Work::Rename { statements } => {
+            let mut named = next.clone();
+            named.names = Names::default();
+            let noted = text(&named);
+            let renamed = stepwise(migrator, &step, told, || {
+                let tables = (step.locked.as_slice(), statements.as_slice());
+                rename(migrator, alone, tables, &[(note::RECORD, &noted)])
+            })?;
+            if renamed {
+                next = named;
+            } else {
+                told(Progress::NamesStay);
+                migrator.note_down(&notes)?;
+            }
+        }
+    }
+    *record = next;
+    Ok(())
+}
+
+pub(super) fn drop_index(name: &str) -> String {
+    format!("DROP INDEX CONCURRENTLY IF EXISTS {}", migration::qualified(name))
+}
+
+/// The same with a step of a change under way.
+pub(super) fn stepwise<T>(
+    migrator: &Migrator,
+    step: &Step,
+    told: &mut dyn FnMut(Progress<'_>),
+    attempt: impl FnMut() -> Result<T, StoreFault>,
+) -> Result<T, MigrateFault> {
+    patiently(&step.title, Some(&|| migrator.oldest()), told, attempt)
+}
+
+/// Tries again and again until a lock is to be had, with pauses that grow and differ.
+pub(super) fn patiently<T>(
+    title: &str,
+    holder: Option<&dyn Fn() -> Option<String>>,
+    told: &mut dyn FnMut(Progress<'_>),
+    mut attempt: impl FnMut() -> Result<T, StoreFault>,
+) -> Result<T, MigrateFault> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match attempt() {
+            Err(StoreFault::Busy) if tries < TRIES => {
+                told(Progress::Waiting(tries));
+                let pause = Duration::from_millis(100) * 2_u32.pow(tries.min(6));
+                // Two who wait for each other shall not do so in step.
+                let jitter = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                let jitter = jitter.subsec_nanos() % 100;
+                std::thread::sleep(pause.min(LONGEST) + Duration::from_millis(jitter.into()));
+            }
+            Err(StoreFault::Busy) => {
+                let holder = holder.and_then(|holder| holder());
+                return Err(MigrateFault::Locked { step: title.to_owned(), tries, holder });
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+/// Fills rows that are there, some blocks at a time, as fast as leaves the traffic alone.
+fn fill(
+    migrator: &Migrator,
+    step: &Step,
+    (table, assignments, condition): (&str, &str, &str),
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<(), MigrateFault> {
+    // Rows that come or change from now on are filled by the trigger: what is behind the last block of now needs nothing.
+    // Blocks that were done before a process died are looked at again, and hold nothing to do.
+    let all = migrator.blocks(table)?;
+    let table = migration::qualified(table);
+    let (mut from, mut blocks) =
+        (migrator.note(note::BLOCK)?.and_then(|at| at.parse().ok()).unwrap_or(0), BLOCKS);
+    while from < all {
+        let to = (from + blocks).min(all);
+        let statement = format!(
+            "UPDATE {table} SET {assignments} WHERE ctid >= '({from},0)'::tid AND ctid < '({to},0)'::tid AND ({condition})"
+        );
+        let position = to.to_string();
+        let began = Instant::now();
+        stepwise(migrator, step, told, || migrator.batch(&statement, &[(note::BLOCK, &position)]))?;
+        let took = began.elapsed();
+        from = to;
+        told(Progress::Filled(from, all));
+        if took > BATCH * 2 {
+            blocks = (blocks / 2).max(1);
+        } else if took < BATCH / 2 {
+            blocks = (blocks * 2).min(MOST_BLOCKS);
+        }
+        std::thread::sleep(took * 2);
+    }
+    Ok(())
+}
+
+/// Computes values of an aggregate anew, from where it was left; rows written.
+fn compute(
+    migrator: &Migrator,
+    step: &Step,
+    (wanted, names): (&Loaded, &Names),
+    (table, columns, all): (&str, &[(String, String)], u64),
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<u64, MigrateFault> {
+    let is_root = |entity: &EntityId| wanted.schema.table(*entity).name.to_string() == table;
+    // What is recorded was made for these tables: their fingerprint says so.
+    let Some(root) = wanted.model.entity_ids().find(is_root) else { return Ok(0) };
+    let is_written = |entity: EntityId, at: usize| {
+        let table = wanted.schema.table(entity);
+        let is = |(of, column): &(String, String)| {
+            *of == table.name.to_string() && table.columns[at].name.as_str() == column
+        };
+        columns.iter().any(is)
+    };
+    let written: Option<&dyn Fn(EntityId, usize) -> bool> =
+        if columns.is_empty() { None } else { Some(&is_written) };
+    let schema = (*wanted.schema).clone().stored_under(names);
+    let stored = Loaded::new(Arc::clone(&wanted.model), Arc::new(schema));
+    let from = migrator.note(note::BLOCK)?.filter(|key| !key.is_empty());
+    let told = RefCell::new(told);
+    let mut renew = |renewal: &Renewal<'_>, compute: &mut Compute<'_>| {
+        let mut told = |progress: Progress<'_>| (told.borrow_mut())(progress);
+        stepwise(migrator, step, &mut told, || migrator.renew(renewal, note::BLOCK, compute))
+    };
+    let mut seen = |seen: u64| (told.borrow_mut())(Progress::Filled(seen, all.max(seen)));
+    Computing::new(&stored, root, written).run(from.as_deref(), true, &mut renew, &mut seen)
+}
