@@ -12,6 +12,7 @@ mod data;
 mod dev;
 mod diff;
 mod events;
+mod formulas;
 mod import;
 mod lsp;
 mod mcp;
