@@ -13,7 +13,7 @@ pub struct Renewal<'a> {
     /// The key of the last root that was looked at; `None` where none was.
     pub after: Option<Value>,
     /// How many roots are looked at, at most.
-    pub most: usize,
+    pub most: u64,
     /// Whether a root is another version when values of it or of its parts change.
     pub is_version: bool,
 }
@@ -66,7 +66,7 @@ impl Renewal<'_> {
 
     /// What came of it, if this was the last root.
     pub(crate) fn renewed(&self, seen: usize, written: usize, last: Value) -> Renewed {
-        let last = (seen == self.most).then_some(last);
+        let last = (seen as u64 == self.most).then_some(last);
         Renewed { seen: seen as u64, rows: written as u64, last }
     }
 

@@ -10,13 +10,13 @@ use schema::Migration;
 use serde::{Deserialize, Serialize};
 use store::{Compute, Renewal, Renewed, Store, StoreFault};
 
-use super::step::{BATCH, patiently};
+use super::step::{next, patiently};
 use super::{MigrateFault, note, text};
 use crate::Loaded;
 
 /// How many roots a batch begins with beside traffic, and has at most.
-const FEW: usize = 20;
-const MANY: usize = 5_000;
+const FEW: u64 = 20;
+const MANY: u64 = 5_000;
 
 /// The formulas that stored values follow: for each aggregate that computes something, by its root's name, a text that differs
 /// whenever one of them does.
@@ -197,11 +197,7 @@ impl<'a> Computing<'a> {
             }
             after = renewed.last;
             if is_beside_traffic {
-                if took > BATCH * 2 {
-                    most = (most / 2).max(1);
-                } else if took < BATCH / 2 {
-                    most = (most * 2).min(MANY);
-                }
+                most = next(most, took, MANY);
                 std::thread::sleep(took * 2);
             }
         }

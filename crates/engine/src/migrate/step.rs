@@ -16,8 +16,8 @@ use crate::Loaded;
 const TRIES: u32 = 40;
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// How long a batch of a backfill shall take; the pause after it is twice as long as it took.
-pub(super) const BATCH: Duration = Duration::from_millis(4);
+/// How long a batch shall take: whoever comes in it waits for a core for no longer. The pause after it is twice as long as it took.
+pub(super) const BATCH: Duration = Duration::from_millis(2);
 
 /// Blocks (of 8 kB) that a batch begins with, and has at most.
 const BLOCKS: u64 = 8;
@@ -137,6 +137,13 @@ pub(super) fn patiently<T>(
     }
 }
 
+/// How many the next batch takes after one of so many took so long.
+pub(super) fn next(many: u64, took: Duration, most: u64) -> u64 {
+    // Nothing took no time at all.
+    let fitting = many as f64 * BATCH.as_secs_f64() / took.as_secs_f64().max(1e-6);
+    (fitting as u64).clamp(many / 2, many * 2).clamp(1, most)
+}
+
 /// Fills rows that are there, some blocks at a time, as fast as leaves the traffic alone.
 fn fill(
     migrator: &Migrator,
@@ -161,11 +168,7 @@ fn fill(
         let took = began.elapsed();
         from = to;
         told(Progress::Filled(from, all));
-        if took > BATCH * 2 {
-            blocks = (blocks / 2).max(1);
-        } else if took < BATCH / 2 {
-            blocks = (blocks * 2).min(MOST_BLOCKS);
-        }
+        blocks = next(blocks, took, MOST_BLOCKS);
         std::thread::sleep(took * 2);
     }
     Ok(())

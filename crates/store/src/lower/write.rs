@@ -111,7 +111,7 @@ pub(crate) struct Between {
     /// Whether they end with one.
     pub until: bool,
     /// How many, at most.
-    pub most: Option<usize>,
+    pub most: Option<u64>,
 }
 
 /// `SELECT` of every column of those rows, which nobody else may change before the transaction ends, where others could; binds:

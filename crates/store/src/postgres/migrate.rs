@@ -237,35 +237,28 @@ impl Migrator {
         Ok(self.runtime.block_on(note(&self.client, key))?)
     }
 
-    /// Writes rows of a table and notes in one transaction; rows written. The trigger that keeps columns the same does not
+    /// Writes rows of a table and notes in one transaction, which is sent whole. The trigger that keeps columns the same does not
     /// look, and the commit is not waited for: what is lost with it is done again.
     ///
     /// # Errors
     /// [`StoreFault::Busy`], [`StoreFault::Schema`].
-    pub fn batch(&self, statement: &str, notes: &[(&str, &str)]) -> Result<u64, StoreFault> {
-        let client = &self.client;
-        let writing = async {
-            client
-                .batch_execute(
-                    "BEGIN; SET LOCAL mimar.backfill = 'on'; SET LOCAL synchronous_commit = off; \
-                     SET LOCAL lock_timeout = 2000",
-                )
-                .await?;
-            let rows = client
-                .execute_typed(statement, &[])
-                .await
-                .map_err(|error| of_statement(&error, 0, statement))?;
-            for (key, value) in notes {
-                set_note(client, key, value).await?;
-            }
-            client.batch_execute("COMMIT").await?;
-            Ok(rows)
-        };
-        let outcome: Result<u64, StoreFault> = self.runtime.block_on(writing);
+    pub fn batch(&self, statement: &str, notes: &[(&str, &str)]) -> Result<(), StoreFault> {
+        let mut whole = format!(
+            "BEGIN; SET LOCAL mimar.backfill = 'on'; SET LOCAL synchronous_commit = off; \
+             SET LOCAL lock_timeout = 2000; {statement}"
+        );
+        for (key, value) in notes {
+            let mut note = Sql::new(Dialect::Postgres);
+            note.push("; INSERT INTO mimar.meta (key, value) VALUES (").literal(key).push(", ");
+            note.literal(value).push(") ON CONFLICT (key) DO UPDATE SET value = excluded.value");
+            whole.push_str(note.as_str());
+        }
+        whole.push_str("; COMMIT");
+        let outcome = self.runtime.block_on(self.client.batch_execute(&whole));
         if outcome.is_err() {
             self.give_up();
         }
-        outcome
+        outcome.map_err(|error| of_statement(&error, 0, statement))
     }
 
     /// How many blocks of rows a table has.
