@@ -569,7 +569,7 @@ pub fn rollback(
             "no change is under way. To go back to the model before, write it and `mimar migrate apply`",
         ));
     };
-    if record.state == State::Contracting {
+    if record.state == State::Contracting && !record.plan.only_computes() {
         return Err(MigrateFault::NothingToUndo(
             "what only the old version needed is going already: complete the change with `mimar migrate apply`. To go back \
              to the model before, write it and apply that",

@@ -258,10 +258,16 @@ fn a_change_that_died_at_any_step_is_taken_back() {
             let bench = Bench::like(&template);
             let (shape, rows) = (bench.shape(), bench.rows());
             let died = bench.apply(&after, case, false, Some(die)).is_none();
+            if !died && migrate::status(&bench.store).unwrap().is_none() {
+                assert_eq!(case.name, "a formula changes, and nothing else", "it has one half");
+                break;
+            }
             // At its end the first half can still be taken back.
             let entry = migrate::rollback(&bench.store, false, &mut |_| {});
             let entry = entry.unwrap_or_else(|fault| panic!("{} at {die}: {fault}", case.name));
             assert!(entry.undone);
+            // As a server of the old version does when it starts.
+            migrate::settle_formulas(&bench.store, &before, &[]).unwrap();
             assert_eq!(bench.shape(), shape, "{} at {die}", case.name);
             // What the old version could not have been without is given to it.
             if !case.name.contains("become") {
