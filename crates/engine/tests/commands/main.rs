@@ -8,6 +8,7 @@ mod contention;
 mod direct;
 mod explain;
 mod foresight;
+mod numbers;
 mod order;
 mod reload;
 mod schemas;

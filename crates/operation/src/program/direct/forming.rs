@@ -601,8 +601,7 @@ impl<'p> Forming<'p> {
                     }
                     columns.push((at, value));
                 }
-                Fill::Uuid | Fill::Computed | Fill::Position | Fill::Root => {}
-                Fill::Counted => return Err(Reason::Counted),
+                Fill::Uuid | Fill::Counted | Fill::Computed | Fill::Position | Fill::Root => {}
             }
         }
         if let Some(bind) = creation.bind {
