@@ -28,7 +28,7 @@ pub use additions::accept;
 pub(crate) use additions::added;
 use additions::{Additions, belonging};
 pub use computed::{
-    Formulas, has_new_formulas, note_formulas, plan_formulas, recompute, settle_formulas,
+    Formulas, Pace, has_new_formulas, note_formulas, plan_formulas, recompute, settle_formulas,
 };
 pub use drift::drift;
 pub use fault::MigrateFault;
@@ -63,7 +63,10 @@ pub struct Record {
     pub from: String,
     /// That of the wanted ones.
     pub to: String,
-    /// That of the formulas of the wanted version.
+    /// The fingerprint of the formulas before; empty where it is not known.
+    #[serde(default)]
+    pub from_formulas: String,
+    /// That of the wanted ones.
     #[serde(default)]
     pub formulas: String,
     /// How far it is.
@@ -135,6 +138,8 @@ pub struct Terms {
     pub contract: bool,
     /// Whether who calls is the only server there is: no other is looked for.
     pub alone: bool,
+    /// Whether values of computed fields are left for who calls to compute ([`settle_formulas`]).
+    pub leave_values: bool,
     /// Where a SQLite database is copied to before.
     pub backup: Option<PathBuf>,
 }
@@ -396,23 +401,36 @@ pub fn apply(
         }
         Some(record) => record,
         None => {
-            let plan = plan(store, wanted, load)?;
+            let mut plan = plan(store, wanted, load)?;
+            if terms.leave_values {
+                plan.steps.retain(|step| !matches!(step.work, Work::Compute { .. }));
+            }
             if plan.is_empty() {
                 final_names(store, &migrator, terms.alone, told)?;
                 settle(store, schema)?;
-                note_new_formulas(store, wanted)?;
+                if !terms.leave_values {
+                    note_new_formulas(store, wanted)?;
+                }
                 return Ok(Outcome::Nothing);
             }
             may(store, &plan, &terms.allowed)?;
             hold(&migrator, &plan, Phase::Expand)?;
             if plan.only_computes() && !terms.alone {
-                are_new(&migrator, &server_name(&to, &formulas))?;
+                only_ours(&migrator, &server_name(&to, &formulas))?;
             }
-            begin(store, &migrator, plan, to)?
+            begin(store, &migrator, plan, (to, formulas.clone()))?
         }
     };
-    // Corrected, the formulas may be others than when it began.
-    record.formulas = formulas;
+    if record.formulas != formulas {
+        // Corrected since it began: what was computed by others is computed once more.
+        record.formulas = formulas;
+        let noted = text(&record);
+        let mut notes = vec![(note::RECORD, noted.as_str())];
+        let begun = record.plan.steps.get(record.step);
+        let computes = begun.is_some_and(|step| matches!(step.work, Work::Compute { .. }));
+        notes.extend(computes.then_some((note::BLOCK, "")));
+        migrator.note_down(&notes)?;
+    }
     let expanding = record.plan.expanding();
     while record.state == State::Expanding {
         told(Progress::Step(record.step, expanding, &record.plan.steps[record.step]));
@@ -433,8 +451,17 @@ pub fn apply(
         told(Progress::Step(at, contracting, &record.plan.steps[record.step]));
         step::run(&migrator, wanted, &mut record, terms.alone, told)?;
     }
-    let entry = end(store, &migrator, &record, Some(&Formulas::of(&wanted.model)))?;
+    let others = match terms.alone {
+        true => 0,
+        false => migrator.connected(Some(&server_name(&record.to, &record.formulas)))?,
+    };
+    let entry = end(store, &migrator, &record, Some((wanted, others > 0)))?;
     settle(store, schema)?;
+    if others == 0 && !terms.leave_values && has_new_formulas(store, &wanted.model)? {
+        // Formulas have changed while it was under way, or it was begun by a version that did not plan for them.
+        drop(migrator);
+        apply(store, wanted, load, &Terms::default(), told)?;
+    }
     Ok(Outcome::Done(entry))
 }
 
@@ -443,25 +470,26 @@ fn begin(
     store: &Store,
     migrator: &Migrator,
     plan: Migration,
-    to: String,
+    (to, formulas): (String, String),
 ) -> Result<Record, MigrateFault> {
     let from = noted_schema(store)?.unwrap_or_default();
     let state = if plan.expanding() == 0 { State::Expanded } else { State::Expanding };
     let names = plan.names.clone();
-    let formulas = String::new();
-    let record = Record { began: now(), from, to, formulas, state, step: 0, names, plan };
+    let from_formulas = Formulas::noted(store)?.map(|it| it.fingerprint()).unwrap_or_default();
+    let began = now();
+    let record = Record { began, from, to, from_formulas, formulas, state, step: 0, names, plan };
     migrator.note_down(&[(note::RECORD, &text(&record)), (note::BLOCK, "")])?;
     Ok(record)
 }
 
-/// Records that a change has ended, with the formulas that all values follow now; without any if it was undone.
+/// Records that a change has ended: in which model, and whether servers of other formulas run; nothing of that if it was undone.
 fn end(
     store: &Store,
     migrator: &Migrator,
     record: &Record,
-    formulas: Option<&Formulas>,
+    done: Option<(&Loaded, bool)>,
 ) -> Result<Entry, MigrateFault> {
-    let undone = formulas.is_none();
+    let undone = done.is_none();
     let entry = Entry {
         began: record.began.clone(),
         ended: now(),
@@ -475,14 +503,46 @@ fn end(
     history.push(entry.clone());
     let (history, names) = (text(&history), text(&record.names));
     let mut notes = vec![(note::RECORD, ""), (note::HISTORY, history.as_str())];
-    // Undone, rows that the new version wrote follow its formulas: whoever computes next computes anew.
-    let followed = formulas.map(text).unwrap_or_default();
+    let followed = text(&followed(store, record, done)?);
     notes.push((note::FORMULAS, followed.as_str()));
     if !undone {
         notes.extend([(note::NAMES, names.as_str()), (note::SCHEMA, record.to.as_str())]);
     }
     migrator.note_down(&notes)?;
     Ok(entry)
+}
+
+/// What values follow at the end of a change, as far as it is known: whoever finds something unknown computes it.
+fn followed(
+    store: &Store,
+    record: &Record,
+    done: Option<(&Loaded, bool)>,
+) -> Result<Formulas, MigrateFault> {
+    let mut known = Formulas::noted(store)?.unwrap_or_default();
+    let computed = |table: &str| {
+        let is_of =
+            |step: &Step| matches!(&step.work, Work::Compute { table: of, .. } if of == table);
+        record.plan.steps.iter().any(is_of)
+    };
+    let Some((wanted, others_write)) = done else {
+        // Rows that the new version wrote follow its formulas.
+        return Ok(if record.plan.steps.iter().any(|it| matches!(it.work, Work::Compute { .. })) {
+            Formulas::default()
+        } else {
+            known
+        });
+    };
+    let (model, formulas) = (&wanted.model, Formulas::of(&wanted.model));
+    for root in model.entity_ids().filter(|entity| model.part_of(*entity).is_none()) {
+        let (table, name) =
+            (wanted.schema.table(root).name.to_string(), computed::name_of(model, root));
+        if record.plan.created.contains(&table) {
+            known.take(&name, &formulas);
+        } else if others_write && computed(&table) {
+            known.forget(&name);
+        }
+    }
+    Ok(known.same_as(&formulas))
 }
 
 /// Records that only one version may be served from now on, if no other is.
@@ -499,24 +559,32 @@ fn turn(
         return stepwise(migrator, &step, &mut |_| {}, || migrator.note_down(&notes));
     }
     let kept = match version {
-        "new" => server_name(&record.to, &record.formulas),
-        _ => server_name(&record.from, ""),
+        "new" => Some(server_name(&record.to, &record.formulas)),
+        // Of nothing there was no version before.
+        _ if record.from.is_empty() => None,
+        // Where only formulas differ, they alone say which version it is.
+        _ if record.from == record.to => Some(server_name(&record.from, &record.from_formulas)),
+        _ => Some(server_name(&record.from, "")),
     };
     let turned = stepwise(migrator, &step, &mut |_| {}, || {
-        migrator.unless_served(Some(&kept), (&[], &[]), &notes)
+        migrator.unless_served(kept.as_deref(), (&[], &[]), &notes)
     })?;
     if turned {
         return Ok(());
     }
-    let connections = migrator.connected(Some(&kept))?;
-    Err(MigrateFault::Served { connections, version })
+    let connections = migrator.connected(kept.as_deref())?;
+    Err(if record.plan.only_computes() {
+        MigrateFault::OtherFormulas { connections }
+    } else {
+        MigrateFault::Served { connections, version }
+    })
 }
 
-/// Whether only servers run whose name begins so.
-fn are_new(migrator: &Migrator, kept: &str) -> Result<(), MigrateFault> {
+/// Whether only servers of our formulas run.
+fn only_ours(migrator: &Migrator, kept: &str) -> Result<(), MigrateFault> {
     match migrator.connected(Some(kept))? {
         0 => Ok(()),
-        connections => Err(MigrateFault::Served { connections, version: "new" }),
+        connections => Err(MigrateFault::OtherFormulas { connections }),
     }
 }
 
@@ -668,9 +736,10 @@ fn at_once(
         .flat_map(|step| step.statements().into_owned())
         .collect();
     // Until they are computed, it is not known what the values follow: who dies here leaves that to whoever comes next.
-    let mut notes = vec![(note::HISTORY, text(&history))];
-    notes.extend((!plan.recompute.is_empty()).then(|| (note::FORMULAS, String::new())));
-    let notes: Vec<(&str, &str)> = notes.iter().map(|(key, text)| (*key, text.as_str())).collect();
+    let computes = plan.steps.iter().any(|step| matches!(step.work, Work::Compute { .. }));
+    let history = text(&history);
+    let mut notes = vec![(note::HISTORY, history.as_str())];
+    notes.extend(computes.then_some((note::FORMULAS, "")));
     store.migrate(&statements, &notes)?;
     settle(store, &wanted.schema)?;
     let rows = settle_formulas(store, wanted, &[])?;

@@ -34,7 +34,9 @@ pub enum StoreFault {
         tables: Vec<String>,
     },
     /// A computed field has no value for a row.
-    #[error("a computed field has no value: {reason}")]
+    #[error(
+        "a computed field cannot be given its value: {reason}. Mend the row or the formula, then do the same again: it goes on from there"
+    )]
     Formula {
         /// Which of which row, and why.
         reason: String,

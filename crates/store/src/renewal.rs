@@ -1,6 +1,7 @@
 //! Values of rows that are there, worked out anew: a few aggregates at a time, each batch in a transaction of its own.
 
 use operation::{Dialect, Fault, Scalar, Table, Value};
+use rustc_hash::FxHashSet;
 
 use crate::StoreFault;
 use crate::lower::{self, Between, Statement};
@@ -78,7 +79,7 @@ impl Renewal<'_> {
     ) -> Vec<Written> {
         let [root, ..] = self.tables else { return Vec::new() };
         let mut written: Vec<Written> = Vec::new();
-        let mut touched: Vec<Value> = Vec::new();
+        let mut touched: FxHashSet<Value> = FxHashSet::default();
         for (at, table) in self.tables.iter().enumerate().rev() {
             let (Some(old), Some(new)) = (before.get(at), after.get_mut(at)) else { continue };
             let own = table.key.first().copied().unwrap_or(0);
@@ -98,7 +99,9 @@ impl Renewal<'_> {
                         }
                         columns.push(version);
                     }
-                    _ => touched.push(key),
+                    _ => {
+                        touched.insert(key);
+                    }
                 }
                 written.push(Written { table: at, row, columns });
             }
@@ -144,4 +147,14 @@ fn nothing() -> Fault {
 /// A fault of a statement that cannot be written.
 pub(crate) fn unwritable(fault: &Fault) -> StoreFault {
     StoreFault::Database { reason: fault.to_string() }
+}
+
+/// The fault of a row whose new value another one still has: they change one by one.
+pub(crate) fn collides(table: &Table) -> StoreFault {
+    let reason = format!(
+        "a row of `{}` would come to a unique value that another one still has (leave `unique` out, carry that out, and bring it \
+         back with the next change)",
+        table.name
+    );
+    StoreFault::Formula { reason }
 }

@@ -294,6 +294,7 @@ fn apply(arguments: &MigrateApply) -> Result<(), Failure> {
         allowed: arguments.allow_drop.clone(),
         contract: arguments.contract,
         alone: false,
+        leave_values: false,
         backup,
     };
     let mut shown = Shown::default();
@@ -460,7 +461,7 @@ fn told(record: &Record) -> String {
 }
 
 fn rollback(arguments: &MigrateRollback) -> Result<(), Failure> {
-    let Opened { store, place, .. } = open(&arguments.place)?;
+    let Opened { loaded, store, place } = open(&arguments.place)?;
     let mut shown = Shown::default();
     let entry = migrate::rollback(&store, false, &mut |progress| shown.show(progress));
     shown.end();
@@ -476,6 +477,11 @@ fn rollback(arguments: &MigrateRollback) -> Result<(), Failure> {
         return Ok(());
     }
     screen::note(&format!("{}: {place} is as it was before", styled(GREEN, "taken back")));
+    if migrate::has_new_formulas(&store, &loaded.model)? {
+        screen::note(
+            "values of computed fields that the new version wrote follow again when a server of this model runs",
+        );
+    }
     Ok(())
 }
 

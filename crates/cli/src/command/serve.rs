@@ -1,10 +1,11 @@
 //! `mimar serve`
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::identity::Verifier;
-use engine::migrate::{self, Formulas, State};
+use engine::migrate::{self, Formulas, Pace, State};
 use engine::{Cause, Engine, Handlers, Loaded, Mismatch, Standing};
 use model::{Grantee, Model, Valid};
 use operation::Dialect;
@@ -22,6 +23,9 @@ use crate::{exchange, screen, server};
 
 /// How often the database hears of a server that has nothing to ask.
 const PRESENCE: Duration = Duration::from_secs(5);
+
+/// How often a server looks whether one of other formulas has left values behind.
+const WATCH: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(arguments: &Serve) -> Result<(), Failure> {
     let (project, model) = Project::read(&arguments.path)?.valid()?;
@@ -68,6 +72,15 @@ pub(crate) fn serve(
     let called = migrate::server_name(&fingerprint, &Formulas::of(&model).fingerprint());
     store.call(&called);
     runtime.block_on(store.be_present())?;
+    let present = store.clone();
+    // Also when nobody asks us anything, and after the database has been restarted.
+    runtime.spawn(async move {
+        loop {
+            tokio::time::sleep(PRESENCE).await;
+            // A database that does not answer is told by requests and by /readyz.
+            let _ = present.be_present().await;
+        }
+    });
     let names = match engine::stand(&store, &schema)? {
         Standing::Fits(names) => names,
         Standing::Empty(statements) => {
@@ -80,21 +93,17 @@ pub(crate) fn serve(
     migrate::settle(&store, &schema)?;
     let loaded = Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
     let loaded = if broker.is_some() { loaded.sending() } else { loaded };
-    // What others have computed is theirs. Values that are read from now on follow our formulas.
+    // What others have computed is theirs; and a change of the tables computes itself.
     let mut follows = names.are_adopted();
     if !follows && migrate::status(&store)?.is_none() {
-        follows = !migrate::has_new_formulas(&store, &loaded.model)?;
-        if !follows {
-            told(migrate::recompute(&store, &loaded, &[])?);
-            follows = follow_formulas(&store, &loaded, &called)?;
-        }
+        follows = follow_formulas(&store, &loaded, &called, Pace::Brisk, &|| true)?;
     }
     let threads = match store.dialect() {
         // Reads run where their connection is, and nothing is waited for.
         Dialect::Sqlite => server::Threads::none(),
         Dialect::Postgres => server::Threads::start(arguments.workers.map(usize::from))?,
     };
-    let (present, read_from) = (store.clone(), store.clone());
+    let (store_dialect, read_from) = (store.dialect(), store.clone());
     let engine = Arc::new(Engine::new(store, loaded, Verifier::new(keys)).with_code(handlers));
     sources.follow(Arc::clone(&engine))?;
     let listener = runtime
@@ -121,49 +130,68 @@ pub(crate) fn serve(
     if let Some(reviewed) = reviewed {
         screen::note(&reviewed);
     }
-    // Seen by who changes the tables also when nobody asks us anything, and after the database has been restarted.
-    runtime.spawn(async move {
-        loop {
-            tokio::time::sleep(PRESENCE).await;
-            // A database that does not answer is told by requests and by /readyz.
-            let _ = present.be_present().await;
-            if !follows {
-                let (store, engine, called) =
-                    (present.clone(), Arc::clone(&computing), called.clone());
-                let followed = tokio::task::spawn_blocking(move || {
-                    follow_formulas(&store, &engine.loaded(), &called)
-                });
-                follows = match followed.await {
-                    Ok(Ok(followed)) => followed,
-                    Ok(Err(failure)) => {
-                        tracing::warn!(reason = %failure, "computed values are not computed anew yet");
-                        false
-                    }
-                    Err(_) => false,
-                };
-            }
-        }
-    });
+    let is_ending = Arc::new(AtomicBool::new(false));
+    if store_dialect == Dialect::Postgres && !names.are_adopted() {
+        runtime.spawn(keep_following(computing, read_from, called, follows, is_ending.clone()));
+    }
     let (origins, to_private) = (arguments.origins.clone(), arguments.webhooks_to_private);
     let mode = server::Mode::Production { origins, to_private };
     let exchanging = broker.map(exchange::settings);
-    runtime.block_on(server::serve(listener, engine, mode, exchanging, &threads))
+    let served = runtime.block_on(server::serve(listener, engine, mode, exchanging, &threads));
+    is_ending.store(true, Ordering::Release);
+    served
 }
 
-/// Whether all stored values follow our formulas for good: servers of others write what theirs say, and a change of the tables computes
-/// itself.
-fn follow_formulas(store: &Store, loaded: &Loaded, called: &str) -> Result<bool, Failure> {
-    if migrate::status(store)?.is_some() || store.others(called)? > 0 {
-        return Ok(false);
+/// Sees to it that stored values follow our formulas: those that servers of others write, or leave behind.
+async fn keep_following(
+    engine: Arc<Engine>,
+    store: Store,
+    called: String,
+    mut follows: bool,
+    is_ending: Arc<AtomicBool>,
+) {
+    loop {
+        tokio::time::sleep(if follows { WATCH } else { PRESENCE }).await;
+        let (store, engine) = (store.clone(), Arc::clone(&engine));
+        let (called, is_ending) = (called.clone(), is_ending.clone());
+        let looking = tokio::task::spawn_blocking(move || {
+            if migrate::status(&store)?.is_some() || store.others(&called)? > 0 {
+                return Ok(false);
+            }
+            let go_on = || !is_ending.load(Ordering::Acquire);
+            follow_formulas(&store, &engine.loaded(), &called, Pace::Gentle, &go_on)
+        });
+        follows = match looking.await {
+            Ok(Ok(followed)) => followed,
+            Ok(Err(failure)) => {
+                tracing::warn!(reason = %failure, "computed values are not computed anew yet");
+                false
+            }
+            Err(_) => false,
+        };
     }
-    told(migrate::settle_formulas(store, loaded, &[])?);
-    Ok(true)
 }
 
-fn told(rows: u64) {
+/// Lets all stored values follow our formulas; whether they do for good: while servers of others run, they write what theirs say.
+fn follow_formulas(
+    store: &Store,
+    loaded: &Loaded,
+    called: &str,
+    pace: Pace,
+    go_on: &dyn Fn() -> bool,
+) -> Result<bool, Failure> {
+    if !migrate::has_new_formulas(store, &loaded.model)? {
+        return Ok(true);
+    }
+    let rows = migrate::recompute(store, loaded, &[], pace, go_on)?;
     if rows > 0 {
         tracing::warn!(rows, "formulas have changed: computed values were computed anew");
     }
+    if store.others(called)? > 0 {
+        return Ok(false);
+    }
+    migrate::note_formulas(store, &loaded.model)?;
+    Ok(true)
 }
 
 /// Whether anything is granted to callers with a token only.

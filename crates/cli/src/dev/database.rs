@@ -128,7 +128,8 @@ pub(super) fn change(store: &Store, loaded: &Loaded, mismatch: &Mismatch) -> Res
     let plan = migrate::plan(store, loaded, &BTreeMap::new())?;
     // What would be lost was asked before.
     let allowed = plan.drops.into_iter().map(|drop| drop.name).collect();
-    let terms = Terms { allowed, contract: true, alone: true, backup: None };
+    // Values are computed when the tables are right: one that cannot be is told, and stands in nobody's way.
+    let terms = Terms { allowed, contract: true, alone: true, leave_values: true, backup: None };
     let Err(fault) = migrate::apply(store, loaded, &BTreeMap::new(), &terms, &mut |_| {}) else {
         return Ok(());
     };

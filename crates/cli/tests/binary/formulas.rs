@@ -53,7 +53,7 @@ fn what_an_old_server_computes_is_computed_anew_when_it_has_ended() {
     let apply = || run(&["migrate", "apply", project.path(), "--database", &database]);
     let refused = apply();
     assert_eq!(refused.code, 3, "{}", refused.err);
-    assert!(refused.err.contains("servers that do not run the new version"), "{}", refused.err);
+    assert!(refused.err.contains("servers of other formulas are connected"), "{}", refused.err);
 
     let new = serve(&project, &database);
     assert_eq!(told(&new, 1), 12);

@@ -10,13 +10,26 @@ use schema::Migration;
 use serde::{Deserialize, Serialize};
 use store::{Compute, Renewal, Renewed, Store, StoreFault};
 
-use super::step::{next, patiently};
+use super::step::{next, patiently, rest};
 use super::{MigrateFault, note, text};
 use crate::Loaded;
 
-/// How many roots a batch begins with beside traffic, and has at most.
+/// How many roots a batch has at least and at most, where pauses are made between batches; over a network most of its time is spent on
+/// the way.
 const FEW: u64 = 20;
 const MANY: u64 = 5_000;
+
+/// How many it has where none are.
+const BRISK: u64 = 500;
+
+/// How fast rows are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Somebody waits for it: batches that hold their rows for some milliseconds, one behind the other.
+    Brisk,
+    /// Nobody does: short batches, and pauses that leave the traffic alone.
+    Gentle,
+}
 
 /// The formulas that stored values follow: for each aggregate that computes something, by its root's name, a text that differs
 /// whenever one of them does.
@@ -35,6 +48,24 @@ impl Formulas {
         if self.0.is_empty() { String::new() } else { schema::hash(text(self).bytes()) }
     }
 
+    /// Notes no more what the values of an aggregate follow; whether it was noted.
+    pub(super) fn forget(&mut self, name: &str) -> bool {
+        self.0.remove(name).is_some()
+    }
+
+    /// Notes that the values of an aggregate follow what it does in `other`.
+    pub(super) fn take(&mut self, name: &str, other: &Self) {
+        if let Some(formulas) = other.0.get(name) {
+            self.0.insert(name.to_owned(), formulas.clone());
+        }
+    }
+
+    /// Only what is the same in `other`.
+    pub(super) fn same_as(mut self, other: &Self) -> Self {
+        self.0.retain(|name, formulas| other.0.get(name) == Some(formulas));
+        self
+    }
+
     /// Those that the stored values follow, where that is known.
     pub(super) fn noted(store: &Store) -> Result<Option<Self>, StoreFault> {
         // A version of Mimar before noted something else: then it is not.
@@ -42,12 +73,12 @@ impl Formulas {
     }
 }
 
-/// Whether the stored values follow other formulas than this model's.
+/// Whether the stored values follow other formulas than this model's, or it is not known of some what they follow.
 ///
 /// # Errors
 /// [`StoreFault::Database`].
 pub fn has_new_formulas(store: &Store, model: &Model) -> Result<bool, StoreFault> {
-    Ok(Formulas::noted(store)? != Some(Formulas::of(model)))
+    Ok(Formulas::noted(store)?.as_ref() != Some(&Formulas::of(model)))
 }
 
 /// Notes that the stored values follow the formulas of this model.
@@ -59,7 +90,7 @@ pub fn note_formulas(store: &Store, model: &Model) -> Result<(), StoreFault> {
 }
 
 /// Computes what does not follow this model's formulas, and what reads the tables `also`, and notes that all values follow them now;
-/// rows changed.
+/// rows changed. For where nobody else writes.
 ///
 /// # Errors
 /// As [`recompute`].
@@ -68,7 +99,7 @@ pub fn settle_formulas(
     loaded: &Loaded,
     also: &[String],
 ) -> Result<u64, MigrateFault> {
-    let rows = recompute(store, loaded, also)?;
+    let rows = recompute(store, loaded, also, Pace::Brisk, &|| true)?;
     if has_new_formulas(store, &loaded.model)? {
         note_formulas(store, &loaded.model)?;
     }
@@ -76,18 +107,37 @@ pub fn settle_formulas(
 }
 
 /// Computes what does not follow this model's formulas, and what reads the tables `also`, anew where it differs from what is stored;
-/// rows changed. Others may write beside it, and if they follow other formulas, it is to be done again when they have ended.
+/// rows changed. From before the first row on it is noted of these that it is not known what they follow: who writes beside it may
+/// follow other formulas, and who dies in it leaves a half. It ends early when `go_on` says so.
 ///
 /// # Errors
-/// [`StoreFault::Formula`] where a formula has no value for a row; [`StoreFault::Database`].
-pub fn recompute(store: &Store, loaded: &Loaded, also: &[String]) -> Result<u64, MigrateFault> {
-    let mut total = 0;
-    for root in stale(Formulas::noted(store)?.as_ref(), loaded, also) {
+/// [`StoreFault::Formula`] where a formula has no value for a row; [`StoreFault::Closed`] where it ended early;
+/// [`StoreFault::Database`].
+pub fn recompute(
+    store: &Store,
+    loaded: &Loaded,
+    also: &[String],
+    pace: Pace,
+    go_on: &dyn Fn() -> bool,
+) -> Result<u64, MigrateFault> {
+    let (noted, mut total) = (Formulas::noted(store)?, 0);
+    let stale = stale(noted.as_ref(), loaded, also);
+    let mut known = noted.clone().unwrap_or_default();
+    for root in &stale {
+        known.forget(&name_of(&loaded.model, *root));
+    }
+    if noted.is_some_and(|noted| noted != known) {
+        store.set_meta(note::FORMULAS, &text(&known))?;
+    }
+    for root in stale {
         let mut renew = |renewal: &Renewal<'_>, compute: &mut Compute<'_>| {
+            if !go_on() {
+                return Err(StoreFault::Closed.into());
+            }
             patiently("compute", None, &mut |_| {}, || store.renew(renewal, compute))
         };
         let computing = Computing::new(loaded, root, None);
-        total += computing.run(None, false, &mut renew, &mut |_| {})?;
+        total += computing.run(None, pace, &mut renew, &mut |_| {})?;
     }
     Ok(total)
 }
@@ -98,7 +148,7 @@ fn stale(noted: Option<&Formulas>, loaded: &Loaded, also: &[String]) -> Vec<Enti
     let wanted = Formulas::of(model);
     let mut stale = Vec::new();
     for root in model.entity_ids().filter(|entity| model.part_of(*entity).is_none()) {
-        let name = contract::qualified(model, model[root].service, &model[root].name);
+        let name = name_of(model, root);
         let Some(formulas) = wanted.0.get(&name) else { continue };
         let follows = noted.and_then(|noted| noted.0.get(&name)) == Some(formulas);
         let reads = |entity| also.contains(&loaded.schema.table(entity).name.to_string());
@@ -107,6 +157,11 @@ fn stale(noted: Option<&Formulas>, loaded: &Loaded, also: &[String]) -> Vec<Enti
         }
     }
     stale
+}
+
+/// Under which name the formulas of an aggregate are noted.
+pub(super) fn name_of(model: &Model, root: EntityId) -> String {
+    contract::qualified(model, model[root].service, &model[root].name)
 }
 
 /// An entity and its parts.
@@ -131,6 +186,7 @@ pub fn plan_formulas(
         if migration.created.contains(&name) {
             continue;
         }
+        migration.summary.push(format!("computed values of `{name}` follow its formulas of now"));
         let mut columns = Vec::new();
         for entity in members(&wanted.model, root) {
             let table = wanted.schema.table(entity);
@@ -173,16 +229,16 @@ impl<'a> Computing<'a> {
         Self { loaded, entities, tables, computed, is_all: columns.is_none() }
     }
 
-    /// Computes all, from behind a root's key on, a batch at a time; rows written. Beside traffic batches are short, and there are
-    /// pauses between them. `seen` is told how many roots were looked at.
+    /// Computes all, from behind a root's key on, a batch at a time; rows written. `seen` is told how many roots were looked at.
     pub(super) fn run(
         &self,
         from: Option<&str>,
-        is_beside_traffic: bool,
+        pace: Pace,
         renew: &mut dyn FnMut(&Renewal<'_>, &mut Compute<'_>) -> Result<Renewed, MigrateFault>,
         seen: &mut dyn FnMut(u64),
     ) -> Result<u64, MigrateFault> {
-        let (mut most, mut roots, mut rows) = (if is_beside_traffic { FEW } else { MANY }, 0, 0);
+        let (mut most, mut roots, mut rows) =
+            (if pace == Pace::Gentle { FEW } else { BRISK }, 0, 0);
         let mut after = from.and_then(|key| self.key(key));
         loop {
             let began = Instant::now();
@@ -196,9 +252,9 @@ impl<'a> Computing<'a> {
                 return Ok(rows);
             }
             after = renewed.last;
-            if is_beside_traffic {
-                most = next(most, took, MANY);
-                std::thread::sleep(took * 2);
+            if pace == Pace::Gentle {
+                most = next(most, took, MANY).max(FEW);
+                rest(took);
             }
         }
     }

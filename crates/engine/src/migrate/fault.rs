@@ -64,6 +64,15 @@ pub enum MigrateFault {
         /// `old` or `new`: the version that may run.
         version: &'static str,
     },
+    /// Servers of other formulas run.
+    #[error(
+        "servers of other formulas are connected ({connections} of their connections are open), and they go on writing what those \
+         say: stop them first. Or start servers of this model: they compute what they read, and the rest when the others have ended"
+    )]
+    OtherFormulas {
+        /// How many.
+        connections: u64,
+    },
     /// A lock was not to be had.
     #[error(
         "\"{step}\" did not get its lock in {tries} tries{}\n\nNothing is half done: the same command goes on where it stopped",

@@ -8,8 +8,8 @@ use model::EntityId;
 use schema::{Names, Step, Work, migration};
 use store::{Compute, Migrator, Renewal, StoreFault};
 
-use super::computed::Computing;
-use super::{MigrateFault, Progress, Record, State, note, rename, text};
+use super::computed::{Computing, Pace, name_of};
+use super::{Formulas, MigrateFault, Progress, Record, State, note, rename, text};
 use crate::Loaded;
 
 /// How often a step that does not get its lock is tried, and the longest pause between.
@@ -19,8 +19,9 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// How long a batch shall take: whoever comes in it waits for a core for no longer. The pause after it is twice as long as it took.
 pub(super) const BATCH: Duration = Duration::from_millis(2);
 
-/// Blocks (of 8 kB) that a batch begins with, and has at most.
+/// Blocks (of 8 kB) that a batch begins with, and has at least and at most.
 const BLOCKS: u64 = 8;
+const LEAST_BLOCKS: u64 = 2;
 const MOST_BLOCKS: u64 = 4_096;
 
 /// Carries the next step out and records it, with it where a transaction holds both.
@@ -73,6 +74,17 @@ pub(super) fn run(
             let rows =
                 compute(migrator, &step, (wanted, &record.names), (table, columns, *rows), told)?;
             told(Progress::Computed(rows));
+            // Of new columns alone the old version knows nothing, and follows its own formulas.
+            let followed = match root_of(wanted, table).filter(|_| columns.is_empty()) {
+                Some(root) => {
+                    let mut known = known(migrator)?;
+                    known.take(&name_of(&wanted.model, root), &Formulas::of(&wanted.model));
+                    Some(text(&known))
+                }
+                None => None,
+            };
+            let followed = followed.as_deref().map(|followed| (note::FORMULAS, followed));
+            let notes: Vec<(&str, &str)> = notes.into_iter().chain(followed).collect();
             migrator.note_down(&notes)?;
         }
         Work::Rename { statements } => {
@@ -144,6 +156,11 @@ pub(super) fn next(many: u64, took: Duration, most: u64) -> u64 {
     (fitting as u64).clamp(many / 2, many * 2).clamp(1, most)
 }
 
+/// Leaves the traffic alone for twice as long as a batch took; what it waited for others in it is no work.
+pub(super) fn rest(took: Duration) {
+    std::thread::sleep((took * 2).min(BATCH * 50));
+}
+
 /// Fills rows that are there, some blocks at a time, as fast as leaves the traffic alone.
 fn fill(
     migrator: &Migrator,
@@ -168,8 +185,8 @@ fn fill(
         let took = began.elapsed();
         from = to;
         told(Progress::Filled(from, all));
-        blocks = next(blocks, took, MOST_BLOCKS);
-        std::thread::sleep(took * 2);
+        blocks = next(blocks, took, MOST_BLOCKS).max(LEAST_BLOCKS);
+        rest(took);
     }
     Ok(())
 }
@@ -182,9 +199,13 @@ fn compute(
     (table, columns, all): (&str, &[(String, String)], u64),
     told: &mut dyn FnMut(Progress<'_>),
 ) -> Result<u64, MigrateFault> {
-    let is_root = |entity: &EntityId| wanted.schema.table(*entity).name.to_string() == table;
-    // What is recorded was made for these tables: their fingerprint says so.
-    let Some(root) = wanted.model.entity_ids().find(is_root) else { return Ok(0) };
+    let Some(root) = root_of(wanted, table) else { return Ok(0) };
+    if columns.is_empty() {
+        let mut known = known(migrator)?;
+        if known.forget(&name_of(&wanted.model, root)) {
+            migrator.note_down(&[(note::FORMULAS, &text(&known))])?;
+        }
+    }
     let is_written = |entity: EntityId, at: usize| {
         let table = wanted.schema.table(entity);
         let is = |(of, column): &(String, String)| {
@@ -203,5 +224,18 @@ fn compute(
         stepwise(migrator, step, &mut told, || migrator.renew(renewal, note::BLOCK, compute))
     };
     let mut seen = |seen: u64| (told.borrow_mut())(Progress::Filled(seen, all.max(seen)));
-    Computing::new(&stored, root, written).run(from.as_deref(), true, &mut renew, &mut seen)
+    let computing = Computing::new(&stored, root, written);
+    computing.run(from.as_deref(), Pace::Gentle, &mut renew, &mut seen)
+}
+
+/// The root with a table. A plan was made for the tables of the model that it is carried out with: their fingerprint says so.
+fn root_of(wanted: &Loaded, table: &str) -> Option<EntityId> {
+    let is_root = |entity: &EntityId| wanted.schema.table(*entity).name.to_string() == table;
+    wanted.model.entity_ids().find(is_root)
+}
+
+/// What values follow, as far as it is known.
+fn known(migrator: &Migrator) -> Result<Formulas, MigrateFault> {
+    let noted = migrator.note(note::FORMULAS)?;
+    Ok(noted.and_then(|noted| serde_json::from_str(&noted).ok()).unwrap_or_default())
 }

@@ -176,7 +176,7 @@ impl Bench {
         die: Option<usize>,
     ) -> Option<Outcome> {
         let allowed = case.allowed.iter().map(|name| (*name).to_owned()).collect();
-        let terms = Terms { allowed, contract, alone: false, backup: None };
+        let terms = Terms { allowed, contract, alone: false, ..Terms::default() };
         let mut seen = 0;
         let run = || {
             migrate::apply(&self.store, wanted, &BTreeMap::new(), &terms, &mut |progress| {
@@ -541,8 +541,12 @@ fn what_nobody_allowed_is_not_destroyed() {
     let case = CASES.iter().find(|case| case.name == "columns and tables go").unwrap();
     let (before, after) = (case.before(), tables(case.after));
     let bench = Bench::new(&before, case.fill);
-    let terms =
-        Terms { allowed: vec!["gone".to_owned()], contract: true, alone: false, backup: None };
+    let terms = Terms {
+        allowed: vec!["gone".to_owned()],
+        contract: true,
+        alone: false,
+        ..Terms::default()
+    };
     let fault = migrate::apply(&bench.store, &after, &BTreeMap::new(), &terms, &mut |_| {});
     let Err(MigrateFault::NotAllowed(drops)) = fault else { panic!("{fault:?}") };
     let names: Vec<&str> = drops.iter().map(|drop| &*drop.name).collect();

@@ -349,7 +349,7 @@ pub(super) async fn sizes(client: &Client) -> Result<Vec<Size>, Error> {
 pub(super) async fn connected(client: &Client, kept: Option<&str>) -> Result<u64, Error> {
     let text = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
                 AND application_name LIKE 'mimar%' AND application_name <> 'mimar migrate' \
-                AND ($1 IS NULL OR NOT starts_with(application_name, $1))";
+                AND ($1 IS NULL OR NOT starts_with(application_name || ' ', $1 || ' '))";
     let row = client.query_typed_one(text, &[(&kept, Type::TEXT)]).await?;
     let connected: i64 = row.try_get(0)?;
     let hidden = super::presence::others(client, kept).await?;

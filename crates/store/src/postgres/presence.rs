@@ -34,7 +34,7 @@ pub(super) async fn others(client: &Client, kept: Option<&str>) -> Result<i64, E
         return Ok(0);
     }
     let text = "SELECT count(*) FROM mimar.server WHERE seen > now() - make_interval(secs => $2) \
-                AND ($1 IS NULL OR NOT starts_with(name, $1))";
+                AND ($1 IS NULL OR NOT starts_with(name || ' ', $1 || ' '))";
     let binds: [(&(dyn ToSql + Sync), Type); 2] =
         [(&kept, Type::TEXT), (&LEASE.as_secs_f64(), Type::FLOAT8)];
     client.query_typed_one(text, &binds).await?.try_get(0)

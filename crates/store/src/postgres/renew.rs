@@ -2,6 +2,7 @@
 
 use futures_util::future::try_join_all;
 use operation::{Dialect, Scalar, Table, Value};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Error};
 
@@ -12,7 +13,7 @@ use super::schema::set_note;
 use super::value::{Bound, type_of};
 use crate::StoreFault;
 use crate::lower::{self, Statement};
-use crate::renewal::{Compute, Renewal, Renewed, unwritable};
+use crate::renewal::{Compute, Renewal, Renewed, collides, unwritable};
 
 impl Postgres {
     pub(crate) fn renew(
@@ -52,7 +53,7 @@ async fn renew(
 ) -> Result<Renewed, StoreFault> {
     let [_, parts @ ..] = renewal.tables else { return Ok(Renewed::default()) };
     let (key, scalar) = renewal.key().map_err(|fault| unwritable(&fault))?;
-    let begin = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = 2000";
+    let begin = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = 300";
     client.batch_execute(begin).await?;
     let mut binds: Vec<(Scalar, &Value)> =
         renewal.after.iter().map(|value| (scalar, value)).collect();
@@ -97,7 +98,11 @@ async fn update(
     let statement = lower::update(Dialect::Postgres, table, columns);
     let statement = statement.map_err(|fault| unwritable(&fault))?;
     let bound = bound(&statement, binds);
-    client.execute_typed(&statement.text, &typed(&bound)).await.map(drop).map_err(busy_or)
+    let updated = client.execute_typed(&statement.text, &typed(&bound)).await;
+    updated.map(drop).map_err(|error| match error.code() {
+        Some(&SqlState::UNIQUE_VIOLATION) => collides(table),
+        _ => busy_or(error),
+    })
 }
 
 async fn rows_of(

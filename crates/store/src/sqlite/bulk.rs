@@ -17,7 +17,7 @@ use super::session::{DIALECT, row_of};
 use super::value::{bound, write_json};
 use crate::StoreFault;
 use crate::lower;
-use crate::renewal::{Compute, Renewal, Renewed, unwritable};
+use crate::renewal::{Compute, Renewal, Renewed, collides, unwritable};
 use crate::store::Loaded;
 
 impl Sqlite {
@@ -156,7 +156,14 @@ fn renew(
         let text = text.map_err(|fault| unwritable(&fault))?.text;
         let binds = change.binds(table, row);
         let binds = rusqlite::params_from_iter(binds.iter().map(|(_, value)| bound(value)));
-        connection.prepare_cached(&text)?.execute(binds)?;
+        connection.prepare_cached(&text)?.execute(binds).map_err(|error| match error {
+            rusqlite::Error::SqliteFailure(failure, _)
+                if failure.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE =>
+            {
+                collides(table)
+            }
+            error => error.into(),
+        })?;
     }
     Ok(renewal.renewed(seen, written.len(), last))
 }

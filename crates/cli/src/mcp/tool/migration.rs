@@ -184,7 +184,11 @@ fn of_database(root: &Root, path: &str, arguments: &Arguments) -> Result<Answer,
             let file = root.resolve(name).map_err(|refusal| no_database(refusal, name))?;
             // Only read: an open store would make its own tables in it.
             let tables = definitions::sqlite_tables(&file).map_err(Failure::Store)?;
-            answer(from, &migration::sqlite(&tables, &loaded.schema), None)
+            let mut plan = migration::sqlite(&tables, &loaded.schema);
+            // Which formulas the values follow is noted where only an open store reads it: a change of formulas alone is not seen.
+            let same = Formulas::of(&loaded.model);
+            migrate::plan_formulas(&mut plan, Some(&same), &loaded, Dialect::Sqlite, &|_| 0);
+            answer(from, &plan, None)
         }
         Place::Server(_) => of_server(from, &place, &loaded),
     }
