@@ -151,7 +151,7 @@ pub(crate) enum Failure {
     /// Tables of others that cannot be served.
     #[error(
         "the tables in {place} were made by others, and cannot be served as they are:\n{reasons}\n\nChange the model so that it says \
-         what is there (`mimar import` writes one that does), or give an empty database and move the rows into it"
+         what is there (`mimar import` writes what the tables declare; a column that holds something else needs a type that takes all of it, such as `String`), or give an empty database and move the rows into it"
     )]
     Foreign { place: String, reasons: String },
     /// An SQLite file of others.

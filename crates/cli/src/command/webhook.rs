@@ -79,8 +79,15 @@ fn add(arguments: &WebhookAdd) -> Result<(), Failure> {
             screen::note(&format!("The secret is shown this once; the partner {does} with it."));
         }
     }
-    let is_own = |target: &Target| target.host.parse().is_ok_and(|address| kind(address).is_some());
-    if target.is_some_and(|target| is_own(&target) || !target.encrypted) {
+    let kind_of = |target: &Target| target.host.parse().ok().and_then(kind);
+    let found = target.as_ref().and_then(kind_of);
+    if let Some(kind) = found.filter(|kind| !kind.is_own()) {
+        screen::note(&format!(
+            "{}: nothing is ever sent there: the address is that of {}",
+            styled(YELLOW, "note"),
+            kind.as_str()
+        ));
+    } else if target.is_some_and(|target| found.is_some() || !target.encrypted) {
         screen::note(&format!(
             "{}: only `mimar dev` and `mimar serve --webhooks-to-private` send there",
             styled(YELLOW, "note")

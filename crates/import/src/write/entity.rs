@@ -598,17 +598,22 @@ impl<'a> Writer<'a> {
                 .collect();
             let root = self.entity.root.as_ref().map(|(_, column, _)| column.as_str());
             let Some(keys) = keys else {
-                // The way from a root to its parts is always fast.
-                let is_way =
-                    index.columns.first().is_some_and(|(name, _)| Some(name.as_str()) == root);
-                if !is_way {
-                    self.remark(
-                        "",
-                        format!(
-                            "the index {} is not expressed: not all of it is a field here",
-                            index.name
-                        ),
-                    );
+                // The way from a root to its parts, in the order of their key, is always fast.
+                let way = root.into_iter().chain(self.entity.key.iter().map(String::as_str));
+                let mut way = way.take(index.columns.len());
+                let leads = index
+                    .columns
+                    .iter()
+                    .all(|(name, down)| !down && way.next().is_some_and(|of| of == name));
+                if !leads {
+                    let why = match root {
+                        Some(root) if index.columns.iter().any(|(name, _)| name == root) => {
+                            "parts are found by their root, whose column is no field here"
+                        }
+                        _ => "not all of it is a field here",
+                    };
+                    let name = &index.name;
+                    self.remark("", format!("the index {name} is not expressed: {why}"));
                 }
                 continue;
             };
