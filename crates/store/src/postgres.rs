@@ -5,7 +5,6 @@ mod creates;
 pub(crate) mod fault;
 pub(crate) mod link;
 pub(crate) mod migrate;
-mod numbers;
 mod position;
 mod presence;
 pub(crate) mod read;
@@ -36,7 +35,6 @@ use crate::{Options, Rows, Statistics, StoreFault};
 use creates::Creates;
 use fault::{fault_of, gone, is_stale, told};
 use link::{Address, Asking, Lane, Link, Links, Trouble, Whose, bound};
-use numbers::Numbers;
 use read::Terms;
 use replica::Replicas;
 use session::found;
@@ -77,7 +75,6 @@ struct Shared {
     /// Writes that were taken in and not answered yet.
     waiting: AtomicUsize,
     counts: Counts,
-    numbers: Numbers,
     /// Who this is among those that run, and whether that was said; see [`presence`].
     server: uuid::Uuid,
     is_told: AtomicBool,
@@ -136,7 +133,6 @@ impl Postgres {
             generation: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             counts: Counts::default(),
-            numbers: Numbers::default(),
             server: uuid::Uuid::now_v7(),
             is_told: AtomicBool::new(false),
         });

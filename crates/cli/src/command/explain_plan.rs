@@ -114,7 +114,7 @@ fn times(times: Times) -> &'static str {
     match times {
         Times::Once => "once",
         Times::AtMostOnce => "at most once",
-        Times::NowAndThen => "now and then",
+        Times::Sixteenth => "for every 16 rows",
         Times::EachTurn => "in every turn",
     }
 }

@@ -8,7 +8,6 @@ mod contention;
 mod direct;
 mod explain;
 mod foresight;
-mod numbers;
 mod order;
 mod reload;
 mod schemas;

@@ -17,7 +17,7 @@ use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
-use operation::{Dialect, Fault, Ident, Read, Scalar, Table, Value};
+use operation::{Dialect, Fault, Read, Scalar, Table, Value};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
@@ -68,8 +68,6 @@ pub(crate) struct Session<'s> {
     sent: Vec<Sent>,
     /// The row that is answered, once all that was sent has ended.
     returned: Rc<RefCell<Option<Vec<Value>>>>,
-    /// Numbers of counted keys that were taken for its rows.
-    taken: Vec<(Ident, i64)>,
     /// What went wrong, if it was more than the write's own fault.
     pub wrong: Option<Wrong>,
     /// Whether a constraint stood against a statement.
@@ -93,7 +91,6 @@ impl<'s> Session<'s> {
             sent: Vec::new(),
             returned: Rc::default(),
             wrong: None,
-            taken: Vec::new(),
             constrained: false,
             unsent: false,
         }
@@ -148,16 +145,6 @@ impl<'s> Session<'s> {
         };
         self.wrong = self.wrong.or(wrong);
         self.constrained |= matches!(failure_of(error), Failure::Constraint(_));
-    }
-
-    /// Lets others have the numbers that it took for rows that do not come to be.
-    pub fn leave_numbers(&mut self) {
-        let taken = std::mem::take(&mut self.taken);
-        if self.constrained {
-            self.shared.numbers.forget(&taken);
-        } else {
-            self.shared.numbers.give_back(&taken);
-        }
     }
 
     /// Why something failed. What comes after a failed statement fails for that alone: then the first is the reason.
@@ -463,20 +450,12 @@ impl Database for Session<'_> {
         table: &Table,
         column: usize,
         _: i64,
-        _: usize,
+        many: usize,
     ) -> Result<Vec<i64>, Failure> {
-        let (numbers, name) = (&self.shared.numbers, &table.name);
-        let mut number = numbers.take(name);
-        if number.is_none() {
-            let many = Value::Int(i64::try_from(numbers.wanted(name)).unwrap_or(1));
-            let lower = || lower::draw(table, column);
-            let rows = self.run(Asked::Once, lower, [&many].into_iter()).await?;
-            let drawn: Vec<i64> = rows.iter().filter_map(|row| row.first()?.as_int()).collect();
-            numbers.keep(name, &drawn);
-            number = numbers.take(name);
-        }
-        self.taken.extend(number.map(|number| (name.clone(), number)));
-        Ok(number.into_iter().collect())
+        let many = Value::Int(i64::try_from(many).unwrap_or(1));
+        let lower = || lower::draw(table, column);
+        let rows = self.run(Asked::Once, lower, [&many].into_iter()).await?;
+        Ok(rows.iter().filter_map(|row| row.first()?.as_int()).collect())
     }
 
     async fn read(&mut self, read: &Arc<Read>, binds: &[Value]) -> Result<Rows, Fault> {

@@ -379,19 +379,6 @@ async fn transact(
     manner: Manner,
     committing: &Cell<bool>,
 ) -> (Result<Reply, Fault>, Option<Ended>) {
-    let (outcome, ended) = transact_once(session, (write, receipt), manner, committing).await;
-    if outcome.is_err() && ended != Some(Ended::Unknown) {
-        session.leave_numbers();
-    }
-    (outcome, ended)
-}
-
-async fn transact_once(
-    session: &mut Session<'_>,
-    (write, receipt): (&mut Write, Option<&Receipt>),
-    manner: Manner,
-    committing: &Cell<bool>,
-) -> (Result<Reply, Fault>, Option<Ended>) {
     session.begin().await;
     if let Write::Command(command) = write
         && command.program.scans

@@ -601,7 +601,8 @@ impl<'p> Forming<'p> {
                     }
                     columns.push((at, value));
                 }
-                Fill::Uuid | Fill::Counted | Fill::Computed | Fill::Position | Fill::Root => {}
+                Fill::Uuid | Fill::Computed | Fill::Position | Fill::Root => {}
+                Fill::Counted => return Err(Reason::Counted),
             }
         }
         if let Some(bind) = creation.bind {

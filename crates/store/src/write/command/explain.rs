@@ -94,8 +94,8 @@ pub enum Times {
     Once,
     /// Once, or not at all: it stands in a branch, or may have been loaded by then.
     AtMostOnce,
-    /// Now and then in the turns of a loop: more each time.
-    NowAndThen,
+    /// Once for every sixteen rows.
+    Sixteenth,
     /// In every turn of a loop.
     EachTurn,
 }
@@ -205,19 +205,8 @@ fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Exp
         // What is answered is kept with the key, and so known before the end: it is run over its rows.
         Some(_) => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
     };
-    let mut changing = walk.end_directly(direct)?;
-    let mut trips: Vec<Trip> =
-        loaded.trips.iter().filter(|trip| trip.purpose == Purpose::Draw).cloned().collect();
-    for trip in &mut trips {
-        trip.statements.retain(|sent| !sent.steers);
-    }
-    if let Some(first) = trips.first_mut() {
-        // Where a number is at hand, all begins with what changes.
-        first.statements.insert(0, changing.statements.remove(0));
-    }
-    trips.push(changing);
     Ok(Explanation {
-        trips,
+        trips: vec![walk.end_directly(direct)?],
         when_refused: loaded.trips,
         found_first: false,
         with_key,

@@ -560,15 +560,10 @@ impl<'p> Walk<'p> {
         let entity = Some(table.entity.clone());
         let sent = Sent { entity, ..Sent::plain(text) };
         if !again {
-            let times = match self.dialect {
-                Dialect::Sqlite => self.times.min(Times::AtMostOnce),
-                // One may be at hand.
-                Dialect::Postgres => Times::AtMostOnce,
-            };
-            self.ask(Purpose::Draw, times, vec![sent.clone()]);
+            self.ask(Purpose::Draw, self.times.min(Times::AtMostOnce), vec![sent.clone()]);
         }
         if again || self.times == Times::EachTurn {
-            self.ask(Purpose::Draw, Times::NowAndThen, vec![sent]);
+            self.ask(Purpose::Draw, Times::Sixteenth, vec![sent]);
         }
         Ok(())
     }
