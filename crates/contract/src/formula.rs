@@ -14,18 +14,21 @@ pub fn formulas(model: &Model) -> BTreeMap<String, String> {
     for root in model.entity_ids().filter(|entity| model.part_of(*entity).is_none()) {
         let mut members: Vec<EntityId> = vec![root];
         members.extend(&model[root].parts);
-        let mut text = String::new();
+        let mut lines = Vec::new();
         for entity in members {
             for field in model[entity].fields.iter().map(|field| &model[*field]) {
                 let Some(formula) = &field.computed else { continue };
                 let formula = condition::written(model, &[], formula);
                 let scalar = model.scalar(&field.ty);
                 let (entity, name) = (&model[entity].name, &field.name);
-                text.push_str(&format!("{entity}.{name}: {scalar:?} := {formula}\n"));
+                lines.push(format!("{entity}.{name}: {scalar:?} := {formula}\n"));
             }
         }
-        if !text.is_empty() {
-            formulas.insert(qualified(model, model[root].service, &model[root].name), text);
+        // Where a field stands changes no value.
+        lines.sort_unstable();
+        if !lines.is_empty() {
+            let name = qualified(model, model[root].service, &model[root].name);
+            formulas.insert(name, lines.concat());
         }
     }
     formulas

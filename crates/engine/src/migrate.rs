@@ -422,8 +422,9 @@ pub fn apply(
         }
     };
     if record.formulas != formulas {
-        // Corrected since it began: what was computed by others is computed once more.
+        // Corrected since it began: what was computed by others is computed once more, also in tables that came with it.
         record.formulas = formulas;
+        record.plan.created.clear();
         let noted = text(&record);
         let mut notes = vec![(note::RECORD, noted.as_str())];
         let begun = record.plan.steps.get(record.step);
@@ -518,28 +519,13 @@ fn followed(
     record: &Record,
     done: Option<(&Loaded, bool)>,
 ) -> Result<Formulas, MigrateFault> {
+    // Undone, rows that the new version wrote follow its formulas; and others write what theirs say.
+    let Some((wanted, false)) = done else { return Ok(Formulas::default()) };
     let mut known = Formulas::noted(store)?.unwrap_or_default();
-    let computed = |table: &str| {
-        let is_of =
-            |step: &Step| matches!(&step.work, Work::Compute { table: of, .. } if of == table);
-        record.plan.steps.iter().any(is_of)
-    };
-    let Some((wanted, others_write)) = done else {
-        // Rows that the new version wrote follow its formulas.
-        return Ok(if record.plan.steps.iter().any(|it| matches!(it.work, Work::Compute { .. })) {
-            Formulas::default()
-        } else {
-            known
-        });
-    };
     let (model, formulas) = (&wanted.model, Formulas::of(&wanted.model));
     for root in model.entity_ids().filter(|entity| model.part_of(*entity).is_none()) {
-        let (table, name) =
-            (wanted.schema.table(root).name.to_string(), computed::name_of(model, root));
-        if record.plan.created.contains(&table) {
-            known.take(&name, &formulas);
-        } else if others_write && computed(&table) {
-            known.forget(&name);
+        if record.plan.created.contains(&wanted.schema.table(root).name.to_string()) {
+            known.take(&computed::name_of(model, root), &formulas);
         }
     }
     Ok(known.same_as(&formulas))

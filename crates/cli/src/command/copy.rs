@@ -76,7 +76,10 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
     migrate::settle(&target, &schema)?;
     let sends = contract::derive(&model).webhooks.iter().any(|it| !it.events.is_empty());
     let loaded = engine::Loaded::new(Arc::new(model), Arc::clone(&schema));
-    migrate::note_formulas(&target, &loaded.model)?;
+    // Values are copied as they are: what they follow is known as far as it was.
+    if !migrate::has_new_formulas(&source, &loaded.model)? {
+        migrate::note_formulas(&target, &loaded.model)?;
+    }
     source.close();
     target.close();
     let mut total = 0;

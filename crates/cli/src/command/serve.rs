@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use engine::identity::Verifier;
-use engine::migrate::{self, Formulas, Pace, State};
+use engine::migrate::{self, Formulas, MigrateFault, Pace, State};
 use engine::{Cause, Engine, Handlers, Loaded, Mismatch, Standing};
 use model::{Grantee, Model, Valid};
 use operation::Dialect;
 use schema::Names;
-use store::Store;
+use store::{Store, StoreFault};
 
 use crate::arguments::{Serve, ServeOptions};
 use crate::dev::banner;
@@ -96,7 +96,14 @@ pub(crate) fn serve(
     // What others have computed is theirs; and a change of the tables computes itself.
     let mut follows = names.are_adopted();
     if !follows && migrate::status(&store)?.is_none() {
-        follows = follow_formulas(&store, &loaded, &called, Pace::Brisk, &|| true)?;
+        follows = match follow_formulas(&store, &loaded, &called, Pace::Brisk, &|| true) {
+            // A row that has no value keeps nobody from being served, who may mend it.
+            Err(failure) if is_of_formula(&failure) => {
+                tracing::warn!(reason = %failure, "computed values are not computed anew yet");
+                false
+            }
+            outcome => outcome?,
+        };
     }
     let threads = match store.dialect() {
         // Reads run where their connection is, and nothing is waited for.
@@ -142,16 +149,21 @@ pub(crate) fn serve(
     served
 }
 
+fn is_of_formula(failure: &Failure) -> bool {
+    matches!(failure, Failure::Migrate(MigrateFault::Store(StoreFault::Formula { .. })))
+}
+
 /// Sees to it that stored values follow our formulas: those that servers of others write, or leave behind.
 async fn keep_following(
     engine: Arc<Engine>,
     store: Store,
     called: String,
-    mut follows: bool,
+    follows: bool,
     is_ending: Arc<AtomicBool>,
 ) {
+    let mut pause = if follows { WATCH } else { PRESENCE };
     loop {
-        tokio::time::sleep(if follows { WATCH } else { PRESENCE }).await;
+        tokio::time::sleep(pause).await;
         let (store, engine) = (store.clone(), Arc::clone(&engine));
         let (called, is_ending) = (called.clone(), is_ending.clone());
         let looking = tokio::task::spawn_blocking(move || {
@@ -161,13 +173,14 @@ async fn keep_following(
             let go_on = || !is_ending.load(Ordering::Acquire);
             follow_formulas(&store, &engine.loaded(), &called, Pace::Gentle, &go_on)
         });
-        follows = match looking.await {
-            Ok(Ok(followed)) => followed,
+        pause = match looking.await {
+            Ok(Ok(false)) => PRESENCE,
+            Ok(Ok(true)) => WATCH,
             Ok(Err(failure)) => {
                 tracing::warn!(reason = %failure, "computed values are not computed anew yet");
-                false
+                WATCH
             }
-            Err(_) => false,
+            Err(_) => WATCH,
         };
     }
 }

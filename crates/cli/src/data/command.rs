@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use engine::migrate::Pace;
 use engine::{Standing, migrate};
 use model::{Model, Valid};
+use operation::Dialect;
 use schema::Names;
 use store::Store;
 
@@ -33,7 +35,7 @@ pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
     if is_new {
         migrate::note_formulas(&store, &loaded.model)?;
     } else {
-        migrate::settle_formulas(&store, &loaded, &[])?;
+        follow(&store, &loaded)?;
     }
     store.close();
     if !outcome.left.is_empty() {
@@ -49,6 +51,16 @@ pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
         screen::count(outcome.files as u64, one, many),
         began.elapsed().as_millis()
     ));
+    Ok(())
+}
+
+/// Lets values that were there follow the formulas of this model. Servers may write meanwhile what theirs say: the next one of this
+/// model that looks says that it is done.
+fn follow(store: &Store, loaded: &engine::Loaded) -> Result<(), Failure> {
+    match store.dialect() {
+        Dialect::Sqlite => migrate::settle_formulas(store, loaded, &[])?,
+        Dialect::Postgres => migrate::recompute(store, loaded, &[], Pace::Brisk, &|| true)?,
+    };
     Ok(())
 }
 

@@ -108,7 +108,8 @@ pub fn settle_formulas(
 
 /// Computes what does not follow this model's formulas, and what reads the tables `also`, anew where it differs from what is stored;
 /// rows changed. From before the first row on it is noted of these that it is not known what they follow: who writes beside it may
-/// follow other formulas, and who dies in it leaves a half. It ends early when `go_on` says so.
+/// follow other formulas, and who dies in it leaves a half. An aggregate that cannot be computed keeps no other one from it. It ends
+/// early when `go_on` says so.
 ///
 /// # Errors
 /// [`StoreFault::Formula`] where a formula has no value for a row; [`StoreFault::Closed`] where it ended early;
@@ -120,7 +121,7 @@ pub fn recompute(
     pace: Pace,
     go_on: &dyn Fn() -> bool,
 ) -> Result<u64, MigrateFault> {
-    let (noted, mut total) = (Formulas::noted(store)?, 0);
+    let (noted, mut total, mut failed) = (Formulas::noted(store)?, 0, None);
     let stale = stale(noted.as_ref(), loaded, also);
     let mut known = noted.clone().unwrap_or_default();
     for root in &stale {
@@ -137,9 +138,18 @@ pub fn recompute(
             patiently("compute", None, &mut |_| {}, || store.renew(renewal, compute))
         };
         let computing = Computing::new(loaded, root, None);
-        total += computing.run(None, pace, &mut renew, &mut |_| {})?;
+        match computing.run(None, pace, &mut renew, &mut |_| {}) {
+            Ok(rows) => total += rows,
+            Err(fault @ MigrateFault::Store(StoreFault::Formula { .. })) => {
+                failed.get_or_insert(fault);
+            }
+            Err(fault) => return Err(fault),
+        }
     }
-    Ok(total)
+    match failed {
+        Some(fault) => Err(fault),
+        None => Ok(total),
+    }
 }
 
 /// Roots of aggregates whose stored values do not follow this model's formulas, or read what the tables `also` hold.

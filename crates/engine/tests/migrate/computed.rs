@@ -119,6 +119,42 @@ fn formulas_that_change_once_more_while_a_change_is_under_way_are_followed() {
 }
 
 #[test]
+fn tables_that_come_with_a_change_follow_corrected_formulas_too() {
+    let bench = Bench::new(&tables(""), "");
+    let made = tables(BEFORE);
+    let first =
+        migrate::apply(&bench.store, &made, &BTreeMap::new(), &Terms::default(), &mut |_| {});
+    assert!(matches!(first, Ok(Outcome::Expanded(_))), "{first:?}");
+    // Servers of it have made rows by now.
+    bench.psql(ROWS);
+    let corrected = tables(AFTER);
+    assert!(matches!(apply(&bench, &corrected), Ok(Outcome::Done(_))));
+    assert_eq!(bench.psql(WRONG), "");
+    assert!(!migrate::has_new_formulas(&bench.store, &corrected.model).unwrap());
+}
+
+#[test]
+fn an_aggregate_without_values_keeps_no_other_from_them() {
+    let of = |formula: &str| tables(&TWO.replace(".a * 2", formula));
+    let bench = Bench::new(&of(".a * 2"), TWO_ROWS);
+    bench.psql("UPDATE thing SET a = 0 WHERE id = 1");
+    let fault = migrate::recompute(&bench.store, &of("12 / .a"), &[], Pace::Brisk, &|| true);
+    assert!(matches!(fault, Err(MigrateFault::Store(StoreFault::Formula { .. }))), "{fault:?}");
+    assert_eq!(bench.psql("SELECT string_agg(twice::text, ' ' ORDER BY id) FROM other"), "4 3");
+}
+
+#[test]
+fn where_a_field_stands_changes_no_formula() {
+    let one = tables(
+        "entity Thing { key id: Int = auto  a: Int  x: Int := .a  y: Int := .a * 2  allow read to user }",
+    );
+    let other = tables(
+        "entity Thing { key id: Int = auto  y: Int := .a * 2  a: Int  x: Int := .a  allow read to user }",
+    );
+    assert_eq!(migrate::Formulas::of(&one.model), migrate::Formulas::of(&other.model));
+}
+
+#[test]
 fn what_a_change_has_not_computed_is_not_taken_for_computed() {
     let bench = Bench::new(&tables(TWO), TWO_ROWS);
     let after = tables(&TWO.replace(".a * 2", ".a * 5"));
