@@ -18,6 +18,7 @@ mod postgres;
 mod read;
 pub(crate) mod receipt;
 mod said;
+mod seen;
 pub(crate) mod told;
 mod write;
 
@@ -28,8 +29,9 @@ pub use many::Lock;
 pub(crate) use many::{
     all_of, delete_many, draw, held, insert_many, insist_on_all, rows_among, update_many,
 };
-pub(crate) use nested::{ByKey, Nested, Rowwise};
+pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, Source, conditions};
+pub(crate) use seen::Seen;
 pub(crate) use write::{
     Between, Raised, between, decide, delete, exists, greatest, insert, insert_counted, raise,
     raise_roots, refers, row_by, rows_where, select_row, update,

@@ -4,16 +4,16 @@
 //! snapshot, and no row is multiplied by the parts of another kind.
 
 use operation::{
-    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Parts, Read, Scope, Sql,
-    Value, truth,
+    Cardinality, Comparison, Dialect, Expression, Fault, Object, Output, Parts, Read, Sql, Value,
 };
 
 use super::Statement;
-use super::expression::{Lowering, has_query, ill_formed};
+use super::expression::{Lowering, ill_formed};
 use super::many::{TypeName, given};
 use super::read::{
     Columns, Shape, Source, Wanted, binds, from, is_of_one_row, source_table, sources,
 };
+use super::seen::{Seen, can_decide};
 
 /// A read as one statement.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct Nested {
     pub joined: Option<Joined>,
     /// How many requests find their rows, where the statement asks for keys alone.
     pub by_key: Option<ByKey>,
+    /// Binds of a request that must be equal for it to go with others.
+    pub alike: Vec<(usize, usize)>,
     /// The answer's columns that a cursor is made of.
     pub order: Vec<Source>,
     /// The answer's column that holds the version.
@@ -57,12 +59,8 @@ pub(crate) struct ByKey {
     pub bind: usize,
     /// The column of the key.
     pub key: Source,
-    /// Must be true of the row, at depth 0.
-    pub conditions: Vec<Expression>,
-    /// The columns that the conditions look at: position in the table, and where it is in the answer.
-    pub looked_at: Vec<(usize, Source)>,
-    /// How many columns the table has.
-    pub width: usize,
+    /// What must be true of the row.
+    pub seen: Seen,
 }
 
 /// What a read answers, before it is written.
@@ -74,11 +72,11 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn of(read: &'a Read, values: &[Value]) -> Result<Self, Fault> {
+    fn of(read: &'a Read, values: &[Value], decides: bool) -> Result<Self, Fault> {
         if binds(read) > values.len() {
             return Err(ill_formed("no such bind"));
         }
-        let mut columns = Columns { read, wanted: Vec::new(), parts: Vec::new() };
+        let mut columns = Columns { decides, ..Columns::of(read) };
         let shape = columns.shape(&read.output, 0)?;
         let version = match read.table.version.filter(|_| read.cardinality == Cardinality::One) {
             Some(column) => Some(columns.column(0, column)?.at),
@@ -97,13 +95,14 @@ impl<'a> Head<'a> {
 impl Nested {
     /// Lowers a read for PostgreSQL. `values` are what the binds hold, for their kinds.
     pub fn of(read: &Read, values: &[Value]) -> Result<Self, Fault> {
-        let Head { columns, shape, order, version } = Head::of(read, values)?;
+        let Head { columns, shape, order, version } = Head::of(read, values, false)?;
         let mut lowering = Lowering::new(Dialect::Postgres, values.len(), values);
         let nested = part_sources(&read.output);
         let parts = select(&mut lowering, &columns, &nested, ("SELECT ", ""))?;
         let rows = Rowwise { shape, parts };
         let statement = lowering.finish(Vec::new());
-        Ok(Self { statement, rows, joined: None, by_key: None, order, version })
+        let (joined, by_key, alike) = (None, None, Vec::new());
+        Ok(Self { statement, rows, joined, by_key, alike, order, version })
     }
 
     /// Lowers a read of one row or of a page for many requests at once. What a placeholder is to one request is here an array
@@ -115,11 +114,16 @@ impl Nested {
     ///
     /// Where requests differ in their keys, and in nothing else that only the database could decide, the keys are all that is
     /// asked for ([`Nested::by_key`]): without the loop the database needs a tenth less.
+    ///
+    /// Reads of several callers are worded alike where they can be, and then go together as well: what a policy adds is decided
+    /// of the answer, or where it asks once more for what was asked for ([`Nested::alike`]) of the request.
     pub fn together(read: &Read, values: &[Value], type_name: TypeName) -> Result<Self, Fault> {
         if let Some(by_key) = Self::found_by_key(read, values, type_name)? {
             return Ok(by_key);
         }
-        let Head { columns, shape, order, version } = Head::of(read, values)?;
+        let (filter, alike) = once(&read.filter);
+        let read = &Read { filter, ..read.clone() };
+        let Head { columns, shape, order, version } = Head::of(read, values, false)?;
         let mut lowering = Lowering::of_given(values.len(), values);
         let nested = part_sources(&read.output);
         let is_page = read.cardinality != Cardinality::One;
@@ -149,7 +153,7 @@ impl Nested {
                 };
             }
             lowering.sql.push(") LEFT JOIN LATERAL (");
-            let rows = part(&mut lowering, (read, sole), 0, ("SELECT 1, ", ""))?;
+            let rows = part(&mut lowering, (read, sole), (0, false), ("SELECT 1, ", ""))?;
             lowering.sql.push(") AS part ON true");
             joined = Some(Joined { present: columns.wanted.len(), rows });
         }
@@ -167,7 +171,7 @@ impl Nested {
         text.push_str(&statement.text);
         statement.text = text;
         let rows = Rowwise { shape, parts };
-        Ok(Self { statement, rows, joined, by_key: None, order, version })
+        Ok(Self { statement, rows, joined, by_key: None, alike, order, version })
     }
 
     /// The same by keys alone; `None` where something else of a request is needed to find or to shape its row.
@@ -180,20 +184,9 @@ impl Nested {
             return Ok(None);
         }
         let Some((bind, conditions)) = key_and_conditions(read) else { return Ok(None) };
-        let Head { mut columns, shape, order, version } = Head::of(read, values)?;
+        let Head { mut columns, shape, order, version } = Head::of(read, values, true)?;
         let key = columns.column(0, read.table.own_key())?;
-        let mut looked_at = Vec::new();
-        for condition in &conditions {
-            let mut all = Vec::new();
-            condition.visit(&mut |e| {
-                if let Expression::Column { column, .. } = e {
-                    all.push(*column);
-                }
-            });
-            for column in all {
-                looked_at.push((column, columns.column(0, column)?));
-            }
-        }
+        let seen = Seen::of(&mut columns, 0, &conditions)?;
         // Behind all binds: a column of keys that no request has.
         let keys = values.len();
         let mut lowering = Lowering::new(Dialect::Postgres, keys + 1, values);
@@ -207,11 +200,11 @@ impl Nested {
         if sole.is_some() {
             lowering.sql.push(", part.*");
         }
-        sources(&mut lowering, read, base)?;
+        sources(&mut lowering, read, (base, true))?;
         let mut joined = None;
         if let Some(sole) = sole {
             lowering.sql.push(" LEFT JOIN LATERAL (");
-            let rows = part(&mut lowering, (read, sole), base, ("SELECT 1, ", ""))?;
+            let rows = part(&mut lowering, (read, sole), (base, true), ("SELECT 1, ", ""))?;
             lowering.sql.push(") AS part ON true");
             joined = Some(Joined { present: columns.wanted.len(), rows });
         }
@@ -224,20 +217,32 @@ impl Nested {
         if statement.parameters.len() > 1 {
             return Ok(None);
         }
-        let conditions = conditions.into_iter().cloned().collect();
-        let width = read.table.columns.len();
-        let by_key = Some(ByKey { bind, key, conditions, looked_at, width });
+        let by_key = Some(ByKey { bind, key, seen });
         let rows = Rowwise { shape, parts };
-        Ok(Some(Self { statement, rows, joined, by_key, order, version }))
+        Ok(Some(Self { statement, rows, joined, by_key, alike: Vec::new(), order, version }))
     }
 }
 
-impl ByKey {
-    /// Whether a request may see a row whose values in [`ByKey::looked_at`] are these.
-    pub fn is_seen(&self, row: &[Value], binds: &[Value]) -> bool {
-        let scope = Scope { rows: &[row], binds, parts: &[], stored: None };
-        self.conditions.iter().all(|condition| truth(condition, &scope) == Ok(true))
+/// A condition without terms that say a second time what a column equals, and the binds that must then be equal.
+fn once(filter: &Expression) -> (Expression, Vec<(usize, usize)>) {
+    let Expression::And(terms) = filter else { return (filter.clone(), Vec::new()) };
+    let mut known: Vec<(&Expression, usize)> = Vec::new();
+    let mut alike = Vec::new();
+    let mut left = Vec::new();
+    for term in terms {
+        if let Expression::Compare(Comparison::Equal, a, b) = term
+            && let (Expression::Column { .. }, Expression::Bind(bind)) = (&**a, &**b)
+        {
+            if let Some((_, first)) = known.iter().find(|(column, _)| *column == &**a) {
+                alike.push((*first, *bind));
+                continue;
+            }
+            known.push((a, *bind));
+        }
+        left.push(term.clone());
     }
+    let sole = if left.len() == 1 { left.pop() } else { None };
+    (sole.unwrap_or(Expression::And(left)), alike)
 }
 
 /// The bind that holds the key of the one row that a read answers, and what else must be true of it, where that is decided by its
@@ -245,7 +250,7 @@ impl ByKey {
 fn key_and_conditions(read: &Read) -> Option<(usize, Vec<&Expression>)> {
     let own = read.table.own_key();
     let column = read.table.columns.get(own)?;
-    // Tables of others count no versions, and may hold more than their answers tell: a number with more digits, say.
+    // A table of others may have more columns under its key.
     let of_others = read.table.version.is_none() || column.native.is_some();
     if of_others || read.root_bind.is_some() || read.table.key.len() != 1 {
         return None;
@@ -269,8 +274,8 @@ fn key_and_conditions(read: &Read) -> Option<(usize, Vec<&Expression>)> {
             _ => conditions.push(term),
         }
     }
-    let is_local = |term: &&Expression| !has_query(term) && !term.can_fail();
-    conditions.iter().all(is_local).then_some((bind?, conditions))
+    let decided = conditions.iter().all(|condition| can_decide(&read.table, condition));
+    decided.then_some((bind?, conditions))
 }
 
 /// Writes a read between `before` and `after` its columns, with parts as arrays among them.
@@ -282,7 +287,7 @@ fn select<'a>(
 ) -> Result<Vec<(usize, Rowwise)>, Fault> {
     let (base, parts) = select_columns(lowering, columns, nested, before)?;
     lowering.sql.push(after);
-    from(lowering, columns.read, base)?;
+    from(lowering, columns.read, (base, columns.decides))?;
     Ok(parts)
 }
 
@@ -293,7 +298,7 @@ fn select_columns<'a>(
     nested: &[&'a Parts],
     before: &'static str,
 ) -> Result<(usize, Vec<(usize, Rowwise)>), Fault> {
-    let Columns { read, wanted, .. } = columns;
+    let Columns { read, wanted, decides, .. } = columns;
     let base = lowering.alias();
     for _ in &read.joins {
         lowering.alias();
@@ -310,7 +315,7 @@ fn select_columns<'a>(
         if !wanted.is_empty() || i > 0 {
             lowering.sql.push(", ");
         }
-        let rows = part(lowering, (read, source), base, ("ARRAY(SELECT ROW(", ")"))?;
+        let rows = part(lowering, (read, source), (base, *decides), ("ARRAY(SELECT ROW(", ")"))?;
         lowering.sql.push(")");
         parts.push((wanted.len() + i, rows));
     }
@@ -320,17 +325,17 @@ fn select_columns<'a>(
     Ok((base, parts))
 }
 
-/// Writes the read of the parts of a row, whose own read has its sources at `base`.
+/// Writes the read of the parts of a row, whose own read has its sources at `base`. `decides` as of [`Columns`].
 fn part<'a>(
     lowering: &mut Lowering<'a>,
     (read, source): (&'a Read, &'a Parts),
-    base: usize,
+    (base, decides): (usize, bool),
     around: (&'static str, &'static str),
 ) -> Result<Rowwise, Fault> {
     let part = &*source.read;
     let table = source_table(read, source.source)?;
     let bind = part.root_bind.ok_or_else(|| ill_formed("parts that nothing leads to"))?;
-    let mut columns = Columns { read: part, wanted: Vec::new(), parts: Vec::new() };
+    let mut columns = Columns { decides, ..Columns::of(part) };
     let shape = columns.shape(&part.output, 0)?;
     let nested = part_sources(&part.output);
     let root = (base + source.source, table, table.own_key());

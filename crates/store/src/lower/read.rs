@@ -8,6 +8,7 @@ use operation::{
 
 use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
+use super::seen::Seen;
 
 /// A read as one statement and one more for each of its parts, and what its columns are for: what suits a database
 /// that is no more than a call away.
@@ -45,6 +46,8 @@ pub(crate) enum Member {
         present: usize,
         /// Column that refers.
         bare: Source,
+        /// What else must hold of the target, where the statement does not ask for it.
+        seen: Option<Seen>,
         /// The object.
         shape: Shape,
     },
@@ -68,7 +71,7 @@ impl Select {
         for _ in 0..=read.joins.len() {
             lowering.alias();
         }
-        let mut columns = Columns { read, wanted: Vec::new(), parts: Vec::new() };
+        let mut columns = Columns::of(read);
         let shape = columns.shape(&read.output, 0)?;
         // The rows of a page go without: their index need not hold it, and may then serve without the rows.
         let version = match read.table.version.filter(|_| read.cardinality == Cardinality::One) {
@@ -96,7 +99,7 @@ impl Select {
         if wanted.is_empty() {
             lowering.sql.push("1");
         }
-        from(&mut lowering, read, 0)?;
+        from(&mut lowering, read, (0, false))?;
         let statement = lowering.finish(Vec::new());
         Ok(Self { statement, shape, parts, order, version, joined })
     }
@@ -108,6 +111,8 @@ pub(super) struct Columns<'a> {
     pub wanted: Vec<Wanted<'a>>,
     /// Parts, each with the answer's column that holds the key of their root.
     pub parts: Vec<(Arc<Read>, Source)>,
+    /// Whether what may be seen of references is decided of the answer where that can be; [`sources`] is told the same.
+    pub decides: bool,
 }
 
 /// A column of the answer.
@@ -139,6 +144,10 @@ impl<'a> Wanted<'a> {
 }
 
 impl<'a> Columns<'a> {
+    pub fn of(read: &'a Read) -> Self {
+        Self { read, wanted: Vec::new(), parts: Vec::new(), decides: false }
+    }
+
     pub fn shape(&mut self, object: &'a Object, source: usize) -> Result<Shape, Fault> {
         let mut members = Vec::with_capacity(object.fields.len());
         for field in &object.fields {
@@ -153,11 +162,15 @@ impl<'a> Columns<'a> {
                         .checked_sub(1)
                         .and_then(|at| self.read.joins.get(at))
                         .ok_or_else(|| ill_formed("a reference without its join"))?;
-                    Member::Reference {
-                        present: self.column(*source, join.table.own_key())?.at,
-                        bare: self.column(join.source, join.column)?,
-                        shape: self.shape(object, *source)?,
-                    }
+                    let present = self.column(*source, join.table.own_key())?.at;
+                    let bare = self.column(join.source, join.column)?;
+                    let shape = self.shape(object, *source)?;
+                    // Behind the object, most of whose columns it shares.
+                    let seen = match Seen::of_reference(join).filter(|_| self.decides) {
+                        Some(conditions) => Some(Seen::of(self, *source, &conditions)?),
+                        None => None,
+                    };
+                    Member::Reference { present, bare, seen, shape }
                 }
                 Output::Parts(parts) => {
                     let table = source_table(self.read, parts.source)?;
@@ -185,11 +198,12 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes the tables of a read behind its columns; source 0 has the alias `base`, the others those after it.
+/// Writes the tables of a read behind its columns; source 0 has the alias `base`, the others those after it. `decides`: what
+/// [`Columns`] decides is not asked for.
 pub(super) fn sources<'a>(
     lowering: &mut Lowering<'a>,
     read: &'a Read,
-    base: usize,
+    (base, decides): (usize, bool),
 ) -> Result<(), Fault> {
     lowering.sql.push(" FROM ");
     lowering.table(base, &read.table);
@@ -204,7 +218,8 @@ pub(super) fn sources<'a>(
         lowering.column(alias, &join.table, join.table.own_key())?;
         lowering.sql.push(" = ");
         lowering.column(base + join.source, source_table(read, join.source)?, join.column)?;
-        if join.condition != Expression::yes() {
+        let is_asked = join.condition != Expression::yes();
+        if is_asked && !(decides && Seen::of_reference(join).is_some()) {
             lowering.sql.push(" AND ");
             lowering.with_row(alias, &join.table, &join.condition)?;
         }
@@ -212,13 +227,14 @@ pub(super) fn sources<'a>(
     Ok(())
 }
 
-/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it.
+/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it. `decides` as of
+/// [`sources`].
 pub(super) fn from<'a>(
     lowering: &mut Lowering<'a>,
     read: &'a Read,
-    base: usize,
+    (base, decides): (usize, bool),
 ) -> Result<(), Fault> {
-    sources(lowering, read, base)?;
+    sources(lowering, read, (base, decides))?;
     let mut conjunction = " WHERE ";
     if let (Some(at), Some(root)) = (read.root_bind, read.table.root)
         && !bound_to(&read.filter, root, at)

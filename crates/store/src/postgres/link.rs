@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::Either;
-use operation::{Fault, Read, ReadId, Scalar, Value};
+use operation::{Cardinality, Fault, Read, ReadId, Scalar, Value};
 use parking_lot::Mutex;
 use quick_cache::sync::Cache;
 use rustc_hash::FxBuildHasher;
@@ -169,6 +169,7 @@ impl Address {
                 FxBuildHasher,
                 quick_cache::sync::DefaultLifecycle::default(),
             ),
+            groups: Cache::new(self.statements),
             statements: Cache::new(self.statements * 4),
         })
     }
@@ -292,6 +293,7 @@ pub(crate) struct Link {
     /// The statement of [`Link::ask_always`].
     always: OnceCell<tokio_postgres::Statement>,
     reads: Cache<ReadId, Arc<Prepared>, quick_cache::UnitWeighter, FxBuildHasher>,
+    groups: Cache<String, Arc<Group>>,
     statements: Cache<Asking, Arc<Ready>>,
 }
 
@@ -307,19 +309,35 @@ pub(crate) struct Prepared {
     pub nested: Nested,
     /// `None` where nothing is prepared by name.
     statement: Option<tokio_postgres::Statement>,
-    /// Requests for it that wait for each other.
-    pub queue: Queue,
     /// How long an answer was lately, in bytes: the next is likely to be as long.
     pub size: AtomicUsize,
-    /// The same read for many requests at once.
-    together: OnceCell<Together>,
+    /// The same read for many requests at once; `None` where such are never together.
+    pub together: Option<Arc<Together>>,
 }
 
-/// A read for many requests at once, prepared.
+/// A read for many requests at once.
 #[derive(Debug)]
 pub(crate) struct Together {
     pub nested: Nested,
-    statement: tokio_postgres::Statement,
+    /// With whom its requests go.
+    pub group: Arc<Group>,
+}
+
+impl Together {
+    /// Whether a request's values allow it to go with others.
+    pub fn takes(&self, binds: &[Value]) -> bool {
+        self.nested.alike.iter().all(|(a, b)| binds.get(*a) == binds.get(*b))
+    }
+}
+
+/// Reads that ask the database for the same in the same words, whatever each makes of it: those of callers of several roles, say.
+#[derive(Debug)]
+pub(crate) struct Group {
+    /// Requests that wait for each other.
+    pub queue: Queue,
+    /// What all of them ask for.
+    text: String,
+    statement: OnceCell<tokio_postgres::Statement>,
 }
 
 /// A statement of a write, prepared.
@@ -359,9 +377,9 @@ impl Link {
         }
         let nested = Nested::of(read, binds)?;
         let statement = self.prepare(&nested.statement).await?;
-        let (queue, together) = (Queue::default(), OnceCell::new());
         let size = AtomicUsize::new(256);
-        let prepared = Arc::new(Prepared { nested, statement, queue, size, together });
+        let together = self.together(read, binds)?;
+        let prepared = Arc::new(Prepared { nested, statement, size, together });
         self.reads.insert(read.id, prepared.clone());
         Ok(prepared)
     }
@@ -403,32 +421,30 @@ impl Link {
     }
 
     /// The same for many requests at once, of which this is one.
-    pub async fn prepared_together<'p>(
-        &self,
-        prepared: &'p Prepared,
-        read: &Read,
-        binds: &[Value],
-    ) -> Result<&'p Together, Trouble> {
-        let prepare = async || {
-            let nested = Nested::together(read, binds, type_name)?;
-            let statement = self.client.prepare(&nested.statement.text).await?;
-            Ok(Together { nested, statement })
-        };
-        prepared.together.get_or_try_init(prepare).await
+    fn together(&self, read: &Read, binds: &[Value]) -> Result<Option<Arc<Together>>, Fault> {
+        if self.pooled || matches!(read.cardinality, Cardinality::Bounded(_)) {
+            return Ok(None);
+        }
+        let mut nested = Nested::together(read, binds, type_name)?;
+        let text = std::mem::take(&mut nested.statement.text);
+        let group = self.groups.get(&text).unwrap_or_else(|| {
+            let (queue, statement) = (Queue::default(), OnceCell::new());
+            let group = Arc::new(Group { queue, text: text.clone(), statement });
+            self.groups.insert(text, group.clone());
+            group
+        });
+        Ok(Some(Arc::new(Together { nested, group })))
     }
 
     /// Executes it: each parameter is an array with an element for each request.
-    pub fn ask_together<'a>(
-        &'a self,
-        together: &'a Together,
-        parameters: Vec<Vec<Bound<&'a Value>>>,
-    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
-        self.client.query_raw(&together.statement, parameters)
-    }
-
-    /// Whether requests can go together.
-    pub fn gathers(&self) -> bool {
-        !self.pooled
+    pub async fn ask_together(
+        &self,
+        group: &Group,
+        parameters: Vec<Vec<Bound<&Value>>>,
+    ) -> Result<RowStream, Error> {
+        let prepare = || self.client.prepare(&group.text);
+        let statement = group.statement.get_or_try_init(prepare).await?;
+        self.client.query_raw(statement, parameters).await
     }
 
     /// Executes a prepared read.
@@ -509,6 +525,7 @@ impl Link {
     /// Forgets what is prepared.
     pub fn forget(&self) {
         self.reads.clear();
+        self.groups.clear();
         self.statements.clear();
     }
 }

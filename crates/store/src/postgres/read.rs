@@ -12,12 +12,20 @@ use tokio::time::Instant;
 use super::link::{Link, Prepared, Trouble, bound, within};
 use super::position::Least;
 use super::value::{Foreign, Raw, value_of, write_json};
-use crate::lower::{Member, Nested, Rowwise, Shape, ill_formed};
+use crate::lower::{Member, Nested, Rowwise, Shape, Source, ill_formed};
 use crate::{Row, Rows};
 
 /// The columns of a row, by their positions: nothing where it is null.
 pub(super) trait Columns<'r>: Copy {
     fn cell(self, at: usize) -> Option<&'r [u8]>;
+
+    /// What a column holds.
+    fn value(self, source: Source) -> Result<Value, Fault> {
+        match self.cell(source.at) {
+            Some(bytes) => Ok(value_of(source.scalar, bytes)?),
+            None => Ok(Value::Null),
+        }
+    }
 }
 
 /// A row from a column on, as it came.
@@ -78,8 +86,12 @@ impl Link {
             Some(prepared) => prepared,
             None => within(terms.until, Box::pin(self.prepared(read, binds)).as_mut()).await?,
         };
-        if goes_together(read, binds) && self.gathers() && prepared.queue.is_open() {
-            return self.read_together(&prepared, terms, read, binds).await;
+        if goes_together(read, binds)
+            && let Some(together) = &prepared.together
+            && together.takes(binds)
+            && together.group.queue.is_open()
+        {
+            return self.read_together(&prepared, together, terms, (read, binds)).await;
         }
         Box::pin(self.read_alone(&prepared, terms, read, binds)).await
     }
@@ -123,7 +135,9 @@ impl Link {
         while let Some(row) = rows.try_next().await? {
             page.add(&row)?;
         }
-        prepared.queue.took(begun.elapsed());
+        if let Some(together) = &prepared.together {
+            together.group.queue.took(begun.elapsed());
+        }
         let rows = page.end();
         prepared.note_size(&rows);
         Ok(rows)
@@ -139,7 +153,7 @@ impl Prepared {
     }
 }
 
-/// Whether a read may be answered with others of its kind.
+/// Whether a request for a read may be answered with others of its kind.
 fn goes_together(read: &Read, binds: &[Value]) -> bool {
     match read.cardinality {
         Cardinality::One => true,
@@ -196,10 +210,7 @@ impl<'n> Page<'n> {
         if self.count == self.limit {
             let mut values = Vec::with_capacity(self.nested.order.len());
             for source in &self.nested.order {
-                values.push(match cells.cell(source.at) {
-                    Some(bytes) => value_of(source.scalar, bytes)?,
-                    None => Value::Null,
-                });
+                values.push(cells.value(*source)?);
             }
             self.last = Some(values);
         }
@@ -278,11 +289,16 @@ pub(super) fn object<'r>(
         first = false;
         match member {
             Member::Column(source) => write_json(source.scalar, cell(source.at), out)?,
-            Member::Reference { present, bare, shape } => {
-                if cell(*present).is_none() {
-                    write_json(bare.scalar, cell(bare.at), out)?;
-                } else {
+            Member::Reference { present, bare, seen, shape } => {
+                let is_there = cell(*present).is_some();
+                let is_seen = match seen {
+                    Some(seen) if is_there => seen.is_seen(&[], |source| cells.value(source))?,
+                    _ => is_there,
+                };
+                if is_seen {
                     object(rows, (shape, joined), cells, out)?;
+                } else {
+                    write_json(bare.scalar, cell(bare.at), out)?;
                 }
             }
             Member::Parts(at) => {

@@ -1,4 +1,4 @@
-//! Reads of one template that go together: what comes while one is on its way is the next one, as one statement for all.
+//! Reads that go together: what comes while one is on its way is the next one, as one statement for all.
 //!
 //! Nobody waits for company by the clock: a request that finds nothing on its way goes as soon as its thread has looked at what
 //! else has arrived. Whoever comes meanwhile waits for its answer, and then one of them leads all of them. So there is no timer,
@@ -13,18 +13,18 @@ use std::time::Duration;
 use futures_util::TryStreamExt as _;
 use operation::{Cardinality, Fault, Read, Scalar, Value};
 use parking_lot::Mutex;
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
 use super::fault::gone;
-use super::link::{Link, Prepared, Together, Trouble, bound, within};
+use super::link::{Group, Link, Prepared, Together, Trouble, bound, within};
 use super::position::Least;
 use super::read::{Behind, Columns as _, Page, Terms, limit, one};
-use super::value::{Bound, value_of};
+use super::value::Bound;
 use crate::Rows;
-use crate::lower::{ByKey, Source, ill_formed};
+use crate::lower::{Seen, Source, ill_formed};
 
 /// Requests for one row that one statement answers, at most.
 const MOST: usize = 64;
@@ -58,7 +58,11 @@ struct State {
 /// A request that waits for another one's statement.
 #[derive(Debug)]
 struct Waiting {
+    prepared: Arc<Prepared>,
+    together: Arc<Together>,
     binds: Vec<Value>,
+    /// Rows that it wants at most.
+    limit: usize,
     /// What the answer must not be from before.
     least: Least,
     told: oneshot::Sender<Told>,
@@ -79,15 +83,14 @@ enum Told {
 /// request that is given up keeps others waiting.
 #[derive(Debug)]
 struct Lead {
-    prepared: Arc<Prepared>,
+    group: Arc<Group>,
     others: Vec<Waiting>,
 }
 
 impl Lead {
     /// Takes along who has come by now, as many as there is room for.
-    fn take_along(&mut self, read: &Read) {
-        let most = if read.cardinality == Cardinality::One { MOST } else { MOST_PAGES };
-        let mut state = self.prepared.queue.state.lock();
+    fn take_along(&mut self, most: usize) {
+        let mut state = self.group.queue.state.lock();
         while self.others.len() < most - 1
             && let Some(next) = state.waiting.pop_front()
         {
@@ -98,10 +101,29 @@ impl Lead {
     }
 }
 
+impl Lead {
+    /// What it is sent for, the leader's own request first.
+    fn requests<'l>(&'l self, own: Request<'l>) -> impl Iterator<Item = Request<'l>> {
+        let others =
+            self.others.iter().map(|Waiting { prepared, together, binds, limit, .. }| Request {
+                prepared,
+                together,
+                binds,
+                limit: *limit,
+            });
+        std::iter::once(own).chain(others)
+    }
+
+    /// On a replica, what is recent enough for the one who asks for most is so for all.
+    fn least(&self, own: Least) -> Least {
+        self.others.iter().map(|other| other.least).fold(own, Least::max)
+    }
+}
+
 impl Drop for Lead {
     fn drop(&mut self) {
         // Others that were not answered see that nobody will, and go alone.
-        let mut state = self.prepared.queue.state.lock();
+        let mut state = self.group.queue.state.lock();
         let next = loop {
             match state.waiting.pop_front() {
                 Some(next) if next.told.is_closed() => {}
@@ -114,7 +136,7 @@ impl Drop for Lead {
         };
         drop(state);
         // One that has just left drops what it is sent, and so hands it on in turn.
-        let lead = Lead { prepared: self.prepared.clone(), others: Vec::new() };
+        let lead = Lead { group: self.group.clone(), others: Vec::new() };
         let _ = told.send(Told::Leads(lead));
     }
 }
@@ -146,6 +168,15 @@ impl Found {
     }
 }
 
+/// A request of those that one statement answers.
+#[derive(Clone, Copy)]
+struct Request<'l> {
+    prepared: &'l Prepared,
+    together: &'l Together,
+    binds: &'l [Value],
+    limit: usize,
+}
+
 /// How a request takes part.
 enum Part {
     Leads(Lead),
@@ -166,15 +197,15 @@ impl Queue {
         }
     }
 
-    fn join(prepared: &Arc<Prepared>, least: Least, binds: &[Value]) -> Part {
-        let mut state = prepared.queue.state.lock();
+    fn join(group: &Arc<Group>, waiting: impl FnOnce(oneshot::Sender<Told>) -> Waiting) -> Part {
+        let mut state = group.queue.state.lock();
         if state.is_led {
             let (told, answer) = oneshot::channel();
-            state.waiting.push_back(Waiting { binds: binds.to_vec(), least, told });
+            state.waiting.push_back(waiting(told));
             return Part::Waits(answer);
         }
         state.is_led = true;
-        Part::Leads(Lead { prepared: prepared.clone(), others: Vec::new() })
+        Part::Leads(Lead { group: group.clone(), others: Vec::new() })
     }
 }
 
@@ -183,11 +214,16 @@ impl Link {
     pub(super) async fn read_together(
         &self,
         prepared: &Arc<Prepared>,
+        together: &Arc<Together>,
         terms: Terms,
-        read: &Read,
-        binds: &[Value],
+        (read, binds): (&Read, &[Value]),
     ) -> Result<Rows, Trouble> {
-        let mut lead = match Queue::join(prepared, terms.least, binds) {
+        let limit = limit(read, binds);
+        let part = Queue::join(&together.group, |told| {
+            let (prepared, together) = (prepared.clone(), together.clone());
+            Waiting { prepared, together, binds: binds.to_vec(), limit, least: terms.least, told }
+        });
+        let mut lead = match part {
             Part::Leads(lead) => lead,
             // Who leads has a limit of time, and what becomes of it is told.
             Part::Waits(told) => match told.await {
@@ -204,14 +240,16 @@ impl Link {
         }
         // Whatever this thread has at hand runs first: what of it asks the same comes along.
         tokio::task::yield_now().await;
-        lead.take_along(read);
+        let is_one = read.cardinality == Cardinality::One;
+        lead.take_along(if is_one { MOST } else { MOST_PAGES });
         if lead.others.is_empty() {
             let rows = Box::pin(self.read_alone(prepared, terms, read, binds)).await;
             drop(lead);
             return rows;
         }
         // On the heap, so that those who wait for it are small.
-        match Box::pin(self.lead(lead, prepared, terms, (read, binds))).await {
+        let own = Request { prepared, together, binds, limit };
+        match Box::pin(self.lead(lead, terms, own, is_one)).await {
             Ok(rows) => Ok(rows),
             Err(Trouble::Silent) => Err(Trouble::Silent),
             Err(_) => Box::pin(self.read_alone(prepared, terms, read, binds)).await,
@@ -222,32 +260,31 @@ impl Link {
     async fn lead(
         &self,
         mut lead: Lead,
-        prepared: &Prepared,
         terms: Terms,
-        (read, own): (&Read, &[Value]),
+        own: Request<'_>,
+        is_one: bool,
     ) -> Result<Rows, Trouble> {
+        let group = lead.group.clone();
         let answers = {
             let asking = pin!(async {
-                let together = self.prepared_together(prepared, read, own).await?;
-                let answers = if read.cardinality == Cardinality::One {
-                    Answers::Rows(self.ask_for_all(&lead, together, terms.least, own).await?)
+                Ok(if is_one {
+                    Answers::Rows(self.ask_for_all(&lead, terms.least, own).await?)
                 } else {
-                    Answers::Pages(self.ask_for_pages(&lead, together, terms, (read, own)).await?)
-                };
-                Ok((together, answers))
+                    Answers::Pages(self.ask_for_pages(&lead, terms, own).await?)
+                })
             });
             within(terms.until, asking).await
         };
         let others = std::mem::take(&mut lead.others);
         // The next statement is sent before these answers are written.
         drop(lead);
-        let (together, answers) = match answers {
-            Ok(answered) => answered,
+        let answers = match answers {
+            Ok(answers) => answers,
             Err(trouble) => {
                 if let Trouble::Database(error) = &trouble
                     && error.code() == Some(&SqlState::QUERY_CANCELED)
                 {
-                    prepared.queue.alone.store(u32::MAX, Ordering::Relaxed);
+                    group.queue.alone.store(u32::MAX, Ordering::Relaxed);
                 }
                 for other in others {
                     // Where no answer came in time, each has a time of its own left, or none.
@@ -270,13 +307,13 @@ impl Link {
                 return first.ok_or_else(|| ill_formed("no page").into());
             }
         };
-        let write = |rows: Option<&[tokio_postgres::Row]>| -> Result<Rows, Trouble> {
+        let write = |together: &Together, rows: Option<&[tokio_postgres::Row]>| {
             let row = rows.map(|rows| one(&together.nested, rows)).transpose()?;
-            Ok(Rows::One(row))
+            Ok::<_, Trouble>(Rows::One(row))
         };
-        let first = write(found.of(0));
+        let first = write(own.together, found.of(0));
         for (at, other) in (1..).zip(others) {
-            let told = write(found.of(at)).map_or(Told::Alone, Told::Rows);
+            let told = write(&other.together, found.of(at)).map_or(Told::Alone, Told::Rows);
             let _ = other.told.send(told);
         }
         first
@@ -286,24 +323,26 @@ impl Link {
     async fn ask_for_pages(
         &self,
         lead: &Lead,
-        together: &Together,
         terms: Terms,
-        (read, own): (&Read, &[Value]),
+        own: Request<'_>,
     ) -> Result<Vec<Rows>, Trouble> {
         let begun = Instant::now();
-        let prepared = &*lead.prepared;
-        let size = prepared.size.load(Ordering::Relaxed);
-        let mut pages: Vec<Page<'_>> = each(lead, own)
-            .map(|binds| Page::new(&together.nested, limit(read, binds), size))
+        let mut pages: Vec<Page<'_>> = lead
+            .requests(own)
+            .map(|Request { prepared, together, limit, .. }| {
+                Page::new(&together.nested, limit, prepared.size.load(Ordering::Relaxed))
+            })
             .collect();
-        let rows = self.ask_numbered(lead, together, terms.least, own).await?;
+        let rows = self.ask_numbered(lead, terms.least, own).await?;
         let mut rows = pin!(rows);
         while let Some(row) = rows.try_next().await? {
             pages.get_mut(number(&row)?).ok_or_else(unasked)?.add(&row)?;
         }
-        prepared.queue.took(begun.elapsed());
+        lead.group.queue.took(begun.elapsed());
         let pages: Vec<Rows> = pages.into_iter().map(Page::end).collect();
-        pages.iter().for_each(|page| prepared.note_size(page));
+        for (request, page) in lead.requests(own).zip(&pages) {
+            request.prepared.note_size(page);
+        }
         Ok(pages)
     }
 
@@ -311,17 +350,16 @@ impl Link {
     async fn ask_numbered(
         &self,
         lead: &Lead,
-        together: &Together,
         least: Least,
-        own: &[Value],
+        own: Request<'_>,
     ) -> Result<tokio_postgres::RowStream, Trouble> {
-        // On a replica, what is recent enough for the one who asks for most is so for all.
-        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
-        let given = &together.nested.statement;
+        // The same words have the same parameters; where each finds its own among its binds is another matter.
         let count = lead.others.len() + 1;
+        let arrays = own.together.nested.statement.parameters.len();
         let mut parameters: Vec<Vec<Bound<&Value>>> =
-            given.parameters.iter().map(|_| Vec::with_capacity(count)).collect();
-        for binds in each(lead, own) {
+            (0..arrays).map(|_| Vec::with_capacity(count)).collect();
+        for Request { together, binds, .. } in lead.requests(own) {
+            let given = &together.nested.statement;
             let values = bound(&given.parameters, &given.constants, |at| binds.get(at))?;
             for (array, value) in parameters.iter_mut().zip(values) {
                 array.push(value);
@@ -329,22 +367,21 @@ impl Link {
         }
         let numbers: Vec<Value> = (1..).map(Value::Int).take(count).collect();
         parameters.push(numbers.iter().map(|value| Bound { value, form: Scalar::Int }).collect());
-        let asking = pin!(self.ask_together(together, parameters));
-        self.not_before(least, asking).await
+        let asking = pin!(self.ask_together(&lead.group, parameters));
+        self.not_before(lead.least(least), asking).await
     }
 
     /// One statement for all; the rows by request, the leader is the first.
     async fn ask_for_all(
         &self,
         lead: &Lead,
-        together: &Together,
         least: Least,
-        own: &[Value],
+        own: Request<'_>,
     ) -> Result<Found, Trouble> {
-        if let Some(by_key) = &together.nested.by_key {
-            return self.ask_by_key(lead, (together, by_key), least, own).await;
+        if let Some(by_key) = &own.together.nested.by_key {
+            return self.ask_by_key(lead, by_key.key, least, own).await;
         }
-        let rows = self.ask_numbered(lead, together, least, own).await?;
+        let rows = self.ask_numbered(lead, least, own).await?;
         let mut rows = pin!(rows);
         let mut answers: Vec<Vec<tokio_postgres::Row>> = Vec::new();
         answers.resize_with(lead.others.len() + 1, Vec::new);
@@ -359,46 +396,37 @@ impl Link {
     async fn ask_by_key(
         &self,
         lead: &Lead,
-        (together, by_key): (&Together, &ByKey),
+        key: Source,
         least: Least,
-        own: &[Value],
+        own: Request<'_>,
     ) -> Result<Found, Trouble> {
-        let least = lead.others.iter().map(|other| other.least).fold(least, Least::max);
-        let requests: SmallVec<[&[Value]; 16]> = each(lead, own).collect();
-        let mut keys = Vec::with_capacity(requests.len());
-        for binds in &requests {
+        // For each request its key, what must hold of its row, and by which binds.
+        let mut requests: SmallVec<[(&Value, &Seen, &[Value]); 16]> = SmallVec::new();
+        for Request { together, binds, .. } in lead.requests(own) {
+            let by_key = together.nested.by_key.as_ref().ok_or_else(|| ill_formed("no key"))?;
             let value = binds.get(by_key.bind).ok_or_else(|| ill_formed("no such bind"))?;
-            keys.push(Bound { value, form: by_key.key.scalar });
+            requests.push((value, &by_key.seen, binds));
         }
-        let asking = pin!(self.ask_together(together, vec![keys]));
-        let rows = self.not_before(least, asking).await?;
+        let keys = requests.iter().map(|(value, ..)| Bound { value: *value, form: key.scalar });
+        let asking = pin!(self.ask_together(&lead.group, vec![keys.collect()]));
+        let rows = self.not_before(lead.least(least), asking).await?;
         let mut rows = pin!(rows);
         let mut found = Found { of: SmallVec::from_elem(None, requests.len()), rows: Vec::new() };
         let mut known: Vec<Vec<u8>> = Vec::with_capacity(requests.len());
         while let Some(row) = rows.try_next().await? {
-            let cell = |at: usize| Behind(&row, 0).cell(at);
-            let key = cell(by_key.key.at).unwrap_or_default();
+            let cells = Behind(&row, 0);
+            let bytes = cells.cell(key.at).unwrap_or_default();
             // Parts are joined to their row, which then comes several times, and as a rule one after another.
-            let at = match known.iter().rposition(|known| known == key) {
+            let at = match known.iter().rposition(|known| known == bytes) {
                 Some(at) => at,
                 None => {
-                    let value_at = |Source { at, scalar }: Source| match cell(at) {
-                        Some(bytes) => value_of(scalar, bytes).map_err(Fault::from),
-                        None => Ok(Value::Null),
-                    };
-                    let value = value_at(by_key.key)?;
-                    let mut seen: SmallVec<[Value; 16]> = smallvec![Value::Null; by_key.width];
-                    for (column, source) in &by_key.looked_at {
-                        *seen.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? =
-                            value_at(*source)?;
-                    }
-                    for (of, binds) in found.of.iter_mut().zip(&requests) {
-                        let asks = binds.get(by_key.bind) == Some(&value);
-                        if asks && by_key.is_seen(&seen, binds) {
+                    let value = cells.value(key)?;
+                    for (of, (asked, seen, binds)) in found.of.iter_mut().zip(&requests) {
+                        if **asked == value && seen.is_seen(binds, |source| cells.value(source))? {
                             *of = Some(known.len());
                         }
                     }
-                    known.push(key.to_vec());
+                    known.push(bytes.to_vec());
                     found.rows.push(Vec::new());
                     known.len() - 1
                 }
@@ -409,11 +437,6 @@ impl Link {
         }
         Ok(found)
     }
-}
-
-/// The binds of each request, the leader's first.
-fn each<'l>(lead: &'l Lead, own: &'l [Value]) -> impl Iterator<Item = &'l [Value]> {
-    std::iter::once(own).chain(lead.others.iter().map(|other| other.binds.as_slice()))
 }
 
 /// Whose a row is that says it in its last column: a position among the requests.

@@ -289,7 +289,7 @@ impl<'w> Writing<'w, '_> {
             first = false;
             match member {
                 Member::Column(source) => write_json(source.scalar, self.value(source.at)?, out),
-                Member::Reference { present, bare, shape } => {
+                Member::Reference { present, bare, shape, .. } => {
                     if self.value(*present)? == ValueRef::Null {
                         write_json(bare.scalar, self.value(bare.at)?, out);
                     } else {

@@ -71,6 +71,10 @@ fn at_once_on(
 fn each_is_answered_as_if_it_were_alone() {
     both(|| {
         let shop = filled();
+        // His orders tell of him no more than his key.
+        let inactive = [(3, Value::Bool(false))];
+        let bob = shop.edit(&shop.customers, &shop.read_customer, Value::Int(2), &inactive);
+        shop.write(Write::Edit(bob)).unwrap();
         // Small lines are hidden, so that some orders show none.
         let mut large = (*shop.read_order).clone();
         large.id = ReadId::fresh();
@@ -99,6 +103,8 @@ fn each_is_answered_as_if_it_were_alone() {
         );
         owned.filter = Expression::And(vec![owned.filter, is_own]);
         let owned = Arc::new(owned);
+        let (early, stocked) = (some_products(&shop, 0, "o"), some_products(&shop, 1, "o"));
+        let own_orders = own_orders(&shop);
         let mut asked = Vec::new();
         for round in 0..40 {
             // Some are not there.
@@ -107,6 +113,8 @@ fn each_is_answered_as_if_it_were_alone() {
             for caller in [Value::Int(1), Value::Int(2), Value::Null] {
                 asked.push((owned.clone(), vec![Value::Int(round % 5), caller]));
             }
+            asked.push((early.clone(), vec![Value::Int(round % 13)]));
+            asked.push((stocked.clone(), vec![Value::Int(round % 13)]));
             asked.push((shop.bare_order.clone(), vec![Value::Int(round % 13)]));
             asked.push((shop.read_customer.clone(), vec![Value::Int(round % 4)]));
             // Pages of many lengths, with and without another behind them; one of nobody, and one that goes alone.
@@ -115,7 +123,11 @@ fn each_is_answered_as_if_it_were_alone() {
                 Value::Int([0, 1, 3, 6, 100, 101][round as usize % 6]),
             ];
             asked.push((shop.read_orders.clone(), page.clone()));
-            asked.push((shop.active_orders.clone(), page));
+            asked.push((shop.active_orders.clone(), page.clone()));
+            // His own, and those of somebody else.
+            for caller in [1 + round % 3, 1 + (round + 1) % 3] {
+                asked.push((own_orders.clone(), [page.as_slice(), &[Value::Int(caller)]].concat()));
+            }
         }
         let alone: Vec<_> = asked
             .iter()
@@ -141,6 +153,68 @@ fn each_is_answered_as_if_it_were_alone() {
             assert_eq!(at_once(&shop, &asked), alone);
         }
         panic!("only {} reads went together", gathered());
+    });
+}
+
+/// Orders whose lines tell of products only where a column comes before a text.
+fn some_products(shop: &Shop, column: usize, before: &str) -> Arc<Read> {
+    let mut read = (*shop.read_order).clone();
+    read.id = ReadId::fresh();
+    if let Output::Parts(parts) = &mut read.output.fields.last_mut().unwrap().output {
+        let mut lines = (*parts.read).clone();
+        lines.id = ReadId::fresh();
+        lines.joins.first_mut().unwrap().condition = Expression::Compare(
+            Comparison::Less,
+            Box::new(Expression::column(column)),
+            Box::new(Expression::Literal(Value::text(before))),
+        );
+        parts.read = Arc::new(lines);
+    }
+    Arc::new(read)
+}
+
+/// The orders of a customer, for whom a policy asks the same once more.
+fn own_orders(shop: &Shop) -> Arc<Read> {
+    let mut read = (*shop.read_orders).clone();
+    read.id = ReadId::fresh();
+    let own = Expression::equal(Expression::column(1), Expression::Bind(2));
+    read.filter = Expression::all([read.filter, own]);
+    Arc::new(read)
+}
+
+/// What policies add to a read for some callers does not keep them from going with others.
+#[test]
+fn reads_for_several_roles_go_together() {
+    both(|| {
+        let shop = filled();
+        if shop.store.dialect() == Dialect::Sqlite {
+            return;
+        }
+        let order = |number| vec![Value::Int(number)];
+        let page = |binds: &[i64]| binds.iter().copied().map(Value::Int).collect();
+        let pairs = [
+            [(shop.read_order.clone(), order(3)), (some_products(&shop, 0, "o"), order(4))],
+            [(shop.read_orders.clone(), page(&[1, 5])), (own_orders(&shop), page(&[2, 5, 2]))],
+        ];
+        let runtime = runtime();
+        for pair in pairs {
+            let meet = |asked: &[(Arc<Read>, Vec<Value>)]| {
+                (0..200).any(|_| {
+                    let before = shop.store.statistics().gathered;
+                    at_once_on(&runtime, &shop, asked);
+                    shop.store.statistics().gathered > before
+                })
+            };
+            assert!(meet(&pair), "two reads of the same went one by one");
+        }
+        // Another's orders are none of his: that is for the database to say, of him alone.
+        let not_his =
+            [(shop.read_orders.clone(), page(&[1, 5])), (own_orders(&shop), page(&[1, 5, 2]))];
+        for _ in 0..20 {
+            let before = shop.store.statistics().gathered;
+            at_once_on(&runtime, &shop, &not_his);
+            assert_eq!(shop.store.statistics().gathered, before);
+        }
     });
 }
 
