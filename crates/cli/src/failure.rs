@@ -232,6 +232,12 @@ pub(crate) enum Failure {
          first; on PostgreSQL the old and the new version are served side by side", path.display()
     )]
     BeingServed { path: PathBuf },
+    /// A file that is being served, and in which values are to be computed anew.
+    #[error(
+        "{} is being served by another `mimar dev` or `mimar serve`, which may follow other formulas than this one: values of computed \
+         fields cannot be computed anew beside it\n\nStop that server first; then run this again", path.display()
+    )]
+    ServedByOthers { path: PathBuf },
     /// A file that is being served, and that is to be emptied or to lose values.
     #[error(
         "{} is being served by another `mimar dev` or `mimar serve`, which would go on with rows that are gone, and lose what it is \

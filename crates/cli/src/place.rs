@@ -164,6 +164,27 @@ impl Place {
         }
     }
 
+    /// Does something while nobody else serves the file that is being served here, as `mark` says. After a failure it may not be
+    /// served here, either.
+    pub(crate) fn serve_alone<T>(
+        &self,
+        mark: &File,
+        work: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let path = || self.file().map(Path::to_owned).unwrap_or_default();
+        // One lock becomes the other by way of none.
+        let _ = mark.unlock();
+        if let Err(TryLockError::WouldBlock) = mark.try_lock() {
+            return Err(Failure::ServedByOthers { path: path() });
+        }
+        let outcome = work();
+        let _ = mark.unlock();
+        match mark.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Err(Failure::BeingChanged { path: path() }),
+            _ => outcome,
+        }
+    }
+
     /// Makes sure that nobody serves the file, for as long as what is answered lives.
     /// Fails for a file that others made: who asks for this changes its tables, or takes it away.
     pub(crate) fn alone(&self) -> Result<Option<File>, Failure> {
@@ -189,7 +210,7 @@ impl Place {
         let mut name = path.as_os_str().to_owned();
         name.push("-served");
         let name = PathBuf::from(name);
-        let open = File::options().create(true).truncate(false).write(true).open(&name);
+        let open = File::options().create(true).truncate(false).read(true).write(true).open(&name);
         Ok(Some((path.clone(), open.map_err(Failure::file("open", &name))?)))
     }
 

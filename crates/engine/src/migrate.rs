@@ -27,12 +27,17 @@ use crate::Loaded;
 pub use additions::accept;
 pub(crate) use additions::added;
 use additions::{Additions, belonging};
+use computed::note_no_more;
 pub use computed::{
-    Formulas, Pace, has_new_formulas, note_formulas, plan_formulas, recompute, settle_formulas,
+    Formulas, Pace, arrive, follow_formulas, has_new_formulas, note_formulas, plan_formulas,
+    recompute, settle_formulas,
 };
 pub use drift::drift;
 pub use fault::MigrateFault;
 use step::{drop_index, stepwise};
+
+/// How often what was computed in vain is computed once more.
+const AGAIN: u32 = 3;
 
 /// Under which keys the database keeps what is written down here.
 mod note {
@@ -391,6 +396,17 @@ pub fn apply(
     terms: &Terms,
     told: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Outcome, MigrateFault> {
+    apply_up_to(AGAIN, store, wanted, load, terms, told)
+}
+
+fn apply_up_to(
+    again: u32,
+    store: &Store,
+    wanted: &Loaded,
+    load: &BTreeMap<String, f64>,
+    terms: &Terms,
+    told: &mut dyn FnMut(Progress<'_>),
+) -> Result<Outcome, MigrateFault> {
     let Some(migrator) = store.migrator()? else { return at_once(store, wanted, terms, told) };
     let (schema, to) = (&*wanted.schema, schema::fingerprint(&wanted.schema));
     let formulas = Formulas::of(&wanted.model).fingerprint();
@@ -409,7 +425,7 @@ pub fn apply(
                 final_names(store, &migrator, terms.alone, told)?;
                 settle(store, schema)?;
                 if !terms.leave_values {
-                    note_new_formulas(store, wanted)?;
+                    note_no_more(store, &wanted.model)?;
                 }
                 return Ok(Outcome::Nothing);
             }
@@ -458,10 +474,13 @@ pub fn apply(
     };
     let entry = end(store, &migrator, &record, Some((wanted, others > 0)))?;
     settle(store, schema)?;
-    if others == 0 && !terms.leave_values && has_new_formulas(store, &wanted.model)? {
-        // Formulas have changed while it was under way, or it was begun by a version that did not plan for them.
+    let is_open = || has_new_formulas(store, &wanted.model);
+    if again > 0 && others == 0 && !terms.leave_values && is_open()? {
+        // Formulas have changed while it was under way, servers of other ones have come and gone, or it was begun by a version that
+        // did not plan for them. Where such servers come again and again, it is left to those that stay.
         drop(migrator);
-        apply(store, wanted, load, &Terms::default(), told)?;
+        let terms = Terms { alone: terms.alone, ..Terms::default() };
+        apply_up_to(again - 1, store, wanted, load, &terms, told)?;
     }
     Ok(Outcome::Done(entry))
 }
@@ -660,14 +679,6 @@ pub fn rollback(
     end(store, &migrator, &record, None)
 }
 
-/// Notes the formulas of a model where nothing had to be computed for them.
-fn note_new_formulas(store: &Store, wanted: &Loaded) -> Result<(), MigrateFault> {
-    if has_new_formulas(store, &wanted.model)? {
-        note_formulas(store, &wanted.model)?;
-    }
-    Ok(())
-}
-
 /// Gives things their final names that still have others, if nobody runs who knows those.
 fn final_names(
     store: &Store,
@@ -696,7 +707,7 @@ fn at_once(
     let plan = plan(store, wanted, &BTreeMap::new())?;
     if plan.is_empty() {
         settle(store, &wanted.schema)?;
-        note_new_formulas(store, wanted)?;
+        note_no_more(store, &wanted.model)?;
         return Ok(Outcome::Nothing);
     }
     may(store, &plan, &terms.allowed)?;

@@ -19,7 +19,7 @@ pub struct Options {
     pub page_cache_kib: u32,
     /// How much of the file is mapped into memory in bytes, 0 to 2,147,418,112 (SQLite's own limit).
     pub mapped: u64,
-    /// Prepared reads that one connection keeps, 8 to 100,000.
+    /// Prepared reads that one connection keeps, 8 to 100,000; on PostgreSQL as many more for those that go together.
     pub statements: usize,
     /// How long one read may take, 10 ms to 1 h.
     pub deadline: Duration,

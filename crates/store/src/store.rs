@@ -336,8 +336,8 @@ impl Store {
         }
     }
 
-    /// How many connections servers have whose name ([`Store::call`]) does not begin with `kept`; 0 on SQLite, where nobody else can
-    /// serve the file.
+    /// How many connections servers have whose name ([`Store::call`]) does not begin with `kept`; 0 on SQLite, where nobody else is
+    /// seen.
     ///
     /// # Errors
     /// [`StoreFault::CannotConnect`], [`StoreFault::Database`].

@@ -67,7 +67,7 @@ pub(crate) fn serve(
     let store = place.open_to_serve(&schema, &replicas.addresses)?;
     let runtime = server::runtime(arguments.workers.map(usize::from), &store)?;
     // Held until the process ends.
-    let _served = place.serve()?;
+    let mark = place.serve()?;
     // Who changes the tables sees by our connections that we are here, before we look at what the tables are.
     let called = migrate::server_name(&fingerprint, &Formulas::of(&model).fingerprint());
     store.call(&called);
@@ -95,8 +95,22 @@ pub(crate) fn serve(
     let loaded = if broker.is_some() { loaded.sending() } else { loaded };
     // What others have computed is theirs; and a change of the tables computes itself.
     let mut follows = names.are_adopted();
-    if !follows && migrate::status(&store)?.is_none() {
-        follows = match follow_formulas(&store, &loaded, &called, Pace::Brisk, &|| true) {
+    if !follows {
+        let follow = || {
+            migrate::arrive(&store, &loaded.model)?;
+            match migrate::status(&store)? {
+                Some(_) => Ok(false),
+                None => follow_formulas(&store, &loaded, &called, Pace::Brisk, &|| true),
+            }
+        };
+        let followed = match &mark {
+            // Who else serves a file is not seen in it.
+            Some(mark) if migrate::has_new_formulas(&store, &loaded.model)? => {
+                place.serve_alone(mark, follow)
+            }
+            _ => follow(),
+        };
+        follows = match followed {
             // A row that has no value keeps nobody from being served, who may mend it.
             Err(failure) if is_of_formula(&failure) => {
                 tracing::warn!(reason = %failure, "computed values are not computed anew yet");
@@ -193,18 +207,11 @@ fn follow_formulas(
     pace: Pace,
     go_on: &dyn Fn() -> bool,
 ) -> Result<bool, Failure> {
-    if !migrate::has_new_formulas(store, &loaded.model)? {
-        return Ok(true);
-    }
-    let rows = migrate::recompute(store, loaded, &[], pace, go_on)?;
+    let (rows, follows) = migrate::follow_formulas(store, loaded, called, pace, go_on)?;
     if rows > 0 {
         tracing::warn!(rows, "formulas have changed: computed values were computed anew");
     }
-    if store.others(called)? > 0 {
-        return Ok(false);
-    }
-    migrate::note_formulas(store, &loaded.model)?;
-    Ok(true)
+    Ok(follows)
 }
 
 /// Whether anything is granted to callers with a token only.

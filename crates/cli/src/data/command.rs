@@ -23,6 +23,10 @@ pub(crate) fn load(arguments: &DataLoad) -> Result<(), Failure> {
     let (model, at) = placed(&arguments.place)?;
     let is_file_new = at.file().is_some_and(|path| !path.exists());
     let (loaded, store, is_new) = opened(model, &at, true)?;
+    if !is_new {
+        // Rows come with what our formulas say.
+        migrate::arrive(&store, &loaded.model)?;
+    }
     let outcome = read_files(&arguments.from, &store, &loaded).inspect_err(|_| {
         // A file that this load has made goes with it.
         if let Some(path) = at.file().filter(|_| is_file_new) {

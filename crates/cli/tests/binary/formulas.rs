@@ -76,3 +76,62 @@ fn what_an_old_server_computes_is_computed_anew_when_it_has_ended() {
         assert!(Instant::now() < deadline, "{}", applied.err);
     }
 }
+
+#[test]
+fn a_server_that_comes_and_goes_while_a_change_waits_is_noticed() {
+    let database = testbed::postgres().database();
+    let of = |formula: &str| {
+        MODEL.replace(".a + .b", formula).replace("read, create to", "read, create, update to")
+    };
+    let (before, after) = (of(".a + .b"), of(".a * 10 / .b"));
+    let project = Project::new(&before);
+    let apply = || run(&["migrate", "apply", project.path(), "--database", &database]);
+    let stop = |mut server: Server| {
+        server.signal("-TERM");
+        server.ends();
+    };
+    let old = serve(&project, &database);
+    (1..=60).for_each(|at| make(&old, at, u32::from(at < 60)));
+    stop(old);
+    project.write("app.mimar", &after);
+    let failed = apply();
+    assert_eq!(failed.code, 3, "{}", failed.err);
+    assert!(failed.err.contains("the row 60"), "{}", failed.err);
+    // It writes a row that has been computed, and the one that has no value.
+    project.write("app.mimar", &before);
+    let old = serve(&project, &database);
+    for (id, body) in [(1, r#"{"a":7}"#), (60, r#"{"b":2}"#)] {
+        let changed = ask(old.address, "PATCH", &format!("/v1/things/{id}"), None, body);
+        assert_eq!(changed.status, 200, "{}", changed.body);
+    }
+    assert_eq!(told(&old, 1), 8);
+    stop(old);
+    project.write("app.mimar", &after);
+    let applied = apply();
+    assert_eq!(applied.code, 0, "{}", applied.err);
+    let new = serve(&project, &database);
+    assert_eq!((told(&new, 1), told(&new, 2), told(&new, 60)), (70.into(), 20.into(), 300.into()));
+}
+
+#[test]
+fn a_file_that_somebody_else_serves_is_not_computed_anew() {
+    let project = Project::new(MODEL);
+    let file = format!("sqlite:{}/shop.db", project.path());
+    let mut old = serve(&project, &file);
+    make(&old, 3, 4);
+    project.write("app.mimar", &MODEL.replace(".a + .b", ".a * .b"));
+    let refused = run(&["serve", project.path(), "--database", &file]);
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("may follow other formulas"), "{}", refused.err);
+    assert_eq!(told(&old, 1), 7);
+    // Who follows the same ones may come beside it, also after that.
+    let models = [MODEL.to_owned(), MODEL.replace(".a + .b", ".a * .b")];
+    project.write("app.mimar", &models[0]);
+    assert_eq!(told(&serve(&project, &file), 1), 7);
+    project.write("app.mimar", &models[1]);
+    old.signal("-TERM");
+    old.ends();
+    let new = serve(&project, &file);
+    assert_eq!(told(&new, 1), 12);
+    assert_eq!(told(&serve(&project, &file), 1), 12);
+}

@@ -9,6 +9,7 @@ use rustc_hash::FxHashMap;
 use schema::Migration;
 use serde::{Deserialize, Serialize};
 use store::{Compute, Renewal, Renewed, Store, StoreFault};
+use uuid::Uuid;
 
 use super::step::{next, patiently, rest};
 use super::{MigrateFault, note, text};
@@ -31,8 +32,13 @@ pub enum Pace {
     Gentle,
 }
 
+/// Stands before the formulas of an aggregate whose values are being computed, and before what that computation is called.
+const BEGUN: char = '~';
+const BY: char = ' ';
+
 /// The formulas that stored values follow: for each aggregate that computes something, by its root's name, a text that differs
-/// whenever one of them does.
+/// whenever one of them does. While its values are computed it is marked, and whoever comes with other formulas takes the mark
+/// away: what they write behind the computation would stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Formulas(BTreeMap<String, String>);
 
@@ -43,14 +49,49 @@ impl Formulas {
         Self(each.map(|(root, formulas)| (root, schema::hash(formulas.bytes()))).collect())
     }
 
-    /// One text for all; empty where nothing is computed.
+    /// One text for all; empty where nothing is computed, or not all of it by now.
     pub fn fingerprint(&self) -> String {
-        if self.0.is_empty() { String::new() } else { schema::hash(text(self).bytes()) }
+        let is_open = self.0.values().any(|noted| noted.starts_with(BEGUN));
+        if self.0.is_empty() || is_open { String::new() } else { schema::hash(text(self).bytes()) }
     }
 
-    /// Notes no more what the values of an aggregate follow; whether it was noted.
-    pub(super) fn forget(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some()
+    /// Notes no more what the values of an aggregate follow.
+    pub(super) fn forget(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Notes that the values of an aggregate are being computed as in `other`, by a computation of this name.
+    pub(super) fn begin(&mut self, name: &str, other: &Self, by: &str) {
+        if let Some(formulas) = other.0.get(name) {
+            self.0.insert(name.to_owned(), format!("{BEGUN}{formulas}{BY}{by}"));
+        }
+    }
+
+    /// Notes that the values of an aggregate, all computed now, follow what it does in `other`, unless somebody with other formulas
+    /// has come since the computation of this name began.
+    pub(super) fn finish(&mut self, name: &str, other: &Self, by: &str) {
+        if self.begun(name, other) == Some(by) {
+            self.take(name, other);
+        }
+    }
+
+    /// By which computation the values of an aggregate are being computed as in `other`.
+    fn begun(&self, name: &str, other: &Self) -> Option<&str> {
+        let (formulas, by) = self.0.get(name)?.strip_prefix(BEGUN)?.split_once(BY)?;
+        (other.0.get(name)? == formulas).then_some(by)
+    }
+
+    /// Notes no more what others are computing or have computed; whether anything was. What is computed nowhere in `other` may be an
+    /// ordinary field there, with whatever values.
+    fn keep(&mut self, other: &Self) -> bool {
+        let kept = self.0.iter().filter(|(name, noted)| {
+            other.0.get(*name) == Some(*noted) || self.begun(name, other).is_some()
+        });
+        let kept: BTreeMap<_, _> =
+            kept.map(|(name, noted)| (name.clone(), noted.clone())).collect();
+        let any = kept.len() < self.0.len();
+        self.0 = kept;
+        any
     }
 
     /// Notes that the values of an aggregate follow what it does in `other`.
@@ -81,6 +122,77 @@ pub fn has_new_formulas(store: &Store, model: &Model) -> Result<bool, StoreFault
     Ok(Formulas::noted(store)?.as_ref() != Some(&Formulas::of(model)))
 }
 
+/// Says that somebody begins to write what the formulas of this model say: what others have computed, or are computing, may follow
+/// them no longer. For every server, once it is seen by its connections and before it writes.
+///
+/// # Errors
+/// [`StoreFault::Database`].
+pub fn arrive(store: &Store, model: &Model) -> Result<(), StoreFault> {
+    let mut known = Formulas::noted(store)?.unwrap_or_default();
+    if known.keep(&Formulas::of(model)) {
+        store.set_meta(note::FORMULAS, &text(&known))?;
+    }
+    Ok(())
+}
+
+/// Lets all stored values follow this model's formulas; rows changed, and whether they do for good: while servers of others run, which
+/// do not call themselves `called`, they write what theirs say.
+///
+/// # Errors
+/// As [`recompute`].
+pub fn follow_formulas(
+    store: &Store,
+    loaded: &Loaded,
+    called: &str,
+    pace: Pace,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(u64, bool), MigrateFault> {
+    if !has_new_formulas(store, &loaded.model)? {
+        return Ok((0, true));
+    }
+    let own = Uuid::new_v4().to_string();
+    let begun = begin(store, loaded, &[], &own)?;
+    // Who is there already does not look at the note once more, and may have gone when all is computed.
+    let met = store.others(called)?;
+    if met > 0 {
+        withdraw(store, &own)?;
+        if pace == Pace::Gentle {
+            return Ok((0, false));
+        }
+    }
+    let rows = compute_all(store, loaded, &begun, pace, go_on)?;
+    if met + store.others(called)? > 0 {
+        return Ok((rows, false));
+    }
+    let wanted = Formulas::of(&loaded.model);
+    let mut known = Formulas::noted(store)?.unwrap_or_default();
+    for Begun { name, by, .. } in &begun {
+        known.finish(name, &wanted, by);
+    }
+    let follows = known.same_as(&wanted) == wanted;
+    if follows {
+        note_formulas(store, &loaded.model)?;
+    }
+    Ok((rows, follows))
+}
+
+/// Takes away what a computation of this name has begun.
+fn withdraw(store: &Store, own: &str) -> Result<(), StoreFault> {
+    let mut known = Formulas::noted(store)?.unwrap_or_default();
+    known.0.retain(|_, noted| !noted.ends_with(own));
+    store.set_meta(note::FORMULAS, &text(&known))
+}
+
+/// Notes no more what this model does not compute, where all that it computes follows it.
+pub(super) fn note_no_more(store: &Store, model: &Model) -> Result<(), StoreFault> {
+    let noted = Formulas::noted(store)?;
+    let left = noted.clone().unwrap_or_default().same_as(&Formulas::of(model));
+    if noted.as_ref() != Some(&left) {
+        store.set_meta(note::FORMULAS, &text(&left))?;
+    }
+    Ok(())
+}
+
 /// Notes that the stored values follow the formulas of this model.
 ///
 /// # Errors
@@ -107,8 +219,8 @@ pub fn settle_formulas(
 }
 
 /// Computes what does not follow this model's formulas, and what reads the tables `also`, anew where it differs from what is stored;
-/// rows changed. From before the first row on it is noted of these that it is not known what they follow: who writes beside it may
-/// follow other formulas, and who dies in it leaves a half. An aggregate that cannot be computed keeps no other one from it. It ends
+/// rows changed. From before the first row on it is noted of these that they are being computed: who writes beside it may follow other
+/// formulas, and who dies in it leaves a half. An aggregate that cannot be computed keeps no other one from it. It ends
 /// early when `go_on` says so.
 ///
 /// # Errors
@@ -121,23 +233,62 @@ pub fn recompute(
     pace: Pace,
     go_on: &dyn Fn() -> bool,
 ) -> Result<u64, MigrateFault> {
-    let (noted, mut total, mut failed) = (Formulas::noted(store)?, 0, None);
+    let begun = begin(store, loaded, also, &Uuid::new_v4().to_string())?;
+    compute_all(store, loaded, &begun, pace, go_on)
+}
+
+/// An aggregate whose values are being computed.
+struct Begun {
+    root: EntityId,
+    /// What it is noted under.
+    name: String,
+    /// Which computation was the first to begin with it.
+    by: String,
+}
+
+/// Notes of what does not follow this model's formulas that it is being computed by a computation of this name. One that others of the
+/// same formulas have begun is joined, so that they do not begin again and again for each other's sake.
+fn begin(
+    store: &Store,
+    loaded: &Loaded,
+    also: &[String],
+    own: &str,
+) -> Result<Vec<Begun>, MigrateFault> {
+    let noted = Formulas::noted(store)?;
     let stale = stale(noted.as_ref(), loaded, also);
-    let mut known = noted.clone().unwrap_or_default();
-    for root in &stale {
-        known.forget(&name_of(&loaded.model, *root));
+    let (before, wanted) = (noted.unwrap_or_default(), Formulas::of(&loaded.model));
+    let (mut known, mut begun) = (before.clone(), Vec::new());
+    for root in stale {
+        let name = name_of(&loaded.model, root);
+        let first = known.begun(&name, &wanted).map(str::to_owned);
+        if first.is_none() {
+            known.begin(&name, &wanted, own);
+        }
+        let by = first.unwrap_or_else(|| own.to_owned());
+        begun.push(Begun { root, name, by });
     }
-    if noted.is_some_and(|noted| noted != known) {
+    if known != before {
         store.set_meta(note::FORMULAS, &text(&known))?;
     }
-    for root in stale {
+    Ok(begun)
+}
+
+fn compute_all(
+    store: &Store,
+    loaded: &Loaded,
+    begun: &[Begun],
+    pace: Pace,
+    go_on: &dyn Fn() -> bool,
+) -> Result<u64, MigrateFault> {
+    let (mut total, mut failed) = (0, None);
+    for Begun { root, .. } in begun {
         let mut renew = |renewal: &Renewal<'_>, compute: &mut Compute<'_>| {
             if !go_on() {
                 return Err(StoreFault::Closed.into());
             }
             patiently("compute", None, &mut |_| {}, || store.renew(renewal, compute))
         };
-        let computing = Computing::new(loaded, root, None);
+        let computing = Computing::new(loaded, *root, None);
         match computing.run(None, pace, &mut renew, &mut |_| {}) {
             Ok(rows) => total += rows,
             Err(fault @ MigrateFault::Store(StoreFault::Formula { .. })) => {

@@ -9,7 +9,7 @@ use schema::{Names, Step, Work, migration};
 use store::{Compute, Migrator, Renewal, StoreFault};
 
 use super::computed::{Computing, Pace, name_of};
-use super::{Formulas, MigrateFault, Progress, Record, State, note, rename, text};
+use super::{Formulas, MigrateFault, Progress, Record, State, note, rename, server_name, text};
 use crate::Loaded;
 
 /// How often a step that does not get its lock is tried, and the longest pause between.
@@ -71,14 +71,21 @@ pub(super) fn run(
             migrator.note_down(&notes)?;
         }
         Work::Compute { table, columns, rows } => {
-            let rows =
-                compute(migrator, &step, (wanted, &record.names), (table, columns, *rows), told)?;
+            let version = (wanted, &record.names);
+            let from = migrator.note(note::BLOCK)?.filter(|key| !key.is_empty());
+            if columns.is_empty() && from.is_none() {
+                let kept = server_name(&record.to, &record.formulas);
+                let kept = (!alone).then_some(kept.as_str());
+                begin(migrator, (wanted, table), &record.began, kept)?;
+            }
+            let rows = compute(migrator, &step, version, (table, columns, *rows), from, told)?;
             told(Progress::Computed(rows));
             // Of new columns alone the old version knows nothing, and follows its own formulas.
             let followed = match root_of(wanted, table).filter(|_| columns.is_empty()) {
                 Some(root) => {
                     let mut known = known(migrator)?;
-                    known.take(&name_of(&wanted.model, root), &Formulas::of(&wanted.model));
+                    let name = name_of(&wanted.model, root);
+                    known.finish(&name, &Formulas::of(&wanted.model), &record.began);
                     Some(text(&known))
                 }
                 None => None,
@@ -191,21 +198,37 @@ fn fill(
     Ok(())
 }
 
-/// Computes values of an aggregate anew, from where it was left; rows written.
+/// Notes that the values of an aggregate are being computed by this change, if nobody is there who is called otherwise than `kept`: they do not look
+/// at the note once more, and may have gone when all is computed.
+fn begin(
+    migrator: &Migrator,
+    (wanted, table): (&Loaded, &str),
+    by: &str,
+    kept: Option<&str>,
+) -> Result<(), MigrateFault> {
+    let Some(root) = root_of(wanted, table) else { return Ok(()) };
+    let (name, mut known) = (name_of(&wanted.model, root), known(migrator)?);
+    known.begin(&name, &Formulas::of(&wanted.model), by);
+    migrator.note_down(&[(note::FORMULAS, &text(&known))])?;
+    if let Some(kept) = kept
+        && migrator.connected(Some(kept))? > 0
+    {
+        known.forget(&name);
+        migrator.note_down(&[(note::FORMULAS, &text(&known))])?;
+    }
+    Ok(())
+}
+
+/// Computes values of an aggregate anew, from behind the root where it was left; rows written.
 fn compute(
     migrator: &Migrator,
     step: &Step,
     (wanted, names): (&Loaded, &Names),
     (table, columns, all): (&str, &[(String, String)], u64),
+    from: Option<String>,
     told: &mut dyn FnMut(Progress<'_>),
 ) -> Result<u64, MigrateFault> {
     let Some(root) = root_of(wanted, table) else { return Ok(0) };
-    if columns.is_empty() {
-        let mut known = known(migrator)?;
-        if known.forget(&name_of(&wanted.model, root)) {
-            migrator.note_down(&[(note::FORMULAS, &text(&known))])?;
-        }
-    }
     let is_written = |entity: EntityId, at: usize| {
         let table = wanted.schema.table(entity);
         let is = |(of, column): &(String, String)| {
@@ -217,7 +240,6 @@ fn compute(
         if columns.is_empty() { None } else { Some(&is_written) };
     let schema = (*wanted.schema).clone().stored_under(names);
     let stored = Loaded::new(Arc::clone(&wanted.model), Arc::new(schema));
-    let from = migrator.note(note::BLOCK)?.filter(|key| !key.is_empty());
     let told = RefCell::new(told);
     let mut renew = |renewal: &Renewal<'_>, compute: &mut Compute<'_>| {
         let mut told = |progress: Progress<'_>| (told.borrow_mut())(progress);

@@ -172,6 +172,75 @@ fn what_a_change_has_not_computed_is_not_taken_for_computed() {
     assert_eq!(bench.psql(TWO_VALUES), "5 10 15 20");
 }
 
+/// Computes three thousand rows, of which 500 go at once, and does something after the second time.
+fn follow(bench: &Bench, wanted: &Loaded, meanwhile: &dyn Fn()) -> (u64, bool) {
+    let batches = std::cell::Cell::new(0);
+    let go_on = || {
+        batches.set(batches.get() + 1);
+        if batches.get() == 3 {
+            meanwhile();
+        }
+        true
+    };
+    let called = name_of(wanted);
+    migrate::follow_formulas(&bench.store, wanted, &called, Pace::Brisk, &go_on).unwrap()
+}
+
+#[test]
+fn who_comes_with_other_formulas_and_goes_before_the_end_is_noticed() {
+    let (before, after) = (tables(BEFORE), tables(AFTER));
+    let bench = Bench::new(&before, ROWS);
+    let come_and_go = || {
+        migrate::arrive(&bench.store, &before.model).unwrap();
+        bench.psql("UPDATE thing SET \"both\" = a + b WHERE id = 1");
+    };
+    let (rows, follows) = follow(&bench, &after, &come_and_go);
+    assert!(rows > 2_900 && !follows, "{rows} {follows}");
+    assert_eq!(bench.psql(WRONG), "1");
+    // Who has the same formulas leaves it as it is.
+    let come = || migrate::arrive(&bench.store, &after.model).unwrap();
+    assert_eq!(follow(&bench, &after, &come), (1, true));
+    assert_eq!(bench.psql(WRONG), "");
+    assert!(!migrate::has_new_formulas(&bench.store, &after.model).unwrap());
+}
+
+#[test]
+fn who_comes_and_goes_while_a_change_waits_to_be_gone_on_with_is_noticed() {
+    let (before, after) = (tables(BEFORE), tables(AFTER));
+    let bench = Bench::new(&before, ROWS);
+    let mut told = 0;
+    let run = || {
+        migrate::apply(&bench.store, &after, &BTreeMap::new(), &Terms::default(), &mut |progress| {
+            if matches!(progress, Progress::Filled(..)) {
+                told += 1;
+                assert!(told < 3, "dies here");
+            }
+        })
+    };
+    quietly();
+    assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+    migrate::arrive(&bench.store, &before.model).unwrap();
+    bench.psql("UPDATE thing SET \"both\" = a + b WHERE id = 1");
+    assert!(matches!(apply(&bench, &after), Ok(Outcome::Done(_))));
+    assert_eq!(bench.psql(WRONG), "");
+    assert!(!migrate::has_new_formulas(&bench.store, &after.model).unwrap());
+}
+
+#[test]
+fn who_is_there_when_it_begins_leaves_it_open_what_values_follow() {
+    let (before, after) = (tables(BEFORE), tables(AFTER));
+    let bench = Bench::new(&before, ROWS);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = std::cell::Cell::new(Some(connected(&bench, &runtime, &name_of(&before))));
+    let go = || {
+        drop(server.take());
+        bench.settle();
+    };
+    let (rows, follows) = follow(&bench, &after, &go);
+    assert!(rows == 3_000 && !follows, "{rows} {follows}");
+    assert_eq!(follow(&bench, &after, &|| ()), (0, true));
+}
+
 #[test]
 fn a_server_that_starts_meanwhile_leaves_it_open_what_values_follow() {
     let (before, after) = (tables(BEFORE), tables(AFTER));

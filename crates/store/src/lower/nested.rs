@@ -72,11 +72,11 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    fn of(read: &'a Read, values: &[Value], decides: bool) -> Result<Self, Fault> {
+    fn of(read: &'a Read, values: &[Value], columns: Columns<'a>) -> Result<Self, Fault> {
         if binds(read) > values.len() {
             return Err(ill_formed("no such bind"));
         }
-        let mut columns = Columns { decides, ..Columns::of(read) };
+        let mut columns = columns;
         let shape = columns.shape(&read.output, 0)?;
         let version = match read.table.version.filter(|_| read.cardinality == Cardinality::One) {
             Some(column) => Some(columns.column(0, column)?.at),
@@ -95,7 +95,7 @@ impl<'a> Head<'a> {
 impl Nested {
     /// Lowers a read for PostgreSQL. `values` are what the binds hold, for their kinds.
     pub fn of(read: &Read, values: &[Value]) -> Result<Self, Fault> {
-        let Head { columns, shape, order, version } = Head::of(read, values, false)?;
+        let Head { columns, shape, order, version } = Head::of(read, values, Columns::of(read))?;
         let mut lowering = Lowering::new(Dialect::Postgres, values.len(), values);
         let nested = part_sources(&read.output);
         let parts = select(&mut lowering, &columns, &nested, ("SELECT ", ""))?;
@@ -121,9 +121,9 @@ impl Nested {
         if let Some(by_key) = Self::found_by_key(read, values, type_name)? {
             return Ok(by_key);
         }
-        let (filter, alike) = once(&read.filter);
+        let (filter, alike) = without_repeated(&read.filter);
         let read = &Read { filter, ..read.clone() };
-        let Head { columns, shape, order, version } = Head::of(read, values, false)?;
+        let Head { columns, shape, order, version } = Head::of(read, values, Columns::of(read))?;
         let mut lowering = Lowering::of_given(values.len(), values);
         let nested = part_sources(&read.output);
         let is_page = read.cardinality != Cardinality::One;
@@ -184,9 +184,10 @@ impl Nested {
             return Ok(None);
         }
         let Some((bind, conditions)) = key_and_conditions(read) else { return Ok(None) };
-        let Head { mut columns, shape, order, version } = Head::of(read, values, true)?;
+        let Head { mut columns, shape, order, version } =
+            Head::of(read, values, Columns::deciding(read))?;
         let key = columns.column(0, read.table.own_key())?;
-        let seen = Seen::of(&mut columns, 0, &conditions)?;
+        let seen = Seen::of(&mut columns, 0, conditions)?;
         // Behind all binds: a column of keys that no request has.
         let keys = values.len();
         let mut lowering = Lowering::new(Dialect::Postgres, keys + 1, values);
@@ -200,11 +201,12 @@ impl Nested {
         if sole.is_some() {
             lowering.sql.push(", part.*");
         }
-        sources(&mut lowering, read, (base, true))?;
+        sources(&mut lowering, read, (base, &columns.decided))?;
         let mut joined = None;
         if let Some(sole) = sole {
             lowering.sql.push(" LEFT JOIN LATERAL (");
-            let rows = part(&mut lowering, (read, sole), (base, true), ("SELECT 1, ", ""))?;
+            let rows =
+                part(&mut lowering, (read, sole), (base, columns.decides), ("SELECT 1, ", ""))?;
             lowering.sql.push(") AS part ON true");
             joined = Some(Joined { present: columns.wanted.len(), rows });
         }
@@ -224,7 +226,7 @@ impl Nested {
 }
 
 /// A condition without terms that say a second time what a column equals, and the binds that must then be equal.
-fn once(filter: &Expression) -> (Expression, Vec<(usize, usize)>) {
+fn without_repeated(filter: &Expression) -> (Expression, Vec<(usize, usize)>) {
     let Expression::And(terms) = filter else { return (filter.clone(), Vec::new()) };
     let mut known: Vec<(&Expression, usize)> = Vec::new();
     let mut alike = Vec::new();
@@ -250,7 +252,7 @@ fn once(filter: &Expression) -> (Expression, Vec<(usize, usize)>) {
 fn key_and_conditions(read: &Read) -> Option<(usize, Vec<&Expression>)> {
     let own = read.table.own_key();
     let column = read.table.columns.get(own)?;
-    // A table of others may have more columns under its key.
+    // Of a table of others a key may be a view's, and name several rows.
     let of_others = read.table.version.is_none() || column.native.is_some();
     if of_others || read.root_bind.is_some() || read.table.key.len() != 1 {
         return None;
@@ -287,7 +289,7 @@ fn select<'a>(
 ) -> Result<Vec<(usize, Rowwise)>, Fault> {
     let (base, parts) = select_columns(lowering, columns, nested, before)?;
     lowering.sql.push(after);
-    from(lowering, columns.read, (base, columns.decides))?;
+    from(lowering, columns.read, (base, &columns.decided))?;
     Ok(parts)
 }
 
@@ -335,7 +337,7 @@ fn part<'a>(
     let part = &*source.read;
     let table = source_table(read, source.source)?;
     let bind = part.root_bind.ok_or_else(|| ill_formed("parts that nothing leads to"))?;
-    let mut columns = Columns { decides, ..Columns::of(part) };
+    let mut columns = if decides { Columns::deciding(part) } else { Columns::of(part) };
     let shape = columns.shape(&part.output, 0)?;
     let nested = part_sources(&part.output);
     let root = (base + source.source, table, table.own_key());

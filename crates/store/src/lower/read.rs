@@ -99,7 +99,7 @@ impl Select {
         if wanted.is_empty() {
             lowering.sql.push("1");
         }
-        from(&mut lowering, read, (0, false))?;
+        from(&mut lowering, read, (0, &[]))?;
         let statement = lowering.finish(Vec::new());
         Ok(Self { statement, shape, parts, order, version, joined })
     }
@@ -111,8 +111,10 @@ pub(super) struct Columns<'a> {
     pub wanted: Vec<Wanted<'a>>,
     /// Parts, each with the answer's column that holds the key of their root.
     pub parts: Vec<(Arc<Read>, Source)>,
-    /// Whether what may be seen of references is decided of the answer where that can be; [`sources`] is told the same.
+    /// Whether what may be seen of references is decided of the answer where that can be.
     pub decides: bool,
+    /// The joins of which it is, by position: their conditions are not asked for.
+    pub decided: Vec<usize>,
 }
 
 /// A column of the answer.
@@ -145,7 +147,13 @@ impl<'a> Wanted<'a> {
 
 impl<'a> Columns<'a> {
     pub fn of(read: &'a Read) -> Self {
-        Self { read, wanted: Vec::new(), parts: Vec::new(), decides: false }
+        let (wanted, parts, decided) = (Vec::new(), Vec::new(), Vec::new());
+        Self { read, wanted, parts, decides: false, decided }
+    }
+
+    /// The same, deciding of the answer what may be seen of references, where nothing of a row stands outside of its object.
+    pub fn deciding(read: &'a Read) -> Self {
+        Self { decides: is_inside(read, &read.output, 0), ..Self::of(read) }
     }
 
     pub fn shape(&mut self, object: &'a Object, source: usize) -> Result<Shape, Fault> {
@@ -167,7 +175,10 @@ impl<'a> Columns<'a> {
                     let shape = self.shape(object, *source)?;
                     // Behind the object, most of whose columns it shares.
                     let seen = match Seen::of_reference(join).filter(|_| self.decides) {
-                        Some(conditions) => Some(Seen::of(self, *source, &conditions)?),
+                        Some(condition) => {
+                            self.decided.push(*source - 1);
+                            Some(Seen::of(self, *source, [condition])?)
+                        }
                         None => None,
                     };
                     Member::Reference { present, bare, seen, shape }
@@ -198,12 +209,24 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Writes the tables of a read behind its columns; source 0 has the alias `base`, the others those after it. `decides`: what
-/// [`Columns`] decides is not asked for.
+/// Whether an object has only columns and parts of its own source, and so have the objects inside it.
+fn is_inside(read: &Read, object: &Object, source: usize) -> bool {
+    object.fields.iter().all(|field| match &field.output {
+        Output::Column { source: of, .. } => *of == source,
+        Output::Parts(parts) => parts.source == source,
+        Output::Reference { source: of, object } => {
+            let join = of.checked_sub(1).and_then(|at| read.joins.get(at));
+            join.is_some_and(|join| join.source == source) && is_inside(read, object, *of)
+        }
+    })
+}
+
+/// Writes the tables of a read behind its columns; source 0 has the alias `base`, the others those after it. What of its joins is
+/// [decided](Columns::decided) is not asked for.
 pub(super) fn sources<'a>(
     lowering: &mut Lowering<'a>,
     read: &'a Read,
-    (base, decides): (usize, bool),
+    (base, decided): (usize, &[usize]),
 ) -> Result<(), Fault> {
     lowering.sql.push(" FROM ");
     lowering.table(base, &read.table);
@@ -219,7 +242,7 @@ pub(super) fn sources<'a>(
         lowering.sql.push(" = ");
         lowering.column(base + join.source, source_table(read, join.source)?, join.column)?;
         let is_asked = join.condition != Expression::yes();
-        if is_asked && !(decides && Seen::of_reference(join).is_some()) {
+        if is_asked && !decided.contains(&i) {
             lowering.sql.push(" AND ");
             lowering.with_row(alias, &join.table, &join.condition)?;
         }
@@ -227,14 +250,14 @@ pub(super) fn sources<'a>(
     Ok(())
 }
 
-/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it. `decides` as of
+/// Writes everything behind the columns of a read; source 0 has the alias `base`, the others those after it. `decided` as of
 /// [`sources`].
 pub(super) fn from<'a>(
     lowering: &mut Lowering<'a>,
     read: &'a Read,
-    (base, decides): (usize, bool),
+    (base, decided): (usize, &[usize]),
 ) -> Result<(), Fault> {
-    sources(lowering, read, (base, decides))?;
+    sources(lowering, read, (base, decided))?;
     let mut conjunction = " WHERE ";
     if let (Some(at), Some(root)) = (read.root_bind, read.table.root)
         && !bound_to(&read.filter, root, at)

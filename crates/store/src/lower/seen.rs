@@ -4,7 +4,7 @@
 
 use operation::{Expression, Fault, Join, Scope, Table, Value, truth};
 
-use super::expression::has_query;
+use super::expression::{has_query, ill_formed};
 use super::read::{Columns, Source, source_table};
 
 /// What must be true of a row for a request to see it.
@@ -20,14 +20,15 @@ pub(crate) struct Seen {
 
 impl Seen {
     /// What must hold of the row of a source; asks for the columns that it looks at.
-    pub(super) fn of(
+    pub(super) fn of<'e>(
         columns: &mut Columns<'_>,
         source: usize,
-        conditions: &[&Expression],
+        conditions: impl IntoIterator<Item = &'e Expression>,
     ) -> Result<Self, Fault> {
+        let conditions: Vec<Expression> = conditions.into_iter().cloned().collect();
         let width = source_table(columns.read, source)?.columns.len();
         let mut looked_at = Vec::new();
-        for condition in conditions {
+        for condition in &conditions {
             for column in columns_of(condition) {
                 let found = columns.column(source, column)?;
                 if looked_at.iter().all(|(known, _)| *known != column) {
@@ -35,16 +36,15 @@ impl Seen {
                 }
             }
         }
-        let conditions = conditions.iter().map(|condition| (*condition).clone()).collect();
         Ok(Self { conditions, looked_at, width })
     }
 
-    /// The conditions of a reference's target, where they are decided of its columns alone and of nothing that a request brings.
-    pub(super) fn of_reference(join: &Join) -> Option<Vec<&Expression>> {
+    /// The condition of a reference's target, where it is decided of its columns alone and of nothing that a request brings.
+    pub(super) fn of_reference(join: &Join) -> Option<&Expression> {
         let condition = &join.condition;
         let mut is_fixed = *condition != Expression::yes() && can_decide(&join.table, condition);
         condition.visit(&mut |e| is_fixed &= !matches!(e, Expression::Bind(_)));
-        is_fixed.then(|| vec![condition])
+        is_fixed.then_some(condition)
     }
 
     /// Whether a request with these binds sees the row, whose values are read as they are needed.
@@ -58,9 +58,8 @@ impl Seen {
         }
         let mut row = vec![Value::Null; self.width];
         for (column, source) in &self.looked_at {
-            if let Some(place) = row.get_mut(*column) {
-                *place = value(*source)?;
-            }
+            let place = row.get_mut(*column).ok_or_else(|| ill_formed("no such column"))?;
+            *place = value(*source)?;
         }
         let scope = Scope { rows: &[&row], binds, parts: &[], stored: None };
         Ok(self.conditions.iter().all(|condition| truth(condition, &scope) == Ok(true)))

@@ -427,12 +427,10 @@ impl Link {
         }
         let mut nested = Nested::together(read, binds, type_name)?;
         let text = std::mem::take(&mut nested.statement.text);
-        let group = self.groups.get(&text).unwrap_or_else(|| {
+        let group = self.groups.get_or_insert_with(&text, || {
             let (queue, statement) = (Queue::default(), OnceCell::new());
-            let group = Arc::new(Group { queue, text: text.clone(), statement });
-            self.groups.insert(text, group.clone());
-            group
-        });
+            Ok::<_, Fault>(Arc::new(Group { queue, text: text.clone(), statement }))
+        })?;
         Ok(Some(Arc::new(Together { nested, group })))
     }
 
@@ -442,9 +440,16 @@ impl Link {
         group: &Group,
         parameters: Vec<Vec<Bound<&Value>>>,
     ) -> Result<RowStream, Error> {
-        let prepare = || self.client.prepare(&group.text);
-        let statement = group.statement.get_or_try_init(prepare).await?;
+        let statement = self.prepared_together(group).await?;
         self.client.query_raw(statement, parameters).await
+    }
+
+    /// What is asked for many requests at once, prepared.
+    pub async fn prepared_together<'g>(
+        &self,
+        group: &'g Group,
+    ) -> Result<&'g tokio_postgres::Statement, Error> {
+        group.statement.get_or_try_init(|| self.client.prepare(&group.text)).await
     }
 
     /// Executes a prepared read.

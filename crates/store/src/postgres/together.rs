@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
 
-use super::fault::gone;
+use super::fault::{gone, is_stale};
 use super::link::{Group, Link, Prepared, Together, Trouble, bound, within};
 use super::position::Least;
 use super::read::{Behind, Columns as _, Page, Terms, limit, one};
@@ -39,7 +39,7 @@ const LONG: Duration = Duration::from_millis(50);
 /// Requests that go alone after that.
 const REST: u32 = 1_000;
 
-/// Requests for one read on one connection.
+/// Requests on one connection that may go together.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
@@ -99,9 +99,7 @@ impl Lead {
             }
         }
     }
-}
 
-impl Lead {
     /// What it is sent for, the leader's own request first.
     fn requests<'l>(&'l self, own: Request<'l>) -> impl Iterator<Item = Request<'l>> {
         let others =
@@ -281,10 +279,13 @@ impl Link {
         let answers = match answers {
             Ok(answers) => answers,
             Err(trouble) => {
-                if let Trouble::Database(error) = &trouble
-                    && error.code() == Some(&SqlState::QUERY_CANCELED)
-                {
-                    group.queue.alone.store(u32::MAX, Ordering::Relaxed);
+                match &trouble {
+                    Trouble::Database(error) if error.code() == Some(&SqlState::QUERY_CANCELED) => {
+                        group.queue.alone.store(u32::MAX, Ordering::Relaxed);
+                    }
+                    // Who then goes alone may have a statement that fits, and would never tell.
+                    Trouble::Database(error) if is_stale(error) => self.forget(),
+                    _ => {}
                 }
                 for other in others {
                     // Where no answer came in time, each has a time of its own left, or none.
@@ -326,6 +327,8 @@ impl Link {
         terms: Terms,
         own: Request<'_>,
     ) -> Result<Vec<Rows>, Trouble> {
+        // What is prepared once is no time that a page takes.
+        self.prepared_together(&lead.group).await?;
         let begun = Instant::now();
         let mut pages: Vec<Page<'_>> = lead
             .requests(own)

@@ -103,7 +103,18 @@ fn each_is_answered_as_if_it_were_alone() {
         );
         owned.filter = Expression::And(vec![owned.filter, is_own]);
         let owned = Arc::new(owned);
-        let (early, stocked) = (some_products(&shop, 0, "o"), some_products(&shop, 1, "o"));
+        let pen = shop.edit(
+            &shop.products,
+            &shop.read_product,
+            Value::text("pen"),
+            &[(3, Value::Int(5))],
+        );
+        shop.write(Write::Edit(pen)).unwrap();
+        let before_pens = some_products(&shop, less(0, Value::text("o")));
+        // By a column that is not answered, and by what a request brings.
+        let scarce = some_products(&shop, less(3, Value::Int(10)));
+        let mine =
+            some_products(&shop, Expression::equal(Expression::column(0), Expression::Bind(1)));
         let own_orders = own_orders(&shop);
         let mut asked = Vec::new();
         for round in 0..40 {
@@ -113,8 +124,11 @@ fn each_is_answered_as_if_it_were_alone() {
             for caller in [Value::Int(1), Value::Int(2), Value::Null] {
                 asked.push((owned.clone(), vec![Value::Int(round % 5), caller]));
             }
-            asked.push((early.clone(), vec![Value::Int(round % 13)]));
-            asked.push((stocked.clone(), vec![Value::Int(round % 13)]));
+            asked.push((before_pens.clone(), vec![Value::Int(round % 13)]));
+            asked.push((scarce.clone(), vec![Value::Int(round % 13)]));
+            let mine_of = |sku| vec![Value::Int(round % 13), Value::text(sku)];
+            asked.push((mine.clone(), mine_of("ink")));
+            asked.push((mine.clone(), mine_of("pen")));
             asked.push((shop.bare_order.clone(), vec![Value::Int(round % 13)]));
             asked.push((shop.read_customer.clone(), vec![Value::Int(round % 4)]));
             // Pages of many lengths, with and without another behind them; one of nobody, and one that goes alone.
@@ -156,18 +170,24 @@ fn each_is_answered_as_if_it_were_alone() {
     });
 }
 
-/// Orders whose lines tell of products only where a column comes before a text.
-fn some_products(shop: &Shop, column: usize, before: &str) -> Arc<Read> {
+fn less(column: usize, than: Value) -> Expression {
+    let (column, than) = (Expression::column(column), Expression::Literal(than));
+    Expression::Compare(Comparison::Less, Box::new(column), Box::new(than))
+}
+
+/// Orders whose lines tell of products only where something is true of them.
+fn some_products(shop: &Shop, condition: Expression) -> Arc<Read> {
     let mut read = (*shop.read_order).clone();
     read.id = ReadId::fresh();
     if let Output::Parts(parts) = &mut read.output.fields.last_mut().unwrap().output {
         let mut lines = (*parts.read).clone();
         lines.id = ReadId::fresh();
-        lines.joins.first_mut().unwrap().condition = Expression::Compare(
-            Comparison::Less,
-            Box::new(Expression::column(column)),
-            Box::new(Expression::Literal(Value::text(before))),
-        );
+        // Behind what the request brings: its order, and perhaps what the condition asks for.
+        let mut binds = 1;
+        condition.visit(&mut |e| binds += usize::from(matches!(e, Expression::Bind(_))));
+        lines.root_bind = Some(binds);
+        lines.filter = Expression::equal(Expression::column(0), Expression::Bind(binds));
+        lines.joins.first_mut().unwrap().condition = condition;
         parts.read = Arc::new(lines);
     }
     Arc::new(read)
@@ -193,7 +213,10 @@ fn reads_for_several_roles_go_together() {
         let order = |number| vec![Value::Int(number)];
         let page = |binds: &[i64]| binds.iter().copied().map(Value::Int).collect();
         let pairs = [
-            [(shop.read_order.clone(), order(3)), (some_products(&shop, 0, "o"), order(4))],
+            [
+                (shop.read_order.clone(), order(3)),
+                (some_products(&shop, less(0, Value::text("o"))), order(4)),
+            ],
             [(shop.read_orders.clone(), page(&[1, 5])), (own_orders(&shop), page(&[2, 5, 2]))],
         ];
         let runtime = runtime();
