@@ -37,8 +37,11 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Events are kept for so long, in microseconds: a week.
 const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
 
-/// How many events, or deliveries, are forgotten at once.
+/// How many deliveries are forgotten at once.
 const FORGOTTEN: u64 = 1_000;
+
+/// How often a thousand events are looked at in a row for old ones.
+const FORGETTING: u32 = 500;
 
 /// How often old events are looked for.
 const TIDY: Duration = Duration::from_secs(60);
@@ -112,7 +115,7 @@ impl Engine {
             // A database that one process serves: what was taken was taken by one that is gone.
             let _ = self.chore(Chore::Release).await;
         }
-        let mut tidied = Instant::now();
+        let (mut tidied, mut forgotten) = (Instant::now(), 0);
         let mut scheduled = 0;
         let mut running = FuturesUnordered::new();
         while !self.closing.load(Ordering::Acquire) {
@@ -139,7 +142,7 @@ impl Engine {
             if tidied.elapsed() > TIDY {
                 tidied = Instant::now();
                 let before = microseconds_now().saturating_sub(KEPT);
-                self.forget(|| Chore::Forget { before }).await;
+                forgotten = self.forget_events(before, forgotten).await;
             }
             let wait = tokio::time::timeout(LOOK, rung);
             if running.is_empty() {
@@ -208,6 +211,24 @@ impl Engine {
     /// Those of the store.
     pub async fn chore(&self, chore: Chore) -> Result<Option<bytes::Bytes>, Fault> {
         Ok(self.store.write(Box::new(Write::Chore(chore)), None).await?.json)
+    }
+
+    /// Forgets events that are old, from behind a number on; where to go on next time. What a delivery or the broker waits for stays,
+    /// for days perhaps, and keeps nothing behind it from being forgotten.
+    async fn forget_events(&self, before: i64, from: i64) -> i64 {
+        let mut after = from;
+        for _ in 0..FORGETTING {
+            if self.closing.load(Ordering::Acquire) {
+                break;
+            }
+            let answer = self.chore(Chore::Forget { before, after }).await.ok().flatten();
+            let answer = answer.and_then(|json| serde_json::from_slice::<(u64, i64)>(&json).ok());
+            after = answer.map_or(0, |(_, next)| next);
+            if after == 0 {
+                break;
+            }
+        }
+        after
     }
 
     /// Forgets what is old, as often as there is more than goes at once: a busy server leaves that in a minute. What is not

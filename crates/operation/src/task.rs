@@ -118,10 +118,13 @@ pub enum Chore {
         /// The targets of those who hear it.
         by: Vec<Box<str>>,
     },
-    /// Forgets events that were published before, a thousand at most: the answer is how many.
+    /// Forgets those of the next thousand events that are old and that nothing waits for. The answer is an array of two: how many went,
+    /// and the number behind which the next are; 0, where none of those is old.
     Forget {
-        /// Before when.
+        /// Before when they were published.
         before: i64,
+        /// The number behind which they are.
+        after: i64,
     },
     /// Work on endpoints of webhooks and on deliveries to them.
     Hook(Hook),

@@ -90,20 +90,26 @@ fn tasks_are_taken_while_tables_change() {
     drop(migrator);
 }
 
-/// A thousand at once: who forgets has to know whether there are more.
+/// A thousand at once: who forgets has to know whether there are more, and where.
 #[test]
-fn forgetting_says_how_many_events_went() {
+fn forgetting_says_how_many_events_went_and_where_the_next_are() {
     for on in [On::Sqlite, On::Postgres] {
         let world = World::new(on, MODEL);
         for _ in 0..1_003 {
             world.ask(r#"run user say {"topic":1}"#);
         }
-        let forget = || {
-            let before = now() + 1_000_000;
-            let forget = world.engine.chore(Chore::Forget { before });
-            world.runtime.block_on(forget).unwrap().unwrap()
+        let forget = |before: i64, after: i64| -> (u64, i64) {
+            let forget = world.engine.chore(Chore::Forget { before, after });
+            serde_json::from_slice(&world.runtime.block_on(forget).unwrap().unwrap()).unwrap()
         };
-        assert_eq!([forget(), forget(), forget()], ["1000", "3", "0"], "{on:?}");
+        // Nothing is old, or nothing is there.
+        let old = now() + 1_000_000;
+        assert_eq!(forget(1, 0), (0, 0), "{on:?}");
+        assert_eq!(forget(old, 10_000), (0, 0), "{on:?}");
+        let (gone, next) = forget(old, 0);
+        assert_eq!((gone, next >= 1_000), (1_000, true), "{on:?}: {next}");
+        assert_eq!(forget(old, next), (3, 0), "{on:?}");
+        assert_eq!(forget(old, 0), (0, 0), "{on:?}");
     }
 }
 

@@ -331,7 +331,7 @@ fn an_event_is_kept_while_it_is_on_its_way() {
             scene
                 .world
                 .runtime
-                .block_on(scene.world.engine.chore(Chore::Forget { before }))
+                .block_on(scene.world.engine.chore(Chore::Forget { before, after: 0 }))
                 .unwrap();
             scene.hook(Hook::Forget { before }).unwrap()
         };

@@ -444,16 +444,30 @@ pub(crate) fn known(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// `DELETE` of a thousand events that were published before the one bind, and that neither a delivery nor the
-/// broker waits for. Answers their numbers.
-pub(crate) fn forget(dialect: Dialect) -> Statement {
-    let mut lowering = Lowering::new(dialect, 1, &[]);
-    let name = &events(dialect).name;
-    lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE id IN (SELECT id FROM ").ident(name);
+/// How many of the next thousand events are old, and the number of the last of them; binds: before when that is, a number behind which
+/// they are. Of rows, not of numbers: some were never given to a row.
+pub(crate) fn old(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 2, &[]);
     // The oldest have the least numbers: an index by the moment would cost each that is published.
-    lowering.sql.push(" WHERE number < (SELECT min(number) + 1000 FROM ").ident(name);
-    lowering.sql.push(") AND made < ");
+    lowering.sql.push("SELECT count(*), max(number) FROM (SELECT number, made FROM ");
+    lowering.sql.ident(&events(dialect).name).push(" WHERE number > ");
+    lowering.bind(1, Scalar::Int);
+    lowering.sql.push(" ORDER BY number LIMIT 1000) AS e WHERE made < ");
     lowering.bind(0, Scalar::Int);
+    lowering.finish(vec![Scalar::Int, Scalar::Int])
+}
+
+/// `DELETE` of old events that neither a delivery nor the broker waits for; binds: before when they were published, a number behind which
+/// they are, the number of the last. Answers their numbers.
+pub(crate) fn forget(dialect: Dialect) -> Statement {
+    let mut lowering = Lowering::new(dialect, 3, &[]);
+    let name = &events(dialect).name;
+    lowering.sql.push("DELETE FROM ").ident(name).push(" WHERE made < ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" AND number > ");
+    lowering.bind(1, Scalar::Int);
+    lowering.sql.push(" AND number <= ");
+    lowering.bind(2, Scalar::Int);
     lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
     lowering.sql.push(match dialect {
         Dialect::Sqlite => "mimar_delivery AS d WHERE d.event = mimar_event.id",
@@ -464,7 +478,7 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
         Dialect::Sqlite => "mimar_outgoing AS o WHERE o.event = mimar_event.id",
         Dialect::Postgres => "mimar.outgoing AS o WHERE o.event = mimar.event.id",
     });
-    lowering.sql.push(")) RETURNING number");
+    lowering.sql.push(") RETURNING number");
     lowering.finish(vec![Scalar::Int])
 }
 

@@ -296,11 +296,22 @@ impl<D: Database> Writing<'_, D> {
                 }
                 json.extend_from_slice(if fresh { b"true" } else { b"false" });
             }
-            Chore::Forget { before } => {
-                let value = Value::Int(*before);
-                let lower = || Ok(outbox::forget(D::DIALECT));
-                let gone = self.database.run(asked(Kind::Select, 9), lower, [&value].into_iter());
-                json.extend_from_slice(gone.await?.len().to_string().as_bytes());
+            Chore::Forget { before, after } => {
+                let mut values = vec![Value::Int(*before), Value::Int(*after)];
+                let lower = || Ok(outbox::old(D::DIALECT));
+                let old = self.database.run(asked(Kind::Select, 16), lower, values.iter()).await?;
+                let old = old.into_iter().next().unwrap_or_default();
+                let number = |at: usize| old.get(at).and_then(Value::as_int);
+                let (count, mut gone) = (number(0).unwrap_or(0), 0);
+                if let Some(last) = number(1) {
+                    values.push(Value::Int(last));
+                    let lower = || Ok(outbox::forget(D::DIALECT));
+                    let went = self.database.run(asked(Kind::Select, 9), lower, values.iter());
+                    gone = went.await?.len();
+                }
+                // The last thousand are not followed by old ones, or by none at all.
+                let next = number(1).filter(|_| count == 1_000).unwrap_or(0);
+                json.extend_from_slice(format!("[{gone},{next}]").as_bytes());
             }
             Chore::Hook(hook) => json = self.hook(hook).await?,
             Chore::Exchange(exchange) => json = self.exchange(exchange).await?,
