@@ -17,12 +17,19 @@ pub enum Dialect {
 pub struct Sql {
     text: String,
     dialect: Dialect,
+    /// How many binds are others'.
+    others: usize,
 }
 
 impl Sql {
     /// An empty statement.
     pub fn new(dialect: Dialect) -> Self {
-        Self { text: String::with_capacity(256), dialect }
+        Self { text: String::with_capacity(256), dialect, others: 0 }
+    }
+
+    /// An empty statement that is to stand behind others as a part of one: the binds before `others` are theirs.
+    pub fn behind(dialect: Dialect, others: usize) -> Self {
+        Self { others, ..Self::new(dialect) }
     }
 
     /// The dialect being written.
@@ -67,7 +74,7 @@ impl Sql {
             Dialect::Sqlite => '?',
             Dialect::Postgres => '$',
         });
-        self.text.push_str(&(position + 1).to_string());
+        self.text.push_str(&(self.others + position + 1).to_string());
         self
     }
 

@@ -373,7 +373,7 @@ fn database(root: &Table, part: &Table) -> Connection {
 }
 
 fn insert(connection: &Connection, table: &Table, row: &[Value]) {
-    let lowered = lower::insert(operation::Dialect::Sqlite, table).unwrap();
+    let lowered = lower::insert(operation::Dialect::Sqlite, table, 0).unwrap();
     let mut statement = connection.prepare_cached(&lowered.text).unwrap();
     for (at, value) in row.iter().enumerate() {
         statement.raw_bind_parameter(at + 1, bound(value)).unwrap();
@@ -482,7 +482,7 @@ impl Beside {
 
     /// Whether the row could be stored: a moment may be too far away for PostgreSQL.
     fn insert(&self, table: &Table, row: &[Value]) -> bool {
-        let lowered = lower::insert(operation::Dialect::Postgres, table).unwrap();
+        let lowered = lower::insert(operation::Dialect::Postgres, table, 0).unwrap();
         self.ask(&lowered, row).is_ok()
     }
 

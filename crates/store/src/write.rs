@@ -78,6 +78,14 @@ pub(crate) trait Database {
     /// Executes a statement that changes rows for each of many.
     async fn each(&mut self, many: Many<'_>, rows: Vec<Picked<'_>>) -> Result<(), Failure>;
 
+    /// Executes statements that change rows, in this order. Where that spares something, those go as one that may.
+    async fn all(&mut self, statements: Vec<Each<'_>>) -> Result<(), Failure> {
+        for Each { many, rows } in statements {
+            self.each(many, rows).await?;
+        }
+        Ok(())
+    }
+
     /// Draws so many numbers for a counted key, all greater than `after`.
     async fn draw(
         &mut self,
@@ -215,6 +223,9 @@ pub(crate) struct Load {
 /// What a statement takes of a row.
 pub(crate) type Picked<'v> = SmallVec<[&'v Value; 8]>;
 
+/// Which columns it takes them of.
+pub(crate) type Picks = SmallVec<[usize; 8]>;
+
 /// A statement that is executed for many rows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Many<'t> {
@@ -222,6 +233,13 @@ pub(crate) struct Many<'t> {
     pub table: &'t Table,
     /// Of an update: the columns that change.
     pub columns: &'t [usize],
+}
+
+/// A statement, and the rows that it is executed for.
+#[derive(Debug)]
+pub(crate) struct Each<'v> {
+    pub many: Many<'v>,
+    pub rows: Vec<Picked<'v>>,
 }
 
 impl Load {
@@ -258,20 +276,33 @@ impl<'t> Many<'t> {
         Ok(Self { key: Key::of(place, Kind::Insert, &[], 0)?, table: place.table, columns: &[] })
     }
 
-    /// The statement for one row.
-    pub fn lower(&self, dialect: Dialect) -> Result<Statement, Fault> {
+    /// The columns of which it takes a value for each row, in the order of its parameters.
+    pub fn given(&self) -> Picks {
         match self.key.kind {
-            Kind::Insert => lower::insert(dialect, self.table),
-            Kind::Update => lower::update(dialect, self.table, self.columns),
+            Kind::Insert => (0..self.table.columns.len()).collect(),
+            Kind::Update => self.columns.iter().chain(&self.table.key).copied().collect(),
+            _ => self.table.key.iter().copied().collect(),
+        }
+    }
+
+    /// The statement for one row; its parameters stand behind `others`.
+    pub fn lower(&self, dialect: Dialect, others: usize) -> Result<Statement, Fault> {
+        match self.key.kind {
+            Kind::Insert => lower::insert(dialect, self.table, others),
+            Kind::Update => lower::update(dialect, self.table, self.columns, others),
             _ => lower::delete(dialect, self.table, &self.table.key),
         }
     }
 
-    /// The statement for many rows, where each parameter is an array.
-    pub fn lower_many(&self, type_name: fn(Scalar) -> &'static str) -> Result<Statement, Fault> {
+    /// The statement for many rows, where each parameter is an array; the first stands behind `others`.
+    pub fn lower_many(
+        &self,
+        others: usize,
+        type_name: fn(Scalar) -> &'static str,
+    ) -> Result<Statement, Fault> {
         match self.key.kind {
-            Kind::Insert => Ok(lower::insert_many(self.table, 0, type_name)),
-            Kind::Update => lower::update_many(self.table, self.columns, type_name),
+            Kind::Insert => Ok(lower::insert_many(self.table, others, type_name)),
+            Kind::Update => lower::update_many(self.table, self.columns, others, type_name),
             _ => lower::delete_many(self.table, type_name),
         }
     }
@@ -563,7 +594,7 @@ impl<D: Database> Writing<'_, D> {
     ) -> Result<(), Failure> {
         let table = place.table;
         let key = Key::of(place, Kind::Update, columns, 0)?;
-        let lower = || lower::update(D::DIALECT, table, columns);
+        let lower = || lower::update(D::DIALECT, table, columns, 0);
         let values = columns.iter().filter_map(|at| new.get(*at));
         let own = table.key.iter().filter_map(|at| old.get(*at));
         self.database.run(Asked::Kept(key), lower, values.chain(own)).await.map(drop)

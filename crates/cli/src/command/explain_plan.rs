@@ -135,6 +135,7 @@ fn statement(sent: &Sent) -> Value {
             ("entity", sent.entity.as_deref().map(Value::from)),
             ("lock", lock(sent).map(Value::from)),
             ("for_each_row", sent.each_row.then_some(Value::Bool(true))),
+            ("with_the_one_before", sent.joined.then_some(Value::Bool(true))),
         ];
         for (name, value) in optional {
             members.extend(value.map(|value| (name.to_owned(), value)));
@@ -286,7 +287,8 @@ fn title(trip: &Trip) -> &'static str {
 
 fn draw(out: &mut String, sent: &Sent) {
     let text = if sent.steers { styled(DIM, &sent.text) } else { styled(CYAN, &sent.text) };
-    let _ = writeln!(out, "  {text}");
+    let with = if sent.joined { styled(DIM, "and as one statement with it, ") } else { String::new() };
+    let _ = writeln!(out, "  {with}{text}");
     if let Some(one) = &sent.of_one {
         let _ = writeln!(out, "  {} {}", styled(DIM, "where it is one row:"), styled(CYAN, one));
     }

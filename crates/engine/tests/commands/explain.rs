@@ -42,6 +42,42 @@ pub fn is(sent: &str, told: &Sent) -> bool {
     })
 }
 
+/// The statements that went as one: each as it is told, which counts its parameters from one.
+pub fn apart(sent: &str) -> Vec<String> {
+    let Some(rest) = sent.strip_prefix("WITH s0 AS (") else { return vec![sent.to_owned()] };
+    let rest = rest.strip_suffix(") SELECT 1").unwrap();
+    let (mut parts, mut left) = (Vec::new(), rest);
+    for next in 1.. {
+        match left.split_once(&format!("), s{next} AS (")) {
+            Some((part, others)) => {
+                parts.push(part);
+                left = others;
+            }
+            None => break,
+        }
+    }
+    parts.push(left);
+    // The last one is executed first.
+    parts.into_iter().rev().map(from_one).collect()
+}
+
+/// The same statement with its parameters counted from one.
+fn from_one(text: &str) -> String {
+    let mut pieces = text.split('$');
+    let mut out = pieces.next().unwrap().to_owned();
+    let parted: Vec<(usize, &str)> = pieces
+        .map(|piece| {
+            let end = piece.find(|c: char| !c.is_ascii_digit()).unwrap_or(piece.len());
+            (piece[..end].parse().unwrap(), &piece[end..])
+        })
+        .collect();
+    let first = parted.iter().map(|(number, _)| *number).min().unwrap_or(1);
+    for (number, rest) in parted {
+        let _ = write!(out, "${}{rest}", number - first + 1);
+    }
+    out
+}
+
 /// Whether what was sent is what was told, in that order; statements may be missing, and those of loops come again.
 fn follows(transaction: &Transaction, told: &Explanation) -> Result<(), String> {
     let all: Vec<(&Sent, Times)> = told
@@ -50,7 +86,8 @@ fn follows(transaction: &Transaction, told: &Explanation) -> Result<(), String> 
         .flat_map(|trip| trip.statements.iter().map(|sent| (sent, trip.times)))
         .collect();
     let mut at = 0;
-    for sent in &transaction.sent {
+    for sent in transaction.sent.iter().flat_map(|sent| apart(sent)) {
+        let sent = &*sent;
         let next = all[at..].iter().position(|(told, _)| is(sent, told));
         let next = next.map(|next| at + next).or_else(|| {
             // Of one table the key decides which changes first.

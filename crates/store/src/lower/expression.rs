@@ -53,6 +53,12 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// The same for one that stands behind others, whose parameters come before its own.
+    pub fn behind(mut self, others: usize) -> Self {
+        self.sql = Sql::behind(self.sql.dialect(), others);
+        self
+    }
+
     /// An empty statement for PostgreSQL whose binds are columns of a table `given`: `b1` and so on.
     pub fn of_given(binds: usize, hints: &'a [Value]) -> Self {
         Self { given: true, ..Self::new(Dialect::Postgres, binds, hints) }

@@ -77,13 +77,14 @@ pub(crate) fn insert_many(table: &Table, first: usize, type_name: TypeName) -> S
     statement(sql)
 }
 
-/// `UPDATE` of `columns`: an array for each of them, then one for each column of the primary key.
+/// `UPDATE` of `columns`: an array for each of them, then one for each column of the primary key, from the bind `first` on.
 pub(crate) fn update_many(
     table: &Table,
     columns: &[usize],
+    first: usize,
     type_name: TypeName,
 ) -> Result<Statement, Fault> {
-    let mut sql = Sql::new(Dialect::Postgres);
+    let mut sql = Sql::behind(Dialect::Postgres, first);
     sql.push("UPDATE ").ident(&table.name).push(" AS t0 SET ");
     for (at, column) in columns.iter().enumerate() {
         let column = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;

@@ -5,9 +5,9 @@ use operation::{Dialect, Expression, Fault, Ident, Native, Scalar, Sql, Table, V
 use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
 
-/// `INSERT` of a value for every column, in the table's order.
-pub(crate) fn insert(dialect: Dialect, table: &Table) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, table.columns.len(), &[]);
+/// `INSERT` of a value for every column, in the table's order; its parameters stand behind `others`.
+pub(crate) fn insert(dialect: Dialect, table: &Table, others: usize) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(dialect, table.columns.len(), &[]).behind(others);
     let sql = &mut lowering.sql;
     sql.push("INSERT INTO ").ident(&table.name).push(" (");
     sql.list(", ", &table.columns, |sql, column| {
@@ -45,13 +45,15 @@ pub(crate) fn insert_counted(table: &Table, counted: usize) -> Result<Statement,
     Ok(lowering.finish(vec![column.scalar]))
 }
 
-/// `UPDATE` of `columns`; binds: their values, then the values of the primary key.
+/// `UPDATE` of `columns`; binds: their values, then the values of the primary key, behind `others`.
 pub(crate) fn update(
     dialect: Dialect,
     table: &Table,
     columns: &[usize],
+    others: usize,
 ) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, columns.len() + table.key.len(), &[]);
+    let mut lowering =
+        Lowering::new(dialect, columns.len() + table.key.len(), &[]).behind(others);
     lowering.sql.push("UPDATE ").ident(&table.name).push(" SET ");
     for (at, column) in columns.iter().enumerate() {
         if at > 0 {

@@ -23,7 +23,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use super::fault::{fault_of, gone, told};
 use super::tls::Said;
 use super::together::Queue;
-use super::value::{Bound, array_type_of, fits, type_name, type_of};
+use super::value::{Bound, Given, array_type_of, fits, type_name, type_of};
 use crate::lower::{self, Nested, Parameter, ill_formed};
 use crate::write::Key;
 use crate::{Options, StoreFault};
@@ -358,6 +358,8 @@ pub(crate) enum Asking {
     Kept(Key, bool),
     /// By its text, which says of what the arrays are that are its parameters.
     Set(String),
+    /// By the places of those that go as one; the flags: for many rows.
+    Joined(Vec<(Key, bool)>),
     /// By its text and its constants, which are not in the text.
     Once(String, Vec<(usize, Value)>),
 }
@@ -404,6 +406,29 @@ impl Link {
             _ => self.prepare(&lowered).await?,
         };
         let lower::Statement { text, constants, parameters, answer } = lowered;
+        let ready = Arc::new(Ready { statement, text, constants, parameters, answer });
+        self.statements.insert(asking, ready.clone());
+        Ok(ready)
+    }
+
+    /// Statements that go as one, prepared.
+    pub async fn ready_joined(
+        &self,
+        asking: Asking,
+        given: &[Given],
+        text: impl FnOnce() -> Result<String, Fault>,
+    ) -> Result<Arc<Ready>, Trouble> {
+        if let Some(ready) = self.statements.get(&asking) {
+            return Ok(ready);
+        }
+        let text = text()?;
+        let statement = if self.pooled {
+            None
+        } else {
+            let types: Vec<Type> = given.iter().map(Given::type_of).collect();
+            Some(self.client.prepare_typed(&text, &types).await?)
+        };
+        let (constants, parameters, answer) = (Vec::new(), Vec::new(), Vec::new());
         let ready = Arc::new(Ready { statement, text, constants, parameters, answer });
         self.statements.insert(asking, ready.clone());
         Ok(ready)
@@ -483,6 +508,24 @@ impl Link {
             }
             None => {
                 let typed = arrays.into_iter().map(|(form, array)| (array, array_type_of(form)));
+                Either::Right(Box::pin(self.client.query_typed_raw(&ready.text, typed)))
+            }
+        }
+    }
+
+    /// The same of statements that go as one.
+    pub fn ask_joined<'a>(
+        &'a self,
+        ready: &'a Ready,
+        given: Vec<Given>,
+    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
+        match &ready.statement {
+            Some(statement) => Either::Left(self.client.query_raw(statement, given)),
+            None => {
+                let typed = given.into_iter().map(|given| {
+                    let kind = given.type_of();
+                    (given, kind)
+                });
                 Either::Right(Box::pin(self.client.query_typed_raw(&ready.text, typed)))
             }
         }

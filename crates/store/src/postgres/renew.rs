@@ -95,7 +95,7 @@ async fn update(
     columns: &[usize],
     binds: &[(Scalar, &Value)],
 ) -> Result<(), StoreFault> {
-    let statement = lower::update(Dialect::Postgres, table, columns);
+    let statement = lower::update(Dialect::Postgres, table, columns, 0);
     let statement = statement.map_err(|fault| unwritable(&fault))?;
     let bound = bound(&statement, binds);
     let updated = client.execute_typed(&statement.text, &typed(&bound)).await;

@@ -17,7 +17,7 @@ use std::task::Poll;
 
 use futures_util::TryStreamExt as _;
 use futures_util::future::try_join_all;
-use operation::{Dialect, Fault, Read, Scalar, Table, Value};
+use operation::{Dialect, EvaluationFault, Fault, Read, Scalar, Table, Value};
 use tokio::task::JoinHandle;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
@@ -26,12 +26,12 @@ use super::Shared;
 use super::fault::{failure_of, gone, is_conflict, is_stale};
 use super::link::{Asking, Link, Ready, Trouble, bound};
 use super::read::cells;
-use super::value::{Bound, type_name, value_of};
+use super::value::{Array, Bound, Given, type_name, value_of};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
 use crate::write::{
-    Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables,
+    Asked, Database, Each, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables, evaluation,
 };
 
 /// A statement on its way. What sends it is on the heap by itself: both are then small enough for what the allocator keeps at hand.
@@ -224,7 +224,7 @@ impl<'s> Session<'s> {
     async fn execute_for_all(
         &mut self,
         ready: Arc<Ready>,
-        arrays: Vec<(Scalar, Vec<Bound<Value>>)>,
+        arrays: Vec<(Scalar, Array)>,
     ) {
         let link = self.link.clone();
         let sent = async move {
@@ -233,6 +233,51 @@ impl<'s> Session<'s> {
             Ok(())
         };
         self.send(Box::pin(sent)).await;
+    }
+
+    /// Sends statements about rows of different tables as one.
+    async fn send_joined(&mut self, mut statements: Vec<Each<'_>>) -> Result<(), Failure> {
+        if statements.len() <= 1 {
+            return match statements.pop() {
+                Some(Each { many, rows }) => self.each(many, rows).await,
+                None => Ok(()),
+            };
+        }
+        let mut given = Vec::with_capacity(32);
+        for Each { many, rows } in &statements {
+            for (at, column) in many.given().into_iter().enumerate() {
+                let mut values = rows.iter().filter_map(|row| row.get(at).copied());
+                given.push(match (rows.len(), values.next()) {
+                    (1, Some(value)) => {
+                        let form = form_of(many.table, column)?;
+                        Given::One(Bound { value: value.clone(), form })
+                    }
+                    (_, first) => {
+                        Given::Many(array_of(many.table, column, first.into_iter().chain(values))?)
+                    }
+                });
+            }
+        }
+        let keys = statements.iter().map(|Each { many, rows }| (many.key, rows.len() > 1));
+        let asking = Asking::Joined(keys.collect());
+        let text = || joined_text(&statements);
+        let ready = match self.link.ready_joined(asking, &given, text).await {
+            Ok(ready) => ready,
+            Err(trouble) => {
+                // A table of others may have rules that no `WITH` may set off: then each goes by itself.
+                let failure = self.failed(trouble).await;
+                self.wrong = self.wrong.or(Some(Wrong::Refused));
+                return Err(failure);
+            }
+        };
+        let link = self.link.clone();
+        let sent = async move {
+            let mut rows = std::pin::pin!(Box::pin(link.ask_joined(&ready, given)).await?);
+            while rows.try_next().await?.is_some() {}
+            Ok(())
+        };
+        self.send(Box::pin(sent)).await;
+        Ok(())
     }
 
     /// Executes a statement and waits for its rows.
@@ -276,6 +321,37 @@ fn values_of(ready: &Ready, row: &Row) -> Result<Vec<Value>, Trouble> {
         });
     }
     Ok(values)
+}
+
+/// The text of statements that go as one.
+fn joined_text(statements: &[Each<'_>]) -> Result<String, Fault> {
+    let (mut texts, mut others) = (Vec::with_capacity(statements.len()), 0);
+    for Each { many, rows } in statements {
+        texts.push(match rows.as_slice() {
+            [_] => many.lower(Dialect::Postgres, others)?.text,
+            _ => many.lower_many(others, type_name)?.text,
+        });
+        others += many.given().len();
+    }
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    Ok(lower::all_of(&texts, &[]))
+}
+
+fn form_of(table: &Table, column: usize) -> Result<Scalar, Fault> {
+    Ok(table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar)
+}
+
+/// Values of a column, as one parameter.
+fn array_of<'v>(
+    table: &Table,
+    column: usize,
+    values: impl Iterator<Item = &'v Value>,
+) -> Result<Array, Fault> {
+    let mut array = Array::of(form_of(table, column)?);
+    for value in values {
+        array.push(value).map_err(|_| evaluation(EvaluationFault::Overflow, ""))?;
+    }
+    Ok(array)
 }
 
 /// The parameters of a statement that is sent on.
@@ -360,7 +436,7 @@ impl Database for Session<'_> {
         let counted = table.auto.filter(|at| values.get(*at).is_some_and(Value::is_null));
         let Some(column) = counted else {
             let key = Key::of(place, Kind::Insert, &[], 0)?;
-            let lower = || lower::insert(Dialect::Postgres, table);
+            let lower = || lower::insert(Dialect::Postgres, table, 0);
             self.run(Asked::Kept(key), lower, values.iter()).await?;
             return Ok(0);
         };
@@ -408,41 +484,52 @@ impl Database for Session<'_> {
             Ok(ready) => ready,
             Err(trouble) => return Err(self.failed(trouble).await),
         };
-        let column = load.table.columns.get(load.column);
-        let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
-        let keys: Vec<_> =
-            load.values.iter().map(|value| Bound { value: value.clone(), form }).collect();
-        self.execute_for_all(ready, vec![(form, keys)]).await;
+        let keys = array_of(&load.table, load.column, load.values.iter())?;
+        self.execute_for_all(ready, vec![(keys.form(), keys)]).await;
         Ok(())
     }
 
     async fn each(&mut self, many: Many<'_>, rows: Vec<Picked<'_>>) -> Result<(), Failure> {
         let table = many.table;
         if let [values] = rows.as_slice() {
-            let lower = || many.lower(Dialect::Postgres);
+            let lower = || many.lower(Dialect::Postgres, 0);
             return self.run(Asked::Kept(many.key), lower, values.iter().copied()).await.map(drop);
         }
-        let lower = || many.lower_many(type_name);
+        let lower = || many.lower_many(0, type_name);
         let ready = self.link.ready(Asking::Kept(many.key, true), &[], lower).await;
         let ready = match ready {
             Ok(ready) => ready,
             Err(trouble) => return Err(self.failed(trouble).await),
         };
-        let columns: Vec<usize> = match many.key.kind {
-            Kind::Insert => (0..table.columns.len()).collect(),
-            Kind::Update => many.columns.iter().chain(&table.key).copied().collect(),
-            _ => table.key.clone(),
-        };
-        let mut arrays = Vec::with_capacity(columns.len());
-        for (at, column) in columns.into_iter().enumerate() {
-            let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
-            let form = column.scalar;
-            let values = rows.iter().filter_map(|row| row.get(at));
-            let values = values.map(|value| Bound { value: (*value).clone(), form });
-            arrays.push((form, values.collect::<Vec<_>>()));
+        let mut arrays = Vec::new();
+        for (at, column) in many.given().into_iter().enumerate() {
+            let array = array_of(table, column, rows.iter().filter_map(|row| row.get(at).copied()));
+            let array = array?;
+            arrays.push((array.form(), array));
         }
         self.execute_for_all(ready, arrays).await;
         Ok(())
+    }
+
+    async fn all(&mut self, statements: Vec<Each<'_>>) -> Result<(), Failure> {
+        let mut joined: Vec<Each<'_>> = Vec::with_capacity(statements.len());
+        for each in statements {
+            if !self.grouped {
+                self.each(each.many, each.rows).await?;
+                continue;
+            }
+            // None sees what another does: what goes must have gone, and of one table there may be one.
+            let is_free = each.many.key.kind != Kind::Delete;
+            if !is_free || joined.iter().any(|it| it.many.table.name == each.many.table.name) {
+                self.send_joined(std::mem::take(&mut joined)).await?;
+            }
+            if is_free {
+                joined.push(each);
+            } else {
+                self.each(each.many, each.rows).await?;
+            }
+        }
+        self.send_joined(joined).await
     }
 
     async fn draw(

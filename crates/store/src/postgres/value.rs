@@ -210,6 +210,41 @@ impl ToSql for Array {
     to_sql_checked!();
 }
 
+/// A parameter of statements that go as one: of some rows are one, of others many.
+#[derive(Debug)]
+pub(crate) enum Given {
+    /// Of one row.
+    One(Bound<Value>),
+    /// Of many.
+    Many(Array),
+}
+
+impl Given {
+    /// Its type.
+    pub fn type_of(&self) -> Type {
+        match self {
+            Self::One(bound) => type_of(bound.form),
+            Self::Many(array) => array_type_of(array.form),
+        }
+    }
+}
+
+impl ToSql for Given {
+    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::One(bound) => bound.to_sql(of, out),
+            Self::Many(array) => array.to_sql(of, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Statements are prepared with these types.
+        true
+    }
+
+    to_sql_checked!();
+}
+
 /// Writes a value that is not null.
 pub(crate) fn write_binary(
     scalar: Scalar,

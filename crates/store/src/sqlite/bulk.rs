@@ -152,7 +152,7 @@ fn renew(
     let written = renewal.changes(&before, &mut after);
     for change in &written {
         let (table, row) = change.of(renewal, &after).map_err(|fault| unwritable(&fault))?;
-        let text = lower::update(DIALECT, table, &change.columns);
+        let text = lower::update(DIALECT, table, &change.columns, 0);
         let text = text.map_err(|fault| unwritable(&fault))?.text;
         let binds = change.binds(table, row);
         let binds = rusqlite::params_from_iter(binds.iter().map(|(_, value)| bound(value)));
@@ -195,7 +195,7 @@ fn insert_all<T: Borrow<Table>, E: Display>(
         let name = table.name.as_str();
         if !statements.contains_key(name) {
             let lowered =
-                lower::insert(DIALECT, table).map_err(|fault| refused(fault.to_string()))?;
+                lower::insert(DIALECT, table, 0).map_err(|fault| refused(fault.to_string()))?;
             statements.insert(name.to_owned(), connection.prepare(&lowered.text)?);
         }
         let Some(statement) = statements.get_mut(name) else { continue };

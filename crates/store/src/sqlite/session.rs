@@ -298,7 +298,7 @@ impl Database for Session<'_> {
             return Err(ill_formed("a row with other columns").into());
         }
         let key = Key::of(place, Kind::Insert, &[], 0)?;
-        let Kept { statement, .. } = self.kept(key, || lower::insert(DIALECT, table))?;
+        let Kept { statement, .. } = self.kept(key, || lower::insert(DIALECT, table, 0))?;
         bind(statement, values.iter(), 0)?;
         statement.raw_execute().map_err(|e| failure(&e))?;
         Ok(self.connection.last_insert_rowid())
@@ -326,7 +326,7 @@ impl Database for Session<'_> {
     }
 
     async fn each(&mut self, many: Many<'_>, values: Vec<Picked<'_>>) -> Result<(), Failure> {
-        let Kept { statement, .. } = self.kept(many.key, || many.lower(DIALECT))?;
+        let Kept { statement, .. } = self.kept(many.key, || many.lower(DIALECT, 0))?;
         for values in values {
             bind(statement, values.into_iter(), 0)?;
             statement.raw_execute().map_err(|e| failure(&e))?;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use operation::{BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
 use smallvec::smallvec;
 
-use super::{Answer, Asked, Database, Failure, Key, Kind, Left, Many, Picked, Place, Writing};
+use super::{Answer, Asked, Database, Each, Failure, Key, Kind, Left, Many, Picked, Place, Writing};
 use crate::lower::{direct, exchange, outbox, receipt};
 
 /// What is done after a command.
@@ -59,9 +59,26 @@ impl<D: Database> Writing<'_, D> {
         unlocked: &[[u8; 16]],
         asking: &[Asking],
     ) -> Result<(), Failure> {
-        self.lock_keys(published, unlocked).await?;
-        self.say(published).await?;
-        self.send_out(asking).await?;
+        let events = events_of(published);
+        let locks = locks_of::<D>(published, unlocked);
+        self.publish_behind(Vec::new(), &locks, &events, asking).await
+    }
+
+    /// The same behind rows that are written before. `events`: what is written of each of them.
+    pub(super) async fn publish_behind<'v>(
+        &mut self,
+        mut written: Vec<Each<'v>>,
+        locks: &[i64],
+        events: &'v [Event],
+        asking: &'v [Asking],
+    ) -> Result<(), Failure> {
+        if !locks.is_empty() {
+            self.database.all(std::mem::take(&mut written)).await?;
+            self.lock(locks).await?;
+        }
+        written.extend(said::<D>(events)?);
+        written.extend(sent_out::<D>(asking)?);
+        self.database.all(written).await?;
         for asking in asking.iter().filter(|asking| *asking.target != *BROKER) {
             self.ask_for(asking).await?;
         }
@@ -74,50 +91,29 @@ impl<D: Database> Writing<'_, D> {
         published: &[Published],
         unlocked: &[[u8; 16]],
     ) -> Result<(), Failure> {
-        if D::DIALECT == Dialect::Postgres {
-            // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
-            // publishes under it next waits until this has ended.
-            let others = published.iter().filter(|event| !unlocked.contains(&event.id));
-            let mut locks: Vec<i64> =
-                others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
-            locks.sort_unstable();
-            locks.dedup();
-            for lock in locks {
-                let value = Value::Int(lock);
-                let lower = || Ok(receipt::lock());
-                self.database.run(asked(Kind::Update, 0), lower, [&value].into_iter()).await?;
-            }
+        self.lock(&locks_of::<D>(published, unlocked)).await
+    }
+
+    async fn lock(&mut self, locks: &[i64]) -> Result<(), Failure> {
+        for lock in locks {
+            let value = Value::Int(*lock);
+            let lower = || Ok(receipt::lock());
+            self.database.run(asked(Kind::Update, 0), lower, [&value].into_iter()).await?;
         }
         Ok(())
     }
 
-    /// Writes events.
-    pub(super) async fn say(&mut self, published: &[Published]) -> Result<(), Failure> {
-        if !published.is_empty() {
-            let rows: Vec<[Value; 5]> = published
-                .iter()
-                .map(|Published { id, name, key, made, data }| {
-                    let (name, data) = (Value::text(&**name), Value::text(&**data));
-                    [Value::Uuid(*id), name, key.clone(), Value::Int(*made), data]
-                })
-                .collect();
-            let table = outbox::events(D::DIALECT);
-            let many = Many::insert(Place { target: target(), at: 1, table })?;
-            self.database.each(many, rows.iter().map(|row| row.iter().collect()).collect()).await?;
-        }
-        Ok(())
+    /// Writes an event.
+    pub(super) async fn say(&mut self, published: &Published) -> Result<(), Failure> {
+        let events = [values_of(published)];
+        let said = said::<D>(&events)?;
+        self.database.all(said.into_iter().collect()).await
     }
 
     /// Notes which events go to the broker.
     pub(super) async fn send_out(&mut self, asking: &[Asking]) -> Result<(), Failure> {
-        let sent = asking.iter().filter(|asking| *asking.target == *BROKER);
-        let rows: Vec<Picked<'_>> = sent.map(|asking| smallvec![&asking.event]).collect();
-        if !rows.is_empty() {
-            let table = exchange::outgoing(D::DIALECT);
-            let many = Many::insert(Place { target: target(), at: 15, table })?;
-            self.database.each(many, rows).await?;
-        }
-        Ok(())
+        let sent = sent_out::<D>(asking)?;
+        self.database.all(sent.into_iter().collect()).await
     }
 
     /// Writes a task.
@@ -319,6 +315,56 @@ impl<D: Database> Writing<'_, D> {
         self.database.settle().await?;
         Ok(if json.is_empty() { Bytes::from_static(b"null") } else { json.into() })
     }
+}
+
+/// The locks of the keys of these events, but for some, in the order in which they are taken.
+pub(super) fn locks_of<D: Database>(published: &[Published], unlocked: &[[u8; 16]]) -> Vec<i64> {
+    if D::DIALECT != Dialect::Postgres {
+        return Vec::new();
+    }
+    // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
+    // publishes under it next waits until this has ended.
+    let others = published.iter().filter(|event| !unlocked.contains(&event.id));
+    let mut locks: Vec<i64> =
+        others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
+    locks.sort_unstable();
+    locks.dedup();
+    locks
+}
+
+/// What is written of an event.
+pub(super) type Event = [Value; 5];
+
+/// What is written of events.
+pub(super) fn events_of(published: &[Published]) -> Vec<Event> {
+    published.iter().map(values_of).collect()
+}
+
+fn values_of(Published { id, name, key, made, data }: &Published) -> Event {
+    let (name, data) = (Value::text(&**name), Value::text(&**data));
+    [Value::Uuid(*id), name, key.clone(), Value::Int(*made), data]
+}
+
+/// What writes events.
+fn said<'v, D: Database>(events: &'v [Event]) -> Result<Option<Each<'v>>, Fault> {
+    if events.is_empty() {
+        return Ok(None);
+    }
+    let table = outbox::events(D::DIALECT);
+    let many = Many::insert(Place { target: target(), at: 1, table })?;
+    Ok(Some(Each { many, rows: events.iter().map(|event| event.iter().collect()).collect() }))
+}
+
+/// What notes which events go to the broker.
+fn sent_out<'v, D: Database>(asking: &'v [Asking]) -> Result<Option<Each<'v>>, Fault> {
+    let sent = asking.iter().filter(|asking| *asking.target == *BROKER);
+    let rows: Vec<Picked<'_>> = sent.map(|asking| smallvec![&asking.event]).collect();
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let table = exchange::outgoing(D::DIALECT);
+    let many = Many::insert(Place { target: target(), at: 15, table })?;
+    Ok(Some(Each { many, rows }))
 }
 
 /// The lock of an event's key; two keys that share one wait for each other, and no more.

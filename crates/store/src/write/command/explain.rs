@@ -11,7 +11,7 @@ mod writes;
 
 use std::sync::Arc;
 
-use operation::{Dialect, Direct, Fault, Program, Table};
+use operation::{Dialect, Direct, Fault, Ident, Program, Table};
 
 use super::direct;
 pub use crate::lower::Lock;
@@ -113,8 +113,12 @@ pub struct Sent {
     pub lock: Lock,
     /// Whether it is executed once for each row.
     pub each_row: bool,
+    /// Whether it goes as one statement with the one before it.
+    pub joined: bool,
     /// Whether it steers the transaction.
     pub steers: bool,
+    /// The table whose rows it inserts or changes, where it may go with others.
+    writes: Option<Ident>,
 }
 
 impl Explanation {
@@ -146,8 +150,35 @@ impl Sent {
     }
 
     fn plain(text: String) -> Self {
-        Self { text, of_one: None, entity: None, lock: Lock::Free, each_row: false, steers: false }
+        Self {
+            text,
+            of_one: None,
+            entity: None,
+            lock: Lock::Free,
+            each_row: false,
+            joined: false,
+            steers: false,
+            writes: None,
+        }
     }
+}
+
+/// Says which statements go as one, by the rule of [`Database::all`](super::super::Database::all).
+fn join(mut trips: Vec<Trip>) -> Vec<Trip> {
+    for trip in &mut trips {
+        let mut tables: Vec<Ident> = Vec::new();
+        for sent in &mut trip.statements {
+            match &sent.writes {
+                Some(table) if !tables.contains(table) => {
+                    sent.joined = !tables.is_empty();
+                    tables.push(table.clone());
+                }
+                Some(table) => tables = vec![table.clone()],
+                None => tables.clear(),
+            }
+        }
+    }
+    trips
 }
 
 /// Explains a program. `tables` are all of the plan: rows of any of them may refer to what is deleted.
@@ -165,7 +196,7 @@ pub fn explain(
         walk.run()?;
         Ok::<_, Fault>(walk)
     };
-    let trips = walked()?.end()?;
+    let trips = join(walked()?.end()?);
     let on_postgres = dialect == Dialect::Postgres;
     let explanation = Explanation {
         dialect,
@@ -206,7 +237,7 @@ fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Exp
         Some(_) => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
     };
     Ok(Explanation {
-        trips: vec![walk.end_directly(direct)?],
+        trips: join(vec![walk.end_directly(direct)?]),
         when_refused: loaded.trips,
         found_first: false,
         with_key,

@@ -10,8 +10,9 @@ use operation::{
 use smallvec::{SmallVec, smallvec};
 
 use super::super::change::{broken, check_row, count_parts, field_of};
+use super::super::outbox;
 use super::super::workset::Values;
-use super::super::{Load, Many, Picked, Place};
+use super::super::{Each, Load, Many, Picked, Place};
 use super::{Change, Database, Failure, Lock, Pointer, Running, ill_formed, said_of};
 
 /// What becomes of one row.
@@ -268,20 +269,24 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         let batches = self.batches(&all)?;
-        self.insert_each(&all, &batches.first).await?;
-        self.update_each(&all, &batches.early).await?;
+        let locks = outbox::locks_of::<D>(&self.published, &self.unlocked);
+        let events = outbox::events_of(&self.published);
+        // In the order in which they are sent.
+        let mut written = Vec::new();
+        self.insert_each(&all, &batches.first, &mut written).await?;
+        update_each(&all, &batches.early, &mut written)?;
         for (_, rows) in &batches.deletes {
             let Some(first) = rows.first().map(|at| all[*at]) else { continue };
             let many = Many::delete(first.place)?;
-            let values = rows.iter().filter_map(|at| all[*at].old.as_deref());
-            let values = values.map(|old| picked(old, &first.place.table.key)).collect();
-            self.writing.database.each(many, values).await?;
+            let rows = rows.iter().filter_map(|at| all[*at].old.as_deref());
+            let rows = rows.map(|old| picked(old, &first.place.table.key)).collect();
+            written.push(Each { many, rows });
         }
-        self.update_each(&all, &batches.updates).await?;
-        self.insert_each(&all, &batches.inserts).await?;
-        self.update_each(&all, &batches.late).await?;
-        self.writing.publish(&self.published, &self.unlocked, &self.asking).await?;
-        for change in all {
+        update_each(&all, &batches.updates, &mut written)?;
+        self.insert_each(&all, &batches.inserts, &mut written).await?;
+        update_each(&all, &batches.late, &mut written)?;
+        self.writing.publish_behind(written, &locks, &events, &self.asking).await?;
+        for change in &all {
             for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
                 self.writing.touch(change.place.table, row);
             }
@@ -292,43 +297,29 @@ impl<D: Database> Running<'_, '_, D> {
         self.writing.database.settle().await
     }
 
-    async fn insert_each(
+    async fn insert_each<'v>(
         &mut self,
-        all: &[&Settled<'_>],
+        all: &[&'v Settled<'_>],
         inserts: &[(TableId, Positions)],
+        written: &mut Vec<Each<'v>>,
     ) -> Result<(), Failure> {
-        for (_, rows) in inserts {
-            let Some(first) = rows.first().map(|at| all[*at]) else { continue };
+        for (_, positions) in inserts {
+            let Some(first) = positions.first().map(|at| all[*at]) else { continue };
             let many = Many::insert(first.place)?;
-            let mut values: Vec<Picked<'_>> = Vec::with_capacity(rows.len());
-            for change in rows.iter().map(|at| all[*at]) {
+            let mut rows: Vec<Picked<'_>> = Vec::with_capacity(positions.len());
+            for change in positions.iter().map(|at| all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
-                if !self.make(change.place.table, new).await? {
-                    values.push(new.iter().collect());
+                if !self.is_made(change.place.table, new) {
+                    rows.push(new.iter().collect());
+                    continue;
                 }
+                // Sent by itself, behind what comes before.
+                self.writing.database.all(std::mem::take(written)).await?;
+                self.make(change.place.table, new).await?;
             }
-            if !values.is_empty() {
-                self.writing.database.each(many, values).await?;
+            if !rows.is_empty() {
+                written.push(Each { many, rows });
             }
-        }
-        Ok(())
-    }
-
-    async fn update_each(
-        &mut self,
-        all: &[&Settled<'_>],
-        updates: &Updates,
-    ) -> Result<(), Failure> {
-        for ((_, columns), rows) in updates {
-            let Some(first) = rows.first().map(|at| all[*at]) else { continue };
-            let many = Many::update(first.place, columns)?;
-            let values = rows.iter().filter_map(|at| {
-                let (old, new) = (all[*at].old.as_deref()?, all[*at].new.as_deref()?);
-                let mut values = picked(new, columns);
-                values.extend(picked(old, &first.place.table.key));
-                Some(values)
-            });
-            self.writing.database.each(many, values.collect()).await?;
         }
         Ok(())
     }
@@ -529,6 +520,25 @@ fn moved_too_often(table: &Table) -> Fault {
         table.entity
     );
     Fault::Invalid(vec![Violation::at(FaultCode::CheckFailed, "", detail)])
+}
+
+fn update_each<'v>(
+    all: &[&'v Settled<'_>],
+    updates: &'v Updates,
+    written: &mut Vec<Each<'v>>,
+) -> Result<(), Fault> {
+    for ((_, columns), rows) in updates {
+        let Some(first) = rows.first().map(|at| all[*at]) else { continue };
+        let many = Many::update(first.place, columns)?;
+        let rows = rows.iter().filter_map(|at| {
+            let (old, new) = (all[*at].old.as_deref()?, all[*at].new.as_deref()?);
+            let mut values = picked(new, columns);
+            values.extend(picked(old, &first.place.table.key));
+            Some(values)
+        });
+        written.push(Each { many, rows: rows.collect() });
+    }
+    Ok(())
 }
 
 /// Inserts in the order in which they are sent: what is referred to comes before what refers to it.

@@ -1,6 +1,6 @@
 //! Rows that are made of what stands in rows.
 
-use operation::{Creation, Direct, Fault, MadeRow, Table, Value};
+use operation::{Creation, Direct, Fault, MadeRow, Table, TableId, Value};
 
 use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::{Running, ill_formed};
@@ -15,6 +15,12 @@ pub(in super::super) struct Making<'p> {
     made: &'p MadeRow,
     /// What the binds held then.
     binds: Vec<Value>,
+}
+
+/// By what a new row is known.
+fn of_row(table: &Table, row: &[Value]) -> (TableId, Vec<Value>) {
+    let key = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default());
+    (table.id, key.collect())
 }
 
 /// The statement that makes a row, without any values.
@@ -89,23 +95,23 @@ pub(in super::super) fn lower_total(
 }
 
 impl<D: Database> Running<'_, '_, D> {
-    /// Sends the statement that makes a new row, if only the database knows all of it; whether it was.
+    /// Whether only the database knows all of a new row.
+    pub(in super::super) fn is_made(&self, table: &Table, row: &[Value]) -> bool {
+        !self.made.is_empty() && self.made.contains_key(&of_row(table, row))
+    }
+
+    /// Sends the statement that makes such a row.
     pub(in super::super) async fn make(
         &mut self,
         table: &Table,
         row: &[Value],
-    ) -> Result<bool, Failure> {
-        if self.made.is_empty() {
-            return Ok(false);
-        }
-        let key = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
-        let Some(Making { at, made, binds }) = self.made.get(&(table.id, key)) else {
-            return Ok(false);
-        };
+    ) -> Result<(), Failure> {
+        let making = self.made.get(&of_row(table, row));
+        let Making { at, made, binds } = making.ok_or_else(|| ill_formed("nothing is made"))?;
         let values: Vec<Value> = binds.iter().chain(row).cloned().collect();
         let (target, place) = (self.program.id, *at);
         let key = Key { target, place, kind: Kind::Make, columns: 0, binds: values.len() };
         let lower = || lower::direct::make(made_of(made, table, binds.len()), &values);
-        self.writing.database.run(Asked::Kept(key), lower, values.iter()).await.map(|_| true)
+        self.writing.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
     }
 }

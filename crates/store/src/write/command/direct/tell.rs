@@ -99,7 +99,7 @@ impl<D: Database> Stating<'_, '_, D> {
                     ];
                     self.tell_one(Kind::TellEvent, telling, values).await?;
                 }
-                None => self.running.writing.say(std::slice::from_ref(event)).await?,
+                None => self.running.writing.say(event).await?,
             }
         }
         self.running.writing.send_out(asking).await?;

@@ -14,7 +14,7 @@ use super::writes::Writes;
 use super::{Purpose, Sent, Times, Trip};
 use crate::lower::{self, Nested, ill_formed};
 use crate::postgres::value::type_name;
-use crate::write::{Many, draws_on_row};
+use crate::write::{Kind, Many, draws_on_row};
 
 pub(super) struct Walk<'p> {
     pub program: &'p Program,
@@ -737,16 +737,17 @@ impl<'p> Walk<'p> {
 
     /// A statement of [`Many`], for one row and for many.
     pub fn many(&self, many: &Many<'_>, often: bool) -> Result<Sent, Fault> {
-        let one = many.lower(self.dialect)?.text;
+        let one = many.lower(self.dialect, 0)?.text;
         let entity = Some(many.table.entity.clone());
         if self.dialect == Dialect::Sqlite {
             return Ok(Sent { entity, each_row: often, ..Sent::plain(one) });
         }
+        let writes = (many.key.kind != Kind::Delete).then(|| many.table.name.clone());
         if !often {
-            return Ok(Sent { entity, ..Sent::plain(one) });
+            return Ok(Sent { entity, writes, ..Sent::plain(one) });
         }
-        let text = many.lower_many(type_name)?.text;
-        Ok(Sent { entity, of_one: Some(one), ..Sent::plain(text) })
+        let text = many.lower_many(0, type_name)?.text;
+        Ok(Sent { entity, writes, of_one: Some(one), ..Sent::plain(text) })
     }
 }
 
