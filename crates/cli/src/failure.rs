@@ -75,6 +75,12 @@ pub(crate) enum Failure {
     /// A task that is not parked.
     #[error("no task {number} is parked; `mimar events dead` shows those that are")]
     NotParked { number: i64 },
+    /// A message that cannot be read again.
+    #[error(
+        "what came under number {number} was no event, or too large to be kept: it cannot be read again; \
+         `mimar events dead drop {number}` drops it"
+    )]
+    NeverReadable { number: i64 },
     /// A role that does not exist.
     #[error("the model has no role `{role}`; its roles are: {known}")]
     UnknownRole { role: String, known: String },
@@ -91,11 +97,12 @@ pub(crate) enum Failure {
     NoFiles { path: PathBuf },
     /// A folder with the projects of others below it.
     #[error(
-        "there are several projects in {}: {folders}\n\nAll *.mimar files below a folder are one model, with one `app`. Name the folder of one project, \
-         by `--project FOLDER` where the command has that",
-        path.display()
+        "there are several projects in {}: {places}\n\nAll *.mimar files below a folder are one model, with one `app`. Name the {kind} of one project, \
+         by `--project {}` where the command has that",
+        path.display(),
+        kind.to_uppercase()
     )]
-    SeveralProjects { path: PathBuf, folders: String },
+    SeveralProjects { path: PathBuf, kind: &'static str, places: String },
     /// A path that exists already.
     #[error("{} exists already; choose another name, or remove it first", path.display())]
     Exists { path: PathBuf },

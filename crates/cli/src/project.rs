@@ -11,6 +11,9 @@ use syntax::{Diagnostic, FileId, Look, Parse, Severity, Source, ast};
 use crate::failure::Failure;
 use crate::screen;
 
+/// What is said of a name that is declared twice.
+const TWICE: &str = "E0201";
+
 /// Folders that are never looked into; neither are hidden ones.
 pub(crate) const PASSED_OVER: &[&str] = &["target", "node_modules"];
 
@@ -41,6 +44,12 @@ pub(crate) struct Counts {
     pub(crate) notes: usize,
 }
 
+/// The folder of a file, as it is shown.
+fn folder_of(file: &File) -> String {
+    let parent = Path::new(&file.shown).parent().unwrap_or(Path::new(""));
+    if parent.as_os_str().is_empty() { ".".to_owned() } else { parent.display().to_string() }
+}
+
 impl Project {
     /// Reads, parses and checks the files at `path`.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
@@ -64,29 +73,21 @@ impl Project {
         Self { root, files, diagnostics, model }
     }
 
-    /// Refuses a folder with several projects below it: what would be said of all their files as one model helps nobody.
+    /// Refuses a folder with several projects in it: what would be said of all their files as one model helps nobody.
     pub(crate) fn alone(self, path: &Path) -> Result<Self, Failure> {
-        let folders = self.folders_of_apps();
-        if folders.len() > 1 {
-            let folders = folders.into_iter().collect::<Vec<_>>().join(", ");
-            return Err(Failure::SeveralProjects { path: path.to_owned(), folders });
-        }
-        Ok(self)
-    }
-
-    /// The folders in which an `app` stands.
-    fn folders_of_apps(&self) -> BTreeSet<String> {
         let is_app =
             |file: &&File| file.parse.tree().items().any(|it| matches!(it, ast::Item::App(_)));
-        let folder = |file: &File| {
-            let parent = Path::new(&file.shown).parent().unwrap_or(Path::new(""));
-            if parent.as_os_str().is_empty() {
-                ".".to_owned()
-            } else {
-                parent.display().to_string()
-            }
+        let apps: Vec<&File> = self.files.iter().filter(is_app).collect();
+        let folders: BTreeSet<String> = apps.iter().map(|file| folder_of(file)).collect();
+        // Two in one folder that have nothing else in common are a fault of the text.
+        let twice = self.diagnostics.iter().filter(|found| found.code == TWICE).count();
+        let (kind, places) = match (folders.len(), apps.len().min(twice)) {
+            (2.., _) => ("folder", folders),
+            (_, 2..) => ("file", apps.iter().map(|file| file.shown.clone()).collect()),
+            _ => return Ok(self),
         };
-        self.files.iter().filter(is_app).map(folder).collect()
+        let places = places.into_iter().collect::<Vec<_>>().join(", ");
+        Err(Failure::SeveralProjects { path: path.to_owned(), kind, places })
     }
 
     /// The model, or a failure after everything that is wrong with it was drawn on stderr.

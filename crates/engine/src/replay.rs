@@ -1,6 +1,6 @@
 //! Events are heard once more, and what failed too often when they were heard is seen to.
 
-use operation::{BROKER, Chore, Fault};
+use operation::{BROKER, Chore, Fault, FaultCode, Violation};
 pub use store::Parked;
 use store::{EventFilter, ParkedFilter};
 
@@ -72,9 +72,13 @@ impl Engine {
     /// A parked task that an event of one of these names left is tried again.
     ///
     /// # Errors
-    /// [`Fault::NotFound`] where there is no such task; those of the store.
+    /// [`Fault::NotFound`] where there is no such task; [`Fault::Conflict`] where it is a message of which nothing could be read;
+    /// those of the store.
     pub async fn retry_dead(&self, names: Vec<String>, number: i64) -> Result<(), Fault> {
-        self.find_dead(names, number).await?;
+        if self.find_dead(names, number).await?.is_unreadable() {
+            let detail = "what came was no event, or too large to be kept: it cannot be read again; delete it instead";
+            return Err(Fault::Conflict(vec![Violation::at(FaultCode::CheckFailed, "", detail)]));
+        }
         let now = microseconds_now();
         self.chore_on_one(Chore::Revive { number: Some(number), now }).await
     }
@@ -88,11 +92,11 @@ impl Engine {
         self.chore_on_one(Chore::Discard { number }).await
     }
 
-    async fn find_dead(&self, names: Vec<String>, number: i64) -> Result<(), Fault> {
+    async fn find_dead(&self, names: Vec<String>, number: i64) -> Result<Parked, Fault> {
         let filter =
             ParkedFilter { names, number: Some(number), limit: 1, ..ParkedFilter::default() };
         let found = self.store.parked(&filter).await?;
-        if found.is_empty() { Err(Fault::NotFound) } else { Ok(()) }
+        found.into_iter().next().ok_or(Fault::NotFound)
     }
 
     /// Somebody else may have been faster.

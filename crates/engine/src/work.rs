@@ -331,14 +331,16 @@ impl Engine {
                 "a task has failed too often and is put aside: `mimar events dead` shows it, `mimar events dead retry {number}` tries it again"
             );
         } else if let Some(more) = self.troubles.comes(target) {
-            let seconds = due.saturating_sub(microseconds_now()).max(0) / 1_000_000;
+            let wait = due.saturating_sub(microseconds_now()).max(0) / 1_000;
+            let wait =
+                if wait < 1_000 { format!("{wait} ms") } else { format!("{} s", wait / 1_000) };
             tracing::warn!(
                 task = number,
                 target,
                 attempt,
                 reason = error,
                 more,
-                "a task has failed, and is tried again in {seconds} s"
+                "a task has failed, and is tried again in {wait}"
             );
         }
         self.chore(Chore::Fail { task: settled, due, parked, error: error.into() }).await.is_ok()

@@ -15,9 +15,9 @@ pub struct Options {
     pub wait: Duration,
     /// Memory for kept answers in bytes, 0 (none are kept) to 64 GiB.
     pub answers: u64,
-    /// Page cache of one connection in KiB, 64 to 4 GiB.
+    /// Page cache of one connection in KiB, 64 to 4 GiB; the one that writes has four times as much, and nothing mapped.
     pub page_cache_kib: u32,
-    /// How much of the file is mapped into memory in bytes, 0 to 2,147,418,112 (SQLite's own limit).
+    /// How much of the file is mapped into memory in bytes for who reads, 0 to 2,147,418,112 (SQLite's own limit).
     pub mapped: u64,
     /// Prepared reads that one connection keeps, 8 to 100,000; on PostgreSQL as many more for those that go together.
     pub statements: usize,

@@ -1,6 +1,6 @@
 //! Events and tasks, looked at.
 
-use operation::{Fault, Published, Value};
+use operation::{ARRIVED, Fault, Published, Tree, Value};
 
 use crate::Store;
 use crate::lower::hook;
@@ -76,9 +76,9 @@ pub struct Parked {
     pub arguments: Box<str>,
     /// The event that was to be heard, if it was one.
     pub event: Option<[u8; 16]>,
-    /// Its name, as the model knows it, while it is kept.
+    /// Its name, as the model knows it.
     pub name: Option<Box<str>>,
-    /// Its key, if it has one, while it is kept.
+    /// Its key, if it has one.
     pub key: Option<Box<str>>,
     /// How often it has failed.
     pub failures: i64,
@@ -86,6 +86,25 @@ pub struct Parked {
     pub since: i64,
     /// How it failed last.
     pub error: Option<Box<str>>,
+}
+
+impl Parked {
+    /// Whether it is a message of a broker of which nothing could be read: it cannot be read again, either.
+    pub fn is_unreadable(&self) -> bool {
+        let has_data = || match operation::parse_json(self.arguments.as_bytes()) {
+            Ok(Tree::Object(members)) => {
+                members.iter().any(|(name, value)| name == "data" && *value != Tree::Null)
+            }
+            _ => false,
+        };
+        self.target.starts_with(ARRIVED) && !has_data()
+    }
+}
+
+/// The event that a target hears, if it says so.
+fn event_of(target: &str) -> Option<&str> {
+    let heard = || target.strip_prefix("on ")?.split(' ').next();
+    target.strip_prefix(ARRIVED).or_else(heard)
 }
 
 /// How many tasks there are.
@@ -241,18 +260,34 @@ impl Store {
         let statement = outbox::parked(self.dialect(), &asked);
         let rows = self.ask(statement, &values).await?;
         let parked = rows.into_iter().map(|row| {
-            let [Value::Int(number), target, arguments, event, name, key, failures, since, error] =
-                row_of(row)?
+            let [
+                Value::Int(number),
+                target,
+                arguments,
+                event,
+                name,
+                key,
+                lane,
+                failures,
+                since,
+                error,
+            ] = row_of(row)?
             else {
                 return Err(ill_formed("no task"));
             };
+            let target = text(target)?;
+            let name = given(&name).or_else(|| event_of(&target).map(Into::into));
+            let key = given(&key).or_else(|| {
+                let lane = given(&lane)?;
+                lane.strip_prefix(&*target)?.strip_prefix('/').map(Into::into)
+            });
             Ok(Parked {
                 number,
-                target: text(target)?,
+                target,
                 arguments: text(arguments)?,
                 event: if let Value::Uuid(id) = event { Some(id) } else { None },
-                name: given(&name),
-                key: given(&key),
+                name,
+                key,
                 failures: failures.as_int().unwrap_or(0),
                 since: since.as_int().unwrap_or(0),
                 error: given(&error),

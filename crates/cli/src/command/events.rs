@@ -280,9 +280,22 @@ fn dead(arguments: &Dead) -> Result<(), Failure> {
         Some(DeadCommand::Retry(retry)) => {
             let desk = Desk::open(&retry.place)?;
             let count = desk.chore(Chore::Revive { number: retry.number, now: now() })?;
+            // What is left of those was not to be tried again.
+            let left =
+                ParkedFilter { number: retry.number, limit: SHOWN, ..ParkedFilter::default() };
+            let left = desk.runtime.block_on(desk.store.parked(&left))?;
             desk.store.close();
+            let left: Vec<_> = left.iter().filter(|parked| parked.is_unreadable()).collect();
             if let (0, Some(number)) = (count, retry.number) {
-                return Err(Failure::NotParked { number });
+                let never = !left.is_empty();
+                return Err(if never {
+                    Failure::NeverReadable { number }
+                } else {
+                    Failure::NotParked { number }
+                });
+            }
+            for Parked { number, .. } in left {
+                screen::note(&Failure::NeverReadable { number: *number }.to_string());
             }
             screen::note(&format!("{} to be tried again", screen::count(count, "task", "tasks")));
             Ok(())

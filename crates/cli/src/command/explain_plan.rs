@@ -287,7 +287,8 @@ fn title(trip: &Trip) -> &'static str {
 
 fn draw(out: &mut String, sent: &Sent) {
     let text = if sent.steers { styled(DIM, &sent.text) } else { styled(CYAN, &sent.text) };
-    let with = if sent.joined { styled(DIM, "and as one statement with it, ") } else { String::new() };
+    let with =
+        if sent.joined { styled(DIM, "and as one statement with it, ") } else { String::new() };
     let _ = writeln!(out, "  {with}{text}");
     if let Some(one) = &sent.of_one {
         let _ = writeln!(out, "  {} {}", styled(DIM, "where it is one row:"), styled(CYAN, one));

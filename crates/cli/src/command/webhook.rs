@@ -87,9 +87,13 @@ fn add(arguments: &WebhookAdd) -> Result<(), Failure> {
             styled(YELLOW, "note"),
             kind.as_str()
         ));
-    } else if target.is_some_and(|target| found.is_some() || !target.encrypted) {
+    } else if let Some(target) = target.filter(|target| found.is_some() || !target.encrypted) {
+        let reason = match found {
+            Some(kind) => format!("the address is that of {}", kind.as_str()),
+            None => format!("what is sent to `http://{}` can be read on its way", target.host),
+        };
         screen::note(&format!(
-            "{}: only `mimar dev` and `mimar serve --webhooks-to-private` send there",
+            "{}: {reason}: only `mimar dev` and `mimar serve --webhooks-to-private` send there",
             styled(YELLOW, "note")
         ));
     }

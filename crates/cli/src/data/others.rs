@@ -29,7 +29,13 @@ pub(crate) struct Found {
 /// Looks a file through for what a model wants of it.
 pub(crate) fn find(path: &Path, loaded: &Loaded) -> Result<Found, Failure> {
     let Found { mut tables, mut left } = Found::default();
-    for there in others::tables(path)? {
+    let all = others::tables(path)?;
+    // What a server of ours keeps beside the rows is of no entity, and nobody's loss.
+    let is_ours = all.iter().any(|table| table.name == "mimar_meta");
+    for there in all {
+        if is_ours && there.name.starts_with("mimar_") {
+            continue;
+        }
         let entity = loaded
             .model
             .entity_ids()
@@ -38,7 +44,12 @@ pub(crate) fn find(path: &Path, loaded: &Loaded) -> Result<Found, Failure> {
             left.push(there.name);
             continue;
         };
-        let strange = there.columns.iter().filter(|column| at(loaded, entity, column).is_none());
+        let table = loaded.schema.table(entity);
+        let version = table.version.and_then(|at| table.columns.get(at));
+        let strange = there.columns.iter().filter(|column| {
+            at(loaded, entity, column).is_none()
+                && !(is_ours && version.is_some_and(|version| version.name.as_str() == column.name))
+        });
         left.extend(strange.map(|column| format!("{}.{}", there.name, column.name)));
         tables.push((entity, there));
     }

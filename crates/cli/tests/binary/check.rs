@@ -184,6 +184,13 @@ fn several_projects_below_a_folder_are_told_apart() {
     project.write("a/more.mimar", app);
     let told = run(&["check", one.to_str().unwrap()]);
     assert!(told.code == 1 && told.err.contains("E0201"), "{}", told.err);
+    // Two that have more in common, imports of two databases say, are two projects.
+    let own = format!("{app}entity Book {{ key id: Int }}\n");
+    project.write("a/app.mimar", &own);
+    project.write("a/more.mimar", &own);
+    let told = run(&["check", one.to_str().unwrap()]);
+    assert!(told.code == 2 && told.err.contains("Name the file of one project"), "{}", told.err);
+    assert!(told.err.contains("more.mimar") && !told.err.contains("E0201"), "{}", told.err);
 }
 
 /// A fault of the grammar hides no fault of what is meant, in the same file or another.

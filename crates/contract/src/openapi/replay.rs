@@ -113,6 +113,8 @@ fn retry(contract: &Contract) -> Value {
     let mut operation = operation(contract, "retry_dead_event", "Retry a dead letter", docs);
     operation.answer("202", json!({"description": "It will be tried."}));
     operation.problem("404");
+    // A message of which nothing could be read.
+    operation.problem("409");
     operation.finish()
 }
 

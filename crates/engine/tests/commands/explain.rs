@@ -203,7 +203,35 @@ fn an_order_waits_twice_however_much_is_in_it() {
         let [transaction] = &*wire.take() else { panic!("not one transaction") };
         follows(transaction, &told).unwrap();
         assert_eq!(transaction.trips, 2, "{transaction:#?}");
+        // What is written goes as one statement: the goods, the order, its lines, its event.
+        let [_, _, written, ..] = &*transaction.sent else { panic!("{transaction:#?}") };
+        assert_eq!(apart(written).len(), 4, "{written}");
     }
+    let joined = told.trips.iter().flat_map(|trip| &trip.statements).filter(|sent| sent.joined);
+    assert_eq!(joined.count(), 3, "{told:#?}");
+}
+
+#[test]
+fn a_table_with_rules_of_others_is_written_by_itself() {
+    let (model, _) = include_str!("scenes/place_order.scene").split_once("\n---\n").unwrap();
+    let (wire, world) = wired(model);
+    world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
+    world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let database = database.split('?').next().unwrap();
+    // No `WITH` may set off such a rule (PostgreSQL's manual, "Data-Modifying Statements in WITH").
+    let rule = "CREATE RULE told AS ON INSERT TO line DO ALSO NOTIFY lines";
+    testbed::postgres().psql(database, rule);
+    wire.take();
+    let answer = world.ask(
+        r#"run customer:1 place_order {"basket":[{"product":"cup","quantity":2},{"product":"cup","quantity":1}]}"#,
+    );
+    assert!(answer.contains(r#""total":"3.00""#), "{answer}");
+    let transactions = wire.take();
+    let last = transactions.last().unwrap();
+    assert_eq!(last.sent.last().unwrap(), "COMMIT");
+    assert!(last.sent.iter().all(|sent| apart(sent).len() == 1), "{last:#?}");
+    assert!(world.ask("read clerk Product cup").contains(r#""stock":997"#));
 }
 
 #[test]

@@ -29,6 +29,13 @@ impl Who {
                 found.bounded[role.index()] |= own;
             }
         }
+        for event in &model.events {
+            for grantee in event.readers.iter().chain(&event.replayers) {
+                if let Grantee::Role(role) = grantee {
+                    found.granted[role.index()] = true;
+                }
+            }
+        }
         found
     }
 

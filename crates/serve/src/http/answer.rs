@@ -45,7 +45,9 @@ pub(crate) async fn answer(door: &Door, peer: IpAddr, request: Request<Incoming>
                 serve(door, &surface, endpoint, place, &head, &mut body).await
             }
             None => match surface.hook(head.uri.path()) {
-                Some(webhook) => {
+                Some((webhook, counter)) => {
+                    // Other methods lead nowhere.
+                    counted = (head.method == Method::POST).then(|| Arc::clone(counter));
                     Box::pin(hook::answer(door, &surface, webhook, &head, &mut body)).await
                 }
                 None => Box::pin(fixed::answer(door, &surface, &head)).await,

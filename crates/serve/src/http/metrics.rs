@@ -1,6 +1,6 @@
 //! What is counted: requests by route, method and status, and how long they took. Each thread counts for itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,10 +10,10 @@ use engine::exchange::Traffic;
 use engine::{Backlog, Figures, Queue, ReplicaReads, Statistics};
 use parking_lot::Mutex;
 
-/// Every status that is ever answered; the last place counts what is not in the list.
+/// Every status that Mimar answers by itself. Errors of a model may have others.
 const STATUSES: &[u16] = &[
-    200, 201, 204, 303, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422, 431,
-    500, 503, 0,
+    200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 406, 408, 409, 412, 413, 414, 415, 422,
+    431, 500, 503,
 ];
 
 /// Upper bounds of the histogram's buckets, in microseconds; the last has none.
@@ -26,6 +26,8 @@ const BOUNDS: &[u64] = &[
 #[derive(Debug, Default)]
 pub(crate) struct Counter {
     shards: OnceLock<Box<[Shard]>>,
+    /// Answers with other statuses.
+    others: Mutex<BTreeMap<u16, u64>>,
 }
 
 /// What one thread counts; on cache lines of its own.
@@ -71,10 +73,15 @@ impl Counter {
         let all = self.shards.get_or_init(|| (0..shards()).map(|_| Shard::default()).collect());
         let Some(shard) = all.get(thread() & (all.len() - 1)) else { return };
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let at = STATUSES.iter().position(|s| *s == status).unwrap_or(STATUSES.len() - 1);
+        let known = STATUSES.iter().position(|s| *s == status);
+        match known.and_then(|at| shard.statuses.get(at)) {
+            Some(count) => {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            None => *self.others.lock().entry(status).or_default() += 1,
+        }
         let bucket = BOUNDS.iter().position(|bound| micros <= *bound).unwrap_or(BOUNDS.len());
-        if let (Some(status), Some(bucket)) = (shard.statuses.get(at), shard.buckets.get(bucket)) {
-            status.fetch_add(1, Ordering::Relaxed);
+        if let Some(bucket) = shard.buckets.get(bucket) {
             bucket.fetch_add(1, Ordering::Relaxed);
         }
         shard.micros.fetch_add(micros, Ordering::Relaxed);
@@ -205,16 +212,20 @@ impl Metrics {
         let counters = self.counters.lock();
         let mut used: Vec<_> = counters
             .iter()
-            .filter_map(|((method, route), counter)| Some((route, *method, counter.shards.get()?)))
+            .filter_map(|((method, route), counter)| {
+                Some((route, *method, counter.shards.get()?, &counter.others))
+            })
             .collect();
-        used.sort_by_key(|(route, method, _)| (*route, *method));
+        used.sort_by_key(|(route, method, ..)| (*route, *method));
         let _ = writeln!(
             out,
             "# HELP mimar_requests_total Requests answered.\n# TYPE mimar_requests_total counter"
         );
-        for (route, method, shards) in &used {
-            for (at, status) in STATUSES.iter().enumerate() {
-                let count = sum(shards, |shard| shard.statuses.get(at));
+        for (route, method, shards, others) in &used {
+            let known = STATUSES.iter().enumerate();
+            let known = known.map(|(at, status)| (*status, sum(shards, |it| it.statuses.get(at))));
+            let others = others.lock().clone();
+            for (status, count) in known.chain(others) {
                 if count > 0 {
                     let _ = writeln!(
                         out,
@@ -227,7 +238,7 @@ impl Metrics {
             out,
             "# HELP mimar_request_seconds Time from the header's end to the answer.\n# TYPE mimar_request_seconds histogram"
         );
-        for (route, method, shards) in &used {
+        for (route, method, shards, _) in &used {
             let labels = format!("method=\"{method}\",route=\"{route}\"");
             let mut total = 0;
             for (at, bound) in BOUNDS.iter().map(Some).chain([None]).enumerate() {
@@ -354,7 +365,7 @@ mod tests {
         let text = metrics.text(&store, &work);
         for line in [
             r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="200"} 1"#,
-            r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="0"} 1"#,
+            r#"mimar_requests_total{method="GET",route="/v1/products/{sku}",status="299"} 1"#,
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="0.0001"} 1"#,
             r#"mimar_request_seconds_bucket{method="GET",route="/v1/products/{sku}",le="+Inf"} 3"#,
             r#"mimar_store_replica_reads_total{made="replica",why=""} 9"#,

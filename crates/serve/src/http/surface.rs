@@ -26,6 +26,8 @@ pub(crate) struct Surface {
     events: Endpoint,
     /// What is done about events.
     replay: Replay,
+    /// What counts the events that webhooks take in, by the webhook's position.
+    hooks: Vec<Arc<Counter>>,
     openapi: OnceLock<(Bytes, HeaderValue)>,
     asyncapi: OnceLock<(Bytes, HeaderValue)>,
 }
@@ -100,6 +102,9 @@ impl Verb {
         }
     }
 }
+
+/// Under which path events are taken in, by the name of their webhook.
+const HOOKS: &str = "/hooks/";
 
 /// Where a path leads. Keys are as they stand in the path, encoded.
 pub(crate) enum Place<'a> {
@@ -208,6 +213,9 @@ impl Surface {
             one: replaying(&contract.dead_item_path(), Verb::Delete),
             retry: replaying(&contract.retry_path(), Verb::Post),
         };
+        let hooks = contract.webhooks.iter();
+        let hooks = hooks.map(|it| metrics.counter("POST", &format!("{HOOKS}{}", it.name)));
+        let hooks = hooks.collect();
         Self {
             prefix: format!("{}/", contract.prefix),
             loaded,
@@ -218,6 +226,7 @@ impl Surface {
             commands,
             events,
             replay,
+            hooks,
             openapi: OnceLock::new(),
             asyncapi: OnceLock::new(),
         }
@@ -271,11 +280,11 @@ impl Surface {
         self.asyncapi.get_or_init(|| written(&contract::asyncapi(&self.contract))).clone()
     }
 
-    /// The webhook that takes events in under a path.
-    pub(crate) fn hook(&self, path: &str) -> Option<&Webhook> {
-        let name = path.strip_prefix("/hooks/")?;
-        let mut webhooks = self.contract.webhooks.iter();
-        webhooks.find(|webhook| webhook.name == name && !webhook.receives.is_empty())
+    /// The webhook that takes events in under a path, and what counts them.
+    pub(crate) fn hook(&self, path: &str) -> Option<(&Webhook, &Arc<Counter>)> {
+        let name = path.strip_prefix(HOOKS)?;
+        let mut webhooks = self.contract.webhooks.iter().zip(&self.hooks);
+        webhooks.find(|(webhook, _)| webhook.name == name && !webhook.receives.is_empty())
     }
 
     /// The schema of an event and its tag, by the event's name among the schemas.

@@ -196,6 +196,51 @@ fn dead_letters_are_seen_to_by_whom_the_model_lets() {
 }
 
 #[test]
+fn dead_letters_of_what_is_kept_no_more_or_never_was_are_seen_to() {
+    for started in [Server::start, Server::on_postgres] {
+        let (server, guests) = with_guests(started(), 2);
+        for guest in &guests {
+            greet(&server, guest, "soon");
+        }
+        server.give_up("on Greeted run remember", "it fails");
+        // A week later the events are gone.
+        server.forget_events();
+        let ask = |method: &str, target: &str| {
+            server.ask(method, target, &[server.bearer("manager", "somebody")], b"")
+        };
+        let rows = |target: &str| -> Vec<Value> {
+            let answer = ask("GET", target);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            serde_json::from_slice(&answer.body).unwrap()
+        };
+        let dead = rows("/v1/events/dead");
+        let told: Vec<_> = dead.iter().map(|row| (&row["type"], &row["key"])).collect();
+        let (kind, [first, second]) = (json!(GREETED), [json!(guests[0]), json!(guests[1])]);
+        assert_eq!(told, [(&kind, &first), (&kind, &second)]);
+        assert_eq!(rows(&format!("/v1/events/dead?key={}", guests[1])), dead[1..]);
+        let retry = |row: &Value| ask("POST", &format!("/v1/events/dead/{}/retry", row["number"]));
+        assert_eq!(retry(&dead[0]).status, 202);
+        // What came over a broker and could not be read is of its event, too.
+        let data = r#"{"from":"queue","source":"/a","id":"1","data":"{}"}"#;
+        server.cannot_read("arrived Greeted", data, "note: is missing");
+        server.cannot_read("arrived Greeted", r#"{"from":"queue","text":"hello"}"#, "no event");
+        server.cannot_read("arrived Counted", data, "count: is missing");
+        let dead = rows("/v1/events/dead");
+        let told: Vec<_> = dead.iter().map(|row| (&row["type"], &row["error"])).collect();
+        let errors = ["it fails", "note: is missing", "no event"].map(|error| json!(error));
+        assert_eq!(told, errors.iter().map(|error| (&kind, error)).collect::<Vec<_>>());
+        let [_, readable, unreadable] = dead.as_slice() else { panic!("{dead:?}") };
+        assert_eq!(retry(readable).status, 202);
+        let refused = retry(unreadable);
+        assert_eq!(refused.status, 409, "{}", refused.text());
+        assert!(refused.text().contains("it cannot be read again"), "{}", refused.text());
+        let drop = format!("/v1/events/dead/{}", unreadable["number"]);
+        assert_eq!(ask("DELETE", &drop).status, 204);
+        assert_eq!(rows("/v1/events/dead"), dead[..1]);
+    }
+}
+
+#[test]
 fn dead_letters_are_closed_to_others() {
     let (server, guests) = server(Settings::default(), 1);
     greet(&server, &guests[0], "soon");

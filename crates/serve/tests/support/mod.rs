@@ -9,7 +9,7 @@ use std::time::Duration;
 use engine::identity::{Key, Verifier, mint};
 use engine::{Engine, Loaded};
 use model::Valid;
-use operation::{Chore, Dialect, Settled};
+use operation::{Accept, Chore, Dialect, Exchange, Settled, Unreadable};
 use serve::http::{Origins, Settings};
 use store::{Options, Store};
 
@@ -162,6 +162,24 @@ impl Server {
                 at += 1;
             }
         }
+    }
+
+    /// Forgets all events, as if they were old.
+    pub fn forget_events(&self) {
+        self.chore(Chore::Forget { before: i64::MAX, after: 0 });
+    }
+
+    /// Puts aside what came over a broker and could not be read.
+    pub fn cannot_read(&self, target: &str, content: &str, reason: &str) {
+        let (target, content, reason) = (target.into(), content.into(), reason.into());
+        let unreadable = vec![Unreadable { target, content, reason }];
+        let accept = Accept { now: 1_800_000_000_000_000, unreadable, ..Accept::default() };
+        self.chore(Chore::Exchange(Exchange::Accept(Box::new(accept))));
+    }
+
+    fn chore(&self, chore: Chore) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.engine.chore(chore)).unwrap();
     }
 
     /// Sends bytes and reads until the server closes.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use operation::{Column, Dialect, Ident, Scalar, Sql, Table, TableId};
+use operation::{ARRIVED, Column, Dialect, Ident, Scalar, Sql, Table, TableId};
 
 use super::expression::Lowering;
 use super::{Statement, advisory};
@@ -233,7 +233,7 @@ pub(crate) fn release(dialect: Dialect) -> Statement {
     lowering.finish(Vec::new())
 }
 
-/// Lets parked tasks be tried again; binds: now, number (null: all).
+/// Lets parked tasks be tried again, but for messages of which nothing can be read; binds: now, number (null: all).
 pub(crate) fn revive(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 2, &[]);
     lowering.sql.push("UPDATE ");
@@ -244,7 +244,9 @@ pub(crate) fn revive(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(" WHERE parked AND number = coalesce(");
     lowering.bind(1, Scalar::Int);
-    lowering.sql.push(", number) RETURNING number");
+    lowering.sql.push(", number) AND (substr(target, 1, length('").push(ARRIVED);
+    lowering.sql.push("')) <> '").push(ARRIVED);
+    lowering.sql.push("' OR arguments ->> 'data' IS NOT NULL) RETURNING number");
     lowering.finish(vec![Scalar::Int])
 }
 
@@ -272,7 +274,8 @@ pub(crate) struct AskedParked {
 
 /// Parked tasks, the first parked first; binds: names of their events, a key of these, since when they are parked, a number behind
 /// which those of that moment are, their number, as far as they are asked for, and the most. Their number, target, arguments,
-/// event, its name and key, failures, since when, error.
+/// event, its name and key, lane, failures, since when, error. Where the event is not kept any more, or never came to be, the
+/// target says its name, and the lane its key.
 pub(crate) fn parked(dialect: Dialect, asked: &AskedParked) -> Statement {
     let AskedParked { names, key, since, after, number } = *asked;
     let binds = names + [key, since, after, number].map(usize::from).iter().sum::<usize>() + 1;
@@ -282,12 +285,29 @@ pub(crate) fn parked(dialect: Dialect, asked: &AskedParked) -> Statement {
         lowering.sql.push(", (SELECT e.").push(column).push(" FROM ");
         lowering.sql.ident(&events(dialect).name).push(" AS e WHERE e.id = t.event)");
     }
-    lowering.sql.push(", t.failures, t.due, t.error FROM ");
+    lowering.sql.push(", t.lane, t.failures, t.due, t.error FROM ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" AS t WHERE t.parked");
     let mut at = 0;
     if names > 0 || key {
-        lowering.sql.push(" AND EXISTS (SELECT 1 FROM ").ident(&events(dialect).name);
+        lowering.sql.push(" AND (NOT EXISTS (SELECT 1 FROM ").ident(&events(dialect).name);
+        lowering.sql.push(" AS e WHERE e.id = t.event)");
+        for name in 0..names {
+            lowering.sql.push(if name == 0 { " AND (" } else { " OR " });
+            lowering.sql.push("t.target = '").push(ARRIVED).push("' || ");
+            lowering.bind(name, Scalar::Text);
+            lowering.sql.push(" OR substr(t.target, 1, length(");
+            lowering.bind(name, Scalar::Text);
+            lowering.sql.push(") + 4) = 'on ' || ");
+            lowering.bind(name, Scalar::Text);
+            lowering.sql.push(" || ' '");
+        }
+        lowering.sql.push(if names > 0 { ")" } else { "" });
+        if key {
+            lowering.sql.push(" AND t.lane = t.target || '/' || ");
+            lowering.bind(names, Scalar::Text);
+        }
+        lowering.sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&events(dialect).name);
         lowering.sql.push(" AS e WHERE e.id = t.event");
         for (count, condition, end) in
             [(names, " AND e.name IN (", ")"), (usize::from(key), " AND e.key = ", "")]
@@ -298,7 +318,7 @@ pub(crate) fn parked(dialect: Dialect, asked: &AskedParked) -> Statement {
                 lowering.sql.push(end);
             }
         }
-        lowering.sql.push(")");
+        lowering.sql.push("))");
     }
     if since {
         lowering.sql.push(" AND t.due >= ");
@@ -318,7 +338,7 @@ pub(crate) fn parked(dialect: Dialect, asked: &AskedParked) -> Statement {
     lowering.sql.push(" ORDER BY t.due, t.number LIMIT ");
     lowering.bind(at, Scalar::Int);
     let (int, text) = (Scalar::Int, Scalar::Text);
-    lowering.finish(vec![int, text, Scalar::Json, Scalar::Uuid, text, text, int, int, text])
+    lowering.finish(vec![int, text, Scalar::Json, Scalar::Uuid, text, text, text, int, int, text])
 }
 
 /// How many tasks wait, are taken, are parked, and since when the first of those that are due waits; bind: now.

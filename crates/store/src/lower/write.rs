@@ -52,8 +52,7 @@ pub(crate) fn update(
     columns: &[usize],
     others: usize,
 ) -> Result<Statement, Fault> {
-    let mut lowering =
-        Lowering::new(dialect, columns.len() + table.key.len(), &[]).behind(others);
+    let mut lowering = Lowering::new(dialect, columns.len() + table.key.len(), &[]).behind(others);
     lowering.sql.push("UPDATE ").ident(&table.name).push(" SET ");
     for (at, column) in columns.iter().enumerate() {
         if at > 0 {

@@ -31,7 +31,8 @@ use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
 use crate::write::{
-    Asked, Database, Each, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables, evaluation,
+    Asked, Database, Each, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables,
+    evaluation,
 };
 
 /// A statement on its way. What sends it is on the heap by itself: both are then small enough for what the allocator keeps at hand.
@@ -221,11 +222,7 @@ impl<'s> Session<'s> {
     }
 
     /// The same where each parameter is an array.
-    async fn execute_for_all(
-        &mut self,
-        ready: Arc<Ready>,
-        arrays: Vec<(Scalar, Array)>,
-    ) {
+    async fn execute_for_all(&mut self, ready: Arc<Ready>, arrays: Vec<(Scalar, Array)>) {
         let link = self.link.clone();
         let sent = async move {
             let mut rows = std::pin::pin!(Box::pin(link.ask_arrays(&ready, arrays)).await?);
@@ -246,14 +243,14 @@ impl<'s> Session<'s> {
         let mut given = Vec::with_capacity(32);
         for Each { many, rows } in &statements {
             for (at, column) in many.given().into_iter().enumerate() {
-                let mut values = rows.iter().filter_map(|row| row.get(at).copied());
-                given.push(match (rows.len(), values.next()) {
-                    (1, Some(value)) => {
+                given.push(match rows.as_slice() {
+                    [row] => {
                         let form = form_of(many.table, column)?;
-                        Given::One(Bound { value: value.clone(), form })
+                        Given::One(Bound { value: row[at].clone(), form })
                     }
-                    (_, first) => {
-                        Given::Many(array_of(many.table, column, first.into_iter().chain(values))?)
+                    rows => {
+                        let values = rows.iter().map(|row| row[at]);
+                        Given::Many(array_of(many.table, column, values)?)
                     }
                 });
             }
@@ -345,9 +342,9 @@ fn form_of(table: &Table, column: usize) -> Result<Scalar, Fault> {
 fn array_of<'v>(
     table: &Table,
     column: usize,
-    values: impl Iterator<Item = &'v Value>,
+    values: impl ExactSizeIterator<Item = &'v Value>,
 ) -> Result<Array, Fault> {
-    let mut array = Array::of(form_of(table, column)?);
+    let mut array = Array::with_room(form_of(table, column)?, values.len());
     for value in values {
         array.push(value).map_err(|_| evaluation(EvaluationFault::Overflow, ""))?;
     }
@@ -503,8 +500,7 @@ impl Database for Session<'_> {
         };
         let mut arrays = Vec::new();
         for (at, column) in many.given().into_iter().enumerate() {
-            let array = array_of(table, column, rows.iter().filter_map(|row| row.get(at).copied()));
-            let array = array?;
+            let array = array_of(table, column, rows.iter().map(|row| row[at]))?;
             arrays.push((array.form(), array));
         }
         self.execute_for_all(ready, arrays).await;

@@ -148,6 +148,11 @@ impl Array {
         Self { form, count: 0, has_null: false, elements: BytesMut::new() }
     }
 
+    /// None yet, with room for so many of the length of most.
+    pub fn with_room(form: Scalar, count: usize) -> Self {
+        Self { elements: BytesMut::with_capacity(count.saturating_mul(4 + 16)), ..Self::of(form) }
+    }
+
     /// Of what.
     pub fn form(&self) -> Scalar {
         self.form
@@ -230,7 +235,11 @@ impl Given {
 }
 
 impl ToSql for Given {
-    fn to_sql(&self, of: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        of: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self {
             Self::One(bound) => bound.to_sql(of, out),
             Self::Many(array) => array.to_sql(of, out),

@@ -262,8 +262,9 @@ impl Writer {
             let mut session = Session::new(&self.shared, &references, link.clone(), in_one_piece);
             let committing = Cell::new(false);
             let Pending { write, receipt, .. } = &mut pending;
+            // On the heap: it is moved often, and is large.
             let transaction =
-                transact(&mut session, (write, receipt.as_deref()), manner, &committing);
+                Box::pin(transact(&mut session, (write, receipt.as_deref()), manner, &committing));
             let Ok((outcome, wrong)) =
                 tokio::time::timeout(self.shared.patience(), transaction).await
             else {
@@ -297,13 +298,24 @@ impl Writer {
 
     /// The lane's connection, opened where it is not, and what refers to what.
     async fn ready(&self, lane: &mut Lane) -> Result<(Rc<Link>, Rc<References>), Fault> {
-        match tokio::time::timeout(self.shared.patience(), self.open(lane)).await {
+        if let Some(ready) = self.at_hand(lane) {
+            return Ok(ready);
+        }
+        match tokio::time::timeout(self.shared.patience(), Box::pin(self.open(lane))).await {
             Ok(outcome) => outcome,
             Err(_) => {
                 lane.link = None;
                 Err(gone("the database does not answer"))
             }
         }
+    }
+
+    /// The same where nothing has to be asked for.
+    fn at_hand(&self, lane: &Lane) -> Option<(Rc<Link>, Rc<References>)> {
+        let link = lane.link.as_ref().filter(|link| !link.client.is_closed())?;
+        let references = self.references.borrow();
+        let (_, references) = references.as_ref().filter(|(known, _)| *known == lane.generation)?;
+        Some((link.clone(), references.clone()))
     }
 
     async fn open(&self, lane: &mut Lane) -> Result<(Rc<Link>, Rc<References>), Fault> {

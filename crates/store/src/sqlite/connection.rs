@@ -40,8 +40,20 @@ pub(crate) fn open_writing(path: &Path, options: &Options) -> Result<Connection,
                 .to_owned(),
         });
     }
+    unmapped(&connection, options).map_err(|error| cannot_open(path, &error))?;
     Ok(connection)
 }
+
+/// Nothing is mapped for who writes: where it is, SQLite looks each page that a transaction only reads up in the log before it
+/// looks into its cache, each time anew. Its pages stay in the cache from commit to commit instead, of which there is more.
+fn unmapped(connection: &Connection, options: &Options) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "mmap_size", 0, |_| Ok(()))?;
+    let pages = i64::from(options.page_cache_kib) * WRITING;
+    connection.pragma_update(None, "cache_size", -pages)
+}
+
+/// How many times as many pages a connection keeps that writes: there is one of them.
+const WRITING: i64 = 4;
 
 /// Opens a connection that only reads.
 pub(crate) fn open_reading(path: &Path, options: &Options) -> Result<Connection, Fault> {

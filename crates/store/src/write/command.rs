@@ -17,6 +17,7 @@ pub(crate) mod direct;
 pub mod explain;
 mod flush;
 mod foresee;
+mod list;
 mod publish;
 mod rows;
 
@@ -28,7 +29,7 @@ use bytes::Bytes;
 use operation::{
     Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form,
     MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
-    TableId, Tree, Value, Violation, evaluate,
+    TableId, Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
 
@@ -63,6 +64,8 @@ struct Running<'d, 'p, D> {
     /// Numbers that were drawn and not used yet, and the last one that was drawn.
     drawn: FxHashMap<TableId, (VecDeque<i64>, i64)>,
     turns: usize,
+    /// Lists that were read lately.
+    lists: Vec<Arc<list::List>>,
     now: i64,
     published: Vec<Published>,
     /// Events under keys that nobody else can know yet: nobody is waited for.
@@ -105,6 +108,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
             turns: 0,
+            lists: Vec::new(),
             now: command.now,
             published: Vec::new(),
             unlocked: Vec::new(),
@@ -155,6 +159,7 @@ impl<D: Database> Running<'_, '_, D> {
         }
         let mut loads: Vec<Load> = Vec::new();
         let mut seen: FxHashSet<(TableId, Value)> = FxHashSet::default();
+        seen.reserve(wanted.len());
         let mut count = self.rows.count;
         for wanted in wanted {
             let (table, value, column) = match wanted {
@@ -187,18 +192,23 @@ impl<D: Database> Running<'_, '_, D> {
         let found = self.writing.database.load(&loads).await.map_err(Failure::into_fault)?;
         for (load, rows) in loads.into_iter().zip(found) {
             let Load { table, column, values, .. } = load;
-            let mut by_value: FxHashMap<Value, Vec<Vec<Value>>> = FxHashMap::default();
-            for row in rows {
-                let value = row.get(column).cloned().unwrap_or_default();
-                by_value.entry(value).or_default().push(row);
-            }
-            for value in values {
-                let mut rows = by_value.remove(&value).unwrap_or_default();
-                if table.root.is_some() {
-                    self.rows.put_parts(&table, value, rows);
-                } else {
-                    self.rows.put(&table, value, rows.pop(), held);
+            let of = |row: &Vec<Value>| row.get(column).cloned().unwrap_or_default();
+            if table.root.is_none() {
+                let mut roots: FxHashMap<Value, Vec<Value>> =
+                    rows.into_iter().map(|row| (of(&row), row)).collect();
+                for key in values {
+                    let row = roots.remove(&key);
+                    self.rows.put(&table, key, row, held);
                 }
+                continue;
+            }
+            let mut by_root: FxHashMap<Value, Vec<Vec<Value>>> = FxHashMap::default();
+            for row in rows {
+                by_root.entry(of(&row)).or_default().push(row);
+            }
+            for root in values {
+                let rows = by_root.remove(&root).unwrap_or_default();
+                self.rows.put_parts(&table, root, rows);
             }
         }
         bounded(self.rows.count)
@@ -471,26 +481,9 @@ impl<D: Database> Running<'_, '_, D> {
             return Ok(());
         };
         let tree = operation::parse_json(text.as_bytes()).map_err(Fault::Internal)?;
-        self.unpack_tree(&tree, members)
-    }
-
-    fn unpack_tree(&mut self, tree: &Tree<'_>, members: &[Member]) -> Result<(), Fault> {
-        for Member { path, scalar, bind } in members {
-            let mut at = Some(tree);
-            for name in path {
-                at = match at {
-                    Some(Tree::Object(members)) => {
-                        members.iter().find(|(known, _)| **known == **name).map(|(_, tree)| tree)
-                    }
-                    _ => None,
-                };
-            }
-            let value = match at {
-                Some(tree) => scalar.of_json(tree),
-                None => Ok(Value::Null),
-            };
-            let value = value.map_err(|_| ill_formed("a value object of another form"))?;
-            self.fill(*bind, value);
+        for member in members {
+            let value = list::member_of(&tree, member)?;
+            self.fill(member.bind, value);
         }
         Ok(())
     }
@@ -504,9 +497,14 @@ impl<D: Database> Running<'_, '_, D> {
     ) -> Result<Flow, Fault> {
         match source {
             Source::List { list, scalar } => {
-                let Value::Text(text) = self.value(list, None).await? else { return Ok(Flow::On) };
-                for item in &listed(&text)? {
-                    self.turn_to(item, *scalar, bind, members)?;
+                let list = self.value(list, None).await?;
+                if list.is_null() {
+                    return Ok(Flow::On);
+                }
+                let list = self.list(&list, *scalar, bind, members)?;
+                for element in list.elements() {
+                    self.turn()?;
+                    self.take(element, bind, members);
                     if let Flow::Returned(value) = self.steps(body).await? {
                         return Ok(Flow::Returned(value));
                     }
@@ -559,24 +557,6 @@ impl<D: Database> Running<'_, '_, D> {
         self.foresee_loop(elements, bind, body);
         let wanted = self.rows.take_wanted();
         if wanted.is_empty() { Ok(()) } else { Box::pin(self.load(wanted, true)).await }
-    }
-
-    /// Begins a turn about an element of a list.
-    fn turn_to(
-        &mut self,
-        item: &Tree<'_>,
-        scalar: Scalar,
-        bind: usize,
-        members: &[Member],
-    ) -> Result<(), Fault> {
-        self.turn()?;
-        if members.is_empty() {
-            let value = scalar.of_json(item);
-            self.fill(bind, value.map_err(|_| ill_formed("a list of other values"))?);
-            return Ok(());
-        }
-        self.fill(bind, Value::Null);
-        self.unpack_tree(item, members)
     }
 
     fn turn(&mut self) -> Result<(), Fault> {
@@ -704,14 +684,6 @@ impl<D: Database> Running<'_, '_, D> {
             let of = &target.target.table;
             self.rows.has_gone(of) && references.reached(&of.name).contains(&table.name)
         })
-    }
-}
-
-/// The elements of a list.
-fn listed(text: &str) -> Result<Vec<Tree<'_>>, Fault> {
-    match operation::parse_json(text.as_bytes()).map_err(Fault::Internal)? {
-        Tree::List(items) => Ok(items),
-        _ => Err(ill_formed("no list")),
     }
 }
 

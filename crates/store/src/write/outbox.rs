@@ -6,7 +6,9 @@ use bytes::Bytes;
 use operation::{BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
 use smallvec::smallvec;
 
-use super::{Answer, Asked, Database, Each, Failure, Key, Kind, Left, Many, Picked, Place, Writing};
+use super::{
+    Answer, Asked, Database, Each, Failure, Key, Kind, Left, Many, Picked, Place, Writing,
+};
 use crate::lower::{direct, exchange, outbox, receipt};
 
 /// What is done after a command.
@@ -325,8 +327,7 @@ pub(super) fn locks_of<D: Database>(published: &[Published], unlocked: &[[u8; 16
     // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
     // publishes under it next waits until this has ended.
     let others = published.iter().filter(|event| !unlocked.contains(&event.id));
-    let mut locks: Vec<i64> =
-        others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
+    let mut locks: Vec<i64> = others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
     locks.sort_unstable();
     locks.dedup();
     locks

@@ -17,6 +17,16 @@ pub(super) enum Wanted {
     Parts(Arc<Table>, Value),
 }
 
+impl Wanted {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Row(a, key), Self::Row(b, other))
+            | (Self::Parts(a, key), Self::Parts(b, other)) => a.id == b.id && key == other,
+            _ => false,
+        }
+    }
+}
+
 /// The values of a row. What was and what is are the same until the row is changed.
 pub(super) type Values = Arc<[Value]>;
 
@@ -306,8 +316,13 @@ impl Workset {
 
     /// Notes that something is needed, unless it is here.
     pub fn want(&self, wanted: Wanted) {
-        if !self.has(&wanted) {
-            self.wanted.borrow_mut().push(wanted);
+        if self.has(&wanted) {
+            return;
+        }
+        let mut all = self.wanted.borrow_mut();
+        // What stands in a row is often asked for one after another.
+        if !all.last().is_some_and(|last| last.is(&wanted)) {
+            all.push(wanted);
         }
     }
 

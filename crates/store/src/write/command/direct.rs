@@ -27,7 +27,7 @@ use super::super::{
     Answer, Asked, Database, Failure, Key, Kind, Left, Load, Place, Reference, Writing,
     draws_on_row,
 };
-use super::{Flow, Running, ill_formed, listed, lock_of};
+use super::{Flow, Running, ill_formed, lock_of};
 use crate::lower;
 pub(super) use make::{Making, lower_made, lower_total};
 use tell::Telling;
@@ -216,11 +216,14 @@ impl<D: Database> Stating<'_, '_, D> {
                 How::Turns { body: courses, rows },
                 Step::For { source: Source::List { list, scalar }, bind, members, body },
             ) => {
-                let Value::Text(text) = self.running.value(list, None).await? else {
+                let list = self.running.value(list, None).await?;
+                if list.is_null() {
                     return Ok(Flow::On);
-                };
-                for item in &listed(&text)? {
-                    self.running.turn_to(item, *scalar, *bind, members)?;
+                }
+                let list = self.running.list(&list, *scalar, *bind, members)?;
+                for element in list.elements() {
+                    self.running.turn()?;
+                    self.running.take(element, *bind, members);
                     self.steps(body, courses).await?;
                     self.state(rows.iter().copied())?;
                 }

@@ -2,7 +2,7 @@
 //!
 //! A guess does no harm: what it names too much is loaded for nothing, what it misses is loaded later.
 
-use operation::{Expression, Fill, Named, Scope, Source, Step, Tree, Value, evaluate};
+use operation::{Expression, Fill, Named, Scope, Source, Step, Value, evaluate};
 
 use super::{Database, Running, Wanted};
 
@@ -52,20 +52,12 @@ impl<D: Database> Running<'_, '_, D> {
                 }
                 Step::For { source, bind, members, body } => match source {
                     Source::List { list, scalar } => {
-                        let Some(Value::Text(text)) = self.guess(list, None, known) else {
-                            continue;
-                        };
-                        let Ok(Tree::List(items)) = operation::parse_json(text.as_bytes()) else {
-                            continue;
-                        };
-                        for item in items.iter().take(MOST_ELEMENTS) {
-                            self.suppose(
-                                *bind,
-                                scalar.of_json(item).ok().filter(|_| members.is_empty()),
-                                known,
-                            );
-                            let read = self.unpack_tree(item, members).is_ok();
-                            members.iter().for_each(|member| set(known, member.bind, read));
+                        let Some(list) = self.guess(list, None, known) else { continue };
+                        let Ok(list) = self.list(&list, *scalar, *bind, members) else { continue };
+                        set(known, *bind, members.is_empty());
+                        members.iter().for_each(|member| set(known, member.bind, true));
+                        for element in list.elements().take(MOST_ELEMENTS) {
+                            self.take(element, *bind, members);
                             self.foresee(body, known);
                         }
                         set(known, *bind, false);

@@ -146,9 +146,10 @@ impl<D: Database> Running<'_, '_, D> {
         // A state that is not set stays, and needs no row to be compared with.
         let flows = self.program.flows(place);
         let moves = flows.iter().any(|flow| set.iter().any(|(column, _)| *column == flow.column));
-        let mut after = before.to_vec();
+        let mut after = before.clone();
+        let slots = Arc::make_mut(&mut after);
         for ((column, _), value) in set.iter().zip(values) {
-            *after.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
+            *slots.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
         }
         look_at_values(&table, &after, |column| set.iter().any(|(c, _)| *c == column), bounds)?;
         if moves {
@@ -158,7 +159,7 @@ impl<D: Database> Running<'_, '_, D> {
         match place.part {
             None => {
                 if let Some(row) = self.rows.root_mut(&table, &key) {
-                    row.new = Some(after.into());
+                    row.new = Some(after);
                     row.changed.extend(changed.clone());
                     row.ever_changed.extend(changed);
                 }
@@ -167,9 +168,9 @@ impl<D: Database> Running<'_, '_, D> {
             }
             Some(_) => {
                 let root = self.rows.part(&key).map(|(root, _)| root.clone()).unwrap_or_default();
-                self.compute_part(place, &root, &mut after)?;
+                self.compute_part(place, &root, Arc::make_mut(&mut after))?;
                 if let Some(part) = self.rows.part_mut(&key) {
-                    part.new = Some(after.into());
+                    part.new = Some(after);
                 }
                 self.mark_part(place.target, &table, &root);
             }
@@ -268,6 +269,10 @@ impl<D: Database> Running<'_, '_, D> {
 
     /// Notes that computed columns of a root are to be worked out again.
     fn mark(&mut self, target: usize, root: &Value) {
+        let computed = self.program.targets.get(target).map(|target| &target.target.computed);
+        if computed.is_none_or(|computed| computed.is_empty()) {
+            return;
+        }
         if !self.dirty.iter().any(|(at, key)| *at == target && key == root) {
             self.dirty.push((target, root.clone()));
         }
