@@ -35,8 +35,8 @@ pub use number::{
 };
 pub use program::{
     Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, Fill, Form, Heard, How,
-    Inputs, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place, Program, ProgramTarget, Reason,
-    Source, Step, Terms, Total, Transaction, Visible, Waiting,
+    Inputs, List, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place, Program, ProgramTarget,
+    Reason, Source, Step, Terms, Total, Transaction, Visible, Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

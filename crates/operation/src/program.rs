@@ -8,11 +8,14 @@
 mod code;
 mod depth;
 mod direct;
+mod list;
+mod named;
 
 use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
 pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason, Total};
+pub use list::List;
 
 use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 
@@ -39,6 +42,8 @@ pub struct Program {
     pub deep: bool,
     /// Whether one look at what is known before any row is loaded foresees all that can be foreseen.
     pub shallow: bool,
+    /// Whether the rows that the caller names are all that is to be foreseen ([`Program::is_of_named`]).
+    pub of_named: bool,
     /// Which binds hold keys that nobody else can know before the command has ended, by position ([`Program::keys_of_its_own`]).
     pub own_keys: Vec<bool>,
     /// Whether it looks for rows by a condition, so that rows which are not there yet matter.
@@ -383,6 +388,8 @@ pub struct Command {
     pub program: Arc<Program>,
     /// The caller's values; behind them room for what the steps fill in.
     pub binds: Vec<Value>,
+    /// Lists among them that the program goes through, read ([`Program::lists`]).
+    pub lists: Vec<Arc<List>>,
     /// Rows that the caller named.
     pub named: Vec<Named>,
     /// The moment, in microseconds since 1970-01-01T00:00:00Z.

@@ -50,8 +50,9 @@ impl Plan {
         let request = Request { parameters: &arguments.values, ..request };
         let binds = request.binds(&template.sources, 1);
         let program = Arc::clone(&template.program);
-        let command =
-            Command { program, binds, named: arguments.named, now, settles: None, code: None };
+        let lists = program.lists(&binds);
+        let named = arguments.named;
+        let command = Command { program, binds, lists, named, now, settles: None, code: None };
         Ok(Lowered {
             operation: Operation::Write(Box::new(Write::Command(command))),
             reply: Reply::Done,

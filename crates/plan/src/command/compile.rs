@@ -303,6 +303,7 @@ impl<'p> Compiler<'p> {
             filled,
             deep: false,
             shallow: false,
+            of_named: false,
             own_keys: Vec::new(),
             // What code looks for is not known before it runs.
             scans: scans || coded,
@@ -316,6 +317,7 @@ impl<'p> Compiler<'p> {
         };
         program.deep = coded || program.is_deep();
         program.shallow = !coded && program.is_shallow();
+        program.of_named = program.is_of_named();
         program.own_keys = program.keys_of_its_own();
         program.direct = Direct::of(&program);
         Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })

@@ -169,7 +169,8 @@ impl Plan {
         let binds = request.binds(&template.sources, 1);
         let settles = Some(Settled { number: task.number, until: task.until });
         let program = Arc::clone(&template.program);
-        Ok(Write::Command(Command { program, binds, named: Vec::new(), now, settles, code: None }))
+        let (lists, named) = (program.lists(&binds), Vec::new());
+        Ok(Write::Command(Command { program, binds, lists, named, now, settles, code: None }))
     }
 
     fn subscription(&self, at: usize) -> Result<Arc<CommandTemplate>, Fault> {
@@ -227,5 +228,7 @@ fn write(template: &CommandTemplate, parameters: &[Value], now: i64) -> Write {
     let request = Request { now, parameters, ..Request::default() };
     let binds = request.binds(&template.sources, 1);
     let program = Arc::clone(&template.program);
-    Write::Command(Command { program, binds, named: Vec::new(), now, settles: None, code: None })
+    let lists = program.lists(&binds);
+    let named = Vec::new();
+    Write::Command(Command { program, binds, lists, named, now, settles: None, code: None })
 }

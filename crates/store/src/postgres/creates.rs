@@ -258,7 +258,7 @@ async fn send(link: &Link, wholes: Vec<Whole>) -> Result<(), Error> {
     let is_alone = wholes.len() == 1 && !link.pooled;
     let executed = wholes.into_iter().map(|(ready, arrays)| {
         async move {
-            let mut rows = std::pin::pin!(link.ask_arrays(&ready, arrays).await?);
+            let mut rows = std::pin::pin!(link.ask_given(&ready, arrays).await?);
             while rows.try_next().await?.is_some() {}
             Ok(())
         }

@@ -16,14 +16,14 @@ use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::error::{Severity, SqlState};
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, Error, NoTls, Row, RowStream};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{fault_of, gone, told};
 use super::tls::Said;
 use super::together::Queue;
-use super::value::{Bound, Given, array_type_of, fits, type_name, type_of};
+use super::value::{Bound, Given, fits, type_name, type_of};
 use crate::lower::{self, Nested, Parameter, ill_formed};
 use crate::write::Key;
 use crate::{Options, StoreFault};
@@ -495,26 +495,8 @@ impl Link {
         self.ask(ready.statement.as_ref(), &ready.text, parameters)
     }
 
-    /// The same of a statement about many rows: each parameter is an array.
-    pub fn ask_arrays<'a, P: ToSql + Sync + 'a>(
-        &'a self,
-        ready: &'a Ready,
-        arrays: Vec<(Scalar, P)>,
-    ) -> impl Future<Output = Result<RowStream, Error>> + 'a {
-        match &ready.statement {
-            Some(statement) => {
-                let arrays = arrays.into_iter().map(|(_, array)| array);
-                Either::Left(self.client.query_raw(statement, arrays))
-            }
-            None => {
-                let typed = arrays.into_iter().map(|(form, array)| (array, array_type_of(form)));
-                Either::Right(Box::pin(self.client.query_typed_raw(&ready.text, typed)))
-            }
-        }
-    }
-
-    /// The same of statements that go as one.
-    pub fn ask_joined<'a>(
+    /// The same of a statement about many rows, or of many that go as one.
+    pub fn ask_given<'a>(
         &'a self,
         ready: &'a Ready,
         given: Vec<Given>,

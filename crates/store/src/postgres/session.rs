@@ -221,11 +221,11 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    /// The same where each parameter is an array.
-    async fn execute_for_all(&mut self, ready: Arc<Ready>, arrays: Vec<(Scalar, Array)>) {
+    /// The same of a statement about many rows, or of many that go as one.
+    async fn execute_given(&mut self, ready: Arc<Ready>, given: Vec<Given>) {
         let link = self.link.clone();
         let sent = async move {
-            let mut rows = std::pin::pin!(Box::pin(link.ask_arrays(&ready, arrays)).await?);
+            let mut rows = std::pin::pin!(Box::pin(link.ask_given(&ready, given)).await?);
             while rows.try_next().await?.is_some() {}
             Ok(())
         };
@@ -267,13 +267,7 @@ impl<'s> Session<'s> {
                 return Err(failure);
             }
         };
-        let link = self.link.clone();
-        let sent = async move {
-            let mut rows = std::pin::pin!(Box::pin(link.ask_joined(&ready, given)).await?);
-            while rows.try_next().await?.is_some() {}
-            Ok(())
-        };
-        self.send(Box::pin(sent)).await;
+        self.execute_given(ready, given).await;
         Ok(())
     }
 
@@ -462,10 +456,8 @@ impl Database for Session<'_> {
         }
         // First polled in order, which is what sends them: they are answered, and lock, one after another.
         let asking = loads.iter().zip(&readies).map(|(load, ready)| async {
-            let column = load.table.columns.get(load.column);
-            let form = column.ok_or_else(|| ill_formed("no such column"))?.scalar;
-            let values: Vec<_> = load.values.iter().map(|value| Bound { value, form }).collect();
-            let rows = Box::pin(self.link.ask_arrays(ready, vec![(form, values)])).await?;
+            let values = array_of(&load.table, load.column, load.values.iter())?;
+            let rows = Box::pin(self.link.ask_given(ready, vec![Given::Many(values)])).await?;
             found(ready, rows).await
         });
         match try_join_all(asking).await {
@@ -482,7 +474,7 @@ impl Database for Session<'_> {
             Err(trouble) => return Err(self.failed(trouble).await),
         };
         let keys = array_of(&load.table, load.column, load.values.iter())?;
-        self.execute_for_all(ready, vec![(keys.form(), keys)]).await;
+        self.execute_given(ready, vec![Given::Many(keys)]).await;
         Ok(())
     }
 
@@ -501,9 +493,9 @@ impl Database for Session<'_> {
         let mut arrays = Vec::new();
         for (at, column) in many.given().into_iter().enumerate() {
             let array = array_of(table, column, rows.iter().map(|row| row[at]))?;
-            arrays.push((array.form(), array));
+            arrays.push(Given::Many(array));
         }
-        self.execute_for_all(ready, arrays).await;
+        self.execute_given(ready, arrays).await;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use operation::{
 
 use super::Shared;
 use super::link::{Asking, Link, Ready, Trouble, bound, fitting};
-use super::value::{Array, type_name};
+use super::value::{Array, Given, type_name};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, Parameter, Statement, ill_formed};
@@ -69,7 +69,7 @@ enum What {
 }
 
 /// A statement of a set, ready to be sent.
-pub(crate) type Whole = (Arc<Ready>, Vec<(Scalar, Array)>);
+pub(crate) type Whole = (Arc<Ready>, Vec<Given>);
 
 impl<'s> Set<'s> {
     pub fn new(shared: &'s Shared) -> Self {
@@ -182,7 +182,7 @@ impl<'s> Set<'s> {
             let statement = Statement { text: text.clone(), constants, parameters, answer };
             let ready = link.ready(Asking::Set(text), &[], || Ok(statement)).await?;
             let arrays = own.into_iter().flat_map(|clause| clause.arrays);
-            wholes.push((ready, arrays.map(|array| (array.form(), array)).collect()));
+            wholes.push((ready, arrays.map(Given::Many).collect()));
         }
         Ok(wholes)
     }

@@ -153,11 +153,6 @@ impl Array {
         Self { elements: BytesMut::with_capacity(count.saturating_mul(4 + 16)), ..Self::of(form) }
     }
 
-    /// Of what.
-    pub fn form(&self) -> Scalar {
-        self.form
-    }
-
     /// Adds a value; nothing of one that its type cannot hold.
     pub fn push(&mut self, value: &Value) -> Result<(), OutOfRange> {
         let start = self.elements.len();

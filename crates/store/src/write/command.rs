@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form,
+    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, List,
     MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
     TableId, Value, Violation, evaluate,
 };
@@ -65,7 +65,7 @@ struct Running<'d, 'p, D> {
     drawn: FxHashMap<TableId, (VecDeque<i64>, i64)>,
     turns: usize,
     /// Lists that were read lately.
-    lists: Vec<Arc<list::List>>,
+    lists: Vec<Arc<List>>,
     now: i64,
     published: Vec<Published>,
     /// Events under keys that nobody else can know yet: nobody is waited for.
@@ -108,7 +108,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
             turns: 0,
-            lists: Vec::new(),
+            lists: command.lists.clone(),
             now: command.now,
             published: Vec::new(),
             unlocked: Vec::new(),
@@ -272,15 +272,41 @@ impl<D: Database> Running<'_, '_, D> {
         expression: &Expression,
         row: Option<&[Value]>,
     ) -> Result<Value, Fault> {
+        if let Some(value) = self.value_at_hand(expression, row) {
+            return value;
+        }
+        // On the heap: most values are at hand, and what asks for them is small without it.
+        Box::pin(async move {
+            if !self.dirty.is_empty() && self.looks_at_dirty(expression) {
+                self.compute().await?;
+            }
+            self.value_as_it_is(expression, row.as_slice()).await
+        })
+        .await
+    }
+
+    /// The same where nothing has to be awaited for it.
+    fn value_at_hand(
+        &self,
+        expression: &Expression,
+        row: Option<&[Value]>,
+    ) -> Option<Result<Value, Fault>> {
         match expression {
-            Expression::Literal(value) => return Ok(value.clone()),
-            Expression::Bind(at) if *at < self.binds.len() => return Ok(self.binds[*at].clone()),
+            Expression::Literal(value) => return Some(Ok(value.clone())),
+            Expression::Bind(at) if *at < self.binds.len() => {
+                return Some(Ok(self.binds[*at].clone()));
+            }
             _ => {}
         }
         if !self.dirty.is_empty() && self.looks_at_dirty(expression) {
-            Box::pin(self.compute()).await?;
+            return None;
         }
-        self.value_as_it_is(expression, row.as_slice()).await
+        let rows = row.as_slice();
+        let scope = Scope { rows, binds: &self.binds, parts: &[], stored: Some(&self.rows) };
+        match evaluate(expression, &scope) {
+            Err(EvaluationFault::NotLocal) => None,
+            outcome => Some(outcome.map_err(|fault| evaluation(fault, ""))),
+        }
     }
 
     /// The same without working out first what computed columns are now.
@@ -482,7 +508,7 @@ impl<D: Database> Running<'_, '_, D> {
         };
         let tree = operation::parse_json(text.as_bytes()).map_err(Fault::Internal)?;
         for member in members {
-            let value = list::member_of(&tree, member)?;
+            let value = member.of(&tree)?;
             self.fill(member.bind, value);
         }
         Ok(())

@@ -17,8 +17,14 @@ impl<D: Database> Running<'_, '_, D> {
         for Named { visible, key, .. } in named {
             let Some(visible) = program.visible.get(*visible) else { continue };
             self.rows.want(Wanted::Row(visible.table.clone(), key.clone()));
+            if program.of_named {
+                continue;
+            }
             let row = self.rows.root(&visible.table, key).and_then(|row| row.new.as_deref());
             self.guess(&visible.condition, row, &known);
+        }
+        if program.of_named {
+            return;
         }
         self.guess(&program.admission, None, &known);
         self.foresee(&program.body, &mut known);
