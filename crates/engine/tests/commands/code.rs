@@ -262,6 +262,50 @@ fn code_does_all_that_the_language_does() {
     }
 }
 
+const STORE: &str = r#"
+app Store { version 1  roles user  surface rest }
+entity Bin { key id: Int  left: Int = 100  allow read, create to user }
+entity Entry { key id: Int  amount: Int  bin: Bin  allow read to user }
+record Line { bin: Bin  quantity: Int(1..50) }
+command reserve(lines: [Line](1..5)) {
+  allow system
+  for line in lines { update line.bin { left: .left - line.quantity } }
+}
+command bill(lines: [Line](1..5)) {
+  allow system
+  for line in lines { create Entry { id: line.quantity, amount: line.quantity, bin: line.bin } }
+}
+command both(lines: Json(0..999)) by code { allow user }
+"#;
+
+async fn both(lines: Value, transaction: &mut Transaction<'_>) -> Result<(), Fault> {
+    transaction.run::<()>("reserve", &lines).await?;
+    transaction.run::<()>("bill", &lines).await
+}
+
+/// Loops of two commands stand under the same binds, and take other members of the same list, in another order.
+#[test]
+fn one_list_is_gone_through_by_two_commands() {
+    for on in [On::Sqlite, On::Postgres] {
+        let mut handlers = Handlers::default();
+        handlers.add("both", both);
+        let world = with_code(World::new(on, STORE), handlers);
+        world.ask(r#"add user Bin {"id":7}"#);
+        world.ask(r#"add user Bin {"id":8}"#);
+        let done =
+            world.ask(r#"run user both {"lines":[{"bin":7,"quantity":3},{"bin":8,"quantity":5}]}"#);
+        assert!(!done.contains("internal") && !done.contains("invalid"), "{on:?}: {done}");
+        for (id, told) in
+            [(3, r#"{"id":3,"amount":3,"bin":7}"#), (5, r#"{"id":5,"amount":5,"bin":8}"#)]
+        {
+            let row = world.ask(&format!("read user Entry {id}"));
+            assert!(row.starts_with(told), "{on:?}: {row}");
+        }
+        assert!(world.ask("read user Bin 7").starts_with(r#"{"id":7,"left":97}"#));
+        assert!(world.ask("read user Bin 8").starts_with(r#"{"id":8,"left":95}"#));
+    }
+}
+
 #[test]
 fn who_does_what_is_known_before() {
     let world = World::new(On::Sqlite, NOTES);

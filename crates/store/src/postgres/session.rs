@@ -73,6 +73,8 @@ pub(crate) struct Session<'s> {
     pub wrong: Option<Wrong>,
     /// Whether a constraint stood against a statement.
     pub constrained: bool,
+    /// Whether statements went as one that may be refused for that alone: by rules or triggers of others.
+    pub joined: bool,
     /// Whether a statement could not even be sent, so that the database knows of no failure.
     pub unsent: bool,
 }
@@ -93,6 +95,7 @@ impl<'s> Session<'s> {
             returned: Rc::default(),
             wrong: None,
             constrained: false,
+            joined: false,
             unsent: false,
         }
     }
@@ -257,15 +260,11 @@ impl<'s> Session<'s> {
         }
         let keys = statements.iter().map(|Each { many, rows }| (many.key, rows.len() > 1));
         let asking = Asking::Joined(keys.collect());
+        self.joined = true;
         let text = || joined_text(&statements);
         let ready = match self.link.ready_joined(asking, &given, text).await {
             Ok(ready) => ready,
-            Err(trouble) => {
-                // A table of others may have rules that no `WITH` may set off: then each goes by itself.
-                let failure = self.failed(trouble).await;
-                self.wrong = self.wrong.or(Some(Wrong::Refused));
-                return Err(failure);
-            }
+            Err(trouble) => return Err(self.failed(trouble).await),
         };
         self.execute_given(ready, given).await;
         Ok(())

@@ -424,7 +424,9 @@ async fn transact(
                     }
                     let constrained = session.is_in_one_piece() && session.constrained;
                     let fault = trouble.into_fault();
-                    let refused = constrained || is_refused(manner, &fault);
+                    let refused = constrained
+                        || is_refused(manner, &fault)
+                        || is_refused_joined(session, &fault);
                     let wrong = session.wrong.or(refused.then_some(Wrong::Refused));
                     (Err(fault), wrong.map(Ended::Wrong))
                 }
@@ -434,7 +436,8 @@ async fn transact(
             // What stood against it was not there any more when it was looked for: somebody else has changed it.
             let vanished = session.constrained && matches!(fault, Fault::Internal(_));
             let again = if session.is_in_one_piece() { Wrong::Refused } else { Wrong::Conflict };
-            let again = (vanished || is_refused(manner, &fault)).then_some(again);
+            let refused = is_refused(manner, &fault) || is_refused_joined(session, &fault);
+            let again = (vanished || refused).then_some(again);
             let wrong = session.wrong.or(again).map(Ended::Wrong);
             session.control("ROLLBACK").await;
             // If even this fails, the connection is gone, and the transaction with it.
@@ -447,6 +450,12 @@ async fn transact(
 /// Whether a command in its direct form was refused: why, its workset says. A database that has no time says the same of that.
 fn is_refused(manner: Manner, fault: &Fault) -> bool {
     manner == Manner::Direct && !fault.is_passing()
+}
+
+/// Whether statements may have been refused because they went as one: rules of others cannot be set off by a `WITH`, and what
+/// their triggers change meanwhile no other part of it may change.
+fn is_refused_joined(session: &Session<'_>, fault: &Fault) -> bool {
+    session.joined && matches!(fault, Fault::Internal(_))
 }
 
 pub(super) fn unknown(reason: &str) -> Fault {

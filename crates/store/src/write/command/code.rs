@@ -40,7 +40,10 @@ impl<D: Database> Transaction for Running<'_, '_, D> {
             self.turn()?;
             let before = self.binds.len();
             self.binds.extend(binds);
+            // The next has other loops under the same binds.
+            self.lists.clear();
             let flow = self.steps(steps).await;
+            self.lists.clear();
             self.binds.truncate(before);
             match flow? {
                 Flow::Returned(value) => Ok(value),

@@ -13,17 +13,19 @@ impl<D: Database> Running<'_, '_, D> {
     /// Wants all that can be foreseen.
     pub(super) fn foresee_all(&mut self, named: &[Named]) {
         let program = self.program;
+        // A task brings its rows along as a caller does, and names none.
+        let of_named = program.of_named && !named.is_empty();
         let mut known: Vec<bool> = program.filled.iter().map(|filled| !filled).collect();
         for Named { visible, key, .. } in named {
             let Some(visible) = program.visible.get(*visible) else { continue };
             self.rows.want(Wanted::Row(visible.table.clone(), key.clone()));
-            if program.of_named {
+            if of_named {
                 continue;
             }
             let row = self.rows.root(&visible.table, key).and_then(|row| row.new.as_deref());
             self.guess(&visible.condition, row, &known);
         }
-        if program.of_named {
+        if of_named {
             return;
         }
         self.guess(&program.admission, None, &known);

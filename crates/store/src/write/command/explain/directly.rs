@@ -112,10 +112,10 @@ impl Walk<'_> {
                     Some((told, carried, each)) => {
                         self.told(direct, told, carried, (true, each))?
                     }
-                    None => self.said(false)?,
+                    None => Sent { writes: None, ..self.said(false)? },
                 });
             }
-            statements.extend(self.sent_out()?);
+            statements.extend(self.sent_out()?.map(|sent| Sent { writes: None, ..sent }));
             for task in says.tasks {
                 statements.push(match task {
                     Some((told, carried, each)) => {
