@@ -332,7 +332,7 @@ impl<'a> Decoder<'a> {
                 self.bounded(*n as f64, bounds, "", at).map(Value::Float)
             }
             (Type::Float(bounds), Tree::Float(f)) => {
-                self.bounded(*f, bounds, "", at).map(Value::Float)
+                self.bounded(operation::unsigned_zero(*f), bounds, "", at).map(Value::Float)
             }
             (Type::Json(bounds), _) => {
                 let mut text = Vec::new();

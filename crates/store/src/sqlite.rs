@@ -9,6 +9,7 @@ pub(crate) mod functions;
 mod queue;
 mod read;
 mod reader;
+mod remembered;
 mod schema;
 mod session;
 mod snapshot;

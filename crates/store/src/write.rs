@@ -106,6 +106,20 @@ pub(crate) trait Database {
 
     /// Where slots are noted that the write makes stale; `None` where no answers are kept.
     fn touched(&mut self) -> Option<&mut Vec<Slot>>;
+
+    /// A root as it stands, where that is known without asking: only where nobody else writes.
+    fn remembered(&self, _table: &Arc<Table>, _key: &Value) -> Option<Arc<[Value]>> {
+        None
+    }
+
+    /// Takes note of a root as it stands.
+    fn remember(&mut self, _table: &Arc<Table>, _row: &Arc<[Value]>) {}
+
+    /// Forgets a row that changes.
+    fn forget(&mut self, _table: &Table, _row: &[Value]) {}
+
+    /// Forgets all rows: which ones change is not known.
+    fn forget_all(&mut self) {}
 }
 
 /// Which statement is asked for.
@@ -679,6 +693,7 @@ impl<D: Database> Writing<'_, D> {
         if let Some(touched) = self.database.touched() {
             touched.push(unseen_slot(root.name.as_str()));
         }
+        self.database.forget_all();
         Ok(())
     }
 
@@ -744,12 +759,20 @@ impl<D: Database> Writing<'_, D> {
 
     /// Notes that a row with these values came, went or changed.
     fn touch(&mut self, table: &Table, row: &[Value]) {
+        self.database.forget(table, row);
+        self.touch_both(table, row, row);
+    }
+
+    /// Notes that a row changed from these values to those; what is remembered of it is told besides.
+    fn touch_both(&mut self, table: &Table, old: &[Value], new: &[Value]) {
         let Some(touched) = self.database.touched() else { return };
         touched.push(table_slot(table));
         for column in &table.tracked {
-            if let (Some(slots), Some(value)) = (ColumnSlots::of(table, *column), row.get(*column))
-            {
-                touched.push(slots.value(value));
+            let values = (ColumnSlots::of(table, *column), old.get(*column), new.get(*column));
+            let (Some(slots), Some(old), Some(new)) = values else { continue };
+            touched.push(slots.value(old));
+            if old != new {
+                touched.push(slots.value(new));
             }
         }
     }
@@ -757,6 +780,10 @@ impl<D: Database> Writing<'_, D> {
     /// Notes that rows of the tables that refer to this one may vanish or change with one of its rows.
     fn touch_cascade(&mut self, table: &Ident) {
         let reached = self.database.tables().1.reached(table);
+        // Parts are not remembered.
+        if reached.iter().any(|name| !self.database.tables().0.is_part(name)) {
+            self.database.forget_all();
+        }
         let Some(touched) = self.database.touched() else { return };
         touched.extend(reached.iter().map(|table| unseen_slot(table.as_str())));
     }

@@ -10,6 +10,7 @@ mod explain;
 mod foresight;
 mod order;
 mod reload;
+mod remembered;
 mod schemas;
 mod sets;
 mod wire;
@@ -29,12 +30,14 @@ macro_rules! scenes {
     )*};
 }
 
-scenes! { place_order rules parts control policies events jobs foresight odd direct services }
+scenes! { place_order rules parts control policies events jobs foresight odd direct services remembered }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///
 /// - `> run ROLE[:SUBJECT] COMMAND[/KEY] [BODY]`
 /// - `> add ROLE[:SUBJECT] ENTITY BODY`
+/// - `> change ROLE[:SUBJECT] ENTITY KEY BODY`
+/// - `> remove ROLE[:SUBJECT] ENTITY KEY`
 /// - `> read ROLE[:SUBJECT] ENTITY KEY [INCLUDE]`
 /// - `> work`: what is due is carried out
 /// - `> wait`: a little more than a second

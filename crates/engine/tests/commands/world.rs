@@ -37,7 +37,7 @@ pub struct World {
     pub loads: bool,
     /// Of a PostgreSQL database.
     pub url: Option<String>,
-    _folder: Option<tempfile::TempDir>,
+    folder: Option<tempfile::TempDir>,
     _pooler: Option<Pooler>,
 }
 
@@ -94,7 +94,12 @@ impl World {
         };
         store.execute_schema(&ddl).unwrap();
         let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
-        Self { url, _folder: folder, ..Self::over(store, loaded) }
+        Self { url, folder, ..Self::over(store, loaded) }
+    }
+
+    /// The file of the SQLite database.
+    pub fn file(&self) -> std::path::PathBuf {
+        self.folder.as_ref().unwrap().path().join("scene.db")
     }
 
     /// Another process, as it were, that serves the same PostgreSQL database.
@@ -119,8 +124,8 @@ impl World {
             .build()
             .unwrap();
         let counted = Default::default();
-        let (coded, loads, url, _folder, _pooler) = (false, false, None, None, None);
-        Self { loaded, store, engine, runtime, counted, coded, loads, url, _folder, _pooler }
+        let (coded, loads, url, folder, _pooler) = (false, false, None, None, None);
+        Self { loaded, store, engine, runtime, counted, coded, loads, url, folder, _pooler }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
@@ -163,6 +168,18 @@ impl World {
                 let body = operation::parse_json(rest.as_bytes()).unwrap();
                 let shape = Shape::default();
                 self.write(&Intent::Create { entity, body, shape }, &caller, None)
+            }
+            "change" => {
+                let (key, body) = rest.split_once(' ').unwrap();
+                let (body, shape) =
+                    (operation::parse_json(body.as_bytes()).unwrap(), Shape::default());
+                let (entity, expected) = (self.entity(name), None);
+                self.write(&Intent::Patch { entity, key, body, expected, shape }, &caller, None)
+            }
+            "remove" => {
+                let intent =
+                    Intent::Delete { entity: self.entity(name), key: rest, expected: None };
+                self.write(&intent, &caller, None)
             }
             "read" => {
                 let (key, include) =

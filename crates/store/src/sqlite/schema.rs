@@ -157,6 +157,15 @@ pub(super) fn has_triggers(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_row(exists, [], |row| row.get(0))
 }
 
+/// Whether a table is declared so that writing one row changes others, besides by deletion: what stands in the way is replaced, or
+/// follows what it refers to. In what Mimar declares no such thing stands.
+pub(super) fn acts_by_itself(connection: &Connection) -> rusqlite::Result<bool> {
+    let exists = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%CONFLICT%REPLACE%') \
+                  OR EXISTS (SELECT 1 FROM sqlite_schema AS t, pragma_foreign_key_list(t.name) AS f WHERE t.type = 'table' \
+                  AND f.on_update IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))";
+    connection.query_row(exists, [], |row| row.get(0))
+}
+
 /// Something that others have put beside a table.
 struct Addition {
     name: String,

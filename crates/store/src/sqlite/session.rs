@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 use super::bulk::counted;
 use super::connection::fault_of;
 use super::read::Reads;
+use super::remembered::Remembered;
 use super::value::{bound, stored};
 use super::{Shared, schema};
 use crate::Rows;
@@ -38,10 +39,16 @@ pub(crate) struct Session<'c> {
     data_version: i64,
     /// Slots that the running transaction makes stale.
     pub touched: Vec<Slot>,
+    /// Rows as they stand in the running transaction.
+    pub remembered: Remembered,
     /// Which tables refer to which.
     pub references: References,
     /// Whether others have put triggers into the database: which rows these change nobody tells.
     pub triggers: bool,
+    /// Whether rows change by nothing but what a write tells of.
+    remembers: bool,
+    /// The version of the tables of which the last three were seen.
+    schema_version: Option<i64>,
 }
 
 /// Statements that steer the transaction, prepared when first used and kept: each batch needs them.
@@ -112,8 +119,11 @@ impl<'c> Session<'c> {
             changes: 0,
             data_version: 0,
             touched: Vec::new(),
+            remembered: Remembered::new(),
             references: References::default(),
             triggers: false,
+            remembers: false,
+            schema_version: None,
         };
         session.forget();
         session
@@ -122,10 +132,10 @@ impl<'c> Session<'c> {
     /// Forgets all that may have changed while others wrote.
     pub fn forget(&mut self) {
         self.reads.clear(self.connection);
+        self.remembered.clear();
         self.statements.clear();
         self.controls = Controls::default();
-        self.references = schema::references(self.connection).unwrap_or_default();
-        self.look_for_triggers();
+        self.look_around();
         self.others_wrote();
     }
 
@@ -155,6 +165,7 @@ impl<'c> Session<'c> {
 
     /// Ends a transaction that could not be committed.
     pub fn roll_back(&mut self) {
+        self.remembered.clear();
         if !self.connection.is_autocommit() {
             // If even this fails there is no transaction any more.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -178,6 +189,9 @@ impl<'c> Session<'c> {
 
     /// Takes back what was done since the savepoint.
     pub fn take_back(&mut self) -> Sqlite<()> {
+        if self.has_written() {
+            self.remembered.clear();
+        }
         control(self.connection, &mut self.controls.undo, "ROLLBACK TO request")
     }
 
@@ -199,9 +213,23 @@ impl<'c> Session<'c> {
         std::mem::replace(&mut self.data_version, version) != version || version == -1
     }
 
-    /// Looks whether there are triggers. What cannot be told is taken for one.
-    pub fn look_for_triggers(&mut self) {
-        self.triggers = schema::has_triggers(self.connection).unwrap_or(true);
+    /// Looks what the database does by itself: what refers to what, and whether there are triggers. What cannot be told is taken
+    /// for one.
+    pub fn look_around(&mut self) {
+        let version = self.connection.query_row("PRAGMA schema_version", [], |row| row.get(0));
+        let version: Option<i64> = version.ok();
+        if version.is_some() && version == self.schema_version {
+            return;
+        }
+        let (references, triggers, acts) = (
+            schema::references(self.connection),
+            schema::has_triggers(self.connection),
+            schema::acts_by_itself(self.connection),
+        );
+        self.schema_version = version.filter(|_| references.is_ok());
+        self.triggers = triggers.unwrap_or(true) || references.is_err();
+        self.remembers = !self.triggers && matches!(acts, Ok(false));
+        self.references = references.unwrap_or_default();
     }
 
     fn data_version(&mut self) -> Sqlite<i64> {
@@ -373,6 +401,26 @@ impl Database for Session<'_> {
 
     fn touched(&mut self) -> Option<&mut Vec<Slot>> {
         Some(&mut self.touched)
+    }
+
+    fn remembered(&self, table: &Arc<Table>, key: &Value) -> Option<Arc<[Value]>> {
+        self.remembered.get(table, key)
+    }
+
+    fn remember(&mut self, table: &Arc<Table>, row: &Arc<[Value]>) {
+        if self.remembers {
+            self.remembered.put(table, row);
+        }
+    }
+
+    fn forget(&mut self, table: &Table, row: &[Value]) {
+        if let (None, Some(key)) = (table.root, row.get(table.own_key())) {
+            self.remembered.forget(table, key);
+        }
+    }
+
+    fn forget_all(&mut self) {
+        self.remembered.clear();
     }
 }
 

@@ -197,11 +197,12 @@ impl Writer<'_> {
         }
         self.session.touched.clear();
         if self.session.others_wrote() {
-            self.session.look_for_triggers();
+            self.session.look_around();
             self.others_wrote = true;
         }
         if self.others_wrote || self.session.triggers {
             self.session.touched.push(EVERYTHING);
+            self.session.remembered.clear();
         }
         for at in 0..batch.len() {
             if batch[at].outcome.is_some() {
@@ -210,6 +211,7 @@ impl Writer<'_> {
             let Pending { write, receipt, .. } = &mut batch[at];
             let outcome = self.isolated(write, receipt.as_deref());
             if self.session.transaction_is_gone() {
+                self.session.remembered.clear();
                 for pending in batch.iter_mut().filter(|p| matches!(p.outcome, Some(Ok(_)))) {
                     pending.outcome = None;
                 }

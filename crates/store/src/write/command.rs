@@ -35,7 +35,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::change::{Change, Pointer, compute};
 use super::outbox::Asking;
-use super::workset::{Wanted, Workset};
+use super::workset::{Values, Wanted, Workset};
 use super::{Answer, Asked, Database, Failure, Left, Load, Writing, evaluation};
 use crate::lower::{self, Lock, ill_formed};
 
@@ -197,7 +197,7 @@ impl<D: Database> Running<'_, '_, D> {
                 let mut roots: FxHashMap<Value, Vec<Value>> =
                     rows.into_iter().map(|row| (of(&row), row)).collect();
                 for key in values {
-                    let row = roots.remove(&key);
+                    let row = roots.remove(&key).map(Values::from);
                     self.rows.put(&table, key, row, held);
                 }
                 continue;
@@ -224,9 +224,17 @@ impl<D: Database> Running<'_, '_, D> {
             let target = self.program.id;
             match wanted {
                 Wanted::Row(table, key) => {
+                    if let Some(row) = self.writing.database.remembered(&table, &key) {
+                        self.rows.put(&table, key, Some(row), true);
+                        continue;
+                    }
                     let at = usize::try_from(table.id.0).unwrap_or(usize::MAX);
                     let place = super::Place { target, at, table: &table };
                     let row = self.writing.rows(place, &[table.own_key()], &[&key]).await?.pop();
+                    let row = row.map(Values::from);
+                    if let Some(row) = &row {
+                        self.writing.database.remember(&table, row);
+                    }
                     self.rows.put(&table, key, row, true);
                 }
                 Wanted::Parts(table, root) => {

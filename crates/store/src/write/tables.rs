@@ -23,6 +23,11 @@ impl Tables {
         self.0.read().contains_key(table)
     }
 
+    /// Whether a table is one of parts.
+    pub fn is_part(&self, table: &Ident) -> bool {
+        self.0.read().get(table).is_some_and(|table| table.root.is_some())
+    }
+
     /// The entity of a table; the table's name where no entity is known.
     pub fn entity(&self, table: &Ident) -> String {
         let known = self.0.read();

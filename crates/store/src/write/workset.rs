@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use operation::{EvaluationFault, OnDelete, Stored, Table, TableId, Value};
 use rustc_hash::FxHashMap;
+use smallvec::SmallVec;
 
 /// What an evaluation looked for and did not find, or what is known to be needed.
 #[derive(Debug, Clone)]
@@ -30,6 +31,12 @@ impl Wanted {
 /// The values of a row. What was and what is are the same until the row is changed.
 pub(super) type Values = Arc<[Value]>;
 
+/// Positions of columns: few change, as a rule.
+pub(super) type Columns = SmallVec<[usize; 4]>;
+
+/// Tables of parts: few change, as a rule.
+pub(super) type PartTables = SmallVec<[TableId; 2]>;
+
 /// A row: before the command, and now. Neither: there is none.
 #[derive(Debug, Default)]
 pub(super) struct Row {
@@ -44,13 +51,13 @@ pub(super) struct Row {
     /// Whether it is new since computed columns were last worked out.
     pub fresh: bool,
     /// Columns that have changed since then.
-    pub changed: Vec<usize>,
+    pub changed: Columns,
     /// Parts, by their tables, of which the same is true.
-    pub parts_changed: Vec<TableId>,
+    pub parts_changed: PartTables,
     /// Columns that have changed at all, for what is looked at in the end; of a new row all count.
-    pub ever_changed: Vec<usize>,
+    pub ever_changed: Columns,
     /// The same of parts.
-    pub parts_ever_changed: Vec<TableId>,
+    pub parts_ever_changed: PartTables,
 }
 
 /// A part: before the command, and now.
@@ -138,7 +145,7 @@ impl Workset {
     }
 
     /// Takes in a root as it is stored; `None`: there is none.
-    pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Vec<Value>>, held: bool) {
+    pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Values>, held: bool) {
         self.count += 1;
         let row = row.and_then(|row| self.left_of(table, row));
         let new = row.clone();
@@ -179,7 +186,8 @@ impl Workset {
             None => Vec::new(),
         };
         let mut parts = Vec::with_capacity(rows.len());
-        let rows = rows.into_iter().filter_map(|row| self.left_of(table, row)).collect::<Vec<_>>();
+        let left = |row: Vec<Value>| self.left_of(table, row.into());
+        let rows = rows.into_iter().filter_map(left).collect::<Vec<_>>();
         for (at, row) in rows.into_iter().enumerate() {
             let number = known.get(at).copied().unwrap_or_else(|| {
                 self.numbers.push((table.id, root.clone(), at));
@@ -263,8 +271,8 @@ impl Workset {
     }
 
     /// What the deletions so far leave of a row that is stored.
-    fn left_of(&self, table: &Table, row: Vec<Value>) -> Option<Values> {
-        let mut left = Some(Values::from(row));
+    fn left_of(&self, table: &Table, row: Values) -> Option<Values> {
+        let mut left = Some(row);
         for (target, key) in &self.gone {
             for (column, on_delete) in references(table, *target) {
                 if left.as_ref().is_some_and(|row| row.get(column) == Some(key)) {

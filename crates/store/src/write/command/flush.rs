@@ -132,20 +132,20 @@ impl<D: Database> Running<'_, '_, D> {
         let rules = &*target.target;
         let table = &rules.table;
         let Some(row) = self.rows.root_mut(table, key) else { return Ok(Vec::new()) };
+        if let (Some(old), Some(new), Some(version)) = (&row.old, &mut row.new, table.version)
+            && let (Some(slot), Some(before)) =
+                (Arc::make_mut(new).get_mut(version), old.get(version))
+        {
+            *slot = Value::Int(before.as_int().unwrap_or(0) + 1);
+        }
         // What was is asked for no more; what is may still be looked at.
-        let (old, mut new) = (row.old.take(), row.new.clone());
+        let (old, new) = (row.old.take(), row.new.clone());
         let changed = std::mem::take(&mut row.ever_changed);
         let parts_changed = std::mem::take(&mut row.parts_ever_changed);
         let anew = row.anew;
         let fresh = old.is_none() || anew;
         if old.is_none() && new.is_none() {
             return Ok(Vec::new());
-        }
-        if let (Some(old), Some(new), Some(version)) = (&old, &mut new, table.version)
-            && let (Some(slot), Some(before)) =
-                (Arc::make_mut(new).get_mut(version), old.get(version))
-        {
-            *slot = Value::Int(before.as_int().unwrap_or(0) + 1);
         }
         let mut of_parts = Vec::new();
         for (at, part) in rules.parts.iter().enumerate() {
@@ -286,15 +286,34 @@ impl<D: Database> Running<'_, '_, D> {
         self.insert_each(&all, &batches.inserts, &mut written).await?;
         update_each(&all, &batches.late, &mut written)?;
         self.writing.publish_behind(written, &locks, &events, &self.asking).await?;
-        for change in &all {
-            for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
-                self.writing.touch(change.place.table, row);
-            }
-            if change.new.is_none() {
-                self.writing.touch_cascade(&change.place.table.name);
+        // What goes comes last: which rows go with it, only the database knows.
+        for goes in [false, true] {
+            for Aggregate { target, changes } in aggregates {
+                for change in changes.iter().filter(|change| change.new.is_none() == goes) {
+                    self.touch(&target.target.table, change);
+                }
             }
         }
         self.writing.database.settle().await
+    }
+
+    /// Notes what a change makes stale. What is remembered of a root that stays is what it is now.
+    fn touch(&mut self, root: &Arc<Table>, change: &Settled<'_>) {
+        let table = change.place.table;
+        if let (Some(old), Some(new)) = (&change.old, &change.new) {
+            self.writing.touch_both(table, old, new);
+            if change.place.at == 0 {
+                // Under the key that it has, which no step changes.
+                self.writing.database.remember(root, new);
+            }
+            return;
+        }
+        for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
+            self.writing.touch(table, row);
+        }
+        if change.new.is_none() {
+            self.writing.touch_cascade(&table.name);
+        }
     }
 
     async fn insert_each<'v>(

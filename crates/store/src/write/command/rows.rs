@@ -261,7 +261,10 @@ impl<D: Database> Running<'_, '_, D> {
             self.demand([Wanted::Row(target.target.table.clone(), root)]).await?;
             self.rows.part(key).and_then(|(_, part)| part.new.clone())
         } else {
-            self.demand([Wanted::Row(table.clone(), key.clone())]).await?;
+            // A step before looked at it, as a rule.
+            if self.rows.root(table, key).is_none() {
+                self.demand([Wanted::Row(table.clone(), key.clone())]).await?;
+            }
             self.rows.root(table, key).and_then(|row| row.new.clone())
         };
         row.ok_or_else(|| missing(table))
@@ -284,8 +287,11 @@ impl<D: Database> Running<'_, '_, D> {
             return;
         };
         if let Some(row) = self.rows.root_mut(of, root) {
-            row.parts_changed.push(part.id);
-            row.parts_ever_changed.push(part.id);
+            for changed in [&mut row.parts_changed, &mut row.parts_ever_changed] {
+                if !changed.contains(&part.id) {
+                    changed.push(part.id);
+                }
+            }
         }
         self.rows.write(of, root);
         self.mark(target, root);
