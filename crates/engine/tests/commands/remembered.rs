@@ -1,5 +1,8 @@
 //! Rows that the writer remembers, on SQLite: what others write into the file is seen by the next command.
 
+use operation::Fault;
+
+use crate::contention::at_once;
 use crate::world::{On, World};
 
 const MODEL: &str = r"
@@ -13,6 +16,12 @@ command take(article: Article, count: Int) -> Int {
   allow clerk
   update article { stock: .stock - count }
   return article.stock
+}
+entity Label { key name: String(1..9)  value: Int unique  allow read, create to clerk }
+command label(article: Article, name: String(1..9)) {
+  allow clerk
+  update article { stock: .stock - 1000 }
+  create Label { name, value: 1 }
 }
 ";
 
@@ -35,4 +44,27 @@ fn what_another_process_writes_is_seen_by_the_next_command() {
     assert_eq!(world.ask(r#"run clerk take/a {"count":1}"#), "198");
     world.ask(r#"add clerk Article {"sku":"b","stock":1}"#);
     assert_eq!(world.ask(r#"run clerk take/a {"count":1}"#), "1197");
+}
+
+/// What the database refuses takes the transaction of its group with it. What its neighbours had written is written again, and from
+/// what was before.
+#[test]
+fn what_went_with_a_neighbour_is_forgotten() {
+    let world = World::new(On::Sqlite, MODEL);
+    world.ask(r#"add clerk Article {"sku":"a","stock":10000}"#);
+    world.ask(r#"add clerk Label {"name":"one","value":1}"#);
+    // More than the thousand that are guarded by a savepoint after one that was refused.
+    at_once(16, |number| {
+        let caller = world.caller("clerk");
+        for _ in 0..150 {
+            if number % 8 > 0 {
+                world.run(&caller, "take", r#"{"article":"a","count":1}"#, None).unwrap();
+            } else {
+                let body = r#"{"article":"a","name":"two"}"#;
+                let refused = world.run(&caller, "label", body, None);
+                assert!(matches!(refused, Err(Fault::Conflict(_))), "{refused:?}");
+            }
+        }
+    });
+    assert!(world.ask("read clerk Article a").contains(r#""stock":7900"#));
 }
