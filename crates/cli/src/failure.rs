@@ -145,8 +145,8 @@ pub(crate) enum Failure {
     /// The database is behind the model.
     #[error(
         "the database {place} does not hold the tables of this model:\n{summary}\n\n`mimar migrate plan` shows the way \
-         there, `mimar migrate apply` goes it. Otherwise serve it with the model it was made for, or give an empty database \
-         with --database"
+         there, `mimar migrate apply` goes it (both with the same --database or --environment as here). Otherwise take the model \
+         it was made for, or name another database with --database"
     )]
     Differs { place: String, summary: String },
     /// The database is ahead of the model.

@@ -365,11 +365,11 @@ pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), Mi
     let allows = |said: &str, name: &str| allows(store.dialect(), said, name);
     let is_missing = |drop: &&migration::Drop| !allowed.iter().any(|said| allows(said, &drop.name));
     let missing: Vec<migration::Drop> = plan.drops.iter().filter(is_missing).cloned().collect();
-    if !missing.is_empty() {
-        return Err(MigrateFault::NotAllowed(missing));
-    }
     let is_strange = |said: &&String| !plan.drops.iter().any(|drop| allows(said, &drop.name));
     let strange: Vec<String> = allowed.iter().filter(is_strange).cloned().collect();
+    if !missing.is_empty() {
+        return Err(MigrateFault::NotAllowed(missing, strange));
+    }
     if strange.is_empty() { Ok(()) } else { Err(MigrateFault::AllowedInVain(strange)) }
 }
 

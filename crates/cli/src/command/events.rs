@@ -213,7 +213,7 @@ fn replay(arguments: &EventsReplay) -> Result<(), Failure> {
     desk.store.close();
     screen::note(&match to {
         Hearer::Model => format!("{told} to be carried out"),
-        Hearer::Broker => format!("{told}, once a server speaks with it"),
+        Hearer::Broker => format!("{told}: the server that speaks with it sends them"),
     });
     Ok(())
 }

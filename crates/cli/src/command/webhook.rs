@@ -182,7 +182,15 @@ fn rotate(arguments: &WebhookRotate) -> Result<(), Failure> {
 
 fn deliveries(arguments: &WebhookDeliveries) -> Result<(), Failure> {
     let WebhookDeliveries { id, limit, form } = arguments;
-    let deliveries = ask(&open(form)?.store, Hook::Deliveries { endpoint: *id, most: *limit })?;
+    let store = open(form)?.store;
+    let deliveries = ask(&store, Hook::Deliveries { endpoint: *id, most: *limit })?;
+    // What was sent to one that is gone is still told.
+    if let (Some(id), Some([])) = (*id, deliveries.as_array().map(Vec::as_slice)) {
+        let endpoints = ask(&store, Hook::List)?;
+        if !endpoints.as_array().into_iter().flatten().any(|known| known["id"] == id) {
+            return Err(Failure::NoEndpoint { id });
+        }
+    }
     if form.json {
         print(&deliveries);
         return Ok(());

@@ -209,6 +209,8 @@ fn what_is_no_endpoint_is_refused() {
         assert!(refused.code == 2 && refused.err.contains(text), "{}", refused.err);
         assert!(!refused.err.contains("secret@"), "{}", refused.err);
     }
+    let none = run(&["webhook", "deliveries", "99", "--project", project.path()]);
+    assert!(none.code == 2 && none.err.contains("there is no endpoint 99"), "{}", none.err);
 }
 
 const INBOUND: &str = "\

@@ -44,9 +44,9 @@ pub enum MigrateFault {
     #[error("the tables cannot follow the model:\n{}", lines(.0))]
     Obstacles(Vec<String>),
     /// Something would be destroyed that nobody has allowed to.
-    #[error("the change destroys what nobody has allowed it to:\n{}\n\nNothing was changed. Allow each by its name, or do as said there",
-        allowing(.0))]
-    NotAllowed(Vec<migration::Drop>),
+    #[error("the change destroys what nobody has allowed it to:\n{}\n\nNothing was changed. Allow each by its name, or do as said there{}",
+        allowing(.0), in_vain(.1))]
+    NotAllowed(Vec<migration::Drop>, Vec<String>),
     /// What was allowed is nothing that the change destroys: a slip, perhaps.
     #[error(
         "the change destroys nothing of the name {}: leave that out, or look what it was meant to be (`mimar migrate plan`)\n\nNothing was \
@@ -99,6 +99,14 @@ pub enum MigrateFault {
 
 fn lines(sentences: &[String]) -> String {
     sentences.iter().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Names that were allowed beside, and that nothing has.
+fn in_vain(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        names => format!(". Nothing that it destroys is called {}", names.join(" or ")),
+    }
 }
 
 fn allowing(drops: &[migration::Drop]) -> String {

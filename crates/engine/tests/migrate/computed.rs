@@ -172,7 +172,7 @@ fn what_a_change_has_not_computed_is_not_taken_for_computed() {
     assert!(matches!(outcome, Ok(Outcome::Done(_))), "{outcome:?}");
     assert_eq!(bench.psql(TWO_VALUES), "2 4 6 8");
     assert!(migrate::has_new_formulas(&bench.store, &added.model).unwrap());
-    assert!(matches!(apply(&bench, &after), Err(MigrateFault::NotAllowed(_))));
+    assert!(matches!(apply(&bench, &after), Err(MigrateFault::NotAllowed(..))));
     assert!(matches!(apply(&bench, &added), Ok(Outcome::Done(_))));
     assert_eq!(bench.psql(TWO_VALUES), "5 10 15 20");
 }

@@ -542,13 +542,16 @@ fn what_nobody_allowed_is_not_destroyed() {
     let (before, after) = (case.before(), tables(case.after));
     let bench = Bench::new(&before, case.fill);
     let terms = Terms {
-        allowed: vec!["gone".to_owned()],
+        // The one as the model calls it, not as it is stored.
+        allowed: vec!["gone".to_owned(), "Thing.colour".to_owned()],
         contract: true,
         alone: false,
         ..Terms::default()
     };
     let fault = migrate::apply(&bench.store, &after, &BTreeMap::new(), &terms, &mut |_| {});
-    let Err(MigrateFault::NotAllowed(drops)) = fault else { panic!("{fault:?}") };
+    let said = fault.as_ref().map(drop).unwrap_err().to_string();
+    assert!(said.ends_with("Nothing that it destroys is called Thing.colour"), "{said}");
+    let Err(MigrateFault::NotAllowed(drops, _)) = fault else { panic!("{fault:?}") };
     let names: Vec<&str> = drops.iter().map(|drop| &*drop.name).collect();
     assert_eq!(names, ["thing.colour", "thing.maker"]);
     assert_eq!(migrate::status(&bench.store).unwrap(), None);

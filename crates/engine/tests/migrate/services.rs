@@ -135,7 +135,7 @@ fn tables_of_others_in_the_schema_of_a_service_are_not_dropped_in_silence() {
     );
     let terms = Terms::default();
     let fault = migrate::apply(&bench.store, &tables(SALES), &BTreeMap::new(), &terms, &mut |_| {});
-    let Err(MigrateFault::NotAllowed(drops)) = fault else { panic!("{fault:?}") };
+    let Err(MigrateFault::NotAllowed(drops, _)) = fault else { panic!("{fault:?}") };
     assert_eq!(drops.iter().map(|drop| &*drop.name).collect::<Vec<_>>(), ["sales.theirs"]);
 }
 
