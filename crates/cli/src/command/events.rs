@@ -213,7 +213,9 @@ fn replay(arguments: &EventsReplay) -> Result<(), Failure> {
     desk.store.close();
     screen::note(&match to {
         Hearer::Model => format!("{told} to be carried out"),
-        Hearer::Broker => format!("{told}: the server that speaks with it sends them"),
+        Hearer::Broker => {
+            format!("{told}, sent by the server that speaks with one as soon as one does")
+        }
     });
     Ok(())
 }
