@@ -48,6 +48,9 @@ pub struct Program {
     pub own_keys: Vec<bool>,
     /// Whether it looks for rows by a condition, so that rows which are not there yet matter.
     pub scans: bool,
+    /// Whether the database is asked for more than rows whose keys are known before anything is written
+    /// ([`Program::has_to_wait`]).
+    pub waits: bool,
     /// Whether code is called: then all roots are among the targets, and all events among the events.
     pub coded: bool,
     /// Events that it may publish, and what hears each of them.
@@ -62,6 +65,30 @@ impl Program {
     /// Whether a value is a key that nobody else can know before the command has ended.
     pub fn is_own_key(&self, key: &Expression) -> bool {
         matches!(key, Expression::Bind(at) if self.own_keys.get(*at) == Some(&true))
+    }
+
+    /// Whether it looks for rows by a condition, goes through parts or changes them, has a key counted, or deletes anything: how
+    /// far that reaches only the database knows.
+    pub fn has_to_wait(&self) -> bool {
+        let mut made = Vec::new();
+        any_step(&self.body, &mut |step| {
+            if let Step::Create(Creation { bind: Some(bind), root: None, .. }) = step {
+                made.push(*bind);
+            }
+            false
+        });
+        let is_made = |root: &Expression| matches!(root, Expression::Bind(at) if made.contains(at));
+        let waits = |step: &Step| match step {
+            Step::Create(Creation { root, values, .. }) => {
+                root.as_ref().is_some_and(|root| !is_made(root))
+                    || values.iter().any(|fill| matches!(fill, Fill::Counted))
+            }
+            Step::Update { row, .. } => row.part.is_some(),
+            Step::For { source, .. } => matches!(source, Source::Parts { .. }),
+            Step::Delete { .. } => true,
+            _ => false,
+        };
+        self.scans || any_step(&self.body, &mut { waits })
     }
 
     /// Which binds hold the keys of new rows that are UUIDs drawn here, by position.
@@ -89,6 +116,20 @@ impl Program {
             }
         }
     }
+}
+
+/// Whether something is true of a step, or of one inside it.
+fn any_step(steps: &[Step], holds: &mut impl FnMut(&Step) -> bool) -> bool {
+    steps.iter().any(|step| {
+        holds(step)
+            || match step {
+                Step::For { body, .. } | Step::Run { body, .. } => any_step(body, holds),
+                Step::If { then, otherwise, .. } => {
+                    any_step(then, holds) || any_step(otherwise, holds)
+                }
+                _ => false,
+            }
+    })
 }
 
 /// An event of a program.

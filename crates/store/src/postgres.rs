@@ -99,7 +99,7 @@ impl Shared {
         self.counts.events.fetch_add(events, Ordering::Relaxed);
         self.waiting.fetch_sub(1, Ordering::AcqRel);
         // Nobody listens any more: the write stands all the same.
-        let _ = reply.send(Done { write, outcome });
+        let _ = reply.send(Done { write, ahead: None, outcome });
     }
 }
 
@@ -358,6 +358,7 @@ impl Postgres {
             failures: get(&counts.failures),
             events: get(&counts.events),
             reads: get(&counts.reads),
+            ahead: 0,
             gathered: get(&self.shared.address.gathered),
             replicas: self.replicas.as_ref().map(Replicas::reads),
             ..Statistics::default()

@@ -1,5 +1,6 @@
 //! SQLite: one writer, a reader for each thread, a log that a thread of its own empties.
 
+mod ahead;
 mod bulk;
 mod checkpoint;
 mod connection;
@@ -31,9 +32,11 @@ use crate::lower::Statement;
 use crate::ticket::{Ticket, closed};
 use crate::write::Tables;
 use crate::{Options, Rows, Statistics, StoreFault, Workers};
+use ahead::Luck;
 pub(crate) use queue::Queue;
 use queue::{Pending, Refused};
 use reader::Readers;
+use remembered::Remembered;
 pub(crate) use schema::tables;
 
 /// An SQLite database.
@@ -49,6 +52,9 @@ struct Shared {
     path: PathBuf,
     options: Options,
     answers: Answers,
+    remembered: Remembered,
+    /// Whether it pays to look ahead.
+    luck: Luck,
     queue: Arc<Queue>,
     /// Counts schema changes; what was prepared under another count is stale.
     generation: AtomicU64,
@@ -66,6 +72,7 @@ struct Counts {
     writes: AtomicU64,
     failures: AtomicU64,
     events: AtomicU64,
+    ahead: AtomicU64,
     reads: AtomicU64,
     snapshots: AtomicU64,
     log_bytes: AtomicU64,
@@ -88,6 +95,8 @@ impl Sqlite {
         let shared = Arc::new(Shared {
             path: path.to_owned(),
             answers: Answers::new(options.answers),
+            remembered: Remembered::new(),
+            luck: Luck::new(),
             queue: Arc::new(Queue::new(options.queue)),
             options,
             generation: AtomicU64::new(0),
@@ -130,7 +139,8 @@ impl Sqlite {
         receipt: Option<Box<Receipt>>,
     ) -> Result<Ticket, Fault> {
         let (sender, reply) = oneshot::channel();
-        let pending = Pending { write, receipt, reply: sender, outcome: None };
+        let ahead = ahead::of(&self.shared, &write);
+        let pending = Pending { write, receipt, ahead, reply: sender, outcome: None };
         match self.shared.queue.put(pending) {
             Ok(()) => Ok(Ticket { reply }),
             Err(Refused::Full) => {
@@ -162,6 +172,7 @@ impl Sqlite {
             events: get(&counts.events),
             reads: get(&counts.reads),
             gathered: 0,
+            ahead: get(&counts.ahead),
             replicas: None,
             answer_hits,
             answer_misses,

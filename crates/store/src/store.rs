@@ -46,6 +46,8 @@ pub struct Statistics {
     pub failures: u64,
     /// Events that were published.
     pub events: u64,
+    /// Commands that were worked out before their turn to write, while others wrote.
+    pub ahead: u64,
     /// Reads that the database answered.
     pub reads: u64,
     /// Of them those that another read's statement answered.

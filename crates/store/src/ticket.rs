@@ -4,13 +4,15 @@ use operation::{Fault, Write};
 use tokio::sync::oneshot;
 
 use crate::Written;
-use crate::write::Reply;
+use crate::write::{Ahead, Reply};
 
 /// A write that has ended.
 #[derive(Debug)]
 pub(crate) struct Done {
     /// What was written.
     pub write: Box<Write>,
+    /// What it had come to before its turn: of no more use, but whoever asked has to free it.
+    pub ahead: Option<Box<Ahead>>,
     /// How it went.
     pub outcome: Result<Reply, Fault>,
 }
@@ -34,7 +36,8 @@ impl Ticket {
 
 /// Writes the answer, on the thread of whoever asked.
 fn written(done: Done) -> Result<Written, Fault> {
-    let Done { write, outcome } = done;
+    let Done { write, ahead, outcome } = done;
+    drop(ahead);
     outcome?.render(&write)
 }
 

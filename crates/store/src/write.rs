@@ -35,6 +35,7 @@ use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
 use crate::lower::{self, Lock, Statement, ill_formed};
 use crate::{Rows, Written};
 pub(crate) use change::rules;
+pub(crate) use command::ahead::{Ahead, Seen, work_ahead};
 pub(crate) use command::direct::of as direct;
 pub(crate) use create::is_one_statement;
 pub(crate) use tables::{Reference, References, Tables};
@@ -43,6 +44,9 @@ pub(crate) use tables::{Reference, References, Tables};
 pub(crate) trait Database {
     /// How statements are written for it.
     const DIALECT: Dialect;
+
+    /// The most turns that all loops of a command may take together.
+    const TURNS: usize = 100_000;
 
     /// Executes a statement with these binds and answers its rows. `lower` writes it where it is not kept yet.
     async fn run<'v>(
@@ -108,7 +112,7 @@ pub(crate) trait Database {
     fn touched(&mut self) -> Option<&mut Vec<Slot>>;
 
     /// A root as it stands, where that is known without asking: only where nobody else writes.
-    fn remembered(&self, _table: &Arc<Table>, _key: &Value) -> Option<Arc<[Value]>> {
+    fn remembered(&mut self, _table: &Arc<Table>, _key: &Value) -> Option<Arc<[Value]>> {
         None
     }
 
@@ -519,17 +523,19 @@ pub(crate) fn evaluation(fault: EvaluationFault, pointer: &str) -> Fault {
 }
 
 /// Executes one write inside the running transaction, unless its receipt says that it was done before. Positions and the
-/// root's key are filled in where they are known before the write.
+/// root's key are filled in where they are known before the write. `ahead`: what a command has come to
+/// before its turn, and still holds.
 pub(crate) async fn execute<D: Database>(
     database: &mut D,
     write: &mut Write,
     receipt: Option<&Receipt>,
+    ahead: Option<&mut Ahead>,
 ) -> Result<Reply, Fault> {
-    let Some(receipt) = receipt else { return execute_anew(database, write).await };
+    let Some(receipt) = receipt else { return execute_anew(database, write, ahead).await };
     if let Some(reply) = receipt::found(database, write, receipt).await? {
         return Ok(reply);
     }
-    let reply = execute_anew(database, write).await?;
+    let reply = execute_anew(database, write, ahead).await?;
     kept(database, write, receipt, reply).await
 }
 
@@ -567,13 +573,17 @@ pub(crate) async fn execute_directly<D: Database>(
     }
 }
 
-async fn execute_anew<D: Database>(database: &mut D, write: &mut Write) -> Result<Reply, Fault> {
+async fn execute_anew<D: Database>(
+    database: &mut D,
+    write: &mut Write,
+    ahead: Option<&mut Ahead>,
+) -> Result<Reply, Fault> {
     let mut writing = Writing { database };
     match write {
         Write::Create(create) => writing.create(create).await,
         Write::Edit(edit) => writing.edit(edit).await.map(Reply::Left),
         Write::Delete(delete) => writing.delete_root(delete).await.map(Reply::Left),
-        Write::Command(command) => writing.command(command).await.map(Reply::Left),
+        Write::Command(command) => writing.command(command, ahead).await.map(Reply::Left),
         Write::Chore(chore) => writing.chore(chore).await.map(Reply::Left),
     }
 }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
+mod ahead;
 mod bounds;
 mod code;
 mod contention;
@@ -44,13 +45,22 @@ scenes! { place_order rules parts control policies events jobs foresight odd dir
 fn play(file: &str, text: &str) {
     let (model, script) = text.split_once("\n---\n").unwrap_or_else(|| panic!("{file}: no `---`"));
     let path = format!("{}/tests/commands/{file}", env!("CARGO_MANIFEST_DIR"));
-    for on in [On::Sqlite, On::Postgres, On::Pooled] {
-        let world = World::new(on, model);
+    let known = (On::Sqlite, true);
+    for (on, known) in [known, (On::Sqlite, false), (On::Postgres, false), (On::Pooled, false)] {
+        let mut world = World::new(on, model);
+        world.known = known;
         let lines = script.lines().filter(|line| line.starts_with('>') || line.starts_with('#'));
         let told = lines.map(|line| match line.strip_prefix("> ") {
             Some(ask) => format!("{line}\n{}\n", world.ask(ask)),
             None => format!("{line}\n"),
         });
-        expect_file![&path].assert_eq(&format!("{model}\n---\n{}", told.collect::<String>()));
+        let told: String = told.collect();
+        expect_file![&path].assert_eq(&format!("{model}\n---\n{told}"));
+        if known && file != "scenes/parts.scene" {
+            assert!(
+                world.store.statistics().ahead > 0,
+                "{file}: all of it has waited for its turn"
+            );
+        }
     }
 }

@@ -6,7 +6,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use engine::identity::Verifier;
 use engine::{Engine, Loaded, Outcome};
 use model::{Model, Valid};
-use operation::{Dialect, Fault, Obstacle, Operation, Receipt, Write};
+use operation::{
+    Dialect, Expression, Fault, Form, Obstacle, Operation, Place, ProgramTarget, Receipt, Source,
+    Step, Table, Target, Write,
+};
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
 use testbed::Pooler;
@@ -35,6 +38,8 @@ pub struct World {
     pub coded: bool,
     /// Whether commands that are run are run over loaded rows, also those whose rows could change by themselves.
     pub loads: bool,
+    /// Whether all rows are made known before a command is run, so that it is worked out before its turn (SQLite).
+    pub known: bool,
     /// Of a PostgreSQL database.
     pub url: Option<String>,
     folder: Option<tempfile::TempDir>,
@@ -124,8 +129,9 @@ impl World {
             .build()
             .unwrap();
         let counted = Default::default();
-        let (coded, loads, url, folder, _pooler) = (false, false, None, None, None);
-        Self { loaded, store, engine, runtime, counted, coded, loads, url, folder, _pooler }
+        let (coded, loads, known) = (false, false, false);
+        let (url, folder, _pooler) = (None, None, None);
+        Self { loaded, store, engine, runtime, counted, coded, loads, known, url, folder, _pooler }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
@@ -262,13 +268,18 @@ impl World {
             );
         }
         let loads = self.loads && matches!(intent, Intent::Command { .. });
-        let lowered = if loads {
-            // Of a plan of its own, so that nobody else has its program.
+        // Of a plan of its own, so that nobody else has its program.
+        let own = || {
             let (model, schema) = (self.loaded.model.clone(), self.loaded.schema.clone());
-            Loaded::new(model, schema).plan.lower(intent, caller, NOW)?
-        } else {
-            self.loaded.plan.lower(intent, caller, NOW)?
+            Loaded::new(model, schema).plan.lower(intent, caller, NOW)
         };
+        let lowered = if loads { own()? } else { self.loaded.plan.lower(intent, caller, NOW)? };
+        if let (true, Operation::Write(write)) = (self.known, &lowered.operation)
+            && matches!(**write, Write::Command(_))
+            && let Operation::Write(write) = own()?.operation
+        {
+            self.look_at_all_rows(write);
+        }
         let Operation::Write(mut write) = lowered.operation else { panic!("no write") };
         if let (true, Write::Command(command)) = (loads, &mut *write) {
             Arc::get_mut(&mut command.program).unwrap().direct = Err(Obstacle::UNFORMED);
@@ -278,6 +289,40 @@ impl World {
             Some(json) => String::from_utf8(json.to_vec()).unwrap(),
             None => "done".to_owned(),
         })
+    }
+
+    /// Runs a command that looks at all rows and does nothing, made of another.
+    fn look_at_all_rows(&self, mut write: Box<Write>) {
+        let Write::Command(command) = &mut *write else { panic!("no command") };
+        let program = Arc::get_mut(&mut command.program).unwrap();
+        let Some(of) = program.targets.first().map(|target| target.target.clone()) else { return };
+        let tables = &self.loaded.schema.tables;
+        let tables = tables.iter().filter(|table| table.root.is_none() && table.key.len() == 1);
+        let target = |table: &Arc<Table>| ProgramTarget {
+            target: Arc::new(Target {
+                table: table.clone(),
+                computed: Vec::new(),
+                checks: Vec::new(),
+                parts: Vec::new(),
+                ..(*of).clone()
+            }),
+            computed: Vec::new(),
+            checks: Vec::new(),
+            changes: false,
+            referred: true,
+        };
+        program.targets = tables.map(target).collect();
+        let each = |target| {
+            let row = Place { target, part: None };
+            let source = Source::Rows { row, condition: Expression::yes() };
+            Step::For { source, bind: usize::MAX, members: Vec::new(), body: Vec::new() }
+        };
+        program.body = (0..program.targets.len()).map(each).collect();
+        program.waits = true;
+        program.admission = Expression::yes();
+        program.answer = Form::Nothing;
+        command.named = Vec::new();
+        self.runtime.block_on(self.store.write(write, None)).unwrap();
     }
 
     fn read(&self, intent: &Intent<'_>, caller: &Caller) -> Result<String, Fault> {

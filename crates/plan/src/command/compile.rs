@@ -307,6 +307,7 @@ impl<'p> Compiler<'p> {
             own_keys: Vec::new(),
             // What code looks for is not known before it runs.
             scans: scans || coded,
+            waits: false,
             coded,
             events: events
                 .into_iter()
@@ -318,6 +319,7 @@ impl<'p> Compiler<'p> {
         program.deep = coded || program.is_deep();
         program.shallow = !coded && program.is_shallow();
         program.of_named = program.is_of_named();
+        program.waits = program.has_to_wait();
         program.own_keys = program.keys_of_its_own();
         program.direct = Direct::of(&program);
         Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })

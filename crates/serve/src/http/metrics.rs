@@ -141,6 +141,12 @@ impl Metrics {
             ("mimar_store_writes_total", "counter", "Writes acknowledged.", store.writes),
             ("mimar_store_failures_total", "counter", "Writes that failed.", store.failures),
             (
+                "mimar_store_ahead_total",
+                "counter",
+                "Commands that were worked out before their turn to write.",
+                store.ahead,
+            ),
+            (
                 "mimar_store_reads_total",
                 "counter",
                 "Reads that the database answered.",

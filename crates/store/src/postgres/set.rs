@@ -93,7 +93,7 @@ impl<'s> Set<'s> {
         let targets = self.targets.len();
         let outcome = match self.prepare_for(create) {
             // Nothing is asked for here, so there is nothing to wait for.
-            Ok(()) => write::execute(self, write, None).now_or_never(),
+            Ok(()) => write::execute(self, write, None, None).now_or_never(),
             Err(fault) => Some(Err(fault)),
         };
         match outcome {

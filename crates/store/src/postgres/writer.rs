@@ -211,7 +211,7 @@ impl Writer {
             let mut session = Session::new(&self.shared, references, link.clone(), true);
             let Pending { write, receipt, .. } = pending;
             async move {
-                let outcome = write::execute(&mut session, write, receipt.as_deref()).await;
+                let outcome = write::execute(&mut session, write, receipt.as_deref(), None).await;
                 (session, outcome)
             }
         });
@@ -400,7 +400,7 @@ async fn transact(
     }
     let mut outcome = match manner {
         Manner::Direct => write::execute_directly(session, write, receipt).await,
-        Manner::InOnePiece | Manner::Awaited => write::execute(session, write, receipt).await,
+        Manner::InOnePiece | Manner::Awaited => write::execute(session, write, receipt, None).await,
     };
     if !session.is_in_one_piece() || session.unsent {
         outcome = match (outcome, session.finish().await) {

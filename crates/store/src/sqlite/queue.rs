@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use tokio::sync::oneshot;
 
 use crate::ticket::Done;
-use crate::write::Reply;
+use crate::write::{Ahead, Reply};
 
 /// What the writer is asked.
 pub(crate) enum Job {
@@ -36,6 +36,8 @@ pub(crate) struct Pending {
     pub write: Box<Write>,
     /// By which it is known if it is asked for again.
     pub receipt: Option<Box<Receipt>>,
+    /// What it has come to before its turn, if it is a command.
+    pub ahead: Option<Box<Ahead>>,
     /// Told after the commit.
     pub reply: oneshot::Sender<Done>,
     /// `None` until it is known.
@@ -207,6 +209,11 @@ impl Queue {
         let timed_out = self.arrived.wait_until(state, until).timed_out();
         state.wake_at = 0;
         timed_out
+    }
+
+    /// Whether as many wait as may.
+    pub fn is_full(&self) -> bool {
+        self.len() >= self.bound
     }
 
     /// How much waits.

@@ -10,14 +10,14 @@ use rustc_hash::FxHashMap;
 use super::bulk::counted;
 use super::connection::fault_of;
 use super::read::Reads;
-use super::remembered::Remembered;
 use super::value::{bound, stored};
 use super::{Shared, schema};
 use crate::Rows;
 use crate::cache::Slot;
 use crate::lower::{self, ill_formed};
 use crate::write::{
-    self, Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Reply, Tables,
+    self, Ahead, Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Reply,
+    Tables,
 };
 
 /// The dialect of this room.
@@ -39,8 +39,6 @@ pub(crate) struct Session<'c> {
     data_version: i64,
     /// Slots that the running transaction makes stale.
     pub touched: Vec<Slot>,
-    /// Rows as they stand in the running transaction.
-    pub remembered: Remembered,
     /// Which tables refer to which.
     pub references: References,
     /// Whether others have put triggers into the database: which rows these change nobody tells.
@@ -96,7 +94,7 @@ fn failure(error: &rusqlite::Error) -> Failure {
 }
 
 /// Runs what never waits: SQLite answers at once, so the logic of writes is done when it is first polled.
-fn at_once<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+pub(super) fn at_once<T>(future: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     match std::pin::pin!(future).poll(&mut context) {
         std::task::Poll::Ready(outcome) => outcome,
@@ -119,7 +117,6 @@ impl<'c> Session<'c> {
             changes: 0,
             data_version: 0,
             touched: Vec::new(),
-            remembered: Remembered::new(),
             references: References::default(),
             triggers: false,
             remembers: false,
@@ -132,7 +129,7 @@ impl<'c> Session<'c> {
     /// Forgets all that may have changed while others wrote.
     pub fn forget(&mut self) {
         self.reads.clear(self.connection);
-        self.remembered.clear();
+        self.shared.remembered.clear();
         self.statements.clear();
         self.controls = Controls::default();
         self.look_around();
@@ -145,8 +142,29 @@ impl<'c> Session<'c> {
         &mut self,
         write: &mut Write,
         receipt: Option<&Receipt>,
+        ahead: Option<&mut Ahead>,
     ) -> Result<Reply, Fault> {
-        at_once(write::execute(self, write, receipt))
+        let ahead = self.still_holding(write, ahead);
+        at_once(write::execute(self, write, receipt, ahead))
+    }
+
+    /// What a command has come to, if that is still right.
+    fn still_holding<'a>(
+        &mut self,
+        write: &Write,
+        ahead: Option<&'a mut Ahead>,
+    ) -> Option<&'a mut Ahead> {
+        let (Some(ahead), Write::Command(command)) = (ahead, write) else { return None };
+        let waited = ahead.is_waiting();
+        let holds = waited && ahead.holds(self);
+        if waited {
+            self.shared.luck.note(command.program.id, holds);
+        }
+        if holds {
+            return Some(ahead);
+        }
+        ahead.give_up();
+        None
     }
 
     /// Whether a write changes the database by one statement, and nothing of it can fail after that.
@@ -165,7 +183,7 @@ impl<'c> Session<'c> {
 
     /// Ends a transaction that could not be committed.
     pub fn roll_back(&mut self) {
-        self.remembered.clear();
+        self.shared.remembered.clear();
         if !self.connection.is_autocommit() {
             // If even this fails there is no transaction any more.
             let _ = self.connection.execute_batch("ROLLBACK");
@@ -190,7 +208,7 @@ impl<'c> Session<'c> {
     /// Takes back what was done since the savepoint.
     pub fn take_back(&mut self) -> Sqlite<()> {
         if self.has_written() {
-            self.remembered.clear();
+            self.shared.remembered.clear();
         }
         control(self.connection, &mut self.controls.undo, "ROLLBACK TO request")
     }
@@ -403,24 +421,24 @@ impl Database for Session<'_> {
         Some(&mut self.touched)
     }
 
-    fn remembered(&self, table: &Arc<Table>, key: &Value) -> Option<Arc<[Value]>> {
-        self.remembered.get(table, key)
+    fn remembered(&mut self, table: &Arc<Table>, key: &Value) -> Option<Arc<[Value]>> {
+        self.shared.remembered.get(table, key)
     }
 
     fn remember(&mut self, table: &Arc<Table>, row: &Arc<[Value]>) {
         if self.remembers {
-            self.remembered.put(table, row);
+            self.shared.remembered.put(table, row);
         }
     }
 
     fn forget(&mut self, table: &Table, row: &[Value]) {
         if let (None, Some(key)) = (table.root, row.get(table.own_key())) {
-            self.remembered.forget(table, key);
+            self.shared.remembered.forget(table, key);
         }
     }
 
     fn forget_all(&mut self) {
-        self.remembered.clear();
+        self.shared.remembered.clear();
     }
 }
 

@@ -20,7 +20,7 @@ use super::{Shared, checkpoint};
 use crate::StoreFault;
 use crate::cache::EVERYTHING;
 use crate::ticket::Done;
-use crate::write::Reply;
+use crate::write::{Ahead, Reply};
 
 /// How often an idle writer looks whether another process has written.
 const LOOK: Duration = Duration::from_millis(100);
@@ -149,14 +149,16 @@ impl Writer<'_> {
         }
         self.commit(batch);
         let counts = &self.shared.counts;
-        for Pending { write, reply, outcome, .. } in batch.drain(..) {
+        for Pending { write, reply, outcome, ahead, .. } in batch.drain(..) {
             let outcome = outcome.unwrap_or_else(|| Err(lost()));
             let count = if outcome.is_ok() { &counts.writes } else { &counts.failures };
             count.fetch_add(1, Ordering::Relaxed);
+            let is_ahead = ahead.as_ref().is_some_and(|ahead| ahead.is_carried_out());
+            counts.ahead.fetch_add(u64::from(is_ahead && outcome.is_ok()), Ordering::Relaxed);
             let events = outcome.as_ref().map_or(0, Reply::published);
             counts.events.fetch_add(events, Ordering::Relaxed);
             // Nobody listens any more: the write stands all the same.
-            let _ = reply.send(Done { write, outcome });
+            let _ = reply.send(Done { write, outcome, ahead });
         }
         self.mind_the_log();
     }
@@ -202,16 +204,16 @@ impl Writer<'_> {
         }
         if self.others_wrote || self.session.triggers {
             self.session.touched.push(EVERYTHING);
-            self.session.remembered.clear();
+            self.shared.remembered.clear();
         }
         for at in 0..batch.len() {
             if batch[at].outcome.is_some() {
                 continue;
             }
-            let Pending { write, receipt, .. } = &mut batch[at];
-            let outcome = self.isolated(write, receipt.as_deref());
+            let Pending { write, receipt, ahead, .. } = &mut batch[at];
+            let outcome = self.isolated(write, receipt.as_deref(), ahead.as_deref_mut());
             if self.session.transaction_is_gone() {
-                self.session.remembered.clear();
+                self.shared.remembered.clear();
                 for pending in batch.iter_mut().filter(|p| matches!(p.outcome, Some(Ok(_)))) {
                     pending.outcome = None;
                 }
@@ -256,6 +258,7 @@ impl Writer<'_> {
         &mut self,
         write: &mut Write,
         receipt: Option<&Receipt>,
+        ahead: Option<&mut Ahead>,
     ) -> Option<Result<Reply, Fault>> {
         self.started.store(0, Ordering::Relaxed);
         let touched = self.session.touched.len();
@@ -268,7 +271,8 @@ impl Writer<'_> {
             return Some(Err(fault_of(&error)));
         }
         self.session.mark();
-        let executed = catch_unwind(AssertUnwindSafe(|| self.session.execute(write, receipt)));
+        let executed =
+            catch_unwind(AssertUnwindSafe(|| self.session.execute(write, receipt, ahead)));
         let panicked = executed.is_err();
         let outcome =
             executed.unwrap_or_else(|_| Err(Fault::Internal("a write panicked".to_owned())));

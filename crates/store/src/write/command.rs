@@ -12,6 +12,7 @@
 //! Rows are locked table by table and key by key, in the same order by all, so that two commands do not wait for each
 //! other. A program that finds rows by what stands in others reads them first, and then locks all of them in that order.
 
+pub(crate) mod ahead;
 mod code;
 pub(crate) mod direct;
 pub mod explain;
@@ -36,14 +37,13 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::change::{Change, Pointer, compute};
 use super::outbox::Asking;
 use super::workset::{Values, Wanted, Workset};
+use ahead::Ahead;
+
 use super::{Answer, Asked, Database, Failure, Left, Load, Writing, evaluation};
 use crate::lower::{self, Lock, ill_formed};
 
 /// How often what is missing is loaded before a program is taken for one that does not end.
 const WAVES: usize = 64;
-
-/// The most turns that all loops of a command may take together.
-const MOST_TURNS: usize = 100_000;
 
 /// Where steps have come to.
 enum Flow {
@@ -77,21 +77,20 @@ struct Running<'d, 'p, D> {
 }
 
 impl<D: Database> Writing<'_, D> {
-    pub(super) async fn command(&mut self, command: &Command) -> Result<Left, Fault> {
-        let program = &*command.program;
-        let mut running = Running::of(Writing { database: &mut *self.database }, command);
+    /// Runs a command. `ahead`: what it has come to before its turn, and still holds.
+    pub(super) async fn command(
+        &mut self,
+        command: &Command,
+        ahead: Option<&mut Ahead>,
+    ) -> Result<Left, Fault> {
         if let Some(task) = command.settles {
-            running.writing.settle_task(task).await?;
+            self.settle_task(task).await?;
         }
-        running.load_all(&command.named).await?;
-        running.look_at_named(&command.named).await?;
-        if !running.holds(&program.admission).await? {
-            return Err(Fault::Forbidden(format!("you may not run {} on this", program.name)));
+        if let Some(ahead) = ahead {
+            return self.carry_out_ahead(command, ahead).await;
         }
-        let returned = match running.steps(&program.body).await? {
-            Flow::Returned(value) => value,
-            Flow::On => None,
-        };
+        let mut running = Running::of(Writing { database: &mut *self.database }, command);
+        let returned = running.work(&command.named).await?;
         running.flush().await?;
         let answer = running.answer(returned).await?;
         Ok(running.left(answer))
@@ -100,15 +99,20 @@ impl<D: Database> Writing<'_, D> {
 
 impl<'d, 'p, D: Database> Running<'d, 'p, D> {
     fn of(writing: Writing<'d, D>, command: &'p Command) -> Self {
+        Self { lists: command.lists.clone(), ..Self::with(writing, command, command.binds.clone()) }
+    }
+
+    /// The same that goes through no lists any more.
+    fn with(writing: Writing<'d, D>, command: &'p Command, binds: Vec<Value>) -> Self {
         Self {
             writing,
             program: &command.program,
-            binds: command.binds.clone(),
+            binds,
             rows: Workset::default(),
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
             turns: 0,
-            lists: command.lists.clone(),
+            lists: Vec::new(),
             now: command.now,
             published: Vec::new(),
             unlocked: Vec::new(),
@@ -127,6 +131,20 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
 }
 
 impl<D: Database> Running<'_, '_, D> {
+    /// Does what the program says, as far as it is about rows in memory; what it returns.
+    async fn work(&mut self, named: &[Named]) -> Result<Option<Value>, Fault> {
+        let program = self.program;
+        self.load_all(named).await?;
+        self.look_at_named(named).await?;
+        if !self.holds(&program.admission).await? {
+            return Err(Fault::Forbidden(format!("you may not run {} on this", program.name)));
+        }
+        match self.steps(&program.body).await? {
+            Flow::Returned(value) => Ok(value),
+            Flow::On => Ok(None),
+        }
+    }
+
     /// Loads what can be foreseen, so that little is loaded later.
     async fn load_all(&mut self, named: &[Named]) -> Result<(), Fault> {
         if D::DIALECT == Dialect::Sqlite {
@@ -595,8 +613,8 @@ impl<D: Database> Running<'_, '_, D> {
 
     fn turn(&mut self) -> Result<(), Fault> {
         self.turns += 1;
-        if self.turns > MOST_TURNS {
-            let detail = format!("this takes more than {MOST_TURNS} turns; ask for less at once");
+        if self.turns > D::TURNS {
+            let detail = format!("this takes more than {} turns; ask for less at once", D::TURNS);
             return Err(Fault::Invalid(vec![Violation::at(FaultCode::CheckFailed, "", detail)]));
         }
         Ok(())

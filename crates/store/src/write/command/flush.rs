@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use operation::{
-    Fault, FaultCode, Inputs, OnDelete, PartTarget, ProgramTarget, Scope, Table, TableId, Value,
-    Violation,
+    Fault, FaultCode, Inputs, OnDelete, PartTarget, Program, ProgramTarget, Scope, Table, TableId,
+    Value, Violation,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -15,11 +15,31 @@ use super::super::workset::Values;
 use super::super::{Each, Load, Many, Picked, Place};
 use super::{Change, Database, Failure, Lock, Pointer, Running, ill_formed, said_of};
 
+/// What becomes of one root and its parts.
+#[derive(Debug)]
+pub(super) struct Aggregate {
+    /// Its target, by its position in the program.
+    target: usize,
+    rows: Vec<Decided>,
+}
+
 /// What becomes of one row.
-struct Settled<'t> {
-    place: Place<'t>,
+#[derive(Debug)]
+struct Decided {
+    /// 0 for the root, 1 and up for the parts of one kind.
+    at: usize,
     old: Option<Values>,
     new: Option<Values>,
+}
+
+/// The same with its table.
+#[derive(Clone, Copy)]
+struct Settled<'t> {
+    place: Place<'t>,
+    /// The table of its root.
+    root: &'t Arc<Table>,
+    old: &'t Option<Values>,
+    new: &'t Option<Values>,
 }
 
 impl<'t> Settled<'t> {
@@ -35,10 +55,22 @@ impl<'t> Settled<'t> {
     }
 }
 
-/// What becomes of one root and its parts.
-struct Aggregate<'t> {
-    target: &'t ProgramTarget,
-    changes: Vec<Settled<'t>>,
+impl Aggregate {
+    /// Its rows with their tables.
+    fn changes<'t>(
+        &'t self,
+        program: &'t Program,
+    ) -> Result<(&'t ProgramTarget, impl Iterator<Item = Settled<'t>> + use<'t>), Fault> {
+        let target =
+            program.targets.get(self.target).ok_or_else(|| ill_formed("no such target"))?;
+        let of = move |Decided { at, old, new }: &'t Decided| {
+            let part = at.checked_sub(1).and_then(|at| target.target.parts.get(at));
+            let table = part.map_or(&*target.target.table, |part| &*part.table);
+            let place = Place { target: target.target.id, at: *at, table };
+            Settled { place, root: &target.target.table, old, new }
+        };
+        Ok((target, self.rows.iter().map(of)))
+    }
 }
 
 /// Which columns of which table change, and in which rows: positions among all changes.
@@ -77,29 +109,42 @@ struct Batches {
 impl<D: Database> Running<'_, '_, D> {
     /// Looks at the rules and writes what has changed.
     pub(super) async fn flush(&mut self) -> Result<(), Fault> {
+        let aggregates = self.decide().await?;
+        self.write_decided(&aggregates).await
+    }
+
+    /// Looks at the rules. What has changed is settled by that.
+    pub(super) async fn decide(&mut self) -> Result<Vec<Aggregate>, Fault> {
         self.compute().await?;
         self.look_at_unseen().await?;
         let program = self.program;
         let mut aggregates = Vec::new();
         let mut found = Vec::new();
-        for target in &program.targets {
+        for (at, target) in program.targets.iter().enumerate() {
             let table = &target.target.table;
             for key in self.rows.written(table) {
-                let changes = self.settled(target, &key, &mut found).await?;
-                if !changes.is_empty() {
-                    aggregates.push(Aggregate { target, changes });
+                let rows = self.settled(target, &key, &mut found).await?;
+                if !rows.is_empty() {
+                    aggregates.push(Aggregate { target: at, rows });
                 }
             }
         }
-        if !found.is_empty() {
-            return Err(Fault::Invalid(found));
+        if found.is_empty() { Ok(aggregates) } else { Err(Fault::Invalid(found)) }
+    }
+
+    /// Writes what was decided, and what is published.
+    pub(super) async fn write_decided(&mut self, aggregates: &[Aggregate]) -> Result<(), Fault> {
+        let program = self.program;
+        let mut all = Vec::with_capacity(aggregates.iter().map(|of| of.rows.len()).sum());
+        for aggregate in aggregates {
+            all.extend(aggregate.changes(program)?.1);
         }
-        match self.write(&aggregates).await {
+        match self.write(&all).await {
             Ok(()) => Ok(()),
             Err(Failure::Fault(fault)) => Err(fault),
             Err(Failure::Constraint(reason)) => {
                 self.writing.database.undo().await?;
-                Err(self.explain(&aggregates, &reason).await)
+                Err(self.explain(aggregates, &reason).await)
             }
         }
     }
@@ -123,12 +168,12 @@ impl<D: Database> Running<'_, '_, D> {
     }
 
     /// The changes of one root and its parts; what stands against them is noted.
-    async fn settled<'t>(
+    async fn settled(
         &mut self,
-        target: &'t ProgramTarget,
+        target: &ProgramTarget,
         key: &Value,
         found: &mut Vec<Violation>,
-    ) -> Result<Vec<Settled<'t>>, Fault> {
+    ) -> Result<Vec<Decided>, Fault> {
         let rules = &*target.target;
         let table = &rules.table;
         let Some(row) = self.rows.root_mut(table, key) else { return Ok(Vec::new()) };
@@ -177,23 +222,23 @@ impl<D: Database> Running<'_, '_, D> {
         match old {
             // What comes in the place of one that goes counts on from its version, so that nobody takes it for that one.
             Some(old) if anew && new.is_some() => {
-                changes.push(change(rules.id, 0, table, Some(old), None));
-                changes.push(change(rules.id, 0, table, None, new));
+                changes.push(Decided { at: 0, old: Some(old), new: None });
+                changes.push(Decided { at: 0, old: None, new });
             }
-            old => changes.push(change(rules.id, 0, table, old, new)),
+            old => changes.push(Decided { at: 0, old, new }),
         }
         changes.append(&mut of_parts);
         Ok(changes)
     }
 
     /// The same of its parts of one kind.
-    fn settle_parts<'t>(
+    fn settle_parts(
         &mut self,
-        target: &'t ProgramTarget,
+        target: &ProgramTarget,
         at: usize,
-        part: &'t PartTarget,
+        part: &PartTarget,
         Root { key, row: root, anew }: Root<'_>,
-        changes: &mut Vec<Settled<'t>>,
+        changes: &mut Vec<Decided>,
         found: &mut Vec<Violation>,
     ) -> Result<(), Fault> {
         let table = &*part.table;
@@ -252,59 +297,55 @@ impl<D: Database> Running<'_, '_, D> {
         }
         for (old, new) in pairs {
             if old != new {
-                changes.push(change(target.target.id, at + 1, table, old, new));
+                changes.push(Decided { at: at + 1, old, new });
             }
         }
         Ok(())
     }
 
     /// Writes the changes: what goes, then what changes, then what is new; a statement for all rows that it can serve.
-    async fn write(&mut self, aggregates: &[Aggregate<'_>]) -> Result<(), Failure> {
-        let all: Vec<&Settled<'_>> =
-            aggregates.iter().flat_map(|aggregate| &aggregate.changes).collect();
-        for aggregate in aggregates {
-            if let Some(Settled { old: Some(old), new: None, place }) = aggregate.changes.first() {
+    async fn write(&mut self, all: &[Settled<'_>]) -> Result<(), Failure> {
+        for Settled { old, new, place, .. } in all {
+            if let (Some(old), None, 0) = (old, new, place.at) {
                 let key = old.get(place.table.own_key()).cloned().unwrap_or_default();
                 self.writing.raise_cleared(place.table, &key).await?;
             }
         }
-        let batches = self.batches(&all)?;
+        let batches = self.batches(all)?;
         let locks = outbox::locks_of::<D>(&self.published, &self.unlocked);
         let events = outbox::events_of(&self.published);
         // In the order in which they are sent.
         let mut written = Vec::new();
-        self.insert_each(&all, &batches.first, &mut written).await?;
-        update_each(&all, &batches.early, &mut written)?;
+        self.insert_each(all, &batches.first, &mut written).await?;
+        update_each(all, &batches.early, &mut written)?;
         for (_, rows) in &batches.deletes {
-            let Some(first) = rows.first().map(|at| all[*at]) else { continue };
+            let Some(first) = rows.first().map(|at| &all[*at]) else { continue };
             let many = Many::delete(first.place)?;
             let rows = rows.iter().filter_map(|at| all[*at].old.as_deref());
             let rows = rows.map(|old| picked(old, &first.place.table.key)).collect();
             written.push(Each { many, rows });
         }
-        update_each(&all, &batches.updates, &mut written)?;
-        self.insert_each(&all, &batches.inserts, &mut written).await?;
-        update_each(&all, &batches.late, &mut written)?;
+        update_each(all, &batches.updates, &mut written)?;
+        self.insert_each(all, &batches.inserts, &mut written).await?;
+        update_each(all, &batches.late, &mut written)?;
         self.writing.publish_behind(written, &locks, &events, &self.asking).await?;
         // What goes comes last: which rows go with it, only the database knows.
         for goes in [false, true] {
-            for Aggregate { target, changes } in aggregates {
-                for change in changes.iter().filter(|change| change.new.is_none() == goes) {
-                    self.touch(&target.target.table, change);
-                }
+            for change in all.iter().filter(|change| change.new.is_none() == goes) {
+                self.touch(change);
             }
         }
         self.writing.database.settle().await
     }
 
     /// Notes what a change makes stale. What is remembered of a root that stays is what it is now.
-    fn touch(&mut self, root: &Arc<Table>, change: &Settled<'_>) {
+    fn touch(&mut self, change: &Settled<'_>) {
         let table = change.place.table;
-        if let (Some(old), Some(new)) = (&change.old, &change.new) {
+        if let (Some(old), Some(new)) = (change.old, change.new) {
             self.writing.touch_both(table, old, new);
             if change.place.at == 0 {
                 // Under the key that it has, which no step changes.
-                self.writing.database.remember(root, new);
+                self.writing.database.remember(change.root, new);
             }
             return;
         }
@@ -318,15 +359,15 @@ impl<D: Database> Running<'_, '_, D> {
 
     async fn insert_each<'v>(
         &mut self,
-        all: &[&'v Settled<'_>],
+        all: &'v [Settled<'_>],
         inserts: &[(TableId, Positions)],
         written: &mut Vec<Each<'v>>,
     ) -> Result<(), Failure> {
         for (_, positions) in inserts {
-            let Some(first) = positions.first().map(|at| all[*at]) else { continue };
+            let Some(first) = positions.first().map(|at| &all[*at]) else { continue };
             let many = Many::insert(first.place)?;
             let mut rows: Vec<Picked<'_>> = Vec::with_capacity(positions.len());
-            for change in positions.iter().map(|at| all[*at]) {
+            for change in positions.iter().map(|at| &all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
                 if !self.is_made(change.place.table, new) {
                     rows.push(new.iter().collect());
@@ -343,13 +384,13 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(())
     }
 
-    fn batches(&self, all: &[&Settled<'_>]) -> Result<Batches, Fault> {
+    fn batches(&self, all: &[Settled<'_>]) -> Result<Batches, Fault> {
         let gone = gone_of(all);
         let mut moved_to_fresh = false;
         let mut batches = Batches::default();
         for (at, change) in all.iter().enumerate() {
             let table = change.place.table;
-            match (&change.old, &change.new) {
+            match (change.old, change.new) {
                 (Some(_), None) => add(&mut batches.deletes, table.id, at),
                 (None, Some(_)) => add(&mut batches.inserts, table.id, at),
                 (Some(old), Some(new)) => {
@@ -399,7 +440,7 @@ impl<D: Database> Running<'_, '_, D> {
             for (id, rows) in std::mem::take(&mut batches.inserts) {
                 // What takes the place of a row that goes has to wait for that.
                 let (later, first) = rows.into_iter().partition::<Positions, _>(|at| {
-                    let change = all[*at];
+                    let change = &all[*at];
                     let own = change.place.table.root.unwrap_or(change.place.table.own_key());
                     let new = change.new.as_ref().and_then(|new| new.get(own));
                     let root = if change.place.at == 0 {
@@ -421,17 +462,25 @@ impl<D: Database> Running<'_, '_, D> {
     }
 
     /// Which constraint stands against what was written.
-    async fn explain(&mut self, aggregates: &[Aggregate<'_>], reason: &str) -> Fault {
+    async fn explain(&mut self, aggregates: &[Aggregate], reason: &str) -> Fault {
+        let program = self.program;
+        let mut each = Vec::with_capacity(aggregates.len());
+        for aggregate in aggregates {
+            match aggregate.changes(program) {
+                Ok((target, changes)) => each.push((target, changes.collect::<Vec<_>>())),
+                Err(fault) => return fault,
+            }
+        }
         let mut last = None;
-        let all: Vec<&Settled<'_>> =
-            aggregates.iter().flat_map(|aggregate| &aggregate.changes).collect();
+        let all: Vec<Settled<'_>> =
+            each.iter().flat_map(|(_, changes)| changes.iter().copied()).collect();
         let stays_away = |change: &&Settled<'_>| {
             let own = change.old.as_ref().and_then(|old| old.get(change.place.table.own_key()));
             change.new.is_none()
                 && !own.is_some_and(|own| is_there(&all, change.place.table.id, own))
         };
-        let gone: Vec<&Settled<'_>> = all.iter().copied().filter(stays_away).collect();
-        for Aggregate { target, changes } in aggregates {
+        let gone: Vec<&Settled<'_>> = all.iter().filter(stays_away).collect();
+        for (target, changes) in &each {
             let mut found = Vec::new();
             let told: Vec<Change<'_>> = changes.iter().map(Settled::change).collect();
             for (change, told_one) in changes.iter().zip(&told) {
@@ -454,16 +503,6 @@ impl<D: Database> Running<'_, '_, D> {
     }
 }
 
-fn change<'t>(
-    target: operation::ReadId,
-    at: usize,
-    table: &'t Table,
-    old: Option<Values>,
-    new: Option<Values>,
-) -> Settled<'t> {
-    Settled { place: Place { target, at, table }, old, new }
-}
-
 fn add<K: PartialEq>(batches: &mut Vec<(K, Positions)>, key: K, at: usize) {
     match batches.iter_mut().find(|(known, _)| *known == key) {
         Some((_, rows)) => rows.push(at),
@@ -477,7 +516,7 @@ fn picked<'v>(row: &'v [Value], columns: &[usize]) -> Picked<'v> {
 
 /// References of a row to others that go with these changes: when the database is asked, they are there again.
 fn refers_to_gone(change: &Settled<'_>, gone: &[&Settled<'_>], found: &mut Vec<Violation>) {
-    let (table, Some(new)) = (change.place.table, &change.new) else { return };
+    let (table, Some(new)) = (change.place.table, change.new) else { return };
     for key in &table.foreign_keys {
         let of = |gone: &&&Settled<'_>| {
             let (table, old) = (gone.place.table, gone.old.as_deref());
@@ -494,13 +533,13 @@ fn refers_to_gone(change: &Settled<'_>, gone: &[&Settled<'_>], found: &mut Vec<V
 }
 
 /// Whether a column refers to a row that comes with these changes.
-fn is_fresh(all: &[&Settled<'_>], table: &Table, column: usize, value: &Value) -> bool {
+fn is_fresh(all: &[Settled<'_>], table: &Table, column: usize, value: &Value) -> bool {
     let key = table.foreign_keys.iter().find(|key| key.column == column);
     key.is_some_and(|key| is_there(all, key.target, value))
 }
 
 /// Whether a row of this key comes with these changes.
-fn is_there(all: &[&Settled<'_>], table: TableId, key: &Value) -> bool {
+fn is_there(all: &[Settled<'_>], table: TableId, key: &Value) -> bool {
     all.iter().any(|change| {
         let of = change.place.table;
         let own = || change.new.as_ref().and_then(|new| new.get(of.own_key()));
@@ -509,13 +548,13 @@ fn is_there(all: &[&Settled<'_>], table: TableId, key: &Value) -> bool {
 }
 
 /// The roots that go with these changes, also those in whose place others come.
-fn gone_of<'c>(all: &[&'c Settled<'_>]) -> Vec<(TableId, &'c Value)> {
+fn gone_of<'c>(all: &'c [Settled<'_>]) -> Vec<(TableId, &'c Value)> {
     let gone = all.iter().filter(|change| change.place.at == 0 && change.new.is_none());
-    let of = |change: &&&'c Settled<'_>| {
+    let of = |change: &'c Settled<'_>| {
         let table = change.place.table;
         Some((table.id, change.old.as_ref()?.get(table.own_key())?))
     };
-    gone.filter_map(|change| of(&change)).collect()
+    gone.filter_map(of).collect()
 }
 
 /// Whether a column of a row refers to one of these.
@@ -542,12 +581,12 @@ fn moved_too_often(table: &Table) -> Fault {
 }
 
 fn update_each<'v>(
-    all: &[&'v Settled<'_>],
+    all: &'v [Settled<'_>],
     updates: &'v Updates,
     written: &mut Vec<Each<'v>>,
 ) -> Result<(), Fault> {
     for ((_, columns), rows) in updates {
-        let Some(first) = rows.first().map(|at| all[*at]) else { continue };
+        let Some(first) = rows.first().map(|at| &all[*at]) else { continue };
         let many = Many::update(first.place, columns)?;
         let rows = rows.iter().filter_map(|at| {
             let (old, new) = (all[*at].old.as_deref()?, all[*at].new.as_deref()?);
@@ -562,7 +601,7 @@ fn update_each<'v>(
 
 /// Inserts in the order in which they are sent: what is referred to comes before what refers to it.
 fn in_order(
-    all: &[&Settled<'_>],
+    all: &[Settled<'_>],
     mut waiting: Vec<(TableId, Positions)>,
 ) -> Vec<(TableId, Positions)> {
     let mut ordered = Vec::with_capacity(waiting.len());
