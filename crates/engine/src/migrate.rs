@@ -365,12 +365,18 @@ pub fn may(store: &Store, plan: &Migration, allowed: &[String]) -> Result<(), Mi
     let allows = |said: &str, name: &str| allows(store.dialect(), said, name);
     let is_missing = |drop: &&migration::Drop| !allowed.iter().any(|said| allows(said, &drop.name));
     let missing: Vec<migration::Drop> = plan.drops.iter().filter(is_missing).cloned().collect();
-    let is_strange = |said: &&String| !plan.drops.iter().any(|drop| allows(said, &drop.name));
-    let strange: Vec<String> = allowed.iter().filter(is_strange).cloned().collect();
+    let strange = allowed_in_vain(store.dialect(), plan, allowed);
     if !missing.is_empty() {
         return Err(MigrateFault::NotAllowed(missing, strange));
     }
     if strange.is_empty() { Ok(()) } else { Err(MigrateFault::AllowedInVain(strange)) }
+}
+
+/// What was allowed that a plan does not do.
+fn allowed_in_vain(dialect: Dialect, plan: &Migration, allowed: &[String]) -> Vec<String> {
+    let is_strange =
+        |said: &&String| !plan.drops.iter().any(|drop| allows(dialect, said, &drop.name));
+    allowed.iter().filter(is_strange).cloned().collect()
 }
 
 /// Whether what was said allows what is called so. On SQLite, where a service is no part of a name, a column may be said with it, as
@@ -415,7 +421,13 @@ fn apply_up_to(
             let Record { to, state, began, .. } = record;
             return Err(MigrateFault::UnderWay { to, state, began });
         }
-        Some(record) => record,
+        Some(record) => {
+            let strange = allowed_in_vain(store.dialect(), &record.plan, &terms.allowed);
+            if !strange.is_empty() {
+                return Err(MigrateFault::AllowedInVain(strange));
+            }
+            record
+        }
         None => {
             let mut plan = plan(store, wanted, load)?;
             if terms.leave_values {

@@ -555,6 +555,20 @@ fn what_nobody_allowed_is_not_destroyed() {
     let names: Vec<&str> = drops.iter().map(|drop| &*drop.name).collect();
     assert_eq!(names, ["thing.colour", "thing.maker"]);
     assert_eq!(migrate::status(&bench.store).unwrap(), None);
+    // Also where it has begun: what is said then is not passed over.
+    let apply = |allowed: &[&str], contract: bool| {
+        let allowed = allowed.iter().copied().map(str::to_owned).collect();
+        let terms = Terms { allowed, contract, ..Terms::default() };
+        migrate::apply(&bench.store, &after, &BTreeMap::new(), &terms, &mut |_| {})
+    };
+    let all = ["gone", "thing.colour", "thing.maker"];
+    assert!(matches!(apply(&all, false), Ok(Outcome::Expanded(_))));
+    let fault = apply(&["thing.colour", "thing.color"], true);
+    assert!(
+        matches!(&fault, Err(MigrateFault::AllowedInVain(names)) if *names == ["thing.color"]),
+        "{fault:?}"
+    );
+    assert!(matches!(apply(&all, true), Ok(Outcome::Done(_))));
 }
 
 #[test]

@@ -27,7 +27,11 @@ pub(crate) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         let finding = findings
             .at(app.span, "this design promises nothing")
             .text("has no `slo`")
-            .note(format!("nobody knows when {} is too slow", number::list(&names, 3)))
+            .note(format!(
+                "nobody knows when {} {} too slow",
+                number::list(&names, 3),
+                if names.len() == 1 { "is" } else { "are" }
+            ))
             .help(format!("promise what users need: `slo {} 99.9% under 200ms`", names[0]));
         findings.add("slo", finding);
         return;
