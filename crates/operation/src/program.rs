@@ -51,6 +51,8 @@ pub struct Program {
     /// Whether the database is asked for more than rows whose keys are known before anything is written
     /// ([`Program::has_to_wait`]).
     pub waits: bool,
+    /// Whether commands of it may share a transaction ([`Program::can_go_together`]).
+    pub together: bool,
     /// Whether code is called: then all roots are among the targets, and all events among the events.
     pub coded: bool,
     /// Events that it may publish, and what hears each of them.
@@ -89,6 +91,35 @@ impl Program {
             _ => false,
         };
         self.scans || any_step(&self.body, &mut { waits })
+    }
+
+    /// Whether commands of it may run one after another over rows that were loaded for all of them, so that of a row which several
+    /// change only the last is written: nothing may depend on the rows between that the database alone knows, or waits for.
+    pub fn can_go_together(&self) -> bool {
+        let unique =
+            |table: &Table, column| table.uniques.iter().any(|it| it.columns.contains(&column));
+        let alone = |step: &Step| match step {
+            Step::Update { row, set, .. } => self.targets.get(row.target).is_none_or(|of| {
+                let Target { table, computed, parts, .. } = &*of.target;
+                !parts.is_empty()
+                    || set.iter().any(|(column, _)| unique(table, *column))
+                    || computed.iter().any(|computed| unique(table, computed.column))
+            }),
+            Step::Create(Creation { row, values, .. }) => self.table(*row).is_none_or(|table| {
+                let is_drawn = matches!(values.get(table.own_key()), Some(Fill::Uuid));
+                !table.uniques.is_empty() || (row.part.is_none() && !is_drawn)
+            }),
+            Step::Later { terms, .. } => terms.unique.is_some(),
+            Step::Code { .. } | Step::Collect { .. } | Step::Delete { .. } => true,
+            _ => false,
+        };
+        let is_of_others = |table: &Table| table.columns.iter().any(|it| it.native.is_some());
+        let of_others = self.targets.iter().any(|of| {
+            let parts = &of.target.parts;
+            is_of_others(&of.target.table) || parts.iter().any(|part| is_of_others(&part.table))
+        });
+        let foreseen = self.shallow && !self.deep && !self.waits;
+        foreseen && !of_others && !any_step(&self.body, &mut { alone })
     }
 
     /// Which binds hold the keys of new rows that are UUIDs drawn here, by position.

@@ -37,6 +37,7 @@ use crate::{Rows, Written};
 pub(crate) use change::rules;
 pub(crate) use command::ahead::{Ahead, Seen, work_ahead};
 pub(crate) use command::direct::of as direct;
+pub(crate) use command::together::{execute_together, goes_with_others};
 pub(crate) use create::is_one_statement;
 pub(crate) use tables::{Reference, References, Tables};
 
@@ -44,7 +45,6 @@ pub(crate) use tables::{Reference, References, Tables};
 pub(crate) trait Database {
     /// How statements are written for it.
     const DIALECT: Dialect;
-
     /// The most turns that all loops of a command may take together.
     const TURNS: usize = 100_000;
 

@@ -14,6 +14,7 @@ mod reload;
 mod remembered;
 mod schemas;
 mod sets;
+mod together;
 mod wire;
 mod worker;
 mod world;

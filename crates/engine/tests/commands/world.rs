@@ -7,8 +7,8 @@ use engine::identity::Verifier;
 use engine::{Engine, Loaded, Outcome};
 use model::{Model, Valid};
 use operation::{
-    Dialect, Expression, Fault, Form, Obstacle, Operation, Place, ProgramTarget, Receipt, Source,
-    Step, Table, Target, Write,
+    Dialect, Expression, Fault, Form, Obstacle, Operation, Place, Program, ProgramTarget, Receipt,
+    Source, Step, Table, Target, Write,
 };
 use plan::{Caller, Intent, Roles, Shape};
 use store::{Options, Rows, Store};
@@ -251,6 +251,19 @@ impl World {
         self.write(&Intent::Command { command, key, body }, caller, receipt)
     }
 
+    /// The program of a command.
+    pub fn program(&self, caller: &Caller, name: &str, body: &str) -> Arc<Program> {
+        let commands = &self.loaded.model.commands;
+        let at = commands.iter().position(|command| command.name == name).unwrap();
+        let command = model::CommandId(u32::try_from(at).unwrap());
+        let body = Some(operation::parse_json(body.as_bytes()).unwrap());
+        let intent = Intent::Command { command, key: None, body };
+        let lowered = self.loaded.plan.lower(&intent, caller, NOW).unwrap();
+        let Operation::Write(write) = lowered.operation else { panic!("no write") };
+        let Write::Command(command) = *write else { panic!("no command") };
+        command.program
+    }
+
     fn write(
         &self,
         intent: &Intent<'_>,
@@ -337,7 +350,7 @@ impl World {
         }
     }
 
-    fn told(&self, fault: &Fault) -> String {
+    pub fn told(&self, fault: &Fault) -> String {
         match fault {
             Fault::Invalid(found) | Fault::Conflict(found) => {
                 let kind = if matches!(fault, Fault::Invalid(_)) { "invalid" } else { "conflict" };

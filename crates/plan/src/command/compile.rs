@@ -308,6 +308,7 @@ impl<'p> Compiler<'p> {
             // What code looks for is not known before it runs.
             scans: scans || coded,
             waits: false,
+            together: false,
             coded,
             events: events
                 .into_iter()
@@ -320,6 +321,7 @@ impl<'p> Compiler<'p> {
         program.shallow = !coded && program.is_shallow();
         program.of_named = program.is_of_named();
         program.waits = program.has_to_wait();
+        program.together = program.can_go_together();
         program.own_keys = program.keys_of_its_own();
         program.direct = Direct::of(&program);
         Ok(CommandTemplate { program: Arc::new(program), sources, visible: seen })

@@ -2,7 +2,8 @@
 //!
 //! New roots come here that are no part of a set (see [`super::creates`]). Those that have queued share one transaction and one
 //! commit, all their statements on the wire at once; if any of them fails, each is tried again alone. What changes or ends a root runs alone, on one of several connections,
-//! with its root locked. So does a command, as [`Manner`] says.
+//! with its root locked. So does a command, as [`Manner`] says, but where more commands of one kind wait than there are connections:
+//! those share a transaction.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,7 +13,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use operation::{Fault, Receipt, Write};
+use operation::{Command, Fault, ReadId, Receipt, Write};
+use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
@@ -30,6 +32,16 @@ const CREATING: usize = 2;
 /// Connections over which roots are changed.
 const CHANGING: usize = 8;
 
+/// The most commands that share a transaction.
+const TOGETHER: usize = 8;
+
+/// How many commands go by themselves after some could not go together: who sends such commands makes the others go twice once in so
+/// many, and no more often.
+const CAUTION: u32 = 64;
+
+/// How many programs are remembered for that.
+const CAREFUL: usize = 256;
+
 /// How often a write is tried that others stood in the way of.
 const TRIES: u32 = 8;
 
@@ -42,6 +54,27 @@ pub(crate) struct Pending {
     pub receipt: Option<Box<Receipt>>,
     /// Told after the commit.
     pub reply: tokio::sync::oneshot::Sender<Done>,
+}
+
+impl Pending {
+    fn command(&self) -> Option<&Command> {
+        match &*self.write {
+            Write::Command(command) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// Whether it may share a transaction with others of its kind.
+    fn goes_with_others(&self) -> bool {
+        self.receipt.is_none() && self.command().is_some_and(write::goes_with_others)
+    }
+
+    /// Whether it may share one with this.
+    fn is_of_kind(&self, other: &Self) -> bool {
+        let programs = self.command().zip(other.command());
+        programs.is_some_and(|(one, other)| one.program.id == other.program.id)
+            && self.goes_with_others()
+    }
 }
 
 /// Where writes are put in.
@@ -84,7 +117,8 @@ pub(crate) fn start(shared: Arc<Shared>) -> Result<Started, StoreFault> {
     let handle = runtime.handle().clone();
     let thread = std::thread::Builder::new().name("mimar-writer".to_owned()).spawn(move || {
         let local = LocalSet::new();
-        let writer = Rc::new(Writer { shared, references: RefCell::default() });
+        let (references, caution) = (RefCell::default(), RefCell::default());
+        let writer = Rc::new(Writer { shared, references, caution });
         local.spawn_local(groups(writer.clone(), creating));
         local.spawn_local(singles(writer, changing));
         // Ends when both loops and all that they began have ended.
@@ -98,6 +132,8 @@ struct Writer {
     shared: Arc<Shared>,
     /// Which tables refer to which, with the schema's generation that it was read at.
     references: RefCell<Option<(u64, Rc<References>)>>,
+    /// How many commands of which programs are still to go by themselves.
+    caution: RefCell<FxHashMap<ReadId, u32>>,
 }
 
 /// A connection that is lent out; it goes back when this is dropped.
@@ -154,36 +190,94 @@ async fn groups(writer: Rc<Writer>, mut creates: mpsc::UnboundedReceiver<Pending
     }
 }
 
+/// Changes, each in a transaction of its own: but where more wait than there are connections, commands of one kind that come one
+/// after another share one.
 async fn singles(writer: Rc<Writer>, mut changes: mpsc::UnboundedReceiver<Pending>) {
     let mut lanes = Lanes::new(CHANGING);
-    while let Some(pending) = changes.recv().await {
+    let mut passed = None;
+    loop {
+        let first = match passed.take() {
+            Some(first) => first,
+            None => match changes.recv().await {
+                Some(first) => first,
+                None => break,
+            },
+        };
         let mut lane = lanes.next(writer.shared.generation()).await;
+        let waiting = 1 + changes.len();
+        let most = waiting.div_ceil(1 + lanes.free.len()).min(TOGETHER);
+        let most = if most > 1 && writer.may_have_company(&first) { most } else { 1 };
+        let mut batch = vec![first];
+        while batch.len() < most
+            && let Ok(next) = changes.try_recv()
+        {
+            if !next.is_of_kind(&batch[0]) {
+                passed = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
         let writer = writer.clone();
-        tokio::task::spawn_local(async move { writer.alone(&mut lane, pending).await });
+        tokio::task::spawn_local(async move {
+            match <[Pending; 1]>::try_from(batch) {
+                Ok([pending]) => writer.alone(&mut lane, pending).await,
+                Err(batch) => writer.group(lane, batch).await,
+            }
+        });
     }
 }
 
 impl Writer {
-    /// Writes new roots in one transaction, or each alone if any of them fails.
+    /// Whether a write may have company now: each time that it may not, a little less is missing until it may.
+    fn may_have_company(&self, first: &Pending) -> bool {
+        let Some(command) = first.command().filter(|_| first.goes_with_others()) else {
+            return false;
+        };
+        let mut caution = self.caution.borrow_mut();
+        match caution.get_mut(&command.program.id) {
+            None => true,
+            Some(left) if *left > 1 => {
+                *left -= 1;
+                false
+            }
+            Some(_) => {
+                caution.remove(&command.program.id);
+                false
+            }
+        }
+    }
+
+    /// Writes new roots in one transaction, or runs commands of one kind in one; or each alone if that fails.
     async fn group(&self, mut lane: Lane, mut batch: Vec<Pending>) {
         let patience = self.shared.patience();
+        // New roots go out with their commit.
+        let committing = Cell::new(false);
+        let is_commands = batch.first().is_some_and(|first| first.command().is_some());
         let outcomes = match self.ready(&mut lane).await {
             Ok((link, references)) => {
-                let together = self.together(&link, &references, &mut batch);
+                let together = async {
+                    if is_commands {
+                        Box::pin(self.commands(&link, &references, &batch, &committing)).await
+                    } else {
+                        self.together(&link, &references, &mut batch).await
+                    }
+                };
                 match tokio::time::timeout(patience, together).await {
                     Ok(outcomes) => outcomes,
                     Err(_) => {
                         lane.link = None;
-                        Together::Failed(unknown("the database does not answer"))
+                        let silent = "the database does not answer";
+                        let sent = !is_commands || committing.get();
+                        Together::Failed(if sent { unknown(silent) } else { gone(silent) })
                     }
                 }
             }
             Err(fault) => Together::Failed(fault),
         };
         match outcomes {
-            Together::Done(replies) => {
-                for (pending, reply) in batch.into_iter().zip(replies) {
-                    self.shared.answer(pending, Ok(reply));
+            Together::Done(outcomes) => {
+                for (pending, outcome) in batch.into_iter().zip(outcomes) {
+                    self.shared.answer(pending, outcome);
                 }
             }
             Together::Failed(fault) => {
@@ -192,6 +286,14 @@ impl Writer {
                 }
             }
             Together::Again => {
+                if let Some(command) = batch.first().and_then(Pending::command) {
+                    let mut caution = self.caution.borrow_mut();
+                    // Of models that came and went; a reminder that is lost costs little.
+                    if caution.len() >= CAREFUL {
+                        caution.clear();
+                    }
+                    caution.insert(command.program.id, CAUTION);
+                }
                 for pending in batch {
                     self.alone(&mut lane, pending).await;
                 }
@@ -238,13 +340,45 @@ impl Writer {
         match outcome.and(ended) {
             Ok(()) if whole => {
                 self.shared.counts.commits.fetch_add(1, Ordering::Relaxed);
-                Together::Done(replies)
+                Together::Done(replies.into_iter().map(Ok).collect())
             }
             // The commit was on its way, and what became of it nobody knows.
             Err(trouble) if whole && !trouble.is_refusal() => {
                 Together::Failed(unknown(&trouble.told()))
             }
             _ => Together::Again,
+        }
+    }
+
+    /// Runs commands of one kind in one transaction.
+    async fn commands(
+        &self,
+        link: &Rc<Link>,
+        references: &References,
+        batch: &[Pending],
+        committing: &Cell<bool>,
+    ) -> Together {
+        let commands: Vec<&Command> = batch.iter().filter_map(Pending::command).collect();
+        let mut session = Session::new(&self.shared, references, link.clone(), true);
+        session.begin().await;
+        let outcomes = match write::execute_together(&mut session, &commands).await {
+            Ok(outcomes) if !session.unsent && outcomes.len() == batch.len() => outcomes,
+            _ => {
+                session.control("ROLLBACK").await;
+                // If even this fails, the connection is gone, and the transaction with it.
+                let _ = session.finish().await;
+                return Together::Again;
+            }
+        };
+        committing.set(true);
+        session.control("COMMIT").await;
+        match session.finish().await {
+            Ok(()) => {
+                self.shared.counts.commits.fetch_add(1, Ordering::Relaxed);
+                Together::Done(outcomes.into_iter().map(|one| one.map(Reply::Left)).collect())
+            }
+            Err(trouble) if !trouble.is_refusal() => Together::Failed(unknown(&trouble.told())),
+            Err(_) => Together::Again,
         }
     }
 
@@ -344,7 +478,7 @@ impl Writer {
 
 /// What became of a group.
 enum Together {
-    Done(Vec<Reply>),
+    Done(Vec<Result<Reply, Fault>>),
     Failed(Fault),
     Again,
 }

@@ -21,6 +21,7 @@ mod foresee;
 mod list;
 mod publish;
 mod rows;
+pub(crate) mod together;
 
 use std::collections::VecDeque;
 use std::pin::Pin;

@@ -45,6 +45,15 @@ pub(crate) struct Ahead {
     answer: Option<Answer>,
 }
 
+/// What a command has come to, to be written with what others have.
+pub(super) struct Parts {
+    pub decided: Vec<Aggregate>,
+    pub published: Vec<Published>,
+    pub unlocked: Vec<[u8; 16]>,
+    pub asking: Vec<Asking>,
+    pub answer: Option<Answer>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
@@ -62,6 +71,12 @@ impl Ahead {
     /// Whether it was carried out, and nothing else in its place.
     pub fn is_carried_out(&self) -> bool {
         self.state == State::CarriedOut
+    }
+
+    /// What it consists of.
+    pub(super) fn into_parts(self) -> Parts {
+        let Self { decided, published, unlocked, asking, answer, .. } = self;
+        Parts { decided, published, unlocked, asking, answer }
     }
 
     /// Gives it up.

@@ -56,6 +56,41 @@ impl<'t> Settled<'t> {
 }
 
 impl Aggregate {
+    /// The root's table, and what becomes of it.
+    pub fn root<'t>(
+        &'t self,
+        program: &'t Program,
+    ) -> Result<(&'t Arc<Table>, Option<&'t Values>), Fault> {
+        let target =
+            program.targets.get(self.target).ok_or_else(|| ill_formed("no such target"))?;
+        let root = self.rows.iter().rev().find(|row| row.at == 0);
+        Ok((&target.target.table, root.and_then(|root| root.new.as_ref())))
+    }
+
+    /// Changes what a command before has made of the same root. It comes back where none has made anything of it.
+    ///
+    /// # Errors
+    /// Where that is not what this one has seen.
+    pub fn behind(mut self, before: &mut [Self], program: &Program) -> Result<Option<Self>, Fault> {
+        let (table, _) = self.root(program)?;
+        let own = table.own_key();
+        let [Decided { at: 0, old: Some(old), new: Some(new) }] = self.rows.as_mut_slice() else {
+            return Ok(Some(self));
+        };
+        let is_it = |made: &&mut Decided| {
+            made.at == 0 && made.new.as_ref().is_some_and(|made| made.get(own) == old.get(own))
+        };
+        let mut of_kind = before.iter_mut().filter(|made| made.target == self.target);
+        match of_kind.find_map(|made| made.rows.first_mut().filter(is_it)) {
+            None => Ok(Some(self)),
+            Some(root) if root.new.as_ref() == Some(old) => {
+                root.new = Some(new.clone());
+                Ok(None)
+            }
+            Some(_) => Err(ill_formed("a row that is not what the one before has made of it")),
+        }
+    }
+
     /// Its rows with their tables.
     fn changes<'t>(
         &'t self,
