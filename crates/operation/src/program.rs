@@ -17,7 +17,7 @@ pub use code::{Code, Transaction, Waiting};
 pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason, Total};
 pub use list::List;
 
-use crate::{Check, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
+use crate::{Check, Column, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
 
 /// A command, compiled.
 #[derive(Debug)]
@@ -96,14 +96,24 @@ impl Program {
     /// Whether commands of it may run one after another over rows that were loaded for all of them, so that of a row which several
     /// change only the last is written: nothing may depend on the rows between that the database alone knows, or waits for.
     pub fn can_go_together(&self) -> bool {
-        let unique =
-            |table: &Table, column| table.uniques.iter().any(|it| it.columns.contains(&column));
+        // What the database could refuse of a value: that another has it, that it leads nowhere, that it is no moment it knows.
+        let judged = |table: &Table, column: usize| {
+            let is_moment = |column: &Column| {
+                matches!(
+                    column.scalar,
+                    Scalar::Date | Scalar::Time | Scalar::Timestamp | Scalar::Duration
+                )
+            };
+            table.uniques.iter().any(|it| it.columns.contains(&column))
+                || table.foreign_keys.iter().any(|it| it.column == column)
+                || table.columns.get(column).is_none_or(is_moment)
+        };
         let alone = |step: &Step| match step {
             Step::Update { row, set, .. } => self.targets.get(row.target).is_none_or(|of| {
                 let Target { table, computed, parts, .. } = &*of.target;
                 !parts.is_empty()
-                    || set.iter().any(|(column, _)| unique(table, *column))
-                    || computed.iter().any(|computed| unique(table, computed.column))
+                    || set.iter().any(|(column, _)| judged(table, *column))
+                    || computed.iter().any(|computed| judged(table, computed.column))
             }),
             Step::Create(Creation { row, values, .. }) => self.table(*row).is_none_or(|table| {
                 let is_drawn = matches!(values.get(table.own_key()), Some(Fill::Uuid));
@@ -113,11 +123,8 @@ impl Program {
             Step::Code { .. } | Step::Collect { .. } | Step::Delete { .. } => true,
             _ => false,
         };
-        let is_of_others = |table: &Table| table.columns.iter().any(|it| it.native.is_some());
-        let of_others = self.targets.iter().any(|of| {
-            let parts = &of.target.parts;
-            is_of_others(&of.target.table) || parts.iter().any(|part| is_of_others(&part.table))
-        });
+        // Those keep no version: what else they keep, and how, others have decided.
+        let of_others = self.targets.iter().any(|of| of.target.table.version.is_none());
         let foreseen = self.shallow && !self.deep && !self.waits;
         foreseen && !of_others && !any_step(&self.body, &mut { alone })
     }

@@ -247,6 +247,17 @@ impl Writer {
         }
     }
 
+    /// Lets commands of this kind go by themselves for a while.
+    fn be_careful(&self, batch: &[Pending]) {
+        let Some(command) = batch.first().and_then(Pending::command) else { return };
+        let mut caution = self.caution.borrow_mut();
+        // Of models that came and went; a reminder that is lost costs little.
+        if caution.len() >= CAREFUL {
+            caution.clear();
+        }
+        caution.insert(command.program.id, CAUTION);
+    }
+
     /// Writes new roots in one transaction, or runs commands of one kind in one; or each alone if that fails.
     async fn group(&self, mut lane: Lane, mut batch: Vec<Pending>) {
         let patience = self.shared.patience();
@@ -268,6 +279,7 @@ impl Writer {
                         lane.link = None;
                         let silent = "the database does not answer";
                         let sent = !is_commands || committing.get();
+                        self.be_careful(&batch);
                         Together::Failed(if sent { unknown(silent) } else { gone(silent) })
                     }
                 }
@@ -286,14 +298,7 @@ impl Writer {
                 }
             }
             Together::Again => {
-                if let Some(command) = batch.first().and_then(Pending::command) {
-                    let mut caution = self.caution.borrow_mut();
-                    // Of models that came and went; a reminder that is lost costs little.
-                    if caution.len() >= CAREFUL {
-                        caution.clear();
-                    }
-                    caution.insert(command.program.id, CAUTION);
-                }
+                self.be_careful(&batch);
                 for pending in batch {
                     self.alone(&mut lane, pending).await;
                 }
