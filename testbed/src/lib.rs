@@ -13,6 +13,7 @@ mod service;
 mod squawk;
 
 use std::ffi::OsStr;
+use std::hash::{BuildHasher, RandomState};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -361,10 +362,18 @@ fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
+/// A port that nobody listens at, from below those that the system gives to whoever asks for any: none of
+/// the tests' own servers and clients is given it before its server has started.
 fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
-    let port = listener.and_then(|listener| listener.local_addr()).map(|address| address.port());
-    port.unwrap_or_else(|error| panic!("no free port: {error}"))
+    const PORTS: std::ops::Range<u16> = 20_000..32_000;
+    for turn in 0..1000_u32 {
+        let drawn = RandomState::new().hash_one(turn);
+        let port = PORTS.start + (drawn % PORTS.len() as u64) as u16;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+    panic!("no free port from {} to {}", PORTS.start, PORTS.end);
 }
 
 /// The output of a command that must succeed.

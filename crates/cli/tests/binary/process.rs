@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -79,22 +79,24 @@ impl Project {
 /// A server that runs until it is dropped.
 pub(crate) struct Server {
     pub(crate) child: Child,
+    /// Where it listens, once it has said so.
     pub(crate) address: SocketAddr,
     lines: Receiver<String>,
     seen: String,
 }
 
 impl Server {
-    /// Starts a command that listens at a free port, given by `--listen`, and waits until it answers.
+    /// Starts a command that listens at a port of its choice, and waits until it has said which.
     pub(crate) fn start(command: &mut Command) -> Self {
         let mut server = Self::begin(command);
-        server.wait_until_it_answers();
+        server.wait_until_it_listens();
         server
     }
 
     /// The same without waiting.
     pub(crate) fn begin(command: &mut Command) -> Self {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        // A free port that is looked for here may be another test's by the time it is listened at.
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
         command.arg("--listen").arg(address.to_string());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (sender, lines) = channel();
@@ -115,21 +117,28 @@ impl Server {
         Self::start(mimar().arg("dev").arg(project))
     }
 
-    fn wait_until_it_answers(&mut self) {
+    fn wait_until_it_listens(&mut self) {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(self.address).is_err() {
+        while self.address.port() == 0 {
+            let lives = self.child.try_wait().unwrap().is_none();
+            self.said();
             assert!(
-                self.child.try_wait().unwrap().is_none() && Instant::now() < deadline,
-                "it does not answer: {}",
-                self.said()
+                self.address.port() != 0 || (lives && Instant::now() < deadline),
+                "it does not listen: {}",
+                self.seen
             );
-            std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     /// Everything that was printed so far.
     pub(crate) fn said(&mut self) -> &str {
         while let Ok(line) = self.lines.recv_timeout(Duration::from_millis(20)) {
+            // As `serve` says it, and as `dev` does.
+            if (line.contains(" listens on ") || line.contains("API page"))
+                && let Some((_, place)) = line.split_once("http://")
+            {
+                self.address = place.split([' ', '/']).next().unwrap().parse().unwrap();
+            }
             self.seen.push_str(&line);
             self.seen.push('\n');
         }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::env;
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
@@ -178,30 +178,30 @@ impl Project {
 
     fn start(&self, arguments: impl Fn(&mut Command, &str)) -> Server {
         let log = self.scratch("server.log");
-        for _ in 0..5 {
-            let address = free_address();
-            let out = File::options().create(true).append(true).open(&log).unwrap();
-            let mut command = Command::new(binary());
-            command.env("MIMAR_JWT_SECRET", SECRET);
-            arguments(&mut command, &address.to_string());
-            let child = command
-                .stdin(Stdio::null())
-                .stdout(out.try_clone().unwrap())
-                .stderr(out)
-                .spawn()
-                .unwrap();
-            let mut server = Server { child, address, log: log.clone() };
-            if server.becomes_ready() {
-                return server;
-            }
-        }
-        panic!("the server does not come up:\n{}", fs::read_to_string(&log).unwrap_or_default());
+        let out = File::options().create(true).append(true).open(&log).unwrap();
+        let before = out.metadata().unwrap().len() as usize;
+        let mut command = Command::new(binary());
+        command.env("MIMAR_JWT_SECRET", SECRET);
+        // It takes a free port itself: one that is looked for here may be another test's by then.
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        arguments(&mut command, &address.to_string());
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .unwrap();
+        let mut server = Server { child, address, log };
+        assert!(server.becomes_ready(before), "the server does not come up");
+        server
     }
 }
 
-/// An address that nobody listens on, at least a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+/// Where a server says that it listens, as `serve` says it and as `dev` does.
+fn listens_on(log: &str) -> Option<SocketAddr> {
+    let said = |line: &&str| line.contains(" listens on ") || line.contains("API page");
+    let (_, place) = log.lines().find(said)?.split_once("http://")?;
+    place.split_once([' ', '/'])?.0.parse().ok()
 }
 
 /// A running server. It is killed when it goes out of scope.
@@ -213,17 +213,18 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Waits for `/readyz`; false if the process ended before (somebody took the port).
-    fn becomes_ready(&mut self) -> bool {
+    /// Waits for `/readyz` of the address that the log tells after its first `before` bytes; false if the
+    /// process ended or took too long.
+    fn becomes_ready(&mut self, before: usize) -> bool {
         let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if self.child.try_wait().unwrap().is_some() {
-                return false;
-            }
-            let answer = Client::connect(self.address)
-                .and_then(|mut client| client.send(&Request::get("/readyz")));
-            if answer.is_ok_and(|answer| answer.status == 200) {
-                return true;
+        while began.elapsed() < PATIENCE && self.lives() {
+            if let Some(address) = listens_on(&self.log()[before..]) {
+                self.address = address;
+                let answer =
+                    Client::connect(address).and_then(|mut it| it.send(&Request::get("/readyz")));
+                if answer.is_ok_and(|answer| answer.status == 200) {
+                    return true;
+                }
             }
             thread::sleep(Duration::from_millis(2));
         }
