@@ -7,6 +7,7 @@
 
 pub(crate) mod advisory;
 pub(crate) mod direct;
+pub(crate) mod drawn;
 pub(crate) mod exchange;
 mod expression;
 mod form;
@@ -33,8 +34,8 @@ pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, Source, conditions};
 pub(crate) use seen::Seen;
 pub(crate) use write::{
-    Between, Raised, between, decide, delete, exists, greatest, insert, insert_counted, raise,
-    raise_roots, refers, row_by, rows_where, select_row, update,
+    Between, Raised, between, decide, delete, exists, greatest, insert, insert_counted,
+    insert_drawn, raise, raise_roots, refers, row_by, rows_where, select_row, update,
 };
 
 /// A statement, what it is given and what it answers.

@@ -183,6 +183,8 @@ pub(crate) enum Kind {
     Make,
     /// Works out what a new row draws on its parts.
     Total,
+    /// Draws keys that the database counts.
+    Draw,
     /// Writes an event that carries what stands in rows.
     TellEvent,
     /// The same of a task.
@@ -251,6 +253,8 @@ pub(crate) struct Many<'t> {
     pub table: &'t Table,
     /// Of an update: the columns that change.
     pub columns: &'t [usize],
+    /// Of rows that come: the columns that hold keys which this transaction has counted.
+    pub drawn: &'t [(usize, TableId)],
 }
 
 /// A statement, and the rows that it is executed for.
@@ -281,17 +285,28 @@ impl Load {
 impl<'t> Many<'t> {
     /// Rows that go: the values of the primary key.
     pub fn delete(place: Place<'t>) -> Result<Self, Fault> {
-        Ok(Self { key: Key::of(place, Kind::Delete, &[], 0)?, table: place.table, columns: &[] })
+        Self::of(place, Kind::Delete, &[])
     }
 
     /// Rows that change: the new values of these columns, then the values of the primary key.
     pub fn update(place: Place<'t>, columns: &'t [usize]) -> Result<Self, Fault> {
-        Ok(Self { key: Key::of(place, Kind::Update, columns, 0)?, table: place.table, columns })
+        Self::of(place, Kind::Update, columns)
     }
 
     /// Rows that come: a value for every column.
     pub fn insert(place: Place<'t>) -> Result<Self, Fault> {
-        Ok(Self { key: Key::of(place, Kind::Insert, &[], 0)?, table: place.table, columns: &[] })
+        Self::of(place, Kind::Insert, &[])
+    }
+
+    /// The same of rows of which these columns hold keys that this transaction has counted.
+    pub fn insert_drawn(place: Place<'t>, drawn: &'t [(usize, TableId)]) -> Result<Self, Fault> {
+        let columns: Picks = drawn.iter().map(|(column, _)| *column).collect();
+        let key = Key::of(place, Kind::Insert, &columns, 0)?;
+        Ok(Self { key, table: place.table, columns: &[], drawn })
+    }
+
+    fn of(place: Place<'t>, kind: Kind, columns: &'t [usize]) -> Result<Self, Fault> {
+        Ok(Self { key: Key::of(place, kind, columns, 0)?, table: place.table, columns, drawn: &[] })
     }
 
     /// The columns of which it takes a value for each row, in the order of its parameters.
@@ -306,7 +321,7 @@ impl<'t> Many<'t> {
     /// The statement for one row; its parameters stand behind `others`.
     pub fn lower(&self, dialect: Dialect, others: usize) -> Result<Statement, Fault> {
         match self.key.kind {
-            Kind::Insert => lower::insert(dialect, self.table, others),
+            Kind::Insert => lower::insert_drawn(dialect, self.table, self.drawn, others),
             Kind::Update => lower::update(dialect, self.table, self.columns, others),
             _ => lower::delete(dialect, self.table, &self.table.key),
         }
@@ -319,7 +334,7 @@ impl<'t> Many<'t> {
         type_name: fn(Scalar) -> &'static str,
     ) -> Result<Statement, Fault> {
         match self.key.kind {
-            Kind::Insert => Ok(lower::insert_many(self.table, others, type_name)),
+            Kind::Insert => Ok(lower::insert_many(self.table, self.drawn, others, type_name)),
             Kind::Update => lower::update_many(self.table, self.columns, others, type_name),
             _ => lower::delete_many(self.table, type_name),
         }
@@ -395,7 +410,7 @@ pub(crate) enum Answer {
     Returned {
         /// How.
         read: Arc<Read>,
-        /// The caller's values.
+        /// The caller's values, but for the last: the key of the row.
         binds: Vec<Value>,
     },
 }
@@ -406,7 +421,9 @@ impl Reply {
         match self {
             Self::Created => Self::Created,
             Self::Left(mut left) => {
-                if let Answer::Returned { read, binds } = left.answer {
+                if let Answer::Returned { read, mut binds } = left.answer {
+                    // One that is counted was not known before.
+                    binds.extend(returned.get(read.table.own_key()).cloned());
                     left.answer = Answer::Row { read, row: returned, binds };
                 }
                 Self::Left(left)
@@ -784,6 +801,13 @@ impl<D: Database> Writing<'_, D> {
             if old != new {
                 touched.push(slots.value(new));
             }
+        }
+    }
+
+    /// Notes that a row of a table came of which not all is known.
+    fn touch_unseen(&mut self, table: &Table) {
+        if let Some(touched) = self.database.touched() {
+            touched.push(unseen_slot(table.name.as_str()));
         }
     }
 

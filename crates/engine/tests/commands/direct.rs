@@ -732,7 +732,7 @@ fn what_depends_on_rows_loads_them() {
         moved: `update Team`: which row it is about stands in another row, or it is made here
         told: direct
         marked: `update Member`: it looks at parts, or into a value object
-        counted: `create Note`: the database counts its key
+        counted: direct
         prolonged: direct
         written: `allow read Page`: it looks at two rows at once
         again: `update Member`: a field is set twice, or is a key

@@ -255,7 +255,7 @@ fn rules_are_held_as_told() {
             open: 1, told 1 to 1
             rename: 2, told 2 to 2
             tag: 1, told 1 to 1
-            transfer: 3, told 3 to 3
+            transfer: 1, told 1 to 1
             twice: 2, told 2 to 2
         "#]],
     );

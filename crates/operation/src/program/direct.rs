@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use obstacle::{Obstacle, Reason};
 
 use super::Program;
-use crate::{Expression, Table};
+use crate::{Expression, Table, TableId};
 
 /// The direct form of a program.
 #[derive(Debug)]
@@ -29,11 +29,14 @@ pub struct Direct {
     pub admission: Course,
     /// How each step of the body is carried out; none for those behind a `return`.
     pub steps: Vec<Course>,
-    /// What is told of rows, at each place: for each value that is carried what stands for it, with rows as they were;
-    /// `None`, where it is known.
-    pub told: Vec<Vec<Option<Expression>>>,
-    /// Rows that are made of what stands in rows, at each place.
+    /// What is told of rows, at each place.
+    pub told: Vec<Told>,
+    /// Rows of which only the database knows all, at each place where such are made.
     pub made: Vec<MadeRow>,
+    /// The tables whose keys the database counts, and in which rows are made.
+    pub counted: Vec<Arc<Table>>,
+    /// The binds that stand for such a key: each holds the how manieth it is, from 0, of those of that table.
+    pub drawn: Vec<(usize, TableId)>,
     /// Roots of which computed columns draw on parts that are made so.
     pub totals: Vec<Total>,
     /// For each of [`Program::visible`] whose rows are named inside other values: the row that stands for one that no step
@@ -64,11 +67,22 @@ pub struct DirectRow {
     pub checks: Expression,
 }
 
-/// A row that is made of what stands in rows.
+/// What is told of rows.
+#[derive(Debug)]
+pub struct Told {
+    /// For each value that is carried what stands for it, with rows as they were; `None`, where it is known.
+    pub values: Vec<Option<Expression>>,
+    /// Of an event: the bind of [`Direct::drawn`] that its key is; `None`, where it is known.
+    pub key: Option<usize>,
+}
+
+/// A row that is made, and of which only the database knows all.
 #[derive(Debug)]
 pub struct MadeRow {
-    /// The columns that are looked up, each with what stands for it, with rows as they were. The others are known.
+    /// The columns that are looked up, each with what stands for it, with rows as they were.
     pub columns: Vec<(usize, Expression)>,
+    /// The columns that hold a key which is counted, each with whose it is. All others are known.
+    pub drawn: Vec<(usize, TableId)>,
     /// Must be true, with rows as they were.
     pub condition: Expression,
     /// Of a part: what its root draws on it, by position in [`Direct::totals`].
@@ -111,7 +125,7 @@ pub enum How {
     },
     /// As written, but for what is told of rows: position in [`Direct::told`].
     Told(usize),
-    /// A row is made, of which some columns are looked up: position in [`Direct::made`].
+    /// A row is made, of which some columns are looked up or counted: position in [`Direct::made`].
     Made(usize),
     /// A loop.
     Turns {

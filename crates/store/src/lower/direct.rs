@@ -1,6 +1,6 @@
 //! Statements for PostgreSQL that do what was asked or end the transaction, so that nobody has to wait for their answers.
 
-use operation::{Expression, Fault, Scalar, Table, Value};
+use operation::{Expression, Fault, Scalar, Table, TableId, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::form::Natural;
@@ -22,16 +22,19 @@ pub(crate) struct Change<'c> {
     pub answered: bool,
     /// Whether it goes.
     pub goes: bool,
+    /// Binds that stand for keys which this transaction has counted.
+    pub drawn: &'c [(usize, TableId)],
 }
 
 /// `UPDATE`, `DELETE` or `SELECT` of a row for which conditions hold. `binds` are what the binds of its expressions hold.
 pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, Fault> {
-    let Change { table, key, set, conditions, lock, answered, goes } = change;
+    let Change { table, key, set, conditions, lock, answered, goes, drawn } = change;
     let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
     if binds_of(values.chain([key])) > binds.len() {
         return Err(ill_formed("no such bind"));
     }
-    let mut lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
+    let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
+    let mut lowering = lowering.with_drawn(drawn);
     let alias = lowering.alias();
     lowering.sql.push("WITH changed AS (");
     if goes {
@@ -99,16 +102,19 @@ pub(crate) struct Making<'m> {
     pub condition: &'m Expression,
     /// How many binds their expressions may name.
     pub binds: usize,
+    /// Those of them and behind them that stand for keys which this transaction has counted.
+    pub drawn: &'m [(usize, TableId)],
 }
 
 /// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
 pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fault> {
-    let Making { table, columns, condition, binds } = making;
+    let Making { table, columns, condition, binds, drawn } = making;
     if binds_of(columns.iter().map(|(_, value)| value).chain([condition])) > binds {
         return Err(ill_formed("no such bind"));
     }
     let all = binds + table.columns.len();
-    let mut lowering = Lowering::new(operation::Dialect::Postgres, all, values);
+    let lowering = Lowering::new(operation::Dialect::Postgres, all, values);
+    let mut lowering = lowering.with_drawn(drawn);
     lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
     lowering.sql.list(", ", &table.columns, |sql, column| {
         sql.ident(&column.name);

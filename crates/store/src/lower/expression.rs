@@ -2,11 +2,11 @@
 
 use operation::{
     Aggregate, Arithmetic, Column, Comparison, Dialect, Expression, Fault, Function, Native,
-    NumberKind, Scalar, Sql, Table, Value,
+    NumberKind, Scalar, Sql, Table, TableId, Value,
 };
 
-use super::Statement;
 use super::form::{Natural, plain, power_of_ten};
+use super::{Statement, drawn};
 use crate::kept;
 
 /// A statement under construction, and the rows that its expressions see.
@@ -26,6 +26,8 @@ pub(crate) struct Lowering<'a> {
     arounds: Vec<(usize, usize, &'a Table, usize)>,
     /// Whether binds stand in columns of a table `given`, a row for each request.
     given: bool,
+    /// Binds that stand for keys which this transaction has counted: see [`super::drawn`].
+    drawn: &'a [(usize, TableId)],
 }
 
 /// A placeholder of PostgreSQL, which has one type.
@@ -50,7 +52,13 @@ impl<'a> Lowering<'a> {
             parameters: Vec::new(),
             arounds: Vec::new(),
             given: false,
+            drawn: &[],
         }
+    }
+
+    /// The same with binds that stand for keys which this transaction has counted.
+    pub fn with_drawn(self, drawn: &'a [(usize, TableId)]) -> Self {
+        Self { drawn, ..self }
     }
 
     /// The same for one that stands behind others, whose parameters come before its own.
@@ -239,6 +247,14 @@ impl<'a> Lowering<'a> {
             self.sql.bind(at);
             return;
         }
+        if let Some((_, table)) = self.drawn.iter().find(|(bind, _)| *bind == at).copied() {
+            drawn::number(self, table, &mut |it| it.placeholder_of(at, Scalar::Int));
+            return;
+        }
+        self.placeholder_of(at, form);
+    }
+
+    fn placeholder_of(&mut self, at: usize, form: Scalar) {
         let wanted = Parameter { origin: at, form };
         let known = self.parameters.iter().position(|parameter| *parameter == wanted);
         let number = known.unwrap_or_else(|| {

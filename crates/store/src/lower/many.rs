@@ -1,6 +1,6 @@
 //! Statements about many rows at once, for a database behind a wire: each parameter is an array, with an element for each row.
 
-use operation::{Column, Dialect, Expression, Fault, Scalar, Sql, Table, Value};
+use operation::{Column, Dialect, Expression, Fault, Scalar, Sql, Table, TableId, Value};
 
 use super::Statement;
 use super::expression::{Lowering, Parameter, binds_of, ill_formed};
@@ -62,18 +62,45 @@ pub(crate) fn held(table: &Table, lock: Lock, type_name: TypeName) -> Result<Sta
     Ok(statement(sql))
 }
 
-/// `INSERT` of rows: an array for every column, in the table's order, from the bind `first` on.
-pub(crate) fn insert_many(table: &Table, first: usize, type_name: TypeName) -> Statement {
+/// `INSERT` of rows: an array for every column, in the table's order, from the bind `first` on. `drawn`: columns that hold keys
+/// which this transaction has counted.
+pub(crate) fn insert_many(
+    table: &Table,
+    drawn: &[(usize, TableId)],
+    first: usize,
+    type_name: TypeName,
+) -> Statement {
     let mut sql = Sql::new(Dialect::Postgres);
     sql.push("INSERT INTO ").ident(&table.name).push(" (");
     sql.list(", ", &table.columns, |sql, column| {
         sql.ident(&column.name);
     });
-    sql.push(") SELECT * FROM unnest(");
+    sql.push(") SELECT ");
+    if drawn.is_empty() {
+        sql.push("*");
+    } else {
+        sql.list(", ", 0..table.columns.len(), |sql, at| {
+            let mut value = |sql: &mut Sql| {
+                sql.push("v.").alias("v", at);
+            };
+            match drawn.iter().find(|(column, _)| *column == at) {
+                Some((_, of)) => super::drawn::number(sql, *of, &mut value),
+                None => value(sql),
+            }
+        });
+    }
+    sql.push(" FROM unnest(");
     sql.list(", ", table.columns.iter().enumerate(), |sql, (at, column)| {
         array(sql, first + at, column, type_name);
     });
     sql.push(")");
+    if !drawn.is_empty() {
+        sql.push(" AS v (");
+        sql.list(", ", 0..table.columns.len(), |sql, at| {
+            sql.alias("v", at);
+        });
+        sql.push(")");
+    }
     statement(sql)
 }
 
@@ -177,14 +204,20 @@ pub(super) fn given(
 pub(crate) fn draw(table: &Table, column: usize) -> Result<Statement, Fault> {
     let column = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?;
     let mut lowering = Lowering::new(Dialect::Postgres, 1, &[]);
-    let mut name = Sql::new(Dialect::Postgres);
-    name.ident(&table.name);
-    let sql = &mut lowering.sql;
-    sql.push("SELECT nextval(pg_get_serial_sequence(").literal(name.as_str()).push(", ");
-    sql.literal(column.name.as_str()).push(")) FROM generate_series(1, ");
+    lowering.sql.push("SELECT ");
+    next_number(&mut lowering.sql, table, column);
+    lowering.sql.push(" FROM generate_series(1, ");
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(")");
     Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+/// Writes the next number of a column that is counted.
+pub(super) fn next_number(sql: &mut Sql, table: &Table, column: &Column) {
+    let mut name = Sql::new(Dialect::Postgres);
+    name.ident(&table.name);
+    sql.push("nextval(pg_get_serial_sequence(").literal(name.as_str()).push(", ");
+    sql.literal(column.name.as_str()).push("))");
 }
 
 fn array(sql: &mut Sql, at: usize, column: &Column, type_name: TypeName) {

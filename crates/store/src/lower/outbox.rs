@@ -68,6 +68,9 @@ const GIVEN: [Scalar; 7] = [
     Scalar::Text,
 ];
 
+/// Where its lane stands among them.
+const LANE: usize = 3;
+
 fn tasks(sql: &mut Sql) -> &mut Sql {
     sql.push(match sql.dialect() {
         Dialect::Sqlite => "mimar_task",
@@ -76,8 +79,9 @@ fn tasks(sql: &mut Sql) -> &mut Sql {
 }
 
 /// `INSERT` of a task; binds: target, arguments, event, lane, priority, due, unique key. Where one with the same unique key
-/// waits, nothing is done. On PostgreSQL a task without arguments is given what its event carries.
-pub(crate) fn add(dialect: Dialect) -> Statement {
+/// waits, nothing is done. On PostgreSQL a task without arguments is given what its event carries. `drawn`: whose key the event's
+/// is, if this transaction has counted that; the lane is then known by the how manieth it is.
+pub(crate) fn add(dialect: Dialect, drawn: Option<TableId>) -> Statement {
     let mut lowering = Lowering::new(dialect, GIVEN.len(), &[]);
     lowering.sql.push("INSERT INTO ");
     tasks(&mut lowering.sql);
@@ -86,7 +90,14 @@ pub(crate) fn add(dialect: Dialect) -> Statement {
         lowering.sql.push(if at > 0 { ", " } else { "" });
         let of_event = dialect == Dialect::Postgres && scalar == Scalar::Json;
         lowering.sql.push(if of_event { "coalesce(" } else { "" });
-        lowering.bind(at, scalar);
+        match drawn.filter(|_| at == LANE) {
+            Some(table) => {
+                lowering.bind(0, Scalar::Text);
+                lowering.sql.push(" || '/' || ");
+                super::drawn::number(&mut lowering, table, &mut |it| it.bind(at, Scalar::Int));
+            }
+            None => lowering.bind(at, scalar),
+        }
         if of_event {
             lowering.sql.push(", (SELECT e.data FROM mimar.event AS e WHERE e.id = ");
             lowering.bind(at + 1, Scalar::Uuid);

@@ -3,10 +3,10 @@
 //! What it would write otherwise comes out null, which no event may carry, so that the transaction ends: a text with a
 //! backspace or a form feed, which have short escapes there, and what is no day of the years that a date can be written in.
 
-use operation::{Dialect, Expression, Fault, Scalar, Value};
+use operation::{Dialect, Expression, Fault, Scalar, TableId, Value};
 
-use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
+use super::{Statement, drawn};
 
 /// A JSON object of which some values are looked up.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +15,10 @@ pub(crate) struct Telling<'t> {
     pub values: &'t [(&'t Expression, Scalar)],
     /// How many binds their expressions may name.
     pub binds: usize,
+    /// Those of them that stand for keys which this transaction has counted.
+    pub drawn: &'t [(usize, TableId)],
+    /// Of an event: whose key its own is, if that is such a one. Its bind holds the how manieth it is.
+    pub key: Option<TableId>,
 }
 
 /// `INSERT` of an event; behind the binds stand its id, its name, its key and its moment, and then the pieces of its JSON
@@ -25,7 +29,14 @@ pub(crate) fn event(telling: Telling<'_>, values: &[Value]) -> Result<Statement,
     for (at, scalar) in
         [Scalar::Uuid, Scalar::Text, Scalar::Text, Scalar::Int].into_iter().enumerate()
     {
-        lowering.bind(telling.binds + at, scalar);
+        match telling.key.filter(|_| at == 2) {
+            Some(table) => {
+                let mut key = |it: &mut Lowering<'_>| it.bind(telling.binds + at, Scalar::Int);
+                drawn::number(&mut lowering, table, &mut key);
+                lowering.sql.push("::text");
+            }
+            None => lowering.bind(telling.binds + at, scalar),
+        }
         lowering.sql.push(", ");
     }
     lowering.object(telling, telling.binds + 4)?;
@@ -58,7 +69,7 @@ impl<'t> Telling<'t> {
         }
         // The row's own values, and one piece more than there are values between them.
         let all = self.binds + 4 + self.values.len() + 1;
-        Ok(Lowering::new(Dialect::Postgres, all, values))
+        Ok(Lowering::new(Dialect::Postgres, all, values).with_drawn(self.drawn))
     }
 }
 

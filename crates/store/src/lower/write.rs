@@ -1,13 +1,24 @@
 //! Writes.
 
-use operation::{Dialect, Expression, Fault, Ident, Native, Scalar, Sql, Table, Value};
+use operation::{Dialect, Expression, Fault, Ident, Native, Scalar, Sql, Table, TableId, Value};
 
 use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
 
 /// `INSERT` of a value for every column, in the table's order; its parameters stand behind `others`.
 pub(crate) fn insert(dialect: Dialect, table: &Table, others: usize) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, table.columns.len(), &[]).behind(others);
+    insert_drawn(dialect, table, &[], others)
+}
+
+/// The same of a row of which these columns hold keys that this transaction has counted.
+pub(crate) fn insert_drawn(
+    dialect: Dialect,
+    table: &Table,
+    drawn: &[(usize, TableId)],
+    others: usize,
+) -> Result<Statement, Fault> {
+    let lowering = Lowering::new(dialect, table.columns.len(), &[]).with_drawn(drawn);
+    let mut lowering = lowering.behind(others);
     let sql = &mut lowering.sql;
     sql.push("INSERT INTO ").ident(&table.name).push(" (");
     sql.list(", ", &table.columns, |sql, column| {

@@ -399,6 +399,7 @@ impl Database for Session<'_> {
             | Kind::Sure
             | Kind::Make
             | Kind::Total
+            | Kind::Draw
             | Kind::TellEvent
             | Kind::TellTask => {
                 self.execute(ready, &values).await?;

@@ -132,7 +132,7 @@ impl<'s> Set<'s> {
                 let forms = |it: &Statement| it.parameters.iter().map(|it| it.form).collect();
                 self.add(What::Insist(naming.key()?), lower, forms)?;
             }
-            let lower = |first| Ok(lower::insert_many(table, first, type_name));
+            let lower = |first| Ok(lower::insert_many(table, &[], first, type_name));
             let forms = |_: &Statement| table.columns.iter().map(|column| column.scalar).collect();
             self.add(What::insert(table), lower, forms)?;
         }

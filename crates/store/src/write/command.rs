@@ -64,6 +64,8 @@ struct Running<'d, 'p, D> {
     dirty: Vec<(usize, Value)>,
     /// Numbers that were drawn and not used yet, and the last one that was drawn.
     drawn: FxHashMap<TableId, (VecDeque<i64>, i64)>,
+    /// Where numbers are drawn with all else that is sent: the tables, and how many of each.
+    counted: Option<Vec<(Arc<Table>, i64)>>,
     turns: usize,
     /// Lists that were read lately.
     lists: Vec<Arc<List>>,
@@ -112,6 +114,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             rows: Workset::default(),
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
+            counted: None,
             turns: 0,
             lists: Vec::new(),
             now: command.now,

@@ -3,7 +3,9 @@
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use operation::{BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, Value};
+use operation::{
+    BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, TableId, Value,
+};
 use smallvec::smallvec;
 
 use super::{
@@ -120,18 +122,30 @@ impl<D: Database> Writing<'_, D> {
 
     /// Writes a task.
     pub(super) async fn ask_for(&mut self, asking: &Asking) -> Result<(), Failure> {
+        self.ask_for_drawn(asking, None).await
+    }
+
+    /// The same where the lane is of a key that this transaction has counted: the how manieth of this table. With the key of the
+    /// statement.
+    pub(super) async fn ask_for_drawn(
+        &mut self,
+        asking: &Asking,
+        drawn: Option<(Key, TableId, i64)>,
+    ) -> Result<(), Failure> {
         let Asking { target, arguments, event, lane, priority, due, unique } = asking;
         let values = [
             Value::text(&**target),
             arguments.as_deref().map_or(Value::Null, Value::text),
             event.clone(),
-            lane.clone(),
+            drawn.map_or_else(|| lane.clone(), |(.., at)| Value::Int(at)),
             Value::Int(*priority),
             Value::Int(*due),
             unique.clone(),
         ];
-        let lower = || Ok(outbox::add(D::DIALECT));
-        self.database.run(asked(Kind::Insert, 2), lower, values.iter()).await.map(drop)
+        let table = drawn.map(|(_, table, _)| table);
+        let lower = || Ok(outbox::add(D::DIALECT, table));
+        let which = drawn.map_or_else(|| asked(Kind::Insert, 2), |(key, ..)| Asked::Kept(key));
+        self.database.run(which, lower, values.iter()).await.map(drop)
     }
 
     /// Ends the task that is carried out. Somebody else may have it by now, who came when its time had run out: then

@@ -30,6 +30,7 @@ impl Forming<'_> {
             Expression::Literal(_) => Ok(expression.clone()),
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(value) => Ok(value.clone()),
+                Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
                 Holds::Made(_) => Err(Reason::FoundByRow),
                 Holds::Of(value) => {
                     let value = value.clone();
@@ -42,6 +43,12 @@ impl Forming<'_> {
                 self.touch(row);
                 let value = self.rows.get(row).and_then(|row| row.values.get(*column));
                 value.cloned().ok_or(Reason::NotInSql)
+            }
+            Expression::Lookup { table, key, value }
+                if **value == Expression::column(table.own_key())
+                    && self.drawn_by(key).is_some() =>
+            {
+                self.flatten(key, scope)
             }
             // What is made is there, with all that it draws on, before anything is told.
             Expression::Lookup { table, key, value }
@@ -161,7 +168,9 @@ impl Forming<'_> {
                 Expression::Column { .. }
                 | Expression::Lookup { .. }
                 | Expression::Aggregate { .. } => false,
-                Expression::Bind(bind) => !matches!(self.binds.get(*bind), Some(Holds::Of(_))),
+                Expression::Bind(bind) => {
+                    !matches!(self.binds.get(*bind), Some(Holds::Of(_) | Holds::Drawn(_)))
+                }
                 _ => true,
             };
         });
@@ -199,7 +208,9 @@ impl Forming<'_> {
         let key = match key {
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(key) => key,
-                Holds::Made(_) | Holds::Of(_) => return Err(Reason::FoundByRow),
+                Holds::Made(_) | Holds::Drawn(_) | Holds::Of(_) => {
+                    return Err(Reason::FoundByRow);
+                }
             },
             key => key,
         };
@@ -215,7 +226,17 @@ impl Forming<'_> {
         let Expression::Bind(bind) = key else { return None };
         match self.binds.get(*bind)? {
             Holds::Made(made) => *made,
+            Holds::Drawn(made) => Some(*made),
             Holds::Given(_) | Holds::Of(_) => None,
+        }
+    }
+
+    /// The bind that stands for a key which the database counts, if this is one.
+    pub(super) fn drawn_by(&self, key: &Expression) -> Option<usize> {
+        let Expression::Bind(bind) = key else { return None };
+        match self.binds.get(*bind)? {
+            Holds::Drawn(drawn) => Some(*drawn),
+            _ => None,
         }
     }
 

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::flat::{LARGEST, at_hand, rows_of};
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, next, nodes, transition, unless_false};
-use super::{Course, Direct, DirectRow, How, MadeRow, Total};
+use super::{Course, Direct, DirectRow, How, MadeRow, Told, Total};
 use crate::program::{
     Bound, Carried, Creation, Fill, Form, Inputs, Place, Program, ProgramTarget, Source, Step,
 };
-use crate::{Aggregate, Expression, Scalar, Table, TableId, Value};
+use crate::{Aggregate, Expression, Read, Scalar, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub(super) enum Holds {
     Given(Expression),
     /// The key of a row that is made, and the bind that it goes to; `None`: what is worked out of that.
     Made(Option<usize>),
+    /// The key of a row that is made, which the database counts, and the bind that stands for it.
+    Drawn(usize),
     /// What is worked out of rows as they were.
     Of(Expression),
 }
@@ -46,9 +48,14 @@ pub(super) struct Forming<'p> {
     /// The loop in which each bind is filled.
     pub turn_of: Vec<Option<usize>>,
     pub rows: Vec<Row>,
-    told: Vec<Vec<Option<Expression>>>,
-    /// Rows that are made of what stands in rows, each with its table.
+    told: Vec<Told>,
+    /// Rows of which only the database knows all, each with its table.
     made: Vec<(Arc<Table>, MadeRow)>,
+    /// Tables whose keys are counted, and those of such that are given a key.
+    counted: Vec<Arc<Table>>,
+    given: Vec<TableId>,
+    /// The binds that stand for such a key.
+    drawn: Vec<(usize, TableId)>,
     /// Tables that rows are made in, however.
     made_in: Vec<TableId>,
     totals: Vec<Total>,
@@ -77,6 +84,9 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         rows: Vec::new(),
         told: Vec::new(),
         made: Vec::new(),
+        counted: Vec::new(),
+        given: Vec::new(),
+        drawn: Vec::new(),
         made_in: Vec::new(),
         totals: Vec::new(),
         telling: false,
@@ -109,22 +119,32 @@ impl<'p> Forming<'p> {
         let answered = match (&program.answer, returned) {
             // Of a row that is made so only the database knows all.
             (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
-                let key = Expression::Bind(bind.ok_or(Reason::AnswersOfRow)?);
-                let row = self.add_row(&read.table, key, None)?;
-                self.rows[row].made = true;
-                Some(row)
+                Some(self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?)
             }
+            (Form::Row(read), Holds::Drawn(bind)) => Some(self.answer_made(read, bind)?),
             (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => None,
             (Form::Row(_), Holds::Given(Expression::Literal(Value::Null))) => None,
             (Form::Row(read), Holds::Given(key)) => Some(self.row(&read.table, &key)?),
-            (_, Holds::Of(_)) => return Err(Reason::AnswersOfRow),
+            (_, Holds::Of(_) | Holds::Drawn(_)) => return Err(Reason::AnswersOfRow),
         };
+        if self.counted.iter().any(|table| self.given.contains(&table.id)) {
+            return Err(Reason::Counted);
+        }
         let rows = (0..self.rows.len()).map(|row| self.finish(row));
         let rows = rows.collect::<Result<Vec<DirectRow>, Reason>>()?;
         let told = std::mem::take(&mut self.told);
         let made = std::mem::take(&mut self.made).into_iter().map(|(_, made)| made).collect();
         let totals = std::mem::take(&mut self.totals);
-        Ok(Direct { rows, admission, steps, told, made, totals, named, answered })
+        let counted = std::mem::take(&mut self.counted);
+        let drawn = std::mem::take(&mut self.drawn);
+        Ok(Direct { rows, admission, steps, told, made, counted, drawn, totals, named, answered })
+    }
+
+    /// The row that is made and answered.
+    fn answer_made(&mut self, read: &Read, bind: usize) -> Result<usize, Reason> {
+        let row = self.add_row(&read.table, Expression::Bind(bind), None)?;
+        self.rows[row].made = true;
+        Ok(row)
     }
 
     /// Whether new rows of a table are made of what stands in rows, or draw on such.
@@ -287,14 +307,16 @@ impl<'p> Forming<'p> {
                 return Ok(self.course(how));
             }
             Step::Emit { key, members, .. } => {
-                key.iter().try_for_each(|(key, _)| self.must_know(key))?;
-                let how = self.carried(members)?;
+                let key = key.as_ref().map(|(key, _)| key);
+                let drawn = key.and_then(|key| self.drawn_by(key));
+                key.filter(|_| drawn.is_none()).map_or(Ok(()), |key| self.must_know(key))?;
+                let how = self.carried(members, drawn)?;
                 return Ok(self.course(how));
             }
             Step::Later { arguments, terms, .. } => {
                 terms.delay.iter().try_for_each(|delay| self.must_know(delay))?;
                 terms.unique.iter().try_for_each(|(unique, _)| self.must_know(unique))?;
-                let how = self.carried(arguments)?;
+                let how = self.carried(arguments, None)?;
                 return Ok(self.course(how));
             }
             Step::Run { body, bind } => {
@@ -404,6 +426,9 @@ impl<'p> Forming<'p> {
 
     /// What a value is, which `bind` will hold.
     fn value(&mut self, value: &Expression, bind: Option<usize>) -> Result<Holds, Reason> {
+        if let Some(drawn) = self.drawn_by(value) {
+            return Ok(Holds::Drawn(drawn));
+        }
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
             // Evaluated as written, it would fail here, also where nobody asks for it later.
@@ -425,19 +450,20 @@ impl<'p> Forming<'p> {
         Ok(())
     }
 
-    /// What is carried by name: as written where all of it is known, otherwise what is told of rows.
-    fn carried(&mut self, carried: &[Carried]) -> Result<How, Reason> {
-        let mut told = Vec::with_capacity(carried.len());
+    /// What is carried by name, by an event whose key is this if that is counted: as written where all of it is known, otherwise
+    /// what is told of rows.
+    fn carried(&mut self, carried: &[Carried], key: Option<usize>) -> Result<How, Reason> {
+        let mut values = Vec::with_capacity(carried.len());
         for Carried { value, scalar, .. } in carried {
-            told.push(match self.knows(value) {
+            values.push(match self.knows(value) {
                 true => None,
                 false => Some(self.told(value, *scalar)?),
             });
         }
-        if told.iter().all(Option::is_none) {
+        if key.is_none() && values.iter().all(Option::is_none) {
             return Ok(How::Known);
         }
-        self.told.push(told);
+        self.told.push(Told { values, key });
         Ok(How::Told(self.told.len() - 1))
     }
 
@@ -580,15 +606,29 @@ impl<'p> Forming<'p> {
                 return Err(Reason::ToldBefore);
             }
         }
-        let (mut columns, mut conditions) = (Vec::new(), Vec::new());
+        let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         for (at, fill) in creation.values.iter().enumerate() {
             match fill {
-                Fill::Value(value) if self.knows(value) => {}
+                Fill::Value(value) if self.knows(value) => {
+                    if table.auto == Some(at) {
+                        self.given.push(table.id);
+                    }
+                }
                 Fill::Value(value) => {
                     if table.key.contains(&at) || is_ruled(target, creation.row, at) {
                         return Err(Reason::Ruled);
                     }
                     let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
+                    // Many rows that refer to one which is counted are written together.
+                    let drawn_by = self.drawn_by(value).filter(|_| {
+                        let is_bounded = creation.bounds.iter().any(|bound| bound.column == at);
+                        !is_bounded && column.scalar == Scalar::Int && column.native.is_none()
+                    });
+                    if let Some(bind) = drawn_by {
+                        let of = self.drawn.iter().find(|(of, _)| *of == bind);
+                        drawn.push((at, of.ok_or(Reason::NotInSql)?.1));
+                        continue;
+                    }
                     let value = self.copied(value, column.scalar)?;
                     for bound in creation.bounds.iter().filter(|bound| bound.column == at) {
                         let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
@@ -601,16 +641,37 @@ impl<'p> Forming<'p> {
                     }
                     columns.push((at, value));
                 }
-                Fill::Uuid | Fill::Computed | Fill::Position | Fill::Root => {}
-                Fill::Counted => return Err(Reason::Counted),
+                Fill::Uuid | Fill::Computed | Fill::Position => {}
+                Fill::Root => {
+                    let root = creation.root.as_ref().and_then(|root| self.drawn_by(root));
+                    if root.is_some() {
+                        drawn.push((at, target.target.table.id));
+                    }
+                }
+                Fill::Counted => {
+                    if is_ruled(target, creation.row, at) || parts_draw_on(target, at) {
+                        return Err(Reason::Counted);
+                    }
+                    if !self.counted.iter().any(|of| of.id == table.id) {
+                        self.counted.push(table.clone());
+                    }
+                    drawn.push((at, table.id));
+                }
             }
         }
         if let Some(bind) = creation.bind {
             // A part has no key of its own.
-            let key = creation.root.is_none().then_some(bind);
-            self.hold(bind, Holds::Made(key))?;
+            let made = match creation.root {
+                None if drawn.iter().any(|(at, _)| *at == table.own_key()) => {
+                    self.drawn.push((bind, table.id));
+                    Holds::Drawn(bind)
+                }
+                None => Holds::Made(Some(bind)),
+                Some(_) => Holds::Made(None),
+            };
+            self.hold(bind, made)?;
         }
-        if columns.is_empty() {
+        if columns.is_empty() && drawn.is_empty() {
             return Ok(How::Known);
         }
         let condition = Expression::all(conditions);
@@ -618,10 +679,10 @@ impl<'p> Forming<'p> {
             return Err(Reason::TooLarge);
         }
         let total = match creation.row.part {
-            Some(part) => self.total(target, part)?,
-            None => None,
+            Some(part) if !columns.is_empty() => self.total(target, part)?,
+            _ => None,
         };
-        self.made.push((table.clone(), MadeRow { columns, condition, total }));
+        self.made.push((table.clone(), MadeRow { columns, drawn, condition, total }));
         Ok(How::Made(self.made.len() - 1))
     }
 
@@ -757,6 +818,15 @@ fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
     let computed = computed.iter().map(|computed| &computed.expression);
     let mut rules = computed.chain(checks.iter().map(|check| &check.expression));
     rules.any(|rule| draws_on(rule, column, 0))
+}
+
+/// Whether a rule of a part draws on a column of its root.
+fn parts_draw_on(target: &ProgramTarget, column: usize) -> bool {
+    target.target.parts.iter().any(|part| {
+        let computed = part.computed.iter().map(|computed| &computed.expression);
+        let mut rules = computed.chain(part.checks.iter().map(|check| &check.expression));
+        rules.any(|rule| draws_on(rule, column, 1))
+    })
 }
 
 /// Whether a rule draws on a column of the row that is so many rows outwards.

@@ -54,7 +54,7 @@ pub enum Reason {
     Written(Scalar),
     /// A bound that only Rust can hold a value to.
     Bound,
-    /// A key that the database counts.
+    /// A key that the database counts, and that something is worked out of or found by.
     Counted,
     /// A computed field or a check that looks at parts or other rows.
     LooksElsewhere,
@@ -112,7 +112,7 @@ impl fmt::Display for Reason {
                 return write!(f, "PostgreSQL writes a {} of a row otherwise", scalar.name());
             }
             Self::Bound => "a bound of a field that is worked out has no words in SQL",
-            Self::Counted => "the database counts its key",
+            Self::Counted => "something depends on a key that the database counts",
             Self::LooksElsewhere => "a computed field or a check looks at parts or other rows",
             Self::Ruled => "its key, a check or a computed field draws on what stands in a row",
             Self::ToldBefore => "something was told before of a root that is made here",

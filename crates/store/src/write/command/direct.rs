@@ -39,7 +39,8 @@ pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<
     let asked = command.settles.is_some() || receipt.is_some();
     // What is kept with a receipt must be known before the row is.
     let told_late = direct.answered.is_some() && receipt.is_some();
-    ((asked || !direct.rows.is_empty()) && !told_late).then_some(direct)
+    let spares = asked || !direct.rows.is_empty() || !direct.counted.is_empty();
+    (spares && !told_late).then_some(direct)
 }
 
 /// The direct form of a program, if what it answers needs no statement of its own.
@@ -69,6 +70,7 @@ pub(super) fn statement(
         lock: lock_of(program, &row.table, true),
         answered: direct.answered == Some(at),
         goes: changes && row.goes,
+        drawn: &direct.drawn,
     };
     lower::direct::change(change, binds)
 }
@@ -120,6 +122,7 @@ impl<D: Database> Writing<'_, D> {
             tasks: Vec::new(),
             totals: Vec::new(),
         };
+        stating.running.counted = Some(Vec::new());
         let program = &*command.program;
         if let Some(task) = command.settles {
             stating.running.writing.settle_task_surely(task).await?;
@@ -144,9 +147,7 @@ impl<D: Database> Writing<'_, D> {
         let mut running = stating.running;
         let answer = match (&program.answer, direct.answered) {
             (Form::Row(read), Some(_)) => {
-                let mut binds = running.binds.clone();
-                binds.push(returned.unwrap_or_default());
-                Answer::Returned { read: read.clone(), binds }
+                Answer::Returned { read: read.clone(), binds: running.binds.clone() }
             }
             _ => running.answer(returned).await?,
         };
@@ -197,13 +198,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 self.say(*row, Said::Changed)?;
             }
             (How::Told(told), Step::Emit { event, key, members }) => {
-                let telling = self.telling(*told, members).await?;
-                self.events.push((self.running.published.len(), telling));
-                let before = self.running.asking.len();
-                self.running.publish(*event, key.as_ref(), Box::default()).await?;
-                // Who hears it is given what it carries.
-                let hearing = self.running.asking.iter_mut().skip(before);
-                hearing.for_each(|asking| asking.arguments = None);
+                self.tell_event((*event, key.as_ref(), members), *told).await?;
             }
             (How::Made(made), Step::Create(creation)) => self.making(*made, creation).await?,
             (How::Told(told), Step::Later { target, arguments, terms }) => {
@@ -338,10 +333,13 @@ impl<D: Database> Stating<'_, '_, D> {
             order(a).cmp(&order(b)).then_with(by_key)
         });
         // Two names of one row: what one changes the other should see, which no statement knows.
+        // What stands for the key of one that is made may look like another's.
+        let is_made = |of: &Stated| direct.rows.get(of.row).is_some_and(|row| row.made);
         let twice = |two: &[Stated]| {
             order(&two[0]) == order(&two[1])
                 && two[0].key == two[1].key
                 && (two[0].changes || two[1].changes)
+                && !two.iter().any(is_made)
         };
         if self.stated.windows(2).any(twice) { Err(not_so()) } else { Ok(()) }
     }
@@ -354,12 +352,27 @@ impl<D: Database> Stating<'_, '_, D> {
         }
         // What is told of rows is what they were, and nobody else may change them meanwhile.
         self.hold_rows().await?;
+        self.draw_keys().await?;
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
         self.running.flush().await?;
         self.send_totals().await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
         self.send_rows().await
+    }
+
+    /// Draws the keys that the database counts, before anything is made that has or names one.
+    async fn draw_keys(&mut self) -> Result<(), Fault> {
+        let target = self.running.program.id;
+        for (table, many) in self.running.counted.take().unwrap_or_default() {
+            let place = usize::try_from(table.id.0).unwrap_or(usize::MAX);
+            let key = Key { target, place, kind: Kind::Draw, columns: 0, binds: 1 };
+            let (lower, many) = (|| lower::drawn::draw(&table), Value::Int(many));
+            let database = &mut self.running.writing.database;
+            let drawn = database.run(Asked::Kept(key), lower, [&many].into_iter()).await;
+            drawn.map_err(Failure::into_fault)?;
+        }
+        Ok(())
     }
 
     async fn hold_rows(&mut self) -> Result<(), Fault> {

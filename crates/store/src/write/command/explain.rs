@@ -210,7 +210,7 @@ pub fn explain(
         round_trips_with_key: if on_postgres { 2 } else { 0 },
     };
     match direct::sparing(program).filter(|_| on_postgres) {
-        Some(direct) if direct.rows.is_empty() => {
+        Some(direct) if direct.rows.is_empty() && direct.counted.is_empty() => {
             let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
             Ok(Explanation { with_key, round_trips_with_key, ..explanation })
         }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use operation::{
-    Fault, FaultCode, Inputs, OnDelete, PartTarget, Program, ProgramTarget, Scope, Table, TableId,
-    Value, Violation,
+    Fault, FaultCode, Inputs, MadeRow, OnDelete, PartTarget, Program, ProgramTarget, Scope, Table,
+    TableId, Value, Violation,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -141,7 +141,7 @@ struct Batches {
     late: Updates,
 }
 
-impl<D: Database> Running<'_, '_, D> {
+impl<'p, D: Database> Running<'_, 'p, D> {
     /// Looks at the rules and writes what has changed.
     pub(super) async fn flush(&mut self) -> Result<(), Fault> {
         let aggregates = self.decide().await?;
@@ -386,6 +386,9 @@ impl<D: Database> Running<'_, '_, D> {
         }
         for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
             self.writing.touch(table, row);
+            if self.made_row(table, row).is_some() {
+                self.writing.touch_unseen(table);
+            }
         }
         if change.new.is_none() {
             self.writing.touch_cascade(&table.name);
@@ -397,23 +400,38 @@ impl<D: Database> Running<'_, '_, D> {
         all: &'v [Settled<'_>],
         inserts: &[(TableId, Positions)],
         written: &mut Vec<Each<'v>>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Failure>
+    where
+        'p: 'v,
+    {
         for (_, positions) in inserts {
             let Some(first) = positions.first().map(|at| &all[*at]) else { continue };
-            let many = Many::insert(first.place)?;
-            let mut rows: Vec<Picked<'_>> = Vec::with_capacity(positions.len());
+            let mut known: Vec<Picked<'_>> = Vec::with_capacity(positions.len());
+            // Whose keys are counted, by the columns that hold such.
+            let mut counted: Vec<(&[_], Vec<Picked<'_>>)> = Vec::new();
             for change in positions.iter().map(|at| &all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
-                if !self.is_made(change.place.table, new) {
-                    rows.push(new.iter().collect());
-                    continue;
+                let row = || new.iter().collect();
+                match self.made_row(change.place.table, new) {
+                    None => known.push(row()),
+                    Some(MadeRow { columns, drawn, .. }) if columns.is_empty() => {
+                        match counted.iter_mut().find(|(of, _)| of == drawn) {
+                            Some((_, rows)) => rows.push(row()),
+                            None => counted.push((drawn, vec![row()])),
+                        }
+                    }
+                    Some(_) => {
+                        // Sent by itself, behind what comes before.
+                        self.writing.database.all(std::mem::take(written)).await?;
+                        self.make(change.place.table, new).await?;
+                    }
                 }
-                // Sent by itself, behind what comes before.
-                self.writing.database.all(std::mem::take(written)).await?;
-                self.make(change.place.table, new).await?;
             }
-            if !rows.is_empty() {
-                written.push(Each { many, rows });
+            if !known.is_empty() {
+                written.push(Each { many: Many::insert(first.place)?, rows: known });
+            }
+            for (drawn, rows) in counted {
+                written.push(Each { many: Many::insert_drawn(first.place, drawn)?, rows });
             }
         }
         Ok(())

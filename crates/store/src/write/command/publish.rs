@@ -14,22 +14,22 @@ impl<D: Database> Running<'_, '_, D> {
         members: &[Carried],
     ) -> Result<(), Fault> {
         let data = self.carried(members).await?;
-        self.publish(event, key, data).await
-    }
-
-    /// The same of what it carries, as a JSON object.
-    pub(super) async fn publish(
-        &mut self,
-        event: usize,
-        key: Option<&(Expression, Scalar)>,
-        data: Box<str>,
-    ) -> Result<(), Fault> {
-        let heard = self.program.events.get(event).ok_or_else(|| ill_formed("no such event"))?;
         let is_own = key.is_some_and(|(key, _)| self.program.is_own_key(key));
         let key = match key {
             Some((key, scalar)) => outbox::key_text(*scalar, &self.value(key, None).await?),
             None => Value::Null,
         };
+        self.publish(event, (key, is_own), data)
+    }
+
+    /// The same under a key, of which it is said whether nobody else can know it, and of what it carries, as a JSON object.
+    pub(super) fn publish(
+        &mut self,
+        event: usize,
+        (key, is_own): (Value, bool),
+        data: Box<str>,
+    ) -> Result<(), Fault> {
+        let heard = self.program.events.get(event).ok_or_else(|| ill_formed("no such event"))?;
         let id = uuid::Uuid::now_v7().into_bytes();
         let (name, made) = (heard.name.clone(), self.now);
         let event = Published { id, name, key, made, data };

@@ -105,9 +105,22 @@ impl<D: Database> Running<'_, '_, D> {
         compute(&part.computed, row, &[around], &self.binds, &Vec::new(), |_| String::new())
     }
 
-    /// The next number of a counted key. They are drawn ahead, more each time, so that few statements do.
+    /// The next number of a counted key. They are drawn ahead, more each time, so that few statements do; or it is only said the
+    /// how manieth of those it is that are drawn with all else.
     async fn draw(&mut self, table: &Arc<Table>) -> Result<Value, Fault> {
         let column = table.auto.ok_or_else(|| ill_formed("a key that nobody counts"))?;
+        if let Some(counted) = &mut self.counted {
+            return Ok(Value::Int(match counted.iter_mut().find(|(of, _)| of.id == table.id) {
+                Some((_, many)) => {
+                    *many += 1;
+                    *many - 1
+                }
+                None => {
+                    counted.push((table.clone(), 1));
+                    0
+                }
+            }));
+        }
         let (waiting, last) = self.drawn.entry(table.id).or_default();
         if waiting.is_empty() {
             let many = if *last == 0 { 1 } else { 16 };

@@ -1,6 +1,6 @@
-//! Rows that are made of what stands in rows.
+//! Rows of which only the database knows all: they are made of what stands in rows, or their keys are counted.
 
-use operation::{Creation, Direct, Fault, MadeRow, Table, TableId, Value};
+use operation::{Creation, Direct, Expression, Fault, MadeRow, Table, TableId, Value};
 
 use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::{Running, ill_formed};
@@ -10,9 +10,9 @@ use crate::lower;
 /// How a new row is made.
 #[derive(Debug)]
 pub(in super::super) struct Making<'p> {
-    /// Position among [`Direct::made`], and what stands there.
+    direct: &'p Direct,
+    /// Position among [`Direct::made`].
     at: usize,
-    made: &'p MadeRow,
     /// What the binds held then.
     binds: Vec<Value>,
 }
@@ -23,23 +23,26 @@ fn of_row(table: &Table, row: &[Value]) -> (TableId, Vec<Value>) {
     (table.id, key.collect())
 }
 
-/// The statement that makes a row, without any values.
+/// The statement that makes a row. `values`: what the binds hold, and the columns, if that is known.
 pub(in super::super) fn lower_made(
     direct: &Direct,
     made: usize,
     table: &Table,
     binds: usize,
+    values: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
-    lower::direct::make(made_of(made, table, binds), &[])
+    let (drawn, MadeRow { columns, condition, .. }) = (drawn_of(direct, made, binds), made);
+    lower::direct::make(
+        lower::direct::Making { table, columns, condition, binds, drawn: &drawn },
+        values,
+    )
 }
 
-fn made_of<'m>(
-    MadeRow { columns, condition, .. }: &'m MadeRow,
-    table: &'m Table,
-    binds: usize,
-) -> lower::direct::Making<'m> {
-    lower::direct::Making { table, columns, condition, binds }
+/// What stands for keys that the database counts: among the binds, and behind them among the columns.
+fn drawn_of(direct: &Direct, made: &MadeRow, binds: usize) -> Vec<(usize, TableId)> {
+    let own = made.drawn.iter().map(|(column, of)| (binds + column, *of));
+    direct.drawn.iter().copied().chain(own).collect()
 }
 
 impl<D: Database> Stating<'_, '_, D> {
@@ -56,7 +59,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 self.totals.push((total, root));
             }
         }
-        self.running.made.insert((table, key), Making { at, made, binds });
+        self.running.made.insert((table, key), Making { direct: self.direct, at, binds });
         Ok(())
     }
 
@@ -82,6 +85,12 @@ pub(in super::super) fn lower_total(
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let total = direct.totals.get(total).ok_or_else(|| ill_formed("nothing is drawn there"))?;
+    let mut drawn = direct.drawn.clone();
+    if let (Expression::Bind(key), true) =
+        (&total.key, direct.counted.iter().any(|table| table.id == total.table.id))
+    {
+        drawn.push((*key, total.table.id));
+    }
     let change = lower::direct::Change {
         table: &total.table,
         key: &total.key,
@@ -90,14 +99,19 @@ pub(in super::super) fn lower_total(
         lock: lower::Lock::Held,
         answered: false,
         goes: false,
+        drawn: &drawn,
     };
     lower::direct::change(change, binds)
 }
 
-impl<D: Database> Running<'_, '_, D> {
-    /// Whether only the database knows all of a new row.
-    pub(in super::super) fn is_made(&self, table: &Table, row: &[Value]) -> bool {
-        !self.made.is_empty() && self.made.contains_key(&of_row(table, row))
+impl<'p, D: Database> Running<'_, 'p, D> {
+    /// How a new row is made of which only the database knows all.
+    pub(in super::super) fn made_row(&self, table: &Table, row: &[Value]) -> Option<&'p MadeRow> {
+        if self.made.is_empty() {
+            return None;
+        }
+        let Making { direct, at, .. } = self.made.get(&of_row(table, row))?;
+        direct.made.get(*at)
     }
 
     /// Sends the statement that makes such a row.
@@ -107,11 +121,11 @@ impl<D: Database> Running<'_, '_, D> {
         row: &[Value],
     ) -> Result<(), Failure> {
         let making = self.made.get(&of_row(table, row));
-        let Making { at, made, binds } = making.ok_or_else(|| ill_formed("nothing is made"))?;
+        let Making { direct, at, binds } = making.ok_or_else(|| ill_formed("nothing is made"))?;
         let values: Vec<Value> = binds.iter().chain(row).cloned().collect();
         let (target, place) = (self.program.id, *at);
         let key = Key { target, place, kind: Kind::Make, columns: 0, binds: values.len() };
-        let lower = || lower::direct::make(made_of(made, table, binds.len()), &values);
+        let lower = || lower_made(direct, place, table, binds.len(), &values);
         self.writing.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
     }
 }

@@ -1,8 +1,8 @@
 //! Events and tasks that carry what stands in rows.
 
-use operation::{BROKER, Carried, Direct, Fault, Published, Scalar, Value};
+use operation::{BROKER, Carried, Direct, Expression, Fault, Published, Scalar, TableId, Value};
 
-use super::super::super::outbox::Asking;
+use super::super::super::outbox::{Asking, key_text};
 use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::{Running, ill_formed};
 use super::Stating;
@@ -21,6 +21,9 @@ pub(super) struct Telling {
     scalars: Vec<Scalar>,
 }
 
+/// The key of an event which the database counts: the how manieth of which table.
+type DrawnKey = Option<(TableId, i64)>;
+
 /// The statement that writes an event or a task of which something is told; `values`: what it is given, if that is known.
 fn lower_of(
     direct: &Direct,
@@ -30,8 +33,9 @@ fn lower_of(
     (binds, values): (usize, &[Value]),
 ) -> Result<lower::Statement, Fault> {
     let told = direct.told.get(told).ok_or_else(|| ill_formed("nothing is told there"))?;
-    let looked_up: Vec<_> = told.iter().flatten().zip(scalars.iter().copied()).collect();
-    let telling = told::Telling { values: &looked_up, binds };
+    let looked_up: Vec<_> = told.values.iter().flatten().zip(scalars.iter().copied()).collect();
+    let key = direct.drawn.iter().find(|(bind, _)| Some(*bind) == told.key).map(|(_, of)| *of);
+    let telling = told::Telling { values: &looked_up, binds, drawn: &direct.drawn, key };
     if kind == Kind::TellEvent { told::event(telling, values) } else { told::task(telling, values) }
 }
 
@@ -43,7 +47,7 @@ pub(in super::super) fn lower_told(
     binds: usize,
     is_event: bool,
 ) -> Result<lower::Statement, Fault> {
-    let looked_up = direct.told.get(told).map_or(&[][..], Vec::as_slice);
+    let looked_up = direct.told.get(told).map_or(&[][..], |told| &told.values);
     let of = carried.iter().zip(looked_up).filter(|(_, looked_up)| looked_up.is_some());
     let scalars: Vec<Scalar> = of.map(|(carried, _)| carried.scalar).collect();
     let kind = if is_event { Kind::TellEvent } else { Kind::TellTask };
@@ -60,7 +64,7 @@ impl<D: Database> Stating<'_, '_, D> {
         let direct = self.direct;
         let looked_up = direct.told.get(told).ok_or_else(|| ill_formed("nothing is told there"))?;
         let (mut pieces, mut scalars, mut json) = (Vec::new(), Vec::new(), vec![b'{']);
-        for (at, (member, looked_up)) in members.iter().zip(looked_up).enumerate() {
+        for (at, (member, looked_up)) in members.iter().zip(&looked_up.values).enumerate() {
             if at > 0 {
                 json.push(b',');
             }
@@ -79,6 +83,39 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(Telling { told, binds: self.running.binds.clone(), pieces, scalars })
     }
 
+    /// Publishes an event of which something is told.
+    pub(super) async fn tell_event(
+        &mut self,
+        (event, key, members): (usize, Option<&(Expression, Scalar)>, &[Carried]),
+        told: usize,
+    ) -> Result<(), Fault> {
+        let telling = self.telling(told, members).await?;
+        let drawn = self.direct.told.get(told).and_then(|told| told.key);
+        let key = match (drawn, key) {
+            // Another who publishes under it before can but have guessed it.
+            (Some(bind), _) => (self.running.binds.get(bind).cloned().unwrap_or_default(), true),
+            (None, Some((key, scalar))) => {
+                let is_own = self.running.program.is_own_key(key);
+                (key_text(*scalar, &self.running.value(key, None).await?), is_own)
+            }
+            (None, None) => (Value::Null, false),
+        };
+        self.events.push((self.running.published.len(), telling));
+        let before = self.running.asking.len();
+        self.running.publish(event, key, Box::default())?;
+        // Who hears it is given what it carries.
+        let hearing = self.running.asking.iter_mut().skip(before);
+        hearing.for_each(|asking| asking.arguments = None);
+        Ok(())
+    }
+
+    /// The key of an event that is told, if the database counts it.
+    fn drawn_key(&self, told: usize, key: &Value) -> DrawnKey {
+        let bind = self.direct.told.get(told)?.key?;
+        let (_, table) = self.direct.drawn.iter().find(|(drawn, _)| *drawn == bind)?;
+        Some((*table, key.as_int()?))
+    }
+
     /// Writes events and tasks, in the order in which they were asked for.
     pub(super) async fn tell(
         &mut self,
@@ -88,9 +125,13 @@ impl<D: Database> Stating<'_, '_, D> {
         let Running { writing, unlocked, .. } = &mut self.running;
         writing.lock_keys(published, unlocked).await?;
         let mut events = std::mem::take(&mut self.events).into_iter().peekable();
+        let mut drawn = Vec::new();
         for (at, event) in published.iter().enumerate() {
             match events.next_if(|(told, _)| *told == at) {
                 Some((_, telling)) => {
+                    if let Some(key) = self.drawn_key(telling.told, &event.key) {
+                        drawn.push((Value::Uuid(event.id), key));
+                    }
                     let values = [
                         Value::Uuid(event.id),
                         Value::text(event.name.clone()),
@@ -116,7 +157,25 @@ impl<D: Database> Stating<'_, '_, D> {
                     self.tell_one(Kind::TellTask, telling, values).await?;
                 }
                 None if *asking.target == *BROKER => {}
-                None => self.running.writing.ask_for(asking).await?,
+                None => {
+                    let drawn = drawn.iter().find(|(event, _)| *event == asking.event);
+                    let drawn = drawn.map(|(_, (table, at))| {
+                        let place = usize::try_from(table.0).unwrap_or(usize::MAX);
+                        let kind = Kind::TellTask;
+                        (
+                            Key {
+                                target: self.running.program.id,
+                                place,
+                                kind,
+                                columns: 1,
+                                binds: 7,
+                            },
+                            *table,
+                            *at,
+                        )
+                    });
+                    self.running.writing.ask_for_drawn(asking, drawn).await?;
+                }
             }
         }
         Ok(())

@@ -4,6 +4,7 @@ use operation::{
     BROKER, Carried, Course, Dialect, Direct, Fault, How, Place, Program, Step, TableId, Value,
 };
 
+use super::super::super::{Many, Place as Written};
 use super::super::direct::{lower_made, lower_told, lower_total, statement};
 use super::super::lock_of;
 use super::walk::Walk;
@@ -19,9 +20,9 @@ struct Says<'p> {
     tasks: Vec<Option<(usize, &'p [Carried], bool)>>,
     /// Each with whether it surely does.
     changed: Vec<(usize, bool)>,
-    /// Rows that are made of what is known, and others: where, and how.
+    /// Rows that are made of what is known, and others: where, how, and whether in a loop.
     known: Vec<Place>,
-    made: Vec<(Place, usize)>,
+    made: Vec<(Place, usize, bool)>,
     /// Whether what is walked over stands in a branch, and in a loop.
     within: bool,
     turns: bool,
@@ -45,7 +46,9 @@ impl<'p> Says<'p> {
                 (_, Step::Later { arguments, .. }) => {
                     self.tasks.push(told.map(|told| (told, &**arguments, self.turns)));
                 }
-                (How::Made(made), Step::Create(creation)) => self.made.push((creation.row, *made)),
+                (How::Made(made), Step::Create(creation)) => {
+                    self.made.push((creation.row, *made, self.turns));
+                }
                 (_, Step::Create(creation)) => self.known.push(creation.row),
                 (How::Changed { row, .. }, _) => self.changed.push((*row, !self.within)),
                 (How::Turns { body: courses, .. }, Step::For { body, .. }) => {
@@ -95,8 +98,12 @@ impl Walk<'_> {
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.held(direct)?);
+            for table in &direct.counted {
+                let text = lower::drawn::draw(table)?.text;
+                statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });
+            }
             let (parts, roots): (Vec<_>, Vec<_>) =
-                says.made.into_iter().partition(|(place, _)| place.part.is_some());
+                says.made.into_iter().partition(|(place, ..)| place.part.is_some());
             statements.extend(self.made(direct, &roots)?);
             statements.extend(self.writes_of_rows()?.into_iter().map(|(_, sent)| sent));
             statements.extend(self.made(direct, &parts)?);
@@ -157,11 +164,17 @@ impl Walk<'_> {
         held.collect()
     }
 
-    /// What makes rows of what stands in rows.
-    fn made(&self, direct: &Direct, made: &[(Place, usize)]) -> Result<Vec<Sent>, Fault> {
-        let made = made.iter().map(|(place, made)| {
+    /// What makes rows of which only the database knows all.
+    fn made(&self, direct: &Direct, made: &[(Place, usize, bool)]) -> Result<Vec<Sent>, Fault> {
+        let made = made.iter().map(|(place, made, often)| {
             let table = self.at(*place)?;
-            let text = lower_made(direct, *made, table, self.program.filled.len())?.text;
+            let of = direct.made.get(*made).ok_or_else(|| ill_formed("nothing is made there"))?;
+            if of.columns.is_empty() {
+                let at = place.part.map_or(0, |part| part + 1);
+                let place = Written { target: self.program.id, at, table };
+                return self.many(&Many::insert_drawn(place, &of.drawn)?, *often);
+            }
+            let text = lower_made(direct, *made, table, self.program.filled.len(), &[])?.text;
             let entity = Some(table.entity.clone());
             Ok(Sent { entity, each_row: true, ..Sent::plain(text) })
         });

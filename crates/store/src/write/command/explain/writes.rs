@@ -324,7 +324,7 @@ impl Walk<'_> {
 
     /// What asks for a task that is known.
     pub(super) fn asked(&self) -> Sent {
-        Sent { each_row: true, ..Sent::plain(outbox::add(self.dialect).text) }
+        Sent { each_row: true, ..Sent::plain(outbox::add(self.dialect, None).text) }
     }
 }
 
