@@ -17,7 +17,9 @@ pub use code::{Code, Transaction, Waiting};
 pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason, Total};
 pub use list::List;
 
-use crate::{Check, Column, Expression, Flow, Read, ReadId, Scalar, Settled, Table, Target, Value};
+use crate::{
+    Check, Column, Expression, Flow, Read, ReadId, Scalar, Settled, Table, TableId, Target, Value,
+};
 
 /// A command, compiled.
 #[derive(Debug)]
@@ -190,8 +192,8 @@ pub struct ProgramTarget {
     pub checks: Vec<Inputs>,
     /// Whether rows of it are changed or deleted, or get new parts: then they are locked against everybody else.
     pub changes: bool,
-    /// Whether anything refers to its rows but their own parts to their root.
-    pub referred: bool,
+    /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of it goes.
+    pub reached: Vec<TableId>,
 }
 
 /// What an expression about a root draws on: it is worked out again when one of these has changed.

@@ -133,6 +133,8 @@ pub(crate) enum Asked {
     Kept(Key),
     /// One of the slow paths, looked up by its text.
     Once,
+    /// The same, of which no answer is awaited.
+    Sent,
 }
 
 /// Which statement: of which target, of its root (0) or of a part (1 and up), over which columns.
@@ -694,7 +696,7 @@ impl<D: Database> Writing<'_, D> {
         key: &Value,
     ) -> Result<(), Failure> {
         let lower = || lower::raise(D::DIALECT, &reference.table, &reference.column, scalar);
-        self.database.run(Asked::Once, lower, [key].into_iter()).await.map(drop)
+        self.database.run(Asked::Sent, lower, [key].into_iter()).await.map(drop)
     }
 
     /// The same of the roots of those rows, where they are parts.
@@ -716,7 +718,7 @@ impl<D: Database> Writing<'_, D> {
             let names = lower::Raised { root: &root.name, version: &version, own: &own, of: &of };
             lower::raise_roots(D::DIALECT, names, &part.name, &reference.column, scalar)
         };
-        self.database.run(Asked::Once, lower, [key].into_iter()).await?;
+        self.database.run(Asked::Sent, lower, [key].into_iter()).await?;
         if let Some(touched) = self.database.touched() {
             touched.push(unseen_slot(root.name.as_str()));
         }
@@ -801,13 +803,6 @@ impl<D: Database> Writing<'_, D> {
             if old != new {
                 touched.push(slots.value(new));
             }
-        }
-    }
-
-    /// Notes that a row of a table came of which not all is known.
-    fn touch_unseen(&mut self, table: &Table) {
-        if let Some(touched) = self.database.touched() {
-            touched.push(unseen_slot(table.name.as_str()));
         }
     }
 

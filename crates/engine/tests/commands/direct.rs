@@ -62,10 +62,10 @@ fn rows_change_by_themselves_as_told() {
 }
 
 /// Numbers that look random (xorshift64*): the same for the same seed.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, most: usize) -> usize {
+    pub fn below(&mut self, most: usize) -> usize {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -73,7 +73,7 @@ impl Dice {
         usize::try_from(high).unwrap() % most
     }
 
-    fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
+    pub fn of<'t>(&mut self, all: &[&'t str]) -> &'t str {
         all[self.below(all.len())]
     }
 }
@@ -753,7 +753,7 @@ fn what_depends_on_rows_loads_them() {
         doubled: `create Row`: its key, a check or a computed field draws on what stands in a row
         early: `create Row`: something was told before of a root that is made here
         summed: direct
-        ended: `delete Member`: what refers to a row that goes, or was done to it, is looked at first
+        ended: direct
     "#]]
     .assert_eq(&told);
 }

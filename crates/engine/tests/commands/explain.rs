@@ -251,7 +251,7 @@ fn rules_are_held_as_told() {
     compare(
         include_str!("scenes/rules.scene"),
         &expect![[r#"
-            close: 2, told 2 to 2
+            close: 1, told 1 to 1
             open: 1, told 1 to 1
             rename: 2, told 2 to 2
             tag: 1, told 1 to 1
@@ -339,19 +339,19 @@ fn odd_things_are_done_as_told() {
         include_str!("scenes/odd.scene"),
         &expect![[r#"
             blink: 2, told 2 to 2
-            drop_with_marks: 5, told 3 to 3 and more
-            flicker: 2, told 2 to 2 and more
+            drop_with_marks: 3, told 3 to 3
+            flicker: 2, told 2 to 2
             flicker_page: 2, told 2 to 2
-            flicker_twice: 2, told 3 to 3 and more
+            flicker_twice: 2, told 3 to 3
             many: 2, told 2 to 2
-            mark_and_drop: 5, told 2 to 3 and more
-            merge: 4, told 2 to 2 and more
-            merge_anew: 4, told 2 to 3 and more
+            mark_and_drop: 3, told 2 to 3
+            merge: 2, told 2 to 2
+            merge_anew: 2, told 2 to 3
             outer: 2, told 2 to 2
-            renew: 5, told 3 to 3 and more
-            renew_with_marks: 5, told 3 to 3 and more
+            renew: 3, told 3 to 3
+            renew_with_marks: 3, told 3 to 3
             swap_parents: 3, told 3 to 4
-            sweep: 3, told 4 to 7 and more
+            sweep: 3, told 4 to 7
         "#]],
     );
 }

@@ -6,6 +6,7 @@ mod ahead;
 mod bounds;
 mod code;
 mod contention;
+mod counted;
 mod direct;
 mod explain;
 mod foresight;
@@ -30,6 +31,12 @@ macro_rules! scenes {
             play(file, include_str!(concat!("scenes/", stringify!($name), ".scene")));
         }
     )*};
+}
+
+/// What [`counted`] is tried with.
+#[test]
+fn counted_keys() {
+    play("scenes/counted.scene", counted::SCENE);
 }
 
 scenes! { place_order rules parts control policies events jobs foresight odd direct services remembered }

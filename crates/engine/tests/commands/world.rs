@@ -209,16 +209,24 @@ impl World {
         keys.fold(text.to_owned(), |text, (at, key)| text.replace(&format!("@{}", at + 1), key))
     }
 
-    fn without_gaps(&self, text: &str) -> String {
-        let Some(rest) = text.strip_prefix(r#"{"number":"#) else { return text.to_owned() };
-        let end = rest.find(',').unwrap_or(rest.len());
-        let (key, rest) = rest.split_at(end);
-        let mut counted = self.counted.lock();
-        let at = counted.iter().position(|known| known == key).unwrap_or_else(|| {
-            counted.push(key.to_owned());
-            counted.len() - 1
-        });
-        format!(r#"{{"number":@{}{rest}"#, at + 1)
+    /// An answer with its counted keys told by their order: that of a row that begins with its own, and what refers to such.
+    pub fn without_gaps(&self, text: &str) -> String {
+        let own = text.starts_with(r#"{"number":"#).then_some(r#"{"number":"#);
+        let members = [r#""ticket":"#, r#""before":"#, r#""last":"#];
+        own.into_iter().chain(members).fold(text.to_owned(), |text, member| {
+            let Some((before, rest)) = text.split_once(member) else { return text };
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            if end == 0 {
+                return text;
+            }
+            let (key, rest) = rest.split_at(end);
+            let mut counted = self.counted.lock();
+            let at = counted.iter().position(|known| known == key).unwrap_or_else(|| {
+                counted.push(key.to_owned());
+                counted.len() - 1
+            });
+            format!("{before}{member}@{}{rest}", at + 1)
+        })
     }
 
     fn entity(&self, name: &str) -> model::EntityId {
@@ -322,7 +330,7 @@ impl World {
             computed: Vec::new(),
             checks: Vec::new(),
             changes: false,
-            referred: true,
+            reached: Vec::new(),
         };
         program.targets = tables.map(target).collect();
         let each = |target| {

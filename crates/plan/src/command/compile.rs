@@ -7,8 +7,8 @@ use model::{
     StatementKind, Type, ValueSource,
 };
 use operation::{
-    Carried, Creation, Direct, Expression, Fault, Fill, Form, Inputs, Obstacle, Place, Program,
-    ProgramTarget, ReadId, Scalar, Source, Step, Table, Terms, Value, Visible,
+    Carried, Creation, Direct, Expression, Fault, Fill, Form, Inputs, Obstacle, OnDelete, Place,
+    Program, ProgramTarget, ReadId, Scalar, Source, Step, Table, TableId, Terms, Value, Visible,
 };
 
 use super::{CommandTemplate, task};
@@ -206,17 +206,29 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
     let computed =
         target.computed.iter().map(|computed| Inputs::of(&computed.expression, &part)).collect();
     let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
-    let referred = is_referred(plan, &target.table);
-    ProgramTarget { target: Arc::new(target), computed, checks, changes, referred }
+    let reached = reached(plan, &target.table);
+    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached }
 }
 
-/// Whether anything refers to rows of a root but their own parts to their root.
-fn is_referred(plan: &Plan, root: &Table) -> bool {
-    plan.model.entity_ids().any(|entity| {
-        let table = plan.schema.table(entity);
-        let mut keys = table.foreign_keys.iter().filter(|key| key.target == root.id);
-        keys.any(|key| table.root != Some(key.column))
-    })
+/// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of this one goes.
+fn reached(plan: &Plan, root: &Table) -> Vec<TableId> {
+    let (mut reached, mut going) = (Vec::new(), vec![root.id]);
+    let mut at = 0;
+    while let Some(goes) = going.get(at).copied() {
+        at += 1;
+        for table in plan.model.entity_ids().map(|entity| plan.schema.table(entity)) {
+            for key in table.foreign_keys.iter().filter(|key| key.target == goes) {
+                let is_own_part = goes == root.id && table.root == Some(key.column);
+                if !is_own_part && !reached.contains(&table.id) {
+                    reached.push(table.id);
+                }
+                if key.on_delete == OnDelete::Cascade && !going.contains(&table.id) {
+                    going.push(table.id);
+                }
+            }
+        }
+    }
+    reached
 }
 
 pub(super) struct Compiler<'p> {

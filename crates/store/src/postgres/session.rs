@@ -380,6 +380,10 @@ impl Database for Session<'_> {
                 Ok(ready) => ready,
                 Err(trouble) => return Err(self.failed(trouble).await),
             };
+            if asked == Asked::Sent {
+                self.execute(ready, &values).await?;
+                return Ok(Vec::new());
+            }
             return self.asked(&ready, &values).await;
         };
         let asserted = self.grouped && key.kind == Kind::Visible;

@@ -325,7 +325,7 @@ impl Database for Session<'_> {
                 bind(statement, values, *constants)?;
                 rows(statement, answer)
             }
-            Asked::Once => {
+            Asked::Once | Asked::Sent => {
                 let lowered = lower()?;
                 let mut statement =
                     self.connection.prepare_cached(&lowered.text).map_err(|e| failure(&e))?;

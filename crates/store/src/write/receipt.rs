@@ -23,7 +23,7 @@ fn asked(kind: Kind) -> Asked {
 fn asked_alone() -> Asked {
     match asked(Kind::Select) {
         Asked::Kept(key) => Asked::Kept(Key { columns: 1, ..key }),
-        Asked::Once => Asked::Once,
+        other => other,
     }
 }
 

@@ -58,6 +58,8 @@ pub(super) struct Forming<'p> {
     drawn: Vec<(usize, TableId)>,
     /// Tables that rows are made in, however.
     made_in: Vec<TableId>,
+    /// Rows that go, each with a table of which rows may go or change with it.
+    reached: Vec<(usize, TableId)>,
     totals: Vec<Total>,
     /// Whether something is told, and whether what is made was looked at for that.
     pub telling: bool,
@@ -88,6 +90,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         given: Vec::new(),
         drawn: Vec::new(),
         made_in: Vec::new(),
+        reached: Vec::new(),
         totals: Vec::new(),
         telling: false,
         looked_at_made: false,
@@ -127,6 +130,7 @@ impl<'p> Forming<'p> {
             (Form::Row(read), Holds::Given(key)) => Some(self.row(&read.table, &key)?),
             (_, Holds::Of(_) | Holds::Drawn(_)) => return Err(Reason::AnswersOfRow),
         };
+        self.look_at_reached(answered)?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
         }
@@ -138,6 +142,24 @@ impl<'p> Forming<'p> {
         let counted = std::mem::take(&mut self.counted);
         let drawn = std::mem::take(&mut self.drawn);
         Ok(Direct { rows, admission, steps, told, made, counted, drawn, totals, named, answered })
+    }
+
+    /// What the database does to other rows when one goes is not known here: nothing else may be done to those, or told of them
+    /// afterwards.
+    fn look_at_reached(&mut self, answered: Option<usize>) -> Result<(), Reason> {
+        for (goes, table) in &self.reached {
+            let turns = self.rows.get(*goes).is_some_and(|row| row.turn.is_some());
+            let stands_against = |(at, row): (usize, &Row)| {
+                let is_done = row.goes || row.target.is_some() || answered == Some(at);
+                row.table.id == *table && is_done && (at != *goes || turns)
+            };
+            if self.made_in.contains(table) || self.rows.iter().enumerate().any(stands_against) {
+                self.step =
+                    self.rows.get(*goes).map(|row| format!("delete {}", row.table.entity).into());
+                return Err(Reason::Deletes);
+            }
+        }
+        Ok(())
     }
 
     /// The row that is made and answered.
@@ -548,7 +570,7 @@ impl<'p> Forming<'p> {
         Ok(at)
     }
 
-    /// A root that goes; the database takes its parts along. Nothing else may refer to it: what becomes of that is looked at first.
+    /// A root that goes; the database takes its parts along, and does what is to be done about what else refers to it.
     fn delete(&mut self, place: Place, key: &Expression) -> Result<usize, Reason> {
         let program = self.program;
         if place.part.is_some() {
@@ -556,7 +578,7 @@ impl<'p> Forming<'p> {
         }
         let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
         let table = &target.target.table;
-        if target.referred || self.made_in.contains(&table.id) {
+        if self.made_in.contains(&table.id) {
             return Err(Reason::Deletes);
         }
         let at = self.row(table, key)?;
@@ -569,6 +591,7 @@ impl<'p> Forming<'p> {
             return Err(Reason::Deletes);
         }
         row.goes = true;
+        self.reached.extend(target.reached.iter().map(|table| (at, *table)));
         Ok(at)
     }
 

@@ -24,7 +24,7 @@ pub enum Reason {
     ByCode,
     /// A part is changed or made, or parts are looked at.
     Parts,
-    /// A row is deleted that others refer to, or that was changed or made before.
+    /// A row is deleted that was changed or made before, or with which rows go or change that something else is done to.
     Deletes,
     /// A row that was deleted is looked at.
     Gone,
@@ -92,7 +92,7 @@ impl fmt::Display for Reason {
             Self::ByCode => "code does it",
             Self::Parts => "parts are known with their root only",
             Self::Deletes => {
-                "what refers to a row that goes, or was done to it, is looked at first"
+                "something else is done to a row that goes, or to one that may go or change with it"
             }
             Self::Gone => "it is about a row that may have been deleted before",
             Self::OverRows => "which turns the loop takes stands in rows",

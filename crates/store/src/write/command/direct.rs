@@ -192,7 +192,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 }
             }
             (How::Changed { row, .. }, Step::Delete { row: place, .. }) => {
-                if !self.takes_its_parts_alone(*place) {
+                if !self.takes_its_parts(*place) {
                     return Err(not_so());
                 }
                 self.say(*row, Said::Changed)?;
@@ -246,9 +246,8 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(Flow::On)
     }
 
-    /// Whether the database takes the parts of a root along, and changes nothing else, when that goes. Tables that others made may
-    /// keep no references, and those of a later version of the model may have more.
-    fn takes_its_parts_alone(&self, place: ProgramPlace) -> bool {
+    /// Whether the database takes the parts of a root along when that goes. Tables that others made may keep no references.
+    fn takes_its_parts(&self, place: ProgramPlace) -> bool {
         let Some(target) = self.running.program.targets.get(place.target) else { return false };
         let (_, references) = self.running.writing.database.tables();
         let references = references.to(&target.target.table.name);
@@ -260,7 +259,6 @@ impl<D: Database> Stating<'_, '_, D> {
         };
         let parts = &target.target.parts;
         parts.iter().all(|part| references.iter().any(|it| leads(&part.table, it)))
-            && references.iter().all(|it| parts.iter().any(|part| leads(&part.table, it)))
     }
 
     fn look(&mut self, course: &Course) -> Result<(), Fault> {
@@ -406,7 +404,13 @@ impl<D: Database> Stating<'_, '_, D> {
     async fn send_rows(&mut self) -> Result<(), Fault> {
         let (program, direct) = (self.running.program, self.direct);
         for Stated { row, changes, binds, .. } in std::mem::take(&mut self.stated) {
-            let table = &direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?.table;
+            let of = direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
+            let table = &of.table;
+            if of.goes && changes {
+                let key = key_of(direct, row, &binds)?;
+                let raised = self.running.writing.raise_cleared(table, &key).await;
+                raised.map_err(Failure::into_fault)?;
+            }
             let kind = if direct.answered == Some(row) { Kind::Answered } else { Kind::Sure };
             let place = Place { target: program.id, at: row, table };
             let key = Key::of(place, kind, &[usize::from(changes)], binds.len())?;

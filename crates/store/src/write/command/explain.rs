@@ -77,8 +77,6 @@ pub enum Purpose {
     Code,
     /// Numbers for keys that the database counts.
     Draw,
-    /// References that the database is about to clear.
-    Clear,
     /// What has changed.
     Write,
     /// What is answered.

@@ -386,9 +386,6 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         }
         for row in change.old.as_deref().into_iter().chain(change.new.as_deref()) {
             self.writing.touch(table, row);
-            if self.made_row(table, row).is_some() {
-                self.writing.touch_unseen(table);
-            }
         }
         if change.new.is_none() {
             self.writing.touch_cascade(&table.name);

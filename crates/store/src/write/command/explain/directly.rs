@@ -79,9 +79,13 @@ impl Walk<'_> {
         let mut says = Says::default();
         says.add(program, &program.body, &direct.steps);
         let mut rows = Vec::with_capacity(direct.rows.len());
-        for at in 0..direct.rows.len() {
+        for (at, row) in direct.rows.iter().enumerate() {
             let mut of_row = says.changed.iter().filter(|(row, _)| *row == at).peekable();
             if of_row.peek().is_some() {
+                if row.goes {
+                    let cleared = self.clears(&row.table, row.each_turn)?;
+                    rows.extend(cleared.into_iter().map(|sent| (row.table.id, sent)));
+                }
                 rows.push(self.stated(direct, at, true)?);
             }
             if !of_row.any(|(_, surely)| *surely) {
@@ -94,7 +98,7 @@ impl Walk<'_> {
         let mut statements = vec![Sent::steering("BEGIN")];
         if direct.told.is_empty() && direct.made.is_empty() {
             statements.extend(rows);
-            statements.extend(self.writes_of()?.into_iter().map(|(_, sent)| sent));
+            statements.extend(self.writes_of()?);
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.held(direct)?);
@@ -105,7 +109,7 @@ impl Walk<'_> {
             let (parts, roots): (Vec<_>, Vec<_>) =
                 says.made.into_iter().partition(|(place, ..)| place.part.is_some());
             statements.extend(self.made(direct, &roots)?);
-            statements.extend(self.writes_of_rows()?.into_iter().map(|(_, sent)| sent));
+            statements.extend(self.writes_of_rows()?);
             statements.extend(self.made(direct, &parts)?);
             let binds = vec![Value::Null; program.filled.len() + 1];
             for (at, total) in direct.totals.iter().enumerate() {

@@ -125,12 +125,8 @@ impl<'p> Walk<'p> {
     /// What is written and answered, and the end.
     pub fn end(mut self) -> Result<Vec<Trip>, Fault> {
         self.look_at_passing()?;
-        for sent in self.writes_of()? {
-            match sent {
-                (Purpose::Clear, sent) => self.ask(Purpose::Clear, Times::EachTurn, vec![sent]),
-                (_, sent) => self.pending.push(sent),
-            }
-        }
+        let written = self.writes_of()?;
+        self.pending.extend(written);
         if let Form::Row(read) = &self.program.answer
             && (self.answers_other || !draws_on_row(read, &read.table))
         {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use operation::{BROKER, Dialect, Fault, Inputs, OnDelete, Place, Program, Scalar, Table};
 
 use super::walk::{Walk, due};
-use super::{Purpose, Sent, Times};
+use super::{Sent, Times};
 use crate::lower::{self, exchange, ill_formed, outbox, receipt};
 use crate::write::{self, Many};
 
@@ -153,14 +153,14 @@ impl Writes {
 
 impl Walk<'_> {
     /// The statements, in the order in which they are sent.
-    pub(super) fn writes_of(&self) -> Result<Vec<(Purpose, Sent)>, Fault> {
+    pub(super) fn writes_of(&self) -> Result<Vec<Sent>, Fault> {
         let mut all = self.writes_of_rows()?;
-        all.extend(self.publishes()?.into_iter().map(|sent| (Purpose::Write, sent)));
+        all.extend(self.publishes()?);
         Ok(all)
     }
 
     /// Those about rows.
-    pub(super) fn writes_of_rows(&self) -> Result<Vec<(Purpose, Sent)>, Fault> {
+    pub(super) fn writes_of_rows(&self) -> Result<Vec<Sent>, Fault> {
         let mut all = Vec::new();
         let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut late, mut early) = (Vec::new(), Vec::new());
@@ -178,7 +178,7 @@ impl Walk<'_> {
             let anew =
                 part.is_some() && unique && of.updates > Count::None && !self.is_referred(table);
             if part.is_none() && of.deletes > Count::None {
-                all.extend(self.clears(table)?.into_iter().map(|sent| (Purpose::Clear, sent)));
+                all.extend(self.clears(table, of.deletes == Count::Many)?);
             }
             if of.deletes > Count::None || anew {
                 let often = of.deletes == Count::Many || anew;
@@ -217,7 +217,7 @@ impl Walk<'_> {
         let written = first.into_iter().chain(early);
         let written = written.chain(deletes.into_iter().map(|(_, sent)| sent)).chain(updates);
         let written = written.chain(inserts).chain(late);
-        all.extend(written.map(|sent| (Purpose::Write, sent)));
+        all.extend(written);
         Ok(all)
     }
 
@@ -239,7 +239,7 @@ impl Walk<'_> {
     }
 
     /// References to a row that goes, which the database clears: the versions of the rows that hold them are raised.
-    fn clears(&self, table: &Table) -> Result<Vec<Sent>, Fault> {
+    pub(super) fn clears(&self, table: &Table, often: bool) -> Result<Vec<Sent>, Fault> {
         let scalar = table.columns.get(table.own_key()).map_or(Scalar::Text, |it| it.scalar);
         let mut sent = Vec::new();
         for other in self.tables {
@@ -273,7 +273,7 @@ impl Walk<'_> {
                     }
                 };
                 let entity = Some(other.entity.clone());
-                sent.push(Sent { entity, ..Sent::plain(statement.text) });
+                sent.push(Sent { entity, each_row: often, ..Sent::plain(statement.text) });
             }
         }
         Ok(sent)
