@@ -118,6 +118,8 @@ pub fn compare(text: &str, expect: &Expect) {
     let (model, script) = text.split_once("\n---\n").unwrap();
     let (wire, world) = wired(model);
     let mut most: BTreeMap<String, (usize, RoundTrips)> = BTreeMap::new();
+    // What was done only when it was tried once more.
+    let mut tried = String::new();
     for ask in script.lines().filter_map(|line| line.strip_prefix("> ")) {
         wire.take();
         let answer = world.ask(ask);
@@ -127,7 +129,15 @@ pub fn compare(text: &str, expect: &Expect) {
         let (caller, name) = (words.next().unwrap(), words.next().unwrap());
         let name = name.split('/').next().unwrap();
         // What is refused ends before its end, or is tried once more to say why.
-        let [transaction] = &*transactions else { continue };
+        let [transaction] = &*transactions else {
+            let said = answer.split(' ').next().unwrap();
+            let is_refused = ["invalid", "conflict", "not", "forbidden", "raised", "unavailable"]
+                .contains(&said);
+            if !is_refused && transactions.len() > 1 {
+                let _ = writeln!(tried, "{ask}: {} transactions", transactions.len());
+            }
+            continue;
+        };
         if transaction.sent.last().is_none_or(|last| last != "COMMIT") {
             continue;
         }
@@ -138,7 +148,7 @@ pub fn compare(text: &str, expect: &Expect) {
         let known = most.entry(name.to_owned()).or_insert((0, told.round_trips()));
         known.0 = known.0.max(transaction.trips);
     }
-    let mut out = String::new();
+    let mut out = tried;
     for (name, (real, RoundTrips { usual, most, grow })) in most {
         let more = if grow { " and more" } else { "" };
         let _ = writeln!(out, "{name}: {real}, told {usual} to {most}{more}");

@@ -85,6 +85,10 @@ pub struct MadeRow {
     pub drawn: Vec<(usize, TableId)>,
     /// Must be true, with rows as they were.
     pub condition: Expression,
+    /// Computed columns that draw on those, with the new row at depth 0.
+    pub computed: Vec<(usize, Expression)>,
+    /// The same of what must be true of it.
+    pub checks: Expression,
     /// Of a part: what its root draws on it, by position in [`Direct::totals`].
     pub total: Option<usize>,
 }

@@ -100,6 +100,9 @@ pub(crate) struct Making<'m> {
     /// The columns that are looked up.
     pub columns: &'m [(usize, Expression)],
     pub condition: &'m Expression,
+    /// Computed columns, and what must be true, with the new row at depth 0.
+    pub computed: &'m [(usize, Expression)],
+    pub checks: &'m Expression,
     /// How many binds their expressions may name.
     pub binds: usize,
     /// Those of them and behind them that stand for keys which this transaction has counted.
@@ -107,9 +110,11 @@ pub(crate) struct Making<'m> {
 }
 
 /// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
-pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fault> {
-    let Making { table, columns, condition, binds, drawn } = making;
-    if binds_of(columns.iter().map(|(_, value)| value).chain([condition])) > binds {
+pub(crate) fn make<'m>(making: Making<'m>, values: &'m [Value]) -> Result<Statement, Fault> {
+    let Making { table, columns, condition, computed, checks, binds, drawn } = making;
+    let values_of = |columns: &'m [(usize, Expression)]| columns.iter().map(|(_, value)| value);
+    let all = values_of(columns).chain(values_of(computed)).chain([condition, checks]);
+    if binds_of(all) > binds {
         return Err(ill_formed("no such bind"));
     }
     let all = binds + table.columns.len();
@@ -120,6 +125,22 @@ pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fa
         sql.ident(&column.name);
     });
     lowering.sql.push(") SELECT ");
+    // Rules are about the row as it is made, whose columns have the types that they have.
+    let ruled = !computed.is_empty() || *checks != Expression::yes();
+    let alias = lowering.alias();
+    if ruled {
+        for at in 0..table.columns.len() {
+            lowering.sql.push(if at > 0 { ", " } else { "" });
+            match computed.iter().find(|(of, _)| *of == at) {
+                Some((_, value)) => {
+                    let scalar = table.columns.get(at).map_or(Scalar::Int, |column| column.scalar);
+                    lowering.assigned(alias, table, scalar, value)?;
+                }
+                None => lowering.column(alias, table, at)?,
+            }
+        }
+        lowering.sql.push(" FROM (SELECT ");
+    }
     for (at, column) in table.columns.iter().enumerate() {
         lowering.sql.push(if at > 0 { ", " } else { "" });
         match columns.iter().find(|(of, _)| *of == at) {
@@ -131,9 +152,16 @@ pub(crate) fn make(making: Making<'_>, values: &[Value]) -> Result<Statement, Fa
             }
             None => lowering.bind_of(binds + at, column),
         }
+        if ruled {
+            lowering.sql.push(" AS ").ident(&column.name);
+        }
     }
     lowering.sql.push(" WHERE ");
     lowering.any(condition, Scalar::Bool)?;
+    if ruled {
+        lowering.sql.push(" OFFSET 0) AS ").alias("t", alias).push(" WHERE ");
+        lowering.with_row(alias, table, checks)?;
+    }
     lowering.sql.push(" RETURNING 1) SELECT 1 / count(*) FROM made");
     Ok(lowering.finish(vec![Scalar::Int]))
 }

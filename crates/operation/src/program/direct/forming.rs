@@ -9,7 +9,7 @@ use super::{Course, Direct, DirectRow, How, MadeRow, Told, Total};
 use crate::program::{
     Bound, Carried, Creation, Fill, Form, Inputs, Place, Program, ProgramTarget, Source, Step,
 };
-use crate::{Aggregate, Expression, Read, Scalar, Table, TableId, Value};
+use crate::{Aggregate, Check, Computed, Expression, Read, Scalar, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -292,7 +292,8 @@ impl<'p> Forming<'p> {
                     Some(value) => self.value(value, None)?,
                     None => Holds::Given(Expression::Literal(Value::Null)),
                 };
-                let known = value.as_ref().is_none_or(|value| self.knows(value));
+                let known = value.as_ref().is_none_or(|value| self.knows(value))
+                    || matches!(held, Holds::Drawn(_));
                 courses.push(self.course(if known { How::Known } else { How::Stated }));
                 return Ok((courses, Some(held)));
             }
@@ -305,8 +306,8 @@ impl<'p> Forming<'p> {
     fn step(&mut self, step: &'p Step) -> Result<Course, Reason> {
         match step {
             Step::Let { bind, value } => {
-                let known = self.knows(value);
                 let held = self.value(value, Some(*bind))?;
+                let known = self.knows(value) || matches!(held, Holds::Drawn(_));
                 self.hold(*bind, held)?;
                 return Ok(self.course(if known { How::Known } else { How::Stated }));
             }
@@ -638,13 +639,15 @@ impl<'p> Forming<'p> {
                     }
                 }
                 Fill::Value(value) => {
-                    if table.key.contains(&at) || is_ruled(target, creation.row, at) {
+                    let from_root = creation.row.part.is_none() && parts_draw_on(target, at);
+                    if table.key.contains(&at) || from_root {
                         return Err(Reason::Ruled);
                     }
                     let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
                     // Many rows that refer to one which is counted are written together.
                     let drawn_by = self.drawn_by(value).filter(|_| {
-                        let is_bounded = creation.bounds.iter().any(|bound| bound.column == at);
+                        let is_bounded = creation.bounds.iter().any(|bound| bound.column == at)
+                            || is_ruled(target, creation.row, at);
                         !is_bounded && column.scalar == Scalar::Int && column.native.is_none()
                     });
                     if let Some(bind) = drawn_by {
@@ -701,11 +704,14 @@ impl<'p> Forming<'p> {
         if nodes(&condition) > LARGEST {
             return Err(Reason::TooLarge);
         }
+        let looked_up: Vec<usize> = columns.iter().map(|(at, _)| *at).collect();
+        let (computed, checks) = rules_over(target, creation.row, table, looked_up)?;
         let total = match creation.row.part {
             Some(part) if !columns.is_empty() => self.total(target, part)?,
             _ => None,
         };
-        self.made.push((table.clone(), MadeRow { columns, drawn, condition, total }));
+        let made = MadeRow { columns, drawn, condition, computed, checks, total };
+        self.made.push((table.clone(), made));
         Ok(How::Made(self.made.len() - 1))
     }
 
@@ -828,19 +834,77 @@ impl<'p> Forming<'p> {
     }
 }
 
+/// The rules of a new row: what is computed of it, and what must be true.
+fn rules(target: &ProgramTarget, row: Place) -> Option<(&[Computed], &[Check])> {
+    let target = &target.target;
+    match row.part {
+        None => Some((&target.computed, &target.checks)),
+        Some(part) => target.parts.get(part).map(|part| (&*part.computed, &*part.checks)),
+    }
+}
+
 /// Whether a rule of a new row draws on one of its columns, but for what a root draws on its parts.
 fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
-    let target = &target.target;
-    let (computed, checks) = match row.part {
-        None => (&target.computed, &target.checks),
-        Some(part) => match target.parts.get(part) {
-            Some(part) => (&part.computed, &part.checks),
-            None => return true,
-        },
-    };
+    let Some((computed, checks)) = rules(target, row) else { return true };
     let computed = computed.iter().map(|computed| &computed.expression);
     let mut rules = computed.chain(checks.iter().map(|check| &check.expression));
     rules.any(|rule| draws_on(rule, column, 0))
+}
+
+/// The rules of a new row that draw on columns which are looked up: computed columns, each over such that are not, and what must be
+/// true, likewise.
+fn rules_over(
+    target: &ProgramTarget,
+    row: Place,
+    table: &Table,
+    mut looked_up: Vec<usize>,
+) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
+    let (computed, checks) = rules(target, row).ok_or(Reason::NotInSql)?;
+    let mut columns: Vec<(usize, Expression)> = Vec::new();
+    let over = |rule: &Expression, columns: &[(usize, Expression)]| {
+        let over = of_row_alone(rule, columns).ok_or(Reason::Ruled)?;
+        if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
+    };
+    for Computed { column, expression } in computed {
+        if !looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
+            continue;
+        }
+        let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
+        if matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json) {
+            return Err(Reason::Timed);
+        }
+        columns.push((*column, over(expression, &columns)?));
+        looked_up.push(*column);
+    }
+    let mut conditions = Vec::new();
+    for Check { expression, .. } in checks {
+        if looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
+            conditions.extend(unless_false(over(expression, &columns)?));
+        }
+    }
+    if !columns.is_empty() || !conditions.is_empty() {
+        // What others store in other words is not what stands here.
+        if table.columns.iter().any(|column| column.native.is_some()) {
+            return Err(Reason::Ruled);
+        }
+    }
+    Ok((columns, Expression::all(conditions)))
+}
+
+/// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row.
+fn of_row_alone(rule: &Expression, computed: &[(usize, Expression)]) -> Option<Expression> {
+    match rule {
+        Expression::Column { depth: 0, column } => {
+            let known = computed.iter().find(|(at, _)| at == column);
+            Some(known.map_or_else(|| rule.clone(), |(_, value)| value.clone()))
+        }
+        Expression::Column { .. }
+        | Expression::Lookup { .. }
+        | Expression::Aggregate { .. }
+        | Expression::Member { .. }
+        | Expression::Bind(_) => None,
+        _ => rule.with_children(&mut |child| of_row_alone(child, computed)),
+    }
 }
 
 /// Whether a rule of a part draws on a column of its root.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use operation::{
-    Fault, FaultCode, Inputs, MadeRow, OnDelete, PartTarget, Program, ProgramTarget, Scope, Table,
-    TableId, Value, Violation,
+    Fault, FaultCode, Inputs, OnDelete, PartTarget, Program, ProgramTarget, Scope, Table, TableId,
+    Value, Violation,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -403,33 +403,28 @@ impl<'p, D: Database> Running<'_, 'p, D> {
     {
         for (_, positions) in inserts {
             let Some(first) = positions.first().map(|at| &all[*at]) else { continue };
-            let mut known: Vec<Picked<'_>> = Vec::with_capacity(positions.len());
-            // Whose keys are counted, by the columns that hold such.
-            let mut counted: Vec<(&[_], Vec<Picked<'_>>)> = Vec::new();
+            let place = first.place;
+            // Rows that go together, by the columns that hold keys which are counted.
+            let mut together: Vec<(&[_], Vec<Picked<'_>>)> = Vec::new();
             for change in positions.iter().map(|at| &all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
-                let row = || new.iter().collect();
-                match self.made_row(change.place.table, new) {
-                    None => known.push(row()),
-                    Some(MadeRow { columns, drawn, .. }) if columns.is_empty() => {
-                        match counted.iter_mut().find(|(of, _)| of == drawn) {
-                            Some((_, rows)) => rows.push(row()),
-                            None => counted.push((drawn, vec![row()])),
-                        }
+                let made = self.made_row(place.table, new);
+                if made.is_some_and(|made| !made.columns.is_empty()) {
+                    // Sent by itself, behind what comes before; also behind those that it may refer to.
+                    if place.table.foreign_keys.iter().any(|key| key.target == place.table.id) {
+                        write_together(place, &mut together, written)?;
                     }
-                    Some(_) => {
-                        // Sent by itself, behind what comes before.
-                        self.writing.database.all(std::mem::take(written)).await?;
-                        self.make(change.place.table, new).await?;
-                    }
+                    self.writing.database.all(std::mem::take(written)).await?;
+                    self.make(place.table, new).await?;
+                    continue;
+                }
+                let drawn = made.map_or(&[][..], |made| &made.drawn);
+                match together.iter_mut().find(|(of, _)| *of == drawn) {
+                    Some((_, rows)) => rows.push(new.iter().collect()),
+                    None => together.push((drawn, vec![new.iter().collect()])),
                 }
             }
-            if !known.is_empty() {
-                written.push(Each { many: Many::insert(first.place)?, rows: known });
-            }
-            for (drawn, rows) in counted {
-                written.push(Each { many: Many::insert_drawn(first.place, drawn)?, rows });
-            }
+            write_together(place, &mut together, written)?;
         }
         Ok(())
     }
@@ -551,6 +546,22 @@ impl<'p, D: Database> Running<'_, 'p, D> {
             None => super::super::diagnose::unknown_rule(reason),
         }
     }
+}
+
+/// The statements that write rows of a table which go together.
+fn write_together<'v>(
+    place: Place<'v>,
+    together: &mut Vec<(&'v [(usize, TableId)], Vec<Picked<'v>>)>,
+    written: &mut Vec<Each<'v>>,
+) -> Result<(), Fault> {
+    for (drawn, rows) in together.drain(..) {
+        let many = match drawn {
+            [] => Many::insert(place)?,
+            drawn => Many::insert_drawn(place, drawn)?,
+        };
+        written.push(Each { many, rows });
+    }
+    Ok(())
 }
 
 fn add<K: PartialEq>(batches: &mut Vec<(K, Positions)>, key: K, at: usize) {

@@ -32,11 +32,11 @@ pub(in super::super) fn lower_made(
     values: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
-    let (drawn, MadeRow { columns, condition, .. }) = (drawn_of(direct, made, binds), made);
-    lower::direct::make(
-        lower::direct::Making { table, columns, condition, binds, drawn: &drawn },
-        values,
-    )
+    let drawn = drawn_of(direct, made, binds);
+    let MadeRow { columns, condition, computed, checks, .. } = made;
+    let making =
+        lower::direct::Making { table, columns, condition, computed, checks, binds, drawn: &drawn };
+    lower::direct::make(making, values)
 }
 
 /// What stands for keys that the database counts: among the binds, and behind them among the columns.

@@ -12,24 +12,40 @@ use super::{Purpose, Sent, Times, Trip};
 use crate::lower::{self, ill_formed, receipt};
 use crate::postgres::value::type_name;
 
+/// A row of which only the database knows all: where it is made, how, and whether in a loop.
+type Made = (Place, usize, bool);
+
+/// What is to be done after a command: something told of rows, or not; or an event is heard in the lane of a key of this table, which
+/// the database counts.
+enum Asks<'p> {
+    Known,
+    Told(usize, &'p [Carried], bool),
+    Heard(TableId),
+}
+
 /// What a program says, in order, and which of its rows change. Of what is told of rows it names the place, what is carried, and
 /// whether that stands in a loop.
 #[derive(Default)]
 struct Says<'p> {
     events: Vec<Option<(usize, &'p [Carried], bool)>>,
-    tasks: Vec<Option<(usize, &'p [Carried], bool)>>,
+    tasks: Vec<Asks<'p>>,
     /// Each with whether it surely does.
     changed: Vec<(usize, bool)>,
-    /// Rows that are made of what is known, and others: where, how, and whether in a loop.
+    /// Rows that are made of what is known, and others.
     known: Vec<Place>,
-    made: Vec<(Place, usize, bool)>,
+    made: Vec<Made>,
     /// Whether what is walked over stands in a branch, and in a loop.
     within: bool,
     turns: bool,
 }
 
 impl<'p> Says<'p> {
-    fn add(&mut self, program: &Program, steps: &'p [Step], courses: &'p [Course]) {
+    fn add(
+        &mut self,
+        (program, direct): (&Program, &Direct),
+        steps: &'p [Step],
+        courses: &'p [Course],
+    ) {
         for (step, course) in steps.iter().zip(courses) {
             let told = match course.how {
                 How::Told(told) => Some(told),
@@ -40,11 +56,15 @@ impl<'p> Says<'p> {
                     self.events.push(told.map(|told| (told, &**members, self.turns)));
                     let heard = program.events.get(*event).map_or(&[][..], |event| &*event.by);
                     if heard.iter().any(|target| **target != *BROKER) {
-                        self.tasks.push(None);
+                        let key = told.and_then(|told| direct.told.get(told)?.key);
+                        let drawn = direct.drawn.iter().find(|(bind, _)| Some(*bind) == key);
+                        let heard = drawn.map(|(_, table)| Asks::Heard(*table));
+                        self.tasks.push(heard.unwrap_or(Asks::Known));
                     }
                 }
                 (_, Step::Later { arguments, .. }) => {
-                    self.tasks.push(told.map(|told| (told, &**arguments, self.turns)));
+                    let told = told.map(|told| Asks::Told(told, &**arguments, self.turns));
+                    self.tasks.push(told.unwrap_or(Asks::Known));
                 }
                 (How::Made(made), Step::Create(creation)) => {
                     self.made.push((creation.row, *made, self.turns));
@@ -53,17 +73,19 @@ impl<'p> Says<'p> {
                 (How::Changed { row, .. }, _) => self.changed.push((*row, !self.within)),
                 (How::Turns { body: courses, .. }, Step::For { body, .. }) => {
                     let outside = std::mem::replace(&mut self.turns, true);
-                    self.add(program, body, courses);
+                    self.add((program, direct), body, courses);
                     self.turns = outside;
                 }
-                (How::Body(courses), Step::Run { body, .. }) => self.add(program, body, courses),
+                (How::Body(courses), Step::Run { body, .. }) => {
+                    self.add((program, direct), body, courses)
+                }
                 (
                     How::Branches { then: courses, otherwise: other },
                     Step::If { then, otherwise, .. },
                 ) => {
                     let outside = std::mem::replace(&mut self.within, true);
-                    self.add(program, then, courses);
-                    self.add(program, otherwise, other);
+                    self.add((program, direct), then, courses);
+                    self.add((program, direct), otherwise, other);
                     self.within = outside;
                 }
                 _ => {}
@@ -77,7 +99,7 @@ impl Walk<'_> {
     pub(super) fn end_directly(mut self, direct: &Direct) -> Result<Trip, Fault> {
         let program = self.program;
         let mut says = Says::default();
-        says.add(program, &program.body, &direct.steps);
+        says.add((program, direct), &program.body, &direct.steps);
         let mut rows = Vec::with_capacity(direct.rows.len());
         for (at, row) in direct.rows.iter().enumerate() {
             let mut of_row = says.changed.iter().filter(|(row, _)| *row == at).peekable();
@@ -106,9 +128,8 @@ impl Walk<'_> {
                 let text = lower::drawn::draw(table)?.text;
                 statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });
             }
-            let (parts, roots): (Vec<_>, Vec<_>) =
-                says.made.into_iter().partition(|(place, ..)| place.part.is_some());
-            statements.extend(self.made(direct, &roots)?);
+            let (made, parts) = with_parts_behind(says.made);
+            statements.extend(self.made(direct, &made)?);
             statements.extend(self.writes_of_rows()?);
             statements.extend(self.made(direct, &parts)?);
             let binds = vec![Value::Null; program.filled.len() + 1];
@@ -129,10 +150,14 @@ impl Walk<'_> {
             statements.extend(self.sent_out()?.map(|sent| Sent { writes: None, ..sent }));
             for task in says.tasks {
                 statements.push(match task {
-                    Some((told, carried, each)) => {
+                    Asks::Told(told, carried, each) => {
                         self.told(direct, told, carried, (false, each))?
                     }
-                    None => self.asked(),
+                    Asks::Heard(table) => {
+                        let text = lower::outbox::add(Dialect::Postgres, Some(table)).text;
+                        Sent { each_row: true, ..Sent::plain(text) }
+                    }
+                    Asks::Known => self.asked(),
                 });
             }
             statements.extend(rows);
@@ -169,7 +194,7 @@ impl Walk<'_> {
     }
 
     /// What makes rows of which only the database knows all.
-    fn made(&self, direct: &Direct, made: &[(Place, usize, bool)]) -> Result<Vec<Sent>, Fault> {
+    fn made(&self, direct: &Direct, made: &[Made]) -> Result<Vec<Sent>, Fault> {
         let made = made.iter().map(|(place, made, often)| {
             let table = self.at(*place)?;
             let of = direct.made.get(*made).ok_or_else(|| ill_formed("nothing is made there"))?;
@@ -197,6 +222,21 @@ impl Walk<'_> {
         let text = lower_told(direct, told, carried, binds, is_event)?.text;
         Ok(Sent { each_row, ..Sent::plain(text) })
     }
+}
+
+/// Rows that are made, those of each root with its parts behind it, and parts of other roots.
+fn with_parts_behind(made: Vec<Made>) -> (Vec<Made>, Vec<Made>) {
+    let mut targets: Vec<usize> = Vec::new();
+    for (place, ..) in made.iter().filter(|(place, ..)| place.part.is_none()) {
+        if !targets.contains(&place.target) {
+            targets.push(place.target);
+        }
+    }
+    let rank = |place: &Place| targets.iter().position(|target| *target == place.target);
+    let (mut made, parts): (Vec<_>, Vec<_>) =
+        made.into_iter().partition(|(place, ..)| rank(place).is_some());
+    made.sort_by_key(|(place, ..)| (rank(place), place.part));
+    (made, parts)
 }
 
 /// What is sent besides where a command was asked for with an `Idempotency-Key`.
