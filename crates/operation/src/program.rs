@@ -518,17 +518,37 @@ impl Inputs {
     /// What an expression with a root's row at depth 0 draws on; `part` finds the position of a part by its table.
     pub fn of(expression: &Expression, part: &dyn Fn(&Table) -> Option<usize>) -> Self {
         let mut inputs = Self::default();
-        expression.visit(&mut |e| match e {
-            // Inside a fold depth 0 is the part: then one column too many is worked out again, and none too few.
-            Expression::Column { column, .. } => inputs.columns.push(*column),
-            Expression::Aggregate { table, .. } => match part(table) {
-                Some(part) => inputs.parts.push(part),
-                None => inputs.others = true,
-            },
-            Expression::Lookup { .. } => inputs.others = true,
-            _ => {}
-        });
+        inputs.add(expression, 0, part);
         inputs
+    }
+
+    /// The same of one inside, from which the root's row is so many rows outwards.
+    fn add(
+        &mut self,
+        expression: &Expression,
+        outwards: usize,
+        part: &dyn Fn(&Table) -> Option<usize>,
+    ) {
+        let mut inside = outwards;
+        match expression {
+            Expression::Column { depth, column } if *depth == outwards => {
+                self.columns.push(*column);
+            }
+            Expression::Aggregate { table, .. } => {
+                inside += 1;
+                match part(table) {
+                    Some(part) => self.parts.push(part),
+                    None => self.others = true,
+                }
+            }
+            Expression::Lookup { key, value, .. } => {
+                self.others = true;
+                self.add(key, outwards, part);
+                return self.add(value, outwards + 1, part);
+            }
+            _ => {}
+        }
+        expression.children(&mut |child| self.add(child, inside, part));
     }
 
     /// The same of a check.

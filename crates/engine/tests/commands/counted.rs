@@ -24,11 +24,14 @@ fn what_is_counted_is_not_waited_for() {
             close_of: 2, told 2 to 2
             file: 1, told 1 to 1
             follow: 1, told 1 to 1
-            is_numbered: 3, told 3 to 3
+            is_numbered: 1, told 1 to 1
             jot: 1, told 1 to 1
             made: 1, told 1 to 1
+            mark: 1, told 1 to 1
+            note_each: 3, told 3 to 3
             open: 1, told 1 to 1
             open_all: 1, told 1 to 1
+            restock: 1, told 1 to 1
             seal: 1, told 1 to 1
         "#]],
     );
@@ -40,11 +43,11 @@ fn held(world: &World) -> String {
     let sql = |text: &str| testbed::postgres().psql(database, text);
     let mut all = sql(
         "WITH t AS (SELECT *, row_number() OVER (ORDER BY number) AS at FROM ticket) \
-         SELECT t.at, t.item, t.text, t.weight, t.size, t.sum, t.double, t.most, t.row_version, b.at, \
+         SELECT t.at, t.item, t.text, t.weight, t.size, t.sum, t.marks = (SELECT number FROM t AS o WHERE o.at = t.at - 1) * (SELECT count(*) FROM entry AS e WHERE e.ticket = t.number), t.double, t.most, t.row_version, b.at, \
          (SELECT json_agg(json_build_array(e.position, e.count, e.twice, e.price, e.amount) ORDER BY e.position) FROM entry AS e WHERE e.ticket = t.number)::text, \
          (SELECT json_agg(w.by ORDER BY w.by) FROM watch AS w WHERE w.ticket = t.number)::text, \
          (SELECT json_agg(b.of ORDER BY b.number) FROM bill AS b WHERE b.ticket = t.number)::text, \
-         (SELECT json_agg(i.id ORDER BY i.id) FROM item AS i WHERE i.last = t.number)::text \
+         (SELECT json_agg(i.id ORDER BY i.id) FROM item AS i WHERE i.latest = t.number)::text \
          FROM t LEFT JOIN t AS b ON b.number = t.before ORDER BY t.at",
     );
     all += &sql("SELECT id, stock, row_version FROM item ORDER BY id");
@@ -62,7 +65,16 @@ fn ask(dice: &mut Dice, known: usize) -> String {
     let ticket = format!("@{}", dice.below(known.max(1)) + 1);
     let text = dice.of(&["a", "ab", "", "far too long", "Straße"]);
     let by = dice.of(&["1", "2", "5", "-1", "90", "0"]);
-    match dice.below(13) {
+    match dice.below(17) {
+        12 | 13 => {
+            let many: Vec<&str> =
+                (0..dice.below(4)).map(|_| dice.of(&["1", "2", "9", "0"])).collect();
+            format!(r#"run user mark/{item} {{"many":[{}]}}"#, many.join(","))
+        }
+        14 => format!(r#"run user note_each/{item} {{"many":[{by},1,2]}}"#),
+        15 if known > 0 => {
+            format!(r#"run user drop/{ticket} {{"by":@{}}}"#, dice.below(known.max(1)) + 1)
+        }
         0 => format!("run user jot/{item}"),
         1 => format!(r#"run user file/{item} {{"text":"{text}"}}"#),
         2 | 3 => format!(

@@ -40,14 +40,19 @@ fn rows_change_by_themselves_as_told() {
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
             give_later: 1, told 1 to 1
+            grade_of: 1, told 1 to 1
             log: 1, told 1 to 1
             move_on: 1, told 1 to 1
+            moved_of: 1, told 1 to 1
+            never: 1, told 1 to 1
             note_all: 1, told 1 to 1
             note_down: 1, told 1 to 1
             one_more: 1, told 1 to 1
             order: 1, told 1 to 1
+            over_again: 1, told 1 to 1
             pass_on: 1, told 1 to 1
             peek: 1, told 1 to 1
+            perhaps: 2, told 2 to 2
             publish: 1, told 1 to 1
             publish_all: 1, told 1 to 1
             put_off: 1, told 1 to 1
@@ -58,6 +63,7 @@ fn rows_change_by_themselves_as_told() {
             retire: 1, told 1 to 1
             sell: 1, told 1 to 1
             shout: 1, told 1 to 1
+            stock_of: 1, told 1 to 1
             swap: 1, told 1 to 1
             tear: 1, told 1 to 1
             tear_all: 1, told 1 to 1
@@ -65,7 +71,9 @@ fn rows_change_by_themselves_as_told() {
             tear_off: 2, told 2 to 2
             tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1
+            told_of: 1, told 1 to 1
             weigh: 1, told 1 to 1
+            worth_of: 1, told 1 to 1
             write: 1, told 1 to 1
         "#]],
     );
@@ -118,7 +126,21 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(36) {
+    match dice.below(44) {
+        36 => format!(r#"run user over_again/{item} {{"by":{number}}}"#),
+        37 => format!(r#"run owner rush/{item} {{"to":"{state}"}}"#),
+        38 | 39 => {
+            let by = dice.of(&["41", "-10", "1", "2", "-3", "29"]);
+            format!(r#"run user perhaps/{item} {{"other":{},"by":{by}}}"#, dice.below(7) + 1)
+        }
+        40 => format!(r#"run user stock_of/{item} {{"by":{number}}}"#),
+        41 => format!(r#"run user told_of/{item} {{"by":{number}}}"#),
+        42 => format!(r#"run user never/{item} {{"by":{}}}"#, dice.below(5)),
+        43 => {
+            let name =
+                dice.of(&["user grade_of", "user moved_of", "owner worth_of", "user worth_of"]);
+            format!("run {name}/{item}")
+        }
         30 | 31 => format!(
             r#"add owner Slip {{"id":{item},"item":{},"left":{},"text":"slip","stubs":[{{"count":{item}}},{{"count":2}}]}}"#,
             dice.below(6) + 1,
@@ -711,6 +733,15 @@ command ruled(member: Member) { allow user  update member { state: known }  crea
 command doubled(member: Member) { allow user  update member { state: known }  let bill = create Bill { member, points: 1 }  create Row { bill, points: member.level, level: 1 } }
 command early(member: Member) { allow user  update member { state: known }  let bill = create Bill { member, points: 1 }  emit Summed { sum: bill.sum }  create Row { bill, points: 1, level: member.level } }
 command summed(member: Member) { allow user  update member { state: known }  let bill = create Bill { member, points: 1 }  create Row { bill, points: 1, level: member.level }  emit Summed { sum: bill.sum } }
+command perhaps(member: Member, by: Int) -> Int {
+  allow user
+  if by > 40 { update member { level: .level + by }  return 1 }
+  if by < -9 { return by } else { update member { level: .level + 1 } }
+  return 0
+}
+command either(member: Member, other: Member, by: Int) -> Member { allow user  if by > 1 { return other }  update member { level: by }  return member }
+command counted_of(member: Member) -> Int { allow user  let note = create Note { member, text: "hello" }  return note.number }
+command numbered(member: Member) { allow user  let note = create Note { member, text: "hello" }  let next = note.number + 1  emit Known { member, level: next } }
 command ended(member: Member) { allow user  delete member }
 
 error Closed 409 "It is closed" { }
@@ -745,12 +776,12 @@ fn what_depends_on_rows_loads_them() {
         counted: direct
         prolonged: direct
         written: `allow read Page`: it looks at two rows at once
-        again: `update Member`: a field is set twice, or is a key
+        again: direct
         unused: `let`: it may be too large where nobody asks for it
-        level_of: `return`: what is answered is worked out of a row
+        level_of: direct
         renewed: `update Member`: it is always refused
         twice: `update Member`: in a loop it is about a row that is not of the loop's element
-        ends: `return`: a `return` in a branch or a loop ends what comes after it
+        ends: direct
         chosen: `if`: what is done depends on what stands in a row
         each_mark: `for`: which turns the loop takes stands in rows
         compared: `require`: it looks at two rows at once
@@ -763,6 +794,10 @@ fn what_depends_on_rows_loads_them() {
         doubled: direct
         early: `create Row`: something was told before of a root that is made here
         summed: direct
+        perhaps: direct
+        either: `return`: which row it is about stands in another row, or it is made here
+        counted_of: direct
+        numbered: `let`: it may be too large where nobody asks for it
         ended: direct
     "#]]
     .assert_eq(&told);

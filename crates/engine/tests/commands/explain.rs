@@ -263,10 +263,10 @@ fn rules_are_held_as_told() {
         &expect![[r#"
             close: 1, told 1 to 1
             open: 1, told 1 to 1
-            rename: 2, told 2 to 2
+            rename: 1, told 1 to 1
             tag: 1, told 1 to 1
             transfer: 1, told 1 to 1
-            twice: 2, told 2 to 2
+            twice: 1, told 1 to 1
         "#]],
     );
 }
@@ -348,7 +348,7 @@ fn odd_things_are_done_as_told() {
     compare(
         include_str!("scenes/odd.scene"),
         &expect![[r#"
-            blink: 2, told 2 to 2
+            blink: 1, told 1 to 1
             drop_with_marks: 3, told 3 to 3
             flicker: 2, told 2 to 2
             flicker_page: 2, told 2 to 2

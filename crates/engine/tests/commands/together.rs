@@ -35,11 +35,13 @@ error OutOfStock 409 "Only {left} are left" { left: Int }
 command sell(article: Article, count: Int(1..)) -> Int {
   allow clerk
   require article.stock >= count else OutOfStock { left: article.stock }
+  if article.stock < 0 { update article { stock: 0 } }
   update article { stock: .stock - count }
   return article.stock
 }
 command label(article: Article, name: String(1..9), value: Int) -> Int {
   allow clerk
+  if article.stock < 0 { update article { stock: 0 } }
   update article { stock: .stock - 1 }
   create Label { name, value }
   emit Labelled { article, value }

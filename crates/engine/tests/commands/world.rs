@@ -212,7 +212,7 @@ impl World {
     /// An answer with its counted keys told by their order: that of a row that begins with its own, and what refers to such.
     pub fn without_gaps(&self, text: &str) -> String {
         let own = text.starts_with(r#"{"number":"#).then_some(r#"{"number":"#);
-        let members = [r#""ticket":"#, r#""before":"#, r#""last":"#];
+        let members = [r#""ticket":"#, r#""before":"#, r#""latest":"#];
         own.into_iter().chain(members).fold(text.to_owned(), |text, member| {
             let Some((before, rest)) = text.split_once(member) else { return text };
             let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());

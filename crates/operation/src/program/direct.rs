@@ -10,6 +10,7 @@
 
 mod flat;
 mod forming;
+mod making;
 mod obstacle;
 mod rule;
 
@@ -18,7 +19,7 @@ use std::sync::Arc;
 pub use obstacle::{Obstacle, Reason};
 
 use super::Program;
-use crate::{Expression, Table, TableId};
+use crate::{Expression, Scalar, Table, TableId};
 
 /// The direct form of a program.
 #[derive(Debug)]
@@ -42,8 +43,10 @@ pub struct Direct {
     /// For each of [`Program::visible`] whose rows are named inside other values: the row that stands for one that no step
     /// looks at. Its key is the bind behind all others.
     pub named: Vec<Option<usize>>,
-    /// Which row is answered; `None`: none, or one that is made.
+    /// Which row is answered; `None`: none, or one that is known when it is made.
     pub answered: Option<usize>,
+    /// A value that is answered and stands in rows: what stands for it, with rows as they were.
+    pub said: Option<(Expression, Scalar)>,
 }
 
 /// A row that is looked at, or changes, whatever else stands in it.

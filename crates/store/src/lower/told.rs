@@ -62,6 +62,16 @@ pub(crate) fn task(telling: Telling<'_>, values: &[Value]) -> Result<Statement, 
     Ok(lowering.finish(Vec::new()))
 }
 
+/// `SELECT` of one value as JSON; ends the transaction where it would be another than Rust writes.
+pub(crate) fn value(telling: Telling<'_>, values: &[Value]) -> Result<Statement, Fault> {
+    let mut lowering = telling.lowering(values)?;
+    lowering.sql.push("SELECT s.json, 1 / (s.json IS NOT NULL)::int FROM (SELECT ");
+    let (value, scalar) = telling.values.first().ok_or_else(|| ill_formed("nothing is told"))?;
+    lowering.json(value, *scalar)?;
+    lowering.sql.push(" AS json OFFSET 0) AS s");
+    Ok(lowering.finish(vec![Scalar::Text, Scalar::Int]))
+}
+
 impl<'t> Telling<'t> {
     fn lowering(self, values: &'t [Value]) -> Result<Lowering<'t>, Fault> {
         if binds_of(self.values.iter().map(|(value, _)| *value)) > self.binds {

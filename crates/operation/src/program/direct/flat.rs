@@ -59,6 +59,10 @@ impl Forming<'_> {
                     self.touch(row);
                     return self.flatten(value, &[row]);
                 };
+                // In a later turn it may have more parts, or other ones.
+                if self.turn.is_some() && self.turn_of.get(made) != Some(&self.turn) {
+                    return Err(Reason::ToldBefore);
+                }
                 self.looked_at_made = true;
                 let key = Box::new(Expression::Bind(made));
                 Ok(Expression::Lookup { table: table.clone(), key, value: value.clone() })
@@ -118,6 +122,14 @@ impl Forming<'_> {
         scalar: Scalar,
     ) -> Result<Expression, Reason> {
         let flat = self.flat(expression, &[])?;
+        self.copied_flat(flat, scalar)
+    }
+
+    pub(super) fn copied_flat(
+        &self,
+        flat: Expression,
+        scalar: Scalar,
+    ) -> Result<Expression, Reason> {
         if !self.stands_as(&flat, scalar) {
             return Err(Reason::Timed);
         }

@@ -6,10 +6,8 @@ use super::flat::{LARGEST, at_hand, rows_of};
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, next, nodes, transition, unless_false};
 use super::{Course, Direct, DirectRow, How, MadeRow, Told, Total};
-use crate::program::{
-    Bound, Carried, Creation, Fill, Form, Inputs, Place, Program, ProgramTarget, Source, Step,
-};
-use crate::{Aggregate, Check, Computed, Expression, Read, Scalar, Table, TableId, Value};
+use crate::program::{Bound, Carried, Form, Place, Program, Source, Step};
+use crate::{Expression, Read, Scalar, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -42,38 +40,50 @@ pub(super) struct Row {
     pub goes: bool,
 }
 
+/// What becomes of a branch and, where it may end them, of the steps behind it.
+struct Branches {
+    course: Course,
+    rest: Vec<Course>,
+    /// Whether those are in `rest`.
+    ended: bool,
+    /// What is returned then.
+    returned: Option<Holds>,
+}
+
 pub(super) struct Forming<'p> {
-    program: &'p Program,
+    pub(super) program: &'p Program,
     pub binds: Vec<Holds>,
     /// The loop in which each bind is filled.
     pub turn_of: Vec<Option<usize>>,
     pub rows: Vec<Row>,
-    told: Vec<Told>,
+    pub(super) told: Vec<Told>,
     /// Rows of which only the database knows all, each with its table.
-    made: Vec<(Arc<Table>, MadeRow)>,
+    pub(super) made: Vec<(Arc<Table>, MadeRow)>,
     /// Tables whose keys are counted, and those of such that are given a key.
-    counted: Vec<Arc<Table>>,
-    given: Vec<TableId>,
+    pub(super) counted: Vec<Arc<Table>>,
+    pub(super) given: Vec<TableId>,
     /// The binds that stand for such a key.
-    drawn: Vec<(usize, TableId)>,
+    pub(super) drawn: Vec<(usize, TableId)>,
     /// Tables that rows are made in, however.
-    made_in: Vec<TableId>,
+    pub(super) made_in: Vec<TableId>,
     /// Rows that go, each with a table of which rows may go or change with it.
-    reached: Vec<(usize, TableId)>,
-    totals: Vec<Total>,
+    pub(super) reached: Vec<(usize, TableId)>,
+    pub(super) totals: Vec<Total>,
     /// Whether something is told, and whether what is made was looked at for that.
     pub telling: bool,
     pub looked_at_made: bool,
     /// How many loops there are so far, and the one that is walked over.
-    loops: usize,
-    turn: Option<usize>,
+    pub(super) loops: usize,
+    pub(super) turn: Option<usize>,
     /// The branches that are walked over: what decides, and whether it is true there.
-    path: Vec<(Expression, bool)>,
+    pub(super) path: Vec<(Expression, bool)>,
     /// Whether a `return` would end less than what is walked over.
-    within: bool,
+    pub(super) within: bool,
+    /// In how many bodies of other commands what is walked over stands.
+    pub(super) bodies: usize,
     /// What is looked at by the step that is walked over.
-    looks: Vec<usize>,
-    step: Option<Box<str>>,
+    pub(super) looks: Vec<usize>,
+    pub(super) step: Option<Box<str>>,
 }
 
 /// The direct form of a program.
@@ -98,6 +108,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         turn: None,
         path: Vec::new(),
         within: false,
+        bodies: 0,
         looks: Vec::new(),
         step: None,
     };
@@ -119,18 +130,31 @@ impl<'p> Forming<'p> {
         let admission = self.require(&program.admission)?;
         let (steps, returned) = self.walk(&program.body)?;
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
+        let mut said = None;
         let answered = match (&program.answer, returned) {
             // Of a row that is made so only the database knows all.
             (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
                 Some(self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?)
             }
+            (Form::Value(scalar), Holds::Of(value)) => {
+                if matches!(scalar, Scalar::Float | Scalar::Duration) {
+                    return Err(Reason::Written(*scalar));
+                }
+                let value = self.copied_flat(value, *scalar)?;
+                said = Some((value, *scalar));
+                None
+            }
+            (Form::Value(scalar), Holds::Drawn(bind)) => {
+                said = Some((Expression::Bind(bind), *scalar));
+                None
+            }
             (Form::Row(read), Holds::Drawn(bind)) => Some(self.answer_made(read, bind)?),
             (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => None,
             (Form::Row(_), Holds::Given(Expression::Literal(Value::Null))) => None,
             (Form::Row(read), Holds::Given(key)) => Some(self.row(&read.table, &key)?),
-            (_, Holds::Of(_) | Holds::Drawn(_)) => return Err(Reason::AnswersOfRow),
+            (Form::Row(_), Holds::Of(_)) => return Err(Reason::AnswersOfRow),
         };
-        self.look_at_reached(answered)?;
+        self.look_at_reached()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
         }
@@ -141,18 +165,28 @@ impl<'p> Forming<'p> {
         let totals = std::mem::take(&mut self.totals);
         let counted = std::mem::take(&mut self.counted);
         let drawn = std::mem::take(&mut self.drawn);
-        Ok(Direct { rows, admission, steps, told, made, counted, drawn, totals, named, answered })
+        Ok(Direct {
+            rows,
+            admission,
+            steps,
+            told,
+            made,
+            counted,
+            drawn,
+            totals,
+            named,
+            answered,
+            said,
+        })
     }
 
-    /// What the database does to other rows when one goes is not known here: nothing else may be done to those, or told of them
-    /// afterwards.
-    fn look_at_reached(&mut self, answered: Option<usize>) -> Result<(), Reason> {
+    /// What the database does to other rows when one goes is not known here: nothing else may be done to those, and they must not be
+    /// looked at, which may come before or after.
+    fn look_at_reached(&mut self) -> Result<(), Reason> {
         for (goes, table) in &self.reached {
             let turns = self.rows.get(*goes).is_some_and(|row| row.turn.is_some());
-            let stands_against = |(at, row): (usize, &Row)| {
-                let is_done = row.goes || row.target.is_some() || answered == Some(at);
-                row.table.id == *table && is_done && (at != *goes || turns)
-            };
+            let stands_against =
+                |(at, row): (usize, &Row)| row.table.id == *table && (at != *goes || turns);
             if self.made_in.contains(table) || self.rows.iter().enumerate().any(stands_against) {
                 self.step =
                     self.rows.get(*goes).map(|row| format!("delete {}", row.table.entity).into());
@@ -281,9 +315,19 @@ impl<'p> Forming<'p> {
     /// How steps are carried out, and what they return.
     fn walk(&mut self, steps: &'p [Step]) -> Result<(Vec<Course>, Option<Holds>), Reason> {
         let mut courses = Vec::with_capacity(steps.len());
-        for step in steps {
+        for (at, step) in steps.iter().enumerate() {
             self.looks.clear();
             self.step = self.said(step);
+            if let Step::If { condition, then, otherwise } = step {
+                let rest = steps.get(at + 1..).unwrap_or_default();
+                let mut branches = self.branches(condition, then, otherwise, rest)?;
+                courses.push(branches.course);
+                if branches.ended {
+                    courses.append(&mut branches.rest);
+                    return Ok((courses, branches.returned));
+                }
+                continue;
+            }
             if let Step::Return(value) = step {
                 if self.within {
                     return Err(Reason::ReturnsWithin);
@@ -344,7 +388,9 @@ impl<'p> Forming<'p> {
             }
             Step::Run { body, bind } => {
                 let outside = std::mem::replace(&mut self.within, false);
+                self.bodies += 1;
                 let (courses, returned) = self.walk(body)?;
+                self.bodies -= 1;
                 self.within = outside;
                 if let Some(bind) = bind {
                     let nothing = Holds::Given(Expression::Literal(Value::Null));
@@ -362,9 +408,6 @@ impl<'p> Forming<'p> {
                 self.looks.clear();
                 return Ok(self.course(How::Body(courses)));
             }
-            Step::If { condition, then, otherwise } => {
-                return self.branches(condition, then, otherwise);
-            }
             Step::For { source: Source::List { list, .. }, bind, members, body } => {
                 self.must_know(list)?;
                 let binds = std::iter::once(*bind).chain(members.iter().map(|member| member.bind));
@@ -376,24 +419,39 @@ impl<'p> Forming<'p> {
                 return Ok(self.course(How::Changed { row, known }));
             }
             Step::Code { .. } => return Err(Reason::ByCode),
-            Step::Collect { .. } | Step::Return(_) => return Err(Reason::Scans),
+            Step::Collect { .. } | Step::If { .. } | Step::Return(_) => return Err(Reason::Scans),
         }
         Ok(self.course(How::Known))
     }
 
-    /// A branch that what was asked decides. A row is afterwards what either makes of it.
+    /// A branch that what was asked decides. A row is afterwards what either makes of it. Where one of them ends in a `return`, the
+    /// steps behind it belong to the other one.
     fn branches(
         &mut self,
         condition: &Expression,
         then: &'p [Step],
         otherwise: &'p [Step],
-    ) -> Result<Course, Reason> {
+        rest: &'p [Step],
+    ) -> Result<Branches, Reason> {
         self.must_know(condition)?;
         let decides = self.flat(condition, &[])?;
-        let outside = std::mem::replace(&mut self.within, true);
+        for branch in [then, otherwise] {
+            if !ends(branch) && returns(branch) {
+                return Err(Reason::ReturnsWithin);
+            }
+        }
+        let ended = ends(then) || ends(otherwise);
+        let mut behind = Vec::new();
+        let mut branch = |forming: &mut Self, branch: &'p [Step]| {
+            let (courses, mut returned) = forming.walk(branch)?;
+            if ended && !ends(branch) {
+                (behind, returned) = forming.walk(rest)?;
+            }
+            Ok::<_, Reason>((courses, returned))
+        };
         let before = self.left();
         self.path.push((decides.clone(), true));
-        let (then, _) = self.walk(then)?;
+        let (then, then_returned) = branch(self, then)?;
         let after = self.left();
         for (at, row) in self.rows.iter_mut().enumerate() {
             (row.values, row.set) = match before.get(at) {
@@ -403,9 +461,8 @@ impl<'p> Forming<'p> {
         }
         self.path.pop();
         self.path.push((decides.clone(), false));
-        let (otherwise, _) = self.walk(otherwise)?;
+        let (otherwise, returned) = branch(self, otherwise)?;
         self.path.pop();
-        self.within = outside;
         for (at, row) in self.rows.iter_mut().enumerate() {
             let (values, set) = match after.get(at) {
                 Some(after) => after.clone(),
@@ -418,7 +475,19 @@ impl<'p> Forming<'p> {
             row.set.extend(more);
         }
         self.looks.clear();
-        Ok(self.course(How::Branches { then, otherwise }))
+        let course = self.course(How::Branches { then, otherwise });
+        let returned = match (then_returned, returned) {
+            (None, None) => None,
+            (then, otherwise) => {
+                let nothing = || Holds::Given(Expression::Literal(Value::Null));
+                let both = (then.unwrap_or_else(nothing), otherwise.unwrap_or_else(nothing));
+                let (Holds::Given(then), Holds::Given(otherwise)) = both else {
+                    return Err(Reason::ReturnsWithin);
+                };
+                Some(Holds::Given(either(&decides, &then, &otherwise)))
+            }
+        };
+        Ok(Branches { course, rest: behind, ended, returned })
     }
 
     /// What the steps so far leave of each row.
@@ -455,7 +524,13 @@ impl<'p> Forming<'p> {
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
             // Evaluated as written, it would fail here, also where nobody asks for it later.
-            return if flat.can_fail() { Err(Reason::MayFail) } else { Ok(Holds::Of(flat)) };
+            // What the command answers, the database is asked for.
+            let is_asked_for = bind.is_none() && self.bodies == 0;
+            return if flat.can_fail() && !is_asked_for {
+                Err(Reason::MayFail)
+            } else {
+                Ok(Holds::Of(flat))
+            };
         }
         if self.is_made(value) {
             return Ok(Holds::Made(self.made_by(value)));
@@ -467,7 +542,7 @@ impl<'p> Forming<'p> {
         })
     }
 
-    fn hold(&mut self, bind: usize, held: Holds) -> Result<(), Reason> {
+    pub(super) fn hold(&mut self, bind: usize, held: Holds) -> Result<(), Reason> {
         *self.binds.get_mut(bind).ok_or(Reason::NotInSql)? = held;
         *self.turn_of.get_mut(bind).ok_or(Reason::NotInSql)? = self.turn;
         Ok(())
@@ -513,8 +588,8 @@ impl<'p> Forming<'p> {
         let mut conditions = Vec::new();
         for (column, value) in set {
             let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
-            if self.rows[at].set.contains(column) || table.key.contains(column) {
-                return Err(Reason::SetTwice);
+            if table.key.contains(column) {
+                return Err(Reason::SetsKey);
             }
             if self.is_made(value) {
                 return Err(Reason::FoundByRow);
@@ -610,157 +685,6 @@ impl<'p> Forming<'p> {
         Ok(())
     }
 
-    /// A root that is made, or a part of one, and whose rules look at nothing else. What is looked up for it takes part in no rule but
-    /// the bounds of its own field, and in what a root draws on its parts.
-    fn create(&mut self, creation: &Creation) -> Result<How, Reason> {
-        let program = self.program;
-        let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
-        let table = program.table(creation.row).ok_or(Reason::NotInSql)?;
-        if self.rows.iter().any(|row| row.goes && row.table.id == table.id) {
-            return Err(Reason::Gone);
-        }
-        self.made_in.push(table.id);
-        if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
-            return Err(Reason::LooksElsewhere);
-        }
-        if let Some(root) = &creation.root {
-            // Of one that was there parts are numbered, counted and looked at.
-            self.made_by(root).ok_or(Reason::Parts)?;
-            if self.looked_at_made {
-                return Err(Reason::ToldBefore);
-            }
-        }
-        let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
-        for (at, fill) in creation.values.iter().enumerate() {
-            match fill {
-                Fill::Value(value) if self.knows(value) => {
-                    if table.auto == Some(at) {
-                        self.given.push(table.id);
-                    }
-                }
-                Fill::Value(value) => {
-                    let from_root = creation.row.part.is_none() && parts_draw_on(target, at);
-                    if table.key.contains(&at) || from_root {
-                        return Err(Reason::Ruled);
-                    }
-                    let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
-                    // Many rows that refer to one which is counted are written together.
-                    let drawn_by = self.drawn_by(value).filter(|_| {
-                        let is_bounded = creation.bounds.iter().any(|bound| bound.column == at)
-                            || is_ruled(target, creation.row, at);
-                        !is_bounded && column.scalar == Scalar::Int && column.native.is_none()
-                    });
-                    if let Some(bind) = drawn_by {
-                        let of = self.drawn.iter().find(|(of, _)| *of == bind);
-                        drawn.push((at, of.ok_or(Reason::NotInSql)?.1));
-                        continue;
-                    }
-                    let value = self.copied(value, column.scalar)?;
-                    for bound in creation.bounds.iter().filter(|bound| bound.column == at) {
-                        let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
-                        let rule = with(rule, at, &value).ok_or(Reason::Bound)?;
-                        conditions.extend(unless_false(rule));
-                    }
-                    if !column.nullable {
-                        let nothing = Expression::IsNull(Box::new(value.clone()));
-                        conditions.push(Expression::Not(Box::new(nothing)));
-                    }
-                    columns.push((at, value));
-                }
-                Fill::Uuid | Fill::Computed | Fill::Position => {}
-                Fill::Root => {
-                    let root = creation.root.as_ref().and_then(|root| self.drawn_by(root));
-                    if root.is_some() {
-                        drawn.push((at, target.target.table.id));
-                    }
-                }
-                Fill::Counted => {
-                    if is_ruled(target, creation.row, at) || parts_draw_on(target, at) {
-                        return Err(Reason::Counted);
-                    }
-                    if !self.counted.iter().any(|of| of.id == table.id) {
-                        self.counted.push(table.clone());
-                    }
-                    drawn.push((at, table.id));
-                }
-            }
-        }
-        if let Some(bind) = creation.bind {
-            // A part has no key of its own.
-            let made = match creation.root {
-                None if drawn.iter().any(|(at, _)| *at == table.own_key()) => {
-                    self.drawn.push((bind, table.id));
-                    Holds::Drawn(bind)
-                }
-                None => Holds::Made(Some(bind)),
-                Some(_) => Holds::Made(None),
-            };
-            self.hold(bind, made)?;
-        }
-        if columns.is_empty() && drawn.is_empty() {
-            return Ok(How::Known);
-        }
-        let condition = Expression::all(conditions);
-        if nodes(&condition) > LARGEST {
-            return Err(Reason::TooLarge);
-        }
-        let looked_up: Vec<usize> = columns.iter().map(|(at, _)| *at).collect();
-        let (computed, checks) = rules_over(target, creation.row, table, looked_up)?;
-        let total = match creation.row.part {
-            Some(part) if !columns.is_empty() => self.total(target, part)?,
-            _ => None,
-        };
-        let made = MadeRow { columns, drawn, condition, computed, checks, total };
-        self.made.push((table.clone(), made));
-        Ok(How::Made(self.made.len() - 1))
-    }
-
-    /// What a root draws on parts of which some fields are looked up: once they are all there, it is worked out again.
-    fn total(&mut self, target: &ProgramTarget, part: usize) -> Result<Option<usize>, Reason> {
-        let table = &target.target.table;
-        let draws = |inputs: &Inputs| inputs.parts.contains(&part);
-        let mut set = Vec::new();
-        for (computed, _) in
-            target.target.computed.iter().zip(&target.computed).filter(|(_, inputs)| draws(inputs))
-        {
-            let column = table.columns.get(computed.column).ok_or(Reason::NotInSql)?;
-            let timed = matches!(column.scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
-            // While fields are missing, a sum is another one; the least of nothing would be none.
-            let mut sums = true;
-            computed.expression.visit(&mut |e| {
-                sums &= match e {
-                    Expression::Aggregate { aggregate, .. } => {
-                        matches!(aggregate, Aggregate::Sum | Aggregate::Count)
-                    }
-                    Expression::Bind(_) | Expression::Member { .. } => false,
-                    _ => true,
-                };
-            });
-            if timed || !sums {
-                return Err(Reason::LooksElsewhere);
-            }
-            set.push((computed.column, computed.expression.clone()));
-        }
-        let again = |rule: &Expression| set.iter().any(|(column, _)| draws_on(rule, *column, 0));
-        let rules = &target.target;
-        if target.checks.iter().any(draws)
-            || rules.checks.iter().any(|check| again(&check.expression))
-            || rules.computed.iter().any(|computed| again(&computed.expression))
-        {
-            return Err(Reason::LooksElsewhere);
-        }
-        if set.is_empty() {
-            return Ok(None);
-        }
-        let known =
-            self.totals.iter().position(|total| total.table.id == table.id && total.set == set);
-        Ok(Some(known.unwrap_or_else(|| {
-            let key = Expression::Bind(self.program.filled.len());
-            self.totals.push(Total { table: table.clone(), key, set });
-            self.totals.len() - 1
-        })))
-    }
-
     /// What becomes of a row.
     fn finish(&mut self, at: usize) -> Result<DirectRow, Reason> {
         let (program, row) = (self.program, self.rows.get(at).ok_or(Reason::NotInSql)?);
@@ -834,111 +758,23 @@ impl<'p> Forming<'p> {
     }
 }
 
-/// The rules of a new row: what is computed of it, and what must be true.
-fn rules(target: &ProgramTarget, row: Place) -> Option<(&[Computed], &[Check])> {
-    let target = &target.target;
-    match row.part {
-        None => Some((&target.computed, &target.checks)),
-        Some(part) => target.parts.get(part).map(|part| (&*part.computed, &*part.checks)),
+/// Whether steps surely end in a `return`, which is then the only one but for those of branches that do.
+fn ends(steps: &[Step]) -> bool {
+    match steps.last() {
+        Some(Step::Return(_)) => true,
+        Some(Step::If { then, otherwise, .. }) => ends(then) && ends(otherwise),
+        _ => false,
     }
 }
 
-/// Whether a rule of a new row draws on one of its columns, but for what a root draws on its parts.
-fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
-    let Some((computed, checks)) = rules(target, row) else { return true };
-    let computed = computed.iter().map(|computed| &computed.expression);
-    let mut rules = computed.chain(checks.iter().map(|check| &check.expression));
-    rules.any(|rule| draws_on(rule, column, 0))
-}
-
-/// The rules of a new row that draw on columns which are looked up: computed columns, each over such that are not, and what must be
-/// true, likewise.
-fn rules_over(
-    target: &ProgramTarget,
-    row: Place,
-    table: &Table,
-    mut looked_up: Vec<usize>,
-) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
-    let (computed, checks) = rules(target, row).ok_or(Reason::NotInSql)?;
-    let mut columns: Vec<(usize, Expression)> = Vec::new();
-    let over = |rule: &Expression, columns: &[(usize, Expression)]| {
-        let over = of_row_alone(rule, columns).ok_or(Reason::Ruled)?;
-        if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
-    };
-    for Computed { column, expression } in computed {
-        if !looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
-            continue;
-        }
-        let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
-        if matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json) {
-            return Err(Reason::Timed);
-        }
-        columns.push((*column, over(expression, &columns)?));
-        looked_up.push(*column);
-    }
-    let mut conditions = Vec::new();
-    for Check { expression, .. } in checks {
-        if looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
-            conditions.extend(unless_false(over(expression, &columns)?));
-        }
-    }
-    if !columns.is_empty() || !conditions.is_empty() {
-        // What others store in other words is not what stands here.
-        if table.columns.iter().any(|column| column.native.is_some()) {
-            return Err(Reason::Ruled);
-        }
-    }
-    Ok((columns, Expression::all(conditions)))
-}
-
-/// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row.
-fn of_row_alone(rule: &Expression, computed: &[(usize, Expression)]) -> Option<Expression> {
-    match rule {
-        Expression::Column { depth: 0, column } => {
-            let known = computed.iter().find(|(at, _)| at == column);
-            Some(known.map_or_else(|| rule.clone(), |(_, value)| value.clone()))
-        }
-        Expression::Column { .. }
-        | Expression::Lookup { .. }
-        | Expression::Aggregate { .. }
-        | Expression::Member { .. }
-        | Expression::Bind(_) => None,
-        _ => rule.with_children(&mut |child| of_row_alone(child, computed)),
-    }
-}
-
-/// Whether a rule of a part draws on a column of its root.
-fn parts_draw_on(target: &ProgramTarget, column: usize) -> bool {
-    target.target.parts.iter().any(|part| {
-        let computed = part.computed.iter().map(|computed| &computed.expression);
-        let mut rules = computed.chain(part.checks.iter().map(|check| &check.expression));
-        rules.any(|rule| draws_on(rule, column, 1))
+/// Whether a `return` stands in steps, that of another command's body not counted.
+fn returns(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Return(_) => true,
+        Step::If { then, otherwise, .. } => returns(then) || returns(otherwise),
+        Step::For { body, .. } => returns(body),
+        _ => false,
     })
-}
-
-/// Whether a rule draws on a column of the row that is so many rows outwards.
-fn draws_on(rule: &Expression, column: usize, outwards: usize) -> bool {
-    match rule {
-        Expression::Column { depth, column: of } => *depth == outwards && *of == column,
-        Expression::Lookup { .. } => true,
-        _ => {
-            let inner = outwards + usize::from(matches!(rule, Expression::Aggregate { .. }));
-            let mut draws = false;
-            rule.children(&mut |child| draws |= draws_on(child, column, inner));
-            draws
-        }
-    }
-}
-
-/// A rule about a row of which one column is this; `None` where it looks at another one.
-fn with(rule: &Expression, column: usize, value: &Expression) -> Option<Expression> {
-    match rule {
-        Expression::Column { depth: 0, column: of } if *of == column => Some(value.clone()),
-        Expression::Column { .. } | Expression::Lookup { .. } | Expression::Aggregate { .. } => {
-            None
-        }
-        _ => rule.with_children(&mut |child| with(child, column, value)),
-    }
 }
 
 /// The columns of a row before anything has changed.

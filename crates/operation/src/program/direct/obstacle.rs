@@ -46,8 +46,8 @@ pub enum Reason {
     NotInSql,
     /// A value that nobody may ask for, and that may be too large.
     MayFail,
-    /// A column that is set twice, or a key.
-    SetTwice,
+    /// A key that is set.
+    SetsKey,
     /// A time of day, a duration or a value object that is worked out.
     Timed,
     /// A value that the database writes in other words.
@@ -96,7 +96,9 @@ impl fmt::Display for Reason {
             }
             Self::Gone => "it is about a row that may have been deleted before",
             Self::OverRows => "which turns the loop takes stands in rows",
-            Self::ReturnsWithin => "a `return` in a branch or a loop ends what comes after it",
+            Self::ReturnsWithin => {
+                "a `return` in a loop, or one of several that answer rows, ends what comes after it"
+            }
             Self::FoundByRow => "which row it is about stands in another row, or it is made here",
             Self::DependsOnRow => "what is done depends on what stands in a row",
             Self::SeveralRows => "it looks at two rows at once",
@@ -106,7 +108,7 @@ impl fmt::Display for Reason {
             Self::OutsideOfLoop => "in a loop it is about a row that is not of the loop's element",
             Self::NotInSql => "it looks at parts, or into a value object",
             Self::MayFail => "it may be too large where nobody asks for it",
-            Self::SetTwice => "a field is set twice, or is a key",
+            Self::SetsKey => "a key is set",
             Self::Timed => "a time of day, a duration or a value object is worked out of a row",
             Self::Written(scalar) => {
                 return write!(f, "PostgreSQL writes a {} of a row otherwise", scalar.name());

@@ -31,14 +31,15 @@ use super::{Flow, Running, ill_formed, lock_of};
 use crate::lower;
 pub(super) use make::{Making, lower_made, lower_total};
 use tell::Telling;
-pub(super) use tell::lower_told;
+pub(super) use tell::{lower_said, lower_told};
 
 /// The direct form of a command, where that spares it a wait. `receipt`: by which it is known if it is asked for again.
 pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<&'c Direct> {
     let direct = sparing(&command.program)?;
     let asked = command.settles.is_some() || receipt.is_some();
     // What is kept with a receipt must be known before the row is.
-    let told_late = direct.answered.is_some() && receipt.is_some();
+    let answered_late = direct.answered.is_some() || direct.said.is_some();
+    let told_late = answered_late && receipt.is_some();
     let spares = asked || !direct.rows.is_empty() || !direct.counted.is_empty();
     (spares && !told_late).then_some(direct)
 }
@@ -146,6 +147,7 @@ impl<D: Database> Writing<'_, D> {
         stating.send().await?;
         let mut running = stating.running;
         let answer = match (&program.answer, direct.answered) {
+            (Form::Value(_), _) if direct.said.is_some() => Answer::Said,
             (Form::Row(read), Some(_)) => {
                 Answer::Returned { read: read.clone(), binds: running.binds.clone() }
             }
@@ -230,7 +232,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 let holds = self.running.holds(condition).await?;
                 let (branch, courses) =
                     if holds { (then, courses) } else { (otherwise, other_courses) };
-                self.steps(branch, courses).await?;
+                return self.steps(branch, courses).await;
             }
             (How::Body(courses), Step::Run { body, bind }) => {
                 let returned = match self.steps(body, courses).await? {
@@ -344,7 +346,8 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Sends all that was stated.
     async fn send(&mut self) -> Result<(), Fault> {
-        if self.direct.told.is_empty() && self.direct.made.is_empty() {
+        let direct = self.direct;
+        if direct.told.is_empty() && direct.made.is_empty() && direct.said.is_none() {
             self.send_rows().await?;
             return self.running.flush().await;
         }
@@ -356,6 +359,9 @@ impl<D: Database> Stating<'_, '_, D> {
         self.running.flush().await?;
         self.send_totals().await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
+        if direct.said.is_some() {
+            self.say_value().await.map_err(Failure::into_fault)?;
+        }
         self.send_rows().await
     }
 

@@ -208,7 +208,9 @@ pub fn explain(
         round_trips_with_key: if on_postgres { 2 } else { 0 },
     };
     match direct::sparing(program).filter(|_| on_postgres) {
-        Some(direct) if direct.rows.is_empty() && direct.counted.is_empty() => {
+        Some(direct)
+            if direct.rows.is_empty() && direct.counted.is_empty() && direct.said.is_none() =>
+        {
             let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
             Ok(Explanation { with_key, round_trips_with_key, ..explanation })
         }
@@ -229,10 +231,10 @@ fn loaded_since(program: &Program) -> Option<String> {
 /// The same of a command whose rows change by themselves.
 fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Explanation, Fault> {
     let usual = loaded.round_trips().usual;
-    let (with_key, round_trips_with_key) = match direct.answered {
-        None => (directly::with_key_held(), 0),
+    let (with_key, round_trips_with_key) = match (direct.answered, &direct.said) {
+        (None, None) => (directly::with_key_held(), 0),
         // What is answered is kept with the key, and so known before the end: it is run over its rows.
-        Some(_) => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
+        _ => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
     };
     Ok(Explanation {
         trips: join(vec![walk.end_directly(direct)?]),

@@ -404,14 +404,16 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         for (_, positions) in inserts {
             let Some(first) = positions.first().map(|at| &all[*at]) else { continue };
             let place = first.place;
+            let refers_to_itself =
+                place.table.foreign_keys.iter().any(|key| key.target == place.table.id);
             // Rows that go together, by the columns that hold keys which are counted.
-            let mut together: Vec<(&[_], Vec<Picked<'_>>)> = Vec::new();
+            let mut together: Vec<Together<'_>> = Vec::new();
             for change in positions.iter().map(|at| &all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
                 let made = self.made_row(place.table, new);
                 if made.is_some_and(|made| !made.columns.is_empty()) {
                     // Sent by itself, behind what comes before; also behind those that it may refer to.
-                    if place.table.foreign_keys.iter().any(|key| key.target == place.table.id) {
+                    if refers_to_itself {
                         write_together(place, &mut together, written)?;
                     }
                     self.writing.database.all(std::mem::take(written)).await?;
@@ -419,7 +421,8 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                     continue;
                 }
                 let drawn = made.map_or(&[][..], |made| &made.drawn);
-                match together.iter_mut().find(|(of, _)| *of == drawn) {
+                let among = if refers_to_itself { together.len().saturating_sub(1) } else { 0 };
+                match together[among..].iter_mut().find(|(of, _)| *of == drawn) {
                     Some((_, rows)) => rows.push(new.iter().collect()),
                     None => together.push((drawn, vec![new.iter().collect()])),
                 }
@@ -548,10 +551,13 @@ impl<'p, D: Database> Running<'_, 'p, D> {
     }
 }
 
+/// Rows that one statement writes, and which of their columns hold keys that are counted.
+type Together<'v> = (&'v [(usize, TableId)], Vec<Picked<'v>>);
+
 /// The statements that write rows of a table which go together.
 fn write_together<'v>(
     place: Place<'v>,
-    together: &mut Vec<(&'v [(usize, TableId)], Vec<Picked<'v>>)>,
+    together: &mut Vec<Together<'v>>,
     written: &mut Vec<Each<'v>>,
 ) -> Result<(), Fault> {
     for (drawn, rows) in together.drain(..) {

@@ -39,6 +39,17 @@ fn lower_of(
     if kind == Kind::TellEvent { told::event(telling, values) } else { told::task(telling, values) }
 }
 
+/// The statement that answers a value which stands in rows.
+pub(in super::super) fn lower_said(
+    direct: &Direct,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let (value, scalar) = direct.said.as_ref().ok_or_else(|| ill_formed("nothing is said"))?;
+    let (values, drawn) = ([(value, *scalar)], &*direct.drawn);
+    let telling = told::Telling { values: &values, binds: binds.len(), drawn, key: None };
+    told::value(telling, binds)
+}
+
 /// The same, of what is carried there, without any values.
 pub(in super::super) fn lower_told(
     direct: &Direct,
@@ -179,6 +190,17 @@ impl<D: Database> Stating<'_, '_, D> {
             }
         }
         Ok(())
+    }
+
+    /// Asks for the value that is answered.
+    pub(super) async fn say_value(&mut self) -> Result<(), Failure> {
+        let (direct, target) = (self.direct, self.running.program.id);
+        let binds = self.running.binds.clone();
+        let key =
+            Key { target, place: 0, kind: Kind::Answered, columns: 1 << 63, binds: binds.len() };
+        let lower = || lower_said(direct, &binds);
+        let database = &mut self.running.writing.database;
+        database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
     }
 
     async fn tell_one(

@@ -5,7 +5,7 @@ use operation::{
 };
 
 use super::super::super::{Many, Place as Written};
-use super::super::direct::{lower_made, lower_told, lower_total, statement};
+use super::super::direct::{lower_made, lower_said, lower_told, lower_total, statement};
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Purpose, Sent, Times, Trip};
@@ -46,6 +46,7 @@ impl<'p> Says<'p> {
         steps: &'p [Step],
         courses: &'p [Course],
     ) {
+        let all_within = self.within;
         for (step, course) in steps.iter().zip(courses) {
             let told = match course.how {
                 How::Told(told) => Some(told),
@@ -63,7 +64,7 @@ impl<'p> Says<'p> {
                     }
                 }
                 (_, Step::Later { arguments, .. }) => {
-                    let told = told.map(|told| Asks::Told(told, &**arguments, self.turns));
+                    let told = told.map(|told| Asks::Told(told, arguments, self.turns));
                     self.tasks.push(told.unwrap_or(Asks::Known));
                 }
                 (How::Made(made), Step::Create(creation)) => {
@@ -77,7 +78,7 @@ impl<'p> Says<'p> {
                     self.turns = outside;
                 }
                 (How::Body(courses), Step::Run { body, .. }) => {
-                    self.add((program, direct), body, courses)
+                    self.add((program, direct), body, courses);
                 }
                 (
                     How::Branches { then: courses, otherwise: other },
@@ -86,11 +87,13 @@ impl<'p> Says<'p> {
                     let outside = std::mem::replace(&mut self.within, true);
                     self.add((program, direct), then, courses);
                     self.add((program, direct), otherwise, other);
-                    self.within = outside;
+                    // What comes behind a `return` comes in the other branch only.
+                    self.within = outside || may_return(then) || may_return(otherwise);
                 }
                 _ => {}
             }
         }
+        self.within = all_within;
     }
 }
 
@@ -118,7 +121,7 @@ impl Walk<'_> {
         let rows = rows.into_iter().map(|(_, sent)| sent);
         self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
-        if direct.told.is_empty() && direct.made.is_empty() {
+        if direct.told.is_empty() && direct.made.is_empty() && direct.said.is_none() {
             statements.extend(rows);
             statements.extend(self.writes_of()?);
         } else {
@@ -160,6 +163,10 @@ impl Walk<'_> {
                     Asks::Known => self.asked(),
                 });
             }
+            if direct.said.is_some() {
+                let binds = vec![Value::Null; program.filled.len()];
+                statements.push(Sent::plain(lower_said(direct, &binds)?.text));
+            }
             statements.extend(rows);
         }
         statements.push(Sent::steering("COMMIT"));
@@ -195,13 +202,16 @@ impl Walk<'_> {
 
     /// What makes rows of which only the database knows all.
     fn made(&self, direct: &Direct, made: &[Made]) -> Result<Vec<Sent>, Fault> {
-        let made = made.iter().map(|(place, made, often)| {
+        let drawn_of = |made: usize| direct.made.get(made).map(|made| &made.drawn);
+        let made = made.iter().map(|(place, at, often)| {
+            let alike = |other: &&Made| other.0 == *place && drawn_of(other.1) == drawn_of(*at);
+            let (often, made) = (*often || made.iter().filter(alike).count() > 1, at);
             let table = self.at(*place)?;
             let of = direct.made.get(*made).ok_or_else(|| ill_formed("nothing is made there"))?;
             if of.columns.is_empty() {
                 let at = place.part.map_or(0, |part| part + 1);
                 let place = Written { target: self.program.id, at, table };
-                return self.many(&Many::insert_drawn(place, &of.drawn)?, *often);
+                return self.many(&Many::insert_drawn(place, &of.drawn)?, often);
             }
             let text = lower_made(direct, *made, table, self.program.filled.len(), &[])?.text;
             let entity = Some(table.entity.clone());
@@ -222,6 +232,14 @@ impl Walk<'_> {
         let text = lower_told(direct, told, carried, binds, is_event)?.text;
         Ok(Sent { each_row, ..Sent::plain(text) })
     }
+}
+
+fn may_return(steps: &[Step]) -> bool {
+    steps.iter().any(|step| match step {
+        Step::Return(_) => true,
+        Step::If { then, otherwise, .. } => may_return(then) || may_return(otherwise),
+        _ => false,
+    })
 }
 
 /// Rows that are made, those of each root with its parts behind it, and parts of other roots.

@@ -1,0 +1,282 @@
+//! Rows that are made: what of them is known, and what only the database knows.
+
+use super::flat::LARGEST;
+use super::forming::{Forming, Holds};
+use super::obstacle::Reason;
+use super::rule::{nodes, unless_false};
+use super::{How, MadeRow, Total};
+use crate::program::{Creation, Fill, Inputs, Place, ProgramTarget};
+use crate::{Aggregate, Check, Computed, Expression, Scalar, Table};
+
+/// As far as a statement is known by which columns hold keys that are counted.
+const MOST_COLUMNS: usize = 64;
+
+impl Forming<'_> {
+    /// A root that is made, or a part of one, and whose rules look at nothing else. What is looked up for it takes part in no rule but
+    /// the bounds of its own field, and in what a root draws on its parts.
+    pub(super) fn create(&mut self, creation: &Creation) -> Result<How, Reason> {
+        let program = self.program;
+        let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
+        let table = program.table(creation.row).ok_or(Reason::NotInSql)?;
+        if self.rows.iter().any(|row| row.goes && row.table.id == table.id) {
+            return Err(Reason::Gone);
+        }
+        self.made_in.push(table.id);
+        if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
+            return Err(Reason::LooksElsewhere);
+        }
+        if let Some(root) = &creation.root {
+            // Of one that was there parts are numbered, counted and looked at.
+            self.made_by(root).ok_or(Reason::Parts)?;
+            if self.looked_at_made {
+                return Err(Reason::ToldBefore);
+            }
+        }
+        let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
+        for (at, fill) in creation.values.iter().enumerate() {
+            match fill {
+                Fill::Value(value) if self.knows(value) => {
+                    if table.auto == Some(at) {
+                        self.given.push(table.id);
+                    }
+                }
+                Fill::Value(value) => {
+                    let from_root = creation.row.part.is_none() && parts_draw_on(target, at);
+                    if table.key.contains(&at) || from_root {
+                        return Err(Reason::Ruled);
+                    }
+                    let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
+                    // Many rows that refer to one which is counted are written together. Where anything is worked out of that, only
+                    // the database can.
+                    let drawn_by = self.drawn_by(value).filter(|_| {
+                        let is_looked_at = creation.bounds.iter().any(|bound| bound.column == at)
+                            || is_ruled(target, creation.row, at)
+                            || creation.row.part.is_some_and(|part| root_draws_on(target, part));
+                        !is_looked_at && column.scalar == Scalar::Int && column.native.is_none()
+                    });
+                    if let Some(bind) = drawn_by {
+                        let of = self.drawn.iter().find(|(of, _)| *of == bind);
+                        drawn.push((at, of.ok_or(Reason::NotInSql)?.1));
+                        continue;
+                    }
+                    let value = self.copied(value, column.scalar)?;
+                    for bound in creation.bounds.iter().filter(|bound| bound.column == at) {
+                        let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
+                        let rule = with(rule, at, &value).ok_or(Reason::Bound)?;
+                        conditions.extend(unless_false(rule));
+                    }
+                    if !column.nullable {
+                        let nothing = Expression::IsNull(Box::new(value.clone()));
+                        conditions.push(Expression::Not(Box::new(nothing)));
+                    }
+                    columns.push((at, value));
+                }
+                Fill::Uuid | Fill::Computed | Fill::Position => {}
+                Fill::Root => {
+                    let root = creation.root.as_ref().and_then(|root| self.drawn_by(root));
+                    if root.is_some() {
+                        drawn.push((at, target.target.table.id));
+                    }
+                }
+                Fill::Counted => {
+                    if is_ruled(target, creation.row, at) || parts_draw_on(target, at) {
+                        return Err(Reason::Counted);
+                    }
+                    if !self.counted.iter().any(|of| of.id == table.id) {
+                        self.counted.push(table.clone());
+                    }
+                    drawn.push((at, table.id));
+                }
+            }
+        }
+        if let Some(bind) = creation.bind {
+            // A part has no key of its own.
+            let made = match creation.root {
+                None if drawn.iter().any(|(at, _)| *at == table.own_key()) => {
+                    self.drawn.push((bind, table.id));
+                    Holds::Drawn(bind)
+                }
+                None => Holds::Made(Some(bind)),
+                Some(_) => Holds::Made(None),
+            };
+            self.hold(bind, made)?;
+        }
+        if columns.is_empty() && drawn.is_empty() {
+            return Ok(How::Known);
+        }
+        if drawn.iter().any(|(at, _)| *at >= MOST_COLUMNS) {
+            return Err(Reason::TooLarge);
+        }
+        let condition = Expression::all(conditions);
+        if nodes(&condition) > LARGEST {
+            return Err(Reason::TooLarge);
+        }
+        let looked_up: Vec<usize> = columns.iter().map(|(at, _)| *at).collect();
+        let (computed, checks) = rules_over(target, creation.row, table, looked_up)?;
+        let total = match creation.row.part {
+            Some(part) if !columns.is_empty() => self.total(target, part)?,
+            _ => None,
+        };
+        let made = MadeRow { columns, drawn, condition, computed, checks, total };
+        self.made.push((table.clone(), made));
+        Ok(How::Made(self.made.len() - 1))
+    }
+
+    /// What a root draws on parts of which some fields are looked up: once they are all there, it is worked out again.
+    fn total(&mut self, target: &ProgramTarget, part: usize) -> Result<Option<usize>, Reason> {
+        let table = &target.target.table;
+        let draws = |inputs: &Inputs| inputs.parts.contains(&part);
+        let mut set = Vec::new();
+        for (computed, _) in
+            target.target.computed.iter().zip(&target.computed).filter(|(_, inputs)| draws(inputs))
+        {
+            let column = table.columns.get(computed.column).ok_or(Reason::NotInSql)?;
+            let timed = matches!(column.scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
+            // While fields are missing, a sum is another one; the least of nothing would be none.
+            let mut sums = true;
+            computed.expression.visit(&mut |e| {
+                sums &= match e {
+                    Expression::Aggregate { aggregate, .. } => {
+                        matches!(aggregate, Aggregate::Sum | Aggregate::Count)
+                    }
+                    Expression::Bind(_) | Expression::Member { .. } => false,
+                    _ => true,
+                };
+            });
+            if timed || !sums {
+                return Err(Reason::LooksElsewhere);
+            }
+            set.push((computed.column, computed.expression.clone()));
+        }
+        let again = |rule: &Expression| set.iter().any(|(column, _)| draws_on(rule, *column, 0));
+        let rules = &target.target;
+        if target.checks.iter().any(draws)
+            || rules.checks.iter().any(|check| again(&check.expression))
+            || rules.computed.iter().any(|computed| again(&computed.expression))
+        {
+            return Err(Reason::LooksElsewhere);
+        }
+        if set.is_empty() {
+            return Ok(None);
+        }
+        let known =
+            self.totals.iter().position(|total| total.table.id == table.id && total.set == set);
+        Ok(Some(known.unwrap_or_else(|| {
+            let key = Expression::Bind(self.program.filled.len());
+            self.totals.push(Total { table: table.clone(), key, set });
+            self.totals.len() - 1
+        })))
+    }
+}
+
+/// The rules of a new row: what is computed of it, and what must be true.
+fn rules(target: &ProgramTarget, row: Place) -> Option<(&[Computed], &[Check])> {
+    let target = &target.target;
+    match row.part {
+        None => Some((&target.computed, &target.checks)),
+        Some(part) => target.parts.get(part).map(|part| (&*part.computed, &*part.checks)),
+    }
+}
+
+/// Whether a rule of a new row draws on one of its columns, but for what a root draws on its parts.
+fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
+    let Some((computed, checks)) = rules(target, row) else { return true };
+    let computed = computed.iter().map(|computed| &computed.expression);
+    let mut rules = computed.chain(checks.iter().map(|check| &check.expression));
+    rules.any(|rule| draws_on(rule, column, 0))
+}
+
+/// The rules of a new row that draw on columns which are looked up: computed columns, each over such that are not, and what must be
+/// true, likewise.
+fn rules_over(
+    target: &ProgramTarget,
+    row: Place,
+    table: &Table,
+    mut looked_up: Vec<usize>,
+) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
+    let (computed, checks) = rules(target, row).ok_or(Reason::NotInSql)?;
+    let mut columns: Vec<(usize, Expression)> = Vec::new();
+    let over = |rule: &Expression, columns: &[(usize, Expression)]| {
+        let over = of_row_alone(rule, columns).ok_or(Reason::Ruled)?;
+        if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
+    };
+    for Computed { column, expression } in computed {
+        if !looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
+            continue;
+        }
+        let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
+        if matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json) {
+            return Err(Reason::Timed);
+        }
+        columns.push((*column, over(expression, &columns)?));
+        looked_up.push(*column);
+    }
+    let mut conditions = Vec::new();
+    for Check { expression, .. } in checks {
+        if looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
+            conditions.extend(unless_false(over(expression, &columns)?));
+        }
+    }
+    if !columns.is_empty() || !conditions.is_empty() {
+        // What others store in other words is not what stands here.
+        if table.columns.iter().any(|column| column.native.is_some()) {
+            return Err(Reason::Ruled);
+        }
+    }
+    Ok((columns, Expression::all(conditions)))
+}
+
+/// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row.
+fn of_row_alone(rule: &Expression, computed: &[(usize, Expression)]) -> Option<Expression> {
+    match rule {
+        Expression::Column { depth: 0, column } => {
+            let known = computed.iter().find(|(at, _)| at == column);
+            Some(known.map_or_else(|| rule.clone(), |(_, value)| value.clone()))
+        }
+        Expression::Column { .. }
+        | Expression::Lookup { .. }
+        | Expression::Aggregate { .. }
+        | Expression::Member { .. }
+        | Expression::Bind(_) => None,
+        _ => rule.with_children(&mut |child| of_row_alone(child, computed)),
+    }
+}
+
+/// Whether a rule of a root draws on parts of a kind.
+fn root_draws_on(target: &ProgramTarget, part: usize) -> bool {
+    target.computed.iter().chain(&target.checks).any(|inputs| inputs.parts.contains(&part))
+}
+
+/// Whether a rule of a part draws on a column of its root.
+fn parts_draw_on(target: &ProgramTarget, column: usize) -> bool {
+    target.target.parts.iter().any(|part| {
+        let computed = part.computed.iter().map(|computed| &computed.expression);
+        let mut rules = computed.chain(part.checks.iter().map(|check| &check.expression));
+        rules.any(|rule| draws_on(rule, column, 1))
+    })
+}
+
+/// Whether a rule draws on a column of the row that is so many rows outwards.
+fn draws_on(rule: &Expression, column: usize, outwards: usize) -> bool {
+    match rule {
+        Expression::Column { depth, column: of } => *depth == outwards && *of == column,
+        Expression::Lookup { .. } => true,
+        _ => {
+            let inner = outwards + usize::from(matches!(rule, Expression::Aggregate { .. }));
+            let mut draws = false;
+            rule.children(&mut |child| draws |= draws_on(child, column, inner));
+            draws
+        }
+    }
+}
+
+/// A rule about a row of which one column is this; `None` where it looks at another one.
+fn with(rule: &Expression, column: usize, value: &Expression) -> Option<Expression> {
+    match rule {
+        Expression::Column { depth: 0, column: of } if *of == column => Some(value.clone()),
+        Expression::Column { .. } | Expression::Lookup { .. } | Expression::Aggregate { .. } => {
+            None
+        }
+        _ => rule.with_children(&mut |child| with(child, column, value)),
+    }
+}
