@@ -64,6 +64,10 @@ fn rows_change_by_themselves_as_told() {
             sell: 1, told 1 to 1
             shout: 1, told 1 to 1
             stock_of: 1, told 1 to 1
+            stub: 1, told 1 to 1
+            stub_all: 1, told 1 to 1
+            stub_each: 1, told 1 to 1
+            stub_more: 1, told 1 to 1
             swap: 1, told 1 to 1
             tear: 1, told 1 to 1
             tear_all: 1, told 1 to 1
@@ -126,7 +130,21 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(44) {
+    match dice.below(49) {
+        44 => format!(r#"run user stub/{item} {{"count":{number}}}"#),
+        45 | 46 => {
+            let (of, count) = (dice.below(7) + 1, dice.below(6));
+            format!(r#"run owner stub_more/{item} {{"item":{of},"count":{count}}}"#)
+        }
+        47 => {
+            let counts: Vec<&str> =
+                (0..dice.below(4)).map(|_| dice.of(&["1", "2", "7", "9"])).collect();
+            format!(r#"run owner stub_all/{item} {{"counts":[{}]}}"#, counts.join(","))
+        }
+        48 => {
+            let (other, count) = (dice.below(7) + 1, dice.below(6));
+            format!(r#"run owner stub_each {{"slips":[{other},{item}],"count":{count}}}"#)
+        }
         36 => format!(r#"run user over_again/{item} {{"by":{number}}}"#),
         37 => format!(r#"run owner rush/{item} {{"to":"{state}"}}"#),
         38 | 39 => {

@@ -92,6 +92,8 @@ pub struct MadeRow {
     pub computed: Vec<(usize, Expression)>,
     /// The same of what must be true of it.
     pub checks: Expression,
+    /// Of a part of a root that was there: that, by position in [`Direct::rows`], which changes with it.
+    pub root: Option<usize>,
     /// Of a part: what its root draws on it, by position in [`Direct::totals`].
     pub total: Option<usize>,
 }

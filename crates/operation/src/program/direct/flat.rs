@@ -41,6 +41,9 @@ impl Forming<'_> {
             Expression::Column { depth, column } => {
                 let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
                 self.touch(row);
+                if self.is_stale(row, *column) {
+                    return Err(Reason::Parts);
+                }
                 let value = self.rows.get(row).and_then(|row| row.values.get(*column));
                 value.cloned().ok_or(Reason::NotInSql)
             }
@@ -231,6 +234,11 @@ impl Forming<'_> {
             Expression::Literal(value) if *value != Value::Null => Ok((key.clone(), None)),
             _ => Err(Reason::FoundByRow),
         }
+    }
+
+    /// The key of a row that was there, as a bind or a constant.
+    pub(super) fn flat_key(&self, key: &Expression) -> Result<Expression, Reason> {
+        self.key(key).map(|(key, _)| key)
     }
 
     /// The bind that holds the key of a row that is made, if this is one.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::flat::{LARGEST, at_hand, rows_of};
+use super::making::drawn_on_parts;
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, next, nodes, transition, unless_false};
 use super::{Course, Direct, DirectRow, How, MadeRow, Told, Total};
@@ -30,9 +31,11 @@ pub(super) struct Row {
     turn: Option<usize>,
     /// Each column, over rows as they were.
     pub values: Vec<Expression>,
-    set: Vec<usize>,
+    pub set: Vec<usize>,
+    /// The kinds of parts, by position, that are added to it.
+    pub adds: Vec<usize>,
     /// Its position among the program's targets, where it changes.
-    target: Option<usize>,
+    pub target: Option<usize>,
     conditions: Vec<Expression>,
     /// Whether it is one that is made.
     made: bool,
@@ -253,6 +256,7 @@ impl<'p> Forming<'p> {
             turn,
             values,
             set,
+            adds: Vec::new(),
             target,
             conditions,
             made: false,
@@ -584,6 +588,9 @@ impl<'p> Forming<'p> {
         if row.turn != self.turn {
             return Err(Reason::OutsideOfLoop);
         }
+        if !row.adds.is_empty() {
+            return Err(Reason::Parts);
+        }
         let mut values = Vec::with_capacity(set.len());
         let mut conditions = Vec::new();
         for (column, value) in set {
@@ -690,6 +697,10 @@ impl<'p> Forming<'p> {
         let (program, row) = (self.program, self.rows.get(at).ok_or(Reason::NotInSql)?);
         let (table, key) = (row.table.clone(), row.key.clone());
         let (columns, turn, target, made) = (row.set.clone(), row.turn, row.target, row.made);
+        let adds = row.adds.clone();
+        if !adds.is_empty() && !columns.is_empty() {
+            return Err(Reason::Parts);
+        }
         let row_goes = row.goes;
         let condition = Expression::all(row.conditions.clone());
         self.step = Some(format!("update {}", table.entity).into());
@@ -709,6 +720,8 @@ impl<'p> Forming<'p> {
             }
         }
         let checks = Expression::all(checks);
+        let (drawn, checked) =
+            drawn_on_parts(target.and_then(|at| program.targets.get(at)), &adds)?;
         // What is always refused is refused sooner where the row is loaded.
         if condition == Expression::no() || checks == Expression::no() {
             return Err(Reason::NeverTrue);
@@ -719,9 +732,9 @@ impl<'p> Forming<'p> {
         };
         let set = set.into_iter().map(|(column, value)| Ok((column, of_one(value)?)));
         Ok(DirectRow {
-            set: set.collect::<Result<_, Reason>>()?,
+            set: set.chain(drawn.into_iter().map(Ok)).collect::<Result<_, Reason>>()?,
             condition: of_one(condition)?,
-            checks: of_one(checks)?,
+            checks: Expression::all([of_one(checks)?, checked]),
             table,
             key,
             made,

@@ -1,12 +1,14 @@
 //! Rows that are made: what of them is known, and what only the database knows.
 
+use std::sync::Arc;
+
 use super::flat::LARGEST;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
-use super::rule::{nodes, unless_false};
+use super::rule::{next, nodes, unless_false};
 use super::{How, MadeRow, Total};
 use crate::program::{Creation, Fill, Inputs, Place, ProgramTarget};
-use crate::{Aggregate, Check, Computed, Expression, Scalar, Table};
+use crate::{Aggregate, Check, Comparison, Computed, Expression, NumberKind, Scalar, Table, Value};
 
 /// As far as a statement is known by which columns hold keys that are counted.
 const MOST_COLUMNS: usize = 64;
@@ -25,14 +27,16 @@ impl Forming<'_> {
         if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
             return Err(Reason::LooksElsewhere);
         }
-        if let Some(root) = &creation.root {
-            // Of one that was there parts are numbered, counted and looked at.
-            self.made_by(root).ok_or(Reason::Parts)?;
-            if self.looked_at_made {
+        let mut stored = None;
+        let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
+        if let (Some(root), Some(part)) = (&creation.root, creation.row.part) {
+            if self.made_by(root).is_none() {
+                stored = Some(self.adds_to(creation.row.target, part, root)?);
+                conditions.extend(self.has_room(target, part, root)?);
+            } else if self.looked_at_made {
                 return Err(Reason::ToldBefore);
             }
         }
-        let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         for (at, fill) in creation.values.iter().enumerate() {
             match fill {
                 Fill::Value(value) if self.knows(value) => {
@@ -71,6 +75,12 @@ impl Forming<'_> {
                     }
                     columns.push((at, value));
                 }
+                Fill::Position if stored.is_some() => {
+                    let root = creation.root.as_ref().ok_or(Reason::NotInSql)?;
+                    let last = self.of_parts(target, table, root, Aggregate::Max, at)?;
+                    let none = Expression::Literal(Value::Int(0));
+                    columns.push((at, next(Expression::Coalesce(vec![last, none]))));
+                }
                 Fill::Uuid | Fill::Computed | Fill::Position => {}
                 Fill::Root => {
                     let root = creation.root.as_ref().and_then(|root| self.drawn_by(root));
@@ -101,7 +111,7 @@ impl Forming<'_> {
             };
             self.hold(bind, made)?;
         }
-        if columns.is_empty() && drawn.is_empty() {
+        if columns.is_empty() && drawn.is_empty() && stored.is_none() {
             return Ok(How::Known);
         }
         if drawn.iter().any(|(at, _)| *at >= MOST_COLUMNS) {
@@ -111,15 +121,91 @@ impl Forming<'_> {
         if nodes(&condition) > LARGEST {
             return Err(Reason::TooLarge);
         }
-        let looked_up: Vec<usize> = columns.iter().map(|(at, _)| *at).collect();
-        let (computed, checks) = rules_over(target, creation.row, table, looked_up)?;
+        let looked_up = columns.iter().map(|(at, _)| *at).collect();
+        // All rules of a part are looked at where its root is.
+        let rules = (creation.row, stored.is_some());
+        let (computed, checks) = rules_over(target, rules, table, looked_up)?;
         let total = match creation.row.part {
-            Some(part) if !columns.is_empty() => self.total(target, part)?,
+            Some(part) if !columns.is_empty() && stored.is_none() => self.total(target, part)?,
             _ => None,
         };
-        let made = MadeRow { columns, drawn, condition, computed, checks, total };
+        let root = stored;
+        let made = MadeRow { columns, drawn, condition, computed, checks, root, total };
         self.made.push((table.clone(), made));
         Ok(How::Made(self.made.len() - 1))
+    }
+
+    /// The row of a root that was there, to which a part is added: it is locked, and changes when all of them are there.
+    fn adds_to(&mut self, target: usize, part: usize, root: &Expression) -> Result<usize, Reason> {
+        let table = &self.program.targets.get(target).ok_or(Reason::NotInSql)?.target.table;
+        let at = self.row(table, root)?;
+        self.touch(at);
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        if !row.set.is_empty() {
+            return Err(Reason::Parts);
+        }
+        row.target = Some(target);
+        if !row.adds.contains(&part) {
+            row.adds.push(part);
+        }
+        Ok(at)
+    }
+
+    /// A fold over the parts of a root as they are in the database.
+    fn of_parts(
+        &self,
+        target: &ProgramTarget,
+        part: &Arc<Table>,
+        root: &Expression,
+        aggregate: Aggregate,
+        column: usize,
+    ) -> Result<Expression, Reason> {
+        let key = self.flat_key(root)?;
+        let body = match aggregate {
+            Aggregate::Count => Expression::yes(),
+            _ => Expression::column(column),
+        };
+        let (table, kind, depth) = (part.clone(), NumberKind::Int, 0);
+        let value = Expression::Aggregate { aggregate, table, depth, body: Box::new(body), kind };
+        let (table, key, value) = (target.target.table.clone(), Box::new(key), Box::new(value));
+        Ok(Expression::Lookup { table, key, value })
+    }
+
+    /// That one more part may be there.
+    fn has_room(
+        &self,
+        target: &ProgramTarget,
+        part: usize,
+        root: &Expression,
+    ) -> Result<[Expression; 2], Reason> {
+        let of = target.target.parts.get(part).ok_or(Reason::NotInSql)?;
+        let count = self.of_parts(target, &of.table, root, Aggregate::Count, 0)?;
+        let number = |number: u32| Expression::Literal(Value::Int(i64::from(number)));
+        let is = |comparison, to: u32| {
+            Expression::Compare(comparison, Box::new(count.clone()), Box::new(number(to)))
+        };
+        Ok([
+            is(Comparison::Less, of.maximum),
+            is(Comparison::GreaterOrEqual, of.minimum.saturating_sub(1)),
+        ])
+    }
+
+    /// Whether a column of a row draws on parts that were added to it.
+    pub(super) fn is_stale(&self, row: usize, column: usize) -> bool {
+        let Some(row) = self.rows.get(row).filter(|row| !row.adds.is_empty()) else { return false };
+        let target = row.target.and_then(|target| self.program.targets.get(target));
+        target.is_some_and(|target| {
+            let computed = target.target.computed.iter().zip(&target.computed);
+            let mut drawn: Vec<usize> = Vec::new();
+            for (computed, inputs) in computed {
+                if inputs.parts.iter().any(|part| row.adds.contains(part))
+                    || inputs.columns.iter().any(|column| drawn.contains(column))
+                {
+                    drawn.push(computed.column);
+                }
+            }
+            drawn.contains(&column) || row.table.version == Some(column)
+        })
     }
 
     /// What a root draws on parts of which some fields are looked up: once they are all there, it is worked out again.
@@ -186,11 +272,11 @@ fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
     rules.any(|rule| draws_on(rule, column, 0))
 }
 
-/// The rules of a new row that draw on columns which are looked up: computed columns, each over such that are not, and what must be
+/// The rules of a new row that draw on columns which are looked up, or all: computed columns, each over such that are not, and what must be
 /// true, likewise.
 fn rules_over(
     target: &ProgramTarget,
-    row: Place,
+    (row, all): (Place, bool),
     table: &Table,
     mut looked_up: Vec<usize>,
 ) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
@@ -201,7 +287,7 @@ fn rules_over(
         if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
     };
     for Computed { column, expression } in computed {
-        if !looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
+        if !all && !looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
             continue;
         }
         let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
@@ -213,7 +299,7 @@ fn rules_over(
     }
     let mut conditions = Vec::new();
     for Check { expression, .. } in checks {
-        if looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
+        if all || looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
             conditions.extend(unless_false(over(expression, &columns)?));
         }
     }
@@ -239,6 +325,63 @@ fn of_row_alone(rule: &Expression, computed: &[(usize, Expression)]) -> Option<E
         | Expression::Member { .. }
         | Expression::Bind(_) => None,
         _ => rule.with_children(&mut |child| of_row_alone(child, computed)),
+    }
+}
+
+/// What a root that was there draws on parts which are added to it: its computed columns, and what must be true of it.
+pub(super) fn drawn_on_parts(
+    target: Option<&ProgramTarget>,
+    adds: &[usize],
+) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
+    let Some(target) = target.filter(|_| !adds.is_empty()) else {
+        return Ok((Vec::new(), Expression::yes()));
+    };
+    let mut set: Vec<(usize, Expression)> = Vec::new();
+    let over = |rule: &Expression, set: &[(usize, Expression)]| {
+        let over = over_drawn(rule, set).ok_or(Reason::LooksElsewhere)?;
+        if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
+    };
+    let draws = |inputs: &Inputs, set: &[(usize, Expression)]| {
+        inputs.others
+            || inputs.parts.iter().any(|part| adds.contains(part))
+            || inputs.columns.iter().any(|column| set.iter().any(|(at, _)| at == column))
+    };
+    for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
+        if draws(inputs, &set) {
+            let column = target.target.table.columns.get(computed.column);
+            let scalar = column.ok_or(Reason::NotInSql)?.scalar;
+            let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
+            if timed {
+                return Err(Reason::Timed);
+            }
+            set.push((computed.column, over(&computed.expression, &set)?));
+        }
+    }
+    let mut conditions = Vec::new();
+    for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
+        if draws(inputs, &set) {
+            conditions.extend(unless_false(over(&check.expression, &set)?));
+        }
+    }
+    Ok((set, Expression::all(conditions)))
+}
+
+/// A rule about a root with what it draws on its parts written out; `None` where it looks at anything else, or a fold at that.
+fn over_drawn(rule: &Expression, drawn: &[(usize, Expression)]) -> Option<Expression> {
+    match rule {
+        Expression::Column { depth: 0, column } => {
+            let known = drawn.iter().find(|(at, _)| at == column);
+            Some(known.map_or_else(|| rule.clone(), |(_, value)| value.clone()))
+        }
+        Expression::Aggregate { .. } => {
+            let looks = drawn.iter().any(|(column, _)| draws_on(rule, *column, 0));
+            (!looks).then(|| rule.clone())
+        }
+        Expression::Column { .. }
+        | Expression::Lookup { .. }
+        | Expression::Member { .. }
+        | Expression::Bind(_) => None,
+        _ => rule.with_children(&mut |child| over_drawn(child, drawn)),
     }
 }
 

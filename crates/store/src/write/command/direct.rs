@@ -104,6 +104,8 @@ struct Stating<'d, 'p, D> {
     tasks: Vec<(usize, Telling)>,
     /// New roots that draw on parts which are made of what stands in rows: how, and their keys.
     totals: Vec<(usize, Value)>,
+    /// Parts of roots that were there.
+    added: Vec<(Arc<Table>, Vec<Value>, Making<'p>)>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -122,6 +124,7 @@ impl<D: Database> Writing<'_, D> {
             events: Vec::new(),
             tasks: Vec::new(),
             totals: Vec::new(),
+            added: Vec::new(),
         };
         stating.running.counted = Some(Vec::new());
         let program = &*command.program;
@@ -357,6 +360,7 @@ impl<D: Database> Stating<'_, '_, D> {
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
         self.running.flush().await?;
+        self.send_added().await?;
         self.send_totals().await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
         if direct.said.is_some() {

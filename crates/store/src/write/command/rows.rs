@@ -324,7 +324,7 @@ fn missing(table: &Table) -> Fault {
 }
 
 /// Values that their columns cannot take.
-fn look_at_values(
+pub(super) fn look_at_values(
     table: &Table,
     row: &[Value],
     of: impl Fn(usize) -> bool,

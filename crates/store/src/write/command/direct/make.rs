@@ -1,10 +1,11 @@
 //! Rows of which only the database knows all: they are made of what stands in rows, or their keys are counted.
 
-use operation::{Creation, Direct, Expression, Fault, MadeRow, Table, TableId, Value};
+use operation::{Creation, Direct, Expression, Fault, Fill, MadeRow, Table, TableId, Value};
 
 use super::super::super::{Asked, Database, Failure, Key, Kind};
-use super::super::{Running, ill_formed};
-use super::Stating;
+use super::super::rows::look_at_values;
+use super::super::{Running, bounded, ill_formed};
+use super::{Said, Stating};
 use crate::lower;
 
 /// How a new row is made.
@@ -49,6 +50,10 @@ impl<D: Database> Stating<'_, '_, D> {
     /// Makes a row as far as it is known.
     pub(super) async fn making(&mut self, at: usize, creation: &Creation) -> Result<(), Fault> {
         let made = self.direct.made.get(at).ok_or_else(|| ill_formed("nothing is made there"))?;
+        if let Some(root) = made.root {
+            self.say(root, Said::Changed)?;
+            return self.adding(at, made, creation).await;
+        }
         let unknown = |column| made.columns.iter().any(|(of, _)| *of == column);
         let key = self.running.create_row_but(creation, &unknown).await?;
         let table = self.running.table(creation.row)?.id;
@@ -60,6 +65,45 @@ impl<D: Database> Stating<'_, '_, D> {
             }
         }
         self.running.made.insert((table, key), Making { direct: self.direct, at, binds });
+        Ok(())
+    }
+
+    /// Makes a part of a root that was there as far as it is known: nothing else of it is here.
+    async fn adding(
+        &mut self,
+        at: usize,
+        made: &MadeRow,
+        creation: &Creation,
+    ) -> Result<(), Fault> {
+        let table = self.running.table(creation.row)?;
+        let unknown = |column| made.columns.iter().any(|(of, _)| *of == column);
+        let mut row = Vec::with_capacity(creation.values.len());
+        for (column, fill) in creation.values.iter().enumerate() {
+            row.push(match (fill, &creation.root) {
+                _ if unknown(column) => Value::Null,
+                (Fill::Value(value), _) => self.running.value(value, None).await?,
+                (Fill::Root, Some(root)) => self.running.value(root, None).await?,
+                (Fill::Uuid, _) => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
+                (Fill::Computed, _) => Value::Null,
+                _ => return Err(ill_formed("a part that is not known")),
+            });
+        }
+        let known =
+            |at: usize| matches!(creation.values.get(at), Some(Fill::Value(_))) && !unknown(at);
+        look_at_values(&table, &row, known, &creation.bounds)?;
+        self.running.rows.count += 1;
+        bounded(self.running.rows.count)?;
+        let binds = self.running.binds.clone();
+        self.added.push((table, row, Making { direct: self.direct, at, binds }));
+        Ok(())
+    }
+
+    /// Sends parts of roots that were there, in the order of their places.
+    pub(super) async fn send_added(&mut self) -> Result<(), Fault> {
+        for (table, row, making) in std::mem::take(&mut self.added) {
+            let sent = self.running.send_made(&table, &row, &making).await;
+            sent.map_err(Failure::into_fault)?;
+        }
         Ok(())
     }
 
@@ -120,8 +164,17 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         table: &Table,
         row: &[Value],
     ) -> Result<(), Failure> {
-        let making = self.made.get(&of_row(table, row));
-        let Making { direct, at, binds } = making.ok_or_else(|| ill_formed("nothing is made"))?;
+        let making = self.made.remove(&of_row(table, row));
+        let making = making.ok_or_else(|| ill_formed("nothing is made"))?;
+        self.send_made(table, row, &making).await
+    }
+
+    async fn send_made(
+        &mut self,
+        table: &Table,
+        row: &[Value],
+        Making { direct, at, binds }: &Making<'p>,
+    ) -> Result<(), Failure> {
         let values: Vec<Value> = binds.iter().chain(row).cloned().collect();
         let (target, place) = (self.program.id, *at);
         let key = Key { target, place, kind: Kind::Make, columns: 0, binds: values.len() };

@@ -68,6 +68,8 @@ impl<'p> Says<'p> {
                     self.tasks.push(told.unwrap_or(Asks::Known));
                 }
                 (How::Made(made), Step::Create(creation)) => {
+                    let root = direct.made.get(*made).and_then(|made| made.root);
+                    self.changed.extend(root.map(|root| (root, !self.within && !self.turns)));
                     self.made.push((creation.row, *made, self.turns));
                 }
                 (_, Step::Create(creation)) => self.known.push(creation.row),
@@ -208,7 +210,7 @@ impl Walk<'_> {
             let (often, made) = (*often || made.iter().filter(alike).count() > 1, at);
             let table = self.at(*place)?;
             let of = direct.made.get(*made).ok_or_else(|| ill_formed("nothing is made there"))?;
-            if of.columns.is_empty() {
+            if of.columns.is_empty() && of.root.is_none() {
                 let at = place.part.map_or(0, |part| part + 1);
                 let place = Written { target: self.program.id, at, table };
                 return self.many(&Many::insert_drawn(place, &of.drawn)?, often);
