@@ -10,6 +10,7 @@ mod counted;
 mod direct;
 mod explain;
 mod foresight;
+mod obstacles;
 mod order;
 mod reload;
 mod remembered;
