@@ -581,13 +581,14 @@ entity Thing {
   part:  Part
   note:  String(0..60)?
   rank:  enum { low, high }?
+  mass:  Float
   allow read, create to user
 }
 
 event Seen by thing {
   thing: Thing  name: String  size: Decimal(12, 3)  price: Money(EUR)  whole: Decimal(9, 0)  many: Int
   small: Bool  day: Date  hour: Time  since: Timestamp  more: Json(..1KB)?  raw: Bytes(..1KB)  part: Part
-  note: String?  rank: Thing.rank?  worth: Money(EUR)  large: Bool?
+  note: String?  rank: Thing.rank?  worth: Money(EUR)  large: Bool?  mass: Float  half: Float
 }
 
 command see(thing: Thing) {
@@ -597,6 +598,7 @@ command see(thing: Thing) {
     thing, name: thing.name, size: thing.size, price: thing.price, whole: thing.whole, many: thing.many
     small: thing.small, day: thing.day, hour: thing.hour, since: thing.since, more: thing.more, raw: thing.raw
     part: thing.part, note: thing.note, rank: thing.rank, worth: thing.price * 3, large: thing.size > 2.5
+    mass: thing.mass, half: thing.mass * 0.5
   }
 }
 "#;
@@ -646,8 +648,11 @@ fn what_is_told_of_rows_is_what_rust_writes() {
         let note = if at % 3 == 0 { "null".to_owned() } else { format!("\"{}\"", texts[at]) };
         let rank = ["null", "\"low\"", "\"high\""][at % 3];
         let (name, small) = (texts[at], at % 2 == 0);
+        let mass =
+            ["0", "-0.0", "0.1", "1e14", "-123456789.25", "0.001", "99.999999999999", "3", "1e-5"]
+                [at];
         let add = format!(
-            r#"add user Thing {{"id":"{id}","name":"{name}","size":"{size}","price":"{price}","whole":"{whole}","many":{many},"small":{small},"day":"{day}","hour":"{hour}","since":"{since}","more":{more},"raw":"{raw}","part":"a\"b","note":{note},"rank":{rank}}}"#
+            r#"add user Thing {{"id":"{id}","name":"{name}","size":"{size}","price":"{price}","whole":"{whole}","many":{many},"small":{small},"day":"{day}","hour":"{hour}","since":"{since}","more":{more},"raw":"{raw}","part":"a\"b","note":{note},"rank":{rank},"mass":{mass}}}"#
         );
         let added = loaded.ask(&add);
         assert!(added.starts_with("{"), "{add}\n{added}");
@@ -669,7 +674,7 @@ fn what_is_told_of_rows_is_what_rust_writes() {
     for (told, said) in told.iter().zip(&said) {
         assert_eq!(told, said);
     }
-    // A backspace, a form feed, and the year 0 are left to Rust.
+    // A backspace, a form feed, the year 0, and a float with an exponent are left to Rust.
     assert_eq!(directly, texts.len() - 3, "{told:#?}");
 }
 

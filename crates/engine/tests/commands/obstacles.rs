@@ -138,7 +138,7 @@ fn what_depends_on_rows_loads_them() {
         each_mark: `for`: which turns the loop takes stands in rows
         compared: `require`: it looks at two rows at once
         one_of: `require`: in a loop it is about a row that is not of the loop's element
-        measured: `emit Weighed`: PostgreSQL writes a Float of a row otherwise
+        measured: direct
         timed: `emit Waited`: PostgreSQL writes a Duration of a row otherwise
         late: direct
         by_row: `emit Placed`: what is done depends on what stands in a row

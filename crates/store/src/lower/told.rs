@@ -1,7 +1,8 @@
 //! Events and tasks that carry what stands in rows: PostgreSQL puts their JSON together, byte for byte what Rust writes.
 //!
 //! What it would write otherwise comes out null, which no event may carry, so that the transaction ends: a text with a
-//! backspace or a form feed, which have short escapes there, and what is no day of the years that a date can be written in.
+//! backspace or a form feed, which have short escapes there, what is no day of the years that a date can be written in, and
+//! a float with an exponent.
 
 use operation::{Dialect, Expression, Fault, Scalar, TableId, Value};
 
@@ -120,7 +121,12 @@ impl<'a> Lowering<'a> {
             Scalar::Bytes => {
                 "ELSE '\"' || translate(encode(m.v, 'base64'), chr(10), '') || '\"' END"
             }
-            Scalar::Float | Scalar::Duration => return Err(ill_formed("a value that is not told")),
+            // Digits as short as they can be, without an exponent: both write those alike.
+            Scalar::Float => {
+                "WHEN m.v::text ~ '^-?[0-9]+([.][0-9]+)?$' AND m.v::text::float8 = m.v \
+                 THEN m.v::text || CASE WHEN strpos(m.v::text, '.') = 0 THEN '.0' ELSE '' END END"
+            }
+            Scalar::Duration => return Err(ill_formed("a value that is not told")),
         });
         let timed = matches!(scalar, Scalar::Time | Scalar::Timestamp);
         self.sql.push(" FROM (SELECT v");

@@ -109,7 +109,7 @@ impl Forming<'_> {
         expression: &Expression,
         scalar: Scalar,
     ) -> Result<Expression, Reason> {
-        if matches!(scalar, Scalar::Float | Scalar::Duration) {
+        if scalar == Scalar::Duration {
             return Err(Reason::Written(scalar));
         }
         self.telling = true;

@@ -140,7 +140,7 @@ impl<'p> Forming<'p> {
                 Some(self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?)
             }
             (Form::Value(scalar), Holds::Of(value)) => {
-                if matches!(scalar, Scalar::Float | Scalar::Duration) {
+                if *scalar == Scalar::Duration {
                     return Err(Reason::Written(*scalar));
                 }
                 let value = self.copied_flat(value, *scalar)?;
