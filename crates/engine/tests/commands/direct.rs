@@ -38,6 +38,7 @@ fn rows_change_by_themselves_as_told() {
             both: 1, told 1 to 1
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
+            count_up: 2, told 2 to 2
             give_later: 1, told 1 to 1
             grade_of: 1, told 1 to 1
             log: 1, told 1 to 1
@@ -57,20 +58,25 @@ fn rows_change_by_themselves_as_told() {
             put_off: 1, told 1 to 1
             rename: 1, told 1 to 1
             reprice: 1, told 1 to 1
+            rerank: 2, told 2 to 2
             restock: 1, told 1 to 1
             restock_all: 2, told 2 to 2
             retire: 1, told 1 to 1
             sell: 1, told 1 to 1
+            set_least: 2, told 2 to 2
             shout: 1, told 1 to 1
             stock_of: 1, told 1 to 1
             stub: 1, told 1 to 1
             stub_all: 1, told 1 to 1
             stub_each: 1, told 1 to 1
             stub_more: 1, told 1 to 1
+            stub_seen: 2, told 2 to 2
             swap: 1, told 1 to 1
+            take_off: 1, told 1 to 1
             tear: 1, told 1 to 1
             tear_all: 1, told 1 to 1
             tear_anew: 2, told 2 to 2
+            tear_counted: 2, told 2 to 2
             tear_off: 2, told 2 to 2
             tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1
@@ -129,7 +135,23 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(49) {
+    match dice.below(56) {
+        53 => {
+            let counts: Vec<&str> = (0..dice.below(4)).map(|_| dice.of(&["1", "2", "9"])).collect();
+            format!(r#"run owner stub_seen/{item} {{"counts":[{}]}}"#, counts.join(","))
+        }
+        54 => {
+            let (id, slip) = (dice.below(9) + 1, dice.below(9) + 1);
+            format!(r#"run owner stub_fresh {{"id":{id},"slip":{slip},"count":2}}"#)
+        }
+        55 => format!(r#"run owner rerank/{item} {{"by":{number}}}"#),
+        49 => format!(r#"run owner take_off/{item} {{"off":{}}}"#, dice.of(&["0", "4", "6", "20"])),
+        50 => format!(r#"run owner set_least/{item} {{"least":{}}}"#, dice.below(9)),
+        51 => {
+            let (of, over) = (dice.below(7) + 1, dice.below(9));
+            format!(r#"run owner count_up/{item} {{"item":{of},"over":{over}}}"#)
+        }
+        52 => format!("run owner tear_counted/{item}"),
         44 => format!(r#"run user stub/{item} {{"count":{number}}}"#),
         45 | 46 => {
             let (of, count) = (dice.below(7) + 1, dice.below(6));

@@ -277,7 +277,7 @@ fn parts_are_changed_as_told() {
         include_str!("scenes/parts.scene"),
         &expect![[r#"
             clear: 1, told 1 to 1
-            dear: 3, told 3 to 3
+            dear: 1, told 1 to 1
             double: 2, told 2 to 2
             drop: 2, told 2 to 2
             fill: 2, told 2 to 2
@@ -348,12 +348,13 @@ fn odd_things_are_done_as_told() {
     compare(
         include_str!("scenes/odd.scene"),
         &expect![[r#"
+            run user many {"folders":[1,3,1],"mark":2}: 2 transactions
             blink: 1, told 1 to 1
             drop_with_marks: 3, told 3 to 3
             flicker: 2, told 2 to 2
             flicker_page: 2, told 2 to 2
             flicker_twice: 2, told 3 to 3
-            many: 2, told 2 to 2
+            many: 1, told 1 to 1
             mark_and_drop: 3, told 2 to 3
             merge: 2, told 2 to 2
             merge_anew: 2, told 2 to 3

@@ -124,7 +124,7 @@ fn what_depends_on_rows_loads_them() {
         looked: `require`: which row it is about stands in another row, or it is made here
         moved: `update Team`: which row it is about stands in another row, or it is made here
         told: direct
-        marked: `update Member`: it looks at parts, or into a value object
+        marked: direct
         counted: direct
         prolonged: direct
         written: `allow read Page`: it looks at two rows at once

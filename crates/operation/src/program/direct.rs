@@ -10,6 +10,7 @@
 
 mod flat;
 mod forming;
+mod going;
 mod making;
 mod obstacle;
 mod rule;
@@ -26,6 +27,8 @@ use crate::{Expression, Scalar, Table, TableId};
 pub struct Direct {
     /// The rows that it looks at or changes; of a loop those of one turn.
     pub rows: Vec<DirectRow>,
+    /// Whether something folds over parts of these rows.
+    pub folds: bool,
     /// How it is known who may run it.
     pub admission: Course,
     /// How each step of the body is carried out; none for those behind a `return`.
@@ -155,6 +158,13 @@ pub enum How {
 }
 
 impl Direct {
+    /// Whether all rows are locked before anything is said of them: what is told, made or folded is looked up while nobody else may
+    /// change them, by a statement that begins when they are locked.
+    pub fn locks_first(&self) -> bool {
+        let looked_up = !self.told.is_empty() || !self.made.is_empty() || self.said.is_some();
+        looked_up || self.folds
+    }
+
     /// The direct form of a program.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::nodes;
-use crate::{Expression, Scalar, Table, Value};
+use crate::{Expression, NumberKind, Scalar, Table, Value};
 
 /// The largest expression that a row's values and its condition may have, in nodes: what is looked up again and again is
 /// written out each time.
@@ -44,6 +44,10 @@ impl Forming<'_> {
                 if self.is_stale(row, *column) {
                     return Err(Reason::Parts);
                 }
+                let turn = self.turn;
+                if let Some(row) = self.rows.get_mut(row).filter(|row| row.turn != turn) {
+                    row.looked_at_in_turns.push(*column);
+                }
                 let value = self.rows.get(row).and_then(|row| row.values.get(*column));
                 value.cloned().ok_or(Reason::NotInSql)
             }
@@ -77,8 +81,17 @@ impl Forming<'_> {
                 inside.push(row);
                 self.flatten(value, &inside)
             }
-            // Rows of others are not locked while a statement looks at them, and only Rust reads JSON.
-            Expression::Aggregate { .. } | Expression::Member { .. } => Err(Reason::NotInSql),
+            Expression::Aggregate { depth, body, .. } => {
+                let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
+                // Its own parts, of one row that is the only one in scope there: they change with it only, which is locked.
+                if *depth > 0 || !self.is_over_parts(row, body) {
+                    return Err(Reason::NotInSql);
+                }
+                self.touch(row);
+                self.fold(row, expression)
+            }
+            // Only Rust reads JSON.
+            Expression::Member { .. } => Err(Reason::NotInSql),
             _ => {
                 let mut failed = None;
                 let flat = expression.with_children(&mut |child| {
@@ -87,6 +100,46 @@ impl Forming<'_> {
                 flat.ok_or(failed.unwrap_or(Reason::NotInSql))
             }
         }
+    }
+
+    /// Whether the body of a fold over a row's parts looks at these, at what was asked, and at columns of the row that are as they were.
+    fn is_over_parts(&self, row: usize, body: &Expression) -> bool {
+        let Some(of) = self.rows.get(row) else { return false };
+        let mut is_over_parts = true;
+        body.visit(&mut |e| {
+            is_over_parts &= match e {
+                Expression::Column { depth: 0, .. } => true,
+                Expression::Column { depth: 1, column } => {
+                    let as_it_was = Expression::Column { depth: row, column: *column };
+                    of.values.get(*column) == Some(&as_it_was)
+                }
+                Expression::Column { .. }
+                | Expression::Lookup { .. }
+                | Expression::Member { .. }
+                | Expression::Aggregate { .. } => false,
+                Expression::Bind(bind) => {
+                    let held = Expression::Bind(*bind);
+                    matches!(self.binds.get(*bind), Some(Holds::Given(value)) if *value == held)
+                }
+                _ => true,
+            };
+        });
+        is_over_parts
+    }
+
+    /// A fold over the parts of a row, which stands at the depth of that row's position.
+    fn fold(&mut self, at: usize, fold: &Expression) -> Result<Expression, Reason> {
+        let Expression::Aggregate { aggregate, table, body, kind, .. } = fold else {
+            return Err(Reason::NotInSql);
+        };
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        // The last bit of a sum depends on the order.
+        if row.made || !row.adds.is_empty() || is_of_floats(fold) {
+            return Err(Reason::Parts);
+        }
+        row.folds.push(table.id);
+        let (aggregate, table, body, kind) = (*aggregate, table.clone(), body.clone(), *kind);
+        Ok(Expression::Aggregate { aggregate, table, depth: at, body, kind })
     }
 
     /// An expression over a row as it is now, written over that row as it was, which no other row takes part in.
@@ -141,13 +194,14 @@ impl Forming<'_> {
 
     /// The same with each column looked up in its row.
     fn looked_up(&self, flat: &Expression) -> Option<Expression> {
-        let (depth, column) = match flat {
-            Expression::Column { depth, column } => (depth, column),
+        let (depth, value) = match flat {
+            Expression::Column { depth, .. } | Expression::Aggregate { depth, .. } => {
+                (depth, Box::new(at_hand(flat)?))
+            }
             Expression::Lookup { .. } => return Some(flat.clone()),
             _ => return flat.with_children(&mut |child| self.looked_up(child)),
         };
         let row = self.rows.get(*depth)?;
-        let value = Box::new(Expression::column(*column));
         let (table, key) = (row.table.clone(), Box::new(row.key.clone()));
         Some(Expression::Lookup { table, key, value })
     }
@@ -265,16 +319,30 @@ impl Forming<'_> {
     }
 }
 
+/// Whether something folds over floats.
+pub(super) fn is_of_floats(expression: &Expression) -> bool {
+    let mut is_of_floats = false;
+    expression.visit(&mut |e| {
+        is_of_floats |= matches!(e, Expression::Aggregate { kind: NumberKind::Float, .. });
+    });
+    is_of_floats
+}
+
 /// The rows that something flat looks at.
 pub(super) fn rows_of(flat: &Expression) -> Vec<usize> {
-    let mut rows = Vec::new();
-    flat.visit(&mut |e| {
-        if let Expression::Column { depth, .. } = e
-            && !rows.contains(depth)
-        {
-            rows.push(*depth);
+    fn gather(flat: &Expression, rows: &mut Vec<usize>) {
+        match flat {
+            // Inside a fold stand parts.
+            Expression::Column { depth, .. } | Expression::Aggregate { depth, .. } => {
+                if !rows.contains(depth) {
+                    rows.push(*depth);
+                }
+            }
+            _ => flat.children(&mut |child| gather(child, rows)),
         }
-    });
+    }
+    let mut rows = Vec::new();
+    gather(flat, &mut rows);
     rows
 }
 
@@ -282,6 +350,10 @@ pub(super) fn rows_of(flat: &Expression) -> Vec<usize> {
 pub(super) fn at_hand(flat: &Expression) -> Option<Expression> {
     match flat {
         Expression::Column { column, .. } => Some(Expression::column(*column)),
+        Expression::Aggregate { aggregate, table, body, kind, .. } => {
+            let (aggregate, table, body, kind) = (*aggregate, table.clone(), body.clone(), *kind);
+            Some(Expression::Aggregate { aggregate, table, depth: 0, body, kind })
+        }
         _ => flat.with_children(&mut at_hand),
     }
 }

@@ -28,17 +28,21 @@ pub(super) struct Row {
     pub table: Arc<Table>,
     pub key: Expression,
     /// The loop that it is one of in each turn.
-    turn: Option<usize>,
+    pub turn: Option<usize>,
     /// Each column, over rows as they were.
     pub values: Vec<Expression>,
     pub set: Vec<usize>,
     /// The kinds of parts, by position, that are added to it.
     pub adds: Vec<usize>,
+    /// Columns that were looked at in loops of which it is none in each turn.
+    pub looked_at_in_turns: Vec<usize>,
+    /// The tables of its parts that something folds over.
+    pub folds: Vec<TableId>,
     /// Its position among the program's targets, where it changes.
     pub target: Option<usize>,
     conditions: Vec<Expression>,
     /// Whether it is one that is made.
-    made: bool,
+    pub made: bool,
     /// Whether it goes, at least in a branch.
     pub goes: bool,
 }
@@ -168,8 +172,10 @@ impl<'p> Forming<'p> {
         let totals = std::mem::take(&mut self.totals);
         let counted = std::mem::take(&mut self.counted);
         let drawn = std::mem::take(&mut self.drawn);
+        let folds = self.rows.iter().any(|row| !row.folds.is_empty());
         Ok(Direct {
             rows,
+            folds,
             admission,
             steps,
             told,
@@ -181,22 +187,6 @@ impl<'p> Forming<'p> {
             answered,
             said,
         })
-    }
-
-    /// What the database does to other rows when one goes is not known here: nothing else may be done to those, and they must not be
-    /// looked at, which may come before or after.
-    fn look_at_reached(&mut self) -> Result<(), Reason> {
-        for (goes, table) in &self.reached {
-            let turns = self.rows.get(*goes).is_some_and(|row| row.turn.is_some());
-            let stands_against =
-                |(at, row): (usize, &Row)| row.table.id == *table && (at != *goes || turns);
-            if self.made_in.contains(table) || self.rows.iter().enumerate().any(stands_against) {
-                self.step =
-                    self.rows.get(*goes).map(|row| format!("delete {}", row.table.entity).into());
-                return Err(Reason::Deletes);
-            }
-        }
-        Ok(())
     }
 
     /// The row that is made and answered.
@@ -257,6 +247,8 @@ impl<'p> Forming<'p> {
             values,
             set,
             adds: Vec::new(),
+            looked_at_in_turns: Vec::new(),
+            folds: Vec::new(),
             target,
             conditions,
             made: false,
@@ -605,6 +597,14 @@ impl<'p> Forming<'p> {
             if !self.stands_as(&flat, scalar) {
                 return Err(Reason::Timed);
             }
+            // What is set before is worked out, also where something else takes its place; where it must be there, it is.
+            let before = self.value_of(at, *column)?;
+            let nullable = table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable;
+            let mut has_it = !nullable || !before.can_fail();
+            flat.visit(&mut |e| has_it |= *e == before);
+            if !has_it {
+                return Err(Reason::MayFail);
+            }
             values.push((*column, flat));
         }
         for flow in &target.target.flows {
@@ -650,31 +650,6 @@ impl<'p> Forming<'p> {
             }
         }
         conditions.into_iter().try_for_each(|condition| self.demand(at, condition))?;
-        Ok(at)
-    }
-
-    /// A root that goes; the database takes its parts along, and does what is to be done about what else refers to it.
-    fn delete(&mut self, place: Place, key: &Expression) -> Result<usize, Reason> {
-        let program = self.program;
-        if place.part.is_some() {
-            return Err(Reason::Parts);
-        }
-        let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
-        let table = &target.target.table;
-        if self.made_in.contains(&table.id) {
-            return Err(Reason::Deletes);
-        }
-        let at = self.row(table, key)?;
-        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        if row.turn != self.turn {
-            return Err(Reason::OutsideOfLoop);
-        }
-        // In another branch, it may be, as well.
-        if row.target.is_some() {
-            return Err(Reason::Deletes);
-        }
-        row.goes = true;
-        self.reached.extend(target.reached.iter().map(|table| (at, *table)));
         Ok(at)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::flat::LARGEST;
+use super::flat::{LARGEST, is_of_floats};
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
@@ -89,7 +89,10 @@ impl Forming<'_> {
                     }
                 }
                 Fill::Counted => {
-                    if is_ruled(target, creation.row, at) || parts_draw_on(target, at) {
+                    if stored.is_some()
+                        || is_ruled(target, creation.row, at)
+                        || parts_draw_on(target, at)
+                    {
                         return Err(Reason::Counted);
                     }
                     if !self.counted.iter().any(|of| of.id == table.id) {
@@ -141,12 +144,17 @@ impl Forming<'_> {
         let at = self.row(table, root)?;
         self.touch(at);
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        if !row.set.is_empty() {
+        if !row.set.is_empty() || !row.folds.is_empty() {
             return Err(Reason::Parts);
         }
         row.target = Some(target);
         if !row.adds.contains(&part) {
             row.adds.push(part);
+        }
+        // What a turn looked at before it adds something the next one sees changed.
+        let (turn, looked) = (row.turn, row.looked_at_in_turns.clone());
+        if turn != self.turn && looked.iter().any(|column| self.is_stale(at, *column)) {
+            return Err(Reason::Parts);
         }
         Ok(at)
     }
@@ -177,17 +185,17 @@ impl Forming<'_> {
         target: &ProgramTarget,
         part: usize,
         root: &Expression,
-    ) -> Result<[Expression; 2], Reason> {
+    ) -> Result<impl Iterator<Item = Expression>, Reason> {
         let of = target.target.parts.get(part).ok_or(Reason::NotInSql)?;
         let count = self.of_parts(target, &of.table, root, Aggregate::Count, 0)?;
         let number = |number: u32| Expression::Literal(Value::Int(i64::from(number)));
         let is = |comparison, to: u32| {
             Expression::Compare(comparison, Box::new(count.clone()), Box::new(number(to)))
         };
-        Ok([
-            is(Comparison::Less, of.maximum),
-            is(Comparison::GreaterOrEqual, of.minimum.saturating_sub(1)),
-        ])
+        let least = of.minimum.saturating_sub(1);
+        let least = (least > 0).then(|| is(Comparison::GreaterOrEqual, least));
+        let most = (of.maximum < u32::MAX).then(|| is(Comparison::Less, of.maximum));
+        Ok(least.into_iter().chain(most))
     }
 
     /// Whether a column of a row draws on parts that were added to it.
@@ -229,7 +237,7 @@ impl Forming<'_> {
                     _ => true,
                 };
             });
-            if timed || !sums {
+            if timed || !sums || is_of_floats(&computed.expression) {
                 return Err(Reason::LooksElsewhere);
             }
             set.push((computed.column, computed.expression.clone()));
@@ -351,7 +359,7 @@ pub(super) fn drawn_on_parts(
             let column = target.target.table.columns.get(computed.column);
             let scalar = column.ok_or(Reason::NotInSql)?.scalar;
             let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
-            if timed {
+            if timed || is_of_floats(&computed.expression) {
                 return Err(Reason::Timed);
             }
             set.push((computed.column, over(&computed.expression, &set)?));

@@ -344,13 +344,23 @@ impl<D: Database> Stating<'_, '_, D> {
                 && (two[0].changes || two[1].changes)
                 && !two.iter().any(is_made)
         };
-        if self.stated.windows(2).any(twice) { Err(not_so()) } else { Ok(()) }
+        // One that is made here under a key that was given is not there yet.
+        let is_fresh = |of: &Stated| {
+            let row = direct.rows.get(of.row).filter(|row| !row.made);
+            row.is_some_and(|DirectRow { table, .. }| {
+                !direct.counted.iter().any(|counted| counted.id == table.id)
+                    && self.running.rows.root(table, &of.key).is_some()
+            })
+        };
+        let is_odd = self.stated.windows(2).any(twice)
+            || (self.running.rows.count > 0 && self.stated.iter().any(is_fresh));
+        if is_odd { Err(not_so()) } else { Ok(()) }
     }
 
     /// Sends all that was stated.
     async fn send(&mut self) -> Result<(), Fault> {
         let direct = self.direct;
-        if direct.told.is_empty() && direct.made.is_empty() && direct.said.is_none() {
+        if !direct.locks_first() {
             self.send_rows().await?;
             return self.running.flush().await;
         }

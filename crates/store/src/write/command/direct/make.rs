@@ -5,8 +5,11 @@ use operation::{Creation, Direct, Expression, Fault, Fill, MadeRow, Table, Table
 use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::rows::look_at_values;
 use super::super::{Running, bounded, ill_formed};
-use super::{Said, Stating};
+use super::{Said, Stating, not_so};
 use crate::lower;
+
+/// How many parts of roots that were there are added by a statement each.
+const MOST_ADDED: usize = 64;
 
 /// How a new row is made.
 #[derive(Debug)]
@@ -91,6 +94,10 @@ impl<D: Database> Stating<'_, '_, D> {
         let known =
             |at: usize| matches!(creation.values.get(at), Some(Fill::Value(_))) && !unknown(at);
         look_at_values(&table, &row, known, &creation.bounds)?;
+        // Each looks at all that are there; of many it is less work to load those once.
+        if self.added.len() >= MOST_ADDED {
+            return Err(not_so());
+        }
         self.running.rows.count += 1;
         bounded(self.running.rows.count)?;
         let binds = self.running.binds.clone();

@@ -123,7 +123,7 @@ impl Walk<'_> {
         let rows = rows.into_iter().map(|(_, sent)| sent);
         self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
-        if direct.told.is_empty() && direct.made.is_empty() && direct.said.is_none() {
+        if !direct.locks_first() {
             statements.extend(rows);
             statements.extend(self.writes_of()?);
         } else {

@@ -1,0 +1,50 @@
+//! Rows that go.
+
+use super::forming::{Forming, Row};
+use super::obstacle::Reason;
+use crate::Expression;
+use crate::program::Place;
+
+impl Forming<'_> {
+    /// A root that goes; the database takes its parts along, and does what is to be done about what else refers to it.
+    pub(super) fn delete(&mut self, place: Place, key: &Expression) -> Result<usize, Reason> {
+        let program = self.program;
+        if place.part.is_some() {
+            return Err(Reason::Parts);
+        }
+        let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let table = &target.target.table;
+        if self.made_in.contains(&table.id) {
+            return Err(Reason::Deletes);
+        }
+        let at = self.row(table, key)?;
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        if row.turn != self.turn {
+            return Err(Reason::OutsideOfLoop);
+        }
+        // In another branch, it may be, as well.
+        if row.target.is_some() {
+            return Err(Reason::Deletes);
+        }
+        row.goes = true;
+        self.reached.extend(target.reached.iter().map(|table| (at, *table)));
+        Ok(at)
+    }
+
+    /// What the database does to other rows when one goes is not known here: nothing else may be done to those, and they must not be
+    /// looked at, which may come before or after.
+    pub(super) fn look_at_reached(&mut self) -> Result<(), Reason> {
+        for (goes, table) in &self.reached {
+            let turns = self.rows.get(*goes).is_some_and(|row| row.turn.is_some());
+            let stands_against = |(at, row): (usize, &Row)| {
+                row.table.id == *table && (at != *goes || turns) || row.folds.contains(table)
+            };
+            if self.made_in.contains(table) || self.rows.iter().enumerate().any(stands_against) {
+                self.step =
+                    self.rows.get(*goes).map(|row| format!("delete {}", row.table.entity).into());
+                return Err(Reason::Deletes);
+            }
+        }
+        Ok(())
+    }
+}
