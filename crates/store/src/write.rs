@@ -17,6 +17,7 @@ mod edit;
 mod exchange;
 mod hook;
 mod many;
+mod only;
 mod outbox;
 mod receipt;
 mod tables;
@@ -41,6 +42,7 @@ pub(crate) use command::direct::of as direct;
 pub(crate) use command::together::{execute_together, goes_with_others};
 pub(crate) use create::is_one_statement;
 pub(crate) use many::{Each, Load, Many, Picked};
+pub(crate) use only::{AtHand, Only};
 pub(crate) use tables::{Reference, References, Tables};
 
 /// An open transaction of a database, as the logic of writes sees it.

@@ -167,6 +167,7 @@ fn told(command: &str, role: &str, explanation: &Explanation) -> Value {
         "isolation": if explanation.serializable { "serializable" } else { "default" },
         "rows_are_loaded_since": explanation.loaded_since,
         "found_first": explanation.found_first,
+        "shares_its_transaction": explanation.shares,
         "trips": trips(&explanation.trips),
         "when_refused": when_refused,
         "with_idempotency_key": {
@@ -227,6 +228,12 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
             line(
                 "locks",
                 "some rows are found by what stands in others: all are found first, then locked together",
+            );
+        }
+        if explanation.shares {
+            line(
+                "shares",
+                "its transaction with others of its kind, where more of them wait than there are connections",
             );
         }
     } else {

@@ -157,6 +157,11 @@ fn explain_plan_shows_what_a_command_sends() {
     ] {
         assert!(text.out.contains(part), "{part}\n{}", text.out);
     }
+    assert!(
+        text.out.contains("shares       its transaction with others of its kind"),
+        "{}",
+        text.out
+    );
     assert!(!text.out.contains('\u{1b}'), "colours in a pipe");
     let loaded = plan(&["cancel", "--on", "postgres"]);
     for part in ["its rows, before it does anything: `for`: which turns", "however many rows"] {
@@ -178,6 +183,7 @@ fn explain_plan_shows_what_a_command_sends() {
         (&1.into(), 1)
     );
     assert_eq!(told["when_refused"]["round_trips"]["usual"], 3, "{told:#}");
+    assert_eq!(told["shares_its_transaction"], false);
     let json = plan(&["cancel", "--role", "system", "--on", "postgres", "--format", "json"]);
     let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&told["found_first"], &told["isolation"]), (&true.into(), &"default".into()));

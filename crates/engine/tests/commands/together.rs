@@ -1,5 +1,6 @@
 //! Commands of one kind that share a transaction, on PostgreSQL: each does what it would have done by itself.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use operation::Fault;
@@ -234,5 +235,17 @@ fn commands_of_which_the_database_judges_go_by_themselves() {
         ("remind", r#"{"article":"a"}"#, false),
     ] {
         assert_eq!(world.program(&caller, command, body).together, together, "{command}");
+    }
+    // Tables that others made keep no versions, and what else they keep nobody knows.
+    let mut schema = (*world.loaded.schema).clone();
+    for table in &mut schema.tables {
+        Arc::make_mut(table).version = None;
+    }
+    let others = world.with_tables(Arc::new(schema));
+    for (command, body) in [
+        ("sell", r#"{"article":"a","count":1}"#),
+        ("order", r#"{"items":[{"article":"a","count":1}],"by":1}"#),
+    ] {
+        assert!(!others.program(&caller, command, body).together, "{command}");
     }
 }

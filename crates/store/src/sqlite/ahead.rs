@@ -5,17 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use operation::{Dialect, Fault, Read, ReadId, Table, Value, Write};
+use operation::{Dialect, ReadId, Table, Value, Write};
 use rustc_hash::FxBuildHasher;
 
 use super::Shared;
 use super::session::at_once;
-use crate::Rows;
-use crate::cache::Slot;
-use crate::lower::Statement;
-use crate::write::{
-    self, Ahead, Asked, Database, Failure, Load, Many, Picked, Place, References, Seen, Tables,
-};
+use crate::write::{self, Ahead, AtHand, Only, References, Seen, Tables};
 
 /// Whether commands are worked out ahead to some purpose. Where many change the same rows, what one has seen has changed by its
 /// turn, and what is refused ahead is looked at once more.
@@ -75,8 +70,9 @@ pub(super) fn of(shared: &Shared, write: &Write) -> Option<Box<Ahead>> {
         return None;
     }
     let work = || {
-        let mut rows = Remembering { shared, seen: Vec::new(), none: References::default() };
-        at_once(write::work_ahead(&mut rows, command, |rows| std::mem::take(&mut rows.seen)))
+        let rows = Remembering { shared, seen: Vec::new(), none: References::default() };
+        let seen = |rows: &mut Only<Remembering<'_>>| std::mem::take(&mut rows.0.seen);
+        at_once(write::work_ahead(&mut Only(rows), command, seen))
     };
     // A panic comes again in its turn, and is answered then.
     let ahead = catch_unwind(AssertUnwindSafe(work)).ok().and_then(Result::ok);
@@ -86,78 +82,28 @@ pub(super) fn of(shared: &Shared, write: &Write) -> Option<Box<Ahead>> {
     ahead.map(Box::new)
 }
 
-/// Rows that are remembered. All else is refused, and with it the command.
+/// Rows that are remembered.
 struct Remembering<'s> {
     shared: &'s Shared,
     seen: Vec<Seen>,
     none: References,
 }
 
-/// That a command has to wait for its turn: nobody is told.
-fn refused() -> Fault {
-    Fault::Internal(String::new())
-}
-
-impl Database for Remembering<'_> {
+impl AtHand for Remembering<'_> {
     const DIALECT: Dialect = super::session::DIALECT;
 
     /// As long as it takes, its thread answers nobody else.
     const TURNS: usize = 100;
 
-    fn remembered(&mut self, table: &Arc<Table>, key: &Value) -> Option<Arc<[Value]>> {
+    fn root(&mut self, table: &Arc<Table>, key: &Value) -> Option<Arc<[Value]>> {
         let row = self.shared.remembered.get(table, key)?;
         self.seen.push(Seen { table: table.clone(), key: key.clone(), row: row.clone() });
         Some(row)
     }
 
-    async fn run<'v>(
-        &mut self,
-        _: Asked,
-        _: impl FnOnce() -> Result<Statement, Fault>,
-        _: impl Iterator<Item = &'v Value>,
-    ) -> Result<Vec<Vec<Value>>, Failure> {
-        Err(refused().into())
-    }
-
-    async fn insert(&mut self, _: Place<'_>, _: &[Value]) -> Result<i64, Failure> {
-        Err(refused().into())
-    }
-
-    async fn read(&mut self, _: &Arc<Read>, _: &[Value]) -> Result<Rows, Fault> {
-        Err(refused())
-    }
-
-    async fn load(&mut self, _: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
-        Err(refused().into())
-    }
-
-    async fn hold(&mut self, _: &Load) -> Result<(), Failure> {
-        Err(refused().into())
-    }
-
-    async fn each(&mut self, _: Many<'_>, _: Vec<Picked<'_>>) -> Result<(), Failure> {
-        Err(refused().into())
-    }
-
-    async fn draw(&mut self, _: &Table, _: usize, _: i64, _: usize) -> Result<Vec<i64>, Failure> {
-        Err(refused().into())
-    }
-
-    async fn settle(&mut self) -> Result<(), Failure> {
-        Err(refused().into())
-    }
-
-    async fn undo(&mut self) -> Result<(), Fault> {
-        Err(refused())
-    }
-
     /// What is written, and which tables that reaches, is for its turn.
     fn tables(&self) -> (&Tables, &References) {
         (&self.shared.tables, &self.none)
-    }
-
-    fn touched(&mut self) -> Option<&mut Vec<Slot>> {
-        None
     }
 }
 

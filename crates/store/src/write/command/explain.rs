@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use operation::{Dialect, Direct, Fault, Ident, Program, Table};
 
-use super::direct;
+use super::{direct, together};
 pub use crate::lower::Lock;
 use walk::Walk;
 
@@ -33,6 +33,8 @@ pub struct Explanation {
     pub serializable: bool,
     /// Whether rows are found first, and then locked together.
     pub found_first: bool,
+    /// Whether it shares a transaction with others of its kind where more of them wait than there are connections.
+    pub shares: bool,
     /// What is sent besides where it was asked for with an `Idempotency-Key`: before all others what came of it before is looked
     /// for, and with the writes it is kept.
     pub with_key: Vec<Sent>,
@@ -203,6 +205,7 @@ pub fn explain(
         loaded_since: loaded_since(program).filter(|_| on_postgres),
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
+        shares: on_postgres && together::may_share(program),
         with_key: directly::with_key(dialect),
         // Whether somebody else holds the key is known before anything is looked for.
         round_trips_with_key: if on_postgres { 2 } else { 0 },
@@ -240,6 +243,7 @@ fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Exp
         trips: join(vec![walk.end_directly(direct)?]),
         when_refused: loaded.trips,
         found_first: false,
+        shares: false,
         with_key,
         round_trips_with_key,
         ..loaded

@@ -7,31 +7,30 @@
 //! What a transaction costs is shared by all of them, and each statement is one for all. A command that is refused has changed
 //! nothing but its own rows in memory; the others go on without it.
 
-use std::sync::Arc;
-
-use operation::{Command, Dialect, Fault, Form, Program, Read, Table, TableId, Value};
+use operation::{Command, Dialect, Fault, Form, Program, TableId, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::super::workset::{Values, Wanted};
 use super::ahead::work_ahead;
 use super::flush::Aggregate;
-use super::{Asked, Database, Failure, Left, Load, Running, Writing, direct, ill_formed, lock_of};
-use crate::Rows;
-use crate::cache::Slot;
-use crate::lower::Statement;
-use crate::write::{Many, Picked, Place, References, Tables, draws_on_row};
+use super::{Database, Failure, Left, Load, Running, Writing, direct, ill_formed, lock_of};
+use crate::write::{AtHand, Only, References, Tables, draws_on_row};
 
 /// The most rows that commands look at together.
 const MOST: usize = 512;
 
 /// Whether a command is one that may go with others of its kind.
 pub(crate) fn goes_with_others(command: &Command) -> bool {
-    let program = &command.program;
+    may_share(&command.program) && command.settles.is_none() && direct::of(command, None).is_none()
+}
+
+/// Whether commands of a program may, where they have no direct form.
+pub(super) fn may_share(program: &Program) -> bool {
     let at_hand = match &program.answer {
         Form::Row(read) => draws_on_row(read, &read.table),
         Form::Nothing | Form::Value(_) => true,
     };
-    program.together && at_hand && command.settles.is_none() && direct::of(command, None).is_none()
+    program.together && at_hand
 }
 
 /// Runs commands of one program and writes what they come to. What is answered holds once the transaction is committed.
@@ -45,12 +44,12 @@ pub(crate) async fn execute_together<D: Database>(
     let Some(first) = commands.first() else { return Ok(Vec::new()) };
     let loads = loads_of(database, commands)?;
     let found = database.load(&loads).await.map_err(Failure::into_fault)?;
-    let mut known = Known::default();
+    let mut known = Only(Known::default());
     for (Load { table, column, values, .. }, rows) in loads.into_iter().zip(found) {
-        known.rows.extend(values.into_iter().map(|key| ((table.id, key), None)));
+        known.0.rows.extend(values.into_iter().map(|key| ((table.id, key), None)));
         for row in rows {
             let key = row.get(column).cloned().unwrap_or_default();
-            known.rows.insert((table.id, key), Some(row.into()));
+            known.0.rows.insert((table.id, key), Some(row.into()));
         }
     }
     let mut outcomes = Vec::with_capacity(commands.len());
@@ -72,7 +71,7 @@ pub(crate) async fn execute_together<D: Database>(
         let left = Left { key, version: 0, part_key, answer, replayed, wakes, published: count };
         outcomes.push(Ok(left));
         for aggregate in parts.decided {
-            known.take_note(&command.program, &aggregate)?;
+            known.0.take_note(&command.program, &aggregate)?;
             if let Some(aggregate) = aggregate.behind(&mut decided, &command.program)? {
                 decided.push(aggregate);
             }
@@ -137,67 +136,19 @@ impl Known {
     }
 }
 
-fn unknown() -> Fault {
-    Fault::Internal("a command that needs more than was foreseen".to_owned())
-}
-
-impl Database for Known {
+impl AtHand for Known {
     const DIALECT: Dialect = Dialect::Postgres;
 
-    async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
-        let of = |load: &Load| {
-            let mut found = Vec::with_capacity(load.values.len());
-            for key in &load.values {
-                let known = self.rows.get(&(load.table.id, key.clone())).ok_or_else(unknown)?;
-                found.extend(known.as_deref().map(<[Value]>::to_vec));
-            }
-            Ok(found)
-        };
-        loads.iter().map(of).collect()
-    }
-
-    async fn run<'v>(
-        &mut self,
-        _: Asked,
-        _: impl FnOnce() -> Result<Statement, Fault>,
-        _: impl Iterator<Item = &'v Value>,
-    ) -> Result<Vec<Vec<Value>>, Failure> {
-        Err(unknown().into())
-    }
-
-    async fn insert(&mut self, _: Place<'_>, _: &[Value]) -> Result<i64, Failure> {
-        Err(unknown().into())
-    }
-
-    async fn read(&mut self, _: &Arc<Read>, _: &[Value]) -> Result<Rows, Fault> {
-        Err(unknown())
-    }
-
-    async fn hold(&mut self, _: &Load) -> Result<(), Failure> {
-        Err(unknown().into())
-    }
-
-    async fn each(&mut self, _: Many<'_>, _: Vec<Picked<'_>>) -> Result<(), Failure> {
-        Err(unknown().into())
-    }
-
-    async fn draw(&mut self, _: &Table, _: usize, _: i64, _: usize) -> Result<Vec<i64>, Failure> {
-        Err(unknown().into())
-    }
-
-    async fn settle(&mut self) -> Result<(), Failure> {
-        Err(unknown().into())
-    }
-
-    async fn undo(&mut self) -> Result<(), Fault> {
-        Err(unknown())
+    fn rows(&mut self, load: &Load) -> Option<Vec<Vec<Value>>> {
+        let mut found = Vec::with_capacity(load.values.len());
+        for key in &load.values {
+            let known = self.rows.get(&(load.table.id, key.clone()))?;
+            found.extend(known.as_deref().map(<[Value]>::to_vec));
+        }
+        Some(found)
     }
 
     fn tables(&self) -> (&Tables, &References) {
         (&self.tables, &self.references)
-    }
-
-    fn touched(&mut self) -> Option<&mut Vec<Slot>> {
-        None
     }
 }
