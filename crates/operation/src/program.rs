@@ -192,7 +192,8 @@ pub struct ProgramTarget {
     pub checks: Vec<Inputs>,
     /// Whether rows of it are changed or deleted, or get new parts: then they are locked against everybody else.
     pub changes: bool,
-    /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of it goes.
+    /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of it goes; of parts those of
+    /// their roots as well.
     pub reached: Vec<TableId>,
 }
 

@@ -33,6 +33,7 @@ fn what_is_counted_is_not_waited_for() {
             open_all: 1, told 1 to 1
             restock: 1, told 1 to 1
             seal: 1, told 1 to 1
+            vacate: 2, told 2 to 2
         "#]],
     );
 }

@@ -33,14 +33,18 @@ fn rows_change_by_themselves_as_told() {
             run user put_off/4 {"days":1,"by":"P106751991DT4H"}: 2 transactions
             run user order {"wants":[{"item":4,"count":2},{"item":4,"count":3}],"by":1}: 2 transactions
             run owner tear_some/1 {"other":1,"item":1,"by":2}: 2 transactions
+            run user level_all {"items":[4,5],"other":5}: 2 transactions
             adjust: 1, told 1 to 1
             aside: 1, told 1 to 1
             both: 1, told 1 to 1
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
             count_up: 2, told 2 to 2
+            exchange: 2, told 2 to 2
             give_later: 1, told 1 to 1
             grade_of: 1, told 1 to 1
+            level: 1, told 1 to 1
+            level_all: 1, told 1 to 1
             log: 1, told 1 to 1
             move_on: 1, told 1 to 1
             moved_of: 1, told 1 to 1
@@ -49,6 +53,7 @@ fn rows_change_by_themselves_as_told() {
             note_down: 1, told 1 to 1
             one_more: 1, told 1 to 1
             order: 1, told 1 to 1
+            outdo: 1, told 1 to 1
             over_again: 1, told 1 to 1
             pass_on: 1, told 1 to 1
             peek: 1, told 1 to 1
@@ -77,10 +82,11 @@ fn rows_change_by_themselves_as_told() {
             tear_all: 1, told 1 to 1
             tear_anew: 2, told 2 to 2
             tear_counted: 2, told 2 to 2
-            tear_off: 2, told 2 to 2
+            tear_off: 1, told 1 to 1
             tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1
             told_of: 1, told 1 to 1
+            unasked: 1, told 1 to 1
             weigh: 1, told 1 to 1
             worth_of: 1, told 1 to 1
             write: 1, told 1 to 1
@@ -135,7 +141,22 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(56) {
+    match dice.below(62) {
+        56 => {
+            let (other, by) = (dice.below(7) + 1, dice.below(12));
+            format!(r#"run user outdo/{item} {{"other":{other},"by":{by}}}"#)
+        }
+        57 => {
+            let (other, factor) = (dice.below(7) + 1, dice.below(5));
+            format!(r#"run user level/{item} {{"other":{other},"factor":{factor}}}"#)
+        }
+        58 => {
+            let (other, of) = (dice.below(7) + 1, dice.below(7) + 1);
+            format!(r#"run user level_all {{"items":[{of},{item}],"other":{other}}}"#)
+        }
+        59 => format!(r#"run user exchange/{item} {{"other":{}}}"#, dice.below(7) + 1),
+        60 => format!(r#"run user unasked/{item} {{"by":{number}}}"#),
+        61 => format!(r#"run owner weigh_slip/{item} {{"item":{}}}"#, dice.below(7) + 1),
         53 => {
             let counts: Vec<&str> = (0..dice.below(4)).map(|_| dice.of(&["1", "2", "9"])).collect();
             format!(r#"run owner stub_seen/{item} {{"counts":[{}]}}"#, counts.join(","))
@@ -620,7 +641,7 @@ command see(thing: Thing) {
     thing, name: thing.name, size: thing.size, price: thing.price, whole: thing.whole, many: thing.many
     small: thing.small, day: thing.day, hour: thing.hour, since: thing.since, more: thing.more, raw: thing.raw
     part: thing.part, note: thing.note, rank: thing.rank, worth: thing.price * 3, large: thing.size > 2.5
-    mass: thing.mass, half: thing.mass * 0.5
+    mass: thing.mass, half: thing.mass * -0.5
   }
 }
 "#;

@@ -127,16 +127,16 @@ fn what_depends_on_rows_loads_them() {
         marked: direct
         counted: direct
         prolonged: direct
-        written: `allow read Page`: it looks at two rows at once
+        written: direct
         again: direct
-        unused: `let`: it may be too large where nobody asks for it
+        unused: direct
         level_of: direct
         renewed: `update Member`: it is always refused
         twice: `update Member`: in a loop it is about a row that is not of the loop's element
         ends: direct
         chosen: `if`: what is done depends on what stands in a row
         each_mark: `for`: which turns the loop takes stands in rows
-        compared: `require`: it looks at two rows at once
+        compared: direct
         one_of: `require`: in a loop it is about a row that is not of the loop's element
         measured: direct
         timed: `emit Waited`: PostgreSQL writes a Duration of a row otherwise

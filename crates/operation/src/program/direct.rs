@@ -8,6 +8,7 @@
 //! Branches and loops stay what they are where they draw on what was asked alone: a row is named by the step that changes it,
 //! and how often that step comes is known when it is run.
 
+mod conditions;
 mod flat;
 mod forming;
 mod going;
@@ -27,8 +28,10 @@ use crate::{Expression, Scalar, Table, TableId};
 pub struct Direct {
     /// The rows that it looks at or changes; of a loop those of one turn.
     pub rows: Vec<DirectRow>,
-    /// Whether something folds over parts of these rows.
-    pub folds: bool,
+    /// What must be true of several rows as they were.
+    pub insists: Vec<Insist>,
+    /// Whether the statement about one of these rows looks at another one, or at parts.
+    pub looks_around: bool,
     /// How it is known who may run it.
     pub admission: Course,
     /// How each step of the body is carried out; none for those behind a `return`.
@@ -71,6 +74,15 @@ pub struct DirectRow {
     pub condition: Expression,
     /// The same where it changes: what must be true of it then.
     pub checks: Expression,
+}
+
+/// A condition over several rows.
+#[derive(Debug)]
+pub struct Insist {
+    /// Must be true, with rows as they were; where it stands in a branch, true elsewhere.
+    pub condition: Expression,
+    /// The rows that are looked at for it, whatever steps are carried out.
+    pub rows: Vec<usize>,
 }
 
 /// What is told of rows.
@@ -162,7 +174,7 @@ impl Direct {
     /// change them, by a statement that begins when they are locked.
     pub fn locks_first(&self) -> bool {
         let looked_up = !self.told.is_empty() || !self.made.is_empty() || self.said.is_some();
-        looked_up || self.folds
+        looked_up || self.looks_around || !self.insists.is_empty()
     }
 
     /// The direct form of a program.

@@ -219,8 +219,12 @@ fn reached(plan: &Plan, root: &Table) -> Vec<TableId> {
         for table in plan.model.entity_ids().map(|entity| plan.schema.table(entity)) {
             for key in table.foreign_keys.iter().filter(|key| key.target == goes) {
                 let is_own_part = goes == root.id && table.root == Some(key.column);
-                if !is_own_part && !reached.contains(&table.id) {
-                    reached.push(table.id);
+                // What becomes of a part its root is told by its version, and by what it draws on its parts.
+                let roots = table.foreign_keys.iter().filter(|of| table.root == Some(of.column));
+                for table in [table.id].into_iter().chain(roots.map(|of| of.target)) {
+                    if !is_own_part && !reached.contains(&table) {
+                        reached.push(table);
+                    }
                 }
                 if key.on_delete == OnDelete::Cascade && !going.contains(&table.id) {
                     going.push(table.id);

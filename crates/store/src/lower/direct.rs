@@ -166,6 +166,23 @@ pub(crate) fn make<'m>(making: Making<'m>, values: &'m [Value]) -> Result<Statem
     Ok(lowering.finish(vec![Scalar::Int]))
 }
 
+/// Ends the transaction where a condition is not true. `binds` are what its binds hold.
+pub(crate) fn insist(
+    condition: &Expression,
+    drawn: &[(usize, TableId)],
+    binds: &[Value],
+) -> Result<Statement, Fault> {
+    if binds_of([condition]) > binds.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
+    let mut lowering = lowering.with_drawn(drawn);
+    lowering.sql.push("SELECT 1 / coalesce(");
+    lowering.any(condition, Scalar::Bool)?;
+    lowering.sql.push(", false)::int");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
 /// A statement that answers the rows that it changes, failing where there are none: the division by zero ends the transaction.
 pub(crate) fn surely(statement: Statement) -> Statement {
     let text = format!("WITH changed AS ({}) SELECT 1 / count(*) FROM changed", statement.text);

@@ -139,6 +139,10 @@ impl<'a> Lowering<'a> {
         }
         self.sql.push(" FROM (SELECT ");
         self.kept(value, scalar)?;
+        if scalar == Scalar::Float {
+            // Zero has no sign.
+            self.sql.push(" + 0::float8");
+        }
         if let Scalar::Decimal { scale } = scalar {
             // What others made may have other digits, and what is computed any.
             self.sql.push("::numeric(19,").integer(i64::from(scale)).push(")");

@@ -83,7 +83,8 @@ impl Forming<'_> {
             }
             Expression::Aggregate { depth, body, .. } => {
                 let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
-                // Its own parts, of one row that is the only one in scope there: they change with it only, which is locked.
+                // Its own parts, of one row that is the only one in scope there: they change with it only, which is locked, or go with
+                // what they refer to, as they may wherever they are loaded.
                 if *depth > 0 || !self.is_over_parts(row, body) {
                     return Err(Reason::NotInSql);
                 }
@@ -142,6 +143,33 @@ impl Forming<'_> {
         Ok(Expression::Aggregate { aggregate, table, depth: at, body, kind })
     }
 
+    /// An expression over a row as it is now, written over rows as they were: the others that take part in it must stay what they are.
+    pub(super) fn of_row_and_others(
+        &mut self,
+        row: usize,
+        expression: &Expression,
+    ) -> Result<Expression, Reason> {
+        let flat = self.flat(expression, &[row])?;
+        let others = rows_of(&flat).into_iter().filter(|touched| *touched != row);
+        self.steady.extend(others);
+        Ok(flat)
+    }
+
+    /// Something flat as it stands in the statement about a row: what is another's is looked up there.
+    pub(super) fn in_statement_of(&self, row: usize, flat: &Expression) -> Option<Expression> {
+        match flat {
+            Expression::Column { depth, .. } | Expression::Aggregate { depth, .. }
+                if *depth == row =>
+            {
+                at_hand(flat)
+            }
+            Expression::Column { .. }
+            | Expression::Aggregate { .. }
+            | Expression::Lookup { .. } => self.looked_up(flat),
+            _ => flat.with_children(&mut |child| self.in_statement_of(row, child)),
+        }
+    }
+
     /// An expression over a row as it is now, written over that row as it was, which no other row takes part in.
     pub(super) fn of_row(
         &mut self,
@@ -193,7 +221,7 @@ impl Forming<'_> {
     }
 
     /// The same with each column looked up in its row.
-    fn looked_up(&self, flat: &Expression) -> Option<Expression> {
+    pub(super) fn looked_up(&self, flat: &Expression) -> Option<Expression> {
         let (depth, value) = match flat {
             Expression::Column { depth, .. } | Expression::Aggregate { depth, .. } => {
                 (depth, Box::new(at_hand(flat)?))

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::flat::{LARGEST, at_hand, rows_of};
+use super::flat::{LARGEST, rows_of};
 use super::making::drawn_on_parts;
 use super::obstacle::{Obstacle, Reason};
-use super::rule::{either, next, nodes, transition, unless_false};
-use super::{Course, Direct, DirectRow, How, MadeRow, Told, Total};
+use super::rule::{either, evaluates, next, nodes, transition, unless_false};
+use super::{Course, Direct, DirectRow, How, Insist, MadeRow, Told, Total};
 use crate::program::{Bound, Carried, Form, Place, Program, Source, Step};
 use crate::{Expression, Read, Scalar, Table, TableId, Value};
 
@@ -40,7 +40,7 @@ pub(super) struct Row {
     pub folds: Vec<TableId>,
     /// Its position among the program's targets, where it changes.
     pub target: Option<usize>,
-    conditions: Vec<Expression>,
+    pub conditions: Vec<Expression>,
     /// Whether it is one that is made.
     pub made: bool,
     /// Whether it goes, at least in a branch.
@@ -76,6 +76,9 @@ pub(super) struct Forming<'p> {
     /// Rows that go, each with a table of which rows may go or change with it.
     pub(super) reached: Vec<(usize, TableId)>,
     pub(super) totals: Vec<Total>,
+    pub(super) insists: Vec<Insist>,
+    /// Rows that statements about others look at: nothing may be done to them.
+    pub(super) steady: Vec<usize>,
     /// Whether something is told, and whether what is made was looked at for that.
     pub telling: bool,
     pub looked_at_made: bool,
@@ -109,6 +112,8 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         made_in: Vec::new(),
         reached: Vec::new(),
         totals: Vec::new(),
+        insists: Vec::new(),
+        steady: Vec::new(),
         telling: false,
         looked_at_made: false,
         loops: 0,
@@ -167,6 +172,10 @@ impl<'p> Forming<'p> {
         }
         let rows = (0..self.rows.len()).map(|row| self.finish(row));
         let rows = rows.collect::<Result<Vec<DirectRow>, Reason>>()?;
+        let changes = |row: &usize| self.rows.get(*row).is_none_or(|row| row.target.is_some());
+        if self.steady.iter().any(changes) {
+            return Err(Reason::SeveralRows);
+        }
         let told = std::mem::take(&mut self.told);
         let made = std::mem::take(&mut self.made).into_iter().map(|(_, made)| made).collect();
         let totals = std::mem::take(&mut self.totals);
@@ -175,7 +184,8 @@ impl<'p> Forming<'p> {
         let folds = self.rows.iter().any(|row| !row.folds.is_empty());
         Ok(Direct {
             rows,
-            folds,
+            insists: std::mem::take(&mut self.insists),
+            looks_around: folds || !self.steady.is_empty(),
             admission,
             steps,
             told,
@@ -212,8 +222,13 @@ impl<'p> Forming<'p> {
                 Some(binds) => {
                     for bind in binds {
                         let row = self.row(&visible.table, &Expression::Bind(*bind))?;
-                        let condition = self.of_row(row, &visible.condition)?;
-                        self.demand(row, condition)?;
+                        let condition = self.flat(&visible.condition, &[row])?;
+                        match rows_of(&condition) {
+                            rows if rows.iter().all(|of| *of == row) => {
+                                self.demand(row, condition)?;
+                            }
+                            rows => self.insist(condition, rows)?,
+                        }
                     }
                     None
                 }
@@ -269,42 +284,7 @@ impl<'p> Forming<'p> {
         }
     }
 
-    /// A condition that must be true, or what is done ends.
-    fn require(&mut self, condition: &Expression) -> Result<Course, Reason> {
-        if self.knows(condition) {
-            return Ok(self.course(How::Known));
-        }
-        let flat = self.flat(condition, &[])?;
-        match rows_of(&flat)[..] {
-            [row] => self.demand(row, flat)?,
-            // What stands for something of a row turned out to be of none.
-            [] => return Err(Reason::DependsOnRow),
-            _ => return Err(Reason::SeveralRows),
-        }
-        // Then what is done does depend on rows, and a statement for each of them costs more than the wait that it spares.
-        if self.turn.is_some() {
-            return Err(Reason::RequiredInLoop);
-        }
-        Ok(self.course(How::Stated))
-    }
-
-    /// Notes what must be true of a row, if what is walked over is come to.
-    fn demand(&mut self, row: usize, condition: Expression) -> Result<(), Reason> {
-        let turn = self.turn;
-        let yes = Expression::yes();
-        let condition = self.path.iter().rev().fold(condition, |condition, (decides, so)| {
-            let (then, otherwise) = if *so { (&condition, &yes) } else { (&yes, &condition) };
-            either(decides, then, otherwise)
-        });
-        let row = self.rows.get_mut(row).ok_or(Reason::NotInSql)?;
-        if row.turn != turn {
-            return Err(Reason::OutsideOfLoop);
-        }
-        row.conditions.push(condition);
-        Ok(())
-    }
-
-    fn course(&mut self, how: How) -> Course {
+    pub(super) fn course(&mut self, how: How) -> Course {
         Course { how, looks: std::mem::take(&mut self.looks) }
     }
 
@@ -522,11 +502,10 @@ impl<'p> Forming<'p> {
             // Evaluated as written, it would fail here, also where nobody asks for it later.
             // What the command answers, the database is asked for.
             let is_asked_for = bind.is_none() && self.bodies == 0;
-            return if flat.can_fail() && !is_asked_for {
-                Err(Reason::MayFail)
-            } else {
-                Ok(Holds::Of(flat))
-            };
+            if flat.can_fail() && !is_asked_for {
+                self.evaluate(&flat)?;
+            }
+            return Ok(Holds::Of(flat));
         }
         if self.is_made(value) {
             return Ok(Holds::Made(self.made_by(value)));
@@ -593,16 +572,14 @@ impl<'p> Forming<'p> {
             if self.is_made(value) {
                 return Err(Reason::FoundByRow);
             }
-            let flat = self.of_row(at, value)?;
+            let flat = self.of_row_and_others(at, value)?;
             if !self.stands_as(&flat, scalar) {
                 return Err(Reason::Timed);
             }
             // What is set before is worked out, also where something else takes its place; where it must be there, it is.
             let before = self.value_of(at, *column)?;
             let nullable = table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable;
-            let mut has_it = !nullable || !before.can_fail();
-            flat.visit(&mut |e| has_it |= *e == before);
-            if !has_it {
+            if nullable && before.can_fail() && !evaluates(&flat, &before) {
                 return Err(Reason::MayFail);
             }
             values.push((*column, flat));
@@ -620,7 +597,7 @@ impl<'p> Forming<'p> {
         }
         for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
             if inputs.columns.iter().any(|column| changed.contains(column)) {
-                let value = self.of_row(at, &computed.expression)?;
+                let value = self.of_row_and_others(at, &computed.expression)?;
                 let scalar = table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
                 if !self.stands_as(&value, scalar) {
                     return Err(Reason::Timed);
@@ -636,7 +613,8 @@ impl<'p> Forming<'p> {
             }
             let mut rules = Vec::new();
             for bound in bounds.iter().filter(|bound| bound.column == *column) {
-                rules.push(self.of_row(at, bound.rule.as_ref().ok_or(Reason::Bound)?)?);
+                let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
+                rules.push(self.of_row_and_others(at, rule)?);
             }
             let rule = Expression::all(rules);
             if table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable {
@@ -684,14 +662,15 @@ impl<'p> Forming<'p> {
         if let Some(target) = target.and_then(|target| program.targets.get(target)) {
             for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
                 if inputs.others || inputs.columns.iter().any(|column| columns.contains(column)) {
-                    checks.extend(unless_false(self.of_row(at, &check.expression)?));
+                    let check = self.of_row_and_others(at, &check.expression)?;
+                    checks.extend(unless_false(check));
                 }
             }
             for column in &columns {
                 set.push((*column, self.value_of(at, *column)?));
             }
             if let Some(version) = table.version {
-                set.push((version, next(Expression::column(version))));
+                set.push((version, next(Expression::Column { depth: at, column: version })));
             }
         }
         let checks = Expression::all(checks);
@@ -703,7 +682,7 @@ impl<'p> Forming<'p> {
         }
         let of_one = |flat: Expression| {
             let fits = nodes(&flat) <= LARGEST;
-            at_hand(&flat).filter(|_| fits).ok_or(Reason::TooLarge)
+            self.in_statement_of(at, &flat).filter(|_| fits).ok_or(Reason::TooLarge)
         };
         let set = set.into_iter().map(|(column, value)| Ok((column, of_one(value)?)));
         Ok(DirectRow {

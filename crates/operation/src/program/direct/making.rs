@@ -368,6 +368,9 @@ pub(super) fn drawn_on_parts(
     let mut conditions = Vec::new();
     for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
         if draws(inputs, &set) {
+            if is_of_floats(&check.expression) {
+                return Err(Reason::LooksElsewhere);
+            }
             conditions.extend(unless_false(over(&check.expression, &set)?));
         }
     }

@@ -75,6 +75,28 @@ pub(super) fn next(number: Expression) -> Expression {
     }
 }
 
+/// Whether to work something out is to work out another thing in it, whatever comes of the rest.
+pub(super) fn evaluates(flat: &Expression, inner: &Expression) -> bool {
+    let of = |flat: &Expression| evaluates(flat, inner);
+    flat == inner
+        || match flat {
+            Expression::Compare(_, a, b)
+            | Expression::Arithmetic { left: a, right: b, .. }
+            | Expression::DivideDecimal { left: a, right: b, .. } => of(a) || of(b),
+            Expression::Not(a)
+            | Expression::IsNull(a)
+            | Expression::Negate(_, a)
+            | Expression::ToFloat(a, _)
+            | Expression::Rescale { value: a, .. }
+            | Expression::If { condition: a, .. } => of(a),
+            Expression::Call(_, all) => all.iter().any(of),
+            Expression::Coalesce(all) | Expression::And(all) | Expression::Or(all) => {
+                all.first().is_some_and(of)
+            }
+            _ => false,
+        }
+}
+
 pub(super) fn nodes(expression: &Expression) -> usize {
     let mut count = 0;
     expression.visit(&mut |_| count += 1);

@@ -54,6 +54,16 @@ pub(super) fn sparing(program: &Program) -> Option<&Direct> {
     at_hand.then_some(direct)
 }
 
+/// The statement that ends the transaction where a condition over several rows is not true.
+pub(super) fn insisted(
+    direct: &Direct,
+    at: usize,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let insist = direct.insists.get(at).ok_or_else(|| ill_formed("no such condition"))?;
+    lower::direct::insist(&insist.condition, &direct.drawn, binds)
+}
+
 /// The statement that looks at a row of a direct form, or changes it.
 pub(super) fn statement(
     program: &Program,
@@ -328,6 +338,9 @@ impl<D: Database> Stating<'_, '_, D> {
                 (None, None) => return Err(ill_formed("a row that nothing stands for")),
             }
         }
+        for row in direct.insists.iter().flat_map(|insist| &insist.rows) {
+            self.say(*row, Said::Looked)?;
+        }
         let once = |row: &usize| direct.rows.get(*row).is_some_and(|row| !row.each_turn);
         self.state((0..direct.rows.len()).filter(once))?;
         let order = |of: &Stated| table_of(of.row).unwrap_or(TableId(u32::MAX));
@@ -366,6 +379,7 @@ impl<D: Database> Stating<'_, '_, D> {
         }
         // What is told of rows is what they were, and nobody else may change them meanwhile.
         self.hold_rows().await?;
+        self.insist().await?;
         self.draw_keys().await?;
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
@@ -377,6 +391,21 @@ impl<D: Database> Stating<'_, '_, D> {
             self.say_value().await.map_err(Failure::into_fault)?;
         }
         self.send_rows().await
+    }
+
+    /// Asks for what must be true of several rows, all of which are locked.
+    async fn insist(&mut self) -> Result<(), Fault> {
+        let (direct, target) = (self.direct, self.running.program.id);
+        let binds = self.running.binds.clone();
+        for place in 0..direct.insists.len() {
+            let kind = Kind::Sure;
+            let key = Key { target, place, kind, columns: 1 << 63, binds: binds.len() };
+            let lower = || insisted(direct, place, &binds);
+            let database = &mut self.running.writing.database;
+            let sent = database.run(Asked::Kept(key), lower, binds.iter()).await;
+            sent.map_err(Failure::into_fault)?;
+        }
+        Ok(())
     }
 
     /// Draws the keys that the database counts, before anything is made that has or names one.

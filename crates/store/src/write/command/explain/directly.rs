@@ -5,7 +5,7 @@ use operation::{
 };
 
 use super::super::super::{Many, Place as Written};
-use super::super::direct::{lower_made, lower_said, lower_told, lower_total, statement};
+use super::super::direct::{insisted, lower_made, lower_said, lower_told, lower_total, statement};
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Purpose, Sent, Times, Trip};
@@ -129,6 +129,10 @@ impl Walk<'_> {
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.held(direct)?);
+            let binds = vec![Value::Null; program.filled.len()];
+            for at in 0..direct.insists.len() {
+                statements.push(Sent::plain(insisted(direct, at, &binds)?.text));
+            }
             for table in &direct.counted {
                 let text = lower::drawn::draw(table)?.text;
                 statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });

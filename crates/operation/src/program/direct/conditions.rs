@@ -1,0 +1,72 @@
+//! What must be true of rows.
+
+use super::flat::{LARGEST, rows_of};
+use super::forming::Forming;
+use super::obstacle::Reason;
+use super::rule::{either, nodes};
+use super::{Course, How, Insist};
+use crate::Expression;
+
+impl Forming<'_> {
+    /// A condition that must be true, or what is done ends.
+    pub(super) fn require(&mut self, condition: &Expression) -> Result<Course, Reason> {
+        if self.knows(condition) {
+            return Ok(self.course(How::Known));
+        }
+        let flat = self.flat(condition, &[])?;
+        match rows_of(&flat)[..] {
+            [row] => self.demand(row, flat)?,
+            // What stands for something of a row turned out to be of none.
+            [] => return Err(Reason::DependsOnRow),
+            _ if self.turn.is_some() => return Err(Reason::RequiredInLoop),
+            // They are locked where the step is come to.
+            _ => self.insist(flat, Vec::new())?,
+        }
+        // Then what is done does depend on rows, and a statement for each of them costs more than the wait that it spares.
+        if self.turn.is_some() {
+            return Err(Reason::RequiredInLoop);
+        }
+        Ok(self.course(How::Stated))
+    }
+
+    /// Notes what must be true of several rows, if what is walked over is come to.
+    pub(super) fn insist(&mut self, condition: Expression, rows: Vec<usize>) -> Result<(), Reason> {
+        let condition = self.looked_up(&self.on_path(condition)).ok_or(Reason::NotInSql)?;
+        if nodes(&condition) > LARGEST {
+            return Err(Reason::TooLarge);
+        }
+        self.insists.push(Insist { condition, rows });
+        Ok(())
+    }
+
+    /// A condition that counts only where what is walked over is come to.
+    pub(super) fn on_path(&self, condition: Expression) -> Expression {
+        let yes = Expression::yes();
+        self.path.iter().rev().fold(condition, |condition, (decides, so)| {
+            let (then, otherwise) = if *so { (&condition, &yes) } else { (&yes, &condition) };
+            either(decides, then, otherwise)
+        })
+    }
+
+    /// Notes what must be true of a row, if what is walked over is come to.
+    pub(super) fn demand(&mut self, row: usize, condition: Expression) -> Result<(), Reason> {
+        let turn = self.turn;
+        let condition = self.on_path(condition);
+        let row = self.rows.get_mut(row).ok_or(Reason::NotInSql)?;
+        if row.turn != turn {
+            return Err(Reason::OutsideOfLoop);
+        }
+        row.conditions.push(condition);
+        Ok(())
+    }
+
+    /// Sees to it that something is worked out, also where nobody asks for it.
+    pub(super) fn evaluate(&mut self, flat: &Expression) -> Result<(), Reason> {
+        let [row] = rows_of(flat)[..] else { return Err(Reason::MayFail) };
+        if self.rows.get(row).is_none_or(|row| row.turn != self.turn) {
+            return Err(Reason::MayFail);
+        }
+        let same = Expression::equal(flat.clone(), flat.clone());
+        self.demand(row, Expression::Coalesce(vec![same, Expression::yes()]))
+    }
+}
