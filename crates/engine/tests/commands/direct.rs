@@ -625,13 +625,14 @@ entity Thing {
   note:  String(0..60)?
   rank:  enum { low, high }?
   mass:  Float
+  wait:  Duration
   allow read, create to user
 }
 
 event Seen by thing {
   thing: Thing  name: String  size: Decimal(12, 3)  price: Money(EUR)  whole: Decimal(9, 0)  many: Int
   small: Bool  day: Date  hour: Time  since: Timestamp  more: Json(..1KB)?  raw: Bytes(..1KB)  part: Part
-  note: String?  rank: Thing.rank?  worth: Money(EUR)  large: Bool?  mass: Float  half: Float
+  note: String?  rank: Thing.rank?  worth: Money(EUR)  large: Bool?  mass: Float  half: Float  wait: Duration
 }
 
 command see(thing: Thing) {
@@ -641,7 +642,7 @@ command see(thing: Thing) {
     thing, name: thing.name, size: thing.size, price: thing.price, whole: thing.whole, many: thing.many
     small: thing.small, day: thing.day, hour: thing.hour, since: thing.since, more: thing.more, raw: thing.raw
     part: thing.part, note: thing.note, rank: thing.rank, worth: thing.price * 3, large: thing.size > 2.5
-    mass: thing.mass, half: thing.mass * -0.5
+    mass: thing.mass, half: thing.mass * -0.5, wait: thing.wait
   }
 }
 "#;
@@ -691,11 +692,22 @@ fn what_is_told_of_rows_is_what_rust_writes() {
         let note = if at % 3 == 0 { "null".to_owned() } else { format!("\"{}\"", texts[at]) };
         let rank = ["null", "\"low\"", "\"high\""][at % 3];
         let (name, small) = (texts[at], at % 2 == 0);
+        let wait = [
+            "PT0S",
+            "-PT0.000001S",
+            "P1D",
+            "P1DT0.5S",
+            "-P106751991DT4H",
+            "PT1H",
+            "PT59M59.999999S",
+            "P30DT1M",
+            "PT1H0.25S",
+        ][at];
         let mass =
             ["0", "-0.0", "0.1", "1e14", "-123456789.25", "0.001", "99.999999999999", "3", "1e-5"]
                 [at];
         let add = format!(
-            r#"add user Thing {{"id":"{id}","name":"{name}","size":"{size}","price":"{price}","whole":"{whole}","many":{many},"small":{small},"day":"{day}","hour":"{hour}","since":"{since}","more":{more},"raw":"{raw}","part":"a\"b","note":{note},"rank":{rank},"mass":{mass}}}"#
+            r#"add user Thing {{"id":"{id}","name":"{name}","size":"{size}","price":"{price}","whole":"{whole}","many":{many},"small":{small},"day":"{day}","hour":"{hour}","since":"{since}","more":{more},"raw":"{raw}","part":"a\"b","note":{note},"rank":{rank},"mass":{mass},"wait":"{wait}"}}"#
         );
         let added = loaded.ask(&add);
         assert!(added.starts_with("{"), "{add}\n{added}");

@@ -139,7 +139,7 @@ fn what_depends_on_rows_loads_them() {
         compared: direct
         one_of: `require`: in a loop it is about a row that is not of the loop's element
         measured: direct
-        timed: `emit Waited`: PostgreSQL writes a Duration of a row otherwise
+        timed: direct
         late: direct
         by_row: `emit Placed`: what is done depends on what stands in a row
         ruled: direct
@@ -149,7 +149,7 @@ fn what_depends_on_rows_loads_them() {
         perhaps: direct
         either: `return`: which row it is about stands in another row, or it is made here
         counted_of: direct
-        numbered: `let`: it may be too large where nobody asks for it
+        numbered: direct
         ended: direct
     "#]]
     .assert_eq(&told);

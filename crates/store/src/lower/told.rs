@@ -126,16 +126,31 @@ impl<'a> Lowering<'a> {
                 "WHEN m.v::text ~ '^-?[0-9]+([.][0-9]+)?$' AND m.v::text::float8 = m.v \
                  THEN m.v::text || CASE WHEN strpos(m.v::text, '.') = 0 THEN '.0' ELSE '' END END"
             }
-            Scalar::Duration => return Err(ill_formed("a value that is not told")),
+            Scalar::Duration => {
+                "WHEN extract(year FROM m.v) = 0 AND extract(month FROM m.v) = 0 \
+                 THEN '\"' || CASE WHEN m.u < 0 THEN '-P' ELSE 'P' END || CASE WHEN m.d > 0 THEN m.d || 'D' ELSE '' END \
+                 || CASE WHEN m.t > 0 OR m.d = 0 THEN 'T' || CASE WHEN m.t >= 3600000000 THEN m.t / 3600000000 || 'H' ELSE '' END \
+                 || CASE WHEN m.t / 60000000 % 60 > 0 THEN m.t / 60000000 % 60 || 'M' ELSE '' END \
+                 || CASE WHEN m.t % 60000000 > 0 OR m.t < 60000000 THEN m.t / 1000000 % 60 || m.f || 'S' ELSE '' END \
+                 ELSE '' END || '\"' END"
+            }
         });
-        let timed = matches!(scalar, Scalar::Time | Scalar::Timestamp);
+        let lasts = scalar == Scalar::Duration;
+        let timed = lasts || matches!(scalar, Scalar::Time | Scalar::Timestamp);
         self.sql.push(" FROM (SELECT v");
+        if lasts {
+            self.sql.push(", u, abs(u) / 86400000000 AS d, abs(u) % 86400000000 AS t");
+        }
         if timed {
             // Thousandths where that is exact, as Rust writes them.
             self.sql.push(
-                ", CASE WHEN u % 1000000 = 0 THEN '' WHEN u % 1000 = 0 THEN to_char(u % 1000000 / 1000, '\".\"FM000') \
-                 ELSE to_char(u % 1000000, '\".\"FM000000') END AS f FROM (SELECT v, extract(microseconds FROM v)::bigint AS u",
+                ", CASE WHEN u % 1000000 = 0 THEN '' WHEN u % 1000 = 0 THEN to_char(abs(u) % 1000000 / 1000, '\".\"FM000') \
+                 ELSE to_char(abs(u) % 1000000, '\".\"FM000000') END AS f FROM (SELECT v, ",
             );
+            self.sql.push(match lasts {
+                true => "(extract(epoch FROM v) * 1000000)::bigint AS u",
+                false => "extract(microseconds FROM v)::bigint AS u",
+            });
         }
         self.sql.push(" FROM (SELECT ");
         self.kept(value, scalar)?;

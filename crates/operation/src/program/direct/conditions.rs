@@ -62,11 +62,14 @@ impl Forming<'_> {
 
     /// Sees to it that something is worked out, also where nobody asks for it.
     pub(super) fn evaluate(&mut self, flat: &Expression) -> Result<(), Reason> {
-        let [row] = rows_of(flat)[..] else { return Err(Reason::MayFail) };
-        if self.rows.get(row).is_none_or(|row| row.turn != self.turn) {
-            return Err(Reason::MayFail);
-        }
         let same = Expression::equal(flat.clone(), flat.clone());
-        self.demand(row, Expression::Coalesce(vec![same, Expression::yes()]))
+        let is_worked_out = Expression::Coalesce(vec![same, Expression::yes()]);
+        match rows_of(flat)[..] {
+            [row] if self.rows.get(row).is_some_and(|row| row.turn == self.turn) => {
+                self.demand(row, is_worked_out)
+            }
+            _ if self.turn.is_none() => self.insist(is_worked_out, Vec::new()),
+            _ => Err(Reason::MayFail),
+        }
     }
 }

@@ -190,9 +190,6 @@ impl Forming<'_> {
         expression: &Expression,
         scalar: Scalar,
     ) -> Result<Expression, Reason> {
-        if scalar == Scalar::Duration {
-            return Err(Reason::Written(scalar));
-        }
         self.telling = true;
         let copied = self.copied(expression, scalar);
         self.telling = false;

@@ -8,7 +8,7 @@ use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, evaluates, next, nodes, transition, unless_false};
 use super::{Course, Direct, DirectRow, How, Insist, MadeRow, Told, Total};
 use crate::program::{Bound, Carried, Form, Place, Program, Source, Step};
-use crate::{Expression, Read, Scalar, Table, TableId, Value};
+use crate::{Expression, Read, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -149,9 +149,6 @@ impl<'p> Forming<'p> {
                 Some(self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?)
             }
             (Form::Value(scalar), Holds::Of(value)) => {
-                if *scalar == Scalar::Duration {
-                    return Err(Reason::Written(*scalar));
-                }
                 let value = self.copied_flat(value, *scalar)?;
                 said = Some((value, *scalar));
                 None

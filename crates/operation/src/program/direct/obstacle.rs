@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::Scalar;
-
 /// What keeps a program from being run without its rows: the first that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
@@ -50,8 +48,6 @@ pub enum Reason {
     SetsKey,
     /// A time of day, a duration or a value object that is worked out.
     Timed,
-    /// A value that the database writes in other words.
-    Written(Scalar),
     /// A bound that only Rust can hold a value to.
     Bound,
     /// A key that the database counts, and that something is worked out of or found by.
@@ -110,9 +106,6 @@ impl fmt::Display for Reason {
             Self::MayFail => "it may be too large where nobody asks for it",
             Self::SetsKey => "a key is set",
             Self::Timed => "a time of day, a duration or a value object is worked out of a row",
-            Self::Written(scalar) => {
-                return write!(f, "PostgreSQL writes a {} of a row otherwise", scalar.name());
-            }
             Self::Bound => "a bound of a field that is worked out has no words in SQL",
             Self::Counted => "something depends on a key that the database counts",
             Self::LooksElsewhere => "a computed field or a check looks at parts or other rows",

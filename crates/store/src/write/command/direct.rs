@@ -379,8 +379,8 @@ impl<D: Database> Stating<'_, '_, D> {
         }
         // What is told of rows is what they were, and nobody else may change them meanwhile.
         self.hold_rows().await?;
-        self.insist().await?;
         self.draw_keys().await?;
+        self.insist().await?;
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
         self.running.flush().await?;

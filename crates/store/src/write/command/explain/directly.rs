@@ -129,13 +129,13 @@ impl Walk<'_> {
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.held(direct)?);
-            let binds = vec![Value::Null; program.filled.len()];
-            for at in 0..direct.insists.len() {
-                statements.push(Sent::plain(insisted(direct, at, &binds)?.text));
-            }
             for table in &direct.counted {
                 let text = lower::drawn::draw(table)?.text;
                 statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });
+            }
+            let binds = vec![Value::Null; program.filled.len()];
+            for at in 0..direct.insists.len() {
+                statements.push(Sent::plain(insisted(direct, at, &binds)?.text));
             }
             let (made, parts) = with_parts_behind(says.made);
             statements.extend(self.made(direct, &made)?);
