@@ -80,7 +80,8 @@ pub(crate) trait Database {
     /// locked in the order in which they stand.
     async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure>;
 
-    /// Locks the rows that a load names, in the order of the key, and does not wait for that. Nothing where nobody else writes.
+    /// Locks the rows that a load names, in the order of the key, and does not wait for that; one that is not there ends the
+    /// transaction. Nothing where nobody else writes.
     async fn hold(&mut self, load: &Load) -> Result<(), Failure>;
 
     /// Executes a statement that changes rows for each of many.

@@ -46,6 +46,7 @@ fn rows_change_by_themselves_as_told() {
             level: 1, told 1 to 1
             level_all: 1, told 1 to 1
             log: 1, told 1 to 1
+            merge: 2, told 2 to 2
             move_on: 1, told 1 to 1
             moved_of: 1, told 1 to 1
             never: 1, told 1 to 1
@@ -82,12 +83,13 @@ fn rows_change_by_themselves_as_told() {
             tear_all: 1, told 1 to 1
             tear_anew: 2, told 2 to 2
             tear_counted: 2, told 2 to 2
-            tear_off: 1, told 1 to 1
+            tear_off: 2, told 2 to 2
             tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1
             told_of: 1, told 1 to 1
             unasked: 1, told 1 to 1
             weigh: 1, told 1 to 1
+            weigh_later: 1, told 1 to 1
             worth_of: 1, told 1 to 1
             write: 1, told 1 to 1
         "#]],
@@ -141,7 +143,18 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(62) {
+    match dice.below(65) {
+        62 => {
+            let (slip, from) = (dice.below(7) + 1, dice.below(7) + 1);
+            format!(r#"run owner merge/{item} {{"slip":{slip},"from":{from}}}"#)
+        }
+        63 | 64 => {
+            let (other, weight) = (dice.below(7) + 1, dice.of(&["-1", "1", "7"]));
+            let who = dice.of(&["user", "system"]);
+            format!(
+                r#"run {who} set_weight/{item} {{"other":{other},"copy":{flag},"weight":{weight}}}"#
+            )
+        }
         56 => {
             let (other, by) = (dice.below(7) + 1, dice.below(12));
             format!(r#"run user outdo/{item} {{"other":{other},"by":{by}}}"#)

@@ -51,14 +51,17 @@ pub(crate) fn rows_among(
     Ok(lowering.finish(scalars(table)))
 }
 
-/// Locks rows by the one array of their keys, in the order of these, and answers nothing of them.
+/// Locks rows by the one array of their keys, in the order of these; ends the transaction where one is not there.
 pub(crate) fn held(table: &Table, lock: Lock, type_name: TypeName) -> Result<Statement, Fault> {
     let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
     let mut sql = Sql::new(Dialect::Postgres);
-    sql.push("SELECT 1 FROM ").ident(&table.name).push(" WHERE ").ident(&own.name);
+    sql.push("WITH held AS (SELECT 1 FROM ").ident(&table.name).push(" WHERE ").ident(&own.name);
     sql.push(" = ANY(");
     array(&mut sql, 0, own, type_name);
     sql.push(") ORDER BY ").ident(&own.name).push(lock.clause());
+    sql.push(") SELECT 1 / (count(*) = (SELECT count(DISTINCT k) FROM unnest(");
+    array(&mut sql, 0, own, type_name);
+    sql.push(") AS u(k)))::int FROM held");
     Ok(statement(sql))
 }
 

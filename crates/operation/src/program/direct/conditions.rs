@@ -3,7 +3,7 @@
 use super::flat::{LARGEST, rows_of};
 use super::forming::Forming;
 use super::obstacle::Reason;
-use super::rule::{either, nodes};
+use super::rule::{either, nodes, nothing_hides_failure};
 use super::{Course, How, Insist};
 use crate::Expression;
 
@@ -62,6 +62,9 @@ impl Forming<'_> {
 
     /// Sees to it that something is worked out, also where nobody asks for it.
     pub(super) fn evaluate(&mut self, flat: &Expression) -> Result<(), Reason> {
+        if nothing_hides_failure(flat) {
+            return Err(Reason::MayFail);
+        }
         let same = Expression::equal(flat.clone(), flat.clone());
         let is_worked_out = Expression::Coalesce(vec![same, Expression::yes()]);
         match rows_of(flat)[..] {

@@ -49,7 +49,10 @@ impl Forming<'_> {
                     row.looked_at_in_turns.push(*column);
                 }
                 let value = self.rows.get(row).and_then(|row| row.values.get(*column));
-                value.cloned().ok_or(Reason::NotInSql)
+                let value = value.cloned().ok_or(Reason::NotInSql)?;
+                // It may be another row's by now.
+                rows_of(&value).into_iter().for_each(|row| self.touch(row));
+                Ok(value)
             }
             Expression::Lookup { table, key, value }
                 if **value == Expression::column(table.own_key())

@@ -169,7 +169,8 @@ impl<'p> Forming<'p> {
         }
         let rows = (0..self.rows.len()).map(|row| self.finish(row));
         let rows = rows.collect::<Result<Vec<DirectRow>, Reason>>()?;
-        let changes = |row: &usize| self.rows.get(*row).is_none_or(|row| row.target.is_some());
+        let changes =
+            |row: &usize| self.rows.get(*row).is_none_or(|row| row.target.is_some() || row.goes);
         if self.steady.iter().any(changes) {
             return Err(Reason::SeveralRows);
         }
@@ -224,7 +225,13 @@ impl<'p> Forming<'p> {
                             rows if rows.iter().all(|of| *of == row) => {
                                 self.demand(row, condition)?;
                             }
-                            rows => self.insist(condition, rows)?,
+                            // One that may be left out is asked about where it is named.
+                            rows => {
+                                let left_out =
+                                    Expression::IsNull(Box::new(Expression::Bind(*bind)));
+                                let condition = either(&left_out, &Expression::yes(), &condition);
+                                self.insist(condition, rows)?;
+                            }
                         }
                     }
                     None

@@ -82,19 +82,54 @@ pub(super) fn evaluates(flat: &Expression, inner: &Expression) -> bool {
         || match flat {
             Expression::Compare(_, a, b)
             | Expression::Arithmetic { left: a, right: b, .. }
-            | Expression::DivideDecimal { left: a, right: b, .. } => of(a) || of(b),
+            | Expression::DivideDecimal { left: a, right: b, .. } => {
+                of(a) && !may_be_nothing(b) || of(b) && !may_be_nothing(a)
+            }
             Expression::Not(a)
             | Expression::IsNull(a)
             | Expression::Negate(_, a)
             | Expression::ToFloat(a, _)
             | Expression::Rescale { value: a, .. }
             | Expression::If { condition: a, .. } => of(a),
-            Expression::Call(_, all) => all.iter().any(of),
+            Expression::Call(_, all) => all.iter().any(of) && !all.iter().any(may_be_nothing),
             Expression::Coalesce(all) | Expression::And(all) | Expression::Or(all) => {
                 all.first().is_some_and(of)
             }
             _ => false,
         }
+}
+
+/// Whether something that may be null stands, known before any row is, beside what may fail: of the two together PostgreSQL then makes
+/// null, and works out nothing.
+pub(super) fn nothing_hides_failure(flat: &Expression) -> bool {
+    let mut hides = false;
+    flat.visit(&mut |e| {
+        let mut beside = Vec::new();
+        if matches!(
+            e,
+            Expression::Compare(..)
+                | Expression::Arithmetic { .. }
+                | Expression::DivideDecimal { .. }
+                | Expression::Call(..)
+        ) {
+            e.children(&mut |child| beside.push((child.can_fail(), may_be_nothing(child))));
+        }
+        hides |= beside.iter().any(|(fails, _)| *fails) && beside.iter().any(|(_, null)| *null);
+    });
+    hides
+}
+
+/// Whether something is known before any row is, and may be null.
+fn may_be_nothing(flat: &Expression) -> bool {
+    let (mut of_row, mut null) = (false, false);
+    flat.visit(&mut |e| {
+        of_row |= matches!(
+            e,
+            Expression::Column { .. } | Expression::Lookup { .. } | Expression::Aggregate { .. }
+        );
+        null |= matches!(e, Expression::Bind(_) | Expression::Literal(Value::Null));
+    });
+    null && !of_row
 }
 
 pub(super) fn nodes(expression: &Expression) -> usize {

@@ -339,7 +339,9 @@ impl<D: Database> Stating<'_, '_, D> {
             }
         }
         for row in direct.insists.iter().flat_map(|insist| &insist.rows) {
-            self.say(*row, Said::Looked)?;
+            if !key_of(direct, *row, &binds)?.is_null() {
+                self.say(*row, Said::Looked)?;
+            }
         }
         let once = |row: &usize| direct.rows.get(*row).is_some_and(|row| !row.each_turn);
         self.state((0..direct.rows.len()).filter(once))?;
