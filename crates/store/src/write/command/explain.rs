@@ -243,7 +243,6 @@ fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Exp
         trips: join(vec![walk.end_directly(direct)?]),
         when_refused: loaded.trips,
         found_first: false,
-        shares: false,
         with_key,
         round_trips_with_key,
         ..loaded

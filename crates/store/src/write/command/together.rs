@@ -13,18 +13,19 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::super::workset::{Values, Wanted};
 use super::ahead::work_ahead;
 use super::flush::Aggregate;
-use super::{Database, Failure, Left, Load, Running, Writing, direct, ill_formed, lock_of};
+use super::{Database, Failure, Left, Load, Running, Writing, ill_formed, lock_of};
 use crate::write::{AtHand, Only, References, Tables, draws_on_row};
 
 /// The most rows that commands look at together.
 const MOST: usize = 512;
 
-/// Whether a command is one that may go with others of its kind.
+/// Whether a command is one that may go with others of its kind, in its direct form or not: where many wait, sharing a transaction spares
+/// more than a wait does.
 pub(crate) fn goes_with_others(command: &Command) -> bool {
-    may_share(&command.program) && command.settles.is_none() && direct::of(command, None).is_none()
+    may_share(&command.program) && command.settles.is_none()
 }
 
-/// Whether commands of a program may, where they have no direct form.
+/// Whether commands of a program may.
 pub(super) fn may_share(program: &Program) -> bool {
     let at_hand = match &program.answer {
         Form::Row(read) => draws_on_row(read, &read.table),
