@@ -14,7 +14,9 @@ mod named;
 use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
-pub use direct::{Course, Direct, DirectRow, How, MadeRow, Obstacle, Reason, Total};
+pub use direct::{
+    Course, Direct, DirectRow, Finding, Found, How, MadeRow, Obstacle, Reason, Total,
+};
 pub use list::List;
 
 use crate::{

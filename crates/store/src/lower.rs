@@ -11,6 +11,7 @@ pub(crate) mod drawn;
 pub(crate) mod exchange;
 mod expression;
 mod form;
+pub(crate) mod found;
 pub(crate) mod hook;
 mod many;
 mod nested;
@@ -26,6 +27,7 @@ mod write;
 use operation::{Scalar, Value};
 
 pub(crate) use expression::{Parameter, function_name, has_query, ill_formed, is_lowerable};
+pub(crate) use found::{Settings, Under};
 pub use many::Lock;
 pub(crate) use many::{
     all_of, delete_many, draw, held, insert_many, insist_on_all, rows_among, update_many,

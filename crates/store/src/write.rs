@@ -34,7 +34,7 @@ use operation::{
 use smallvec::SmallVec;
 
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
-use crate::lower::{self, Lock, Statement, ill_formed};
+use crate::lower::{self, Lock, Settings, Statement, ill_formed};
 use crate::{Rows, Written};
 pub(crate) use change::rules;
 pub(crate) use command::ahead::{Ahead, Seen, work_ahead};
@@ -82,7 +82,7 @@ pub(crate) trait Database {
 
     /// Locks the rows that a load names, in the order of the key, and does not wait for that; one that is not there ends the
     /// transaction. Nothing where nobody else writes.
-    async fn hold(&mut self, load: &Load) -> Result<(), Failure>;
+    async fn hold(&mut self, load: &Load, found: (Settings<'_>, &[usize])) -> Result<(), Failure>;
 
     /// Executes a statement that changes rows for each of many.
     async fn each(&mut self, many: Many<'_>, rows: Vec<Picked<'_>>) -> Result<(), Failure>;
@@ -192,6 +192,8 @@ pub(crate) enum Kind {
     Total,
     /// Draws keys that the database counts.
     Draw,
+    /// Looks up what later statements stand upon.
+    Find,
     /// Writes an event that carries what stands in rows.
     TellEvent,
     /// The same of a task.

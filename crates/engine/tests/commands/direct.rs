@@ -39,14 +39,14 @@ fn rows_change_by_themselves_as_told() {
             both: 1, told 1 to 1
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
-            count_up: 2, told 2 to 2
-            exchange: 2, told 2 to 2
+            count_up: 1, told 1 to 1
+            exchange: 1, told 1 to 1
             give_later: 1, told 1 to 1
             grade_of: 1, told 1 to 1
             level: 1, told 1 to 1
             level_all: 1, told 1 to 1
             log: 1, told 1 to 1
-            merge: 2, told 2 to 2
+            merge: 1, told 1 to 1
             move_on: 1, told 1 to 1
             moved_of: 1, told 1 to 1
             never: 1, told 1 to 1
@@ -83,7 +83,7 @@ fn rows_change_by_themselves_as_told() {
             tear_all: 1, told 1 to 1
             tear_anew: 2, told 2 to 2
             tear_counted: 2, told 2 to 2
-            tear_off: 2, told 2 to 2
+            tear_off: 1, told 1 to 1
             tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1
             told_of: 1, told 1 to 1

@@ -10,6 +10,7 @@ mod counted;
 mod direct;
 mod explain;
 mod foresight;
+mod found;
 mod obstacles;
 mod order;
 mod reload;
@@ -40,7 +41,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { place_order rules parts control policies events jobs foresight odd direct services remembered }
+scenes! { place_order rules parts control policies events jobs foresight odd direct found services remembered }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

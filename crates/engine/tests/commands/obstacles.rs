@@ -121,8 +121,8 @@ fn what_depends_on_rows_loads_them() {
         looped: direct
         branched: direct
         seen: direct
-        looked: `require`: which row it is about stands in another row, or it is made here
-        moved: `update Team`: which row it is about stands in another row, or it is made here
+        looked: direct
+        moved: direct
         told: direct
         marked: direct
         counted: direct
@@ -141,13 +141,13 @@ fn what_depends_on_rows_loads_them() {
         measured: direct
         timed: direct
         late: direct
-        by_row: `emit Placed`: what is done depends on what stands in a row
+        by_row: direct
         ruled: direct
         doubled: direct
         early: `create Row`: something was told before of a root that is made here
         summed: direct
         perhaps: direct
-        either: `return`: which row it is about stands in another row, or it is made here
+        either: direct
         counted_of: direct
         numbered: direct
         ended: direct

@@ -9,6 +9,7 @@
 //! and how often that step comes is known when it is run.
 
 mod conditions;
+mod finding;
 mod flat;
 mod forming;
 mod going;
@@ -44,15 +45,41 @@ pub struct Direct {
     pub counted: Vec<Arc<Table>>,
     /// The binds that stand for such a key: each holds the how manieth it is, from 0, of those of that table.
     pub drawn: Vec<(usize, TableId)>,
+    /// What only the database knows, and keeps where later statements take it from; in the order in which it is looked up.
+    pub found: Vec<Found>,
     /// Roots of which computed columns draw on parts that are made so.
     pub totals: Vec<Total>,
     /// For each of [`Program::visible`] whose rows are named inside other values: the row that stands for one that no step
     /// looks at. Its key is the bind behind all others.
     pub named: Vec<Option<usize>>,
-    /// Which row is answered; `None`: none, or one that is known when it is made.
-    pub answered: Option<usize>,
+    /// The rows of which one is answered: the one whose key is returned. None: nothing, or what is known when it is made.
+    pub answered: Vec<usize>,
     /// A value that is answered and stands in rows: what stands for it, with rows as they were.
     pub said: Option<(Expression, Scalar)>,
+}
+
+/// A value that is looked up once, and stands for what was found wherever it is named.
+#[derive(Debug)]
+pub struct Found {
+    /// The bind that stands for it, behind all that the program fills and one more: see [`Direct::binds`].
+    pub bind: usize,
+    /// What it is.
+    pub scalar: Scalar,
+    /// What is looked up, with rows as they were.
+    pub value: Expression,
+    /// What is kept of it.
+    pub what: Finding,
+}
+
+/// What is kept of a value that is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// The key of a row, before that is locked; [`Direct::insists`] see to it that it is the same behind the locks.
+    Key,
+    /// The value, behind the locks and before any row changes.
+    Value,
+    /// The text of a key of this scalar under which something is told, likewise.
+    Text(Scalar),
 }
 
 /// A row that is looked at, or changes, whatever else stands in it.
@@ -62,6 +89,8 @@ pub struct DirectRow {
     pub table: Arc<Table>,
     /// Its key: a bind or a constant.
     pub key: Expression,
+    /// Which of [`Direct::found`] its key is; `None`: it is known.
+    pub found: Option<usize>,
     /// Whether it is one that is made, and looked at to be answered only.
     pub made: bool,
     /// Whether there is one in every turn of a loop.
@@ -90,8 +119,11 @@ pub struct Insist {
 pub struct Told {
     /// For each value that is carried what stands for it, with rows as they were; `None`, where it is known.
     pub values: Vec<Option<Expression>>,
-    /// Of an event: the bind of [`Direct::drawn`] that its key is; `None`, where it is known.
+    /// Of an event: the bind of [`Direct::drawn`] or [`Direct::found`] that its key is; of a task, that its unique key is; `None`, where
+    /// it is known.
     pub key: Option<usize>,
+    /// Of a task: how long it waits, in microseconds, if that is looked up.
+    pub delay: Option<Expression>,
 }
 
 /// A row that is made, and of which only the database knows all.
@@ -170,6 +202,20 @@ pub enum How {
 }
 
 impl Direct {
+    /// How many binds its statements have, of a program that fills so many. `keyed`: whether one more is the key of a row, which is the
+    /// first behind those that are filled.
+    pub fn binds(&self, filled: usize, keyed: bool) -> usize {
+        match self.found.len() {
+            0 => filled + usize::from(keyed),
+            found => filled + 1 + found,
+        }
+    }
+
+    /// Whether a row need not be asked about by a statement of its own: locked as it is already, with nothing to be true of it.
+    pub fn is_held_only(&self, row: &DirectRow) -> bool {
+        self.locks_first() && !row.made && row.condition == Expression::yes()
+    }
+
     /// Whether all rows are locked before anything is said of them: what is told, made or folded is looked up while nobody else may
     /// change them, by a statement that begins when they are locked.
     pub fn locks_first(&self) -> bool {

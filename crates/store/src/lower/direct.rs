@@ -1,10 +1,10 @@
 //! Statements for PostgreSQL that do what was asked or end the transaction, so that nobody has to wait for their answers.
 
-use operation::{Expression, Fault, Scalar, Table, TableId, Value};
+use operation::{Expression, Fault, Scalar, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::form::Natural;
-use super::{Lock, Statement};
+use super::{Lock, Settings, Statement};
 
 /// A row that is looked at, or changes by itself.
 #[derive(Debug, Clone, Copy)]
@@ -22,19 +22,19 @@ pub(crate) struct Change<'c> {
     pub answered: bool,
     /// Whether it goes.
     pub goes: bool,
-    /// Binds that stand for keys which this transaction has counted.
-    pub drawn: &'c [(usize, TableId)],
+    /// What some binds stand for.
+    pub settings: Settings<'c>,
 }
 
 /// `UPDATE`, `DELETE` or `SELECT` of a row for which conditions hold. `binds` are what the binds of its expressions hold.
 pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, Fault> {
-    let Change { table, key, set, conditions, lock, answered, goes, drawn } = change;
+    let Change { table, key, set, conditions, lock, answered, goes, settings } = change;
     let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
     if binds_of(values.chain([key])) > binds.len() {
         return Err(ill_formed("no such bind"));
     }
     let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
-    let mut lowering = lowering.with_drawn(drawn);
+    let mut lowering = lowering.with(settings);
     let alias = lowering.alias();
     lowering.sql.push("WITH changed AS (");
     if goes {
@@ -105,13 +105,13 @@ pub(crate) struct Making<'m> {
     pub checks: &'m Expression,
     /// How many binds their expressions may name.
     pub binds: usize,
-    /// Those of them and behind them that stand for keys which this transaction has counted.
-    pub drawn: &'m [(usize, TableId)],
+    /// What some of them, and behind them, stand for.
+    pub settings: Settings<'m>,
 }
 
 /// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
 pub(crate) fn make<'m>(making: Making<'m>, values: &'m [Value]) -> Result<Statement, Fault> {
-    let Making { table, columns, condition, computed, checks, binds, drawn } = making;
+    let Making { table, columns, condition, computed, checks, binds, settings } = making;
     let values_of = |columns: &'m [(usize, Expression)]| columns.iter().map(|(_, value)| value);
     let all = values_of(columns).chain(values_of(computed)).chain([condition, checks]);
     if binds_of(all) > binds {
@@ -119,7 +119,7 @@ pub(crate) fn make<'m>(making: Making<'m>, values: &'m [Value]) -> Result<Statem
     }
     let all = binds + table.columns.len();
     let lowering = Lowering::new(operation::Dialect::Postgres, all, values);
-    let mut lowering = lowering.with_drawn(drawn);
+    let mut lowering = lowering.with(settings);
     lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
     lowering.sql.list(", ", &table.columns, |sql, column| {
         sql.ident(&column.name);
@@ -169,14 +169,14 @@ pub(crate) fn make<'m>(making: Making<'m>, values: &'m [Value]) -> Result<Statem
 /// Ends the transaction where a condition is not true. `binds` are what its binds hold.
 pub(crate) fn insist(
     condition: &Expression,
-    drawn: &[(usize, TableId)],
+    settings: Settings<'_>,
     binds: &[Value],
 ) -> Result<Statement, Fault> {
     if binds_of([condition]) > binds.len() {
         return Err(ill_formed("no such bind"));
     }
     let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
-    let mut lowering = lowering.with_drawn(drawn);
+    let mut lowering = lowering.with(settings);
     lowering.sql.push("SELECT 1 / coalesce(");
     lowering.any(condition, Scalar::Bool)?;
     lowering.sql.push(", false)::int");

@@ -2,11 +2,11 @@
 
 use operation::{
     Aggregate, Arithmetic, Column, Comparison, Dialect, Expression, Fault, Function, Native,
-    NumberKind, Scalar, Sql, Table, TableId, Value,
+    NumberKind, Scalar, Sql, Table, Value,
 };
 
 use super::form::{Natural, plain, power_of_ten};
-use super::{Statement, drawn};
+use super::{Settings, Statement, drawn};
 use crate::kept;
 
 /// A statement under construction, and the rows that its expressions see.
@@ -26,8 +26,8 @@ pub(crate) struct Lowering<'a> {
     arounds: Vec<(usize, usize, &'a Table, usize)>,
     /// Whether binds stand in columns of a table `given`, a row for each request.
     given: bool,
-    /// Binds that stand for keys which this transaction has counted: see [`super::drawn`].
-    drawn: &'a [(usize, TableId)],
+    /// Binds that stand for what is in settings of the transaction.
+    pub(super) settings: Settings<'a>,
 }
 
 /// A placeholder of PostgreSQL, which has one type.
@@ -52,13 +52,8 @@ impl<'a> Lowering<'a> {
             parameters: Vec::new(),
             arounds: Vec::new(),
             given: false,
-            drawn: &[],
+            settings: Settings::default(),
         }
-    }
-
-    /// The same with binds that stand for keys which this transaction has counted.
-    pub fn with_drawn(self, drawn: &'a [(usize, TableId)]) -> Self {
-        Self { drawn, ..self }
     }
 
     /// The same for one that stands behind others, whose parameters come before its own.
@@ -205,6 +200,15 @@ impl<'a> Lowering<'a> {
         if form != plain(scalar) {
             return Err(ill_formed("a column as what it is not"));
         }
+        self.made_plain(scalar, |it| it.column(alias, table, column))
+    }
+
+    /// Writes a value of a scalar as the number or text that expressions compute with.
+    fn made_plain(
+        &mut self,
+        scalar: Scalar,
+        write: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         let (before, after) = match scalar {
             Scalar::Decimal { .. } => ("(", ""),
             Scalar::Date => ("(", " - DATE '1970-01-01')::bigint"),
@@ -214,7 +218,7 @@ impl<'a> Lowering<'a> {
             _ => ("(", ")::text"),
         };
         self.sql.push(before);
-        self.column(alias, table, column)?;
+        write(self)?;
         self.sql.push(after);
         if let Scalar::Decimal { scale } = scalar {
             self.sql.push(" * ").integer(power_of_ten(scale)).push(")::bigint");
@@ -229,6 +233,15 @@ impl<'a> Lowering<'a> {
         }
         if at >= self.first_constant {
             return Err(ill_formed("no such bind"));
+        }
+        if let Some((found, scalar)) = self.found_at(at) {
+            if scalar == form {
+                return self.found(found);
+            }
+            if form != plain(scalar) {
+                return Err(ill_formed("a value as what it is not"));
+            }
+            return self.made_plain(scalar, |it| it.found(found));
         }
         self.bind(at, form);
         Ok(())
@@ -247,11 +260,18 @@ impl<'a> Lowering<'a> {
             self.sql.bind(at);
             return;
         }
-        if let Some((_, table)) = self.drawn.iter().find(|(bind, _)| *bind == at).copied() {
+        if let Some((_, table)) = self.settings.drawn.iter().find(|(bind, _)| *bind == at).copied()
+        {
             drawn::number(self, table, &mut |it| it.placeholder_of(at, Scalar::Int));
             return;
         }
         self.placeholder_of(at, form);
+    }
+
+    /// As what a bind stands in what is written so far.
+    pub(super) fn form_of(&self, at: usize) -> Option<Scalar> {
+        let known = self.parameters.iter().find(|parameter| parameter.origin == at);
+        known.map(|parameter| parameter.form)
     }
 
     fn placeholder_of(&mut self, at: usize, form: Scalar) {

@@ -147,6 +147,9 @@ impl Lowering<'_> {
         if let Some((_, _, scalar)) = self.around(at) {
             return Natural::Is(scalar);
         }
+        if let Some((_, scalar)) = self.found_at(at) {
+            return Natural::Is(scalar);
+        }
         self.hints.get(at).map_or(Natural::Unknown, of_value)
     }
 }

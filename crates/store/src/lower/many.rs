@@ -2,9 +2,9 @@
 
 use operation::{Column, Dialect, Expression, Fault, Scalar, Sql, Table, TableId, Value};
 
-use super::Statement;
 use super::expression::{Lowering, Parameter, binds_of, ill_formed};
 use super::write::{all_columns, by_key, scalars};
+use super::{Settings, Statement};
 
 /// How rows that are read are kept from changing until the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,15 +52,31 @@ pub(crate) fn rows_among(
 }
 
 /// Locks rows by the one array of their keys, in the order of these; ends the transaction where one is not there.
-pub(crate) fn held(table: &Table, lock: Lock, type_name: TypeName) -> Result<Statement, Fault> {
+///
+/// `settings` and `found`: keys besides that were found.
+pub(crate) fn held(
+    table: &Table,
+    lock: Lock,
+    (settings, found): (Settings<'_>, &[usize]),
+    type_name: TypeName,
+) -> Result<Statement, Fault> {
     let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
+    let keys = |sql: &mut Sql| {
+        array(sql, 0, own, type_name);
+        for (at, found) in found.iter().enumerate() {
+            sql.push(if at == 0 { " || ARRAY[" } else { ", " });
+            settings.write_found(sql, *found)?;
+        }
+        sql.push(if found.is_empty() { "" } else { "]" });
+        Ok::<_, Fault>(())
+    };
     let mut sql = Sql::new(Dialect::Postgres);
     sql.push("WITH held AS (SELECT 1 FROM ").ident(&table.name).push(" WHERE ").ident(&own.name);
     sql.push(" = ANY(");
-    array(&mut sql, 0, own, type_name);
+    keys(&mut sql)?;
     sql.push(") ORDER BY ").ident(&own.name).push(lock.clause());
     sql.push(") SELECT 1 / (count(*) = (SELECT count(DISTINCT k) FROM unnest(");
-    array(&mut sql, 0, own, type_name);
+    keys(&mut sql)?;
     sql.push(") AS u(k)))::int FROM held");
     Ok(statement(sql))
 }

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use operation::{ARRIVED, Column, Dialect, Ident, Scalar, Sql, Table, TableId};
+use operation::{ARRIVED, Column, Dialect, Fault, Ident, Scalar, Sql, Table, TableId};
 
 use super::expression::Lowering;
-use super::{Statement, advisory};
+use super::{Settings, Statement, Under, advisory};
 
 /// The tables, and their indexes, for a database that has none.
 pub(crate) const SQLITE: &str = "\
@@ -79,10 +79,14 @@ fn tasks(sql: &mut Sql) -> &mut Sql {
 }
 
 /// `INSERT` of a task; binds: target, arguments, event, lane, priority, due, unique key. Where one with the same unique key
-/// waits, nothing is done. On PostgreSQL a task without arguments is given what its event carries. `drawn`: whose key the event's
-/// is, if this transaction has counted that; the lane is then known by the how manieth it is.
-pub(crate) fn add(dialect: Dialect, drawn: Option<TableId>) -> Statement {
-    let mut lowering = Lowering::new(dialect, GIVEN.len(), &[]);
+/// waits, nothing is done. On PostgreSQL a task without arguments is given what its event carries. `under`: what the event's key is, if
+/// only the database knows it; if that has counted it, the lane is known by the how manieth it is.
+pub(crate) fn add(
+    dialect: Dialect,
+    under: Option<(Settings<'_>, Under)>,
+) -> Result<Statement, Fault> {
+    let settings = under.map_or_else(Settings::default, |(settings, _)| settings);
+    let mut lowering = Lowering::new(dialect, GIVEN.len(), &[]).with(settings);
     lowering.sql.push("INSERT INTO ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" (target, arguments, event, lane, priority, due, unique_key) VALUES (");
@@ -90,11 +94,11 @@ pub(crate) fn add(dialect: Dialect, drawn: Option<TableId>) -> Statement {
         lowering.sql.push(if at > 0 { ", " } else { "" });
         let of_event = dialect == Dialect::Postgres && scalar == Scalar::Json;
         lowering.sql.push(if of_event { "coalesce(" } else { "" });
-        match drawn.filter(|_| at == LANE) {
-            Some(table) => {
+        match under.filter(|_| at == LANE) {
+            Some((_, under)) => {
                 lowering.bind(0, Scalar::Text);
                 lowering.sql.push(" || '/' || ");
-                super::drawn::number(&mut lowering, table, &mut |it| it.bind(at, Scalar::Int));
+                lowering.told_under(under, at)?;
             }
             None => lowering.bind(at, scalar),
         }
@@ -105,7 +109,37 @@ pub(crate) fn add(dialect: Dialect, drawn: Option<TableId>) -> Statement {
         }
     }
     lowering.sql.push(") ON CONFLICT (unique_key) DO NOTHING");
+    Ok(lowering.finish(Vec::new()))
+}
+
+/// Waits on PostgreSQL until nobody else publishes under a key; bind: the event's name, a slash and the key. Two that share a number wait for
+/// each other, and no more.
+pub(crate) fn lock_key() -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 1, &[]);
+    lowering.sql.push("SELECT pg_advisory_xact_lock(hashtextextended(");
+    lowering.bind(0, Scalar::Text);
+    lowering.sql.push(", 0))");
     lowering.finish(Vec::new())
+}
+
+/// The same of several, in the order in which all take them; binds: an array of such texts, and for each key that was
+/// found at these positions an array of the names of events, each with a slash.
+pub(crate) fn lock_keys(settings: Settings<'_>, found: &[usize]) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(Dialect::Postgres, 1 + found.len(), &[]).with(settings);
+    lowering.sql.push(
+        "SELECT count(pg_advisory_xact_lock(hashtextextended(s.k, 0))) FROM (SELECT DISTINCT a.k COLLATE \"C\" AS k \
+         FROM (SELECT json_array_elements_text(",
+    );
+    lowering.bind(0, Scalar::Json);
+    lowering.sql.push(") AS k");
+    for (at, found) in found.iter().enumerate() {
+        lowering.sql.push(" UNION ALL SELECT json_array_elements_text(");
+        lowering.bind(1 + at, Scalar::Json);
+        lowering.sql.push(") || ");
+        lowering.found(*found)?;
+    }
+    lowering.sql.push(") AS a WHERE a.k IS NOT NULL ORDER BY 1) AS s");
+    Ok(lowering.finish(vec![Scalar::Int]))
 }
 
 /// Takes tasks that are due; binds: now, until when, the most. Of one lane they are taken in their order, and only where

@@ -38,8 +38,13 @@ impl<'a> Lowering<'a> {
                 self.sql.push(")");
             }
             Expression::IsNull(a) => {
+                // As what a bind stands there already, whatever it may hold.
+                let known = match &**a {
+                    Expression::Bind(at) => self.form_of(*at),
+                    _ => None,
+                };
                 self.sql.push("(");
-                self.postgres(a, self.natural(a, &[]).form())?;
+                self.postgres(a, known.unwrap_or_else(|| self.natural(a, &[]).form()))?;
                 self.sql.push(" IS NULL)");
             }
             Expression::Compare(comparison, a, b) => {

@@ -4,10 +4,14 @@
 //! backspace or a form feed, which have short escapes there, what is no day of the years that a date can be written in, and
 //! a float with an exponent.
 
-use operation::{Dialect, Expression, Fault, Scalar, TableId, Value};
+use operation::{Dialect, Expression, Fault, Scalar, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
-use super::{Statement, drawn};
+use super::{Settings, Statement, Under};
+
+/// Where it stands when a task is due, and what is unique of it.
+const DUE: usize = 2;
+const UNIQUE: usize = 3;
 
 /// A JSON object of which some values are looked up.
 #[derive(Debug, Clone, Copy)]
@@ -16,10 +20,13 @@ pub(crate) struct Telling<'t> {
     pub values: &'t [(&'t Expression, Scalar)],
     /// How many binds their expressions may name.
     pub binds: usize,
-    /// Those of them that stand for keys which this transaction has counted.
-    pub drawn: &'t [(usize, TableId)],
-    /// Of an event: whose key its own is, if that is such a one. Its bind holds the how manieth it is.
-    pub key: Option<TableId>,
+    /// What some of them stand for.
+    pub settings: Settings<'t>,
+    /// What its key is, if only the database knows that: an event's own, a task's unique one without its target. If it is counted, its bind
+    /// holds the how manieth it is.
+    pub key: Option<Under>,
+    /// Of a task: how much later it is due, in microseconds, if that is looked up.
+    pub delay: Option<&'t Expression>,
 }
 
 /// `INSERT` of an event; behind the binds stand its id, its name, its key and its moment, and then the pieces of its JSON
@@ -31,11 +38,7 @@ pub(crate) fn event(telling: Telling<'_>, values: &[Value]) -> Result<Statement,
         [Scalar::Uuid, Scalar::Text, Scalar::Text, Scalar::Int].into_iter().enumerate()
     {
         match telling.key.filter(|_| at == 2) {
-            Some(table) => {
-                let mut key = |it: &mut Lowering<'_>| it.bind(telling.binds + at, Scalar::Int);
-                drawn::number(&mut lowering, table, &mut key);
-                lowering.sql.push("::text");
-            }
+            Some(key) => lowering.told_under(key, telling.binds + at)?,
             None => lowering.bind(telling.binds + at, scalar),
         }
         lowering.sql.push(", ");
@@ -55,7 +58,20 @@ pub(crate) fn task(telling: Telling<'_>, values: &[Value]) -> Result<Statement, 
     for (at, scalar) in
         [Scalar::Text, Scalar::Int, Scalar::Int, Scalar::Text].into_iter().enumerate()
     {
-        lowering.bind(telling.binds + at, scalar);
+        match (at, telling.key, telling.delay) {
+            (DUE, _, Some(delay)) => {
+                lowering.bind(telling.binds + at, scalar);
+                lowering.sql.push(" + greatest(coalesce(");
+                lowering.any(delay, Scalar::Int)?;
+                lowering.sql.push(", 0), 0)");
+            }
+            (UNIQUE, Some(key), _) => {
+                lowering.bind(telling.binds, Scalar::Text);
+                lowering.sql.push(" || '/' || ");
+                lowering.told_under(key, telling.binds + at)?;
+            }
+            _ => lowering.bind(telling.binds + at, scalar),
+        }
         lowering.sql.push(", ");
     }
     lowering.object(telling, telling.binds + 4)?;
@@ -75,12 +91,13 @@ pub(crate) fn value(telling: Telling<'_>, values: &[Value]) -> Result<Statement,
 
 impl<'t> Telling<'t> {
     fn lowering(self, values: &'t [Value]) -> Result<Lowering<'t>, Fault> {
-        if binds_of(self.values.iter().map(|(value, _)| *value)) > self.binds {
+        let all = self.values.iter().map(|(value, _)| *value);
+        if binds_of(all.chain(self.delay)) > self.binds {
             return Err(ill_formed("no such bind"));
         }
         // The row's own values, and one piece more than there are values between them.
         let all = self.binds + 4 + self.values.len() + 1;
-        Ok(Lowering::new(Dialect::Postgres, all, values).with_drawn(self.drawn))
+        Ok(Lowering::new(Dialect::Postgres, all, values).with(self.settings))
     }
 }
 
@@ -100,7 +117,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Writes a value of a scalar as the JSON that [`Scalar::write_json`] makes of it; null where it would be another.
-    fn json(&mut self, value: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
+    pub(super) fn json(&mut self, value: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
         self.sql.push("(SELECT CASE WHEN m.v IS NULL THEN 'null' ");
         self.sql.push(match scalar {
             Scalar::Bool => "WHEN m.v THEN 'true' ELSE 'false' END",

@@ -2,8 +2,8 @@
 
 use operation::{Dialect, Expression, Fault, Ident, Native, Scalar, Sql, Table, TableId, Value};
 
-use super::Statement;
 use super::expression::{Lowering, binds_of, ill_formed};
+use super::{Settings, Statement};
 
 /// `INSERT` of a value for every column, in the table's order; its parameters stand behind `others`.
 pub(crate) fn insert(dialect: Dialect, table: &Table, others: usize) -> Result<Statement, Fault> {
@@ -17,7 +17,8 @@ pub(crate) fn insert_drawn(
     drawn: &[(usize, TableId)],
     others: usize,
 ) -> Result<Statement, Fault> {
-    let lowering = Lowering::new(dialect, table.columns.len(), &[]).with_drawn(drawn);
+    let lowering =
+        Lowering::new(dialect, table.columns.len(), &[]).with(Settings { drawn, found: &[] });
     let mut lowering = lowering.behind(others);
     let sql = &mut lowering.sql;
     sql.push("INSERT INTO ").ident(&table.name).push(" (");

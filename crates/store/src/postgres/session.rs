@@ -29,7 +29,7 @@ use super::read::cells;
 use super::value::{Array, Bound, Given, type_name, value_of};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{self, ill_formed};
+use crate::lower::{self, Settings, ill_formed};
 use crate::write::{
     Asked, Database, Each, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables,
     evaluation,
@@ -404,6 +404,7 @@ impl Database for Session<'_> {
             | Kind::Make
             | Kind::Total
             | Kind::Draw
+            | Kind::Find
             | Kind::TellEvent
             | Kind::TellTask => {
                 self.execute(ready, &values).await?;
@@ -470,9 +471,10 @@ impl Database for Session<'_> {
         }
     }
 
-    async fn hold(&mut self, load: &Load) -> Result<(), Failure> {
-        let lower = || lower::held(&load.table, load.lock, type_name);
-        let ready = self.link.ready(Asking::Kept(load.key_of_hold()?, true), &[], lower).await;
+    async fn hold(&mut self, load: &Load, found: (Settings<'_>, &[usize])) -> Result<(), Failure> {
+        let lower = || lower::held(&load.table, load.lock, found, type_name);
+        let key = load.key_of_hold(found.1)?;
+        let ready = self.link.ready(Asking::Kept(key, true), &[], lower).await;
         let ready = match ready {
             Ok(ready) => ready,
             Err(trouble) => return Err(self.failed(trouble).await),

@@ -14,7 +14,7 @@ use super::value::{bound, stored};
 use super::{Shared, schema};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{self, ill_formed};
+use crate::lower::{self, Settings, ill_formed};
 use crate::write::{
     self, Ahead, Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Reply,
     Tables,
@@ -367,7 +367,7 @@ impl Database for Session<'_> {
         Ok(found)
     }
 
-    async fn hold(&mut self, _: &Load) -> Result<(), Failure> {
+    async fn hold(&mut self, _: &Load, _: (Settings<'_>, &[usize])) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use operation::{Dialect, Failed, Fault, Hook, ReadId, Scalar, Settled, Value};
 
 use super::outbox::lock_of;
 use super::{Asked, Database, Failure, Key, Kind, Writing};
-use crate::lower::{Statement, hook, ill_formed, receipt};
+use crate::lower::{Statement, hook, ill_formed, outbox};
 
 /// For how long it is not noted again that an endpoint answers, in microseconds.
 const NOTED: i64 = 1_000_000;
@@ -214,7 +214,7 @@ impl<D: Database> Writing<'_, D> {
         if D::DIALECT == Dialect::Postgres
             && let Some(lock) = lock_of("delivery", lane)
         {
-            self.done(29, |_| receipt::lock(), &[Value::Int(lock)]).await?;
+            self.done(29, |_| outbox::lock_key(), &[Value::text(lock)]).await?;
         }
         Ok(())
     }

@@ -47,18 +47,18 @@ pub(crate) struct Each<'v> {
 impl Load {
     /// The key of its statement.
     pub fn key(&self) -> Result<Key, Fault> {
-        self.key_of(Kind::Among(self.lock))
+        self.key_of(Kind::Among(self.lock), &[self.column])
     }
 
-    /// The key of the statement that locks them and answers nothing.
-    pub fn key_of_hold(&self) -> Result<Key, Fault> {
-        self.key_of(Kind::Hold(self.lock))
+    /// The key of the statement that locks them, and those whose keys were found at these positions, and answers nothing.
+    pub fn key_of_hold(&self, found: &[usize]) -> Result<Key, Fault> {
+        self.key_of(Kind::Hold(self.lock), found)
     }
 
-    fn key_of(&self, kind: Kind) -> Result<Key, Fault> {
+    fn key_of(&self, kind: Kind, columns: &[usize]) -> Result<Key, Fault> {
         let at = usize::try_from(self.table.id.0).unwrap_or(usize::MAX);
         let place = Place { target: self.target, at, table: &self.table };
-        Key::of(place, kind, &[self.column], 0)
+        Key::of(place, kind, columns, 0)
     }
 }
 

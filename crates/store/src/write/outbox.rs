@@ -1,17 +1,16 @@
 //! Events and tasks that a command leaves, and work on the queue of tasks.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use operation::{
-    BROKER, Chore, Dialect, Fault, Published, ReadId, Scalar, Settled, TableId, Value,
-};
+use operation::{BROKER, Chore, Dialect, Direct, Fault, Published, ReadId, Scalar, Settled, Value};
 use smallvec::smallvec;
 
 use super::{
     Answer, Asked, Database, Each, Failure, Key, Kind, Left, Many, Picked, Place, Writing,
 };
-use crate::lower::{direct, exchange, outbox, receipt};
+use crate::lower::{Settings, Under, direct, exchange, outbox, receipt};
 
 /// What is done after a command.
 #[derive(Debug)]
@@ -72,7 +71,7 @@ impl<D: Database> Writing<'_, D> {
     pub(super) async fn publish_behind<'v>(
         &mut self,
         mut written: Vec<Each<'v>>,
-        locks: &[i64],
+        locks: &[String],
         events: &'v [Event],
         asking: &'v [Asking],
     ) -> Result<(), Failure> {
@@ -98,11 +97,28 @@ impl<D: Database> Writing<'_, D> {
         self.lock(&locks_of::<D>(published, unlocked)).await
     }
 
-    async fn lock(&mut self, locks: &[i64]) -> Result<(), Failure> {
+    /// The same, and of events whose keys were found: each once, with the names of the events.
+    pub(super) async fn lock_found_keys(
+        &mut self,
+        (published, unlocked): (&[Published], &[[u8; 16]]),
+        found: &BTreeMap<usize, BTreeSet<&str>>,
+        (program, direct): (ReadId, &Direct),
+    ) -> Result<(), Failure> {
+        let mut values = vec![texts(locks_of::<D>(published, unlocked))];
+        values.extend(found.values().map(|names| texts(names.iter().map(|it| format!("{it}/")))));
+        let columns = found.keys().fold(0, |columns, found| columns | 1 << found);
+        let (kind, binds) = (Kind::Find, values.len());
+        let key = Key { target: program, place: 0, kind, columns, binds };
+        let lower =
+            || outbox::lock_keys(Settings::of(direct), &found.keys().copied().collect::<Vec<_>>());
+        self.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
+    }
+
+    async fn lock(&mut self, locks: &[String]) -> Result<(), Failure> {
         for lock in locks {
-            let value = Value::Int(*lock);
-            let lower = || Ok(receipt::lock());
-            self.database.run(asked(Kind::Update, 0), lower, [&value].into_iter()).await?;
+            let value = Value::text(lock.as_str());
+            let lower = || Ok(outbox::lock_key());
+            self.database.run(asked(Kind::Update, 17), lower, [&value].into_iter()).await?;
         }
         Ok(())
     }
@@ -122,30 +138,27 @@ impl<D: Database> Writing<'_, D> {
 
     /// Writes a task.
     pub(super) async fn ask_for(&mut self, asking: &Asking) -> Result<(), Failure> {
-        self.ask_for_drawn(asking, None).await
+        let values = values_of_task(asking, &asking.lane);
+        let lower = || outbox::add(D::DIALECT, None);
+        self.database.run(asked(Kind::Insert, 2), lower, values.iter()).await.map(drop)
     }
 
-    /// The same where the lane is of a key that this transaction has counted: the how manieth of this table. With the key of the
-    /// statement.
-    pub(super) async fn ask_for_drawn(
+    /// The same where the lane is of a key that only the database knows. `key`: the how manieth it is, if it has counted that.
+    pub(super) async fn ask_for_under(
         &mut self,
         asking: &Asking,
-        drawn: Option<(Key, TableId, i64)>,
+        (program, direct, under): (ReadId, &Direct, Under),
+        key: &Value,
     ) -> Result<(), Failure> {
-        let Asking { target, arguments, event, lane, priority, due, unique } = asking;
-        let values = [
-            Value::text(&**target),
-            arguments.as_deref().map_or(Value::Null, Value::text),
-            event.clone(),
-            drawn.map_or_else(|| lane.clone(), |(.., at)| Value::Int(at)),
-            Value::Int(*priority),
-            Value::Int(*due),
-            unique.clone(),
-        ];
-        let table = drawn.map(|(_, table, _)| table);
-        let lower = || Ok(outbox::add(D::DIALECT, table));
-        let which = drawn.map_or_else(|| asked(Kind::Insert, 2), |(key, ..)| Asked::Kept(key));
-        self.database.run(which, lower, values.iter()).await.map(drop)
+        let values = values_of_task(asking, key);
+        let (place, columns) = match under {
+            Under::Drawn(table) => (usize::try_from(table.0).unwrap_or(usize::MAX), 1),
+            Under::Found(at) => (at, 2),
+        };
+        let lower = || outbox::add(D::DIALECT, Some((Settings::of(direct), under)));
+        let (target, kind, binds) = (program, Kind::TellTask, values.len());
+        let key = Key { target, place, kind, columns, binds };
+        self.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
     }
 
     /// Ends the task that is carried out. Somebody else may have it by now, who came when its time had run out: then
@@ -334,14 +347,15 @@ impl<D: Database> Writing<'_, D> {
 }
 
 /// The locks of the keys of these events, but for some, in the order in which they are taken.
-pub(super) fn locks_of<D: Database>(published: &[Published], unlocked: &[[u8; 16]]) -> Vec<i64> {
+pub(super) fn locks_of<D: Database>(published: &[Published], unlocked: &[[u8; 16]]) -> Vec<String> {
     if D::DIALECT != Dialect::Postgres {
         return Vec::new();
     }
     // Numbers are given out in the order in which commits become visible, as far as one key is concerned: whoever
     // publishes under it next waits until this has ended.
     let others = published.iter().filter(|event| !unlocked.contains(&event.id));
-    let mut locks: Vec<i64> = others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
+    let mut locks: Vec<String> =
+        others.filter_map(|event| lock_of(&event.name, &event.key)).collect();
     locks.sort_unstable();
     locks.dedup();
     locks
@@ -382,15 +396,35 @@ fn sent_out<'v, D: Database>(asking: &'v [Asking]) -> Result<Option<Each<'v>>, F
     Ok(Some(Each { many, rows }))
 }
 
-/// The lock of an event's key; two keys that share one wait for each other, and no more.
-pub(super) fn lock_of(name: &str, key: &Value) -> Option<i64> {
+/// A JSON array of texts.
+fn texts(texts: impl IntoIterator<Item = String>) -> Value {
+    let mut json = vec![b'['];
+    for text in texts {
+        json.extend_from_slice(if json.len() > 1 { b"," } else { b"" });
+        Scalar::Text.write_json_text(&text, &mut json);
+    }
+    json.push(b']');
+    Value::text(String::from_utf8_lossy(&json))
+}
+
+/// By what an event's key is locked, if it has one: no name has a slash.
+pub(super) fn lock_of(name: &str, key: &Value) -> Option<String> {
     let Value::Text(key) = key else { return None };
-    // FNV-1a, 64 bit.
-    let bytes = name.bytes().chain([0]).chain(key.bytes());
-    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    });
-    Some(i64::from_ne_bytes(hash.to_ne_bytes()))
+    Some(format!("{name}/{key}"))
+}
+
+/// What is written of a task.
+fn values_of_task(asking: &Asking, lane: &Value) -> [Value; 7] {
+    let Asking { target, arguments, event, priority, due, unique, .. } = asking;
+    [
+        Value::text(&**target),
+        arguments.as_deref().map_or(Value::Null, Value::text),
+        event.clone(),
+        lane.clone(),
+        Value::Int(*priority),
+        Value::Int(*due),
+        unique.clone(),
+    ]
 }
 
 /// The text of a key, null where there is none.

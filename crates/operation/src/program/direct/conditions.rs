@@ -15,7 +15,7 @@ impl Forming<'_> {
         }
         let flat = self.flat(condition, &[])?;
         match rows_of(&flat)[..] {
-            [row] => self.demand(row, flat)?,
+            [row] if !self.is_found(row) => self.demand(row, flat)?,
             // What stands for something of a row turned out to be of none.
             [] => return Err(Reason::DependsOnRow),
             _ if self.turn.is_some() => return Err(Reason::RequiredInLoop),
@@ -68,7 +68,12 @@ impl Forming<'_> {
         let same = Expression::equal(flat.clone(), flat.clone());
         let is_worked_out = Expression::Coalesce(vec![same, Expression::yes()]);
         match rows_of(flat)[..] {
-            [row] if self.rows.get(row).is_some_and(|row| row.turn == self.turn) => {
+            [row]
+                if self
+                    .rows
+                    .get(row)
+                    .is_some_and(|row| row.turn == self.turn && row.found.is_none()) =>
+            {
                 self.demand(row, is_worked_out)
             }
             _ if self.turn.is_none() => self.insist(is_worked_out, Vec::new()),

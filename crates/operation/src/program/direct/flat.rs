@@ -25,7 +25,11 @@ impl Forming<'_> {
         if nodes(&flat) <= LARGEST { Ok(flat) } else { Err(Reason::TooLarge) }
     }
 
-    fn flatten(&mut self, expression: &Expression, scope: &[usize]) -> Result<Expression, Reason> {
+    pub(super) fn flatten(
+        &mut self,
+        expression: &Expression,
+        scope: &[usize],
+    ) -> Result<Expression, Reason> {
         match expression {
             Expression::Literal(_) => Ok(expression.clone()),
             Expression::Bind(bind) => match self.holds(*bind)? {
@@ -65,7 +69,7 @@ impl Forming<'_> {
                 if self.telling && matches!(**value, Expression::Column { depth: 0, .. }) =>
             {
                 let Some(made) = self.made_by(key) else {
-                    let row = self.row(table, key)?;
+                    let row = self.row_in(table, key, scope)?;
                     self.touch(row);
                     return self.flatten(value, &[row]);
                 };
@@ -78,7 +82,7 @@ impl Forming<'_> {
                 Ok(Expression::Lookup { table: table.clone(), key, value: value.clone() })
             }
             Expression::Lookup { table, key, value } => {
-                let row = self.row(table, key)?;
+                let row = self.row_in(table, key, scope)?;
                 self.touch(row);
                 let mut inside = scope.to_vec();
                 inside.push(row);
@@ -146,30 +150,47 @@ impl Forming<'_> {
         Ok(Expression::Aggregate { aggregate, table, depth: at, body, kind })
     }
 
-    /// An expression over a row as it is now, written over rows as they were: the others that take part in it must stay what they are.
+    /// An expression over a row as it is now, written over rows as they were.
     pub(super) fn of_row_and_others(
         &mut self,
         row: usize,
         expression: &Expression,
     ) -> Result<Expression, Reason> {
-        let flat = self.flat(expression, &[row])?;
-        let others = rows_of(&flat).into_iter().filter(|touched| *touched != row);
-        self.steady.extend(others);
-        Ok(flat)
+        self.flat(expression, &[row])
     }
 
-    /// Something flat as it stands in the statement about a row: what is another's is looked up there.
-    pub(super) fn in_statement_of(&self, row: usize, flat: &Expression) -> Option<Expression> {
+    /// Something flat as it stands in the statement about a row: what is another's is looked up there, or before, where that row changes
+    /// as well.
+    pub(super) fn in_statement_of(
+        &mut self,
+        row: usize,
+        flat: &Expression,
+    ) -> Result<Expression, Reason> {
         match flat {
             Expression::Column { depth, .. } | Expression::Aggregate { depth, .. }
                 if *depth == row =>
             {
-                at_hand(flat)
+                at_hand(flat).ok_or(Reason::NotInSql)
             }
-            Expression::Column { .. }
-            | Expression::Aggregate { .. }
-            | Expression::Lookup { .. } => self.looked_up(flat),
-            _ => flat.with_children(&mut |child| self.in_statement_of(row, child)),
+            Expression::Column { depth, .. } | Expression::Aggregate { depth, .. } => {
+                self.looks_around = true;
+                let other = self.rows.get(*depth).ok_or(Reason::NotInSql)?;
+                if other.target.is_some() || other.goes {
+                    return self.keep_value(flat);
+                }
+                self.looked_up(flat).ok_or(Reason::NotInSql)
+            }
+            Expression::Lookup { .. } => {
+                self.looks_around = true;
+                self.looked_up(flat).ok_or(Reason::NotInSql)
+            }
+            _ => {
+                let mut failed = None;
+                let of_one = flat.with_children(&mut |child| {
+                    self.in_statement_of(row, child).map_err(|reason| failed = Some(reason)).ok()
+                });
+                of_one.ok_or(failed.unwrap_or(Reason::NotInSql))
+            }
         }
     }
 
@@ -197,6 +218,14 @@ impl Forming<'_> {
         let copied = self.copied(expression, scalar);
         self.telling = false;
         copied
+    }
+
+    /// How long something waits, in microseconds, as a statement of its own can look it up.
+    pub(super) fn told_delay(&mut self, delay: &Expression) -> Result<Expression, Reason> {
+        self.telling = true;
+        let flat = self.flat(delay, &[]);
+        self.telling = false;
+        self.looked_up(&flat?).ok_or(Reason::NotInSql)
     }
 
     /// The same as a column of that scalar keeps it.
@@ -291,7 +320,18 @@ impl Forming<'_> {
 
     /// The row of a key, which is known from now on.
     pub(super) fn row(&mut self, table: &Arc<Table>, key: &Expression) -> Result<usize, Reason> {
-        let (key, turn) = self.key(key)?;
+        self.row_in(table, key, &[])
+    }
+
+    /// The same of a key that looks at rows in scope, the innermost last.
+    pub(super) fn row_in(
+        &mut self,
+        table: &Arc<Table>,
+        key: &Expression,
+        scope: &[usize],
+    ) -> Result<usize, Reason> {
+        let key = self.found_key(table, key, scope)?;
+        let (key, turn) = self.key(&key)?;
         let known = self.rows.iter().position(|row| row.table.id == table.id && row.key == key);
         match known {
             Some(row) if self.rows[row].goes => Err(Reason::Gone),
@@ -302,6 +342,9 @@ impl Forming<'_> {
 
     /// The bind or constant that a key is, and the loop that fills it in each turn.
     fn key(&self, key: &Expression) -> Result<(Expression, Option<usize>), Reason> {
+        if self.found_by(key).is_some() {
+            return Ok((key.clone(), None));
+        }
         let key = match key {
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(key) => key,

@@ -6,7 +6,7 @@ use super::flat::{LARGEST, rows_of};
 use super::making::drawn_on_parts;
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, evaluates, next, nodes, transition, unless_false};
-use super::{Course, Direct, DirectRow, How, Insist, MadeRow, Told, Total};
+use super::{Course, Direct, DirectRow, Found, How, Insist, MadeRow, Told, Total};
 use crate::program::{Bound, Carried, Form, Place, Program, Source, Step};
 use crate::{Expression, Read, Table, TableId, Value};
 
@@ -27,6 +27,8 @@ pub(super) enum Holds {
 pub(super) struct Row {
     pub table: Arc<Table>,
     pub key: Expression,
+    /// What its key is among what is looked up.
+    pub found: Option<usize>,
     /// The loop that it is one of in each turn.
     pub turn: Option<usize>,
     /// Each column, over rows as they were.
@@ -77,8 +79,10 @@ pub(super) struct Forming<'p> {
     pub(super) reached: Vec<(usize, TableId)>,
     pub(super) totals: Vec<Total>,
     pub(super) insists: Vec<Insist>,
-    /// Rows that statements about others look at: nothing may be done to them.
-    pub(super) steady: Vec<usize>,
+    /// What is looked up once.
+    pub(super) found: Vec<Found>,
+    /// Whether a statement about a row looks at others.
+    pub(super) looks_around: bool,
     /// Whether something is told, and whether what is made was looked at for that.
     pub telling: bool,
     pub looked_at_made: bool,
@@ -113,7 +117,8 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         reached: Vec::new(),
         totals: Vec::new(),
         insists: Vec::new(),
-        steady: Vec::new(),
+        found: Vec::new(),
+        looks_around: false,
         telling: false,
         looked_at_made: false,
         loops: 0,
@@ -146,34 +151,36 @@ impl<'p> Forming<'p> {
         let answered = match (&program.answer, returned) {
             // Of a row that is made so only the database knows all.
             (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
-                Some(self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?)
+                vec![self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?]
             }
             (Form::Value(scalar), Holds::Of(value)) => {
                 let value = self.copied_flat(value, *scalar)?;
                 said = Some((value, *scalar));
-                None
+                Vec::new()
             }
             (Form::Value(scalar), Holds::Drawn(bind)) => {
                 said = Some((Expression::Bind(bind), *scalar));
-                None
+                Vec::new()
             }
-            (Form::Row(read), Holds::Drawn(bind)) => Some(self.answer_made(read, bind)?),
-            (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => None,
-            (Form::Row(_), Holds::Given(Expression::Literal(Value::Null))) => None,
-            (Form::Row(read), Holds::Given(key)) => Some(self.row(&read.table, &key)?),
-            (Form::Row(_), Holds::Of(_)) => return Err(Reason::AnswersOfRow),
+            (Form::Row(read), Holds::Drawn(bind)) => vec![self.answer_made(read, bind)?],
+            (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => {
+                Vec::new()
+            }
+            (Form::Row(read), Holds::Given(key)) => self.answer_one_of(&read.table, &key)?,
+            (Form::Row(read), Holds::Of(flat)) => {
+                let key = self.find(&read.table, flat)?;
+                vec![self.row(&read.table, &key)?]
+            }
         };
         self.look_at_reached()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
         }
-        let rows = (0..self.rows.len()).map(|row| self.finish(row));
-        let rows = rows.collect::<Result<Vec<DirectRow>, Reason>>()?;
-        let changes =
-            |row: &usize| self.rows.get(*row).is_none_or(|row| row.target.is_some() || row.goes);
-        if self.steady.iter().any(changes) {
-            return Err(Reason::SeveralRows);
+        let mut rows = Vec::with_capacity(self.rows.len());
+        for row in 0..self.rows.len() {
+            rows.push(self.finish(row)?);
         }
+        self.insist_on_found()?;
         let told = std::mem::take(&mut self.told);
         let made = std::mem::take(&mut self.made).into_iter().map(|(_, made)| made).collect();
         let totals = std::mem::take(&mut self.totals);
@@ -183,18 +190,40 @@ impl<'p> Forming<'p> {
         Ok(Direct {
             rows,
             insists: std::mem::take(&mut self.insists),
-            looks_around: folds || !self.steady.is_empty(),
+            looks_around: folds || self.looks_around,
             admission,
             steps,
             told,
             made,
             counted,
             drawn,
+            found: std::mem::take(&mut self.found),
             totals,
             named,
             answered,
             said,
         })
+    }
+
+    /// The rows of which one is answered, as it is decided by what was asked.
+    fn answer_one_of(
+        &mut self,
+        table: &Arc<Table>,
+        key: &Expression,
+    ) -> Result<Vec<usize>, Reason> {
+        match key {
+            Expression::Literal(Value::Null) => Ok(Vec::new()),
+            Expression::If { then, otherwise, .. } => {
+                let mut rows = self.answer_one_of(table, then)?;
+                for row in self.answer_one_of(table, otherwise)? {
+                    if !rows.contains(&row) {
+                        rows.push(row);
+                    }
+                }
+                Ok(rows)
+            }
+            key => Ok(vec![self.row(table, key)?]),
+        }
     }
 
     /// The row that is made and answered.
@@ -229,8 +258,7 @@ impl<'p> Forming<'p> {
                             rows => {
                                 let left_out =
                                     Expression::IsNull(Box::new(Expression::Bind(*bind)));
-                                let condition = either(&left_out, &Expression::yes(), &condition);
-                                self.insist(condition, rows)?;
+                                self.insist(Expression::any([condition, left_out]), rows)?;
                             }
                         }
                     }
@@ -259,9 +287,11 @@ impl<'p> Forming<'p> {
         let (set, target, conditions) = (Vec::new(), None, Vec::new());
         let values = as_it_was(at, table);
         let table = table.clone();
+        let found = self.found_by(&key);
         self.rows.push(Row {
             table: table.clone(),
             key,
+            found,
             turn,
             values,
             set,
@@ -275,6 +305,8 @@ impl<'p> Forming<'p> {
         });
         // Any of them may be one that the caller named inside another value.
         let visible = self.program.visible.iter().find(|visible| visible.table.id == table.id);
+        // One that is found by what stands in another the caller has not named so.
+        let visible = visible.filter(|_| found.is_none());
         if let Some(visible) = visible.filter(|visible| visible.named.is_none()) {
             let condition = self.of_row(at, &visible.condition)?;
             self.rows[at].conditions.push(condition);
@@ -354,16 +386,23 @@ impl<'p> Forming<'p> {
                 return Ok(self.course(how));
             }
             Step::Emit { key, members, .. } => {
-                let key = key.as_ref().map(|(key, _)| key);
-                let drawn = key.and_then(|key| self.drawn_by(key));
-                key.filter(|_| drawn.is_none()).map_or(Ok(()), |key| self.must_know(key))?;
-                let how = self.carried(members, drawn)?;
+                let key = self.told_under(key.as_ref())?;
+                let how = self.carried(members, key, None)?;
                 return Ok(self.course(how));
             }
             Step::Later { arguments, terms, .. } => {
-                terms.delay.iter().try_for_each(|delay| self.must_know(delay))?;
-                terms.unique.iter().try_for_each(|(unique, _)| self.must_know(unique))?;
-                let how = self.carried(arguments, None)?;
+                let delay = match terms.delay.as_ref().filter(|delay| !self.knows(delay)) {
+                    Some(delay) => Some(self.told_delay(delay)?),
+                    None => None,
+                };
+                // A unique key that is counted is nobody else's.
+                let unique = match self.told_under(terms.unique.as_ref())? {
+                    Some(key) if self.found.iter().all(|found| found.bind != key) => {
+                        return Err(Reason::Counted);
+                    }
+                    unique => unique,
+                };
+                let how = self.carried(arguments, unique, delay)?;
                 return Ok(self.course(how));
             }
             Step::Run { body, bind } => {
@@ -527,9 +566,14 @@ impl<'p> Forming<'p> {
         Ok(())
     }
 
-    /// What is carried by name, by an event whose key is this if that is counted: as written where all of it is known, otherwise
-    /// what is told of rows.
-    fn carried(&mut self, carried: &[Carried], key: Option<usize>) -> Result<How, Reason> {
+    /// What is carried by name, under a key that only the database knows if this is one: as written where all of it is known,
+    /// otherwise what is told of rows.
+    fn carried(
+        &mut self,
+        carried: &[Carried],
+        key: Option<usize>,
+        delay: Option<Expression>,
+    ) -> Result<How, Reason> {
         let mut values = Vec::with_capacity(carried.len());
         for Carried { value, scalar, .. } in carried {
             values.push(match self.knows(value) {
@@ -537,10 +581,10 @@ impl<'p> Forming<'p> {
                 false => Some(self.told(value, *scalar)?),
             });
         }
-        if key.is_none() && values.iter().all(Option::is_none) {
+        if key.is_none() && delay.is_none() && values.iter().all(Option::is_none) {
             return Ok(How::Known);
         }
-        self.told.push(Told { values, key });
+        self.told.push(Told { values, key, delay });
         Ok(How::Told(self.told.len() - 1))
     }
 
@@ -658,7 +702,7 @@ impl<'p> Forming<'p> {
         if !adds.is_empty() && !columns.is_empty() {
             return Err(Reason::Parts);
         }
-        let row_goes = row.goes;
+        let (row_goes, found) = (row.goes, row.found);
         let condition = Expression::all(row.conditions.clone());
         self.step = Some(format!("update {}", table.entity).into());
         let mut checks = Vec::new();
@@ -684,17 +728,24 @@ impl<'p> Forming<'p> {
         if condition == Expression::no() || checks == Expression::no() {
             return Err(Reason::NeverTrue);
         }
-        let of_one = |flat: Expression| {
-            let fits = nodes(&flat) <= LARGEST;
-            self.in_statement_of(at, &flat).filter(|_| fits).ok_or(Reason::TooLarge)
+        let mut of_one = |flat: Expression| {
+            if nodes(&flat) > LARGEST {
+                return Err(Reason::TooLarge);
+            }
+            self.in_statement_of(at, &flat)
         };
-        let set = set.into_iter().map(|(column, value)| Ok((column, of_one(value)?)));
+        let mut becomes = Vec::with_capacity(set.len() + drawn.len());
+        for (column, value) in set {
+            becomes.push((column, of_one(value)?));
+        }
+        becomes.extend(drawn);
         Ok(DirectRow {
-            set: set.chain(drawn.into_iter().map(Ok)).collect::<Result<_, Reason>>()?,
+            set: becomes,
             condition: of_one(condition)?,
             checks: Expression::all([of_one(checks)?, checked]),
             table,
             key,
+            found,
             made,
             each_turn: turn.is_some(),
             goes: row_goes,

@@ -18,6 +18,10 @@ impl Forming<'_> {
             return Err(Reason::Deletes);
         }
         let at = self.row(table, key)?;
+        // What refers to it is looked for by its key.
+        if self.is_found(at) {
+            return Err(Reason::FoundByRow);
+        }
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
         if row.turn != self.turn {
             return Err(Reason::OutsideOfLoop);

@@ -142,6 +142,9 @@ impl Forming<'_> {
     fn adds_to(&mut self, target: usize, part: usize, root: &Expression) -> Result<usize, Reason> {
         let table = &self.program.targets.get(target).ok_or(Reason::NotInSql)?.target.table;
         let at = self.row(table, root)?;
+        if self.is_found(at) {
+            return Err(Reason::FoundByRow);
+        }
         self.touch(at);
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
         if !row.set.is_empty() || !row.folds.is_empty() {

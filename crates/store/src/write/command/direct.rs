@@ -19,8 +19,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use operation::{
-    Bound, Command, Course, Direct, DirectRow, Expression, Fault, Form, How, MOST_ROWS, Named,
-    OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, TableId, Value,
+    Bound, Command, Course, Direct, DirectRow, Expression, Fault, Finding, Form, How, MOST_ROWS,
+    Named, OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, TableId, Value,
 };
 
 use super::super::{
@@ -28,17 +28,17 @@ use super::super::{
     draws_on_row,
 };
 use super::{Flow, Running, ill_formed, lock_of};
-use crate::lower;
+use crate::lower::{self, Settings};
 pub(super) use make::{Making, lower_made, lower_total};
 use tell::Telling;
-pub(super) use tell::{lower_said, lower_told};
+pub(super) use tell::{found_keys, lower_said, lower_told};
 
 /// The direct form of a command, where that spares it a wait. `receipt`: by which it is known if it is asked for again.
 pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<&'c Direct> {
     let direct = sparing(&command.program)?;
     let asked = command.settles.is_some() || receipt.is_some();
     // What is kept with a receipt must be known before the row is.
-    let answered_late = direct.answered.is_some() || direct.said.is_some();
+    let answered_late = !direct.answered.is_empty() || direct.said.is_some();
     let told_late = answered_late && receipt.is_some();
     let spares = asked || !direct.rows.is_empty() || !direct.counted.is_empty();
     (spares && !told_late).then_some(direct)
@@ -61,14 +61,25 @@ pub(super) fn insisted(
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let insist = direct.insists.get(at).ok_or_else(|| ill_formed("no such condition"))?;
-    lower::direct::insist(&insist.condition, &direct.drawn, binds)
+    lower::direct::insist(&insist.condition, Settings::of(direct), binds)
+}
+
+/// What a statement does about a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Doing {
+    /// Which row of the form.
+    pub row: usize,
+    /// Whether it changes, or goes.
+    pub changes: bool,
+    /// Whether it is answered.
+    pub answered: bool,
 }
 
 /// The statement that looks at a row of a direct form, or changes it.
 pub(super) fn statement(
     program: &Program,
     direct: &Direct,
-    (at, changes): (usize, bool),
+    Doing { row: at, changes, answered }: Doing,
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
@@ -79,9 +90,9 @@ pub(super) fn statement(
         set: if changes { &row.set } else { &[] },
         conditions: if changes { &conditions } else { &conditions[..1] },
         lock: lock_of(program, &row.table, true),
-        answered: direct.answered == Some(at),
+        answered,
         goes: changes && row.goes,
-        drawn: &direct.drawn,
+        settings: Settings::of(direct),
     };
     lower::direct::change(change, binds)
 }
@@ -89,6 +100,7 @@ pub(super) fn statement(
 /// A row that is stated: of which form, by which values.
 struct Stated {
     row: usize,
+    /// Null, where it is looked up.
     key: Value,
     changes: bool,
     binds: Arc<[Value]>,
@@ -109,6 +121,8 @@ struct Stating<'d, 'p, D> {
     /// What is said of each row of the form: of those of a loop, in this turn.
     said: Vec<Said>,
     stated: Vec<Stated>,
+    /// Which row is answered.
+    answered: Option<usize>,
     /// What is told of rows: of which event or task, by its place among those of the command.
     events: Vec<(usize, Telling)>,
     tasks: Vec<(usize, Telling)>,
@@ -131,6 +145,7 @@ impl<D: Database> Writing<'_, D> {
             direct,
             said: vec![Said::Nothing; direct.rows.len()],
             stated: Vec::new(),
+            answered: None,
             events: Vec::new(),
             tasks: Vec::new(),
             totals: Vec::new(),
@@ -138,6 +153,8 @@ impl<D: Database> Writing<'_, D> {
         };
         stating.running.counted = Some(Vec::new());
         let program = &*command.program;
+        let binds = direct.binds(program.filled.len(), false);
+        stating.running.binds.resize(binds, Value::Null);
         if let Some(task) = command.settles {
             stating.running.writing.settle_task_surely(task).await?;
         }
@@ -151,15 +168,18 @@ impl<D: Database> Writing<'_, D> {
             Flow::Returned(value) => value,
             Flow::On => None,
         };
-        if let Some(row) = direct.answered {
+        stating.answered = stating.answered_by(returned.as_ref())?;
+        if let Some(row) = stating.answered {
             stating.say(row, Said::Looked)?;
         }
         stating.state_all(&command.named)?;
         let running = &stating.running;
         let (wakes, published) = (!running.asking.is_empty(), running.published.len());
         stating.send().await?;
+        let answered = stating.answered;
         let mut running = stating.running;
-        let answer = match (&program.answer, direct.answered) {
+        running.binds.truncate(program.filled.len());
+        let answer = match (&program.answer, answered) {
             (Form::Value(_), _) if direct.said.is_some() => Answer::Said,
             (Form::Row(read), Some(_)) => {
                 Answer::Returned { read: read.clone(), binds: running.binds.clone() }
@@ -219,7 +239,10 @@ impl<D: Database> Stating<'_, '_, D> {
             (How::Told(told), Step::Later { target, arguments, terms }) => {
                 let telling = self.telling(*told, arguments).await?;
                 self.tasks.push((self.running.asking.len(), telling));
-                let asking = self.running.asking(target, None, terms).await?;
+                let of = self.direct.told.get(*told);
+                let delayed = of.is_none_or(|told| told.delay.is_none());
+                let keyed = of.is_none_or(|told| told.key.is_none());
+                let asking = self.running.asking(target, None, (terms, delayed, keyed)).await?;
                 self.running.asking.push(asking);
             }
             (
@@ -276,6 +299,21 @@ impl<D: Database> Stating<'_, '_, D> {
         parts.iter().all(|part| references.iter().any(|it| leads(&part.table, it)))
     }
 
+    /// The row that is answered, where this is returned.
+    fn answered_by(&self, returned: Option<&Value>) -> Result<Option<usize>, Fault> {
+        let answered = &self.direct.answered;
+        if let [row] = answered[..] {
+            return Ok(Some(row));
+        }
+        let Some(key) = returned.filter(|key| !key.is_null()) else { return Ok(None) };
+        for row in answered {
+            if key_of(self.direct, *row, &self.running.binds)? == *key {
+                return Ok(Some(*row));
+            }
+        }
+        if answered.is_empty() { Ok(None) } else { Err(ill_formed("an answer that no row is")) }
+    }
+
     fn look(&mut self, course: &Course) -> Result<(), Fault> {
         course.looks.iter().try_for_each(|row| self.say(*row, Said::Looked))
     }
@@ -297,8 +335,10 @@ impl<D: Database> Stating<'_, '_, D> {
             }
             let binds = binds.get_or_insert_with(|| self.running.binds.as_slice().into()).clone();
             let key = key_of(self.direct, row, &binds)?;
+            let found = self.direct.rows.get(row).is_some_and(|row| row.found.is_some());
             // Of nothing nothing is true, and it could not be told from a row that is not there.
-            if key.is_null() || self.stated.len() + self.running.rows.count >= MOST_ROWS {
+            if (key.is_null() && !found) || self.stated.len() + self.running.rows.count >= MOST_ROWS
+            {
                 return Err(not_so());
             }
             self.stated.push(Stated { row, key, changes: said == Said::Changed, binds });
@@ -331,7 +371,7 @@ impl<D: Database> Stating<'_, '_, D> {
                     let known = |stated: &Stated| of_table(stated.row) && stated.key == *key;
                     if !self.stated.iter().any(known) {
                         let (key, changes) = (key.clone(), false);
-                        let binds = binds.iter().chain([&key]).cloned().collect();
+                        let binds = self.with_key(&key).into();
                         self.stated.push(Stated { row, key, changes, binds });
                     }
                 }
@@ -347,12 +387,18 @@ impl<D: Database> Stating<'_, '_, D> {
         self.state((0..direct.rows.len()).filter(once))?;
         let order = |of: &Stated| table_of(of.row).unwrap_or(TableId(u32::MAX));
         self.stated.sort_by(|a, b| {
-            let by_key = || operation::order(&a.key, &b.key).unwrap_or(Ordering::Equal);
+            // Those that are found have no keys yet, and come first.
+            let by_key = || match (a.key.is_null(), b.key.is_null()) {
+                (false, false) => operation::order(&a.key, &b.key).unwrap_or(Ordering::Equal),
+                (a, b) => b.cmp(&a),
+            };
             order(a).cmp(&order(b)).then_with(by_key)
         });
         // Two names of one row: what one changes the other should see, which no statement knows.
-        // What stands for the key of one that is made may look like another's.
-        let is_made = |of: &Stated| direct.rows.get(of.row).is_some_and(|row| row.made);
+        // What stands for the key of one that is made may look like another's; of those that are found the database is asked.
+        let is_made = |of: &Stated| {
+            direct.rows.get(of.row).is_some_and(|row| row.made || row.found.is_some())
+        };
         let twice = |two: &[Stated]| {
             order(&two[0]) == order(&two[1])
                 && two[0].key == two[1].key
@@ -380,6 +426,7 @@ impl<D: Database> Stating<'_, '_, D> {
             return self.running.flush().await;
         }
         // What is told of rows is what they were, and nobody else may change them meanwhile.
+        self.find(true).await?;
         self.hold_rows().await?;
         self.draw_keys().await?;
         self.insist().await?;
@@ -388,11 +435,39 @@ impl<D: Database> Stating<'_, '_, D> {
         self.running.flush().await?;
         self.send_added().await?;
         self.send_totals().await?;
+        self.find(false).await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
         if direct.said.is_some() {
             self.say_value().await.map_err(Failure::into_fault)?;
         }
         self.send_rows().await
+    }
+
+    /// Looks up what only the database knows: keys of rows that are not locked yet, or all else.
+    async fn find(&mut self, keys: bool) -> Result<(), Fault> {
+        let (direct, target) = (self.direct, self.running.program.id);
+        for (place, found) in direct.found.iter().enumerate() {
+            if (found.what == Finding::Key) != keys {
+                continue;
+            }
+            let binds = &self.running.binds;
+            let key = Key { target, place, kind: Kind::Find, columns: 0, binds: binds.len() };
+            let lower = || lower::found::find(Settings::of(direct), place, binds);
+            let database = &mut self.running.writing.database;
+            let sent = database.run(Asked::Kept(key), lower, binds.iter()).await;
+            sent.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+
+    /// What the binds hold, and behind those that the program fills the key of a row.
+    fn with_key(&self, key: &Value) -> Vec<Value> {
+        let mut binds = self.running.binds.clone();
+        match binds.get_mut(self.running.program.filled.len()) {
+            Some(slot) => *slot = key.clone(),
+            None => binds.push(key.clone()),
+        }
+        binds
     }
 
     /// Asks for what must be true of several rows, all of which are locked.
@@ -426,27 +501,33 @@ impl<D: Database> Stating<'_, '_, D> {
 
     async fn hold_rows(&mut self) -> Result<(), Fault> {
         let (program, direct) = (self.running.program, self.direct);
-        let mut loads: Vec<Load> = Vec::new();
+        let mut loads: Vec<(Load, Vec<usize>)> = Vec::new();
         for Stated { row, key, .. } in &self.stated {
-            let DirectRow { table, made, .. } =
+            let DirectRow { table, made, found, .. } =
                 direct.rows.get(*row).ok_or_else(|| ill_formed("no such row"))?;
             if *made {
                 continue;
             }
-            if let Some(load) = loads.last_mut().filter(|load| load.table.id == table.id) {
-                load.values.push(key.clone());
-                continue;
+            if loads.last().is_none_or(|(load, _)| load.table.id != table.id) {
+                let load = Load {
+                    target: program.id,
+                    table: table.clone(),
+                    column: table.own_key(),
+                    values: Vec::new(),
+                    lock: lock_of(program, table, true),
+                };
+                loads.push((load, Vec::new()));
             }
-            loads.push(Load {
-                target: program.id,
-                table: table.clone(),
-                column: table.own_key(),
-                values: vec![key.clone()],
-                lock: lock_of(program, table, true),
-            });
+            let Some((load, all_found)) = loads.last_mut() else { continue };
+            match found {
+                Some(found) => all_found.push(*found),
+                None => load.values.push(key.clone()),
+            }
         }
-        for load in &loads {
-            self.running.writing.database.hold(load).await.map_err(Failure::into_fault)?;
+        for (load, found) in &loads {
+            let found = (Settings::of(direct), &**found);
+            let held = self.running.writing.database.hold(load, found).await;
+            held.map_err(Failure::into_fault)?;
         }
         Ok(())
     }
@@ -457,15 +538,20 @@ impl<D: Database> Stating<'_, '_, D> {
         for Stated { row, changes, binds, .. } in std::mem::take(&mut self.stated) {
             let of = direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
             let table = &of.table;
+            let answered = self.answered == Some(row);
+            if !changes && !answered && direct.is_held_only(of) {
+                continue;
+            }
             if of.goes && changes {
                 let key = key_of(direct, row, &binds)?;
                 let raised = self.running.writing.raise_cleared(table, &key).await;
                 raised.map_err(Failure::into_fault)?;
             }
-            let kind = if direct.answered == Some(row) { Kind::Answered } else { Kind::Sure };
+            let kind = if answered { Kind::Answered } else { Kind::Sure };
             let place = Place { target: program.id, at: row, table };
             let key = Key::of(place, kind, &[usize::from(changes)], binds.len())?;
-            let lower = || statement(program, direct, (row, changes), &binds);
+            let doing = Doing { row, changes, answered };
+            let lower = || statement(program, direct, doing, &binds);
             let sent =
                 self.running.writing.database.run(Asked::Kept(key), lower, binds.iter()).await;
             sent.map_err(Failure::into_fault)?;

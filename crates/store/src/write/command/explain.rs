@@ -234,8 +234,8 @@ fn loaded_since(program: &Program) -> Option<String> {
 /// The same of a command whose rows change by themselves.
 fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Explanation, Fault> {
     let usual = loaded.round_trips().usual;
-    let (with_key, round_trips_with_key) = match (direct.answered, &direct.said) {
-        (None, None) => (directly::with_key_held(), 0),
+    let (with_key, round_trips_with_key) = match (&*direct.answered, &direct.said) {
+        ([], None) => (directly::with_key_held(), 0),
         // What is answered is kept with the key, and so known before the end: it is run over its rows.
         _ => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
     };

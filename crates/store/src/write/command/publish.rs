@@ -49,23 +49,23 @@ impl<D: Database> Running<'_, '_, D> {
         terms: &Terms,
     ) -> Result<(), Fault> {
         let arguments = self.carried(arguments).await?;
-        let asking = self.asking(target, Some(arguments), terms).await?;
+        let asking = self.asking(target, Some(arguments), (terms, true, true)).await?;
         self.asking.push(asking);
         Ok(())
     }
 
-    /// What asks for a command.
+    /// What asks for a command. `terms`: with whether its delay and its unique key are known.
     pub(super) async fn asking(
         &mut self,
         target: &str,
         arguments: Option<Box<str>>,
-        terms: &Terms,
+        (terms, delayed, keyed): (&Terms, bool, bool),
     ) -> Result<Asking, Fault> {
-        let delay = match &terms.delay {
+        let delay = match terms.delay.as_ref().filter(|_| delayed) {
             Some(delay) => self.value(delay, None).await?.as_int().unwrap_or(0),
             None => 0,
         };
-        let unique = match &terms.unique {
+        let unique = match terms.unique.as_ref().filter(|_| keyed) {
             Some((unique, scalar)) => {
                 match outbox::key_text(*scalar, &self.value(unique, None).await?) {
                     Value::Text(text) => Value::text(format!("{target}/{text}")),

@@ -6,7 +6,7 @@ use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::rows::look_at_values;
 use super::super::{Running, bounded, ill_formed};
 use super::{Said, Stating, not_so};
-use crate::lower;
+use crate::lower::{self, Settings};
 
 /// How many parts of roots that were there are added by a statement each.
 const MOST_ADDED: usize = 64;
@@ -38,8 +38,9 @@ pub(in super::super) fn lower_made(
     let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
     let drawn = drawn_of(direct, made, binds);
     let MadeRow { columns, condition, computed, checks, .. } = made;
+    let settings = Settings { drawn: &drawn, found: &direct.found };
     let making =
-        lower::direct::Making { table, columns, condition, computed, checks, binds, drawn: &drawn };
+        lower::direct::Making { table, columns, condition, computed, checks, binds, settings };
     lower::direct::make(making, values)
 }
 
@@ -118,8 +119,7 @@ impl<D: Database> Stating<'_, '_, D> {
     pub(super) async fn send_totals(&mut self) -> Result<(), Fault> {
         let (target, direct) = (self.running.program.id, self.direct);
         for (place, root) in std::mem::take(&mut self.totals) {
-            let mut binds = self.running.binds.clone();
-            binds.push(root);
+            let binds = self.with_key(&root);
             let key = Key { target, place, kind: Kind::Total, columns: 0, binds: binds.len() };
             let lower = || lower_total(direct, place, &binds);
             let sent = self.running.writing.database.run(Asked::Kept(key), lower, binds.iter());
@@ -150,7 +150,7 @@ pub(in super::super) fn lower_total(
         lock: lower::Lock::Held,
         answered: false,
         goes: false,
-        drawn: &drawn,
+        settings: Settings { drawn: &drawn, found: &direct.found },
     };
     lower::direct::change(change, binds)
 }

@@ -1,12 +1,14 @@
 //! Events and tasks that carry what stands in rows.
 
-use operation::{BROKER, Carried, Direct, Expression, Fault, Published, Scalar, TableId, Value};
+use std::collections::{BTreeMap, BTreeSet};
+
+use operation::{BROKER, Carried, Direct, Expression, Fault, Finding, Published, Scalar, Value};
 
 use super::super::super::outbox::{Asking, key_text};
 use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::{Running, ill_formed};
 use super::Stating;
-use crate::lower::{self, told};
+use crate::lower::{self, Settings, Under, told};
 
 /// What is told at one place.
 #[derive(Debug)]
@@ -21,9 +23,6 @@ pub(super) struct Telling {
     scalars: Vec<Scalar>,
 }
 
-/// The key of an event which the database counts: the how manieth of which table.
-type DrawnKey = Option<(TableId, i64)>;
-
 /// The statement that writes an event or a task of which something is told; `values`: what it is given, if that is known.
 fn lower_of(
     direct: &Direct,
@@ -34,9 +33,17 @@ fn lower_of(
 ) -> Result<lower::Statement, Fault> {
     let told = direct.told.get(told).ok_or_else(|| ill_formed("nothing is told there"))?;
     let looked_up: Vec<_> = told.values.iter().flatten().zip(scalars.iter().copied()).collect();
-    let key = direct.drawn.iter().find(|(bind, _)| Some(*bind) == told.key).map(|(_, of)| *of);
-    let telling = told::Telling { values: &looked_up, binds, drawn: &direct.drawn, key };
+    let key = told.key.and_then(|bind| Under::of(direct, bind));
+    let (settings, delay) = (Settings::of(direct), told.delay.as_ref());
+    let telling = told::Telling { values: &looked_up, binds, settings, key, delay };
     if kind == Kind::TellEvent { told::event(telling, values) } else { told::task(telling, values) }
+}
+
+/// The keys under which something is told, as far as they are looked up.
+pub(in super::super) fn found_keys(direct: &Direct) -> Vec<usize> {
+    let texts = direct.found.iter().enumerate();
+    let texts = texts.filter(|(_, found)| matches!(found.what, Finding::Text(_)));
+    texts.map(|(at, _)| at).collect()
 }
 
 /// The statement that answers a value which stands in rows.
@@ -45,8 +52,10 @@ pub(in super::super) fn lower_said(
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let (value, scalar) = direct.said.as_ref().ok_or_else(|| ill_formed("nothing is said"))?;
-    let (values, drawn) = ([(value, *scalar)], &*direct.drawn);
-    let telling = told::Telling { values: &values, binds: binds.len(), drawn, key: None };
+    let (values, settings) = ([(value, *scalar)], Settings::of(direct));
+    let binds_of = binds.len();
+    let telling =
+        told::Telling { values: &values, binds: binds_of, settings, key: None, delay: None };
     told::value(telling, binds)
 }
 
@@ -101,10 +110,12 @@ impl<D: Database> Stating<'_, '_, D> {
         told: usize,
     ) -> Result<(), Fault> {
         let telling = self.telling(told, members).await?;
-        let drawn = self.direct.told.get(told).and_then(|told| told.key);
-        let key = match (drawn, key) {
+        let key = match (self.told_under(told), key) {
             // Another who publishes under it before can but have guessed it.
-            (Some(bind), _) => (self.running.binds.get(bind).cloned().unwrap_or_default(), true),
+            (Some((bind, Under::Drawn(_))), _) => {
+                (self.running.binds.get(bind).cloned().unwrap_or_default(), true)
+            }
+            (Some((_, Under::Found(_))), _) => (Value::Null, false),
             (None, Some((key, scalar))) => {
                 let is_own = self.running.program.is_own_key(key);
                 (key_text(*scalar, &self.running.value(key, None).await?), is_own)
@@ -120,11 +131,33 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(())
     }
 
-    /// The key of an event that is told, if the database counts it.
-    fn drawn_key(&self, told: usize, key: &Value) -> DrawnKey {
+    /// Under which key something is told, and the bind that stands for it, if only the database knows it.
+    fn told_under(&self, told: usize) -> Option<(usize, Under)> {
         let bind = self.direct.told.get(told)?.key?;
-        let (_, table) = self.direct.drawn.iter().find(|(drawn, _)| *drawn == bind)?;
-        Some((*table, key.as_int()?))
+        Some((bind, Under::of(self.direct, bind)?))
+    }
+
+    /// Waits until nobody else publishes under the keys of these events.
+    async fn lock_keys(&mut self, published: &[Published]) -> Result<(), Failure> {
+        if published.is_empty() {
+            return Ok(());
+        }
+        let keys = found_keys(self.direct).into_iter();
+        let mut found: BTreeMap<usize, BTreeSet<&str>> =
+            keys.map(|key| (key, BTreeSet::new())).collect();
+        for (at, telling) in &self.events {
+            if let (Some(event), Some((_, Under::Found(key)))) =
+                (published.get(*at), self.told_under(telling.told))
+            {
+                found.entry(key).or_default().insert(&event.name);
+            }
+        }
+        let (direct, target) = (self.direct, self.running.program.id);
+        let Running { writing, unlocked, .. } = &mut self.running;
+        if found.is_empty() {
+            return writing.lock_keys(published, unlocked).await;
+        }
+        writing.lock_found_keys((published, unlocked), &found, (target, direct)).await
     }
 
     /// Writes events and tasks, in the order in which they were asked for.
@@ -133,15 +166,15 @@ impl<D: Database> Stating<'_, '_, D> {
         published: &[Published],
         asking: &[Asking],
     ) -> Result<(), Failure> {
-        let Running { writing, unlocked, .. } = &mut self.running;
-        writing.lock_keys(published, unlocked).await?;
+        self.lock_keys(published).await?;
         let mut events = std::mem::take(&mut self.events).into_iter().peekable();
-        let mut drawn = Vec::new();
+        // Events under keys that only the database knows, each with what stands for its key.
+        let mut under = Vec::new();
         for (at, event) in published.iter().enumerate() {
             match events.next_if(|(told, _)| *told == at) {
                 Some((_, telling)) => {
-                    if let Some(key) = self.drawn_key(telling.told, &event.key) {
-                        drawn.push((Value::Uuid(event.id), key));
+                    if let Some((_, key)) = self.told_under(telling.told) {
+                        under.push((Value::Uuid(event.id), key, event.key.clone()));
                     }
                     let values = [
                         Value::Uuid(event.id),
@@ -168,25 +201,13 @@ impl<D: Database> Stating<'_, '_, D> {
                     self.tell_one(Kind::TellTask, telling, values).await?;
                 }
                 None if *asking.target == *BROKER => {}
-                None => {
-                    let drawn = drawn.iter().find(|(event, _)| *event == asking.event);
-                    let drawn = drawn.map(|(_, (table, at))| {
-                        let place = usize::try_from(table.0).unwrap_or(usize::MAX);
-                        let kind = Kind::TellTask;
-                        (
-                            Key {
-                                target: self.running.program.id,
-                                place,
-                                kind,
-                                columns: 1,
-                                binds: 7,
-                            },
-                            *table,
-                            *at,
-                        )
-                    });
-                    self.running.writing.ask_for_drawn(asking, drawn).await?;
-                }
+                None => match under.iter().find(|(event, ..)| *event == asking.event) {
+                    Some((_, under, key)) => {
+                        let of = (self.running.program.id, self.direct, *under);
+                        self.running.writing.ask_for_under(asking, of, key).await?;
+                    }
+                    None => self.running.writing.ask_for(asking).await?,
+                },
             }
         }
         Ok(())

@@ -1,33 +1,39 @@
 //! What a direct command sends, and what an `Idempotency-Key` adds to a command.
 
 use operation::{
-    BROKER, Carried, Course, Dialect, Direct, Fault, How, Place, Program, Step, TableId, Value,
+    BROKER, Carried, Course, Dialect, Direct, Fault, Finding, How, Place, Program, Step, TableId,
+    Value,
 };
 
 use super::super::super::{Many, Place as Written};
-use super::super::direct::{insisted, lower_made, lower_said, lower_told, lower_total, statement};
+use super::super::direct::{
+    Doing, found_keys, insisted, lower_made, lower_said, lower_told, lower_total, statement,
+};
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Purpose, Sent, Times, Trip};
-use crate::lower::{self, ill_formed, receipt};
+use crate::lower::{self, Settings, Under, ill_formed, receipt};
 use crate::postgres::value::type_name;
 
 /// A row of which only the database knows all: where it is made, how, and whether in a loop.
 type Made = (Place, usize, bool);
 
-/// What is to be done after a command: something told of rows, or not; or an event is heard in the lane of a key of this table, which
-/// the database counts.
+/// An event of which something is told: at which place, what it carries, and whether that stands in a loop.
+type Event<'p> = Option<(usize, &'p [Carried], bool)>;
+
+/// What is to be done after a command: something told of rows, or not; or an event is heard in the lane of a key that only the database
+/// knows.
 enum Asks<'p> {
     Known,
     Told(usize, &'p [Carried], bool),
-    Heard(TableId),
+    Heard(Under),
 }
 
 /// What a program says, in order, and which of its rows change. Of what is told of rows it names the place, what is carried, and
 /// whether that stands in a loop.
 #[derive(Default)]
 struct Says<'p> {
-    events: Vec<Option<(usize, &'p [Carried], bool)>>,
+    events: Vec<Event<'p>>,
     tasks: Vec<Asks<'p>>,
     /// Each with whether it surely does.
     changed: Vec<(usize, bool)>,
@@ -58,8 +64,7 @@ impl<'p> Says<'p> {
                     let heard = program.events.get(*event).map_or(&[][..], |event| &*event.by);
                     if heard.iter().any(|target| **target != *BROKER) {
                         let key = told.and_then(|told| direct.told.get(told)?.key);
-                        let drawn = direct.drawn.iter().find(|(bind, _)| Some(*bind) == key);
-                        let heard = drawn.map(|(_, table)| Asks::Heard(*table));
+                        let heard = key.and_then(|bind| Under::of(direct, bind)).map(Asks::Heard);
                         self.tasks.push(heard.unwrap_or(Asks::Known));
                     }
                 }
@@ -113,10 +118,10 @@ impl Walk<'_> {
                     let cleared = self.clears(&row.table, row.each_turn)?;
                     rows.extend(cleared.into_iter().map(|sent| (row.table.id, sent)));
                 }
-                rows.push(self.stated(direct, at, true)?);
+                rows.extend(self.stated(direct, at, true)?);
             }
             if !of_row.any(|(_, surely)| *surely) {
-                rows.push(self.stated(direct, at, false)?);
+                rows.extend(self.stated(direct, at, false)?);
             }
         }
         rows.sort_by_key(|(table, _)| *table);
@@ -128,12 +133,13 @@ impl Walk<'_> {
             statements.extend(self.writes_of()?);
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
+            statements.extend(self.found(direct, true)?);
             statements.extend(self.held(direct)?);
             for table in &direct.counted {
                 let text = lower::drawn::draw(table)?.text;
                 statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });
             }
-            let binds = vec![Value::Null; program.filled.len()];
+            let binds = self.nothing(direct, false);
             for at in 0..direct.insists.len() {
                 statements.push(Sent::plain(insisted(direct, at, &binds)?.text));
             }
@@ -141,13 +147,14 @@ impl Walk<'_> {
             statements.extend(self.made(direct, &made)?);
             statements.extend(self.writes_of_rows()?);
             statements.extend(self.made(direct, &parts)?);
-            let binds = vec![Value::Null; program.filled.len() + 1];
+            let binds = self.nothing(direct, true);
             for (at, total) in direct.totals.iter().enumerate() {
                 let text = lower_total(direct, at, &binds)?.text;
                 let entity = Some(total.table.entity.clone());
                 statements.push(Sent { entity, each_row: true, ..Sent::plain(text) });
             }
-            statements.extend(self.keys_locked());
+            statements.extend(self.found(direct, false)?);
+            statements.extend(self.keys_locked_of(direct, !says.events.is_empty())?);
             for event in says.events {
                 statements.push(match event {
                     Some((told, carried, each)) => {
@@ -162,15 +169,16 @@ impl Walk<'_> {
                     Asks::Told(told, carried, each) => {
                         self.told(direct, told, carried, (false, each))?
                     }
-                    Asks::Heard(table) => {
-                        let text = lower::outbox::add(Dialect::Postgres, Some(table)).text;
+                    Asks::Heard(under) => {
+                        let under = Some((Settings::of(direct), under));
+                        let text = lower::outbox::add(Dialect::Postgres, under)?.text;
                         Sent { each_row: true, ..Sent::plain(text) }
                     }
-                    Asks::Known => self.asked(),
+                    Asks::Known => self.asked()?,
                 });
             }
             if direct.said.is_some() {
-                let binds = vec![Value::Null; program.filled.len()];
+                let binds = self.nothing(direct, false);
                 statements.push(Sent::plain(lower_said(direct, &binds)?.text));
             }
             statements.extend(rows);
@@ -179,17 +187,59 @@ impl Walk<'_> {
         Ok(Trip { purpose: Purpose::Write, times: Times::Once, statements })
     }
 
-    /// The statement about a row, and its table.
-    fn stated(&self, direct: &Direct, at: usize, changes: bool) -> Result<(TableId, Sent), Fault> {
+    /// The statements about a row, with its table: where one of several is answered, as one that is and as one that is not.
+    fn stated(
+        &self,
+        direct: &Direct,
+        at: usize,
+        changes: bool,
+    ) -> Result<Vec<(TableId, Sent)>, Fault> {
         let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
         // One that stands for any that the caller names has its key behind all other binds.
         let is_named = direct.named.contains(&Some(at));
-        let binds = vec![Value::Null; self.program.filled.len() + usize::from(is_named)];
-        let text = statement(self.program, direct, (at, changes), &binds)?.text;
-        let (entity, lock) =
-            (Some(row.table.entity.clone()), lock_of(self.program, &row.table, true));
-        let each_row = row.each_turn || is_named;
-        Ok((row.table.id, Sent { entity, lock, each_row, ..Sent::plain(text) }))
+        let binds = self.nothing(direct, is_named);
+        let is_answered = direct.answered.contains(&at);
+        let others = is_answered && direct.answered.len() == 1;
+        let mut all = Vec::new();
+        for answered in [true, false] {
+            let comes = if answered { is_answered } else { !others };
+            if !comes || (!answered && !changes && direct.is_held_only(row)) {
+                continue;
+            }
+            let doing = Doing { row: at, changes, answered };
+            let text = statement(self.program, direct, doing, &binds)?.text;
+            let entity = Some(row.table.entity.clone());
+            let lock = lock_of(self.program, &row.table, true);
+            let each_row = row.each_turn || is_named;
+            all.push((row.table.id, Sent { entity, lock, each_row, ..Sent::plain(text) }));
+        }
+        Ok(all)
+    }
+
+    /// What the binds of a direct form hold where nothing is asked.
+    fn nothing(&self, direct: &Direct, keyed: bool) -> Vec<Value> {
+        vec![Value::Null; direct.binds(self.program.filled.len(), keyed)]
+    }
+
+    /// What looks values up that are kept: keys of rows, or all else.
+    fn found(&self, direct: &Direct, keys: bool) -> Result<Vec<Sent>, Fault> {
+        let binds = self.nothing(direct, false);
+        let all = direct.found.iter().enumerate();
+        let found = all.filter(|(_, found)| (found.what == Finding::Key) == keys);
+        let found = found.map(|(at, _)| {
+            Ok(Sent::plain(lower::found::find(Settings::of(direct), at, &binds)?.text))
+        });
+        found.collect()
+    }
+
+    /// What waits until nobody else publishes under the keys of events.
+    fn keys_locked_of(&self, direct: &Direct, publishes: bool) -> Result<Option<Sent>, Fault> {
+        let found = found_keys(direct);
+        if found.is_empty() || !publishes {
+            return Ok(self.keys_locked());
+        }
+        let text = lower::outbox::lock_keys(Settings::of(direct), &found)?.text;
+        Ok(Some(Sent::plain(text)))
     }
 
     /// What locks the rows of which something is told.
@@ -200,7 +250,10 @@ impl Walk<'_> {
         tables.dedup_by_key(|table| table.id);
         let held = tables.into_iter().map(|table| {
             let lock = lock_of(self.program, table, true);
-            let text = lower::held(table, lock, type_name)?.text;
+            let of_table = direct.rows.iter().filter(|row| row.table.id == table.id);
+            let found: Vec<usize> = of_table.filter_map(|row| row.found).collect();
+            let found = (Settings::of(direct), &*found);
+            let text = lower::held(table, lock, found, type_name)?.text;
             Ok(Sent { entity: Some(table.entity.clone()), lock, ..Sent::plain(text) })
         });
         held.collect()
@@ -208,6 +261,7 @@ impl Walk<'_> {
 
     /// What makes rows of which only the database knows all.
     fn made(&self, direct: &Direct, made: &[Made]) -> Result<Vec<Sent>, Fault> {
+        let binds = direct.binds(self.program.filled.len(), false);
         let drawn_of = |made: usize| direct.made.get(made).map(|made| &made.drawn);
         let made = made.iter().map(|(place, at, often)| {
             let alike = |other: &&Made| other.0 == *place && drawn_of(other.1) == drawn_of(*at);
@@ -219,7 +273,7 @@ impl Walk<'_> {
                 let place = Written { target: self.program.id, at, table };
                 return self.many(&Many::insert_drawn(place, &of.drawn)?, often);
             }
-            let text = lower_made(direct, *made, table, self.program.filled.len(), &[])?.text;
+            let text = lower_made(direct, *made, table, binds, &[])?.text;
             let entity = Some(table.entity.clone());
             Ok(Sent { entity, each_row: true, ..Sent::plain(text) })
         });
@@ -234,7 +288,7 @@ impl Walk<'_> {
         carried: &[Carried],
         (is_event, each_row): (bool, bool),
     ) -> Result<Sent, Fault> {
-        let binds = self.program.filled.len();
+        let binds = direct.binds(self.program.filled.len(), false);
         let text = lower_told(direct, told, carried, binds, is_event)?.text;
         Ok(Sent { each_row, ..Sent::plain(text) })
     }

@@ -6,7 +6,7 @@ use operation::{BROKER, Dialect, Fault, Inputs, OnDelete, Place, Program, Scalar
 
 use super::walk::{Walk, due};
 use super::{Sent, Times};
-use crate::lower::{self, exchange, ill_formed, outbox, receipt};
+use crate::lower::{self, exchange, ill_formed, outbox};
 use crate::write::{self, Many};
 
 /// What is written, gathered step by step.
@@ -288,7 +288,7 @@ impl Walk<'_> {
     /// Events and tasks.
     fn publishes(&self) -> Result<Vec<Sent>, Fault> {
         let said = self.writes.events.map(|often| self.said(often)).transpose()?;
-        let asked = (self.writes.heard || self.writes.later).then(|| self.asked());
+        let asked = (self.writes.heard || self.writes.later).then(|| self.asked()).transpose()?;
         Ok(self
             .keys_locked()
             .into_iter()
@@ -301,7 +301,7 @@ impl Walk<'_> {
     /// Whoever publishes under the same key waits.
     pub(super) fn keys_locked(&self) -> Option<Sent> {
         let locks = self.dialect == Dialect::Postgres && self.writes.locked;
-        locks.then(|| Sent::plain(receipt::lock().text))
+        locks.then(|| Sent::plain(outbox::lock_key().text))
     }
 
     /// What writes events that are known; `often`: many at once.
@@ -323,8 +323,8 @@ impl Walk<'_> {
     }
 
     /// What asks for a task that is known.
-    pub(super) fn asked(&self) -> Sent {
-        Sent { each_row: true, ..Sent::plain(outbox::add(self.dialect, None).text) }
+    pub(super) fn asked(&self) -> Result<Sent, Fault> {
+        Ok(Sent { each_row: true, ..Sent::plain(outbox::add(self.dialect, None)?.text) })
     }
 }
 
