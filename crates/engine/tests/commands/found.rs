@@ -18,41 +18,42 @@ fn rows_are_found_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-        run user look_far/2: 2 transactions
-        run user promote/1 {"by":2}: 2 transactions
-        run user follow/4 {"other":1}: 2 transactions
-        run user one_of/2 {"other":5,"first":false,"by":1}: 2 transactions
-        run user either/3 {"other":3,"by":3}: 2 transactions
-        run user exchange/3 {"other":3}: 2 transactions
-        run user boss_of/4 {"other":4}: 2 transactions
-        add_line: 1, told 1 to 1
-        badge_of: 1, told 1 to 1
-        boss_of: 1, told 1 to 1
-        chain_of: 1, told 1 to 1
-        chosen: 3, told 3 to 3
-        close: 1, told 1 to 1
-        credit: 1, told 1 to 1
-        credit_both: 1, told 1 to 1
-        credit_team: 1, told 1 to 1
-        dates: 1, told 1 to 1
-        each_team: 4, told 3 to 4
-        either: 1, told 1 to 1
-        exchange: 1, told 1 to 1
-        follow: 1, told 1 to 1
-        join: 1, told 1 to 1
-        lead: 1, told 1 to 1
-        look: 1, told 1 to 1
-        look_far: 1, told 1 to 1
-        memo: 1, told 1 to 1
-        one_of: 1, told 1 to 1
-        order_of: 1, told 1 to 1
-        promote: 1, told 1 to 1
-        rotate: 1, told 1 to 1
-        skip: 1, told 1 to 1
-        told_all: 4, told 3 to 4
-        wait: 1, told 1 to 1
-        wear: 1, told 1 to 1
-    "#]],
+            run user look_far/2: 2 transactions
+            run user promote/1 {"by":2}: 2 transactions
+            run user follow/4 {"other":1}: 2 transactions
+            run user one_of/2 {"other":5,"first":false,"by":1}: 2 transactions
+            run user either/3 {"other":3,"by":3}: 2 transactions
+            run user exchange/3 {"other":3}: 2 transactions
+            run user boss_of/4 {"other":4}: 2 transactions
+            add_line: 4, told 4 to 4
+            badge_of: 1, told 1 to 1
+            boss_of: 1, told 1 to 1
+            chain_of: 1, told 1 to 1
+            chosen: 3, told 3 to 3
+            close: 1, told 1 to 1
+            credit: 1, told 1 to 1
+            credit_both: 1, told 1 to 1
+            credit_team: 1, told 1 to 1
+            dates: 1, told 1 to 1
+            each_team: 4, told 3 to 4
+            either: 1, told 1 to 1
+            exchange: 1, told 1 to 1
+            follow: 1, told 1 to 1
+            join: 1, told 1 to 1
+            lead: 1, told 1 to 1
+            look: 1, told 1 to 1
+            look_far: 1, told 1 to 1
+            memo: 1, told 1 to 1
+            one_of: 1, told 1 to 1
+            order_of: 4, told 4 to 4
+            perhaps: 1, told 1 to 1
+            promote: 1, told 1 to 1
+            rotate: 1, told 1 to 1
+            skip: 1, told 1 to 1
+            told_all: 4, told 3 to 4
+            wait: 1, told 1 to 1
+            wear: 1, told 1 to 1
+        "#]],
     );
 }
 
@@ -60,7 +61,7 @@ fn ask(dice: &mut Dice) -> String {
     let (id, other) = (dice.below(6) + 1, dice.below(6) + 1);
     let by = dice.of(&["1", "2", "3", "5", "-1", "-4", "30", "0", "9223372036854775807"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(30) {
+    match dice.below(31) {
         0 => format!("run user look/{id}"),
         1 => format!("run user look_far/{id}"),
         2 => format!(r#"run user credit/{id} {{"by":{by}}}"#),
@@ -75,7 +76,10 @@ fn ask(dice: &mut Dice) -> String {
         11 => format!(r#"run user follow/{id} {{"other":{other}}}"#),
         12 => format!("run user memo/{id}"),
         13 => format!(r#"run user order_of/{id} {{"id":{}}}"#, dice.below(12) + 1),
-        14 => format!(r#"run user add_line/{id} {{"count":{by}}}"#),
+        14 => format!(
+            r#"run user add_line/{id} {{"count":{by},"weight":{}}}"#,
+            dice.of(&["0.1", "0.2", "0.3", "-0.7", "1e300", "-0.0", "3.3"])
+        ),
         15 => format!(r#"run user one_of/{id} {{"other":{other},"first":{flag},"by":{by}}}"#),
         16 => format!(r#"run user chosen/{id} {{"other":{other},"by":{by}}}"#),
         17 => format!(r#"run user either/{id} {{"other":{other},"by":{by}}}"#),
@@ -92,6 +96,7 @@ fn ask(dice: &mut Dice) -> String {
         25 => format!(r#"run user wait/{id} {{"by":{}}}"#, dice.below(3)),
         26 => format!("run user leave/{id}"),
         27 => format!("run user close/{id}"),
+        30 => format!(r#"run user perhaps/{id} {{"by":{by}}}"#),
         28 => format!(r#"add user Order {{"id":{id},"of":{other}}}"#),
         _ => {
             let boss = dice.of(&["null", "1", "2"]);

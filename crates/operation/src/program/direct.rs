@@ -8,6 +8,7 @@
 //! Branches and loops stay what they are where they draw on what was asked alone: a row is named by the step that changes it,
 //! and how often that step comes is known when it is run.
 
+mod answering;
 mod conditions;
 mod finding;
 mod flat;
@@ -54,6 +55,8 @@ pub struct Direct {
     pub named: Vec<Option<usize>>,
     /// The rows of which one is answered: the one whose key is returned. None: nothing, or what is known when it is made.
     pub answered: Vec<usize>,
+    /// Whether it is the only one of them, whatever is returned.
+    pub answers_one: bool,
     /// A value that is answered and stands in rows: what stands for it, with rows as they were.
     pub said: Option<(Expression, Scalar)>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::nodes;
-use crate::{Expression, NumberKind, Scalar, Table, Value};
+use crate::{Expression, Scalar, Table, Value};
 
 /// The largest expression that a row's values and its condition may have, in nodes: what is looked up again and again is
 /// written out each time.
@@ -141,8 +141,7 @@ impl Forming<'_> {
             return Err(Reason::NotInSql);
         };
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        // The last bit of a sum depends on the order.
-        if row.made || !row.adds.is_empty() || is_of_floats(fold) {
+        if row.made || !row.adds.is_empty() {
             return Err(Reason::Parts);
         }
         row.folds.push(table.id);
@@ -388,15 +387,6 @@ impl Forming<'_> {
     fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
         self.binds.get(bind).ok_or(Reason::NotInSql)
     }
-}
-
-/// Whether something folds over floats.
-pub(super) fn is_of_floats(expression: &Expression) -> bool {
-    let mut is_of_floats = false;
-    expression.visit(&mut |e| {
-        is_of_floats |= matches!(e, Expression::Aggregate { kind: NumberKind::Float, .. });
-    });
-    is_of_floats
 }
 
 /// The rows that something flat looks at.

@@ -7,8 +7,8 @@ use super::making::drawn_on_parts;
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, evaluates, next, nodes, transition, unless_false};
 use super::{Course, Direct, DirectRow, Found, How, Insist, MadeRow, Told, Total};
-use crate::program::{Bound, Carried, Form, Place, Program, Source, Step};
-use crate::{Expression, Read, Table, TableId, Value};
+use crate::program::{Bound, Carried, Place, Program, Source, Step};
+use crate::{Expression, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -83,6 +83,8 @@ pub(super) struct Forming<'p> {
     pub(super) found: Vec<Found>,
     /// Whether a statement about a row looks at others.
     pub(super) looks_around: bool,
+    /// Whether one row is answered, whatever is returned.
+    pub(super) answers_one: bool,
     /// Whether something is told, and whether what is made was looked at for that.
     pub telling: bool,
     pub looked_at_made: bool,
@@ -119,6 +121,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         insists: Vec::new(),
         found: Vec::new(),
         looks_around: false,
+        answers_one: false,
         telling: false,
         looked_at_made: false,
         loops: 0,
@@ -147,31 +150,7 @@ impl<'p> Forming<'p> {
         let admission = self.require(&program.admission)?;
         let (steps, returned) = self.walk(&program.body)?;
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
-        let mut said = None;
-        let answered = match (&program.answer, returned) {
-            // Of a row that is made so only the database knows all.
-            (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
-                vec![self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?]
-            }
-            (Form::Value(scalar), Holds::Of(value)) => {
-                let value = self.copied_flat(value, *scalar)?;
-                said = Some((value, *scalar));
-                Vec::new()
-            }
-            (Form::Value(scalar), Holds::Drawn(bind)) => {
-                said = Some((Expression::Bind(bind), *scalar));
-                Vec::new()
-            }
-            (Form::Row(read), Holds::Drawn(bind)) => vec![self.answer_made(read, bind)?],
-            (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => {
-                Vec::new()
-            }
-            (Form::Row(read), Holds::Given(key)) => self.answer_one_of(&read.table, &key)?,
-            (Form::Row(read), Holds::Of(flat)) => {
-                let key = self.find(&read.table, flat)?;
-                vec![self.row(&read.table, &key)?]
-            }
-        };
+        let (answered, said) = self.answer(returned)?;
         self.look_at_reached()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
@@ -200,43 +179,10 @@ impl<'p> Forming<'p> {
             found: std::mem::take(&mut self.found),
             totals,
             named,
+            answers_one: self.answers_one && answered.len() == 1,
             answered,
             said,
         })
-    }
-
-    /// The rows of which one is answered, as it is decided by what was asked.
-    fn answer_one_of(
-        &mut self,
-        table: &Arc<Table>,
-        key: &Expression,
-    ) -> Result<Vec<usize>, Reason> {
-        match key {
-            Expression::Literal(Value::Null) => Ok(Vec::new()),
-            Expression::If { then, otherwise, .. } => {
-                let mut rows = self.answer_one_of(table, then)?;
-                for row in self.answer_one_of(table, otherwise)? {
-                    if !rows.contains(&row) {
-                        rows.push(row);
-                    }
-                }
-                Ok(rows)
-            }
-            key => Ok(vec![self.row(table, key)?]),
-        }
-    }
-
-    /// The row that is made and answered.
-    fn answer_made(&mut self, read: &Read, bind: usize) -> Result<usize, Reason> {
-        let row = self.add_row(&read.table, Expression::Bind(bind), None)?;
-        self.rows[row].made = true;
-        Ok(row)
-    }
-
-    /// Whether new rows of a table are made of what stands in rows, or draw on such.
-    fn is_looked_up(&self, table: &Table) -> bool {
-        let made = self.made.iter().map(|(table, _)| table);
-        made.chain(self.totals.iter().map(|total| &total.table)).any(|of| of.id == table.id)
     }
 
     /// The rows that the caller named: what they must be is theirs from the start.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::flat::{LARGEST, is_of_floats};
+use super::flat::LARGEST;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
@@ -240,7 +240,7 @@ impl Forming<'_> {
                     _ => true,
                 };
             });
-            if timed || !sums || is_of_floats(&computed.expression) {
+            if timed || !sums {
                 return Err(Reason::LooksElsewhere);
             }
             set.push((computed.column, computed.expression.clone()));
@@ -362,7 +362,7 @@ pub(super) fn drawn_on_parts(
             let column = target.target.table.columns.get(computed.column);
             let scalar = column.ok_or(Reason::NotInSql)?.scalar;
             let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
-            if timed || is_of_floats(&computed.expression) {
+            if timed {
                 return Err(Reason::Timed);
             }
             set.push((computed.column, over(&computed.expression, &set)?));
@@ -371,9 +371,6 @@ pub(super) fn drawn_on_parts(
     let mut conditions = Vec::new();
     for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
         if draws(inputs, &set) {
-            if is_of_floats(&check.expression) {
-                return Err(Reason::LooksElsewhere);
-            }
             conditions.extend(unless_false(over(&check.expression, &set)?));
         }
     }

@@ -302,8 +302,8 @@ impl<D: Database> Stating<'_, '_, D> {
     /// The row that is answered, where this is returned.
     fn answered_by(&self, returned: Option<&Value>) -> Result<Option<usize>, Fault> {
         let answered = &self.direct.answered;
-        if let [row] = answered[..] {
-            return Ok(Some(row));
+        if self.direct.answers_one {
+            return Ok(answered.first().copied());
         }
         let Some(key) = returned.filter(|key| !key.is_null()) else { return Ok(None) };
         for row in answered {

@@ -199,10 +199,10 @@ impl Walk<'_> {
         let is_named = direct.named.contains(&Some(at));
         let binds = self.nothing(direct, is_named);
         let is_answered = direct.answered.contains(&at);
-        let others = is_answered && direct.answered.len() == 1;
+        let surely = is_answered && direct.answers_one;
         let mut all = Vec::new();
         for answered in [true, false] {
-            let comes = if answered { is_answered } else { !others };
+            let comes = if answered { is_answered } else { !surely };
             if !comes || (!answered && !changes && direct.is_held_only(row)) {
                 continue;
             }

@@ -1,0 +1,79 @@
+//! What a command answers.
+
+use std::sync::Arc;
+
+use super::forming::{Forming, Holds};
+use super::obstacle::Reason;
+use crate::program::Form;
+use crate::{Expression, Read, Scalar, Table, Value};
+
+/// The rows of which one is answered, and a value that stands in rows.
+type Answered = (Vec<usize>, Option<(Expression, Scalar)>);
+
+impl Forming<'_> {
+    /// What is answered, where this is returned.
+    pub(super) fn answer(&mut self, returned: Holds) -> Result<Answered, Reason> {
+        let program = self.program;
+        let mut said = None;
+        self.answers_one = !matches!(returned, Holds::Given(Expression::If { .. }));
+        let answered = match (&program.answer, returned) {
+            // Of a row that is made so only the database knows all.
+            (Form::Row(read), Holds::Made(bind)) if self.is_looked_up(&read.table) => {
+                vec![self.answer_made(read, bind.ok_or(Reason::AnswersOfRow)?)?]
+            }
+            (Form::Value(scalar), Holds::Of(value)) => {
+                let value = self.copied_flat(value, *scalar)?;
+                said = Some((value, *scalar));
+                Vec::new()
+            }
+            (Form::Value(scalar), Holds::Drawn(bind)) => {
+                said = Some((Expression::Bind(bind), *scalar));
+                Vec::new()
+            }
+            (Form::Row(read), Holds::Drawn(bind)) => vec![self.answer_made(read, bind)?],
+            (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => {
+                Vec::new()
+            }
+            (Form::Row(read), Holds::Given(key)) => self.answer_one_of(&read.table, &key)?,
+            (Form::Row(read), Holds::Of(flat)) => {
+                let key = self.find(&read.table, flat)?;
+                vec![self.row(&read.table, &key)?]
+            }
+        };
+        Ok((answered, said))
+    }
+
+    /// The rows of which one is answered, as it is decided by what was asked.
+    fn answer_one_of(
+        &mut self,
+        table: &Arc<Table>,
+        key: &Expression,
+    ) -> Result<Vec<usize>, Reason> {
+        match key {
+            Expression::Literal(Value::Null) => Ok(Vec::new()),
+            Expression::If { then, otherwise, .. } => {
+                let mut rows = self.answer_one_of(table, then)?;
+                for row in self.answer_one_of(table, otherwise)? {
+                    if !rows.contains(&row) {
+                        rows.push(row);
+                    }
+                }
+                Ok(rows)
+            }
+            key => Ok(vec![self.row(table, key)?]),
+        }
+    }
+
+    /// The row that is made and answered.
+    fn answer_made(&mut self, read: &Read, bind: usize) -> Result<usize, Reason> {
+        let row = self.add_row(&read.table, Expression::Bind(bind), None)?;
+        self.rows[row].made = true;
+        Ok(row)
+    }
+
+    /// Whether new rows of a table are made of what stands in rows, or draw on such.
+    fn is_looked_up(&self, table: &Table) -> bool {
+        let made = self.made.iter().map(|(table, _)| table);
+        made.chain(self.totals.iter().map(|total| &total.table)).any(|of| of.id == table.id)
+    }
+}
