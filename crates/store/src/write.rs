@@ -95,6 +95,17 @@ pub(crate) trait Database {
         Ok(())
     }
 
+    /// Executes a statement for many rows at once, as which [`Lowering::of_given`](lower) writes it: each parameter is an array. `lower` is given
+    /// what one may hold, by its kind.
+    async fn for_each(
+        &mut self,
+        _: Key,
+        _: impl FnOnce(&[Value]) -> Result<Statement, Fault>,
+        _: &[&[Value]],
+    ) -> Result<(), Failure> {
+        Err(ill_formed("a statement for many rows where rows are at hand").into())
+    }
+
     /// Draws so many numbers for a counted key, all greater than `after`.
     async fn draw(
         &mut self,

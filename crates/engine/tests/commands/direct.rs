@@ -26,6 +26,7 @@ fn rows_change_by_themselves_as_told() {
             run user sell/1 {"quantity":60}: 2 transactions
             run user sell/1 {"quantity":1}: 2 transactions
             run user swap/1 {"b":1,"amount":3}: 2 transactions
+            run user restock_all {"parcels":[{"item":4,"by":1},{"item":5,"by":2},{"item":4,"by":7}],"most":90}: 2 transactions
             run owner compare_all {"items":[1,4,1],"count":1,"other":5,"most":9}: 2 transactions
             run user peek/4 {"other":5,"by":99}: 2 transactions
             run user peek/4 {"other":4,"by":1}: 2 transactions
@@ -34,11 +35,15 @@ fn rows_change_by_themselves_as_told() {
             run user order {"wants":[{"item":4,"count":2},{"item":4,"count":3}],"by":1}: 2 transactions
             run owner tear_some/1 {"other":1,"item":1,"by":2}: 2 transactions
             run user level_all {"items":[4,5],"other":5}: 2 transactions
+            run user compare_each {"items":[4,5,4],"other":1,"most":90}: 2 transactions
+            run owner pick_each {"wants":[{"item":4,"count":2},{"item":5,"count":1},{"item":1,"count":3}],"text":"picked"}: 2 transactions
+            run owner pick_each {"wants":[{"item":4,"count":2},{"item":4,"count":3},{"item":1,"count":3}],"text":"picked"}: 2 transactions
             adjust: 1, told 1 to 1
             aside: 1, told 1 to 1
             both: 1, told 1 to 1
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
+            compare_each: 1, told 1 to 1
             count_up: 1, told 1 to 1
             exchange: 1, told 1 to 1
             give_later: 1, told 1 to 1
@@ -66,7 +71,7 @@ fn rows_change_by_themselves_as_told() {
             reprice: 1, told 1 to 1
             rerank: 2, told 2 to 2
             restock: 1, told 1 to 1
-            restock_all: 2, told 2 to 2
+            restock_all: 1, told 1 to 1
             retire: 1, told 1 to 1
             sell: 1, told 1 to 1
             set_least: 2, told 2 to 2
@@ -143,7 +148,24 @@ fn ask(dice: &mut Dice) -> String {
     let money = dice.of(&["0.01", "-0.03", "1.99", "-5.00", "92233720368547758.00", "0.00"]);
     let measure = dice.of(&["0.5", "-0.1", "1e300", "3.0", "0.0"]);
     let flag = dice.of(&["true", "false"]);
-    match dice.below(65) {
+    match dice.below(69) {
+        65 | 66 => {
+            let items: Vec<String> =
+                (0..dice.below(4)).map(|_| (dice.below(6) + 1).to_string()).collect();
+            let (other, most) = (dice.below(7) + 1, dice.of(&["1", "3", "20", "60"]));
+            format!(
+                r#"run {role} compare_each {{"items":[{}],"other":{other},"most":{most}}}"#,
+                items.join(",")
+            )
+        }
+        67 | 68 => {
+            let want = |dice: &mut Dice| {
+                let (item, count) = (dice.below(6) + 1, dice.of(&["1", "2", "9", "0"]));
+                format!(r#"{{"item":{item},"count":{count}}}"#)
+            };
+            let wants: Vec<String> = (0..dice.below(4)).map(|_| want(dice)).collect();
+            format!(r#"run owner pick_each {{"wants":[{}],"text":"{text}"}}"#, wants.join(","))
+        }
         62 => {
             let (slip, from) = (dice.below(7) + 1, dice.below(7) + 1);
             format!(r#"run owner merge/{item} {{"slip":{slip},"from":{from}}}"#)

@@ -50,7 +50,7 @@ fn rows_are_found_as_told() {
             promote: 1, told 1 to 1
             rotate: 1, told 1 to 1
             skip: 1, told 1 to 1
-            told_all: 4, told 3 to 4
+            told_all: 1, told 1 to 1
             wait: 1, told 1 to 1
             wear: 1, told 1 to 1
         "#]],

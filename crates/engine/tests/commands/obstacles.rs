@@ -137,7 +137,7 @@ fn what_depends_on_rows_loads_them() {
         chosen: `if`: what is done depends on what stands in a row
         each_mark: `for`: which turns the loop takes stands in rows
         compared: direct
-        one_of: `require`: in a loop it is about a row that is not of the loop's element
+        one_of: direct
         measured: direct
         timed: direct
         late: direct

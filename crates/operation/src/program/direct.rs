@@ -115,6 +115,8 @@ pub struct Insist {
     pub condition: Expression,
     /// The rows that are looked at for it, whatever steps are carried out.
     pub rows: Vec<usize>,
+    /// Whether it is about one turn of a loop: where a step says so, by [`Course::insists`].
+    pub each_turn: bool,
 }
 
 /// What is told of rows.
@@ -166,6 +168,8 @@ pub struct Course {
     pub how: How,
     /// The rows that it looks at.
     pub looks: Vec<usize>,
+    /// What must be true in this turn of a loop, by position in [`Direct::insists`].
+    pub insists: Vec<usize>,
 }
 
 /// What is done about a step.
@@ -223,7 +227,9 @@ impl Direct {
     /// change them, by a statement that begins when they are locked.
     pub fn locks_first(&self) -> bool {
         let looked_up = !self.told.is_empty() || !self.made.is_empty() || self.said.is_some();
-        looked_up || self.looks_around || !self.insists.is_empty()
+        // Those of all turns change by one statement, which locks them in any order.
+        let many = self.rows.iter().any(|row| row.each_turn);
+        looked_up || self.looks_around || many || !self.insists.is_empty()
     }
 
     /// The direct form of a program.

@@ -1,10 +1,12 @@
 //! Statements for PostgreSQL that do what was asked or end the transaction, so that nobody has to wait for their answers.
 
-use operation::{Expression, Fault, Scalar, Table, Value};
+use operation::{Dialect, Expression, Fault, Scalar, Sql, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::form::Natural;
+use super::many::given;
 use super::{Lock, Settings, Statement};
+use crate::postgres::value::type_name;
 
 /// A row that is looked at, or changes by itself.
 #[derive(Debug, Clone, Copy)]
@@ -28,49 +30,11 @@ pub(crate) struct Change<'c> {
 
 /// `UPDATE`, `DELETE` or `SELECT` of a row for which conditions hold. `binds` are what the binds of its expressions hold.
 pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, Fault> {
-    let Change { table, key, set, conditions, lock, answered, goes, settings } = change;
-    let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
-    if binds_of(values.chain([key])) > binds.len() {
-        return Err(ill_formed("no such bind"));
-    }
-    let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
-    let mut lowering = lowering.with(settings);
-    let alias = lowering.alias();
-    lowering.sql.push("WITH changed AS (");
-    if goes {
-        lowering.sql.push("DELETE FROM ");
-        lowering.table(alias, table);
-    } else if set.is_empty() {
-        lowering.sql.push("SELECT ");
-        lowering.told_of(alias, table, answered)?;
-        lowering.sql.push(" FROM ");
-        lowering.table(alias, table);
-    } else {
-        lowering.sql.push("UPDATE ");
-        lowering.table(alias, table);
-    }
-    for (at, (column, value)) in set.iter().enumerate() {
-        let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
-        lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(&set.name).push(" = ");
-        lowering.assigned(alias, table, set.scalar, value)?;
-        if let Some(native) = set.native_type() {
-            lowering.sql.push("::").ident(native);
-        }
-    }
+    let (mut lowering, alias) =
+        change.begun(Lowering::new(Dialect::Postgres, binds.len(), binds))?;
     lowering.sql.push(" WHERE ");
-    lowering.column_is(alias, table, table.own_key(), key)?;
-    for condition in conditions.iter().copied() {
-        // In any order: what fails ends the transaction as well as what is not true.
-        let terms = match condition {
-            Expression::And(terms) => terms.as_slice(),
-            Expression::Literal(Value::Bool(true)) => &[],
-            condition => std::slice::from_ref(condition),
-        };
-        for term in terms {
-            lowering.sql.push(" AND ");
-            lowering.with_row(alias, table, term)?;
-        }
-    }
+    change.wheres(&mut lowering, alias)?;
+    let Change { table, set, lock, answered, goes, .. } = change;
     if set.is_empty() && !goes {
         lowering.sql.push(lock.clause());
     } else {
@@ -93,6 +57,78 @@ pub(crate) fn change(change: Change<'_>, binds: &[Value]) -> Result<Statement, F
     Ok(lowering.finish(answer))
 }
 
+/// The same of many rows, which are locked already: each parameter is an array with an element for each. `hints`: what the binds of one
+/// may hold.
+pub(crate) fn change_each(change: Change<'_>, hints: &[Value]) -> Result<Statement, Fault> {
+    let (mut lowering, alias) = change.begun(Lowering::of_given(hints.len(), hints))?;
+    let Change { set, goes, .. } = change;
+    let is_looked_at = set.is_empty() && !goes;
+    lowering.sql.push(match (is_looked_at, goes) {
+        (true, _) => ", ",
+        (false, true) => " USING ",
+        (false, false) => " FROM ",
+    });
+    let head = std::mem::replace(&mut lowering.sql, Sql::new(Dialect::Postgres));
+    lowering.sql.push(" WHERE ");
+    change.wheres(&mut lowering, alias)?;
+    lowering.sql.push(if is_looked_at { "" } else { " RETURNING 1" });
+    Ok(lowering.of_each(&head.finish(), "changed"))
+}
+
+impl<'c> Change<'c> {
+    /// What comes before its conditions, and the number of the row's alias.
+    fn begun(self, lowering: Lowering<'c>) -> Result<(Lowering<'c>, usize), Fault> {
+        let Change { table, key, set, conditions, answered, goes, settings, .. } = self;
+        let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
+        if binds_of(values.chain([key])) > lowering.binds() {
+            return Err(ill_formed("no such bind"));
+        }
+        let mut lowering = lowering.with(settings);
+        let alias = lowering.alias();
+        lowering.sql.push("WITH changed AS (");
+        if goes {
+            lowering.sql.push("DELETE FROM ");
+            lowering.table(alias, table);
+        } else if set.is_empty() {
+            lowering.sql.push("SELECT ");
+            lowering.told_of(alias, table, answered)?;
+            lowering.sql.push(" FROM ");
+            lowering.table(alias, table);
+        } else {
+            lowering.sql.push("UPDATE ");
+            lowering.table(alias, table);
+        }
+        for (at, (column, value)) in set.iter().enumerate() {
+            let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
+            lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(&set.name).push(" = ");
+            lowering.assigned(alias, table, set.scalar, value)?;
+            if let Some(native) = set.native_type() {
+                lowering.sql.push("::").ident(native);
+            }
+        }
+        Ok((lowering, alias))
+    }
+
+    /// Writes of which row, and under which conditions.
+    fn wheres(self, lowering: &mut Lowering<'c>, alias: usize) -> Result<(), Fault> {
+        let Change { table, key, conditions, .. } = self;
+        lowering.column_is(alias, table, table.own_key(), key)?;
+        for condition in conditions.iter().copied() {
+            // In any order: what fails ends the transaction as well as what is not true.
+            let terms = match condition {
+                Expression::And(terms) => terms.as_slice(),
+                Expression::Literal(Value::Bool(true)) => &[],
+                condition => std::slice::from_ref(condition),
+            };
+            for term in terms {
+                lowering.sql.push(" AND ");
+                lowering.with_row(alias, table, term)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A row that is made of what stands in others: behind the binds stand its columns, as far as they are known.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Making<'m> {
@@ -111,59 +147,91 @@ pub(crate) struct Making<'m> {
 
 /// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
 pub(crate) fn make<'m>(making: Making<'m>, values: &'m [Value]) -> Result<Statement, Fault> {
-    let Making { table, columns, condition, computed, checks, binds, settings } = making;
-    let values_of = |columns: &'m [(usize, Expression)]| columns.iter().map(|(_, value)| value);
-    let all = values_of(columns).chain(values_of(computed)).chain([condition, checks]);
-    if binds_of(all) > binds {
-        return Err(ill_formed("no such bind"));
-    }
-    let all = binds + table.columns.len();
-    let lowering = Lowering::new(operation::Dialect::Postgres, all, values);
-    let mut lowering = lowering.with(settings);
-    lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
-    lowering.sql.list(", ", &table.columns, |sql, column| {
-        sql.ident(&column.name);
-    });
-    lowering.sql.push(") SELECT ");
-    // Rules are about the row as it is made, whose columns have the types that they have.
-    let ruled = !computed.is_empty() || *checks != Expression::yes();
-    let alias = lowering.alias();
-    if ruled {
-        for at in 0..table.columns.len() {
-            lowering.sql.push(if at > 0 { ", " } else { "" });
-            match computed.iter().find(|(of, _)| *of == at) {
-                Some((_, value)) => {
-                    let scalar = table.columns.get(at).map_or(Scalar::Int, |column| column.scalar);
-                    lowering.assigned(alias, table, scalar, value)?;
-                }
-                None => lowering.column(alias, table, at)?,
-            }
-        }
-        lowering.sql.push(" FROM (SELECT ");
-    }
-    for (at, column) in table.columns.iter().enumerate() {
-        lowering.sql.push(if at > 0 { ", " } else { "" });
-        match columns.iter().find(|(of, _)| *of == at) {
-            Some((_, value)) => {
-                lowering.kept(value, column.scalar)?;
-                if let Some(native) = column.native_type() {
-                    lowering.sql.push("::").ident(native);
-                }
-            }
-            None => lowering.bind_of(binds + at, column),
-        }
-        if ruled {
-            lowering.sql.push(" AS ").ident(&column.name);
-        }
-    }
-    lowering.sql.push(" WHERE ");
-    lowering.any(condition, Scalar::Bool)?;
-    if ruled {
-        lowering.sql.push(" OFFSET 0) AS ").alias("t", alias).push(" WHERE ");
-        lowering.with_row(alias, table, checks)?;
-    }
-    lowering.sql.push(" RETURNING 1) SELECT 1 / count(*) FROM made");
+    let all = making.binds + making.table.columns.len();
+    let mut lowering = making.begun(Lowering::new(Dialect::Postgres, all, values))?;
+    making.wheres(&mut lowering)?;
+    lowering.sql.push(") SELECT 1 / count(*) FROM made");
     Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+/// The same of many rows: each parameter is an array with an element for each. `hints`: what may be given for one.
+pub(crate) fn make_each<'m>(making: Making<'m>, hints: &'m [Value]) -> Result<Statement, Fault> {
+    let all = making.binds + making.table.columns.len();
+    let mut lowering = making.begun(Lowering::of_given(all, hints))?;
+    lowering.sql.push(" FROM ");
+    let head = std::mem::replace(&mut lowering.sql, Sql::new(Dialect::Postgres));
+    making.wheres(&mut lowering)?;
+    Ok(lowering.of_each(&head.finish(), "made"))
+}
+
+/// The alias of the row as it is made: the first.
+const RULED: usize = 0;
+
+impl<'m> Making<'m> {
+    /// Whether rules are about the row as it is made, whose columns have the types that they have.
+    fn is_ruled(self) -> bool {
+        !self.computed.is_empty() || *self.checks != Expression::yes()
+    }
+
+    /// What comes before its conditions.
+    fn begun(self, lowering: Lowering<'m>) -> Result<Lowering<'m>, Fault> {
+        let Making { table, columns, condition, computed, checks, binds, settings } = self;
+        let values_of = |columns: &'m [(usize, Expression)]| columns.iter().map(|(_, value)| value);
+        let all = values_of(columns).chain(values_of(computed)).chain([condition, checks]);
+        if binds_of(all) > binds {
+            return Err(ill_formed("no such bind"));
+        }
+        let mut lowering = lowering.with(settings);
+        lowering.alias();
+        lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
+        lowering.sql.list(", ", &table.columns, |sql, column| {
+            sql.ident(&column.name);
+        });
+        lowering.sql.push(") SELECT ");
+        let ruled = self.is_ruled();
+        if ruled {
+            for at in 0..table.columns.len() {
+                lowering.sql.push(if at > 0 { ", " } else { "" });
+                match computed.iter().find(|(of, _)| *of == at) {
+                    Some((_, value)) => {
+                        let column = table.columns.get(at);
+                        let scalar = column.map_or(Scalar::Int, |column| column.scalar);
+                        lowering.assigned(RULED, table, scalar, value)?;
+                    }
+                    None => lowering.column(RULED, table, at)?,
+                }
+            }
+            lowering.sql.push(" FROM (SELECT ");
+        }
+        for (at, column) in table.columns.iter().enumerate() {
+            lowering.sql.push(if at > 0 { ", " } else { "" });
+            match columns.iter().find(|(of, _)| *of == at) {
+                Some((_, value)) => {
+                    lowering.kept(value, column.scalar)?;
+                    if let Some(native) = column.native_type() {
+                        lowering.sql.push("::").ident(native);
+                    }
+                }
+                None => lowering.bind_of(binds + at, column),
+            }
+            if ruled {
+                lowering.sql.push(" AS ").ident(&column.name);
+            }
+        }
+        Ok(lowering)
+    }
+
+    /// Writes under which conditions, and the end of the insertion.
+    fn wheres(self, lowering: &mut Lowering<'m>) -> Result<(), Fault> {
+        lowering.sql.push(" WHERE ");
+        lowering.any(self.condition, Scalar::Bool)?;
+        if self.is_ruled() {
+            lowering.sql.push(" OFFSET 0) AS ").alias("t", RULED).push(" WHERE ");
+            lowering.with_row(RULED, self.table, self.checks)?;
+        }
+        lowering.sql.push(" RETURNING 1");
+        Ok(())
+    }
 }
 
 /// Ends the transaction where a condition is not true. `binds` are what its binds hold.
@@ -175,12 +243,32 @@ pub(crate) fn insist(
     if binds_of([condition]) > binds.len() {
         return Err(ill_formed("no such bind"));
     }
-    let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
+    let lowering = Lowering::new(Dialect::Postgres, binds.len(), binds);
     let mut lowering = lowering.with(settings);
     lowering.sql.push("SELECT 1 / coalesce(");
     lowering.any(condition, Scalar::Bool)?;
     lowering.sql.push(", false)::int");
     Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+/// The same of many turns: each parameter is an array with an element for each. `hints`: what the binds of one may hold.
+pub(crate) fn insist_each(
+    condition: &Expression,
+    settings: Settings<'_>,
+    hints: &[Value],
+) -> Result<Statement, Fault> {
+    if binds_of([condition]) > hints.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let mut lowering = Lowering::of_given(hints.len(), hints).with(settings);
+    lowering.sql.push("SELECT 1 / coalesce(bool_and(coalesce(");
+    lowering.any(condition, Scalar::Bool)?;
+    lowering.sql.push(", false)), true)::int FROM ");
+    let mut statement = lowering.finish(vec![Scalar::Int]);
+    let mut sql = Sql::new(Dialect::Postgres);
+    given(&mut sql, &statement.parameters, 0, type_name, |_| ());
+    statement.text.push_str(&sql.finish());
+    Ok(statement)
 }
 
 /// A statement that answers the rows that it changes, failing where there are none: the division by zero ends the transaction.
@@ -190,6 +278,23 @@ pub(crate) fn surely(statement: Statement) -> Statement {
 }
 
 impl<'a> Lowering<'a> {
+    /// A statement about each row of `given`, which stands between `head` and what is written; it ends the transaction where it is not
+    /// about as many rows as there are.
+    fn of_each(mut self, head: &str, what: &str) -> Statement {
+        self.sql.push(") SELECT 1 / (count(*) = cardinality(");
+        let mut statement = self.finish(vec![Scalar::Int]);
+        let mut sql = Sql::new(Dialect::Postgres);
+        given(&mut sql, &statement.parameters, 0, type_name, |_| ());
+        let rows = sql.finish();
+        let mut sql = Sql::new(Dialect::Postgres);
+        if let Some(first) = statement.parameters.first() {
+            sql.bind(0).push("::").push(type_name(first.form)).push("[]");
+        }
+        statement.text =
+            format!("{head}{rows}{}{}))::int FROM {what}", statement.text, sql.finish());
+        statement
+    }
+
     /// Writes what a row is told by: every column of it, or that it is there.
     fn told_of(&mut self, alias: usize, table: &Table, answered: bool) -> Result<(), Fault> {
         if !answered {

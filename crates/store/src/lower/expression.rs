@@ -67,6 +67,11 @@ impl<'a> Lowering<'a> {
         Self { given: true, ..Self::new(Dialect::Postgres, binds, hints) }
     }
 
+    /// How many binds there are.
+    pub fn binds(&self) -> usize {
+        self.first_constant
+    }
+
     /// A new alias number.
     pub fn alias(&mut self) -> usize {
         self.aliases += 1;

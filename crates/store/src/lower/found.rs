@@ -59,6 +59,15 @@ pub(crate) fn find(
     lowering.sql.push("SELECT set_config(");
     name(&mut lowering.sql, at);
     match what {
+        // Also where a session is set to write fewer digits.
+        Finding::Key | Finding::Value if *scalar == Scalar::Float => {
+            lowering.sql.push(
+                ", coalesce(s.v::text, ''), true), 1 / (s.v IS NULL OR s.v::text::float8 = s.v)::int FROM (SELECT ",
+            );
+            lowering.kept(value, *scalar)?;
+            lowering.sql.push(" AS v OFFSET 0) AS s");
+            return Ok(lowering.finish(vec![Scalar::Text, Scalar::Int]));
+        }
         Finding::Key | Finding::Value => {
             let is_text = *scalar == Scalar::Text;
             lowering.sql.push(if is_text { ", coalesce('=' || (" } else { ", coalesce((" });

@@ -358,6 +358,8 @@ pub(crate) enum Asking {
     Kept(Key, bool),
     /// By its text, which says of what the arrays are that are its parameters.
     Set(String),
+    /// By its place, for many rows: the text says of what the arrays are that are its parameters.
+    Each(Key),
     /// By the places of those that go as one; the flags: for many rows.
     Joined(Vec<(Key, bool)>),
     /// By its text and its constants, which are not in the text.
@@ -401,8 +403,8 @@ impl Link {
         let lowered = lower()?;
         let statement = match &asking {
             // Of arrays the text itself says what they are of.
-            Asking::Set(_) if self.pooled => None,
-            Asking::Set(_) => Some(self.client.prepare(&lowered.text).await?),
+            Asking::Set(_) | Asking::Each(_) if self.pooled => None,
+            Asking::Set(_) | Asking::Each(_) => Some(self.client.prepare(&lowered.text).await?),
             _ => self.prepare(&lowered).await?,
         };
         let lower::Statement { text, constants, parameters, answer } = lowered;

@@ -29,7 +29,7 @@ use super::read::cells;
 use super::value::{Array, Bound, Given, type_name, value_of};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{self, Settings, ill_formed};
+use crate::lower::{self, Parameter, Settings, ill_formed};
 use crate::write::{
     Asked, Database, Each, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables,
     evaluation,
@@ -524,6 +524,41 @@ impl Database for Session<'_> {
             }
         }
         self.send_joined(joined).await
+    }
+
+    async fn for_each(
+        &mut self,
+        key: Key,
+        lower: impl FnOnce(&[Value]) -> Result<lower::Statement, Fault>,
+        rows: &[&[Value]],
+    ) -> Result<(), Failure> {
+        let Some(first) = rows.first() else { return Ok(()) };
+        // Of a value that some leave out the others say what it is.
+        let hints = (0..first.len()).map(|at| {
+            let mut given = rows.iter().filter_map(|row| row.get(at));
+            given.find(|value| !value.is_null()).cloned().unwrap_or_default()
+        });
+        let hints: Vec<Value> = hints.collect();
+        let values: Vec<&Value> = hints.iter().collect();
+        let ready = self.link.ready(Asking::Each(key), &values, || lower(&hints)).await;
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(trouble) => return Err(self.failed(trouble).await),
+        };
+        let mut arrays = Vec::with_capacity(ready.parameters.len());
+        for Parameter { origin, form } in &ready.parameters {
+            let constant = ready.constants.iter().find(|(at, _)| at == origin);
+            let mut array = Array::with_room(*form, rows.len());
+            for row in rows {
+                let value = row.get(*origin).or(constant.map(|(_, value)| value));
+                let value = value.ok_or_else(|| ill_formed("fewer values than binds"))?;
+                let pushed = array.push(value);
+                pushed.map_err(|_| evaluation(EvaluationFault::Overflow, ""))?;
+            }
+            arrays.push(Given::Many(array));
+        }
+        self.execute_given(ready, arrays).await;
+        Ok(())
     }
 
     async fn draw(

@@ -35,10 +35,7 @@ impl Forming<'_> {
                 Vec::new()
             }
             (Form::Row(read), Holds::Given(key)) => self.answer_one_of(&read.table, &key)?,
-            (Form::Row(read), Holds::Of(flat)) => {
-                let key = self.find(&read.table, flat)?;
-                vec![self.row(&read.table, &key)?]
-            }
+            (Form::Row(read), Holds::Of(flat)) => vec![self.row_of(&read.table, flat)?],
         };
         Ok((answered, said))
     }
@@ -60,7 +57,8 @@ impl Forming<'_> {
                 }
                 Ok(rows)
             }
-            key => Ok(vec![self.row(table, key)?]),
+            Expression::Bind(_) | Expression::Literal(_) => Ok(vec![self.row(table, key)?]),
+            _ => Err(Reason::AnswersOfRow),
         }
     }
 

@@ -15,18 +15,18 @@ impl Forming<'_> {
         }
         let flat = self.flat(condition, &[])?;
         match rows_of(&flat)[..] {
-            [row] if !self.is_found(row) => self.demand(row, flat)?,
+            [row] if self.stands_with(row) => self.demand(row, flat)?,
             // What stands for something of a row turned out to be of none.
             [] => return Err(Reason::DependsOnRow),
-            _ if self.turn.is_some() => return Err(Reason::RequiredInLoop),
             // They are locked where the step is come to.
             _ => self.insist(flat, Vec::new())?,
         }
-        // Then what is done does depend on rows, and a statement for each of them costs more than the wait that it spares.
-        if self.turn.is_some() {
-            return Err(Reason::RequiredInLoop);
-        }
         Ok(self.course(How::Stated))
+    }
+
+    /// Whether a condition may stand in the statement about a row: the row is there, and of this turn of a loop.
+    fn stands_with(&self, row: usize) -> bool {
+        self.rows.get(row).is_some_and(|row| row.found.is_none() && row.turn == self.turn)
     }
 
     /// Notes what must be true of several rows, if what is walked over is come to.
@@ -35,7 +35,21 @@ impl Forming<'_> {
         if nodes(&condition) > LARGEST {
             return Err(Reason::TooLarge);
         }
-        self.insists.push(Insist { condition, rows });
+        let each_turn = self.turn.is_some();
+        if each_turn {
+            self.turn_insists.push(self.insists.len());
+        } else if let Some(last) =
+            self.insists.iter_mut().rev().find(|last| {
+                !last.each_turn && nodes(&last.condition) + nodes(&condition) <= LARGEST
+            })
+        {
+            // One question is less work than two.
+            let before = std::mem::replace(&mut last.condition, Expression::yes());
+            last.condition = Expression::all([before, condition]);
+            last.rows.extend(rows);
+            return Ok(());
+        }
+        self.insists.push(Insist { condition, rows, each_turn });
         Ok(())
     }
 
@@ -68,16 +82,8 @@ impl Forming<'_> {
         let same = Expression::equal(flat.clone(), flat.clone());
         let is_worked_out = Expression::Coalesce(vec![same, Expression::yes()]);
         match rows_of(flat)[..] {
-            [row]
-                if self
-                    .rows
-                    .get(row)
-                    .is_some_and(|row| row.turn == self.turn && row.found.is_none()) =>
-            {
-                self.demand(row, is_worked_out)
-            }
-            _ if self.turn.is_none() => self.insist(is_worked_out, Vec::new()),
-            _ => Err(Reason::MayFail),
+            [row] if self.stands_with(row) => self.demand(row, is_worked_out),
+            _ => self.insist(is_worked_out, Vec::new()),
         }
     }
 }

@@ -31,6 +31,16 @@ impl Forming<'_> {
             },
             key => self.flatten(key, scope)?,
         };
+        self.key_of_flat(table, flat)
+    }
+
+    /// The row whose key is this, written over rows as they were.
+    pub(super) fn row_of(&mut self, table: &Arc<Table>, flat: Expression) -> Result<usize, Reason> {
+        let key = self.key_of_flat(table, flat)?;
+        self.row(table, &key)
+    }
+
+    fn key_of_flat(&mut self, table: &Table, flat: Expression) -> Result<Expression, Reason> {
         match flat {
             Expression::Bind(_) | Expression::Literal(_) => Ok(flat),
             flat => {
@@ -41,7 +51,7 @@ impl Forming<'_> {
     }
 
     /// The bind that stands for the key of a row which stands in others.
-    pub(super) fn find(&mut self, table: &Table, flat: Expression) -> Result<Expression, Reason> {
+    fn find(&mut self, table: &Table, flat: Expression) -> Result<Expression, Reason> {
         let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
         let is_plain = matches!(own.scalar, Scalar::Int | Scalar::Uuid | Scalar::Text);
         if !is_plain || own.native.is_some() {

@@ -99,6 +99,8 @@ pub(super) struct Forming<'p> {
     pub(super) bodies: usize,
     /// What is looked at by the step that is walked over.
     pub(super) looks: Vec<usize>,
+    /// What must be true for it in this turn of a loop.
+    pub(super) turn_insists: Vec<usize>,
     pub(super) step: Option<Box<str>>,
 }
 
@@ -130,6 +132,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         within: false,
         bodies: 0,
         looks: Vec::new(),
+        turn_insists: Vec::new(),
         step: None,
     };
     forming.whole().map_err(|reason| Obstacle { step: forming.step.take(), reason })
@@ -195,13 +198,15 @@ impl<'p> Forming<'p> {
                 Some(binds) => {
                     for bind in binds {
                         let row = self.row(&visible.table, &Expression::Bind(*bind))?;
+                        self.looks.clear();
                         let condition = self.flat(&visible.condition, &[row])?;
                         match rows_of(&condition) {
                             rows if rows.iter().all(|of| *of == row) => {
                                 self.demand(row, condition)?;
                             }
-                            // One that may be left out is asked about where it is named.
-                            rows => {
+                            // One that may be left out is asked about where it is named, with all that it is found by.
+                            _ => {
+                                let rows = std::mem::take(&mut self.looks);
                                 let left_out =
                                     Expression::IsNull(Box::new(Expression::Bind(*bind)));
                                 self.insist(Expression::any([condition, left_out]), rows)?;
@@ -267,7 +272,8 @@ impl<'p> Forming<'p> {
     }
 
     pub(super) fn course(&mut self, how: How) -> Course {
-        Course { how, looks: std::mem::take(&mut self.looks) }
+        let (looks, insists) = (&mut self.looks, &mut self.turn_insists);
+        Course { how, looks: std::mem::take(looks), insists: std::mem::take(insists) }
     }
 
     /// How steps are carried out, and what they return.

@@ -36,8 +36,6 @@ pub enum Reason {
     DependsOnRow,
     /// A condition or a value of one row that looks at another one.
     SeveralRows,
-    /// A condition in a loop that looks at rows: one load of all of them is less work than a statement for each.
-    RequiredInLoop,
     /// A rule in a loop about a row outside of it.
     OutsideOfLoop,
     /// A fold, or a member of a value object that stands in a row.
@@ -98,9 +96,6 @@ impl fmt::Display for Reason {
             Self::FoundByRow => "which row it is about stands in another row, or it is made here",
             Self::DependsOnRow => "what is done depends on what stands in a row",
             Self::SeveralRows => "it looks at two rows at once",
-            Self::RequiredInLoop => {
-                "what a loop requires of its rows is asked of all of them at once"
-            }
             Self::OutsideOfLoop => "in a loop it is about a row that is not of the loop's element",
             Self::NotInSql => "it looks at parts, or into a value object",
             Self::MayFail => "it may be too large where nobody asks for it",

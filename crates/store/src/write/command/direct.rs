@@ -61,7 +61,10 @@ pub(super) fn insisted(
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let insist = direct.insists.get(at).ok_or_else(|| ill_formed("no such condition"))?;
-    lower::direct::insist(&insist.condition, Settings::of(direct), binds)
+    match insist.each_turn {
+        true => lower::direct::insist_each(&insist.condition, Settings::of(direct), binds),
+        false => lower::direct::insist(&insist.condition, Settings::of(direct), binds),
+    }
 }
 
 /// What a statement does about a row.
@@ -73,13 +76,15 @@ pub(super) struct Doing {
     pub changes: bool,
     /// Whether it is answered.
     pub answered: bool,
+    /// Whether it is one statement for many rows.
+    pub each: bool,
 }
 
 /// The statement that looks at a row of a direct form, or changes it.
 pub(super) fn statement(
     program: &Program,
     direct: &Direct,
-    Doing { row: at, changes, answered }: Doing,
+    Doing { row: at, changes, answered, each }: Doing,
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
@@ -94,7 +99,10 @@ pub(super) fn statement(
         goes: changes && row.goes,
         settings: Settings::of(direct),
     };
-    lower::direct::change(change, binds)
+    match each {
+        true => lower::direct::change_each(change, binds),
+        false => lower::direct::change(change, binds),
+    }
 }
 
 /// A row that is stated: of which form, by which values.
@@ -123,6 +131,8 @@ struct Stating<'d, 'p, D> {
     stated: Vec<Stated>,
     /// Which row is answered.
     answered: Option<usize>,
+    /// What must be true of a turn, by its place among those of the form, and what the binds held then.
+    insisted: Vec<(usize, Arc<[Value]>)>,
     /// What is told of rows: of which event or task, by its place among those of the command.
     events: Vec<(usize, Telling)>,
     tasks: Vec<(usize, Telling)>,
@@ -146,6 +156,7 @@ impl<D: Database> Writing<'_, D> {
             said: vec![Said::Nothing; direct.rows.len()],
             stated: Vec::new(),
             answered: None,
+            insisted: Vec::new(),
             events: Vec::new(),
             tasks: Vec::new(),
             totals: Vec::new(),
@@ -315,6 +326,12 @@ impl<D: Database> Stating<'_, '_, D> {
     }
 
     fn look(&mut self, course: &Course) -> Result<(), Fault> {
+        for insist in &course.insists {
+            if self.insisted.len() >= MOST_ROWS {
+                return Err(not_so());
+            }
+            self.insisted.push((*insist, self.running.binds.as_slice().into()));
+        }
         course.looks.iter().try_for_each(|row| self.say(*row, Said::Looked))
     }
 
@@ -379,7 +396,8 @@ impl<D: Database> Stating<'_, '_, D> {
             }
         }
         for row in direct.insists.iter().flat_map(|insist| &insist.rows) {
-            if !key_of(direct, *row, &binds)?.is_null() {
+            let found = direct.rows.get(*row).is_some_and(|row| row.found.is_some());
+            if found || !key_of(direct, *row, &binds)?.is_null() {
                 self.say(*row, Said::Looked)?;
             }
         }
@@ -474,12 +492,20 @@ impl<D: Database> Stating<'_, '_, D> {
     async fn insist(&mut self) -> Result<(), Fault> {
         let (direct, target) = (self.direct, self.running.program.id);
         let binds = self.running.binds.clone();
-        for place in 0..direct.insists.len() {
+        let of_turns = std::mem::take(&mut self.insisted);
+        for (place, insist) in direct.insists.iter().enumerate() {
             let kind = Kind::Sure;
             let key = Key { target, place, kind, columns: 1 << 63, binds: binds.len() };
-            let lower = || insisted(direct, place, &binds);
             let database = &mut self.running.writing.database;
-            let sent = database.run(Asked::Kept(key), lower, binds.iter()).await;
+            let sent = if insist.each_turn {
+                let of_this = of_turns.iter().filter(|(at, _)| *at == place);
+                let turns: Vec<&[Value]> = of_this.map(|(_, binds)| &**binds).collect();
+                let lower = |hints: &[Value]| insisted(direct, place, hints);
+                database.for_each(key, lower, &turns).await
+            } else {
+                let lower = || insisted(direct, place, &binds);
+                database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+            };
             sent.map_err(Failure::into_fault)?;
         }
         Ok(())
@@ -532,31 +558,58 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(())
     }
 
-    /// Sends the statements about rows, in the order in which all commands lock rows.
+    /// Sends the statements about rows: in the order in which all commands lock rows, or, where those are locked, one for all rows of a kind.
     async fn send_rows(&mut self) -> Result<(), Fault> {
-        let (program, direct) = (self.running.program, self.direct);
-        for Stated { row, changes, binds, .. } in std::mem::take(&mut self.stated) {
-            let of = direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
-            let table = &of.table;
+        let direct = self.direct;
+        let mut kinds: Vec<(Doing, Vec<Stated>)> = Vec::new();
+        for stated in std::mem::take(&mut self.stated) {
+            let of = direct.rows.get(stated.row).ok_or_else(|| ill_formed("no such row"))?;
+            let (row, changes) = (stated.row, stated.changes);
             let answered = self.answered == Some(row);
             if !changes && !answered && direct.is_held_only(of) {
                 continue;
             }
             if of.goes && changes {
-                let key = key_of(direct, row, &binds)?;
-                let raised = self.running.writing.raise_cleared(table, &key).await;
+                let raised = self.running.writing.raise_cleared(&of.table, &stated.key).await;
                 raised.map_err(Failure::into_fault)?;
             }
-            let kind = if answered { Kind::Answered } else { Kind::Sure };
-            let place = Place { target: program.id, at: row, table };
-            let key = Key::of(place, kind, &[usize::from(changes)], binds.len())?;
-            let doing = Doing { row, changes, answered };
-            let lower = || statement(program, direct, doing, &binds);
-            let sent =
-                self.running.writing.database.run(Asked::Kept(key), lower, binds.iter()).await;
-            sent.map_err(Failure::into_fault)?;
+            let many = direct.locks_first() && !answered;
+            let alike =
+                |(of, _): &&mut (Doing, Vec<Stated>)| of.row == row && of.changes == changes;
+            match kinds.iter_mut().find(alike).filter(|_| many) {
+                Some((doing, all)) => {
+                    doing.each = true;
+                    all.push(stated);
+                }
+                None => {
+                    kinds.push((Doing { row, changes, answered, each: false }, vec![stated]));
+                }
+            }
+        }
+        for (doing, all) in kinds {
+            self.send_kind(doing, &all).await?;
         }
         Ok(())
+    }
+
+    /// Sends the statement about all rows of a kind.
+    async fn send_kind(&mut self, doing: Doing, all: &[Stated]) -> Result<(), Fault> {
+        let (program, direct) = (self.running.program, self.direct);
+        let of = direct.rows.get(doing.row).ok_or_else(|| ill_formed("no such row"))?;
+        let Some(Stated { binds, .. }) = all.first() else { return Ok(()) };
+        let kind = if doing.answered { Kind::Answered } else { Kind::Sure };
+        let place = Place { target: program.id, at: doing.row, table: &of.table };
+        let key = Key::of(place, kind, &[usize::from(doing.changes)], binds.len())?;
+        let database = &mut self.running.writing.database;
+        let sent = if doing.each {
+            let all: Vec<&[Value]> = all.iter().map(|stated| &*stated.binds).collect();
+            let lower = |hints: &[Value]| statement(program, direct, doing, hints);
+            database.for_each(key, lower, &all).await
+        } else {
+            let lower = || statement(program, direct, doing, binds);
+            database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+        };
+        sent.map_err(Failure::into_fault)
     }
 }
 

@@ -408,16 +408,20 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                 place.table.foreign_keys.iter().any(|key| key.target == place.table.id);
             // Rows that go together, by the columns that hold keys which are counted.
             let mut together: Vec<Together<'_>> = Vec::new();
+            // Those of which the database looks something up: behind what comes before.
+            let mut looked_up: Vec<&[Value]> = Vec::new();
             for change in positions.iter().map(|at| &all[*at]) {
                 let Some(new) = change.new.as_deref() else { continue };
                 let made = self.made_row(place.table, new);
                 if made.is_some_and(|made| !made.columns.is_empty()) {
-                    // Sent by itself, behind what comes before; also behind those that it may refer to.
                     if refers_to_itself {
+                        // Sent by itself, also behind those that it may refer to.
                         write_together(place, &mut together, written)?;
+                        self.writing.database.all(std::mem::take(written)).await?;
+                        self.make(place.table, &[new]).await?;
+                    } else {
+                        looked_up.push(new);
                     }
-                    self.writing.database.all(std::mem::take(written)).await?;
-                    self.make(place.table, new).await?;
                     continue;
                 }
                 let drawn = made.map_or(&[][..], |made| &made.drawn);
@@ -426,6 +430,10 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                     Some((_, rows)) => rows.push(new.iter().collect()),
                     None => together.push((drawn, vec![new.iter().collect()])),
                 }
+            }
+            if !looked_up.is_empty() {
+                self.writing.database.all(std::mem::take(written)).await?;
+                self.make(place.table, &looked_up).await?;
             }
             write_together(place, &mut together, written)?;
         }

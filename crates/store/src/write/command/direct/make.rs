@@ -27,13 +27,14 @@ fn of_row(table: &Table, row: &[Value]) -> (TableId, Vec<Value>) {
     (table.id, key.collect())
 }
 
-/// The statement that makes a row. `values`: what the binds hold, and the columns, if that is known.
+/// The statement that makes a row, or each of many. `values`: what the binds hold, and the columns, if that is known.
 pub(in super::super) fn lower_made(
     direct: &Direct,
     made: usize,
     table: &Table,
     binds: usize,
     values: &[Value],
+    each: bool,
 ) -> Result<lower::Statement, Fault> {
     let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
     let drawn = drawn_of(direct, made, binds);
@@ -41,7 +42,10 @@ pub(in super::super) fn lower_made(
     let settings = Settings { drawn: &drawn, found: &direct.found };
     let making =
         lower::direct::Making { table, columns, condition, computed, checks, binds, settings };
-    lower::direct::make(making, values)
+    match each {
+        true => lower::direct::make_each(making, values),
+        false => lower::direct::make(making, values),
+    }
 }
 
 /// What stands for keys that the database counts: among the binds, and behind them among the columns.
@@ -109,7 +113,8 @@ impl<D: Database> Stating<'_, '_, D> {
     /// Sends parts of roots that were there, in the order of their places.
     pub(super) async fn send_added(&mut self) -> Result<(), Fault> {
         for (table, row, making) in std::mem::take(&mut self.added) {
-            let sent = self.running.send_made(&table, &row, &making).await;
+            let values = making.binds.into_iter().chain(row).collect();
+            let sent = self.running.send_alike(&table, making.at, &[values]).await;
             sent.map_err(Failure::into_fault)?;
         }
         Ok(())
@@ -165,27 +170,51 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         direct.made.get(*at)
     }
 
-    /// Sends the statement that makes such a row.
+    /// Sends the statements that make such rows, one for all that are made in the same way.
     pub(in super::super) async fn make(
         &mut self,
         table: &Table,
-        row: &[Value],
+        rows: &[&[Value]],
     ) -> Result<(), Failure> {
-        let making = self.made.remove(&of_row(table, row));
-        let making = making.ok_or_else(|| ill_formed("nothing is made"))?;
-        self.send_made(table, row, &making).await
+        let mut alike: Vec<(usize, Vec<Vec<Value>>)> = Vec::new();
+        for row in rows {
+            let making = self.made.remove(&of_row(table, row));
+            let making = making.ok_or_else(|| ill_formed("nothing is made"))?;
+            let values = making.binds.iter().chain(*row).cloned().collect();
+            match alike.iter_mut().find(|(at, _)| *at == making.at) {
+                Some((_, all)) => all.push(values),
+                None => alike.push((making.at, vec![values])),
+            }
+        }
+        for (at, all) in alike {
+            self.send_alike(table, at, &all).await?;
+        }
+        Ok(())
     }
 
-    async fn send_made(
+    /// Sends the statement that makes rows at one place. Each is given what the binds held, and its columns.
+    async fn send_alike(
         &mut self,
         table: &Table,
-        row: &[Value],
-        Making { direct, at, binds }: &Making<'p>,
+        place: usize,
+        all: &[Vec<Value>],
     ) -> Result<(), Failure> {
-        let values: Vec<Value> = binds.iter().chain(row).cloned().collect();
-        let (target, place) = (self.program.id, *at);
-        let key = Key { target, place, kind: Kind::Make, columns: 0, binds: values.len() };
-        let lower = || lower_made(direct, place, table, binds.len(), &values);
-        self.writing.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
+        let Some(first) = all.first() else { return Ok(()) };
+        let (target, binds) = (self.program.id, first.len().saturating_sub(table.columns.len()));
+        let direct = self.program.direct.as_ref();
+        let direct = direct.map_err(|_| ill_formed("nothing is made"))?;
+        let key = Key { target, place, kind: Kind::Make, columns: 0, binds: first.len() };
+        if let [values] = all {
+            let lower = || lower_made(direct, place, table, binds, values, false);
+            return self
+                .writing
+                .database
+                .run(Asked::Kept(key), lower, values.iter())
+                .await
+                .map(drop);
+        }
+        let lower = |hints: &[Value]| lower_made(direct, place, table, binds, hints, true);
+        let all: Vec<&[Value]> = all.iter().map(Vec::as_slice).collect();
+        self.writing.database.for_each(key, lower, &all).await
     }
 }

@@ -18,8 +18,8 @@ use crate::postgres::value::type_name;
 /// A row of which only the database knows all: where it is made, how, and whether in a loop.
 type Made = (Place, usize, bool);
 
-/// An event of which something is told: at which place, what it carries, and whether that stands in a loop.
-type Event<'p> = Option<(usize, &'p [Carried], bool)>;
+/// An event, and whether it stands in a loop: at which place something is told of rows, and what it carries.
+type Event<'p> = (Option<(usize, &'p [Carried])>, bool);
 
 /// What is to be done after a command: something told of rows, or not; or an event is heard in the lane of a key that only the database
 /// knows.
@@ -60,7 +60,7 @@ impl<'p> Says<'p> {
             };
             match (&course.how, step) {
                 (_, Step::Emit { event, members, .. }) => {
-                    self.events.push(told.map(|told| (told, &**members, self.turns)));
+                    self.events.push((told.map(|told| (told, &**members)), self.turns));
                     let heard = program.events.get(*event).map_or(&[][..], |event| &*event.by);
                     if heard.iter().any(|target| **target != *BROKER) {
                         let key = told.and_then(|told| direct.told.get(told)?.key);
@@ -157,10 +157,10 @@ impl Walk<'_> {
             statements.extend(self.keys_locked_of(direct, !says.events.is_empty())?);
             for event in says.events {
                 statements.push(match event {
-                    Some((told, carried, each)) => {
+                    (Some((told, carried)), each) => {
                         self.told(direct, told, carried, (true, each))?
                     }
-                    None => Sent { writes: None, ..self.said(false)? },
+                    (None, each_row) => Sent { writes: None, each_row, ..self.said(false)? },
                 });
             }
             statements.extend(self.sent_out()?.map(|sent| Sent { writes: None, ..sent }));
@@ -206,12 +206,19 @@ impl Walk<'_> {
             if !comes || (!answered && !changes && direct.is_held_only(row)) {
                 continue;
             }
-            let doing = Doing { row: at, changes, answered };
-            let text = statement(self.program, direct, doing, &binds)?.text;
+            let doing = Doing { row: at, changes, answered, each: false };
+            let one = statement(self.program, direct, doing, &binds)?.text;
             let entity = Some(row.table.entity.clone());
             let lock = lock_of(self.program, &row.table, true);
             let each_row = row.each_turn || is_named;
-            all.push((row.table.id, Sent { entity, lock, each_row, ..Sent::plain(text) }));
+            let sent = if each_row && direct.locks_first() {
+                let each = Doing { each: true, ..doing };
+                let text = statement(self.program, direct, each, &binds)?.text;
+                Sent { entity, lock, of_one: Some(one), ..Sent::plain(text) }
+            } else {
+                Sent { entity, lock, each_row, ..Sent::plain(one) }
+            };
+            all.push((row.table.id, sent));
         }
         Ok(all)
     }
@@ -273,9 +280,14 @@ impl Walk<'_> {
                 let place = Written { target: self.program.id, at, table };
                 return self.many(&Many::insert_drawn(place, &of.drawn)?, often);
             }
-            let text = lower_made(direct, *made, table, binds, &[])?.text;
-            let entity = Some(table.entity.clone());
-            Ok(Sent { entity, each_row: true, ..Sent::plain(text) })
+            let lower = |each| lower_made(direct, *made, table, binds, &[], each);
+            let (one, entity) = (lower(false)?.text, Some(table.entity.clone()));
+            let refers_to_itself = table.foreign_keys.iter().any(|key| key.target == table.id);
+            // Each part of a root that was there comes behind the one before.
+            if of.root.is_some() || refers_to_itself || !often {
+                return Ok(Sent { entity, each_row: often, ..Sent::plain(one) });
+            }
+            Ok(Sent { entity, of_one: Some(one), ..Sent::plain(lower(true)?.text) })
         });
         made.collect()
     }
