@@ -159,6 +159,8 @@ pub struct Total {
     pub key: Expression,
     /// The columns, with the root at depth 0.
     pub set: Vec<(usize, Expression)>,
+    /// The binds that hold the keys of such roots.
+    pub roots: Vec<usize>,
 }
 
 /// How a step is carried out.
@@ -216,6 +218,18 @@ impl Direct {
             0 => filled + usize::from(keyed),
             found => filled + 1 + found,
         }
+    }
+
+    /// Which of [`Direct::totals`] answers the new row that is answered, as it leaves it.
+    pub fn answering_total(&self) -> Option<usize> {
+        let row = self.answered.first().and_then(|row| self.rows.get(*row));
+        let row = row.filter(|row| row.made && row.condition == Expression::yes());
+        let row = row.filter(|_| self.answers_one)?;
+        let mut of_table = self.totals.iter().enumerate();
+        let mut of_table = of_table.by_ref().filter(|(_, total)| total.table.id == row.table.id);
+        let (at, total) = of_table.next()?;
+        let is_root = matches!((&row.key, &total.roots[..]), (Expression::Bind(bind), [root]) if bind == root);
+        (is_root && of_table.next().is_none()).then_some(at)
     }
 
     /// Whether a row need not be asked about by a statement of its own: locked as it is already, with nothing to be true of it.

@@ -129,7 +129,10 @@ impl Forming<'_> {
         let rules = (creation.row, stored.is_some());
         let (computed, checks) = rules_over(target, rules, table, looked_up)?;
         let total = match creation.row.part {
-            Some(part) if !columns.is_empty() && stored.is_none() => self.total(target, part)?,
+            Some(part) if !columns.is_empty() && stored.is_none() => {
+                let root = creation.root.as_ref().and_then(|root| self.made_by(root));
+                self.total(target, part, root.ok_or(Reason::NotInSql)?)?
+            }
             _ => None,
         };
         let root = stored;
@@ -220,7 +223,12 @@ impl Forming<'_> {
     }
 
     /// What a root draws on parts of which some fields are looked up: once they are all there, it is worked out again.
-    fn total(&mut self, target: &ProgramTarget, part: usize) -> Result<Option<usize>, Reason> {
+    fn total(
+        &mut self,
+        target: &ProgramTarget,
+        part: usize,
+        root: usize,
+    ) -> Result<Option<usize>, Reason> {
         let table = &target.target.table;
         let draws = |inputs: &Inputs| inputs.parts.contains(&part);
         let mut set = Vec::new();
@@ -256,13 +264,16 @@ impl Forming<'_> {
         if set.is_empty() {
             return Ok(None);
         }
-        let known =
-            self.totals.iter().position(|total| total.table.id == table.id && total.set == set);
-        Ok(Some(known.unwrap_or_else(|| {
+        let alike = |total: &Total| total.table.id == table.id && total.set == set;
+        let at = self.totals.iter().position(alike).unwrap_or_else(|| {
             let key = Expression::Bind(self.program.filled.len());
-            self.totals.push(Total { table: table.clone(), key, set });
+            self.totals.push(Total { table: table.clone(), key, set, roots: Vec::new() });
             self.totals.len() - 1
-        })))
+        });
+        if let Some(total) = self.totals.get_mut(at).filter(|total| !total.roots.contains(&root)) {
+            total.roots.push(root);
+        }
+        Ok(Some(at))
     }
 }
 

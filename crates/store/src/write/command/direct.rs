@@ -186,8 +186,8 @@ impl<D: Database> Writing<'_, D> {
         stating.state_all(&command.named)?;
         let running = &stating.running;
         let (wakes, published) = (!running.asking.is_empty(), running.published.len());
-        stating.send().await?;
         let answered = stating.answered;
+        stating.send().await?;
         let mut running = stating.running;
         running.binds.truncate(program.filled.len());
         let answer = match (&program.answer, answered) {

@@ -5,7 +5,7 @@ use operation::{Creation, Direct, Expression, Fault, Fill, MadeRow, Table, Table
 use super::super::super::{Asked, Database, Failure, Key, Kind};
 use super::super::rows::look_at_values;
 use super::super::{Running, bounded, ill_formed};
-use super::{Said, Stating, not_so};
+use super::{Said, Stating, key_of, not_so};
 use crate::lower::{self, Settings};
 
 /// How many parts of roots that were there are added by a statement each.
@@ -120,13 +120,28 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(())
     }
 
+    /// Whether what works a total out answers its root, which is the row that is answered.
+    fn answers_by(&self, total: usize, root: &Value) -> Result<bool, Fault> {
+        let Some(row) = self.answered.filter(|_| self.direct.answering_total() == Some(total))
+        else {
+            return Ok(false);
+        };
+        Ok(key_of(self.direct, row, &self.running.binds)? == *root)
+    }
+
     /// Sends what works out what new roots draw on their parts.
     pub(super) async fn send_totals(&mut self) -> Result<(), Fault> {
         let (target, direct) = (self.running.program.id, self.direct);
         for (place, root) in std::mem::take(&mut self.totals) {
             let binds = self.with_key(&root);
-            let key = Key { target, place, kind: Kind::Total, columns: 0, binds: binds.len() };
-            let lower = || lower_total(direct, place, &binds);
+            let answers = self.answers_by(place, &root)?;
+            let kind = if answers { Kind::Answered } else { Kind::Total };
+            let key = Key { target, place, kind, columns: 1 << 62, binds: binds.len() };
+            let lower = || lower_total(direct, place, &binds, answers);
+            if answers {
+                self.answered = None;
+                self.stated.retain(|stated| !direct.answered.contains(&stated.row));
+            }
             let sent = self.running.writing.database.run(Asked::Kept(key), lower, binds.iter());
             sent.await.map_err(Failure::into_fault)?;
         }
@@ -139,6 +154,7 @@ pub(in super::super) fn lower_total(
     direct: &Direct,
     total: usize,
     binds: &[Value],
+    answered: bool,
 ) -> Result<lower::Statement, Fault> {
     let total = direct.totals.get(total).ok_or_else(|| ill_formed("nothing is drawn there"))?;
     let mut drawn = direct.drawn.clone();
@@ -153,7 +169,7 @@ pub(in super::super) fn lower_total(
         set: &total.set,
         conditions: &[],
         lock: lower::Lock::Held,
-        answered: false,
+        answered,
         goes: false,
         settings: Settings { drawn: &drawn, found: &direct.found },
     };

@@ -149,7 +149,8 @@ impl Walk<'_> {
             statements.extend(self.made(direct, &parts)?);
             let binds = self.nothing(direct, true);
             for (at, total) in direct.totals.iter().enumerate() {
-                let text = lower_total(direct, at, &binds)?.text;
+                let text =
+                    lower_total(direct, at, &binds, direct.answering_total() == Some(at))?.text;
                 let entity = Some(total.table.entity.clone());
                 statements.push(Sent { entity, each_row: true, ..Sent::plain(text) });
             }
