@@ -210,6 +210,13 @@ pub enum How {
     Body(Vec<Course>),
 }
 
+impl MadeRow {
+    /// Whether rules are about the row as it is made, so that each is a statement of its own.
+    pub fn is_ruled(&self) -> bool {
+        !self.computed.is_empty() || self.checks != Expression::yes()
+    }
+}
+
 impl Direct {
     /// How many binds its statements have, of a program that fills so many. `keyed`: whether one more is the key of a row, which is the
     /// first behind those that are filled.

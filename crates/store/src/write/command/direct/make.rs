@@ -220,14 +220,14 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         let direct = self.program.direct.as_ref();
         let direct = direct.map_err(|_| ill_formed("nothing is made"))?;
         let key = Key { target, place, kind: Kind::Make, columns: 0, binds: first.len() };
-        if let [values] = all {
-            let lower = || lower_made(direct, place, table, binds, values, false);
-            return self
-                .writing
-                .database
-                .run(Asked::Kept(key), lower, values.iter())
-                .await
-                .map(drop);
+        let ruled = direct.made.get(place).is_some_and(MadeRow::is_ruled);
+        if ruled || all.len() == 1 {
+            for values in all {
+                let lower = || lower_made(direct, place, table, binds, values, false);
+                let database = &mut self.writing.database;
+                database.run(Asked::Kept(key), lower, values.iter()).await?;
+            }
+            return Ok(());
         }
         let lower = |hints: &[Value]| lower_made(direct, place, table, binds, hints, true);
         let all: Vec<&[Value]> = all.iter().map(Vec::as_slice).collect();

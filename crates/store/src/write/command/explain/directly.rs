@@ -285,7 +285,7 @@ impl Walk<'_> {
             let (one, entity) = (lower(false)?.text, Some(table.entity.clone()));
             let refers_to_itself = table.foreign_keys.iter().any(|key| key.target == table.id);
             // Each part of a root that was there comes behind the one before.
-            if of.root.is_some() || refers_to_itself || !often {
+            if of.root.is_some() || of.is_ruled() || refers_to_itself || !often {
                 return Ok(Sent { entity, each_row: often, ..Sent::plain(one) });
             }
             Ok(Sent { entity, of_one: Some(one), ..Sent::plain(lower(true)?.text) })
