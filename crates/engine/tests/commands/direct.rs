@@ -36,8 +36,6 @@ fn rows_change_by_themselves_as_told() {
             run owner tear_some/1 {"other":1,"item":1,"by":2}: 2 transactions
             run user level_all {"items":[4,5],"other":5}: 2 transactions
             run user compare_each {"items":[4,5,4],"other":1,"most":90}: 2 transactions
-            run owner pick_each {"wants":[{"item":4,"count":2},{"item":5,"count":1},{"item":1,"count":3}],"text":"picked"}: 2 transactions
-            run owner pick_each {"wants":[{"item":4,"count":2},{"item":4,"count":3},{"item":1,"count":3}],"text":"picked"}: 2 transactions
             adjust: 1, told 1 to 1
             aside: 1, told 1 to 1
             both: 1, told 1 to 1
@@ -64,6 +62,7 @@ fn rows_change_by_themselves_as_told() {
             pass_on: 1, told 1 to 1
             peek: 1, told 1 to 1
             perhaps: 2, told 2 to 2
+            pick_each: 1, told 1 to 1
             publish: 1, told 1 to 1
             publish_all: 1, told 1 to 1
             put_off: 1, told 1 to 1
