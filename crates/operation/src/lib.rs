@@ -36,7 +36,7 @@ pub use number::{
 pub use program::{
     Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, Fill, Finding, Form, Found,
     Heard, How, Inputs, List, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place, Program,
-    ProgramTarget, Reason, Source, Step, Terms, Total, Transaction, Visible, Waiting,
+    ProgramTarget, Reason, Site, Source, Step, Terms, Total, Transaction, Visible, Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

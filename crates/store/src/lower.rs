@@ -6,6 +6,7 @@
 //! plain SQL, so that indexes serve.
 
 pub(crate) mod advisory;
+pub(crate) mod ahead;
 pub(crate) mod direct;
 pub(crate) mod drawn;
 pub(crate) mod exchange;

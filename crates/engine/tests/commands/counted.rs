@@ -28,7 +28,7 @@ fn what_is_counted_is_not_waited_for() {
             jot: 1, told 1 to 1
             made: 1, told 1 to 1
             mark: 1, told 1 to 1
-            note_each: 3, told 3 to 3
+            note_each: 1, told 1 to 1
             open: 1, told 1 to 1
             open_all: 1, told 1 to 1
             restock: 1, told 1 to 1

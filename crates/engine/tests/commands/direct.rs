@@ -68,7 +68,7 @@ fn rows_change_by_themselves_as_told() {
             put_off: 1, told 1 to 1
             rename: 1, told 1 to 1
             reprice: 1, told 1 to 1
-            rerank: 2, told 2 to 2
+            rerank: 1, told 1 to 1
             restock: 1, told 1 to 1
             restock_all: 1, told 1 to 1
             retire: 1, told 1 to 1
@@ -80,7 +80,7 @@ fn rows_change_by_themselves_as_told() {
             stub_all: 1, told 1 to 1
             stub_each: 1, told 1 to 1
             stub_more: 1, told 1 to 1
-            stub_seen: 2, told 2 to 2
+            stub_seen: 1, told 1 to 1
             swap: 1, told 1 to 1
             take_off: 1, told 1 to 1
             tear: 1, told 1 to 1

@@ -281,8 +281,8 @@ fn parts_are_changed_as_told() {
             dear: 1, told 1 to 1
             double: 2, told 2 to 2
             drop: 2, told 2 to 2
-            fill: 2, told 2 to 2
-            put: 2, told 2 to 2
+            fill: 1, told 1 to 1
+            put: 1, told 1 to 1
             swap: 2, told 2 to 2
         "#]],
     );
@@ -293,7 +293,7 @@ fn branches_and_loops_are_run_as_told() {
     compare(
         include_str!("scenes/control.scene"),
         &expect![[r#"
-            befriend: 2, told 2 to 2
+            befriend: 1, told 1 to 1
             city: 2, told 2 to 2
             invite: 1, told 1 to 1
             level_of: 2, told 2 to 2
@@ -335,7 +335,7 @@ fn what_can_be_foreseen_is_loaded_as_told() {
         &expect![[r#"
             cheaper: 1, told 1 to 1
             describe: 1, told 1 to 1
-            fill: 3, told 2 to 3
+            fill: 1, told 1 to 1
             maker_of: 1, told 1 to 1
             move: 3, told 2 to 3
             sell_best: 4, told 3 to 4

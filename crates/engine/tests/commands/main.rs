@@ -17,6 +17,7 @@ mod reload;
 mod remembered;
 mod schemas;
 mod sets;
+mod steps;
 mod together;
 mod wire;
 mod worker;
@@ -41,7 +42,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { place_order rules parts control policies events jobs foresight odd direct found services remembered }
+scenes! { place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -132,7 +132,7 @@ fn what_depends_on_rows_loads_them() {
         unused: direct
         level_of: direct
         renewed: `update Member`: it is always refused
-        twice: `update Member`: in a loop it is about a row that is not of the loop's element
+        twice: direct
         ends: direct
         chosen: `if`: what is done depends on what stands in a row
         each_mark: `for`: which turns the loop takes stands in rows
@@ -144,7 +144,7 @@ fn what_depends_on_rows_loads_them() {
         by_row: direct
         ruled: direct
         doubled: direct
-        early: `create Row`: something was told before of a root that is made here
+        early: direct
         summed: direct
         perhaps: direct
         either: direct

@@ -7,16 +7,21 @@
 //!
 //! Branches and loops stay what they are where they draw on what was asked alone: a row is named by the step that changes it,
 //! and how often that step comes is known when it is run.
+//!
+//! What cannot be said of rows as they were (loops about one row again and again, values of rows that were made or changed before) is
+//! said step by step ([`Direct::in_steps`]): each statement sees what those before it have done.
 
 mod answering;
 mod conditions;
 mod finding;
+mod finishing;
 mod flat;
 mod forming;
 mod going;
 mod making;
 mod obstacle;
 mod rule;
+mod stepping;
 
 use std::sync::Arc;
 
@@ -57,8 +62,29 @@ pub struct Direct {
     pub answered: Vec<usize>,
     /// Whether it is the only one of them, whatever is returned.
     pub answers_one: bool,
-    /// A value that is answered and stands in rows: what stands for it, with rows as they were.
-    pub said: Option<(Expression, Scalar)>,
+    /// Values that stand in rows and of which one is answered: what stands for each, with rows as they were.
+    pub said: Vec<(Expression, Scalar)>,
+    /// Whether each statement is sent where its step stands, and sees what those before have done. Then what looks at rows is written over
+    /// rows as they are at that step.
+    pub in_steps: bool,
+    /// Of one that is: what must be true of rows that the caller named.
+    pub naming: Vec<Course>,
+    /// Of one that is: what stands in rows and decides which row something is about, or under which key something is told.
+    pub sites: Vec<Site>,
+}
+
+/// A value that is looked up before anything is done, in all turns of loops, so that whatever it names is locked in one order; where it is
+/// used, it must be one of those.
+#[derive(Debug)]
+pub struct Site {
+    /// Whose key it is; `None`: something is told under it.
+    pub table: Option<Arc<Table>>,
+    /// What it is.
+    pub scalar: Scalar,
+    /// It, where it is used.
+    pub value: Expression,
+    /// What it may be, before anything is done.
+    pub ahead: Vec<Expression>,
 }
 
 /// A value that is looked up once, and stands for what was found wherever it is named.
@@ -90,10 +116,14 @@ pub enum Finding {
 pub struct DirectRow {
     /// Its table.
     pub table: Arc<Table>,
-    /// Its key: a bind or a constant.
+    /// Its key: a bind or a constant; of one of [`Direct::sites`] what it is then.
     pub key: Expression,
     /// Which of [`Direct::found`] its key is; `None`: it is known.
     pub found: Option<usize>,
+    /// Which of [`Direct::sites`] its key is; `None`: it is known.
+    pub site: Option<usize>,
+    /// Which of [`Direct::rows`] says what must be true of it once all is done.
+    pub ends: Option<usize>,
     /// Whether it is one that is made, and looked at to be answered only.
     pub made: bool,
     /// Whether there is one in every turn of a loop.
@@ -148,6 +178,8 @@ pub struct MadeRow {
     pub root: Option<usize>,
     /// Of a part: what its root draws on it, by position in [`Direct::totals`].
     pub total: Option<usize>,
+    /// Which of [`Direct::rows`] says what must be true of it once all is done.
+    pub ends: Option<usize>,
 }
 
 /// What a new root draws on its parts.
@@ -172,6 +204,10 @@ pub struct Course {
     pub looks: Vec<usize>,
     /// What must be true in this turn of a loop, by position in [`Direct::insists`].
     pub insists: Vec<usize>,
+    /// What must be among what was looked up ahead, by position in [`Direct::sites`].
+    pub sites: Vec<usize>,
+    /// What is looked up now and kept, by position in [`Direct::found`].
+    pub keeps: Vec<usize>,
 }
 
 /// What is done about a step.
@@ -208,6 +244,10 @@ pub enum How {
     },
     /// Another command's body.
     Body(Vec<Course>),
+    /// This row is answered.
+    Answers(usize),
+    /// This of [`Direct::said`] is answered.
+    Says(usize),
 }
 
 impl MadeRow {
@@ -225,6 +265,20 @@ impl Direct {
             0 => filled + usize::from(keyed),
             found => filled + 1 + found,
         }
+    }
+
+    /// Which of [`Direct::sites`] are keys of rows of a table.
+    pub fn sites_of(&self, table: TableId) -> Vec<usize> {
+        let sites = self.sites.iter().enumerate();
+        let of_table =
+            sites.filter(|(_, site)| site.table.as_ref().is_some_and(|it| it.id == table));
+        of_table.map(|(at, _)| at).collect()
+    }
+
+    /// Which of [`Direct::sites`] are keys under which something is told.
+    pub fn texts(&self) -> Vec<usize> {
+        let sites = self.sites.iter().enumerate();
+        sites.filter(|(_, site)| site.table.is_none()).map(|(at, _)| at).collect()
     }
 
     /// Which of [`Direct::totals`] answers the new row that is answered, as it leaves it.
@@ -247,10 +301,10 @@ impl Direct {
     /// Whether all rows are locked before anything is said of them: what is told, made or folded is looked up while nobody else may
     /// change them, by a statement that begins when they are locked.
     pub fn locks_first(&self) -> bool {
-        let looked_up = !self.told.is_empty() || !self.made.is_empty() || self.said.is_some();
+        let looked_up = !self.told.is_empty() || !self.made.is_empty() || !self.said.is_empty();
         // Those of all turns change by one statement, which locks them in any order.
         let many = self.rows.iter().any(|row| row.each_turn);
-        looked_up || self.looks_around || many || !self.insists.is_empty()
+        self.in_steps || looked_up || self.looks_around || many || !self.insists.is_empty()
     }
 
     /// The direct form of a program.

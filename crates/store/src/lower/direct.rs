@@ -101,6 +101,10 @@ impl<'c> Change<'c> {
         for (at, (column, value)) in set.iter().enumerate() {
             let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
             lowering.sql.push(if at == 0 { " SET " } else { ", " }).ident(&set.name).push(" = ");
+            if settings.in_steps && table.version == Some(*column) {
+                lowering.version_once(alias, table, value)?;
+                continue;
+            }
             lowering.assigned(alias, table, set.scalar, value)?;
             if let Some(native) = set.native_type() {
                 lowering.sql.push("::").ident(native);
@@ -306,6 +310,25 @@ impl<'a> Lowering<'a> {
             self.answered(alias, table, column)?;
             self.sql.push(" AS ").alias("c", column);
         }
+        Ok(())
+    }
+
+    /// Writes the next version of a row, or the one that it has where this transaction has made or changed it before.
+    fn version_once(
+        &mut self,
+        alias: usize,
+        table: &'a Table,
+        next: &'a Expression,
+    ) -> Result<(), Fault> {
+        self.sql
+            .push("CASE WHEN ")
+            .alias("t", alias)
+            .push(".xmin = pg_current_xact_id()::xid THEN ");
+        let at = table.version.ok_or_else(|| ill_formed("no version"))?;
+        self.column(alias, table, at)?;
+        self.sql.push(" ELSE ");
+        self.assigned(alias, table, Scalar::Int, next)?;
+        self.sql.push(" END");
         Ok(())
     }
 

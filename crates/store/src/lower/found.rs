@@ -3,7 +3,7 @@
 //!
 //! A setting is a text. An empty one is null, so that a text stands behind a mark.
 
-use operation::{Direct, Fault, Finding, Found, Scalar, Sql, TableId};
+use operation::{Direct, Expression, Fault, Finding, Found, Scalar, Site, Sql, TableId};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::{Statement, drawn};
@@ -16,12 +16,17 @@ pub(crate) struct Settings<'s> {
     pub drawn: &'s [(usize, TableId)],
     /// Values that were looked up.
     pub found: &'s [Found],
+    /// What was looked up before anything was done.
+    pub sites: &'s [Site],
+    /// Whether a version rises once, however often its row changes.
+    pub in_steps: bool,
 }
 
 impl<'s> Settings<'s> {
     /// Those of a direct form.
     pub fn of(direct: &'s Direct) -> Self {
-        Self { drawn: &direct.drawn, found: &direct.found }
+        let Direct { drawn, found, sites, in_steps, .. } = direct;
+        Self { drawn, found, sites, in_steps: *in_steps }
     }
 }
 
@@ -75,9 +80,9 @@ pub(crate) fn find(
             lowering.sql.push(")::text, ''), true)");
         }
         Finding::Text(of @ (Scalar::Int | Scalar::Uuid | Scalar::Text)) => {
-            lowering.sql.push(", coalesce('=' || (");
-            lowering.kept(value, *of)?;
-            lowering.sql.push(")::text, ''), true)");
+            lowering.sql.push(", coalesce('=' || ");
+            lowering.text_of_key(value, *of)?;
+            lowering.sql.push(", ''), true)");
         }
         // What has another text here than in Rust comes out null, and ends the transaction.
         Finding::Text(of) => {
@@ -128,6 +133,20 @@ impl<'a> Lowering<'a> {
     pub fn with(mut self, settings: Settings<'a>) -> Self {
         self.settings = settings;
         self
+    }
+
+    /// Writes the text of a key under which something is told; null, where there is none, or it has another text in Rust.
+    pub(super) fn text_of_key(&mut self, key: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
+        if matches!(scalar, Scalar::Int | Scalar::Uuid | Scalar::Text) {
+            self.sql.push("(");
+            self.kept(key, scalar)?;
+            self.sql.push(")::text");
+            return Ok(());
+        }
+        self.sql.push("(SELECT btrim(nullif(j.v, 'null'), '\"') FROM (SELECT ");
+        self.json(key, scalar)?;
+        self.sql.push(" AS v OFFSET 0) AS j)");
+        Ok(())
     }
 
     /// Writes the value that was found at a position.

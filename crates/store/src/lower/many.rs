@@ -4,7 +4,7 @@ use operation::{Column, Dialect, Expression, Fault, Scalar, Sql, Table, TableId,
 
 use super::expression::{Lowering, Parameter, binds_of, ill_formed};
 use super::write::{all_columns, by_key, scalars};
-use super::{Settings, Statement};
+use super::{Settings, Statement, ahead};
 
 /// How rows that are read are kept from changing until the transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +63,13 @@ pub(crate) fn held(
     let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
     let keys = |sql: &mut Sql| {
         array(sql, 0, own, type_name);
+        if settings.in_steps {
+            for site in found {
+                sql.push(" || ");
+                settings.write_all_of(sql, *site)?;
+            }
+            return Ok(());
+        }
         for (at, found) in found.iter().enumerate() {
             sql.push(if at == 0 { " || ARRAY[" } else { ", " });
             settings.write_found(sql, *found)?;
@@ -77,7 +84,15 @@ pub(crate) fn held(
     sql.push(") ORDER BY ").ident(&own.name).push(lock.clause());
     sql.push(") SELECT 1 / (count(*) = (SELECT count(DISTINCT k) FROM unnest(");
     keys(&mut sql)?;
-    sql.push(") AS u(k)))::int FROM held");
+    sql.push(") AS u(k)))::int");
+    if settings.in_steps && !found.is_empty() {
+        sql.push(", set_config(");
+        ahead::name_of_locked(&mut sql, table);
+        sql.push(", (");
+        keys(&mut sql)?;
+        sql.push(")::text, true)");
+    }
+    sql.push(" FROM held");
     Ok(statement(sql))
 }
 

@@ -17,8 +17,8 @@ pub(crate) fn insert_drawn(
     drawn: &[(usize, TableId)],
     others: usize,
 ) -> Result<Statement, Fault> {
-    let lowering =
-        Lowering::new(dialect, table.columns.len(), &[]).with(Settings { drawn, found: &[] });
+    let lowering = Lowering::new(dialect, table.columns.len(), &[])
+        .with(Settings { drawn, ..Settings::default() });
     let mut lowering = lowering.behind(others);
     let sql = &mut lowering.sql;
     sql.push("INSERT INTO ").ident(&table.name).push(" (");

@@ -114,6 +114,26 @@ impl<D: Database> Writing<'_, D> {
         self.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
     }
 
+    /// The same, and of events whose keys were looked up ahead at these places: each with the names of the events.
+    pub(super) async fn lock_keys_ahead(
+        &mut self,
+        (published, unlocked): (&[Published], &[[u8; 16]]),
+        ahead: &BTreeMap<usize, BTreeSet<Box<str>>>,
+        (program, direct): (ReadId, &Direct),
+    ) -> Result<(), Failure> {
+        if ahead.is_empty() {
+            return self.lock_keys(published, unlocked).await;
+        }
+        let mut values = vec![texts(locks_of::<D>(published, unlocked))];
+        values.extend(ahead.values().map(|names| texts(names.iter().map(|it| format!("{it}/")))));
+        let columns = ahead.keys().fold(0, |columns, place| columns | 1 << place);
+        let (kind, binds) = (Kind::Find, values.len());
+        let key = Key { target: program, place: usize::MAX, kind, columns, binds };
+        let places: Vec<usize> = ahead.keys().copied().collect();
+        let lower = || crate::lower::ahead::lock_keys(Settings::of(direct), &places);
+        self.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
+    }
+
     async fn lock(&mut self, locks: &[String]) -> Result<(), Failure> {
         for lock in locks {
             let value = Value::text(lock.as_str());

@@ -8,13 +8,13 @@ use crate::program::Form;
 use crate::{Expression, Read, Scalar, Table, Value};
 
 /// The rows of which one is answered, and a value that stands in rows.
-type Answered = (Vec<usize>, Option<(Expression, Scalar)>);
+type Answered = (Vec<usize>, Vec<(Expression, Scalar)>);
 
 impl Forming<'_> {
     /// What is answered, where this is returned.
     pub(super) fn answer(&mut self, returned: Holds) -> Result<Answered, Reason> {
         let program = self.program;
-        let mut said = None;
+        let mut said = Vec::new();
         self.answers_one = !matches!(returned, Holds::Given(Expression::If { .. }));
         let answered = match (&program.answer, returned) {
             // Of a row that is made so only the database knows all.
@@ -23,17 +23,18 @@ impl Forming<'_> {
             }
             (Form::Value(scalar), Holds::Of(value)) => {
                 let value = self.copied_flat(value, *scalar)?;
-                said = Some((value, *scalar));
+                said.push((value, *scalar));
                 Vec::new()
             }
             (Form::Value(scalar), Holds::Drawn(bind)) => {
-                said = Some((Expression::Bind(bind), *scalar));
+                said.push((Expression::Bind(bind), *scalar));
                 Vec::new()
             }
             (Form::Row(read), Holds::Drawn(bind)) => vec![self.answer_made(read, bind)?],
-            (Form::Nothing, _) | (_, Holds::Made(_)) | (Form::Value(_), Holds::Given(_)) => {
-                Vec::new()
-            }
+            // Step by step it is said where it is returned.
+            (Form::Nothing, _)
+            | (_, Holds::Made(_) | Holds::Kept(_))
+            | (Form::Value(_), Holds::Given(_)) => Vec::new(),
             (Form::Row(read), Holds::Given(key)) => self.answer_one_of(&read.table, &key)?,
             (Form::Row(read), Holds::Of(flat)) => vec![self.row_of(&read.table, flat)?],
         };

@@ -15,9 +15,9 @@ impl Forming<'_> {
         }
         let flat = self.flat(condition, &[])?;
         match rows_of(&flat)[..] {
-            [row] if self.stands_with(row) => self.demand(row, flat)?,
+            [row] if self.stands_with(row) && self.stepping.is_none() => self.demand(row, flat)?,
             // What stands for something of a row turned out to be of none.
-            [] => return Err(Reason::DependsOnRow),
+            [] if self.stepping.is_none() => return Err(Reason::DependsOnRow),
             // They are locked where the step is come to.
             _ => self.insist(flat, Vec::new())?,
         }
@@ -35,7 +35,7 @@ impl Forming<'_> {
         if nodes(&condition) > LARGEST {
             return Err(Reason::TooLarge);
         }
-        let each_turn = self.turn.is_some();
+        let each_turn = self.turn.is_some() || self.stepping.is_some();
         if each_turn {
             self.turn_insists.push(self.insists.len());
         } else if let Some(last) =

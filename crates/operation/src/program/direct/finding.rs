@@ -76,6 +76,7 @@ impl Forming<'_> {
     pub(super) fn told_under(
         &mut self,
         key: Option<&(Expression, Scalar)>,
+        is_event: bool,
     ) -> Result<Option<usize>, Reason> {
         let Some((key, scalar)) = key else { return Ok(None) };
         if let Some(drawn) = self.drawn_by(key) {
@@ -87,6 +88,9 @@ impl Forming<'_> {
         // Printed as Rust does it.
         if matches!(scalar, Scalar::Float | Scalar::Json | Scalar::Bytes | Scalar::Bool) {
             return Err(Reason::DependsOnRow);
+        }
+        if self.stepping.is_some() {
+            return self.keep_text(key, *scalar, is_event).map(Some);
         }
         self.telling = true;
         let flat = self.flat(key, &[]);

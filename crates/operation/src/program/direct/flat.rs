@@ -35,6 +35,7 @@ impl Forming<'_> {
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(value) => Ok(value.clone()),
                 Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
+                Holds::Kept(bind) => Ok(Expression::Bind(*bind)),
                 Holds::Made(_) => Err(Reason::FoundByRow),
                 Holds::Of(value) => {
                     let value = value.clone();
@@ -60,13 +61,16 @@ impl Forming<'_> {
             }
             Expression::Lookup { table, key, value }
                 if **value == Expression::column(table.own_key())
-                    && self.drawn_by(key).is_some() =>
+                    && self.drawn_by(key).is_some()
+                    && self.stepping.is_none() =>
             {
                 self.flatten(key, scope)
             }
             // What is made is there, with all that it draws on, before anything is told.
             Expression::Lookup { table, key, value }
-                if self.telling && matches!(**value, Expression::Column { depth: 0, .. }) =>
+                if self.telling
+                    && self.stepping.is_none()
+                    && matches!(**value, Expression::Column { depth: 0, .. }) =>
             {
                 let Some(made) = self.made_by(key) else {
                     let row = self.row_in(table, key, scope)?;
@@ -141,7 +145,7 @@ impl Forming<'_> {
             return Err(Reason::NotInSql);
         };
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        if row.made || !row.adds.is_empty() {
+        if self.stepping.is_none() && (row.made || !row.adds.is_empty()) {
             return Err(Reason::Parts);
         }
         row.folds.push(table.id);
@@ -174,7 +178,7 @@ impl Forming<'_> {
             Expression::Column { depth, .. } | Expression::Aggregate { depth, .. } => {
                 self.looks_around = true;
                 let other = self.rows.get(*depth).ok_or(Reason::NotInSql)?;
-                if other.target.is_some() || other.goes {
+                if self.stepping.is_none() && (other.target.is_some() || other.goes) {
                     return self.keep_value(flat);
                 }
                 self.looked_up(flat).ok_or(Reason::NotInSql)
@@ -293,9 +297,10 @@ impl Forming<'_> {
                 Expression::Column { .. }
                 | Expression::Lookup { .. }
                 | Expression::Aggregate { .. } => false,
-                Expression::Bind(bind) => {
-                    !matches!(self.binds.get(*bind), Some(Holds::Of(_) | Holds::Drawn(_)))
-                }
+                Expression::Bind(bind) => !matches!(
+                    self.binds.get(*bind),
+                    Some(Holds::Of(_) | Holds::Drawn(_) | Holds::Kept(_))
+                ),
                 _ => true,
             };
         });
@@ -329,6 +334,9 @@ impl Forming<'_> {
         key: &Expression,
         scope: &[usize],
     ) -> Result<usize, Reason> {
+        if self.stepping.is_some() {
+            return self.row_at_step(table, key, scope);
+        }
         let key = self.found_key(table, key, scope)?;
         let (key, turn) = self.key(&key)?;
         let known = self.rows.iter().position(|row| row.table.id == table.id && row.key == key);
@@ -347,7 +355,10 @@ impl Forming<'_> {
         let key = match key {
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(key) => key,
-                Holds::Made(_) | Holds::Drawn(_) | Holds::Of(_) => {
+                Holds::Drawn(bind) if self.stepping.is_some() => {
+                    return Ok((Expression::Bind(*bind), None));
+                }
+                Holds::Made(_) | Holds::Drawn(_) | Holds::Of(_) | Holds::Kept(_) => {
                     return Err(Reason::FoundByRow);
                 }
             },
@@ -371,7 +382,7 @@ impl Forming<'_> {
         match self.binds.get(*bind)? {
             Holds::Made(made) => *made,
             Holds::Drawn(made) => Some(*made),
-            Holds::Given(_) | Holds::Of(_) => None,
+            Holds::Given(_) | Holds::Of(_) | Holds::Kept(_) => None,
         }
     }
 
@@ -384,7 +395,7 @@ impl Forming<'_> {
         }
     }
 
-    fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
+    pub(super) fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
         self.binds.get(bind).ok_or(Reason::NotInSql)
     }
 }

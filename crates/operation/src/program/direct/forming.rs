@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::flat::{LARGEST, rows_of};
-use super::making::drawn_on_parts;
+use super::flat::rows_of;
 use super::obstacle::{Obstacle, Reason};
-use super::rule::{either, evaluates, next, nodes, transition, unless_false};
-use super::{Course, Direct, DirectRow, Found, How, Insist, MadeRow, Told, Total};
+use super::rule::{either, evaluates, transition, unless_false};
+use super::stepping::Stepping;
+use super::{Course, Direct, Found, How, Insist, MadeRow, Told, Total};
 use crate::program::{Bound, Carried, Place, Program, Source, Step};
 use crate::{Expression, Table, TableId, Value};
 
@@ -21,6 +21,8 @@ pub(super) enum Holds {
     Drawn(usize),
     /// What is worked out of rows as they were.
     Of(Expression),
+    /// What was looked up at its step and is kept: this bind stands for it.
+    Kept(usize),
 }
 
 /// A row as the steps so far leave it.
@@ -47,6 +49,10 @@ pub(super) struct Row {
     pub made: bool,
     /// Whether it goes, at least in a branch.
     pub goes: bool,
+    /// Which of what is looked up ahead its key is.
+    pub site: Option<usize>,
+    /// Whether it stands for one step's change of a row, or for what becomes of one in the end.
+    pub deed: bool,
 }
 
 /// What becomes of a branch and, where it may end them, of the steps behind it.
@@ -102,10 +108,17 @@ pub(super) struct Forming<'p> {
     /// What must be true for it in this turn of a loop.
     pub(super) turn_insists: Vec<usize>,
     pub(super) step: Option<Box<str>>,
+    /// What is known besides where all is said step by step.
+    pub(super) stepping: Option<Stepping>,
 }
 
-/// The direct form of a program.
+/// The direct form of a program: over rows as they were or, where that cannot be, step by step.
 pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
+    form_as(program, None)
+        .or_else(|obstacle| form_as(program, Some(Stepping::default())).map_err(|_| obstacle))
+}
+
+fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obstacle> {
     let binds = (0..program.filled.len()).map(|bind| Holds::Given(Expression::Bind(bind)));
     let mut forming = Forming {
         program,
@@ -134,6 +147,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
         looks: Vec::new(),
         turn_insists: Vec::new(),
         step: None,
+        stepping,
     };
     forming.whole().map_err(|reason| Obstacle { step: forming.step.take(), reason })
 }
@@ -147,13 +161,16 @@ impl<'p> Forming<'p> {
         if program.scans {
             return Err(Reason::Scans);
         }
-        let named = self.name()?;
+        let (named, naming) = match self.stepping {
+            Some(_) => self.name_in_steps()?,
+            None => (self.name()?, Vec::new()),
+        };
         self.looks.clear();
         self.step = Some("allow".into());
         let admission = self.require(&program.admission)?;
         let (steps, returned) = self.walk(&program.body)?;
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
-        let (answered, said) = self.answer(returned)?;
+        let (mut answered, mut said) = self.answer(returned)?;
         self.look_at_reached()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
@@ -162,7 +179,13 @@ impl<'p> Forming<'p> {
         for row in 0..self.rows.len() {
             rows.push(self.finish(row)?);
         }
-        self.insist_on_found()?;
+        let in_steps = self.stepping.is_some();
+        let stepping = self.stepping.take().unwrap_or_default();
+        if in_steps {
+            (answered, said) = (stepping.answered, stepping.said);
+        } else {
+            self.insist_on_found()?;
+        }
         let told = std::mem::take(&mut self.told);
         let made = std::mem::take(&mut self.made).into_iter().map(|(_, made)| made).collect();
         let totals = std::mem::take(&mut self.totals);
@@ -182,9 +205,12 @@ impl<'p> Forming<'p> {
             found: std::mem::take(&mut self.found),
             totals,
             named,
-            answers_one: self.answers_one && answered.len() == 1,
+            answers_one: self.answers_one && answered.len() == 1 && !in_steps,
             answered,
             said,
+            in_steps,
+            naming,
+            sites: stepping.sites,
         })
     }
 
@@ -253,7 +279,12 @@ impl<'p> Forming<'p> {
             conditions,
             made: false,
             goes: false,
+            site: None,
+            deed: false,
         });
+        if self.stepping.is_some() {
+            return Ok(at);
+        }
         // Any of them may be one that the caller named inside another value.
         let visible = self.program.visible.iter().find(|visible| visible.table.id == table.id);
         // One that is found by what stands in another the caller has not named so.
@@ -272,16 +303,25 @@ impl<'p> Forming<'p> {
     }
 
     pub(super) fn course(&mut self, how: How) -> Course {
+        self.looked_up_ahead();
         let (looks, insists) = (&mut self.looks, &mut self.turn_insists);
-        Course { how, looks: std::mem::take(looks), insists: std::mem::take(insists) }
+        let (sites, keeps) = self.stepping.as_mut().map(Stepping::of_step).unwrap_or_default();
+        Course { how, looks: std::mem::take(looks), insists: std::mem::take(insists), sites, keeps }
     }
 
     /// How steps are carried out, and what they return.
-    fn walk(&mut self, steps: &'p [Step]) -> Result<(Vec<Course>, Option<Holds>), Reason> {
+    pub(super) fn walk(
+        &mut self,
+        steps: &'p [Step],
+    ) -> Result<(Vec<Course>, Option<Holds>), Reason> {
         let mut courses = Vec::with_capacity(steps.len());
         for (at, step) in steps.iter().enumerate() {
             self.looks.clear();
             self.step = self.said(step);
+            if self.stepping.is_some() {
+                courses.push(self.step_by_step(step)?);
+                continue;
+            }
             if let Step::If { condition, then, otherwise } = step {
                 let rest = steps.get(at + 1..).unwrap_or_default();
                 let mut branches = self.branches(condition, then, otherwise, rest)?;
@@ -311,7 +351,7 @@ impl<'p> Forming<'p> {
         Ok((courses, None))
     }
 
-    fn step(&mut self, step: &'p Step) -> Result<Course, Reason> {
+    pub(super) fn step(&mut self, step: &'p Step) -> Result<Course, Reason> {
         match step {
             Step::Let { bind, value } => {
                 let held = self.value(value, Some(*bind))?;
@@ -338,7 +378,7 @@ impl<'p> Forming<'p> {
                 return Ok(self.course(how));
             }
             Step::Emit { key, members, .. } => {
-                let key = self.told_under(key.as_ref())?;
+                let key = self.told_under(key.as_ref(), true)?;
                 let how = self.carried(members, key, None)?;
                 return Ok(self.course(how));
             }
@@ -348,7 +388,7 @@ impl<'p> Forming<'p> {
                     None => None,
                 };
                 // A unique key that is counted is nobody else's.
-                let unique = match self.told_under(terms.unique.as_ref())? {
+                let unique = match self.told_under(terms.unique.as_ref(), false)? {
                     Some(key) if self.found.iter().all(|found| found.bind != key) => {
                         return Err(Reason::Counted);
                     }
@@ -467,7 +507,7 @@ impl<'p> Forming<'p> {
     }
 
     /// A loop over what was asked: one turn stands for each.
-    fn turns(
+    pub(super) fn turns(
         &mut self,
         binds: impl Iterator<Item = usize>,
         body: &'p [Step],
@@ -488,12 +528,19 @@ impl<'p> Forming<'p> {
     }
 
     /// What a value is, which `bind` will hold.
-    fn value(&mut self, value: &Expression, bind: Option<usize>) -> Result<Holds, Reason> {
+    pub(super) fn value(
+        &mut self,
+        value: &Expression,
+        bind: Option<usize>,
+    ) -> Result<Holds, Reason> {
         if let Some(drawn) = self.drawn_by(value) {
             return Ok(Holds::Drawn(drawn));
         }
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
+            if self.stepping.is_some() {
+                return self.keep_as_it_is(&flat);
+            }
             // Evaluated as written, it would fail here, also where nobody asks for it later.
             // What the command answers, the database is asked for.
             let is_asked_for = bind.is_none() && self.bodies == 0;
@@ -553,7 +600,10 @@ impl<'p> Forming<'p> {
         }
         let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
         let table = &target.target.table;
-        let at = self.row(table, key)?;
+        let at = match self.stepping {
+            Some(_) => self.deed(place.target, key)?,
+            None => self.row(table, key)?,
+        };
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
         row.target = Some(place.target);
         if row.turn != self.turn {
@@ -582,6 +632,7 @@ impl<'p> Forming<'p> {
             if nullable && before.can_fail() && !evaluates(&flat, &before) {
                 return Err(Reason::MayFail);
             }
+            self.note_set(at, *column, &flat);
             values.push((*column, flat));
         }
         for flow in &target.target.flows {
@@ -631,7 +682,7 @@ impl<'p> Forming<'p> {
         Ok(at)
     }
 
-    fn value_of(&self, row: usize, column: usize) -> Result<Expression, Reason> {
+    pub(super) fn value_of(&self, row: usize, column: usize) -> Result<Expression, Reason> {
         let value = self.rows.get(row).and_then(|row| row.values.get(column));
         value.cloned().ok_or(Reason::NotInSql)
     }
@@ -643,65 +694,6 @@ impl<'p> Forming<'p> {
             row.set.push(column);
         }
         Ok(())
-    }
-
-    /// What becomes of a row.
-    fn finish(&mut self, at: usize) -> Result<DirectRow, Reason> {
-        let (program, row) = (self.program, self.rows.get(at).ok_or(Reason::NotInSql)?);
-        let (table, key) = (row.table.clone(), row.key.clone());
-        let (columns, turn, target, made) = (row.set.clone(), row.turn, row.target, row.made);
-        let adds = row.adds.clone();
-        if !adds.is_empty() && !columns.is_empty() {
-            return Err(Reason::Parts);
-        }
-        let (row_goes, found) = (row.goes, row.found);
-        let condition = Expression::all(row.conditions.clone());
-        self.step = Some(format!("update {}", table.entity).into());
-        let mut checks = Vec::new();
-        let mut set = Vec::with_capacity(columns.len() + 1);
-        if let Some(target) = target.and_then(|target| program.targets.get(target)) {
-            for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
-                if inputs.others || inputs.columns.iter().any(|column| columns.contains(column)) {
-                    let check = self.of_row_and_others(at, &check.expression)?;
-                    checks.extend(unless_false(check));
-                }
-            }
-            for column in &columns {
-                set.push((*column, self.value_of(at, *column)?));
-            }
-            if let Some(version) = table.version {
-                set.push((version, next(Expression::Column { depth: at, column: version })));
-            }
-        }
-        let checks = Expression::all(checks);
-        let (drawn, checked) =
-            drawn_on_parts(target.and_then(|at| program.targets.get(at)), &adds)?;
-        // What is always refused is refused sooner where the row is loaded.
-        if condition == Expression::no() || checks == Expression::no() {
-            return Err(Reason::NeverTrue);
-        }
-        let mut of_one = |flat: Expression| {
-            if nodes(&flat) > LARGEST {
-                return Err(Reason::TooLarge);
-            }
-            self.in_statement_of(at, &flat)
-        };
-        let mut becomes = Vec::with_capacity(set.len() + drawn.len());
-        for (column, value) in set {
-            becomes.push((column, of_one(value)?));
-        }
-        becomes.extend(drawn);
-        Ok(DirectRow {
-            set: becomes,
-            condition: of_one(condition)?,
-            checks: Expression::all([of_one(checks)?, checked]),
-            table,
-            key,
-            found,
-            made,
-            each_turn: turn.is_some(),
-            goes: row_goes,
-        })
     }
 
     /// A step, as the language writes it.
@@ -742,7 +734,7 @@ fn ends(steps: &[Step]) -> bool {
 }
 
 /// Whether a `return` stands in steps, that of another command's body not counted.
-fn returns(steps: &[Step]) -> bool {
+pub(super) fn returns(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
         Step::Return(_) => true,
         Step::If { then, otherwise, .. } => returns(then) || returns(otherwise),
@@ -752,6 +744,6 @@ fn returns(steps: &[Step]) -> bool {
 }
 
 /// The columns of a row before anything has changed.
-fn as_it_was(row: usize, table: &Table) -> Vec<Expression> {
+pub(super) fn as_it_was(row: usize, table: &Table) -> Vec<Expression> {
     (0..table.columns.len()).map(|column| Expression::Column { depth: row, column }).collect()
 }

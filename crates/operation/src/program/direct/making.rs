@@ -8,10 +8,15 @@ use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
 use super::{How, MadeRow, Total};
 use crate::program::{Creation, Fill, Inputs, Place, ProgramTarget};
-use crate::{Aggregate, Check, Comparison, Computed, Expression, NumberKind, Scalar, Table, Value};
+use crate::{
+    Aggregate, Check, Comparison, Computed, Expression, NumberKind, Scalar, Table, TableId, Value,
+};
 
 /// As far as a statement is known by which columns hold keys that are counted.
 const MOST_COLUMNS: usize = 64;
+
+/// Columns that are looked up.
+type Columns = Vec<(usize, Expression)>;
 
 impl Forming<'_> {
     /// A root that is made, or a part of one, and whose rules look at nothing else. What is looked up for it takes part in no rule but
@@ -30,7 +35,10 @@ impl Forming<'_> {
         let mut stored = None;
         let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         if let (Some(root), Some(part)) = (&creation.root, creation.row.part) {
-            if self.made_by(root).is_none() {
+            if self.stepping.is_some() {
+                stored = Some(self.adds_at_step(creation.row.target, part, root)?);
+                conditions.extend(self.has_room(target, part, root)?);
+            } else if self.made_by(root).is_none() {
                 stored = Some(self.adds_to(creation.row.target, part, root)?);
                 conditions.extend(self.has_room(target, part, root)?);
             } else if self.looked_at_made {
@@ -102,6 +110,9 @@ impl Forming<'_> {
                 }
             }
         }
+        if self.stepping.is_some() && creation.root.is_none() {
+            return self.make_at_step(creation, (columns, conditions, drawn));
+        }
         if let Some(bind) = creation.bind {
             // A part has no key of its own.
             let made = match creation.root {
@@ -136,7 +147,8 @@ impl Forming<'_> {
             _ => None,
         };
         let root = stored;
-        let made = MadeRow { columns, drawn, condition, computed, checks, root, total };
+        let ends = None;
+        let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends };
         self.made.push((table.clone(), made));
         Ok(How::Made(self.made.len() - 1))
     }
@@ -163,6 +175,72 @@ impl Forming<'_> {
             return Err(Reason::Parts);
         }
         Ok(at)
+    }
+
+    /// What becomes of a root where a part is added to it at a step.
+    fn adds_at_step(
+        &mut self,
+        target: usize,
+        part: usize,
+        root: &Expression,
+    ) -> Result<usize, Reason> {
+        let at = self.deed(target, root)?;
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        if row.site.is_some() {
+            return Err(Reason::FoundByRow);
+        }
+        row.adds.push(part);
+        Ok(at)
+    }
+
+    /// A root that is made at its step: it has no parts yet, and what must be true of it is looked at in the end, if it has a name.
+    fn make_at_step(
+        &mut self,
+        creation: &Creation,
+        (columns, conditions, drawn): (Columns, Vec<Expression>, Vec<(usize, TableId)>),
+    ) -> Result<How, Reason> {
+        let program = self.program;
+        let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
+        let table = &target.target.table;
+        let ends = match creation.bind {
+            Some(bind) => {
+                let counted = drawn.iter().any(|(at, _)| *at == table.own_key());
+                if counted {
+                    self.drawn.push((bind, table.id));
+                    self.hold(bind, Holds::Drawn(bind))?;
+                } else {
+                    self.hold(bind, Holds::Given(Expression::Bind(bind)))?;
+                }
+                let mut values = Vec::with_capacity(creation.values.len());
+                for (at, fill) in creation.values.iter().enumerate() {
+                    let looked_up = columns.iter().find(|(of, _)| *of == at);
+                    values.push(match (fill, looked_up) {
+                        (_, Some((_, value))) => Some(value.clone()),
+                        (Fill::Value(value), None) if self.knows(value) => {
+                            Some(self.flat(value, &[])?)
+                        }
+                        _ => None,
+                    });
+                }
+                self.note_made(bind, values)?;
+                self.end(creation.row.target, Expression::Bind(bind))?
+            }
+            None if target.target.parts.iter().any(|part| part.minimum > 0) => {
+                return Err(Reason::NeverTrue);
+            }
+            None => None,
+        };
+        let condition = Expression::all(conditions);
+        if drawn.iter().any(|(at, _)| *at >= MOST_COLUMNS) || nodes(&condition) > LARGEST {
+            return Err(Reason::TooLarge);
+        }
+        let looked_up = columns.iter().map(|(at, _)| *at).collect();
+        let (computed, checks) = rules_over(target, (creation.row, true), table, looked_up)?;
+        let checks = if creation.bind.is_some() { Expression::yes() } else { checks };
+        let (root, total) = (None, None);
+        let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends };
+        self.made.push((table.clone(), made));
+        Ok(How::Made(self.made.len() - 1))
     }
 
     /// A fold over the parts of a root as they are in the database.
@@ -198,7 +276,9 @@ impl Forming<'_> {
         let is = |comparison, to: u32| {
             Expression::Compare(comparison, Box::new(count.clone()), Box::new(number(to)))
         };
-        let least = of.minimum.saturating_sub(1);
+        // Step by step that is looked at in the end.
+        let few = self.stepping.is_none();
+        let least = of.minimum.saturating_sub(1) * u32::from(few);
         let least = (least > 0).then(|| is(Comparison::GreaterOrEqual, least));
         let most = (of.maximum < u32::MAX).then(|| is(Comparison::Less, of.maximum));
         Ok(least.into_iter().chain(most))
@@ -304,8 +384,9 @@ fn rules_over(
 ) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
     let (computed, checks) = rules(target, row).ok_or(Reason::NotInSql)?;
     let mut columns: Vec<(usize, Expression)> = Vec::new();
+    let is_first = all && row.part.is_none();
     let over = |rule: &Expression, columns: &[(usize, Expression)]| {
-        let over = of_row_alone(rule, columns).ok_or(Reason::Ruled)?;
+        let over = of_row_alone(rule, columns, is_first).ok_or(Reason::Ruled)?;
         if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
     };
     for Computed { column, expression } in computed {
@@ -334,8 +415,13 @@ fn rules_over(
     Ok((columns, Expression::all(conditions)))
 }
 
-/// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row.
-fn of_row_alone(rule: &Expression, computed: &[(usize, Expression)]) -> Option<Expression> {
+/// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row. `is_first`: it has no
+/// parts yet.
+fn of_row_alone(
+    rule: &Expression,
+    computed: &[(usize, Expression)],
+    is_first: bool,
+) -> Option<Expression> {
     match rule {
         Expression::Column { depth: 0, column } => {
             let known = computed.iter().find(|(at, _)| at == column);
@@ -343,10 +429,24 @@ fn of_row_alone(rule: &Expression, computed: &[(usize, Expression)]) -> Option<E
         }
         Expression::Column { .. }
         | Expression::Lookup { .. }
-        | Expression::Aggregate { .. }
         | Expression::Member { .. }
         | Expression::Bind(_) => None,
-        _ => rule.with_children(&mut |child| of_row_alone(child, computed)),
+        Expression::Aggregate { aggregate, kind, depth: 0, .. } if is_first => {
+            Some(Expression::Literal(of_none(*aggregate, *kind)))
+        }
+        Expression::Aggregate { .. } => None,
+        _ => rule.with_children(&mut |child| of_row_alone(child, computed, is_first)),
+    }
+}
+
+/// A fold over nothing.
+fn of_none(aggregate: Aggregate, kind: NumberKind) -> Value {
+    match (aggregate, kind) {
+        (Aggregate::Count, _) | (Aggregate::Sum, NumberKind::Int) => Value::Int(0),
+        (Aggregate::Sum, NumberKind::Float) => Value::Float(0.0),
+        (Aggregate::Min | Aggregate::Max, _) => Value::Null,
+        (Aggregate::Any, _) => Value::Bool(false),
+        (Aggregate::All, _) => Value::Bool(true),
     }
 }
 

@@ -12,6 +12,7 @@
 //! over a workset, which says what stood against it.
 
 mod make;
+mod steps;
 mod tell;
 
 use std::cmp::Ordering;
@@ -30,6 +31,7 @@ use super::super::{
 use super::{Flow, Running, ill_formed, lock_of};
 use crate::lower::{self, Settings};
 pub(super) use make::{Making, lower_made, lower_total};
+use steps::Steps;
 use tell::Telling;
 pub(super) use tell::{found_keys, lower_said, lower_told};
 
@@ -38,7 +40,7 @@ pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<
     let direct = sparing(&command.program)?;
     let asked = command.settles.is_some() || receipt.is_some();
     // What is kept with a receipt must be known before the row is.
-    let answered_late = !direct.answered.is_empty() || direct.said.is_some();
+    let answered_late = !direct.answered.is_empty() || !direct.said.is_empty();
     let told_late = answered_late && receipt.is_some();
     let spares = asked || !direct.rows.is_empty() || !direct.counted.is_empty();
     (spares && !told_late).then_some(direct)
@@ -61,7 +63,7 @@ pub(super) fn insisted(
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let insist = direct.insists.get(at).ok_or_else(|| ill_formed("no such condition"))?;
-    match insist.each_turn {
+    match insist.each_turn && !direct.in_steps {
         true => lower::direct::insist_each(&insist.condition, Settings::of(direct), binds),
         false => lower::direct::insist(&insist.condition, Settings::of(direct), binds),
     }
@@ -140,6 +142,8 @@ struct Stating<'d, 'p, D> {
     totals: Vec<(usize, Value)>,
     /// Parts of roots that were there.
     added: Vec<(Arc<Table>, Vec<Value>, Making<'p>)>,
+    /// What is sent step by step.
+    steps: Steps<'p>,
 }
 
 impl<D: Database> Writing<'_, D> {
@@ -161,6 +165,7 @@ impl<D: Database> Writing<'_, D> {
             tasks: Vec::new(),
             totals: Vec::new(),
             added: Vec::new(),
+            steps: Steps::default(),
         };
         stating.running.counted = Some(Vec::new());
         let program = &*command.program;
@@ -169,6 +174,7 @@ impl<D: Database> Writing<'_, D> {
         if let Some(task) = command.settles {
             stating.running.writing.settle_task_surely(task).await?;
         }
+        direct.naming.iter().try_for_each(|naming| stating.look(naming))?;
         stating.look(&direct.admission)?;
         if matches!(direct.admission.how, How::Known)
             && !stating.running.holds(&program.admission).await?
@@ -179,11 +185,17 @@ impl<D: Database> Writing<'_, D> {
             Flow::Returned(value) => value,
             Flow::On => None,
         };
-        stating.answered = stating.answered_by(returned.as_ref())?;
-        if let Some(row) = stating.answered {
-            stating.say(row, Said::Looked)?;
-        }
-        stating.state_all(&command.named)?;
+        let says = if direct.in_steps {
+            stating.state_named(&command.named)?;
+            stating.steps.says
+        } else {
+            stating.answered = stating.answered_by(returned.as_ref())?;
+            if let Some(row) = stating.answered {
+                stating.say(row, Said::Looked)?;
+            }
+            stating.state_all(&command.named)?;
+            !direct.said.is_empty()
+        };
         let running = &stating.running;
         let (wakes, published) = (!running.asking.is_empty(), running.published.len());
         let answered = stating.answered;
@@ -191,7 +203,7 @@ impl<D: Database> Writing<'_, D> {
         let mut running = stating.running;
         running.binds.truncate(program.filled.len());
         let answer = match (&program.answer, answered) {
-            (Form::Value(_), _) if direct.said.is_some() => Answer::Said,
+            (Form::Value(_), _) if says => Answer::Said,
             (Form::Row(read), Some(_)) => {
                 Answer::Returned { read: read.clone(), binds: running.binds.clone() }
             }
@@ -210,7 +222,12 @@ impl<D: Database> Stating<'_, '_, D> {
     ) -> Pin<Box<dyn Future<Output = Result<Flow, Fault>> + 's>> {
         Box::pin(async move {
             for (step, course) in steps.iter().zip(courses) {
-                if let Flow::Returned(value) = self.step(step, course).await? {
+                let told = (self.running.published.len(), self.running.asking.len());
+                let flow = self.step(step, course).await?;
+                if self.direct.in_steps {
+                    self.tell_at_step(told, step)?;
+                }
+                if let Flow::Returned(value) = flow {
                     return Ok(Flow::Returned(value));
                 }
             }
@@ -219,13 +236,20 @@ impl<D: Database> Stating<'_, '_, D> {
     }
 
     async fn step(&mut self, step: &Step, course: &Course) -> Result<Flow, Fault> {
+        let direct = self.direct;
         self.look(course)?;
         match (&course.how, step) {
             (How::Known, step) => return self.running.step(step).await,
             (How::Stated, Step::Return(_)) => return Ok(Flow::Returned(None)),
             (How::Stated, _) => {}
+            (How::Answers(row), _) => return self.answer_at_step(Some(*row), 0),
+            (How::Says(said), _) => return self.answer_at_step(None, *said),
             (How::Changed { row, known }, Step::Update { row: place, set, bounds, .. }) => {
-                self.say(*row, Said::Changed)?;
+                if direct.in_steps {
+                    self.change_at_step(*row)?;
+                } else {
+                    self.say(*row, Said::Changed)?;
+                }
                 let table = self.running.table(*place)?;
                 for (column, value) in known.iter().filter_map(|at| set.get(*at)) {
                     let value = self.running.value(value, None).await?;
@@ -244,6 +268,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 self.say(*row, Said::Changed)?;
             }
             (How::Told(told), Step::Emit { event, key, members }) => {
+                self.tell_under(course, *event);
                 self.tell_event((*event, key.as_ref(), members), *told).await?;
             }
             (How::Made(made), Step::Create(creation)) => self.making(*made, creation).await?,
@@ -268,8 +293,11 @@ impl<D: Database> Stating<'_, '_, D> {
                 for element in list.elements() {
                     self.running.turn()?;
                     self.running.take(element, *bind, members);
-                    self.steps(body, courses).await?;
+                    let flow = self.steps(body, courses).await?;
                     self.state(rows.iter().copied())?;
+                    if let Flow::Returned(value) = flow {
+                        return Ok(Flow::Returned(value));
+                    }
                 }
             }
             (
@@ -326,6 +354,9 @@ impl<D: Database> Stating<'_, '_, D> {
     }
 
     fn look(&mut self, course: &Course) -> Result<(), Fault> {
+        if self.direct.in_steps {
+            return self.look_at_step(course);
+        }
         for insist in &course.insists {
             if self.insisted.len() >= MOST_ROWS {
                 return Err(not_so());
@@ -361,6 +392,17 @@ impl<D: Database> Stating<'_, '_, D> {
             self.stated.push(Stated { row, key, changes: said == Said::Changed, binds });
         }
         Ok(())
+    }
+
+    /// States the rows that the caller named inside other values.
+    fn state_named(&mut self, named: &[Named]) -> Result<(), Fault> {
+        for Named { visible, key, .. } in named {
+            if let Some(row) = self.direct.named.get(*visible).copied().flatten() {
+                let (key, changes, binds) = (key.clone(), false, self.with_key(key).into());
+                self.stated.push(Stated { row, key, changes, binds });
+            }
+        }
+        if self.stated.len() > MOST_ROWS { Err(not_so()) } else { Ok(()) }
     }
 
     /// States all rows outside of loops, and those that the caller named and no step looked at.
@@ -439,6 +481,9 @@ impl<D: Database> Stating<'_, '_, D> {
     /// Sends all that was stated.
     async fn send(&mut self) -> Result<(), Fault> {
         let direct = self.direct;
+        if direct.in_steps {
+            return self.send_steps().await;
+        }
         if !direct.locks_first() {
             self.send_rows().await?;
             return self.running.flush().await;
@@ -455,8 +500,9 @@ impl<D: Database> Stating<'_, '_, D> {
         self.send_totals().await?;
         self.find(false).await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
-        if direct.said.is_some() {
-            self.say_value().await.map_err(Failure::into_fault)?;
+        if !direct.said.is_empty() {
+            let binds = self.running.binds.clone();
+            self.say_value(0, &binds).await.map_err(Failure::into_fault)?;
         }
         self.send_rows().await
     }
@@ -594,22 +640,33 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Sends the statement about all rows of a kind.
     async fn send_kind(&mut self, doing: Doing, all: &[Stated]) -> Result<(), Fault> {
-        let (program, direct) = (self.running.program, self.direct);
-        let of = direct.rows.get(doing.row).ok_or_else(|| ill_formed("no such row"))?;
         let Some(Stated { binds, .. }) = all.first() else { return Ok(()) };
-        let kind = if doing.answered { Kind::Answered } else { Kind::Sure };
-        let place = Place { target: program.id, at: doing.row, table: &of.table };
-        let key = Key::of(place, kind, &[usize::from(doing.changes)], binds.len())?;
-        let database = &mut self.running.writing.database;
+        let (program, direct) = (self.running.program, self.direct);
         let sent = if doing.each {
+            let key = self.key_of_row(doing, binds.len())?;
             let all: Vec<&[Value]> = all.iter().map(|stated| &*stated.binds).collect();
             let lower = |hints: &[Value]| statement(program, direct, doing, hints);
-            database.for_each(key, lower, &all).await
+            self.running.writing.database.for_each(key, lower, &all).await
         } else {
-            let lower = || statement(program, direct, doing, binds);
-            database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+            self.send_row(doing, binds).await
         };
         sent.map_err(Failure::into_fault)
+    }
+
+    /// Sends the statement about a row.
+    async fn send_row(&mut self, doing: Doing, binds: &[Value]) -> Result<(), Failure> {
+        let (program, direct) = (self.running.program, self.direct);
+        let key = self.key_of_row(doing, binds.len())?;
+        let lower = || statement(program, direct, doing, binds);
+        let database = &mut self.running.writing.database;
+        database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+    }
+
+    fn key_of_row(&self, doing: Doing, binds: usize) -> Result<Key, Fault> {
+        let of = self.direct.rows.get(doing.row).ok_or_else(|| ill_formed("no such row"))?;
+        let kind = if doing.answered { Kind::Answered } else { Kind::Sure };
+        let place = Place { target: self.running.program.id, at: doing.row, table: &of.table };
+        Key::of(place, kind, &[usize::from(doing.changes)], binds)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod directly;
 mod foreseen;
+mod steps;
 mod walk;
 mod writes;
 
@@ -212,7 +213,7 @@ pub fn explain(
     };
     match direct::sparing(program).filter(|_| on_postgres) {
         Some(direct)
-            if direct.rows.is_empty() && direct.counted.is_empty() && direct.said.is_none() =>
+            if direct.rows.is_empty() && direct.counted.is_empty() && direct.said.is_empty() =>
         {
             let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
             Ok(Explanation { with_key, round_trips_with_key, ..explanation })
@@ -234,8 +235,8 @@ fn loaded_since(program: &Program) -> Option<String> {
 /// The same of a command whose rows change by themselves.
 fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Explanation, Fault> {
     let usual = loaded.round_trips().usual;
-    let (with_key, round_trips_with_key) = match (&*direct.answered, &direct.said) {
-        ([], None) => (directly::with_key_held(), 0),
+    let (with_key, round_trips_with_key) = match (&*direct.answered, &*direct.said) {
+        ([], []) => (directly::with_key_held(), 0),
         // What is answered is kept with the key, and so known before the end: it is run over its rows.
         _ => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
     };

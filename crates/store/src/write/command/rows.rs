@@ -107,7 +107,7 @@ impl<D: Database> Running<'_, '_, D> {
 
     /// The next number of a counted key. They are drawn ahead, more each time, so that few statements do; or it is only said the
     /// how manieth of those it is that are drawn with all else.
-    async fn draw(&mut self, table: &Arc<Table>) -> Result<Value, Fault> {
+    pub(super) async fn draw(&mut self, table: &Arc<Table>) -> Result<Value, Fault> {
         let column = table.auto.ok_or_else(|| ill_formed("a key that nobody counts"))?;
         if let Some(counted) = &mut self.counted {
             return Ok(Value::Int(match counted.iter_mut().find(|(of, _)| of.id == table.id) {

@@ -14,11 +14,11 @@ const MOST_ADDED: usize = 64;
 /// How a new row is made.
 #[derive(Debug)]
 pub(in super::super) struct Making<'p> {
-    direct: &'p Direct,
+    pub(super) direct: &'p Direct,
     /// Position among [`Direct::made`].
-    at: usize,
+    pub(super) at: usize,
     /// What the binds held then.
-    binds: Vec<Value>,
+    pub(super) binds: Vec<Value>,
 }
 
 /// By what a new row is known.
@@ -39,7 +39,7 @@ pub(in super::super) fn lower_made(
     let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
     let drawn = drawn_of(direct, made, binds);
     let MadeRow { columns, condition, computed, checks, .. } = made;
-    let settings = Settings { drawn: &drawn, found: &direct.found };
+    let settings = Settings { drawn: &drawn, ..Settings::of(direct) };
     let making =
         lower::direct::Making { table, columns, condition, computed, checks, binds, settings };
     match each {
@@ -58,6 +58,9 @@ impl<D: Database> Stating<'_, '_, D> {
     /// Makes a row as far as it is known.
     pub(super) async fn making(&mut self, at: usize, creation: &Creation) -> Result<(), Fault> {
         let made = self.direct.made.get(at).ok_or_else(|| ill_formed("nothing is made there"))?;
+        if self.direct.in_steps {
+            return self.make_at_step(at, made, creation).await;
+        }
         if let Some(root) = made.root {
             self.say(root, Said::Changed)?;
             return self.adding(at, made, creation).await;
@@ -171,7 +174,7 @@ pub(in super::super) fn lower_total(
         lock: lower::Lock::Held,
         answered,
         goes: false,
-        settings: Settings { drawn: &drawn, found: &direct.found },
+        settings: Settings { drawn: &drawn, ..Settings::of(direct) },
     };
     lower::direct::change(change, binds)
 }
@@ -209,7 +212,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
     }
 
     /// Sends the statement that makes rows at one place. Each is given what the binds held, and its columns.
-    async fn send_alike(
+    pub(super) async fn send_alike(
         &mut self,
         table: &Table,
         place: usize,

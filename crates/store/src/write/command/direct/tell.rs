@@ -23,6 +23,14 @@ pub(super) struct Telling {
     scalars: Vec<Scalar>,
 }
 
+/// What is told of rows, by the positions of events and tasks.
+pub(super) struct Tellings {
+    events: BTreeMap<usize, Telling>,
+    tasks: BTreeMap<usize, Telling>,
+    /// Events under keys that only the database knows, each with what stands for its key.
+    under: Vec<(Value, Under, Value)>,
+}
+
 /// The statement that writes an event or a task of which something is told; `values`: what it is given, if that is known.
 fn lower_of(
     direct: &Direct,
@@ -49,9 +57,10 @@ pub(in super::super) fn found_keys(direct: &Direct) -> Vec<usize> {
 /// The statement that answers a value which stands in rows.
 pub(in super::super) fn lower_said(
     direct: &Direct,
+    at: usize,
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
-    let (value, scalar) = direct.said.as_ref().ok_or_else(|| ill_formed("nothing is said"))?;
+    let (value, scalar) = direct.said.get(at).ok_or_else(|| ill_formed("nothing is said"))?;
     let (values, settings) = ([(value, *scalar)], Settings::of(direct));
     let binds_of = binds.len();
     let telling =
@@ -167,59 +176,79 @@ impl<D: Database> Stating<'_, '_, D> {
         asking: &[Asking],
     ) -> Result<(), Failure> {
         self.lock_keys(published).await?;
-        let mut events = std::mem::take(&mut self.events).into_iter().peekable();
-        // Events under keys that only the database knows, each with what stands for its key.
-        let mut under = Vec::new();
+        let mut tellings = self.tellings();
         for (at, event) in published.iter().enumerate() {
-            match events.next_if(|(told, _)| *told == at) {
-                Some((_, telling)) => {
-                    if let Some((_, key)) = self.told_under(telling.told) {
-                        under.push((Value::Uuid(event.id), key, event.key.clone()));
-                    }
-                    let values = [
-                        Value::Uuid(event.id),
-                        Value::text(event.name.clone()),
-                        event.key.clone(),
-                        Value::Int(event.made),
-                    ];
-                    self.tell_one(Kind::TellEvent, telling, values).await?;
-                }
-                None => self.running.writing.say(event).await?,
-            }
+            self.tell_event_at(at, event, &mut tellings).await?;
         }
         self.running.writing.send_out(asking).await?;
-        let mut tasks = std::mem::take(&mut self.tasks).into_iter().peekable();
         for (at, asking) in asking.iter().enumerate() {
-            match tasks.next_if(|(told, _)| *told == at) {
-                Some((_, telling)) => {
-                    let values = [
-                        Value::text(asking.target.clone()),
-                        Value::Int(asking.priority),
-                        Value::Int(asking.due),
-                        asking.unique.clone(),
-                    ];
-                    self.tell_one(Kind::TellTask, telling, values).await?;
-                }
-                None if *asking.target == *BROKER => {}
-                None => match under.iter().find(|(event, ..)| *event == asking.event) {
-                    Some((_, under, key)) => {
-                        let of = (self.running.program.id, self.direct, *under);
-                        self.running.writing.ask_for_under(asking, of, key).await?;
-                    }
-                    None => self.running.writing.ask_for(asking).await?,
-                },
-            }
+            self.tell_task_at(at, asking, &mut tellings).await?;
         }
         Ok(())
     }
 
+    /// What is told of rows.
+    pub(super) fn tellings(&mut self) -> Tellings {
+        let events = std::mem::take(&mut self.events).into_iter().collect();
+        let tasks = std::mem::take(&mut self.tasks).into_iter().collect();
+        Tellings { events, tasks, under: Vec::new() }
+    }
+
+    /// Writes the event at a position.
+    pub(super) async fn tell_event_at(
+        &mut self,
+        at: usize,
+        event: &Published,
+        tellings: &mut Tellings,
+    ) -> Result<(), Failure> {
+        let Some(telling) = tellings.events.remove(&at) else {
+            return self.running.writing.say(event).await;
+        };
+        if let Some((_, key)) = self.told_under(telling.told) {
+            tellings.under.push((Value::Uuid(event.id), key, event.key.clone()));
+        }
+        let values = [
+            Value::Uuid(event.id),
+            Value::text(event.name.clone()),
+            event.key.clone(),
+            Value::Int(event.made),
+        ];
+        self.tell_one(Kind::TellEvent, telling, values).await
+    }
+
+    /// Writes the task at a position.
+    pub(super) async fn tell_task_at(
+        &mut self,
+        at: usize,
+        asking: &Asking,
+        tellings: &mut Tellings,
+    ) -> Result<(), Failure> {
+        if let Some(telling) = tellings.tasks.remove(&at) {
+            let values = [
+                Value::text(asking.target.clone()),
+                Value::Int(asking.priority),
+                Value::Int(asking.due),
+                asking.unique.clone(),
+            ];
+            return self.tell_one(Kind::TellTask, telling, values).await;
+        }
+        if *asking.target == *BROKER {
+            return Ok(());
+        }
+        match tellings.under.iter().find(|(event, ..)| *event == asking.event) {
+            Some((_, under, key)) => {
+                let of = (self.running.program.id, self.direct, *under);
+                self.running.writing.ask_for_under(asking, of, key).await
+            }
+            None => self.running.writing.ask_for(asking).await,
+        }
+    }
+
     /// Asks for the value that is answered.
-    pub(super) async fn say_value(&mut self) -> Result<(), Failure> {
+    pub(super) async fn say_value(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
         let (direct, target) = (self.direct, self.running.program.id);
-        let binds = self.running.binds.clone();
-        let key =
-            Key { target, place: 0, kind: Kind::Answered, columns: 1 << 63, binds: binds.len() };
-        let lower = || lower_said(direct, &binds);
+        let key = Key { target, place, kind: Kind::Answered, columns: 1 << 63, binds: binds.len() };
+        let lower = || lower_said(direct, place, binds);
         let database = &mut self.running.writing.database;
         database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
     }

@@ -107,6 +107,9 @@ impl<'p> Says<'p> {
 impl Walk<'_> {
     /// All that a direct command sends: what it says of rows is stated, and nothing is awaited before the end.
     pub(super) fn end_directly(mut self, direct: &Direct) -> Result<Trip, Fault> {
+        if direct.in_steps {
+            return self.end_in_steps(direct);
+        }
         let program = self.program;
         let mut says = Says::default();
         says.add((program, direct), &program.body, &direct.steps);
@@ -178,9 +181,9 @@ impl Walk<'_> {
                     Asks::Known => self.asked()?,
                 });
             }
-            if direct.said.is_some() {
+            if !direct.said.is_empty() {
                 let binds = self.nothing(direct, false);
-                statements.push(Sent::plain(lower_said(direct, &binds)?.text));
+                statements.push(Sent::plain(lower_said(direct, 0, &binds)?.text));
             }
             statements.extend(rows);
         }
@@ -189,7 +192,7 @@ impl Walk<'_> {
     }
 
     /// The statements about a row, with its table: where one of several is answered, as one that is and as one that is not.
-    fn stated(
+    pub(super) fn stated(
         &self,
         direct: &Direct,
         at: usize,

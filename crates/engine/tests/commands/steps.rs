@@ -1,0 +1,195 @@
+//! Commands of which nothing is said of rows as they were, but each statement sees what those before it have done (PostgreSQL).
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use expect_test::expect;
+
+use crate::contention::at_once;
+use crate::direct::Dice;
+use crate::explain::compare;
+use crate::world::{On, World};
+
+const SCENE: &str = include_str!("scenes/steps.scene");
+
+fn model() -> &'static str {
+    SCENE.split_once("\n---\n").unwrap().0
+}
+
+#[test]
+fn steps_are_sent_as_told() {
+    compare(
+        SCENE,
+        &expect![[r#"
+            add_lines: 1, told 1 to 1
+            all_pairs: 1, told 1 to 1
+            buy: 1, told 1 to 1
+            double_all: 1, told 1 to 1
+            file: 1, told 1 to 1
+            file_each: 1, told 1 to 1
+            go_on: 1, told 1 to 1
+            join_all: 1, told 1 to 1
+            later_all: 1, told 1 to 1
+            only_some: 1, told 1 to 1
+            pay_teams: 1, told 1 to 1
+            perhaps: 1, told 1 to 1
+            rename_all: 1, told 1 to 1
+            rise_and_fall: 1, told 1 to 1
+            stub_each: 1, told 1 to 1
+            swap_all: 1, told 1 to 1
+            through: 1, told 1 to 1
+            told_by: 1, told 1 to 1
+            who: 1, told 1 to 1
+        "#]],
+    );
+}
+
+/// Who is found in one turn after another is locked in one order: nobody waits for another in a circle, and nothing is lost.
+#[test]
+fn nobody_waits_in_a_circle() {
+    let world = World::new(On::Postgres, model());
+    people(&world);
+    let done = AtomicUsize::new(0);
+    at_once(8, |number| {
+        let caller = world.caller("user");
+        for turn in 0..20 {
+            let members = [[1, 2, 3], [3, 2, 1], [4, 6, 5], [6, 1, 2]][(number + turn) % 4];
+            let body = format!(r#"{{"members":{members:?},"by":7}}"#);
+            let told = world.run(&caller, "stub_each", &body, None);
+            done.fetch_add(usize::from(told.is_ok()), Ordering::Relaxed);
+        }
+    });
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap().to_owned();
+    // What a connection has seen is counted when it ends.
+    drop(world);
+    let of = "(SELECT sum(told) FROM team), (SELECT count(*) FROM stub)";
+    let told =
+        format!("SELECT {of}, deadlocks FROM pg_stat_database WHERE datname = current_database()");
+    let done = done.into_inner();
+    assert!(done > 100, "{done}");
+    let told = testbed::postgres().psql(&database, &told);
+    assert_eq!(told, format!("{}|{}|0\n", 21 * done, 3 * done));
+}
+
+fn ask(dice: &mut Dice) -> String {
+    let mut one = || dice.below(6) + 1;
+    let (id, other, third) = (one(), one(), one());
+    let by = dice.of(&["1", "2", "3", "5", "-1", "-4", "30", "0", "4", "9223372036854775807"]);
+    let few = dice.of(&["0", "1", "2", "3", "9", "14", "15", "30"]);
+    let members = match dice.below(4) {
+        0 => format!("[{id}]"),
+        1 => format!("[{id},{other}]"),
+        2 => format!("[{id},{other},{third}]"),
+        _ => format!("[{id},{id}]"),
+    };
+    let order = dice.below(40);
+    match dice.below(26) {
+        22 | 23 => format!(r#"run user add_lines/{order} {{"counts":[{few},1]}}"#),
+        0 | 1 => format!(r#"run user pay_teams {{"members":{members},"by":{by}}}"#),
+        2 => format!(r#"run user all_pairs {{"members":{members},"others":[{third},{other}]}}"#),
+        3 | 4 => {
+            let note = dice.of(&["", "dear", "cheap"]);
+            format!(r#"run user buy/{id} {{"id":{order},"by":{few},"note":"{note}"}}"#)
+        }
+        5 => format!(r#"run user buy_nothing/{id} {{"id":{order}}}"#),
+        6 => format!(r#"run user file/{id} {{"hours":[{few},1]}}"#),
+        7 => format!(r#"run user file_each {{"members":{members}}}"#),
+        8 => format!(r#"run user told_by/{id} {{"by":{by}}}"#),
+        9 => format!(r#"run user who/{id} {{"by":{by}}}"#),
+        10 => format!(r#"run user swap_all {{"members":{members},"other":{third}}}"#),
+        11 => format!(r#"run user double_all {{"members":{members}}}"#),
+        12 => format!(r#"run user rename_all {{"members":{members}}}"#),
+        13 => format!(r#"run user through/{id} {{"id":{order},"by":{by}}}"#),
+        14 => format!(r#"run user rise_and_fall/{id} {{"by":{few},"steps":[1,2]}}"#),
+        15 => format!(r#"run user go_on {{"members":{members}}}"#),
+        16 => format!(r#"run user join_all {{"members":{members},"other":{third}}}"#),
+        17 => format!(r#"run user stub_each {{"members":{members},"by":{by}}}"#),
+        18 => format!(r#"run user later_all {{"members":{members}}}"#),
+        19 => format!(r#"run user only_some {{"members":{members},"by":{by}}}"#),
+        20 => {
+            let other = if id == other { "null".to_owned() } else { other.to_string() };
+            format!(r#"run user perhaps/{id} {{"other":{other},"by":{by},"steps":[1,{few}]}}"#)
+        }
+        21 => format!(r#"run user told_by/{id} {{"by":-{few}}}"#),
+        _ => {
+            format!(r#"add user Member {{"id":{id},"name":"m{id}","team":{}}}"#, dice.below(3) + 1)
+        }
+    }
+}
+
+/// All that a world holds, but for what is drawn by chance.
+fn held(world: &World) -> String {
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let all = "SELECT 't', to_jsonb(t)::text FROM team AS t UNION ALL SELECT 'm', to_jsonb(t)::text FROM member AS t \
+               UNION ALL SELECT 'o', to_jsonb(t)::text FROM \"order\" AS t \
+               UNION ALL SELECT 'l', to_jsonb(t)::text FROM line AS t \
+               UNION ALL SELECT 'k', to_jsonb(t)::text FROM ticket AS t UNION ALL SELECT 's', to_jsonb(t)::text FROM step AS t \
+               UNION ALL SELECT 'u', (to_jsonb(t) - 'id')::text FROM stub AS t ORDER BY 1, 2";
+    let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
+    let tasks = "SELECT target, lane, priority, CASE WHEN failures = 0 THEN due END, failures, unique_key, arguments::text FROM mimar.task ORDER BY number";
+    [all, events, tasks].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
+}
+
+fn agree(loaded: &World, direct: &World, when: &str) {
+    let (loaded, direct) = (held(loaded), held(direct));
+    for (loaded, direct) in loaded.lines().zip(direct.lines()) {
+        assert_eq!(loaded, direct, "{when}");
+    }
+    assert_eq!(loaded.lines().count(), direct.lines().count(), "{when}");
+}
+
+fn people(world: &World) {
+    for id in 1..=3 {
+        let add = format!(r#"add owner Team {{"id":{id},"name":"team {id}"}}"#);
+        assert!(world.ask(&add).starts_with('{'), "{}", world.ask(&add));
+    }
+    for id in 1..=6 {
+        let boss = if id == 1 { "null".to_owned() } else { (id / 2).to_string() };
+        let add = format!(
+            r#"add user Member {{"id":{id},"name":"m{id}","team":{},"boss":{boss},"points":{id}}}"#,
+            id % 3 + 1
+        );
+        assert!(world.ask(&add).starts_with('{'), "{}", world.ask(&add));
+    }
+}
+
+/// Sets what the next ticket is counted.
+fn count_from(world: &World, number: u32) {
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let set = format!("SELECT setval(pg_get_serial_sequence('ticket', 'number'), {number})");
+    testbed::postgres().psql(database, &set);
+}
+
+#[test]
+fn whatever_is_asked_is_answered_as_where_rows_are_loaded() {
+    for seed in 1..=4 {
+        let mut loaded = World::new(On::Postgres, model());
+        loaded.loads = true;
+        let direct = World::new(On::Postgres, model());
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.rotate_left(seed));
+        people(&loaded);
+        people(&direct);
+        let (mut done, mut refused) = (0, 0);
+        for turn in 0..200 {
+            let ask = ask(&mut dice);
+            if ask.contains(" file") {
+                // The loaded way draws some ahead.
+                for world in [&loaded, &direct] {
+                    count_from(world, 100 * (turn + 1));
+                }
+            }
+            let told = loaded.ask(&ask);
+            assert_eq!(told, direct.ask(&ask), "seed {seed}: {ask}");
+            if dice.below(3) == 0 {
+                assert_eq!(loaded.ask("work"), direct.ask("work"), "seed {seed}: {ask}");
+            }
+            let is_done =
+                told == "done" || told.starts_with(['"', '{', 'n']) || told.parse::<i64>().is_ok();
+            *(if is_done { &mut done } else { &mut refused }) += 1;
+            if dice.below(8) == 0 {
+                agree(&loaded, &direct, &format!("seed {seed}, after {ask}"));
+            }
+        }
+        agree(&loaded, &direct, &format!("seed {seed}"));
+        assert!(done > 40 && refused > 20, "seed {seed}: {done} done, {refused} refused");
+    }
+}

@@ -1,0 +1,76 @@
+//! What becomes of each row, once all steps have been walked over.
+
+use super::DirectRow;
+use super::flat::LARGEST;
+use super::forming::Forming;
+use super::making::drawn_on_parts;
+use super::obstacle::Reason;
+use super::rule::{next, nodes, unless_false};
+use crate::Expression;
+
+impl Forming<'_> {
+    /// What becomes of a row.
+    pub(super) fn finish(&mut self, at: usize) -> Result<DirectRow, Reason> {
+        let (program, row) = (self.program, self.rows.get(at).ok_or(Reason::NotInSql)?);
+        let (table, key) = (row.table.clone(), row.key.clone());
+        let (columns, turn, target, made) = (row.set.clone(), row.turn, row.target, row.made);
+        let adds = row.adds.clone();
+        if !adds.is_empty() && !columns.is_empty() {
+            return Err(Reason::Parts);
+        }
+        let (row_goes, found, site) = (row.goes, row.found, row.site);
+        // Step by step it is looked at in the end, if its key is known.
+        let ends = self.stepping.as_ref().and_then(|stepping| stepping.ends_of(at));
+        let condition = Expression::all(row.conditions.clone());
+        self.step = Some(format!("update {}", table.entity).into());
+        let mut checks = Vec::new();
+        let mut set = Vec::with_capacity(columns.len() + 1);
+        if let Some(target) = target.and_then(|target| program.targets.get(target)) {
+            let checked = if ends.is_some() { &[][..] } else { &target.checks[..] };
+            for (check, inputs) in target.target.checks.iter().zip(checked) {
+                if inputs.others || inputs.columns.iter().any(|column| columns.contains(column)) {
+                    let check = self.of_row_and_others(at, &check.expression)?;
+                    checks.extend(unless_false(check));
+                }
+            }
+            for column in &columns {
+                set.push((*column, self.value_of(at, *column)?));
+            }
+            if let Some(version) = table.version {
+                set.push((version, next(Expression::Column { depth: at, column: version })));
+            }
+        }
+        let checks = Expression::all(checks);
+        let (drawn, checked) =
+            drawn_on_parts(target.and_then(|at| program.targets.get(at)), &adds)?;
+        let checked = if ends.is_some() { Expression::yes() } else { checked };
+        // What is always refused is refused sooner where the row is loaded.
+        if condition == Expression::no() || checks == Expression::no() {
+            return Err(Reason::NeverTrue);
+        }
+        let mut of_one = |flat: Expression| {
+            if nodes(&flat) > LARGEST {
+                return Err(Reason::TooLarge);
+            }
+            self.in_statement_of(at, &flat)
+        };
+        let mut becomes = Vec::with_capacity(set.len() + drawn.len());
+        for (column, value) in set {
+            becomes.push((column, of_one(value)?));
+        }
+        becomes.extend(drawn);
+        Ok(DirectRow {
+            set: becomes,
+            condition: of_one(condition)?,
+            checks: Expression::all([of_one(checks)?, checked]),
+            table,
+            key,
+            found,
+            site,
+            ends,
+            made,
+            each_turn: turn.is_some(),
+            goes: row_goes,
+        })
+    }
+}

@@ -1,0 +1,501 @@
+//! Programs whose statements are sent step by step: each sees what those before it have done, so that rows may be named, made and changed
+//! in any order.
+//!
+//! What is looked at stands over rows as they are at the step. A value that has a name is looked up where it gets it, and kept. Rows are
+//! locked before the first step, in one order; those that are found by what stands in others are looked up ahead for that, and must be
+//! among these where they are used.
+
+use std::sync::Arc;
+
+use super::flat::LARGEST;
+use super::forming::{Forming, Holds, Row, as_it_was};
+use super::obstacle::Reason;
+use super::rule::{nodes, unless_false};
+use super::{Course, Finding, Found, How, Site};
+use crate::program::{Form, Step};
+use crate::{
+    Aggregate, Comparison, Expression, Function, NumberKind, Scalar, Table, TableId, Value,
+};
+
+/// As far as a statement is known by which of them it names.
+const MOST: usize = 60;
+
+/// What is known of a program that is sent step by step.
+#[derive(Default)]
+pub(super) struct Stepping {
+    pub sites: Vec<Site>,
+    /// What the step that is walked over looks up ahead, and now.
+    step_sites: Vec<usize>,
+    step_keeps: Vec<usize>,
+    /// What kept values are before anything is done, by the binds that stand for them.
+    ahead: Vec<(usize, Expression)>,
+    /// Rows that are made, by the binds of their keys: each column that is said.
+    made: Vec<(usize, Vec<Option<Expression>>)>,
+    /// What columns become, each with its table.
+    set: Vec<(TableId, usize, Expression)>,
+    /// For changes of rows, what must be true of them in the end: both by position.
+    ends: Vec<(usize, usize)>,
+    /// Of which target and under which key that is.
+    end_of: Vec<(usize, Expression, usize)>,
+    /// What the body of another command returns, at each place.
+    returned: Vec<Holds>,
+    pub answered: Vec<usize>,
+    pub said: Vec<(Expression, Scalar)>,
+}
+
+impl Stepping {
+    /// What the step looks up ahead, and what it keeps.
+    pub fn of_step(&mut self) -> (Vec<usize>, Vec<usize>) {
+        (std::mem::take(&mut self.step_sites), std::mem::take(&mut self.step_keeps))
+    }
+
+    /// What must be true in the end of the row that is changed there.
+    pub fn ends_of(&self, deed: usize) -> Option<usize> {
+        self.ends.iter().find(|(of, _)| *of == deed).map(|(_, end)| *end)
+    }
+
+    /// Something that stands over rows as they are at a step, over those that are there before anything is done.
+    fn before_all(&self, value: &Expression) -> Expression {
+        match value {
+            Expression::Bind(bind) => {
+                let kept = self.ahead.iter().find(|(of, _)| of == bind);
+                kept.map_or_else(|| value.clone(), |(_, ahead)| ahead.clone())
+            }
+            // A row that is made is not there yet, but what it is made of.
+            Expression::Lookup { key, value: of, .. } => {
+                let made = match (&**key, &**of) {
+                    (Expression::Bind(bind), Expression::Column { depth: 0, column }) => {
+                        let made = self.made.iter().find(|(made, _)| made == bind);
+                        made.and_then(|(_, values)| values.get(*column)?.clone())
+                    }
+                    _ => None,
+                };
+                made.or_else(|| value.with_children(&mut |child| Some(self.before_all(child))))
+                    .unwrap_or_else(|| value.clone())
+            }
+            _ => value
+                .with_children(&mut |child| Some(self.before_all(child)))
+                .unwrap_or_else(|| value.clone()),
+        }
+    }
+}
+
+impl<'p> Forming<'p> {
+    fn stepping(&mut self) -> Result<&mut Stepping, Reason> {
+        self.stepping.as_mut().ok_or(Reason::NotInSql)
+    }
+
+    /// How a step is carried out.
+    pub(super) fn step_by_step(&mut self, step: &'p Step) -> Result<Course, Reason> {
+        match step {
+            Step::If { condition, then, otherwise } => {
+                self.must_know(condition)?;
+                let (then, _) = self.walk(then)?;
+                let (otherwise, _) = self.walk(otherwise)?;
+                self.looks.clear();
+                Ok(self.course(How::Branches { then, otherwise }))
+            }
+            Step::Return(value) if self.bodies == 0 => {
+                let how = self.answer_at_step(value.as_ref())?;
+                Ok(self.course(how))
+            }
+            Step::Return(value) => {
+                let held = match value {
+                    Some(value) => self.value(value, None)?,
+                    None => Holds::Given(Expression::Literal(Value::Null)),
+                };
+                let known = matches!(held, Holds::Given(_) | Holds::Drawn(_));
+                self.stepping()?.returned.push(held);
+                Ok(self.course(if known { How::Known } else { How::Stated }))
+            }
+            Step::Run { body, bind } => {
+                let outer = std::mem::take(&mut self.stepping()?.returned);
+                self.bodies += 1;
+                let (courses, _) = self.walk(body)?;
+                self.bodies -= 1;
+                let returned = std::mem::replace(&mut self.stepping()?.returned, outer);
+                if let Some(bind) = bind {
+                    let here = || Holds::Given(Expression::Bind(*bind));
+                    let known = |held: &Holds| matches!(held, Holds::Given(_));
+                    let held = match (&*returned, body.last()) {
+                        ([held], Some(Step::Return(_))) if !known(held) => held.clone(),
+                        _ if returned.iter().all(known) => here(),
+                        _ => return Err(Reason::ReturnsWithin),
+                    };
+                    self.hold(*bind, held)?;
+                }
+                self.looks.clear();
+                Ok(self.course(How::Body(courses)))
+            }
+            // What goes with it, and what is cleared, only the database knows.
+            Step::Delete { .. } => Err(Reason::Deletes),
+            step => self.step(step),
+        }
+    }
+
+    fn answer_at_step(&mut self, value: Option<&Expression>) -> Result<How, Reason> {
+        let program = self.program;
+        let value = value.filter(|value| **value != Expression::Literal(Value::Null));
+        Ok(match (&program.answer, value) {
+            (Form::Nothing, _) => How::Stated,
+            (_, None) => How::Known,
+            (Form::Value(_), Some(value)) if self.knows(value) => How::Known,
+            (Form::Value(scalar), Some(value)) => {
+                let value = self.copied(value, *scalar)?;
+                let said = &mut self.stepping()?.said;
+                said.push((value, *scalar));
+                How::Says(said.len() - 1)
+            }
+            (Form::Row(read), Some(key)) => {
+                let row = self.row(&read.table, key)?;
+                self.touch(row);
+                let answered = &mut self.stepping()?.answered;
+                if !answered.contains(&row) {
+                    answered.push(row);
+                }
+                How::Answers(row)
+            }
+        })
+    }
+
+    /// The rows that the caller named, each asked about before anything is done.
+    pub(super) fn name_in_steps(&mut self) -> Result<(Vec<Option<usize>>, Vec<Course>), Reason> {
+        let program = self.program;
+        let (mut named, mut naming) = (Vec::new(), Vec::new());
+        for visible in &program.visible {
+            self.step = Some(format!("allow read {}", visible.table.entity).into());
+            let Some(binds) = &visible.named else {
+                let key = Expression::Bind(program.filled.len());
+                let row = self.add_row(&visible.table, key, None)?;
+                let condition = self.of_row(row, &visible.condition)?;
+                self.demand(row, condition)?;
+                self.looks.clear();
+                named.push(Some(row));
+                continue;
+            };
+            for bind in binds {
+                let row = self.row(&visible.table, &Expression::Bind(*bind))?;
+                self.touch(row);
+                let condition = self.flat(&visible.condition, &[row])?;
+                if condition != Expression::yes() {
+                    // One that may be left out.
+                    let left_out = Expression::IsNull(Box::new(Expression::Bind(*bind)));
+                    self.insist(Expression::any([condition, left_out]), Vec::new())?;
+                }
+                naming.push(self.course(How::Stated));
+            }
+            named.push(None);
+        }
+        Ok((named, naming))
+    }
+
+    /// The row of a key as it is at this step.
+    pub(super) fn row_at_step(
+        &mut self,
+        table: &Arc<Table>,
+        key: &Expression,
+        scope: &[usize],
+    ) -> Result<usize, Reason> {
+        let flat = self.flat(key, scope)?;
+        let key = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
+        let known = self
+            .rows
+            .iter()
+            .position(|row| !row.deed && row.table.id == table.id && row.key == key);
+        if let Some(row) = known {
+            return Ok(row);
+        }
+        let (mut site, mut made) = (None, false);
+        match &key {
+            Expression::Literal(Value::Null) => return Err(Reason::FoundByRow),
+            Expression::Literal(_) => {}
+            Expression::Bind(bind) if *bind <= self.program.filled.len() => {
+                let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
+                made = stepping.made.iter().any(|(made, _)| made == bind)
+                    || self.drawn.iter().any(|(drawn, _)| drawn == bind);
+            }
+            key => {
+                let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
+                let is_plain = matches!(own.scalar, Scalar::Int | Scalar::Uuid | Scalar::Text);
+                if !is_plain || own.native.is_some() {
+                    return Err(Reason::FoundByRow);
+                }
+                site = Some(self.site(Some(table.clone()), own.scalar, key)?);
+            }
+        }
+        let row = self.add_row(table, key, None)?;
+        (self.rows[row].site, self.rows[row].made) = (site, made);
+        Ok(row)
+    }
+
+    /// What is looked up ahead.
+    fn site(
+        &mut self,
+        table: Option<Arc<Table>>,
+        scalar: Scalar,
+        value: &Expression,
+    ) -> Result<usize, Reason> {
+        if !self.stands_as(value, scalar) {
+            return Err(Reason::Timed);
+        }
+        let stepping = self.stepping()?;
+        let mut ahead = vec![stepping.before_all(value)];
+        // It may be what a step before has made of it.
+        for (of, column, set) in &stepping.set {
+            if let Some(become_so) = with_column(value, (*of, *column), set) {
+                let before = stepping.before_all(&become_so);
+                if !ahead.contains(&before) {
+                    ahead.push(before);
+                }
+            }
+        }
+        let all = ahead.iter().map(nodes).sum::<usize>();
+        if stepping.sites.len() == MOST || all > LARGEST {
+            return Err(Reason::TooLarge);
+        }
+        stepping.sites.push(Site { table, scalar, value: value.clone(), ahead });
+        Ok(stepping.sites.len() - 1)
+    }
+
+    /// The rows that a step looks at, as far as their keys are known; all others are looked up ahead.
+    pub(super) fn looked_up_ahead(&mut self) {
+        let rows = &self.rows;
+        let Some(stepping) = &mut self.stepping else { return };
+        self.looks.retain(|row| {
+            let Some(row) = rows.get(*row).filter(|row| !row.deed) else { return false };
+            let site = row.site;
+            stepping.step_sites.extend(site.filter(|site| !stepping.step_sites.contains(site)));
+            site.is_none()
+        });
+    }
+
+    /// Keeps a value as it is at this step.
+    pub(super) fn keep_as_it_is(&mut self, flat: &Expression) -> Result<Holds, Reason> {
+        let value = self.looked_up(flat).ok_or(Reason::NotInSql)?;
+        let scalar = self.scalar_of(&value, &[]).filter(|scalar| *scalar != Scalar::Json);
+        self.keep_now(value, scalar.ok_or(Reason::Timed)?, Finding::Value).map(Holds::Kept)
+    }
+
+    /// Keeps the text of a key under which something is told; of an event, it is looked up ahead as well.
+    pub(super) fn keep_text(
+        &mut self,
+        key: &Expression,
+        scalar: Scalar,
+        is_event: bool,
+    ) -> Result<usize, Reason> {
+        let flat = self.flat(key, &[])?;
+        if !self.stands_as(&flat, scalar) {
+            return Err(Reason::Timed);
+        }
+        let value = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
+        let bind = self.keep_now(value, Scalar::Text, Finding::Text(scalar))?;
+        if is_event {
+            let site = self.site(None, scalar, &Expression::Bind(bind))?;
+            self.stepping()?.step_sites.push(site);
+        }
+        Ok(bind)
+    }
+
+    fn keep_now(
+        &mut self,
+        value: Expression,
+        scalar: Scalar,
+        what: Finding,
+    ) -> Result<usize, Reason> {
+        if self.found.len() == MOST || nodes(&value) > LARGEST {
+            return Err(Reason::TooLarge);
+        }
+        let (at, bind) = (self.found.len(), self.program.filled.len() + 1 + self.found.len());
+        let stepping = self.stepping()?;
+        let ahead = stepping.before_all(&value);
+        stepping.ahead.push((bind, ahead));
+        stepping.step_keeps.push(at);
+        self.found.push(Found { bind, scalar, value, what });
+        Ok(bind)
+    }
+
+    /// What a row becomes at one step, which changes it.
+    pub(super) fn deed(&mut self, target: usize, key: &Expression) -> Result<usize, Reason> {
+        let program = self.program;
+        let of = program.targets.get(target).ok_or(Reason::NotInSql)?;
+        let row = self.row(&of.target.table, key)?;
+        self.touch(row);
+        let Row { key, site, made, .. } = self.rows.get(row).ok_or(Reason::NotInSql)?;
+        let (key, site, made) = (key.clone(), *site, *made);
+        let at = self.add_deed(&of.target.table, key.clone(), made);
+        (self.rows[at].site, self.rows[at].target) = (site, Some(target));
+        if site.is_none() {
+            let end = self.end(target, key)?;
+            self.stepping()?.ends.extend(end.map(|end| (at, end)));
+        }
+        Ok(at)
+    }
+
+    /// Notes what a step makes of a column.
+    pub(super) fn note_set(&mut self, row: usize, column: usize, value: &Expression) {
+        let (Some(of), Some(value)) = (self.rows.get(row), self.looked_up(value)) else { return };
+        let table = of.table.id;
+        if let Some(stepping) = &mut self.stepping {
+            stepping.set.push((table, column, value));
+        }
+    }
+
+    fn add_deed(&mut self, table: &Arc<Table>, key: Expression, made: bool) -> usize {
+        let at = self.rows.len();
+        self.rows.push(Row {
+            table: table.clone(),
+            key,
+            found: None,
+            turn: self.turn,
+            values: as_it_was(at, table),
+            set: Vec::new(),
+            adds: Vec::new(),
+            looked_at_in_turns: Vec::new(),
+            folds: Vec::new(),
+            target: None,
+            conditions: Vec::new(),
+            made,
+            goes: false,
+            site: None,
+            deed: true,
+        });
+        at
+    }
+
+    /// What must be true in the end of a row that is changed or made, if anything.
+    pub(super) fn end(&mut self, target: usize, key: Expression) -> Result<Option<usize>, Reason> {
+        let of = self.program.targets.get(target).ok_or(Reason::NotInSql)?;
+        if of.checks.iter().any(|check| check.others) {
+            return Err(Reason::LooksElsewhere);
+        }
+        let few = of.target.parts.iter().filter(|part| part.minimum > 0);
+        if of.checks.is_empty() && few.clone().count() == 0 {
+            return Ok(None);
+        }
+        let known = &self.stepping()?.end_of;
+        if let Some((.., end)) = known.iter().find(|(at, by, _)| *at == target && *by == key) {
+            return Ok(Some(*end));
+        }
+        let at = self.add_deed(&of.target.table, key.clone(), false);
+        let mut conditions = Vec::new();
+        for check in &of.target.checks {
+            let check = self.flat(&check.expression, &[at])?;
+            conditions.extend(unless_false(check));
+        }
+        for part in few {
+            let (table, body) = (part.table.clone(), Box::new(Expression::yes()));
+            let (aggregate, kind) = (Aggregate::Count, NumberKind::Int);
+            let count = Expression::Aggregate { aggregate, table, depth: at, body, kind };
+            let least = Expression::Literal(Value::Int(i64::from(part.minimum)));
+            let enough = Comparison::GreaterOrEqual;
+            conditions.push(Expression::Compare(enough, Box::new(count), Box::new(least)));
+        }
+        self.rows[at].conditions = conditions;
+        self.stepping()?.end_of.push((target, key, at));
+        Ok(Some(at))
+    }
+
+    /// Notes a row that is made under the key which a bind holds.
+    pub(super) fn note_made(
+        &mut self,
+        bind: usize,
+        values: Vec<Option<Expression>>,
+    ) -> Result<(), Reason> {
+        let stepping = self.stepping()?;
+        let before = |value: Expression| stepping.before_all(&value);
+        let values = values.into_iter().map(|value| value.map(before)).collect();
+        stepping.made.push((bind, values));
+        Ok(())
+    }
+
+    /// What something looked up is, within rows of these tables; `None`: it does not say.
+    fn scalar_of(&self, value: &Expression, inside: &[&Table]) -> Option<Scalar> {
+        match value {
+            Expression::Literal(_) => None,
+            Expression::Bind(bind) => {
+                let found = self.found.iter().find(|found| found.bind == *bind);
+                let drawn = self.drawn.iter().any(|(drawn, _)| drawn == bind);
+                found.map(|found| found.scalar).or(drawn.then_some(Scalar::Int))
+            }
+            Expression::Column { depth, column } => {
+                let table = inside.iter().rev().nth(*depth)?;
+                table.columns.get(*column).map(|column| column.scalar)
+            }
+            Expression::Lookup { table, value, .. } => {
+                let inside: Vec<&Table> = inside.iter().copied().chain([&**table]).collect();
+                self.scalar_of(value, &inside)
+            }
+            Expression::Aggregate { aggregate, table, body, kind, .. } => match aggregate {
+                Aggregate::Any | Aggregate::All => Some(Scalar::Bool),
+                Aggregate::Count => Some(Scalar::Int),
+                Aggregate::Sum => Some(of_number(*kind)),
+                Aggregate::Min | Aggregate::Max => {
+                    let inside: Vec<&Table> = inside.iter().copied().chain([&**table]).collect();
+                    self.scalar_of(body, &inside)
+                }
+            },
+            Expression::Not(_)
+            | Expression::IsNull(_)
+            | Expression::Compare(..)
+            | Expression::And(_)
+            | Expression::Or(_)
+            | Expression::In(..) => Some(Scalar::Bool),
+            Expression::Arithmetic { kind, .. } | Expression::Negate(kind, _) => {
+                Some(of_number(*kind))
+            }
+            Expression::Rescale { .. } | Expression::DivideDecimal { .. } => Some(Scalar::Int),
+            Expression::ToFloat(..) => Some(Scalar::Float),
+            Expression::Call(function, _) => Some(match function {
+                Function::Lower | Function::Upper | Function::Trim | Function::Concat => {
+                    Scalar::Text
+                }
+                Function::Length | Function::DateOf | Function::TimestampOf => Scalar::Int,
+                Function::StartsWith | Function::EndsWith | Function::Contains => Scalar::Bool,
+            }),
+            Expression::If { then, otherwise, .. } => {
+                self.scalar_of_all(&[then, otherwise], inside)
+            }
+            Expression::Coalesce(all) => {
+                self.scalar_of_all(&all.iter().collect::<Vec<_>>(), inside)
+            }
+            Expression::Member { scalar, .. } => Some(*scalar),
+        }
+    }
+
+    /// The same of values that are one: all that say what they are say the same.
+    fn scalar_of_all(&self, all: &[&Expression], inside: &[&Table]) -> Option<Scalar> {
+        let mut said = all.iter().filter_map(|value| self.scalar_of(value, inside));
+        let first = said.next()?;
+        said.all(|other| other == first).then_some(first)
+    }
+}
+
+/// A value in which a column of any row of a table is this; `None`, where it looks at none.
+fn with_column(
+    value: &Expression,
+    (of, column): (TableId, usize),
+    set: &Expression,
+) -> Option<Expression> {
+    let is_it = |value: &Expression| match value {
+        Expression::Lookup { table, value, .. } => {
+            table.id == of && **value == Expression::column(column)
+        }
+        _ => false,
+    };
+    let mut any = false;
+    value.visit(&mut |e| any |= is_it(e));
+    if is_it(value) {
+        return Some(set.clone());
+    }
+    let child = |child: &Expression| {
+        Some(with_column(child, (of, column), set).unwrap_or_else(|| child.clone()))
+    };
+    if any { value.with_children(&mut { child }) } else { None }
+}
+
+fn of_number(kind: NumberKind) -> Scalar {
+    match kind {
+        NumberKind::Int => Scalar::Int,
+        NumberKind::Float => Scalar::Float,
+    }
+}

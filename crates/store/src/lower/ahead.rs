@@ -1,0 +1,114 @@
+//! What is looked up before a command that is sent step by step does anything: keys of rows that it will find by what stands in others, and
+//! keys under which it will tell something, of all turns of its loops. They are kept as arrays, in settings of the transaction.
+
+use operation::{Dialect, Fault, Scalar, Site, Sql, Table, Value};
+
+use super::expression::{Lowering, binds_of, ill_formed};
+use super::many::given;
+use super::{Settings, Statement};
+use crate::postgres::value::type_name;
+
+fn name(sql: &mut Sql, at: usize) {
+    let at = i64::try_from(at).unwrap_or(i64::MAX);
+    sql.push("'mimar.h").integer(at).push("'");
+}
+
+impl Settings<'_> {
+    fn site(&self, at: usize) -> Result<&Site, Fault> {
+        self.sites.get(at).ok_or_else(|| ill_formed("nothing is looked up ahead"))
+    }
+
+    /// Writes all that was looked up at a place, as an array.
+    pub fn write_all_of(&self, sql: &mut Sql, at: usize) -> Result<(), Fault> {
+        let site = self.site(at)?;
+        let scalar = if site.table.is_some() { site.scalar } else { Scalar::Text };
+        // Empty, where no turn has come to it.
+        sql.push("nullif(current_setting(");
+        name(sql, at);
+        sql.push(", true), '')::").push(type_name(scalar)).push("[]");
+        Ok(())
+    }
+}
+
+/// Writes all rows of a table that are locked, as an array of their keys.
+fn locked(sql: &mut Sql, table: &Table, scalar: Scalar) {
+    sql.push("nullif(current_setting(");
+    name_of_locked(sql, table);
+    sql.push(", true), '')::").push(type_name(scalar)).push("[]");
+}
+
+/// Writes the name under which it is kept which rows of a table are locked.
+pub(super) fn name_of_locked(sql: &mut Sql, table: &Table) {
+    sql.push("'mimar.l").integer(i64::from(table.id.0)).push("'");
+}
+
+/// Looks up what stands at a place in each turn, and keeps it. `hints`: what the binds of one may hold.
+pub(crate) fn look(settings: Settings<'_>, at: usize, hints: &[Value]) -> Result<Statement, Fault> {
+    let Site { table, scalar, ahead, .. } = settings.site(at)?;
+    if binds_of(ahead) > hints.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let mut lowering = Lowering::of_given(hints.len(), hints).with(settings);
+    lowering.sql.push("SELECT set_config(");
+    name(&mut lowering.sql, at);
+    lowering.sql.push(", coalesce(array_agg(DISTINCT s.v) FILTER (WHERE s.v IS NOT NULL), '{}')::text, true) FROM (SELECT ");
+    lowering.sql.push(if ahead.len() > 1 { "unnest(ARRAY[" } else { "" });
+    for (at, value) in ahead.iter().enumerate() {
+        lowering.sql.push(if at > 0 { ", " } else { "" });
+        match table {
+            Some(_) => lowering.kept(value, *scalar)?,
+            None => lowering.text_of_key(value, *scalar)?,
+        }
+    }
+    lowering.sql.push(if ahead.len() > 1 { "]) AS v FROM " } else { " AS v FROM " });
+    let mut statement = lowering.finish(vec![Scalar::Text]);
+    let mut sql = Sql::new(Dialect::Postgres);
+    given(&mut sql, &statement.parameters, 0, type_name, |_| ());
+    statement.text.push_str(&sql.finish());
+    statement.text.push_str(" OFFSET 0) AS s");
+    Ok(statement)
+}
+
+/// Ends the transaction where what stands at a place is none of what was looked up, there or for others of its table: all of that is locked.
+pub(crate) fn is_among(
+    settings: Settings<'_>,
+    at: usize,
+    binds: &[Value],
+) -> Result<Statement, Fault> {
+    let site = settings.site(at)?;
+    if binds_of([&site.value]) > binds.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let scalar = if site.table.is_some() { site.scalar } else { Scalar::Text };
+    let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
+    lowering.sql.push("SELECT 1 / coalesce(s.v IS NULL OR s.v = ANY(");
+    match &site.table {
+        Some(table) => locked(&mut lowering.sql, table, scalar),
+        None => settings.write_all_of(&mut lowering.sql, at)?,
+    }
+    lowering.sql.push("), false)::int FROM (SELECT ");
+    lowering.kept(&site.value, scalar)?;
+    lowering.sql.push(" AS v OFFSET 0) AS s");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+/// Waits until nobody else publishes under keys, in the order in which all wait; binds: an array of names of events with a slash and the
+/// key, and for each of these places an array of the names of events, each with a slash.
+pub(crate) fn lock_keys(settings: Settings<'_>, places: &[usize]) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(Dialect::Postgres, 1 + places.len(), &[]).with(settings);
+    lowering.sql.push(
+        "SELECT count(pg_advisory_xact_lock(hashtextextended(s.k, 0))) FROM (SELECT DISTINCT a.k COLLATE \"C\" AS k \
+         FROM (SELECT json_array_elements_text(",
+    );
+    lowering.bind(0, Scalar::Json);
+    lowering.sql.push(") AS k");
+    for (at, place) in places.iter().enumerate() {
+        lowering.sql.push(" UNION ALL SELECT n.v || u.k FROM json_array_elements_text(");
+        lowering.bind(1 + at, Scalar::Json);
+        lowering.sql.push(") AS n(v), unnest(");
+        settings.write_all_of(&mut lowering.sql, *place)?;
+        lowering.sql.push(") AS u(k)");
+    }
+    lowering.sql.push(") AS a WHERE a.k IS NOT NULL ORDER BY 1) AS s");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}

@@ -1,0 +1,352 @@
+//! Direct commands that are sent step by step: each statement sees what those before it have done.
+//!
+//! ```text
+//! steps ─► what is sent, in their order     keys looked up ahead ─► locks ─► what is sent ─► what must be true in the end
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use operation::{
+    Course, Creation, Expression, Fault, Fill, MadeRow, Published, Step, Table, Value,
+};
+
+use super::super::super::outbox::Asking;
+use super::super::super::{Asked, Database, Failure, Key, Kind, Load};
+use super::super::rows::look_at_values;
+use super::super::{Flow, Running, ill_formed, lock_of};
+use super::make::Making;
+use super::tell::Tellings;
+use super::{Doing, Stated, Stating, insisted, key_of, not_so};
+use crate::lower::{self, Settings};
+
+/// As many statements as it sends: of more it is less work to load rows and write many at once.
+const MOST_DEEDS: usize = 512;
+
+/// What is sent. The values are what the binds hold then.
+pub(super) enum Deed<'p> {
+    /// A value is looked up and kept.
+    Keep(usize, Arc<[Value]>),
+    /// Something must be among what was looked up ahead.
+    Held(usize, Arc<[Value]>),
+    /// Something must be true.
+    Insist(usize, Arc<[Value]>),
+    /// A row changes, or is answered.
+    Row(Doing, Arc<[Value]>),
+    /// A row is made: behind the binds stand its columns.
+    Make(Arc<Table>, Making<'p>, Vec<Value>),
+    /// An event is published, or something is asked for, by position.
+    Event(usize),
+    Task(usize),
+    /// A value is answered.
+    Say(usize, Arc<[Value]>),
+}
+
+/// What a command that is sent step by step has come to.
+#[derive(Default)]
+pub(super) struct Steps<'p> {
+    deeds: Vec<Deed<'p>>,
+    /// What is looked up ahead, in each turn.
+    sites: BTreeMap<usize, Vec<Arc<[Value]>>>,
+    /// Which events are told under what is looked up ahead.
+    told: BTreeMap<usize, BTreeSet<Box<str>>>,
+    /// Rows of which something must be true in the end: how, and their keys.
+    ends: Vec<(usize, Value, Arc<[Value]>)>,
+    /// Whether a value is answered that stands in rows.
+    pub says: bool,
+}
+
+impl<'p, D: Database> Stating<'_, 'p, D> {
+    fn now(&self) -> Arc<[Value]> {
+        self.running.binds.as_slice().into()
+    }
+
+    fn do_next(&mut self, deed: Deed<'p>) -> Result<(), Fault> {
+        if self.steps.deeds.len() >= MOST_DEEDS {
+            return Err(not_so());
+        }
+        self.steps.deeds.push(deed);
+        Ok(())
+    }
+
+    /// Notes what a step looks at, keeps and insists on.
+    pub(super) fn look_at_step(&mut self, course: &Course) -> Result<(), Fault> {
+        let now = self.now();
+        for row in &course.looks {
+            let made = self.direct.rows.get(*row).is_none_or(|row| row.made);
+            let key = if made { Value::Null } else { key_of(self.direct, *row, &now)? };
+            if !key.is_null() {
+                let (row, changes, binds) = (*row, false, now.clone());
+                self.stated.push(Stated { row, key, changes, binds });
+            }
+        }
+        let (rows, texts): (Vec<usize>, Vec<usize>) = course.sites.iter().partition(|site| {
+            self.direct.sites.get(**site).is_some_and(|site| site.table.is_some())
+        });
+        for site in rows.iter().chain(&texts) {
+            self.steps.sites.entry(*site).or_default().push(now.clone());
+        }
+        for site in rows {
+            self.do_next(Deed::Held(site, now.clone()))?;
+        }
+        for keep in &course.keeps {
+            self.do_next(Deed::Keep(*keep, now.clone()))?;
+        }
+        for site in texts {
+            self.do_next(Deed::Held(site, now.clone()))?;
+        }
+        for insist in &course.insists {
+            self.do_next(Deed::Insist(*insist, now.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Changes a row at its step.
+    pub(super) fn change_at_step(&mut self, row: usize) -> Result<(), Fault> {
+        let now = self.now();
+        let of = self.direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
+        self.look_in_the_end(of.ends, &now)?;
+        let doing = Doing { row, changes: true, answered: false, each: false };
+        self.do_next(Deed::Row(doing, now))
+    }
+
+    fn look_in_the_end(&mut self, ends: Option<usize>, now: &Arc<[Value]>) -> Result<(), Fault> {
+        let Some(end) = ends else { return Ok(()) };
+        let key = key_of(self.direct, end, now)?;
+        if !self.steps.ends.iter().any(|(of, known, _)| *of == end && *known == key) {
+            self.steps.ends.push((end, key, now.clone()));
+        }
+        Ok(())
+    }
+
+    /// Makes a row at its step, as far as it is known.
+    pub(super) async fn make_at_step(
+        &mut self,
+        at: usize,
+        made: &MadeRow,
+        creation: &Creation,
+    ) -> Result<(), Fault> {
+        let table = self.running.table(creation.row)?;
+        let unknown = |column| made.columns.iter().any(|(of, _)| *of == column);
+        let mut row = Vec::with_capacity(creation.values.len());
+        for (column, fill) in creation.values.iter().enumerate() {
+            row.push(match (fill, &creation.root) {
+                _ if unknown(column) => Value::Null,
+                (Fill::Value(value), _) => self.running.value(value, None).await?,
+                (Fill::Root, Some(root)) => self.running.value(root, None).await?,
+                (Fill::Uuid, _) => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
+                (Fill::Counted, _) => Box::pin(self.running.draw(&table)).await?,
+                (Fill::Computed, _) => Value::Null,
+                _ => return Err(ill_formed("a row that is not known")),
+            });
+        }
+        let known =
+            |at: usize| matches!(creation.values.get(at), Some(Fill::Value(_))) && !unknown(at);
+        look_at_values(&table, &row, known, &creation.bounds)?;
+        if let (Some(bind), None) = (creation.bind, &creation.root) {
+            let key = row.get(table.own_key()).cloned().unwrap_or_default();
+            self.running.fill(bind, key);
+        }
+        let now = self.now();
+        let values = now.iter().cloned().chain(row).collect();
+        let making = Making { direct: self.direct, at, binds: Vec::new() };
+        self.do_next(Deed::Make(table, making, values))?;
+        if let Some(root) = made.root {
+            self.change_at_step(root)?;
+        }
+        self.look_in_the_end(made.ends, &now)
+    }
+
+    /// Notes that an event is told under what was looked up ahead.
+    pub(super) fn tell_under(&mut self, course: &Course, event: usize) {
+        let Some(event) = self.running.program.events.get(event) else { return };
+        for site in &course.sites {
+            if self.direct.sites.get(*site).is_some_and(|site| site.table.is_none()) {
+                self.steps.told.entry(*site).or_default().insert(event.name.clone());
+            }
+        }
+    }
+
+    /// Answers what a step returns.
+    pub(super) fn answer_at_step(
+        &mut self,
+        row: Option<usize>,
+        said: usize,
+    ) -> Result<Flow, Fault> {
+        let now = self.now();
+        match row {
+            Some(row) => {
+                self.answered = Some(row);
+                let doing = Doing { row, changes: false, answered: true, each: false };
+                self.do_next(Deed::Row(doing, now))?;
+            }
+            None => {
+                self.steps.says = true;
+                self.do_next(Deed::Say(said, now))?;
+            }
+        }
+        Ok(Flow::Returned(None))
+    }
+
+    /// What was published and asked for since: `before` says how much of each there was.
+    pub(super) fn tell_at_step(
+        &mut self,
+        before: (usize, usize),
+        step: &Step,
+    ) -> Result<(), Fault> {
+        if matches!(step, Step::For { .. } | Step::If { .. } | Step::Run { .. }) {
+            return Ok(());
+        }
+        for event in before.0..self.running.published.len() {
+            self.do_next(Deed::Event(event))?;
+        }
+        for task in before.1..self.running.asking.len() {
+            self.do_next(Deed::Task(task))?;
+        }
+        Ok(())
+    }
+
+    /// Sends all of it.
+    pub(super) async fn send_steps(&mut self) -> Result<(), Fault> {
+        let published = std::mem::take(&mut self.running.published);
+        let asking = std::mem::take(&mut self.running.asking);
+        let Steps { deeds, sites, mut told, ends, .. } = std::mem::take(&mut self.steps);
+        if !published.is_empty() {
+            for site in self.direct.texts() {
+                told.entry(site).or_default();
+            }
+        }
+        self.look_ahead(&sites).await.map_err(Failure::into_fault)?;
+        self.hold_at_steps(&sites).await?;
+        self.draw_keys().await?;
+        let direct = self.direct;
+        let of = (self.running.program.id, direct);
+        let Running { writing, unlocked, .. } = &mut self.running;
+        let locked = writing.lock_keys_ahead((&published, unlocked), &told, of).await;
+        locked.map_err(Failure::into_fault)?;
+        let is_asked_about = |of: &Stated| {
+            direct.rows.get(of.row).is_some_and(|row| row.condition != Expression::yes())
+        };
+        self.stated.retain(is_asked_about);
+        self.send_rows().await?;
+        let mut tellings = self.tellings();
+        for deed in deeds {
+            let sent = match deed {
+                Deed::Event(at) => self.send_event(at, &published, &mut tellings).await,
+                Deed::Task(at) => self.send_task(at, &asking, &mut tellings).await,
+                deed => self.send_deed(deed).await,
+            };
+            sent.map_err(Failure::into_fault)?;
+        }
+        self.running.writing.send_out(&asking).await.map_err(Failure::into_fault)?;
+        for (row, _, binds) in ends {
+            let doing = Doing { row, changes: false, answered: false, each: false };
+            let sent = self.send_deed(Deed::Row(doing, binds)).await;
+            sent.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+
+    /// Looks up what rows are found by, and under what something is told, in all turns.
+    async fn look_ahead(
+        &mut self,
+        sites: &BTreeMap<usize, Vec<Arc<[Value]>>>,
+    ) -> Result<(), Failure> {
+        let (direct, target) = (self.direct, self.running.program.id);
+        for (place, turns) in sites {
+            let turns: Vec<&[Value]> = turns.iter().map(|binds| &**binds).collect();
+            let binds = turns.first().map_or(0, |binds| binds.len());
+            let key = Key { target, place: *place, kind: Kind::Find, columns: 1 << 62, binds };
+            let lower = |hints: &[Value]| lower::ahead::look(Settings::of(direct), *place, hints);
+            self.running.writing.database.for_each(key, lower, &turns).await?;
+        }
+        Ok(())
+    }
+
+    /// Locks all rows that steps look at.
+    async fn hold_at_steps(
+        &mut self,
+        sites: &BTreeMap<usize, Vec<Arc<[Value]>>>,
+    ) -> Result<(), Fault> {
+        let (program, direct) = (self.running.program, self.direct);
+        let mut loads: BTreeMap<u32, Load> = BTreeMap::new();
+        let mut load_of = |table: &Arc<Table>, key: Option<Value>| {
+            let load = loads.entry(table.id.0).or_insert_with(|| Load {
+                target: program.id,
+                table: table.clone(),
+                column: table.own_key(),
+                values: Vec::new(),
+                lock: lock_of(program, table, true),
+            });
+            load.values.extend(key);
+        };
+        for Stated { row, key, .. } in &self.stated {
+            let row = direct.rows.get(*row).ok_or_else(|| ill_formed("no such row"))?;
+            load_of(&row.table, Some(key.clone()));
+        }
+        for site in sites.keys() {
+            if let Some(table) = direct.sites.get(*site).and_then(|site| site.table.as_ref()) {
+                load_of(table, None);
+            }
+        }
+        for mut load in loads.into_values() {
+            let sites = direct.sites_of(load.table.id);
+            load.values.sort_by(|a, b| operation::order(a, b).unwrap_or(std::cmp::Ordering::Equal));
+            load.values.dedup();
+            let held = self.running.writing.database.hold(&load, (Settings::of(direct), &sites));
+            held.await.map_err(Failure::into_fault)?;
+        }
+        Ok(())
+    }
+
+    async fn send_deed(&mut self, deed: Deed<'p>) -> Result<(), Failure> {
+        let (program, direct) = (self.running.program, self.direct);
+        let target = program.id;
+        let database = &mut self.running.writing.database;
+        match deed {
+            Deed::Keep(place, binds) => {
+                let key = Key { target, place, kind: Kind::Find, columns: 0, binds: binds.len() };
+                let lower = || lower::found::find(Settings::of(direct), place, &binds);
+                database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+            }
+            Deed::Held(place, binds) => {
+                let (kind, binds_of) = (Kind::Sure, binds.len());
+                let key = Key { target, place, kind, columns: 1 << 62, binds: binds_of };
+                let lower = || lower::ahead::is_among(Settings::of(direct), place, &binds);
+                database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+            }
+            Deed::Insist(place, binds) => {
+                let (kind, binds_of) = (Kind::Sure, binds.len());
+                let key = Key { target, place, kind, columns: 1 << 63, binds: binds_of };
+                let lower = || insisted(direct, place, &binds);
+                database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+            }
+            Deed::Row(doing, binds) => self.send_row(doing, &binds).await,
+            Deed::Make(table, making, values) => {
+                self.running.send_alike(&table, making.at, &[values]).await
+            }
+            Deed::Say(at, binds) => self.say_value(at, &binds).await,
+            Deed::Event(_) | Deed::Task(_) => Err(ill_formed("it is told by itself").into()),
+        }
+    }
+
+    async fn send_event(
+        &mut self,
+        at: usize,
+        published: &[Published],
+        tellings: &mut Tellings,
+    ) -> Result<(), Failure> {
+        let event = published.get(at).ok_or_else(|| ill_formed("no such event"))?;
+        self.tell_event_at(at, event, tellings).await
+    }
+
+    async fn send_task(
+        &mut self,
+        at: usize,
+        asking: &[Asking],
+        tellings: &mut Tellings,
+    ) -> Result<(), Failure> {
+        let asking = asking.get(at).ok_or_else(|| ill_formed("no such task"))?;
+        self.tell_task_at(at, asking, tellings).await
+    }
+}

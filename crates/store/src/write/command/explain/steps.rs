@@ -1,0 +1,220 @@
+//! What a command sends that is carried out step by step.
+
+use operation::{BROKER, Carried, Course, Dialect, Direct, Fault, How, Program, Step, Value};
+
+use super::super::direct::{Doing, insisted, lower_made, lower_said, lower_told, statement};
+use super::super::lock_of;
+use super::walk::Walk;
+use super::{Purpose, Sent, Times, Trip};
+use crate::lower::{self, Settings, Under};
+use crate::postgres::value::type_name;
+
+/// What the steps send.
+struct Sending<'w, 's> {
+    walk: &'w Walk<'s>,
+    program: &'w Program,
+    direct: &'w Direct,
+    binds: Vec<Value>,
+    statements: Vec<Sent>,
+    publishes: bool,
+    turns: bool,
+}
+
+impl Walk<'_> {
+    /// All that a direct command sends step by step; nothing is awaited before the end.
+    pub(super) fn end_in_steps(mut self, direct: &Direct) -> Result<Trip, Fault> {
+        let program = self.program;
+        self.writes.leave_changes();
+        self.writes.leave_inserts(|_| false);
+        let binds = vec![Value::Null; direct.binds(program.filled.len(), true)];
+        let (publishes, turns, statements) = (false, false, Vec::new());
+        let walk = &self;
+        let mut sending = Sending { walk, program, direct, binds, statements, publishes, turns };
+        for naming in &direct.naming {
+            sending.look(naming)?;
+        }
+        sending.look(&direct.admission)?;
+        sending.steps(&program.body, &direct.steps)?;
+        let (deeds, publishes) = (std::mem::take(&mut sending.statements), sending.publishes);
+        sending.ahead(publishes)?;
+        sending.statements.extend(deeds);
+        sending.statements.extend(self.sent_out()?.map(|sent| Sent { writes: None, ..sent }));
+        let ends = direct.rows.iter().filter_map(|row| row.ends);
+        let mut ends: Vec<usize> =
+            ends.chain(direct.made.iter().filter_map(|made| made.ends)).collect();
+        ends.sort_unstable();
+        ends.dedup();
+        sending.turns = true;
+        for end in ends {
+            sending.row(end, false, false)?;
+        }
+        let Sending { mut statements, .. } = sending;
+        statements.push(Sent::steering("COMMIT"));
+        Ok(Trip { purpose: Purpose::Write, times: Times::Once, statements })
+    }
+}
+
+impl Sending<'_, '_> {
+    fn send(&mut self, text: String) {
+        self.statements.push(Sent { each_row: self.turns, ..Sent::plain(text) });
+    }
+
+    /// What comes before the first step.
+    fn ahead(&mut self, publishes: bool) -> Result<(), Fault> {
+        let (direct, settings) = (self.direct, Settings::of(self.direct));
+        self.statements.push(Sent::steering("BEGIN"));
+        for at in 0..direct.sites.len() {
+            let text = lower::ahead::look(settings, at, &self.binds)?.text;
+            self.statements.push(Sent::plain(text));
+        }
+        let known = direct.rows.iter().filter(|row| !row.made && row.site.is_none());
+        let found = direct.sites.iter().filter_map(|site| site.table.as_ref());
+        let mut tables: Vec<_> = known.map(|row| &row.table).chain(found).collect();
+        tables.sort_by_key(|table| table.id);
+        tables.dedup_by_key(|table| table.id);
+        for table in tables {
+            let lock = lock_of(self.program, table, true);
+            let sites = direct.sites_of(table.id);
+            let text = lower::held(table, lock, (settings, &sites), type_name)?.text;
+            let entity = Some(table.entity.clone());
+            self.statements.push(Sent { entity, lock, ..Sent::plain(text) });
+        }
+        for table in &direct.counted {
+            let text = lower::drawn::draw(table)?.text;
+            self.statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });
+        }
+        let texts = direct.texts();
+        if publishes && !texts.is_empty() {
+            self.statements.push(Sent::plain(lower::ahead::lock_keys(settings, &texts)?.text));
+        } else {
+            self.statements.extend(self.walk.keys_locked());
+        }
+        for named in direct.named.iter().copied().flatten() {
+            let stated = self.walk.stated(direct, named, false)?;
+            self.statements.extend(stated.into_iter().map(|(_, sent)| sent));
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, course: &Course) -> Result<(), Fault> {
+        let (direct, settings) = (self.direct, Settings::of(self.direct));
+        let is_row = |site: &usize| direct.sites.get(*site).is_some_and(|it| it.table.is_some());
+        let (rows, texts): (Vec<usize>, Vec<usize>) =
+            course.sites.iter().partition(|at| is_row(at));
+        for site in rows {
+            self.send(lower::ahead::is_among(settings, site, &self.binds)?.text);
+        }
+        for keep in &course.keeps {
+            self.send(lower::found::find(settings, *keep, &self.binds)?.text);
+        }
+        for site in texts {
+            self.send(lower::ahead::is_among(settings, site, &self.binds)?.text);
+        }
+        for insist in &course.insists {
+            self.send(insisted(direct, *insist, &self.binds)?.text);
+        }
+        Ok(())
+    }
+
+    fn steps(&mut self, steps: &[Step], courses: &[Course]) -> Result<(), Fault> {
+        for (step, course) in steps.iter().zip(courses) {
+            self.look(course)?;
+            self.step(step, course)?;
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step, course: &Course) -> Result<(), Fault> {
+        let told = match course.how {
+            How::Told(told) => Some(told),
+            _ => None,
+        };
+        match (&course.how, step) {
+            (How::Changed { row, .. }, _) => self.row(*row, true, false)?,
+            (How::Answers(row), _) => self.row(*row, false, true)?,
+            (How::Says(said), _) => self.send(lower_said(self.direct, *said, &self.binds)?.text),
+            (How::Made(at), Step::Create(creation)) => {
+                let table = self.walk.at(creation.row)?;
+                let binds = self.direct.binds(self.program.filled.len(), false);
+                let text = lower_made(self.direct, *at, table, binds, &[], false)?.text;
+                let (entity, each_row) = (Some(table.entity.clone()), self.turns);
+                self.statements.push(Sent { entity, each_row, ..Sent::plain(text) });
+                if let Some(root) = self.direct.made.get(*at).and_then(|made| made.root) {
+                    self.row(root, true, false)?;
+                }
+            }
+            (_, Step::Emit { event, members, .. }) => {
+                self.publishes = true;
+                self.event(*event, told.map(|told| (told, &**members)))?;
+            }
+            (_, Step::Later { arguments, .. }) => match told {
+                Some(told) => {
+                    let text = self.told(told, arguments, false)?;
+                    self.send(text);
+                }
+                None => self.asked()?,
+            },
+            (How::Turns { body: courses, .. }, Step::For { body, .. }) => {
+                let outside = std::mem::replace(&mut self.turns, true);
+                self.steps(body, courses)?;
+                self.turns = outside;
+            }
+            (How::Body(courses), Step::Run { body, .. }) => self.steps(body, courses)?,
+            (
+                How::Branches { then: courses, otherwise: others },
+                Step::If { then, otherwise, .. },
+            ) => {
+                self.steps(then, courses)?;
+                self.steps(otherwise, others)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: usize, told: Option<(usize, &[Carried])>) -> Result<(), Fault> {
+        match told {
+            Some((told, members)) => {
+                let text = self.told(told, members, true)?;
+                self.send(text);
+            }
+            None => {
+                let said = self.walk.said(false)?;
+                self.statements.push(Sent { writes: None, each_row: self.turns, ..said });
+            }
+        }
+        let heard = self.program.events.get(event).map_or(&[][..], |event| &*event.by);
+        for _ in heard.iter().filter(|target| ***target != *BROKER) {
+            let key = told.and_then(|(told, _)| self.direct.told.get(told)?.key);
+            match key.and_then(|bind| Under::of(self.direct, bind)) {
+                Some(under) => {
+                    let under = Some((Settings::of(self.direct), under));
+                    self.send(lower::outbox::add(Dialect::Postgres, under)?.text);
+                }
+                None => self.asked()?,
+            }
+        }
+        Ok(())
+    }
+
+    fn asked(&mut self) -> Result<(), Fault> {
+        let asked = self.walk.asked()?;
+        self.statements.push(Sent { each_row: self.turns, ..asked });
+        Ok(())
+    }
+
+    fn told(&self, told: usize, carried: &[Carried], is_event: bool) -> Result<String, Fault> {
+        let binds = self.direct.binds(self.program.filled.len(), false);
+        Ok(lower_told(self.direct, told, carried, binds, is_event)?.text)
+    }
+
+    fn row(&mut self, row: usize, changes: bool, answered: bool) -> Result<(), Fault> {
+        let of = self.direct.rows.get(row).ok_or_else(|| lower::ill_formed("no such row"))?;
+        let doing = Doing { row, changes, answered, each: false };
+        let text = statement(self.program, self.direct, doing, &self.binds)?.text;
+        let lock = lock_of(self.program, &of.table, true);
+        let (entity, each_row) = (Some(of.table.entity.clone()), self.turns);
+        self.statements.push(Sent { entity, lock, each_row, ..Sent::plain(text) });
+        Ok(())
+    }
+}
