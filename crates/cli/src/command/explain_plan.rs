@@ -169,7 +169,9 @@ fn told(command: &str, role: &str, explanation: &Explanation) -> Value {
         "found_first": explanation.found_first,
         "shares_its_transaction": explanation.shares,
         "trips": trips(&explanation.trips),
+        "in_steps": explanation.in_steps,
         "when_refused": when_refused,
+        "when_named_twice": trips(&explanation.when_named_twice),
         "with_idempotency_key": {
             "round_trips": on_postgres.then_some(explanation.round_trips_with_key),
             "statements": statements(&explanation.with_key),
@@ -211,6 +213,22 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
                 "refusals",
                 "rows change by themselves; where one is missing or a rule stands against it, all of this is taken back \
                  and done once more over loaded rows, which says why",
+            );
+        }
+        if explanation.in_steps {
+            line(
+                "steps",
+                "each statement sees what those before it have done, in the order of the command",
+            );
+        }
+        let twice = explanation.when_named_twice.iter().map(|trip| trip.statements.len());
+        if let Some(statements) = twice.max() {
+            let detail = "step by step where two names turn out to be of one row that changes";
+            line(
+                "one row",
+                &format!(
+                    "{detail}: {statements} statements, and no round trip more (`--json` has them)"
+                ),
             );
         }
         if let Some(reason) = &explanation.loaded_since {

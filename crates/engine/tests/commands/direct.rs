@@ -25,17 +25,10 @@ fn rows_change_by_themselves_as_told() {
         &expect![[r#"
             run user sell/1 {"quantity":60}: 2 transactions
             run user sell/1 {"quantity":1}: 2 transactions
-            run user swap/1 {"b":1,"amount":3}: 2 transactions
-            run user restock_all {"parcels":[{"item":4,"by":1},{"item":5,"by":2},{"item":4,"by":7}],"most":90}: 2 transactions
-            run owner compare_all {"items":[1,4,1],"count":1,"other":5,"most":9}: 2 transactions
             run user peek/4 {"other":5,"by":99}: 2 transactions
-            run user peek/4 {"other":4,"by":1}: 2 transactions
             run user put_off/4 {"days":-30000,"by":"-P800000DT0.25S"}: 2 transactions
             run user put_off/4 {"days":1,"by":"P106751991DT4H"}: 2 transactions
-            run user order {"wants":[{"item":4,"count":2},{"item":4,"count":3}],"by":1}: 2 transactions
             run owner tear_some/1 {"other":1,"item":1,"by":2}: 2 transactions
-            run user level_all {"items":[4,5],"other":5}: 2 transactions
-            run user compare_each {"items":[4,5,4],"other":1,"most":90}: 2 transactions
             adjust: 1, told 1 to 1
             aside: 1, told 1 to 1
             both: 1, told 1 to 1

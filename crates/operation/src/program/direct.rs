@@ -28,11 +28,13 @@ use std::sync::Arc;
 pub use obstacle::{Obstacle, Reason};
 
 use super::Program;
-use crate::{Expression, Scalar, Table, TableId};
+use crate::{Expression, ReadId, Scalar, Table, TableId};
 
 /// The direct form of a program.
 #[derive(Debug)]
 pub struct Direct {
+    /// Identity, for prepared statements.
+    pub id: ReadId,
     /// The rows that it looks at or changes; of a loop those of one turn.
     pub rows: Vec<DirectRow>,
     /// What must be true of several rows as they were.
@@ -67,6 +69,8 @@ pub struct Direct {
     /// Whether each statement is sent where its step stands, and sees what those before have done. Then what looks at rows is written over
     /// rows as they are at that step.
     pub in_steps: bool,
+    /// Of one that is not: how it is sent where two names turn out to be of one row that changes.
+    pub by_steps: Option<Box<Self>>,
     /// Of one that is: what must be true of rows that the caller named.
     pub naming: Vec<Course>,
     /// Of one that is: what stands in rows and decides which row something is about, or under which key something is told.

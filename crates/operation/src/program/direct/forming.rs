@@ -8,7 +8,7 @@ use super::rule::{either, evaluates, transition, unless_false};
 use super::stepping::Stepping;
 use super::{Course, Direct, Found, How, Insist, MadeRow, Told, Total};
 use crate::program::{Bound, Carried, Place, Program, Source, Step};
-use crate::{Expression, Table, TableId, Value};
+use crate::{Expression, ReadId, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
 #[derive(Debug, Clone)]
@@ -114,8 +114,15 @@ pub(super) struct Forming<'p> {
 
 /// The direct form of a program: over rows as they were or, where that cannot be, step by step.
 pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
-    form_as(program, None)
-        .or_else(|obstacle| form_as(program, Some(Stepping::default())).map_err(|_| obstacle))
+    let by_steps = || form_as(program, Some(Stepping::default()));
+    match form_as(program, None) {
+        Ok(mut direct) => {
+            let two = direct.rows.len() > 1 || direct.rows.iter().any(|row| row.each_turn);
+            direct.by_steps = two.then(by_steps).and_then(Result::ok).map(Box::new);
+            Ok(direct)
+        }
+        Err(obstacle) => by_steps().map_err(|_| obstacle),
+    }
 }
 
 fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obstacle> {
@@ -193,6 +200,8 @@ impl<'p> Forming<'p> {
         let drawn = std::mem::take(&mut self.drawn);
         let folds = self.rows.iter().any(|row| !row.folds.is_empty());
         Ok(Direct {
+            id: ReadId::fresh(),
+            by_steps: None,
             rows,
             insists: std::mem::take(&mut self.insists),
             looks_around: folds || self.looks_around,

@@ -153,6 +153,19 @@ impl<D: Database> Writing<'_, D> {
         command: &Command,
         direct: &Direct,
     ) -> Result<Left, Fault> {
+        if let Some(task) = command.settles {
+            self.settle_task_surely(task).await?;
+        }
+        match (self.stated(command, direct).await?, &direct.by_steps) {
+            (Some(left), _) => Ok(left),
+            // Nothing has been sent yet.
+            (None, Some(direct)) => self.stated(command, direct).await?.ok_or_else(not_so),
+            (None, None) => Err(not_so()),
+        }
+    }
+
+    /// The same of one that settles no task; `None`: two names are of one row that changes.
+    async fn stated(&mut self, command: &Command, direct: &Direct) -> Result<Option<Left>, Fault> {
         let writing = Writing { database: &mut *self.database };
         let mut stating = Stating {
             running: Running::of(writing, command),
@@ -171,9 +184,6 @@ impl<D: Database> Writing<'_, D> {
         let program = &*command.program;
         let binds = direct.binds(program.filled.len(), false);
         stating.running.binds.resize(binds, Value::Null);
-        if let Some(task) = command.settles {
-            stating.running.writing.settle_task_surely(task).await?;
-        }
         direct.naming.iter().try_for_each(|naming| stating.look(naming))?;
         stating.look(&direct.admission)?;
         if matches!(direct.admission.how, How::Known)
@@ -193,7 +203,9 @@ impl<D: Database> Writing<'_, D> {
             if let Some(row) = stating.answered {
                 stating.say(row, Said::Looked)?;
             }
-            stating.state_all(&command.named)?;
+            if !stating.state_all(&command.named)? {
+                return Ok(None);
+            }
             !direct.said.is_empty()
         };
         let running = &stating.running;
@@ -209,7 +221,7 @@ impl<D: Database> Writing<'_, D> {
             }
             _ => running.answer(returned).await?,
         };
-        Ok(Left { wakes, published, ..running.left(answer) })
+        Ok(Some(Left { wakes, published, ..running.left(answer) }))
     }
 }
 
@@ -405,8 +417,9 @@ impl<D: Database> Stating<'_, '_, D> {
         if self.stated.len() > MOST_ROWS { Err(not_so()) } else { Ok(()) }
     }
 
-    /// States all rows outside of loops, and those that the caller named and no step looked at.
-    fn state_all(&mut self, named: &[Named]) -> Result<(), Fault> {
+    /// States all rows outside of loops, and those that the caller named and no step looked at. Answers whether each has one name, and
+    /// was there before.
+    fn state_all(&mut self, named: &[Named]) -> Result<bool, Fault> {
         let (program, direct) = (self.running.program, self.direct);
         let binds: Arc<[Value]> = self.running.binds.as_slice().into();
         let table_of = |row: usize| direct.rows.get(row).map(|row| row.table.id);
@@ -475,7 +488,7 @@ impl<D: Database> Stating<'_, '_, D> {
         };
         let is_odd = self.stated.windows(2).any(twice)
             || (self.running.rows.count > 0 && self.stated.iter().any(is_fresh));
-        if is_odd { Err(not_so()) } else { Ok(()) }
+        Ok(!is_odd)
     }
 
     /// Sends all that was stated.
@@ -509,7 +522,7 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Looks up what only the database knows: keys of rows that are not locked yet, or all else.
     async fn find(&mut self, keys: bool) -> Result<(), Fault> {
-        let (direct, target) = (self.direct, self.running.program.id);
+        let (direct, target) = (self.direct, self.direct.id);
         for (place, found) in direct.found.iter().enumerate() {
             if (found.what == Finding::Key) != keys {
                 continue;
@@ -536,7 +549,7 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Asks for what must be true of several rows, all of which are locked.
     async fn insist(&mut self) -> Result<(), Fault> {
-        let (direct, target) = (self.direct, self.running.program.id);
+        let (direct, target) = (self.direct, self.direct.id);
         let binds = self.running.binds.clone();
         let of_turns = std::mem::take(&mut self.insisted);
         for (place, insist) in direct.insists.iter().enumerate() {
@@ -559,7 +572,7 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Draws the keys that the database counts, before anything is made that has or names one.
     async fn draw_keys(&mut self) -> Result<(), Fault> {
-        let target = self.running.program.id;
+        let target = self.direct.id;
         for (table, many) in self.running.counted.take().unwrap_or_default() {
             let place = usize::try_from(table.id.0).unwrap_or(usize::MAX);
             let key = Key { target, place, kind: Kind::Draw, columns: 0, binds: 1 };
@@ -582,7 +595,7 @@ impl<D: Database> Stating<'_, '_, D> {
             }
             if loads.last().is_none_or(|(load, _)| load.table.id != table.id) {
                 let load = Load {
-                    target: program.id,
+                    target: direct.id,
                     table: table.clone(),
                     column: table.own_key(),
                     values: Vec::new(),
@@ -665,7 +678,7 @@ impl<D: Database> Stating<'_, '_, D> {
     fn key_of_row(&self, doing: Doing, binds: usize) -> Result<Key, Fault> {
         let of = self.direct.rows.get(doing.row).ok_or_else(|| ill_formed("no such row"))?;
         let kind = if doing.answered { Kind::Answered } else { Kind::Sure };
-        let place = Place { target: self.running.program.id, at: doing.row, table: &of.table };
+        let place = Place { target: self.direct.id, at: doing.row, table: &of.table };
         Key::of(place, kind, &[usize::from(doing.changes)], binds)
     }
 }

@@ -28,6 +28,10 @@ pub struct Explanation {
     /// What is sent after that where its rows change by themselves and something stands against it: the same as for a command
     /// whose rows are loaded. Empty where they are.
     pub when_refused: Vec<Trip>,
+    /// What it sends instead where two names turn out to be of one row that changes.
+    pub when_named_twice: Vec<Trip>,
+    /// Whether each statement sees what those before it have done, in the order of the steps.
+    pub in_steps: bool,
     /// Why its rows are loaded, in a sentence's end; `None`: they are not, or there are none.
     pub loaded_since: Option<String>,
     /// Whether its transaction is serializable: it looks for rows by a condition, so that those which come meanwhile matter.
@@ -203,6 +207,8 @@ pub fn explain(
         dialect,
         trips,
         when_refused: Vec::new(),
+        when_named_twice: Vec::new(),
+        in_steps: false,
         loaded_since: loaded_since(program).filter(|_| on_postgres),
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
@@ -218,7 +224,11 @@ pub fn explain(
             let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
             Ok(Explanation { with_key, round_trips_with_key, ..explanation })
         }
-        Some(direct) => of_direct(explanation, walked()?, direct),
+        Some(direct) => {
+            let twice = direct.by_steps.as_ref().map(|direct| walked()?.end_directly(direct));
+            let twice = join(twice.transpose()?.into_iter().collect());
+            of_direct(explanation, walked()?, direct, twice)
+        }
         None => Ok(explanation),
     }
 }
@@ -233,7 +243,12 @@ fn loaded_since(program: &Program) -> Option<String> {
 }
 
 /// The same of a command whose rows change by themselves.
-fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Explanation, Fault> {
+fn of_direct(
+    loaded: Explanation,
+    walk: Walk<'_>,
+    direct: &Direct,
+    when_named_twice: Vec<Trip>,
+) -> Result<Explanation, Fault> {
     let usual = loaded.round_trips().usual;
     let (with_key, round_trips_with_key) = match (&*direct.answered, &*direct.said) {
         ([], []) => (directly::with_key_held(), 0),
@@ -243,6 +258,8 @@ fn of_direct(loaded: Explanation, walk: Walk<'_>, direct: &Direct) -> Result<Exp
     Ok(Explanation {
         trips: join(vec![walk.end_directly(direct)?]),
         when_refused: loaded.trips,
+        when_named_twice,
+        in_steps: direct.in_steps,
         found_first: false,
         with_key,
         round_trips_with_key,

@@ -117,7 +117,7 @@ impl<D: Database> Stating<'_, '_, D> {
     pub(super) async fn send_added(&mut self) -> Result<(), Fault> {
         for (table, row, making) in std::mem::take(&mut self.added) {
             let values = making.binds.into_iter().chain(row).collect();
-            let sent = self.running.send_alike(&table, making.at, &[values]).await;
+            let sent = self.running.send_alike(making.direct, &table, making.at, &[values]).await;
             sent.map_err(Failure::into_fault)?;
         }
         Ok(())
@@ -195,18 +195,18 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         table: &Table,
         rows: &[&[Value]],
     ) -> Result<(), Failure> {
-        let mut alike: Vec<(usize, Vec<Vec<Value>>)> = Vec::new();
+        let mut alike: Vec<(&Direct, usize, Vec<Vec<Value>>)> = Vec::new();
         for row in rows {
             let making = self.made.remove(&of_row(table, row));
             let making = making.ok_or_else(|| ill_formed("nothing is made"))?;
             let values = making.binds.iter().chain(*row).cloned().collect();
-            match alike.iter_mut().find(|(at, _)| *at == making.at) {
-                Some((_, all)) => all.push(values),
-                None => alike.push((making.at, vec![values])),
+            match alike.iter_mut().find(|(_, at, _)| *at == making.at) {
+                Some((.., all)) => all.push(values),
+                None => alike.push((making.direct, making.at, vec![values])),
             }
         }
-        for (at, all) in alike {
-            self.send_alike(table, at, &all).await?;
+        for (direct, at, all) in alike {
+            self.send_alike(direct, table, at, &all).await?;
         }
         Ok(())
     }
@@ -214,14 +214,13 @@ impl<'p, D: Database> Running<'_, 'p, D> {
     /// Sends the statement that makes rows at one place. Each is given what the binds held, and its columns.
     pub(super) async fn send_alike(
         &mut self,
+        direct: &Direct,
         table: &Table,
         place: usize,
         all: &[Vec<Value>],
     ) -> Result<(), Failure> {
         let Some(first) = all.first() else { return Ok(()) };
-        let (target, binds) = (self.program.id, first.len().saturating_sub(table.columns.len()));
-        let direct = self.program.direct.as_ref();
-        let direct = direct.map_err(|_| ill_formed("nothing is made"))?;
+        let (target, binds) = (direct.id, first.len().saturating_sub(table.columns.len()));
         let key = Key { target, place, kind: Kind::Make, columns: 0, binds: first.len() };
         let ruled = direct.made.get(place).is_some_and(MadeRow::is_ruled);
         if ruled || all.len() == 1 {

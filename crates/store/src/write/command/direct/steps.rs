@@ -220,7 +220,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         self.hold_at_steps(&sites).await?;
         self.draw_keys().await?;
         let direct = self.direct;
-        let of = (self.running.program.id, direct);
+        let of = (direct.id, direct);
         let Running { writing, unlocked, .. } = &mut self.running;
         let locked = writing.lock_keys_ahead((&published, unlocked), &told, of).await;
         locked.map_err(Failure::into_fault)?;
@@ -252,7 +252,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         &mut self,
         sites: &BTreeMap<usize, Vec<Arc<[Value]>>>,
     ) -> Result<(), Failure> {
-        let (direct, target) = (self.direct, self.running.program.id);
+        let (direct, target) = (self.direct, self.direct.id);
         for (place, turns) in sites {
             let turns: Vec<&[Value]> = turns.iter().map(|binds| &**binds).collect();
             let binds = turns.first().map_or(0, |binds| binds.len());
@@ -272,7 +272,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let mut loads: BTreeMap<u32, Load> = BTreeMap::new();
         let mut load_of = |table: &Arc<Table>, key: Option<Value>| {
             let load = loads.entry(table.id.0).or_insert_with(|| Load {
-                target: program.id,
+                target: direct.id,
                 table: table.clone(),
                 column: table.own_key(),
                 values: Vec::new(),
@@ -300,8 +300,8 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     }
 
     async fn send_deed(&mut self, deed: Deed<'p>) -> Result<(), Failure> {
-        let (program, direct) = (self.running.program, self.direct);
-        let target = program.id;
+        let direct = self.direct;
+        let target = direct.id;
         let database = &mut self.running.writing.database;
         match deed {
             Deed::Keep(place, binds) => {
@@ -323,7 +323,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             }
             Deed::Row(doing, binds) => self.send_row(doing, &binds).await,
             Deed::Make(table, making, values) => {
-                self.running.send_alike(&table, making.at, &[values]).await
+                self.running.send_alike(direct, &table, making.at, &[values]).await
             }
             Deed::Say(at, binds) => self.say_value(at, &binds).await,
             Deed::Event(_) | Deed::Task(_) => Err(ill_formed("it is told by itself").into()),

@@ -161,7 +161,7 @@ impl<D: Database> Stating<'_, '_, D> {
                 found.entry(key).or_default().insert(&event.name);
             }
         }
-        let (direct, target) = (self.direct, self.running.program.id);
+        let (direct, target) = (self.direct, self.direct.id);
         let Running { writing, unlocked, .. } = &mut self.running;
         if found.is_empty() {
             return writing.lock_keys(published, unlocked).await;
@@ -237,7 +237,7 @@ impl<D: Database> Stating<'_, '_, D> {
         }
         match tellings.under.iter().find(|(event, ..)| *event == asking.event) {
             Some((_, under, key)) => {
-                let of = (self.running.program.id, self.direct, *under);
+                let of = (self.direct.id, self.direct, *under);
                 self.running.writing.ask_for_under(asking, of, key).await
             }
             None => self.running.writing.ask_for(asking).await,
@@ -246,7 +246,7 @@ impl<D: Database> Stating<'_, '_, D> {
 
     /// Asks for the value that is answered.
     pub(super) async fn say_value(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
-        let (direct, target) = (self.direct, self.running.program.id);
+        let (direct, target) = (self.direct, self.direct.id);
         let key = Key { target, place, kind: Kind::Answered, columns: 1 << 63, binds: binds.len() };
         let lower = || lower_said(direct, place, binds);
         let database = &mut self.running.writing.database;
@@ -261,7 +261,7 @@ impl<D: Database> Stating<'_, '_, D> {
     ) -> Result<(), Failure> {
         let (direct, count) = (self.direct, binds.len());
         let values: Vec<Value> = binds.into_iter().chain(own).chain(pieces).collect();
-        let target = self.running.program.id;
+        let target = self.direct.id;
         let key = Key { target, place: told, kind, columns: 0, binds: values.len() };
         let lower = || lower_of(direct, told, &scalars, kind, (count, &values));
         let database = &mut self.running.writing.database;
