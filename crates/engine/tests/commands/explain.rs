@@ -304,7 +304,7 @@ fn branches_and_loops_are_run_as_told() {
         include_str!("scenes/control.scene"),
         &expect![[r#"
             befriend: 1, told 1 to 1
-            city: 2, told 2 to 2
+            city: 1, told 1 to 1
             invite: 1, told 1 to 1
             level_of: 2, told 2 to 2
             likes_of: 2, told 2 to 2

@@ -20,6 +20,10 @@ fn steps_are_sent_as_told() {
     compare(
         SCENE,
         &expect![[r#"
+            run user hidden/1 {"house":1,"opt":null,"by":1}: 2 transactions
+            run user hidden_of/1 {"opt":null,"by":1}: 2 transactions
+            run user hidden_in/1 {"opt":null,"by":1,"flag":true}: 2 transactions
+            run user ticket_of/5 {"text":"t"}: 2 transactions
             add_lines: 1, told 1 to 1
             all_pairs: 1, told 1 to 1
             buy: 1, told 1 to 1
@@ -27,9 +31,14 @@ fn steps_are_sent_as_told() {
             file: 1, told 1 to 1
             file_each: 1, told 1 to 1
             go_on: 1, told 1 to 1
+            hidden_in: 1, told 1 to 1
+            hidden_of: 1, told 1 to 1
+            house: 1, told 1 to 1
             join_all: 1, told 1 to 1
             later_all: 1, told 1 to 1
+            list_houses: 1, told 1 to 1
             only_some: 1, told 1 to 1
+            open_for: 1, told 1 to 1
             pay_teams: 1, told 1 to 1
             perhaps: 1, told 1 to 1
             rename_all: 1, told 1 to 1
@@ -38,6 +47,7 @@ fn steps_are_sent_as_told() {
             swap_all: 1, told 1 to 1
             through: 1, told 1 to 1
             told_by: 1, told 1 to 1
+            wait_twice: 2, told 2 to 2
             who: 1, told 1 to 1
         "#]],
     );
@@ -81,8 +91,16 @@ fn ask(dice: &mut Dice) -> String {
         2 => format!("[{id},{other},{third}]"),
         _ => format!("[{id},{id}]"),
     };
-    let order = dice.below(40);
-    match dice.below(26) {
+    let (order, one_of_three) = (dice.below(40), dice.below(3) + 1);
+    match dice.below(34) {
+        24 => format!(r#"run user hidden/{id} {{"house":1,"opt":null,"by":{by}}}"#),
+        25 => format!(r#"run user hidden_of/{id} {{"opt":null,"by":{by}}}"#),
+        26 => format!(r#"run user hidden_in/{id} {{"opt":null,"by":{by},"flag":true}}"#),
+        27 => format!(r#"run user open_for/{id} {{"id":{order}}}"#),
+        28 => format!("run user wait_twice/{id}"),
+        29 => format!("run user wait_twice/{other}"),
+        30 => format!(r#"run user house/{} {{"other":{},"by":{by}}}"#, one_of_three, other % 3 + 1),
+        31 => format!(r#"run user list_houses {{"houses":[{one_of_three},1]}}"#),
         22 | 23 => format!(r#"run user add_lines/{order} {{"counts":[{few},1]}}"#),
         0 | 1 => format!(r#"run user pay_teams {{"members":{members},"by":{by}}}"#),
         2 => format!(r#"run user all_pairs {{"members":{members},"others":[{third},{other}]}}"#),
@@ -123,7 +141,7 @@ fn held(world: &World) -> String {
                UNION ALL SELECT 'o', to_jsonb(t)::text FROM \"order\" AS t \
                UNION ALL SELECT 'l', to_jsonb(t)::text FROM line AS t \
                UNION ALL SELECT 'k', to_jsonb(t)::text FROM ticket AS t UNION ALL SELECT 's', to_jsonb(t)::text FROM step AS t \
-               UNION ALL SELECT 'u', (to_jsonb(t) - 'id')::text FROM stub AS t ORDER BY 1, 2";
+               UNION ALL SELECT 'h', to_jsonb(t)::text FROM house AS t UNION ALL SELECT 'u', (to_jsonb(t) - 'id')::text FROM stub AS t ORDER BY 1, 2";
     let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
     let tasks = "SELECT target, lane, priority, CASE WHEN failures = 0 THEN due END, failures, unique_key, arguments::text FROM mimar.task ORDER BY number";
     [all, events, tasks].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
@@ -148,6 +166,15 @@ fn people(world: &World) {
             r#"add user Member {{"id":{id},"name":"m{id}","team":{},"boss":{boss},"points":{id}}}"#,
             id % 3 + 1
         );
+        assert!(world.ask(&add).starts_with('{'), "{}", world.ask(&add));
+    }
+    let places = [
+        r#"{"city":"Bo\"nn \u00e4","floor":3,"flat":true,"rent":"700.50"}"#,
+        r#"{"city":"","zip":"53111","floor":-9,"flat":false,"at":{"name":"x","deep":4}}"#,
+        r#"{"city":"Turin","floor":12,"flat":false,"at":{"name":"y"}}"#,
+    ];
+    for (at, place) in (1..).zip(places) {
+        let add = format!(r#"add user House {{"id":{at},"team":{at},"place":{place}}}"#);
         assert!(world.ask(&add).starts_with('{'), "{}", world.ask(&add));
     }
 }

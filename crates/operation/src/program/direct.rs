@@ -87,7 +87,7 @@ pub struct Site {
     pub scalar: Scalar,
     /// It, where it is used.
     pub value: Expression,
-    /// What it may be, before anything is done.
+    /// What it may be, as far as that is known before anything is done.
     pub ahead: Vec<Expression>,
 }
 
@@ -98,7 +98,7 @@ pub struct Found {
     pub bind: usize,
     /// What it is.
     pub scalar: Scalar,
-    /// What is looked up, with rows as they were.
+    /// What is looked up, with rows as they were or, step by step, as they are then.
     pub value: Expression,
     /// What is kept of it.
     pub what: Finding,
@@ -109,7 +109,7 @@ pub struct Found {
 pub enum Finding {
     /// The key of a row, before that is locked; [`Direct::insists`] see to it that it is the same behind the locks.
     Key,
-    /// The value, behind the locks and before any row changes.
+    /// The value, behind the locks and before any row changes or, step by step, where its step stands.
     Value,
     /// The text of a key of this scalar under which something is told, likewise.
     Text(Scalar),
@@ -128,7 +128,7 @@ pub struct DirectRow {
     pub site: Option<usize>,
     /// Which of [`Direct::rows`] says what must be true of it once all is done.
     pub ends: Option<usize>,
-    /// Whether it is one that is made, and looked at to be answered only.
+    /// Whether it is one that is made: over rows as they were it is looked at to be answered only.
     pub made: bool,
     /// Whether there is one in every turn of a loop.
     pub each_turn: bool,
@@ -212,6 +212,8 @@ pub struct Course {
     pub sites: Vec<usize>,
     /// What is looked up now and kept, by position in [`Direct::found`].
     pub keeps: Vec<usize>,
+    /// Binds that must hold something: of nothing beside what may fail PostgreSQL makes nothing, and does not see it fail.
+    pub present: Vec<usize>,
 }
 
 /// What is done about a step.

@@ -69,7 +69,8 @@ pub(crate) fn look(settings: Settings<'_>, at: usize, hints: &[Value]) -> Result
     Ok(statement)
 }
 
-/// Ends the transaction where what stands at a place is none of what was looked up, there or for others of its table: all of that is locked.
+/// Ends the transaction where what stands at a place is neither of the rows of its table that are locked, nor of the keys that were looked up
+/// there.
 pub(crate) fn is_among(
     settings: Settings<'_>,
     at: usize,

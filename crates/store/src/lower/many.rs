@@ -53,7 +53,7 @@ pub(crate) fn rows_among(
 
 /// Locks rows by the one array of their keys, in the order of these; ends the transaction where one is not there.
 ///
-/// `settings` and `found`: keys besides that were found.
+/// `settings` and `found`: keys besides that were found; of a command that is sent step by step, where they were looked up ahead.
 pub(crate) fn held(
     table: &Table,
     lock: Lock,

@@ -7,6 +7,7 @@ use operation::{
 
 use super::expression::{Lowering, ill_formed, operator};
 use super::form::power_of_ten;
+use crate::postgres::value::type_name;
 
 /// Microseconds in a day.
 const DAY: i64 = 86_400_000_000;
@@ -140,7 +141,43 @@ impl<'a> Lowering<'a> {
                 self.each(list, ", ", form)?;
                 self.sql.push(")");
             }
-            Expression::Member { .. } => return Err(ill_formed("a member of JSON in SQL")),
+            Expression::Member { object, name, scalar } => {
+                self.member(object, name, *scalar, form)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a member of a value object, as far as SQL reads it as Rust does.
+    fn member(
+        &mut self,
+        object: &'a Expression,
+        name: &str,
+        scalar: Scalar,
+        form: Scalar,
+    ) -> Result<(), Fault> {
+        let units = match scalar {
+            Scalar::Decimal { scale } if form == Scalar::Int => Some(power_of_ten(scale)),
+            _ => None,
+        };
+        self.sql.push("((");
+        self.postgres(object, Scalar::Json)?;
+        self.sql.push(if scalar == Scalar::Json { " -> " } else { " ->> " }).literal(name);
+        self.sql.push(")");
+        match (scalar, units) {
+            (Scalar::Decimal { .. }, Some(units)) => {
+                self.sql.push("::numeric * ").integer(units).push(")::bigint");
+            }
+            (Scalar::Json, _) => {
+                self.sql.push(")");
+            }
+            (
+                Scalar::Text | Scalar::Int | Scalar::Bool | Scalar::Uuid | Scalar::Decimal { .. },
+                _,
+            ) if form == scalar => {
+                self.sql.push("::").push(type_name(scalar)).push(")");
+            }
+            _ => return Err(ill_formed("a member of JSON in another form")),
         }
         Ok(())
     }

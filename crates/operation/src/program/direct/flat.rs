@@ -102,7 +102,11 @@ impl Forming<'_> {
                 self.touch(row);
                 self.fold(row, expression)
             }
-            // Only Rust reads JSON.
+            // Times and the like only Rust reads out of JSON.
+            Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
+                let object = Box::new(self.object(object, scope)?);
+                Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
+            }
             Expression::Member { .. } => Err(Reason::NotInSql),
             _ => {
                 let mut failed = None;
@@ -111,6 +115,17 @@ impl Forming<'_> {
                 });
                 flat.ok_or(failed.unwrap_or(Reason::NotInSql))
             }
+        }
+    }
+
+    /// A value object, which may stand in another one.
+    fn object(&mut self, object: &Expression, scope: &[usize]) -> Result<Expression, Reason> {
+        match object {
+            Expression::Member { object, name, scalar: Scalar::Json } => {
+                let (object, name) = (Box::new(self.object(object, scope)?), name.clone());
+                Ok(Expression::Member { object, name, scalar: Scalar::Json })
+            }
+            object => self.flatten(object, scope),
         }
     }
 
@@ -228,7 +243,9 @@ impl Forming<'_> {
         self.telling = true;
         let flat = self.flat(delay, &[]);
         self.telling = false;
-        self.looked_up(&flat?).ok_or(Reason::NotInSql)
+        let flat = flat?;
+        self.must_not_hide(&flat)?;
+        self.looked_up(&flat).ok_or(Reason::NotInSql)
     }
 
     /// The same as a column of that scalar keeps it.
@@ -242,13 +259,14 @@ impl Forming<'_> {
     }
 
     pub(super) fn copied_flat(
-        &self,
+        &mut self,
         flat: Expression,
         scalar: Scalar,
     ) -> Result<Expression, Reason> {
         if !self.stands_as(&flat, scalar) {
             return Err(Reason::Timed);
         }
+        self.must_not_hide(&flat)?;
         self.looked_up(&flat).ok_or(Reason::NotInSql)
     }
 
@@ -271,6 +289,10 @@ impl Forming<'_> {
     pub(super) fn stands_as(&self, value: &Expression, scalar: Scalar) -> bool {
         let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
         match value {
+            Expression::Bind(bind) if timed => {
+                let found = self.found.iter().find(|found| found.bind == *bind);
+                found.is_none_or(|found| found.scalar == scalar)
+            }
             Expression::Literal(_) | Expression::Bind(_) => true,
             Expression::Column { depth, column } => {
                 let column = self.rows.get(*depth).and_then(|row| row.table.columns.get(*column));
@@ -398,6 +420,14 @@ impl Forming<'_> {
     pub(super) fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
         self.binds.get(bind).ok_or(Reason::NotInSql)
     }
+}
+
+/// Whether SQL reads a member of a value object as Rust does.
+fn is_read_alike(scalar: Scalar) -> bool {
+    matches!(
+        scalar,
+        Scalar::Text | Scalar::Int | Scalar::Bool | Scalar::Uuid | Scalar::Decimal { .. }
+    )
 }
 
 /// The rows that something flat looks at.

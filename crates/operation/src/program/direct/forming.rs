@@ -108,6 +108,8 @@ pub(super) struct Forming<'p> {
     /// What must be true for it in this turn of a loop.
     pub(super) turn_insists: Vec<usize>,
     pub(super) step: Option<Box<str>>,
+    /// Binds that must hold something for it.
+    pub(super) present: Vec<usize>,
     /// What is known besides where all is said step by step.
     pub(super) stepping: Option<Stepping>,
 }
@@ -154,6 +156,7 @@ fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obst
         looks: Vec::new(),
         turn_insists: Vec::new(),
         step: None,
+        present: Vec::new(),
         stepping,
     };
     forming.whole().map_err(|reason| Obstacle { step: forming.step.take(), reason })
@@ -178,6 +181,8 @@ impl<'p> Forming<'p> {
         let (steps, returned) = self.walk(&program.body)?;
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
         let (mut answered, mut said) = self.answer(returned)?;
+        // Where it is returned, it is said already what must be there for it.
+        self.present.clear();
         self.look_at_reached()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
@@ -315,7 +320,8 @@ impl<'p> Forming<'p> {
         self.looked_up_ahead();
         let (looks, insists) = (&mut self.looks, &mut self.turn_insists);
         let (sites, keeps) = self.stepping.as_mut().map(Stepping::of_step).unwrap_or_default();
-        Course { how, looks: std::mem::take(looks), insists: std::mem::take(insists), sites, keeps }
+        let (looks, insists) = (std::mem::take(looks), std::mem::take(insists));
+        Course { how, looks, insists, sites, keeps, present: std::mem::take(&mut self.present) }
     }
 
     /// How steps are carried out, and what they return.
@@ -547,6 +553,7 @@ impl<'p> Forming<'p> {
         }
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
+            self.must_not_hide(&flat)?;
             if self.stepping.is_some() {
                 return self.keep_as_it_is(&flat);
             }
@@ -634,6 +641,9 @@ impl<'p> Forming<'p> {
             let flat = self.of_row_and_others(at, value)?;
             if !self.stands_as(&flat, scalar) {
                 return Err(Reason::Timed);
+            }
+            if table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable {
+                self.must_not_hide(&flat)?;
             }
             // What is set before is worked out, also where something else takes its place; where it must be there, it is.
             let before = self.value_of(at, *column)?;

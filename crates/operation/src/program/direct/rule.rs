@@ -99,24 +99,34 @@ pub(super) fn evaluates(flat: &Expression, inner: &Expression) -> bool {
         }
 }
 
-/// Whether something that may be null stands, known before any row is, beside what may fail: of the two together PostgreSQL then makes
-/// null, and works out nothing.
-pub(super) fn nothing_hides_failure(flat: &Expression) -> bool {
-    let mut hides = false;
+/// The binds that stand, with nothing of a row about them, beside what may fail; `None`, where a null does.
+pub(super) fn hides_failure(flat: &Expression) -> Option<Vec<usize>> {
+    let (mut binds, mut null) = (Vec::new(), false);
     flat.visit(&mut |e| {
-        let mut beside = Vec::new();
-        if matches!(
+        let is_strict = matches!(
             e,
             Expression::Compare(..)
                 | Expression::Arithmetic { .. }
                 | Expression::DivideDecimal { .. }
                 | Expression::Call(..)
-        ) {
-            e.children(&mut |child| beside.push((child.can_fail(), may_be_nothing(child))));
+        );
+        let mut fails = false;
+        if is_strict {
+            e.children(&mut |child| fails |= child.can_fail());
         }
-        hides |= beside.iter().any(|(fails, _)| *fails) && beside.iter().any(|(_, null)| *null);
+        if fails {
+            e.children(&mut |child| {
+                if may_be_nothing(child) {
+                    child.visit(&mut |e| match e {
+                        Expression::Bind(bind) => binds.push(*bind),
+                        Expression::Literal(Value::Null) => null = true,
+                        _ => {}
+                    });
+                }
+            });
+        }
     });
-    hides
+    (!null).then_some(binds)
 }
 
 /// Whether something is known before any row is, and may be null.

@@ -117,8 +117,14 @@ impl<'p> Forming<'p> {
                 if let Some(bind) = bind {
                     let here = || Holds::Given(Expression::Bind(*bind));
                     let known = |held: &Holds| matches!(held, Holds::Given(_));
+                    let is_plain = |held: &Holds| {
+                        matches!(held, Holds::Given(Expression::Bind(_) | Expression::Literal(_)))
+                    };
                     let held = match (&*returned, body.last()) {
-                        ([held], Some(Step::Return(_))) if !known(held) => held.clone(),
+                        // The key of a row that is made stays known as such.
+                        ([held], Some(Step::Return(_))) if !known(held) || is_plain(held) => {
+                            held.clone()
+                        }
                         _ if returned.iter().all(known) => here(),
                         _ => return Err(Reason::ReturnsWithin),
                     };
@@ -238,7 +244,7 @@ impl<'p> Forming<'p> {
         if !self.stands_as(value, scalar) {
             return Err(Reason::Timed);
         }
-        let stepping = self.stepping()?;
+        let stepping = self.stepping.as_mut().ok_or(Reason::NotInSql)?;
         let mut ahead = vec![stepping.before_all(value)];
         // It may be what a step before has made of it.
         for (of, column, set) in &stepping.set {
@@ -249,6 +255,8 @@ impl<'p> Forming<'p> {
                 }
             }
         }
+        // What is counted is known behind the locks only; what it leads to may be locked for something else.
+        ahead.retain(|ahead| !names(ahead, &self.drawn));
         let all = ahead.iter().map(nodes).sum::<usize>();
         if stepping.sites.len() == MOST || all > LARGEST {
             return Err(Reason::TooLarge);
@@ -318,6 +326,9 @@ impl<'p> Forming<'p> {
     pub(super) fn deed(&mut self, target: usize, key: &Expression) -> Result<usize, Reason> {
         let program = self.program;
         let of = program.targets.get(target).ok_or(Reason::NotInSql)?;
+        if of.checks.iter().any(|check| check.others) {
+            return Err(Reason::LooksElsewhere);
+        }
         let row = self.row(&of.target.table, key)?;
         self.touch(row);
         let Row { key, site, made, .. } = self.rows.get(row).ok_or(Reason::NotInSql)?;
@@ -468,6 +479,17 @@ impl<'p> Forming<'p> {
         let first = said.next()?;
         said.all(|other| other == first).then_some(first)
     }
+}
+
+/// Whether something is of a key that the database counts.
+fn names(value: &Expression, drawn: &[(usize, TableId)]) -> bool {
+    let mut names = false;
+    value.visit(&mut |e| {
+        if let Expression::Bind(bind) = e {
+            names |= drawn.iter().any(|(drawn, _)| drawn == bind);
+        }
+    });
+    names
 }
 
 /// A value in which a column of any row of a table is this; `None`, where it looks at none.

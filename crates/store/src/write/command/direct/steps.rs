@@ -254,6 +254,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     ) -> Result<(), Failure> {
         let (direct, target) = (self.direct, self.direct.id);
         for (place, turns) in sites {
+            if direct.sites.get(*place).is_none_or(|site| site.ahead.is_empty()) {
+                continue;
+            }
             let turns: Vec<&[Value]> = turns.iter().map(|binds| &**binds).collect();
             let binds = turns.first().map_or(0, |binds| binds.len());
             let key = Key { target, place: *place, kind: Kind::Find, columns: 1 << 62, binds };

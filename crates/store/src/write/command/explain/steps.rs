@@ -63,7 +63,10 @@ impl Sending<'_, '_> {
     fn ahead(&mut self, publishes: bool) -> Result<(), Fault> {
         let (direct, settings) = (self.direct, Settings::of(self.direct));
         self.statements.push(Sent::steering("BEGIN"));
-        for at in 0..direct.sites.len() {
+        for (at, site) in direct.sites.iter().enumerate() {
+            if site.ahead.is_empty() {
+                continue;
+            }
             let text = lower::ahead::look(settings, at, &self.binds)?.text;
             self.statements.push(Sent::plain(text));
         }
