@@ -223,7 +223,7 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
         }
         let twice = explanation.when_named_twice.iter().map(|trip| trip.statements.len());
         if let Some(statements) = twice.max() {
-            let detail = "step by step where two names turn out to be of one row that changes";
+            let detail = "step by step where the caller names a row twice that changes";
             line(
                 "one row",
                 &format!(

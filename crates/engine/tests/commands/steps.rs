@@ -186,6 +186,48 @@ fn count_from(world: &World, number: u32) {
     testbed::postgres().psql(database, &set);
 }
 
+/// What others have written into a value object is read by the database as it is where rows are loaded, or not at all.
+#[test]
+fn value_objects_are_read_alike() {
+    let mut loaded = World::new(On::Postgres, model());
+    loaded.loads = true;
+    let direct = World::new(On::Postgres, model());
+    people(&loaded);
+    people(&direct);
+    for place in [
+        r#"{"city":"A","floor":1,"flat":true,"rent":700.5}"#,
+        r#"{"city":"A","floor":1,"flat":true,"rent":"1.239"}"#,
+        r#"{"city":"A","floor":1,"flat":true,"rent":"1.2"}"#,
+        r#"{"city":5,"floor":1,"flat":true}"#,
+        r#"{"city":{"b":1},"floor":1,"flat":true}"#,
+        r#"{"city":"A","floor":"5","flat":true}"#,
+        r#"{"city":"A","floor":1.0,"flat":true}"#,
+        r#"{"city":"A","floor":1,"flat":"t"}"#,
+        r#"{"city":"A","floor":1,"flat":true,"at":"x"}"#,
+        r#"{"city":"A","floor":1,"flat":true,"at":{"name":3}}"#,
+        r#"{"floor":1,"flat":true}"#,
+        r#"{"city":"\u0041\n","floor":-0,"flat":false}"#,
+        "5",
+        "\"x\"",
+        "[]",
+    ] {
+        for world in [&loaded, &direct] {
+            let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+            let set = format!("UPDATE house SET place = '{place}', city = '', rent = NULL");
+            testbed::postgres().psql(database, &set);
+        }
+        for ask in [
+            r#"run user house/1 {"other":2,"by":1}"#,
+            r#"run user list_houses {"houses":[1]}"#,
+            "read user Team 1",
+            "run user name_of/1",
+        ] {
+            assert_eq!(loaded.ask(ask), direct.ask(ask), "{place}: {ask}");
+        }
+        agree(&loaded, &direct, place);
+    }
+}
+
 #[test]
 fn whatever_is_asked_is_answered_as_where_rows_are_loaded() {
     for seed in 1..=4 {

@@ -69,7 +69,7 @@ pub struct Direct {
     /// Whether each statement is sent where its step stands, and sees what those before have done. Then what looks at rows is written over
     /// rows as they are at that step.
     pub in_steps: bool,
-    /// Of one that is not: how it is sent where two names turn out to be of one row that changes.
+    /// Of one that is not: how it is sent where the caller names a row twice that changes.
     pub by_steps: Option<Box<Self>>,
     /// Of one that is: what must be true of rows that the caller named.
     pub naming: Vec<Course>,
@@ -212,7 +212,7 @@ pub struct Course {
     pub sites: Vec<usize>,
     /// What is looked up now and kept, by position in [`Direct::found`].
     pub keeps: Vec<usize>,
-    /// Binds that must hold something: of nothing beside what may fail PostgreSQL makes nothing, and does not see it fail.
+    /// Binds that must hold something: of nothing beside what may fail PostgreSQL may make nothing, and not see it fail.
     pub present: Vec<usize>,
 }
 

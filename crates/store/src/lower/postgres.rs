@@ -148,7 +148,7 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// Writes a member of a value object, as far as SQL reads it as Rust does.
+    /// Writes a member of a value object, as far as SQL reads it as Rust does; what Rust would not read ends the transaction.
     fn member(
         &mut self,
         object: &'a Expression,
@@ -156,29 +156,40 @@ impl<'a> Lowering<'a> {
         scalar: Scalar,
         form: Scalar,
     ) -> Result<(), Fault> {
+        // As what it stands there, and how its text looks.
+        let (kind, text) = match scalar {
+            Scalar::Json => ("object", String::new()),
+            Scalar::Text => ("string", String::new()),
+            Scalar::Bool => ("boolean", String::new()),
+            Scalar::Int => ("number", "^(0|-?[1-9][0-9]*)$".to_owned()),
+            Scalar::Uuid => ("string", "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$".to_owned()),
+            Scalar::Decimal { scale: 0 } => ("string", "^(0|-?[1-9][0-9]*)$".to_owned()),
+            Scalar::Decimal { scale } => {
+                ("string", format!("^-?(0|[1-9][0-9]*)([.][0-9]{{1,{scale}}})?$"))
+            }
+            _ => return Err(ill_formed("a member of JSON that SQL does not read")),
+        };
         let units = match scalar {
             Scalar::Decimal { scale } if form == Scalar::Int => Some(power_of_ten(scale)),
-            _ => None,
-        };
-        self.sql.push("((");
-        self.postgres(object, Scalar::Json)?;
-        self.sql.push(if scalar == Scalar::Json { " -> " } else { " ->> " }).literal(name);
-        self.sql.push(")");
-        match (scalar, units) {
-            (Scalar::Decimal { .. }, Some(units)) => {
-                self.sql.push("::numeric * ").integer(units).push(")::bigint");
-            }
-            (Scalar::Json, _) => {
-                self.sql.push(")");
-            }
-            (
-                Scalar::Text | Scalar::Int | Scalar::Bool | Scalar::Uuid | Scalar::Decimal { .. },
-                _,
-            ) if form == scalar => {
-                self.sql.push("::").push(type_name(scalar)).push(")");
-            }
+            _ if form == scalar => None,
             _ => return Err(ill_formed("a member of JSON in another form")),
+        };
+        self.sql.push("((SELECT CASE WHEN coalesce(json_typeof(m.v), 'null') = 'null' AND coalesce(m.k, 'object') = 'object' THEN NULL ");
+        self.sql.push("WHEN m.k = 'object' AND json_typeof(m.v) = ").literal(kind);
+        if !text.is_empty() {
+            self.sql.push(" AND (m.v #>> '{}') ~ ").literal(&text);
         }
+        self.sql.push(
+            " THEN (m.v #>> '{}') ELSE (1 / (m.k IS NULL AND m.v IS NOT NULL)::int)::text END",
+        );
+        self.sql.push(" FROM (SELECT json_typeof(o.o) AS k, o.o -> ").literal(name);
+        self.sql.push(" AS v FROM (SELECT ");
+        self.postgres(object, Scalar::Json)?;
+        self.sql.push("::json AS o OFFSET 0) AS o OFFSET 0) AS m)");
+        match units {
+            Some(units) => self.sql.push("::numeric * ").integer(units).push(")::bigint"),
+            None => self.sql.push("::").push(type_name(scalar)).push(")"),
+        };
         Ok(())
     }
 

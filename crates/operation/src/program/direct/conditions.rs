@@ -75,8 +75,8 @@ impl Forming<'_> {
         Ok(())
     }
 
-    /// Sees to it that nothing which is known to be null stands beside what may fail: of the two together PostgreSQL makes null when it
-    /// plans a statement, and works out nothing.
+    /// Sees to it that nothing which is known to be null stands beside what may fail: where PostgreSQL plans
+    /// a statement for its values it makes null of the two together, and works out nothing.
     pub(super) fn must_not_hide(&mut self, flat: &Expression) -> Result<(), Reason> {
         let hides = hides_failure(flat).ok_or(Reason::MayFail)?;
         for bind in hides.into_iter().filter(|bind| *bind < self.program.filled.len()) {

@@ -28,7 +28,7 @@ pub struct Explanation {
     /// What is sent after that where its rows change by themselves and something stands against it: the same as for a command
     /// whose rows are loaded. Empty where they are.
     pub when_refused: Vec<Trip>,
-    /// What it sends instead where two names turn out to be of one row that changes.
+    /// What it sends instead where the caller names a row twice that changes.
     pub when_named_twice: Vec<Trip>,
     /// Whether each statement sees what those before it have done, in the order of the steps.
     pub in_steps: bool,
