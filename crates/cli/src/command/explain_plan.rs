@@ -223,13 +223,11 @@ fn drawn(command: &str, role: &str, explanation: &Explanation) -> String {
         }
         let twice = explanation.when_named_twice.iter().map(|trip| trip.statements.len());
         if let Some(statements) = twice.max() {
-            let detail = "step by step where the caller names a row twice that changes";
-            line(
-                "one row",
-                &format!(
-                    "{detail}: {statements} statements, and no round trip more (`--json` has them)"
-                ),
+            let detail = format!(
+                "where the caller names one row twice that changes, it is sent step by step: {statements} statements, those of loops \
+                 in each turn, and no round trip more (--format json has them)"
             );
+            line("twice", &detail);
         }
         if let Some(reason) = &explanation.loaded_since {
             line("loads", &format!("its rows, before it does anything: {reason}"));

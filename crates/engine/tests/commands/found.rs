@@ -2,6 +2,7 @@
 
 use expect_test::expect;
 
+use crate::agreement::Agreement;
 use crate::contention::at_once;
 use crate::direct::Dice;
 use crate::explain::compare;
@@ -116,14 +117,6 @@ fn held(world: &World) -> String {
     [all, events, tasks].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
 }
 
-fn agree(loaded: &World, direct: &World, when: &str) {
-    let (loaded, direct) = (held(loaded), held(direct));
-    for (loaded, direct) in loaded.lines().zip(direct.lines()) {
-        assert_eq!(loaded, direct, "{when}");
-    }
-    assert_eq!(loaded.lines().count(), direct.lines().count(), "{when}");
-}
-
 fn people(world: &World) {
     for id in 1..=3 {
         let code = ["", "b=2", "b=2"][id - 1];
@@ -145,29 +138,7 @@ fn people(world: &World) {
 #[test]
 fn whatever_is_asked_is_answered_as_where_rows_are_loaded() {
     for seed in 1..=4 {
-        let mut loaded = World::new(On::Postgres, model());
-        loaded.loads = true;
-        let direct = World::new(On::Postgres, model());
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.rotate_left(seed));
-        people(&loaded);
-        people(&direct);
-        let (mut done, mut refused) = (0, 0);
-        for _ in 0..200 {
-            let ask = ask(&mut dice);
-            let told = loaded.ask(&ask);
-            assert_eq!(told, direct.ask(&ask), "seed {seed}: {ask}");
-            if dice.below(3) == 0 {
-                assert_eq!(loaded.ask("work"), direct.ask("work"), "seed {seed}: {ask}");
-            }
-            let is_done =
-                told == "done" || told.starts_with(['"', '{', 'n']) || told.parse::<i64>().is_ok();
-            *(if is_done { &mut done } else { &mut refused }) += 1;
-            if dice.below(8) == 0 {
-                agree(&loaded, &direct, &format!("seed {seed}, after {ask}"));
-            }
-        }
-        agree(&loaded, &direct, &format!("seed {seed}"));
-        assert!(done > 40 && refused > 20, "seed {seed}: {done} done, {refused} refused");
+        Agreement::of(model(), people, held).go_through(seed, ask, |_, _, _| ());
     }
 }
 

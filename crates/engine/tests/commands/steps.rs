@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use expect_test::expect;
 
+use crate::agreement::Agreement;
 use crate::contention::at_once;
 use crate::direct::Dice;
 use crate::explain::compare;
@@ -147,14 +148,6 @@ fn held(world: &World) -> String {
     [all, events, tasks].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
 }
 
-fn agree(loaded: &World, direct: &World, when: &str) {
-    let (loaded, direct) = (held(loaded), held(direct));
-    for (loaded, direct) in loaded.lines().zip(direct.lines()) {
-        assert_eq!(loaded, direct, "{when}");
-    }
-    assert_eq!(loaded.lines().count(), direct.lines().count(), "{when}");
-}
-
 fn people(world: &World) {
     for id in 1..=3 {
         let add = format!(r#"add owner Team {{"id":{id},"name":"team {id}"}}"#);
@@ -189,11 +182,7 @@ fn count_from(world: &World, number: u32) {
 /// What others have written into a value object is read by the database as it is where rows are loaded, or not at all.
 #[test]
 fn value_objects_are_read_alike() {
-    let mut loaded = World::new(On::Postgres, model());
-    loaded.loads = true;
-    let direct = World::new(On::Postgres, model());
-    people(&loaded);
-    people(&direct);
+    let both = Agreement::of(model(), people, held);
     for place in [
         r#"{"city":"A","floor":1,"flat":true,"rent":700.5}"#,
         r#"{"city":"A","floor":1,"flat":true,"rent":"1.239"}"#,
@@ -211,7 +200,7 @@ fn value_objects_are_read_alike() {
         "\"x\"",
         "[]",
     ] {
-        for world in [&loaded, &direct] {
+        for world in [&both.loaded, &both.direct] {
             let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
             let set = format!("UPDATE house SET place = '{place}', city = '', rent = NULL");
             testbed::postgres().psql(database, &set);
@@ -222,43 +211,23 @@ fn value_objects_are_read_alike() {
             "read user Team 1",
             "run user name_of/1",
         ] {
-            assert_eq!(loaded.ask(ask), direct.ask(ask), "{place}: {ask}");
+            both.ask(ask, place);
         }
-        agree(&loaded, &direct, place);
+        both.look(place);
     }
 }
 
 #[test]
 fn whatever_is_asked_is_answered_as_where_rows_are_loaded() {
     for seed in 1..=4 {
-        let mut loaded = World::new(On::Postgres, model());
-        loaded.loads = true;
-        let direct = World::new(On::Postgres, model());
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.rotate_left(seed));
-        people(&loaded);
-        people(&direct);
-        let (mut done, mut refused) = (0, 0);
-        for turn in 0..200 {
-            let ask = ask(&mut dice);
+        let both = Agreement::of(model(), people, held);
+        both.go_through(seed, ask, |both, turn, ask| {
             if ask.contains(" file") {
                 // The loaded way draws some ahead.
-                for world in [&loaded, &direct] {
+                for world in [&both.loaded, &both.direct] {
                     count_from(world, 100 * (turn + 1));
                 }
             }
-            let told = loaded.ask(&ask);
-            assert_eq!(told, direct.ask(&ask), "seed {seed}: {ask}");
-            if dice.below(3) == 0 {
-                assert_eq!(loaded.ask("work"), direct.ask("work"), "seed {seed}: {ask}");
-            }
-            let is_done =
-                told == "done" || told.starts_with(['"', '{', 'n']) || told.parse::<i64>().is_ok();
-            *(if is_done { &mut done } else { &mut refused }) += 1;
-            if dice.below(8) == 0 {
-                agree(&loaded, &direct, &format!("seed {seed}, after {ask}"));
-            }
-        }
-        agree(&loaded, &direct, &format!("seed {seed}"));
-        assert!(done > 40 && refused > 20, "seed {seed}: {done} done, {refused} refused");
+        });
     }
 }

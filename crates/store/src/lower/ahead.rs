@@ -92,24 +92,3 @@ pub(crate) fn is_among(
     lowering.sql.push(" AS v OFFSET 0) AS s");
     Ok(lowering.finish(vec![Scalar::Int]))
 }
-
-/// Waits until nobody else publishes under keys, in the order in which all wait; binds: an array of names of events with a slash and the
-/// key, and for each of these places an array of the names of events, each with a slash.
-pub(crate) fn lock_keys(settings: Settings<'_>, places: &[usize]) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(Dialect::Postgres, 1 + places.len(), &[]).with(settings);
-    lowering.sql.push(
-        "SELECT count(pg_advisory_xact_lock(hashtextextended(s.k, 0))) FROM (SELECT DISTINCT a.k COLLATE \"C\" AS k \
-         FROM (SELECT json_array_elements_text(",
-    );
-    lowering.bind(0, Scalar::Json);
-    lowering.sql.push(") AS k");
-    for (at, place) in places.iter().enumerate() {
-        lowering.sql.push(" UNION ALL SELECT n.v || u.k FROM json_array_elements_text(");
-        lowering.bind(1 + at, Scalar::Json);
-        lowering.sql.push(") AS n(v), unnest(");
-        settings.write_all_of(&mut lowering.sql, *place)?;
-        lowering.sql.push(") AS u(k)");
-    }
-    lowering.sql.push(") AS a WHERE a.k IS NOT NULL ORDER BY 1) AS s");
-    Ok(lowering.finish(vec![Scalar::Int]))
-}

@@ -123,7 +123,7 @@ pub(crate) fn lock_key() -> Statement {
 }
 
 /// The same of several, in the order in which all take them; binds: an array of such texts, and for each key that was
-/// found at these positions an array of the names of events, each with a slash.
+/// found at these positions, or looked up ahead, an array of the names of events, each with a slash.
 pub(crate) fn lock_keys(settings: Settings<'_>, found: &[usize]) -> Result<Statement, Fault> {
     let mut lowering = Lowering::new(Dialect::Postgres, 1 + found.len(), &[]).with(settings);
     lowering.sql.push(
@@ -133,10 +133,17 @@ pub(crate) fn lock_keys(settings: Settings<'_>, found: &[usize]) -> Result<State
     lowering.bind(0, Scalar::Json);
     lowering.sql.push(") AS k");
     for (at, found) in found.iter().enumerate() {
-        lowering.sql.push(" UNION ALL SELECT json_array_elements_text(");
+        lowering.sql.push(" UNION ALL SELECT n.v || u.k FROM json_array_elements_text(");
         lowering.bind(1 + at, Scalar::Json);
-        lowering.sql.push(") || ");
-        lowering.found(*found)?;
+        lowering.sql.push(") AS n(v), unnest(");
+        if settings.in_steps {
+            settings.write_all_of(&mut lowering.sql, *found)?;
+        } else {
+            lowering.sql.push("ARRAY[");
+            lowering.found(*found)?;
+            lowering.sql.push("]");
+        }
+        lowering.sql.push(") AS u(k)");
     }
     lowering.sql.push(") AS a WHERE a.k IS NOT NULL ORDER BY 1) AS s");
     Ok(lowering.finish(vec![Scalar::Int]))

@@ -97,40 +97,23 @@ impl<D: Database> Writing<'_, D> {
         self.lock(&locks_of::<D>(published, unlocked)).await
     }
 
-    /// The same, and of events whose keys were found: each once, with the names of the events.
-    pub(super) async fn lock_found_keys(
+    /// The same, and of events whose keys were found or, of a command that is sent step by step, looked up ahead: each place once, with the
+    /// names of the events.
+    pub(super) async fn lock_found_keys<N: AsRef<str>>(
         &mut self,
         (published, unlocked): (&[Published], &[[u8; 16]]),
-        found: &BTreeMap<usize, BTreeSet<&str>>,
+        found: &BTreeMap<usize, BTreeSet<N>>,
         (program, direct): (ReadId, &Direct),
     ) -> Result<(), Failure> {
         let mut values = vec![texts(locks_of::<D>(published, unlocked))];
-        values.extend(found.values().map(|names| texts(names.iter().map(|it| format!("{it}/")))));
+        let slashed =
+            |names: &BTreeSet<N>| texts(names.iter().map(|it| format!("{}/", it.as_ref())));
+        values.extend(found.values().map(slashed));
         let columns = found.keys().fold(0, |columns, found| columns | 1 << found);
         let (kind, binds) = (Kind::Find, values.len());
         let key = Key { target: program, place: 0, kind, columns, binds };
         let lower =
             || outbox::lock_keys(Settings::of(direct), &found.keys().copied().collect::<Vec<_>>());
-        self.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
-    }
-
-    /// The same, and of events whose keys were looked up ahead at these places: each with the names of the events.
-    pub(super) async fn lock_keys_ahead(
-        &mut self,
-        (published, unlocked): (&[Published], &[[u8; 16]]),
-        ahead: &BTreeMap<usize, BTreeSet<Box<str>>>,
-        (program, direct): (ReadId, &Direct),
-    ) -> Result<(), Failure> {
-        if ahead.is_empty() {
-            return self.lock_keys(published, unlocked).await;
-        }
-        let mut values = vec![texts(locks_of::<D>(published, unlocked))];
-        values.extend(ahead.values().map(|names| texts(names.iter().map(|it| format!("{it}/")))));
-        let columns = ahead.keys().fold(0, |columns, place| columns | 1 << place);
-        let (kind, binds) = (Kind::Find, values.len());
-        let key = Key { target: program, place: usize::MAX, kind, columns, binds };
-        let places: Vec<usize> = ahead.keys().copied().collect();
-        let lower = || crate::lower::ahead::lock_keys(Settings::of(direct), &places);
         self.database.run(Asked::Kept(key), lower, values.iter()).await.map(drop)
     }
 

@@ -1,5 +1,7 @@
 //! Rows of which only the database knows all: they are made of what stands in rows, or their keys are counted.
 
+use std::sync::Arc;
+
 use operation::{Creation, Direct, Expression, Fault, Fill, MadeRow, Table, TableId, Value};
 
 use super::super::super::{Asked, Database, Failure, Key, Kind};
@@ -79,13 +81,12 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(())
     }
 
-    /// Makes a part of a root that was there as far as it is known: nothing else of it is here.
-    async fn adding(
+    /// A row as far as it is known, of which nothing else is here.
+    pub(super) async fn as_known(
         &mut self,
-        at: usize,
         made: &MadeRow,
         creation: &Creation,
-    ) -> Result<(), Fault> {
+    ) -> Result<(Arc<Table>, Vec<Value>), Fault> {
         let table = self.running.table(creation.row)?;
         let unknown = |column| made.columns.iter().any(|(of, _)| *of == column);
         let mut row = Vec::with_capacity(creation.values.len());
@@ -95,13 +96,25 @@ impl<D: Database> Stating<'_, '_, D> {
                 (Fill::Value(value), _) => self.running.value(value, None).await?,
                 (Fill::Root, Some(root)) => self.running.value(root, None).await?,
                 (Fill::Uuid, _) => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
+                (Fill::Counted, _) => Box::pin(self.running.draw(&table)).await?,
                 (Fill::Computed, _) => Value::Null,
-                _ => return Err(ill_formed("a part that is not known")),
+                _ => return Err(ill_formed("a row that is not known")),
             });
         }
         let known =
             |at: usize| matches!(creation.values.get(at), Some(Fill::Value(_))) && !unknown(at);
         look_at_values(&table, &row, known, &creation.bounds)?;
+        Ok((table, row))
+    }
+
+    /// Makes a part of a root that was there as far as it is known.
+    async fn adding(
+        &mut self,
+        at: usize,
+        made: &MadeRow,
+        creation: &Creation,
+    ) -> Result<(), Fault> {
+        let (table, row) = self.as_known(made, creation).await?;
         // Each looks at all that are there; of many it is less work to load those once.
         if self.added.len() >= MOST_ADDED {
             return Err(not_so());

@@ -7,13 +7,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use operation::{
-    Course, Creation, Expression, Fault, Fill, MadeRow, Published, Step, Table, Value,
-};
+use operation::{Course, Creation, Expression, Fault, MadeRow, Published, Step, Table, Value};
 
 use super::super::super::outbox::Asking;
 use super::super::super::{Asked, Database, Failure, Key, Kind, Load};
-use super::super::rows::look_at_values;
 use super::super::{Flow, Running, ill_formed, lock_of};
 use super::make::Making;
 use super::tell::Tellings;
@@ -126,23 +123,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         made: &MadeRow,
         creation: &Creation,
     ) -> Result<(), Fault> {
-        let table = self.running.table(creation.row)?;
-        let unknown = |column| made.columns.iter().any(|(of, _)| *of == column);
-        let mut row = Vec::with_capacity(creation.values.len());
-        for (column, fill) in creation.values.iter().enumerate() {
-            row.push(match (fill, &creation.root) {
-                _ if unknown(column) => Value::Null,
-                (Fill::Value(value), _) => self.running.value(value, None).await?,
-                (Fill::Root, Some(root)) => self.running.value(root, None).await?,
-                (Fill::Uuid, _) => Value::Uuid(uuid::Uuid::now_v7().into_bytes()),
-                (Fill::Counted, _) => Box::pin(self.running.draw(&table)).await?,
-                (Fill::Computed, _) => Value::Null,
-                _ => return Err(ill_formed("a row that is not known")),
-            });
-        }
-        let known =
-            |at: usize| matches!(creation.values.get(at), Some(Fill::Value(_))) && !unknown(at);
-        look_at_values(&table, &row, known, &creation.bounds)?;
+        let (table, row) = self.as_known(made, creation).await?;
         if let (Some(bind), None) = (creation.bind, &creation.root) {
             let key = row.get(table.own_key()).cloned().unwrap_or_default();
             self.running.fill(bind, key);
@@ -222,7 +203,10 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let direct = self.direct;
         let of = (direct.id, direct);
         let Running { writing, unlocked, .. } = &mut self.running;
-        let locked = writing.lock_keys_ahead((&published, unlocked), &told, of).await;
+        let locked = match told.is_empty() {
+            true => writing.lock_keys(&published, unlocked).await,
+            false => writing.lock_found_keys((&published, unlocked), &told, of).await,
+        };
         locked.map_err(Failure::into_fault)?;
         let is_asked_about = |of: &Stated| {
             direct.rows.get(of.row).is_some_and(|row| row.condition != Expression::yes())

@@ -88,7 +88,7 @@ impl Sending<'_, '_> {
         }
         let texts = direct.texts();
         if publishes && !texts.is_empty() {
-            self.statements.push(Sent::plain(lower::ahead::lock_keys(settings, &texts)?.text));
+            self.statements.push(Sent::plain(lower::outbox::lock_keys(settings, &texts)?.text));
         } else {
             self.statements.extend(self.walk.keys_locked());
         }
