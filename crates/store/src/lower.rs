@@ -7,6 +7,7 @@
 
 pub(crate) mod advisory;
 pub(crate) mod ahead;
+pub(crate) mod answer;
 pub(crate) mod direct;
 pub(crate) mod drawn;
 pub(crate) mod exchange;

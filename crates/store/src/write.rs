@@ -313,7 +313,7 @@ pub(crate) enum Answer {
         /// The caller's values.
         binds: Vec<Value>,
     },
-    /// A value that the database answers, as JSON, with the end of the transaction.
+    /// What the database answers, as JSON, with the end of the transaction.
     Said,
     /// The same of a row that the database answers with the end of the transaction.
     Returned {
@@ -500,10 +500,13 @@ pub(crate) async fn execute_directly<D: Database>(
         receipt::hold(database, receipt).await?;
     }
     let mut writing = Writing { database };
-    let reply = Reply::Left(writing.command_directly(command, direct).await?);
+    let left = writing.command_directly(command, direct, receipt).await?;
     match receipt {
-        Some(receipt) => kept(database, write, receipt, reply).await,
-        None => Ok(reply),
+        // What the database puts into words it has kept.
+        Some(receipt) if !matches!(left.answer, Answer::Said) => {
+            kept(database, write, receipt, Reply::Left(left)).await
+        }
+        _ => Ok(Reply::Left(left)),
     }
 }
 

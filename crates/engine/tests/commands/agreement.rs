@@ -39,14 +39,16 @@ impl Agreement {
     }
 
     /// Asks both two hundred random things. `before`: what is done before each.
+    /// Of an even seed the direct one keeps all that it answers under keys.
     pub fn go_through(
-        &self,
+        &mut self,
         seed: u32,
         ask: fn(&mut Dice) -> String,
         before: impl Fn(&Self, u32, &str),
     ) {
         let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.rotate_left(seed));
         let (mut done, mut refused) = (0, 0);
+        self.direct.keeps = seed.is_multiple_of(2);
         let when = format!("seed {seed}");
         for turn in 0..200 {
             let ask = ask(&mut dice);

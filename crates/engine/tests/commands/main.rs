@@ -4,6 +4,7 @@
 
 mod agreement;
 mod ahead;
+mod answers;
 mod bounds;
 mod code;
 mod contention;
@@ -43,7 +44,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -220,7 +220,7 @@ fn value_objects_are_read_alike() {
 #[test]
 fn whatever_is_asked_is_answered_as_where_rows_are_loaded() {
     for seed in 1..=4 {
-        let both = Agreement::of(model(), people, held);
+        let mut both = Agreement::of(model(), people, held);
         both.go_through(seed, ask, |both, turn, ask| {
             if ask.contains(" file") {
                 // The loaded way draws some ahead.

@@ -1,6 +1,7 @@
 //! A model that is served, and the words in which scenes speak to it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use engine::identity::Verifier;
@@ -38,6 +39,10 @@ pub struct World {
     pub coded: bool,
     /// Whether commands that are run are run over loaded rows, also those whose rows could change by themselves.
     pub loads: bool,
+    /// Whether each command that is asked for is asked for under a key, and once more if it was done.
+    pub keeps: bool,
+    /// How many keys there were.
+    keys: AtomicU32,
     /// Whether all rows are made known before a command is run, so that it is worked out before its turn (SQLite).
     pub known: bool,
     /// Of a PostgreSQL database.
@@ -129,9 +134,23 @@ impl World {
             .build()
             .unwrap();
         let counted = Default::default();
-        let (coded, loads, known) = (false, false, false);
+        let (coded, loads, known, keeps, keys) = (false, false, false, false, AtomicU32::new(0));
         let (url, folder, _pooler) = (None, None, None);
-        Self { loaded, store, engine, runtime, counted, coded, loads, known, url, folder, _pooler }
+        Self {
+            loaded,
+            store,
+            engine,
+            runtime,
+            counted,
+            coded,
+            loads,
+            keeps,
+            keys,
+            known,
+            url,
+            folder,
+            _pooler,
+        }
     }
 
     pub fn caller(&self, text: &str) -> Caller {
@@ -168,6 +187,7 @@ impl World {
         let caller = self.caller(caller);
         let (name, rest) = (&*self.with_keys(name), &*self.with_keys(rest));
         let told = match verb {
+            "run" if self.keeps => self.run_under_key(&caller, name, rest),
             "run" => self.run(&caller, name, rest, None),
             "add" => {
                 let entity = self.entity(name);
@@ -239,6 +259,21 @@ impl World {
             None => model[*id].name == name,
         };
         model.entity_ids().find(is_called).unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    /// Runs a command under a key of its own; what was done is asked for once more, and answered alike.
+    fn run_under_key(&self, caller: &Caller, name: &str, body: &str) -> Result<String, Fault> {
+        let number = self.keys.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number);
+        let receipt = Receipt { key, request: key, now: now() };
+        let told = self.run(caller, name, body, Some(receipt))?;
+        assert_eq!(
+            self.run(caller, name, body, Some(receipt)).as_ref(),
+            Ok(&told),
+            "{name} {body}"
+        );
+        Ok(told)
     }
 
     /// Runs a command, whose name may be followed by the key of its row.

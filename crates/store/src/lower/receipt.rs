@@ -21,6 +21,9 @@ const COLUMNS: [Scalar; 7] = [
     Scalar::Text,
 ];
 
+/// What is bound of a receipt whose JSON the database writes: key, request, moment.
+pub(super) const SAID: [Scalar; 3] = [Scalar::Bytes, Scalar::Bytes, Scalar::Int];
+
 fn table(sql: &mut Sql) {
     sql.push(match sql.dialect() {
         Dialect::Sqlite => "mimar_receipt",
@@ -54,6 +57,18 @@ pub(crate) fn keep(dialect: Dialect) -> Statement {
     }
     lowering.sql.push(")");
     lowering.finish(Vec::new())
+}
+
+/// Begins an `INSERT … SELECT` of a command's receipt, on PostgreSQL, whose JSON is `a.json`; [`SAID`] stands from the bind `first` on.
+pub(super) fn keep_said(lowering: &mut Lowering<'_>, first: usize) {
+    lowering.sql.push("INSERT INTO ");
+    table(&mut lowering.sql);
+    lowering.sql.push(" (key, request, made, row_key, part_key, version, json) SELECT ");
+    for (at, scalar) in SAID.into_iter().enumerate() {
+        lowering.bind(first + at, scalar);
+        lowering.sql.push(", ");
+    }
+    lowering.sql.push("'', NULL, 0, a.json");
 }
 
 /// `DELETE` of some receipts that were made before the first bind, the one whose key is the second among them. Some: a

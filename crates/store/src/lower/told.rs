@@ -79,16 +79,6 @@ pub(crate) fn task(telling: Telling<'_>, values: &[Value]) -> Result<Statement, 
     Ok(lowering.finish(Vec::new()))
 }
 
-/// `SELECT` of one value as JSON; ends the transaction where it would be another than Rust writes.
-pub(crate) fn value(telling: Telling<'_>, values: &[Value]) -> Result<Statement, Fault> {
-    let mut lowering = telling.lowering(values)?;
-    lowering.sql.push("SELECT s.json, 1 / (s.json IS NOT NULL)::int FROM (SELECT ");
-    let (value, scalar) = telling.values.first().ok_or_else(|| ill_formed("nothing is told"))?;
-    lowering.json(value, *scalar)?;
-    lowering.sql.push(" AS json OFFSET 0) AS s");
-    Ok(lowering.finish(vec![Scalar::Text, Scalar::Int]))
-}
-
 impl<'t> Telling<'t> {
     fn lowering(self, values: &'t [Value]) -> Result<Lowering<'t>, Fault> {
         let all = self.values.iter().map(|(value, _)| *value);
@@ -118,6 +108,15 @@ impl<'a> Lowering<'a> {
 
     /// Writes a value of a scalar as the JSON that [`Scalar::write_json`] makes of it; null where it would be another.
     pub(super) fn json(&mut self, value: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
+        self.json_of(scalar, |it| it.kept(value, scalar))
+    }
+
+    /// The same of what is written so.
+    pub(super) fn json_of(
+        &mut self,
+        scalar: Scalar,
+        write: impl FnOnce(&mut Self) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
         self.sql.push("(SELECT CASE WHEN m.v IS NULL THEN 'null' ");
         self.sql.push(match scalar {
             Scalar::Bool => "WHEN m.v THEN 'true' ELSE 'false' END",
@@ -170,7 +169,7 @@ impl<'a> Lowering<'a> {
             });
         }
         self.sql.push(" FROM (SELECT ");
-        self.kept(value, scalar)?;
+        write(self)?;
         if scalar == Scalar::Float {
             // Zero has no sign.
             self.sql.push(" + 0::float8");

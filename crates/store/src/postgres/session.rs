@@ -47,6 +47,9 @@ enum Sent {
     Task(JoinHandle<Result<(), Error>>),
 }
 
+/// A row that is answered, and the how manieth statement answers it.
+type Returned = (usize, Option<Vec<Value>>);
+
 /// What went wrong, beyond what the caller is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
@@ -68,7 +71,7 @@ pub(crate) struct Session<'s> {
     grouped: bool,
     sent: Vec<Sent>,
     /// The row that is answered, once all that was sent has ended.
-    returned: Rc<RefCell<Option<Vec<Value>>>>,
+    returned: Rc<RefCell<Option<Returned>>>,
     /// What went wrong, if it was more than the write's own fault.
     pub wrong: Option<Wrong>,
     /// Whether a constraint stood against a statement.
@@ -195,11 +198,16 @@ impl<'s> Session<'s> {
     ) -> Result<(), Failure> {
         let parameters = owned(&ready, values)?;
         let (link, returned) = (self.link.clone(), self.returned.clone());
+        let at = self.sent.len();
         let sent = async move {
             let mut rows = std::pin::pin!(Box::pin(link.ask_ready(&ready, parameters)).await?);
             while let Some(row) = rows.try_next().await? {
                 // What cannot be read is missed by whoever takes it.
-                returned.replace(values_of(&ready, &row).ok());
+                let values = values_of(&ready, &row).ok();
+                let mut returned = returned.borrow_mut();
+                if returned.as_ref().is_none_or(|(before, _)| *before <= at) {
+                    *returned = Some((at, values));
+                }
             }
             Ok(())
         };
@@ -207,9 +215,9 @@ impl<'s> Session<'s> {
         Ok(())
     }
 
-    /// The row that is answered, once all that was sent has ended.
+    /// The row that is answered, once all that was sent has ended: of several the last.
     pub fn take_returned(&mut self) -> Option<Vec<Value>> {
-        self.returned.take()
+        self.returned.take()?.1
     }
 
     async fn execute(&mut self, ready: Arc<Ready>, values: &[&Value]) -> Result<(), Failure> {

@@ -100,9 +100,10 @@ fn lock_of(key: &[u8; 32]) -> i64 {
 pub(super) async fn keep<D: Database>(
     database: &mut D,
     write: &Write,
-    Receipt { key, request, now }: &Receipt,
+    receipt: &Receipt,
     written: &Written,
 ) -> Result<(), Fault> {
+    let Receipt { key, request, now } = receipt;
     let tables = tables(write);
     let json = match &written.json {
         Some(json) => Value::text(String::from_utf8_lossy(json)),
@@ -120,12 +121,20 @@ pub(super) async fn keep<D: Database>(
         Value::Int(written.version),
         json,
     ];
-    let (old, own) = (Value::Int(now.saturating_sub(KEPT)), Value::Bytes((*key).into()));
-    let forget = || Ok(receipt::forget(D::DIALECT));
-    database.run(asked(Kind::Delete), forget, [&old, &own].into_iter()).await.map_err(told)?;
+    forget(database, receipt).await.map_err(told)?;
     let keep = || Ok(receipt::keep(D::DIALECT));
     database.run(asked(Kind::Insert), keep, values.iter()).await.map_err(told)?;
     database.settle().await.map_err(told)
+}
+
+/// Forgets what is old, and what is kept under this key for too long.
+pub(super) async fn forget<D: Database>(
+    database: &mut D,
+    Receipt { key, now, .. }: &Receipt,
+) -> Result<(), Failure> {
+    let (old, own) = (Value::Int(now.saturating_sub(KEPT)), Value::Bytes((*key).into()));
+    let forget = || Ok(receipt::forget(D::DIALECT));
+    database.run(asked(Kind::Delete), forget, [&old, &own].into_iter()).await.map(drop)
 }
 
 /// A constraint can stand against a receipt only where the same is asked for at the same time: then one of them is

@@ -11,6 +11,7 @@
 //! What is sent does what was asked or ends the transaction. No error from here is told to anybody: the command is then run
 //! over a workset, which says what stood against it.
 
+mod answer;
 mod make;
 mod steps;
 mod tell;
@@ -26,31 +27,33 @@ use operation::{
 
 use super::super::{
     Answer, Asked, Database, Failure, Key, Kind, Left, Load, Place, Reference, Writing,
-    draws_on_row,
 };
 use super::{Flow, Running, ill_formed, lock_of};
+use crate::lower::answer::can_say;
 use crate::lower::{self, Settings};
+pub(super) use answer::{Worded, answers_more, lower_answer};
 pub(super) use make::{Making, lower_made, lower_total};
 use steps::Steps;
 use tell::Telling;
-pub(super) use tell::{found_keys, lower_said, lower_told};
+pub(super) use tell::{found_keys, lower_told};
 
 /// The direct form of a command, where that spares it a wait. `receipt`: by which it is known if it is asked for again.
 pub(crate) fn of<'c>(command: &'c Command, receipt: Option<&Receipt>) -> Option<&'c Direct> {
     let direct = sparing(&command.program)?;
     let asked = command.settles.is_some() || receipt.is_some();
-    // What is kept with a receipt must be known before the row is.
-    let answered_late = !direct.answered.is_empty() || !direct.said.is_empty();
-    let told_late = answered_late && receipt.is_some();
-    let spares = asked || !direct.rows.is_empty() || !direct.counted.is_empty();
-    (spares && !told_late).then_some(direct)
+    (asked || spares(&command.program, direct)).then_some(direct)
 }
 
-/// The direct form of a program, if what it answers needs no statement of its own.
+/// Whether a direct form spares a program a wait, however it is asked for.
+pub(super) fn spares(program: &Program, direct: &Direct) -> bool {
+    !direct.rows.is_empty() || !direct.counted.is_empty() || answers_more(program)
+}
+
+/// The direct form of a program, if what it answers can be put into words by the database, or is at hand.
 pub(super) fn sparing(program: &Program) -> Option<&Direct> {
     let direct = program.direct.as_ref().ok()?;
     let at_hand = match &program.answer {
-        Form::Row(read) => draws_on_row(read, &read.table),
+        Form::Row(read) => can_say(read),
         Form::Nothing | Form::Value(_) => true,
     };
     at_hand.then_some(direct)
@@ -128,11 +131,15 @@ enum Said {
 struct Stating<'d, 'p, D> {
     running: Running<'d, 'p, D>,
     direct: &'p Direct,
+    /// With which the answer is kept, where it is.
+    receipt: Option<Receipt>,
     /// What is said of each row of the form: of those of a loop, in this turn.
     said: Vec<Said>,
     stated: Vec<Stated>,
-    /// Which row is answered.
+    /// Which row is answered, as the statement about it leaves it.
     answered: Option<usize>,
+    /// Whether the database puts the answer into words.
+    words: bool,
     /// What must be true of a turn, by its place among those of the form, and what the binds held then.
     insisted: Vec<(usize, Arc<[Value]>)>,
     /// What is told of rows: of which event or task, by its place among those of the command.
@@ -152,27 +159,35 @@ impl<D: Database> Writing<'_, D> {
         &mut self,
         command: &Command,
         direct: &Direct,
+        receipt: Option<&Receipt>,
     ) -> Result<Left, Fault> {
         if let Some(task) = command.settles {
             self.settle_task_surely(task).await?;
         }
-        match (self.stated(command, direct).await?, &direct.by_steps) {
+        match (self.stated(command, direct, receipt).await?, &direct.by_steps) {
             (Some(left), _) => Ok(left),
             // Nothing has been sent yet.
-            (None, Some(direct)) => self.stated(command, direct).await?.ok_or_else(not_so),
+            (None, Some(direct)) => self.stated(command, direct, receipt).await?.ok_or_else(not_so),
             (None, None) => Err(not_so()),
         }
     }
 
     /// The same of one that settles no task; `None`: two names are of one row that changes.
-    async fn stated(&mut self, command: &Command, direct: &Direct) -> Result<Option<Left>, Fault> {
+    async fn stated(
+        &mut self,
+        command: &Command,
+        direct: &Direct,
+        receipt: Option<&Receipt>,
+    ) -> Result<Option<Left>, Fault> {
         let writing = Writing { database: &mut *self.database };
         let mut stating = Stating {
             running: Running::of(writing, command),
             direct,
+            receipt: receipt.copied(),
             said: vec![Said::Nothing; direct.rows.len()],
             stated: Vec::new(),
             answered: None,
+            words: false,
             insisted: Vec::new(),
             events: Vec::new(),
             tasks: Vec::new(),
@@ -195,27 +210,31 @@ impl<D: Database> Writing<'_, D> {
             Flow::Returned(value) => value,
             Flow::On => None,
         };
-        let says = if direct.in_steps {
+        let mut worded = None;
+        if direct.in_steps {
             stating.state_named(&command.named)?;
-            stating.steps.says
         } else {
-            stating.answered = stating.answered_by(returned.as_ref())?;
-            if let Some(row) = stating.answered {
+            let row = stating.answered_by(returned.as_ref())?;
+            worded = stating.worded(row, returned.as_ref());
+            stating.words = worded.is_some();
+            stating.answered = row.filter(|_| !answers_more(program));
+            let is_made = |row: &usize| direct.rows.get(*row).is_some_and(|row| row.made);
+            if let Some(row) = row.filter(|row| stating.answered.is_some() || !is_made(row)) {
                 stating.say(row, Said::Looked)?;
             }
             if !stating.state_all(&command.named)? {
                 return Ok(None);
             }
-            !direct.said.is_empty()
-        };
+        }
         let running = &stating.running;
         let (wakes, published) = (!running.asking.is_empty(), running.published.len());
         let answered = stating.answered;
-        stating.send().await?;
+        stating.send(worded.as_ref()).await?;
+        let words = stating.words;
         let mut running = stating.running;
         running.binds.truncate(program.filled.len());
         let answer = match (&program.answer, answered) {
-            (Form::Value(_), _) if says => Answer::Said,
+            _ if words => Answer::Said,
             (Form::Row(read), Some(_)) => {
                 Answer::Returned { read: read.clone(), binds: running.binds.clone() }
             }
@@ -495,12 +514,25 @@ impl<D: Database> Stating<'_, '_, D> {
         Ok(!is_odd)
     }
 
-    /// Sends all that was stated.
-    async fn send(&mut self) -> Result<(), Fault> {
-        let direct = self.direct;
-        if direct.in_steps {
+    /// Sends all that was stated, and what has the answer put into words.
+    async fn send(&mut self, worded: Option<&Worded>) -> Result<(), Fault> {
+        if self.direct.in_steps {
             return self.send_steps().await;
         }
+        // A value is one of rows as they were.
+        let is_value = matches!(worded, Some(Worded::Value(_)));
+        self.send_all(worded.filter(|_| is_value)).await?;
+        self.answer(worded.filter(|_| !is_value)).await
+    }
+
+    async fn answer(&mut self, worded: Option<&Worded>) -> Result<(), Fault> {
+        let Some(worded) = worded else { return Ok(()) };
+        let binds = self.running.binds.clone();
+        self.put_into_words(worded, &binds).await.map_err(Failure::into_fault)
+    }
+
+    async fn send_all(&mut self, value: Option<&Worded>) -> Result<(), Fault> {
+        let direct = self.direct;
         if !direct.locks_first() {
             self.send_rows().await?;
             return self.running.flush().await;
@@ -517,10 +549,7 @@ impl<D: Database> Stating<'_, '_, D> {
         self.send_totals().await?;
         self.find(false).await?;
         self.tell(&published, &asking).await.map_err(Failure::into_fault)?;
-        if !direct.said.is_empty() {
-            let binds = self.running.binds.clone();
-            self.say_value(0, &binds).await.map_err(Failure::into_fault)?;
-        }
+        self.answer(value).await?;
         self.send_rows().await
     }
 

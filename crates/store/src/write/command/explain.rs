@@ -41,7 +41,7 @@ pub struct Explanation {
     /// Whether it shares a transaction with others of its kind where more of them wait than there are connections.
     pub shares: bool,
     /// What is sent besides where it was asked for with an `Idempotency-Key`: before all others what came of it before is looked
-    /// for, and with the writes it is kept.
+    /// for, and with the writes it is kept. Where the database puts the answer into words, the statement that keeps it answers it.
     pub with_key: Vec<Sent>,
     /// How often an answer to that is awaited.
     pub round_trips_with_key: usize,
@@ -218,11 +218,9 @@ pub fn explain(
         round_trips_with_key: if on_postgres { 2 } else { 0 },
     };
     match direct::sparing(program).filter(|_| on_postgres) {
-        Some(direct)
-            if direct.rows.is_empty() && direct.counted.is_empty() && direct.said.is_empty() =>
-        {
-            let (with_key, round_trips_with_key) = (directly::with_key_held(), 0);
-            Ok(Explanation { with_key, round_trips_with_key, ..explanation })
+        Some(direct) if !direct::spares(program, direct) && direct.said.is_empty() => {
+            let with_key = directly::with_key_held(&walked()?, direct)?;
+            Ok(Explanation { with_key, round_trips_with_key: 0, ..explanation })
         }
         Some(direct) => {
             let twice = direct.by_steps.as_ref().map(|direct| walked()?.end_directly(direct));
@@ -249,12 +247,7 @@ fn of_direct(
     direct: &Direct,
     when_named_twice: Vec<Trip>,
 ) -> Result<Explanation, Fault> {
-    let usual = loaded.round_trips().usual;
-    let (with_key, round_trips_with_key) = match (&*direct.answered, &*direct.said) {
-        ([], []) => (directly::with_key_held(), 0),
-        // What is answered is kept with the key, and so known before the end: it is run over its rows.
-        _ => (loaded.with_key, usual + loaded.round_trips_with_key - 1),
-    };
+    let with_key = directly::with_key_held(&walk, direct)?;
     Ok(Explanation {
         trips: join(vec![walk.end_directly(direct)?]),
         when_refused: loaded.trips,
@@ -262,7 +255,7 @@ fn of_direct(
         in_steps: direct.in_steps,
         found_first: false,
         with_key,
-        round_trips_with_key,
+        round_trips_with_key: 0,
         ..loaded
     })
 }

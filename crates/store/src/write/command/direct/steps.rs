@@ -14,7 +14,7 @@ use super::super::super::{Asked, Database, Failure, Key, Kind, Load};
 use super::super::{Flow, Running, ill_formed, lock_of};
 use super::make::Making;
 use super::tell::Tellings;
-use super::{Doing, Stated, Stating, insisted, key_of, not_so};
+use super::{Doing, Stated, Stating, Worded, answers_more, insisted, key_of, not_so};
 use crate::lower::{self, Settings};
 
 /// As many statements as it sends: of more it is less work to load rows and write many at once.
@@ -35,8 +35,8 @@ pub(super) enum Deed<'p> {
     /// An event is published, or something is asked for, by position.
     Event(usize),
     Task(usize),
-    /// A value is answered.
-    Say(usize, Arc<[Value]>),
+    /// The answer is put into words.
+    Answer(Worded, Arc<[Value]>),
 }
 
 /// What a command that is sent step by step has come to.
@@ -49,8 +49,6 @@ pub(super) struct Steps<'p> {
     told: BTreeMap<usize, BTreeSet<Box<str>>>,
     /// Rows of which something must be true in the end: how, and their keys.
     ends: Vec<(usize, Value, Arc<[Value]>)>,
-    /// Whether a value is answered that stands in rows.
-    pub says: bool,
 }
 
 impl<'p, D: Database> Stating<'_, 'p, D> {
@@ -155,16 +153,18 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         said: usize,
     ) -> Result<Flow, Fault> {
         let now = self.now();
-        match row {
-            Some(row) => {
-                self.answered = Some(row);
-                let doing = Doing { row, changes: false, answered: true, each: false };
-                self.do_next(Deed::Row(doing, now))?;
-            }
-            None => {
-                self.steps.says = true;
-                self.do_next(Deed::Say(said, now))?;
-            }
+        let worded = match row {
+            Some(_) => self.worded(row, None),
+            None => Some(Worded::Value(said)),
+        };
+        if let Some(row) = row.filter(|_| !answers_more(self.running.program)) {
+            self.answered = Some(row);
+            let doing = Doing { row, changes: false, answered: true, each: false };
+            self.do_next(Deed::Row(doing, now.clone()))?;
+        }
+        if let Some(worded) = worded {
+            self.words = true;
+            self.do_next(Deed::Answer(worded, now))?;
         }
         Ok(Flow::Returned(None))
     }
@@ -312,7 +312,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             Deed::Make(table, making, values) => {
                 self.running.send_alike(direct, &table, making.at, &[values]).await
             }
-            Deed::Say(at, binds) => self.say_value(at, &binds).await,
+            Deed::Answer(worded, binds) => self.put_into_words(&worded, &binds).await,
             Deed::Event(_) | Deed::Task(_) => Err(ill_formed("it is told by itself").into()),
         }
     }

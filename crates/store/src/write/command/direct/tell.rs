@@ -54,21 +54,7 @@ pub(in super::super) fn found_keys(direct: &Direct) -> Vec<usize> {
     texts.map(|(at, _)| at).collect()
 }
 
-/// The statement that answers a value which stands in rows.
-pub(in super::super) fn lower_said(
-    direct: &Direct,
-    at: usize,
-    binds: &[Value],
-) -> Result<lower::Statement, Fault> {
-    let (value, scalar) = direct.said.get(at).ok_or_else(|| ill_formed("nothing is said"))?;
-    let (values, settings) = ([(value, *scalar)], Settings::of(direct));
-    let binds_of = binds.len();
-    let telling =
-        told::Telling { values: &values, binds: binds_of, settings, key: None, delay: None };
-    told::value(telling, binds)
-}
-
-/// The same, of what is carried there, without any values.
+/// The statement that writes an event or a task of which something is told, of what is carried there, without any values.
 pub(in super::super) fn lower_told(
     direct: &Direct,
     told: usize,
@@ -242,15 +228,6 @@ impl<D: Database> Stating<'_, '_, D> {
             }
             None => self.running.writing.ask_for(asking).await,
         }
-    }
-
-    /// Asks for the value that is answered.
-    pub(super) async fn say_value(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
-        let (direct, target) = (self.direct, self.direct.id);
-        let key = Key { target, place, kind: Kind::Answered, columns: 1 << 63, binds: binds.len() };
-        let lower = || lower_said(direct, place, binds);
-        let database = &mut self.running.writing.database;
-        database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
     }
 
     async fn tell_one(

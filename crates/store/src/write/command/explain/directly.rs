@@ -1,13 +1,14 @@
 //! What a direct command sends, and what an `Idempotency-Key` adds to a command.
 
 use operation::{
-    BROKER, Carried, Course, Dialect, Direct, Fault, Finding, How, Place, Program, Step, TableId,
-    Value,
+    BROKER, Carried, Course, Dialect, Direct, Fault, Finding, Form, How, Place, Program, Step,
+    TableId, Value,
 };
 
 use super::super::super::{Many, Place as Written};
 use super::super::direct::{
-    Doing, found_keys, insisted, lower_made, lower_said, lower_told, lower_total, statement,
+    Doing, Worded, answers_more, found_keys, insisted, lower_answer, lower_made, lower_told,
+    lower_total, statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
@@ -152,8 +153,8 @@ impl Walk<'_> {
             statements.extend(self.made(direct, &parts)?);
             let binds = self.nothing(direct, true);
             for (at, total) in direct.totals.iter().enumerate() {
-                let text =
-                    lower_total(direct, at, &binds, direct.answering_total() == Some(at))?.text;
+                let answers = !answers_more(program) && direct.answering_total() == Some(at);
+                let text = lower_total(direct, at, &binds, answers)?.text;
                 let entity = Some(total.table.entity.clone());
                 statements.push(Sent { entity, each_row: true, ..Sent::plain(text) });
             }
@@ -182,11 +183,11 @@ impl Walk<'_> {
                 });
             }
             if !direct.said.is_empty() {
-                let binds = self.nothing(direct, false);
-                statements.push(Sent::plain(lower_said(direct, 0, &binds)?.text));
+                statements.push(self.worded(direct, &Worded::Value(0), false)?);
             }
             statements.extend(rows);
         }
+        statements.extend(self.answers(direct)?);
         statements.push(Sent::steering("COMMIT"));
         Ok(Trip { purpose: Purpose::Write, times: Times::Once, statements })
     }
@@ -202,7 +203,10 @@ impl Walk<'_> {
         // One that stands for any that the caller names has its key behind all other binds.
         let is_named = direct.named.contains(&Some(at));
         let binds = self.nothing(direct, is_named);
-        let is_answered = direct.answered.contains(&at);
+        let is_answered = direct.answered.contains(&at) && !answers_more(self.program);
+        if row.made && !is_answered {
+            return Ok(Vec::new());
+        }
         let surely = is_answered && direct.answers_one;
         let mut all = Vec::new();
         for answered in [true, false] {
@@ -225,6 +229,35 @@ impl Walk<'_> {
             all.push((row.table.id, sent));
         }
         Ok(all)
+    }
+
+    /// What has the answer put into words, where more of a row is answered than it holds: one of these.
+    fn answers(&self, direct: &Direct) -> Result<Vec<Sent>, Fault> {
+        if !answers_more(self.program) {
+            return Ok(Vec::new());
+        }
+        let mut all: Vec<Worded> = direct.answered.iter().copied().map(Worded::Row).collect();
+        if all.is_empty() {
+            all.push(Worded::Known(Value::Null));
+        }
+        all.iter().map(|worded| self.worded(direct, worded, false)).collect()
+    }
+
+    /// What has an answer put into words.
+    pub(super) fn worded(
+        &self,
+        direct: &Direct,
+        worded: &Worded,
+        kept: bool,
+    ) -> Result<Sent, Fault> {
+        let keyed = matches!(worded, Worded::Known(_));
+        let binds = self.nothing(direct, keyed);
+        let text = lower_answer((self.program, direct), worded, &binds, kept)?.text;
+        let entity = match &self.program.answer {
+            Form::Row(read) => Some(read.table.entity.clone()),
+            _ => None,
+        };
+        Ok(Sent { entity, ..Sent::plain(text) })
     }
 
     /// What the binds of a direct form hold where nothing is asked.
@@ -310,6 +343,19 @@ impl Walk<'_> {
     }
 }
 
+/// Whether what is returned is known in a branch.
+fn returns_known(steps: &[Step], courses: &[Course]) -> bool {
+    steps.iter().zip(courses).any(|(step, course)| match (step, &course.how) {
+        (Step::Return(_), How::Known) => true,
+        (
+            Step::If { then, otherwise, .. },
+            How::Branches { then: courses, otherwise: other_courses },
+        ) => returns_known(then, courses) || returns_known(otherwise, other_courses),
+        (Step::For { body, .. }, How::Turns { body: courses, .. }) => returns_known(body, courses),
+        _ => false,
+    })
+}
+
 fn may_return(steps: &[Step]) -> bool {
     steps.iter().any(|step| match step {
         Step::Return(_) => true,
@@ -341,9 +387,24 @@ pub(super) fn with_key(dialect: Dialect) -> Vec<Sent> {
     all.map(|statement| Sent::plain(statement.text)).collect()
 }
 
-/// The same where nothing is awaited.
-pub(super) fn with_key_held() -> Vec<Sent> {
-    let rest = [receipt::forget, receipt::keep].map(|lower| lower(Dialect::Postgres));
-    let all = [receipt::hold()].into_iter().chain(rest);
-    all.map(|statement| Sent::plain(statement.text)).collect()
+/// The same where nothing is awaited. What is answered is kept as it is known, or as the database puts it into words.
+pub(super) fn with_key_held(walk: &Walk<'_>, direct: &Direct) -> Result<Vec<Sent>, Fault> {
+    let forget = receipt::forget(Dialect::Postgres);
+    let mut all = vec![Sent::plain(receipt::hold().text), Sent::plain(forget.text)];
+    let mut worded: Vec<Worded> = direct.answered.iter().copied().map(Worded::Row).collect();
+    worded.extend((0..direct.said.len()).map(Worded::Value));
+    if worded.is_empty() && answers_more(walk.program) {
+        worded.push(Worded::Known(Value::Null));
+    }
+    let known = match direct.in_steps {
+        true => returns_known(&walk.program.body, &direct.steps),
+        false => !direct.answers_one && !direct.answered.is_empty(),
+    };
+    if worded.is_empty() || known {
+        all.push(Sent::plain(receipt::keep(Dialect::Postgres).text));
+    }
+    for worded in worded {
+        all.push(walk.worded(direct, &worded, true)?);
+    }
+    Ok(all)
 }

@@ -2,7 +2,9 @@
 
 use operation::{BROKER, Carried, Course, Dialect, Direct, Fault, How, Program, Step, Value};
 
-use super::super::direct::{Doing, insisted, lower_made, lower_said, lower_told, statement};
+use super::super::direct::{
+    Doing, Worded, answers_more, insisted, lower_made, lower_told, statement,
+};
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Purpose, Sent, Times, Trip};
@@ -134,8 +136,15 @@ impl Sending<'_, '_> {
         };
         match (&course.how, step) {
             (How::Changed { row, .. }, _) => self.row(*row, true, false)?,
+            (How::Answers(row), _) if answers_more(self.program) => {
+                let sent = self.walk.worded(self.direct, &Worded::Row(*row), false)?;
+                self.statements.push(sent);
+            }
             (How::Answers(row), _) => self.row(*row, false, true)?,
-            (How::Says(said), _) => self.send(lower_said(self.direct, *said, &self.binds)?.text),
+            (How::Says(said), _) => {
+                let sent = self.walk.worded(self.direct, &Worded::Value(*said), false)?;
+                self.statements.push(sent);
+            }
             (How::Made(at), Step::Create(creation)) => {
                 let table = self.walk.at(creation.row)?;
                 let binds = self.direct.binds(self.program.filled.len(), false);
