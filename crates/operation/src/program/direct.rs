@@ -73,6 +73,8 @@ pub struct Direct {
     pub by_steps: Option<Box<Self>>,
     /// Of one that is: what must be true of rows that the caller named.
     pub naming: Vec<Course>,
+    /// The same of one that stands for any of [`Direct::named`], where that looks at others.
+    pub naming_each: Vec<Option<Course>>,
     /// Of one that is: what stands in rows and decides which row something is about, or under which key something is told.
     pub sites: Vec<Site>,
 }

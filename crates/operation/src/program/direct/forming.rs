@@ -224,6 +224,7 @@ impl<'p> Forming<'p> {
             said,
             in_steps,
             naming,
+            naming_each: stepping.naming_each,
             sites: stepping.sites,
         })
     }

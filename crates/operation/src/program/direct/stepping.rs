@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use super::flat::LARGEST;
+use super::flat::{LARGEST, rows_of};
 use super::forming::{Forming, Holds, Row, as_it_was};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
@@ -39,6 +39,8 @@ pub(super) struct Stepping {
     end_of: Vec<(usize, Expression, usize)>,
     /// What the body of another command returns, at each place.
     returned: Vec<Holds>,
+    /// What must be true of any row that the caller named inside another value.
+    pub naming_each: Vec<Option<Course>>,
     pub answered: Vec<usize>,
     pub said: Vec<(Expression, Scalar)>,
 }
@@ -173,9 +175,17 @@ impl<'p> Forming<'p> {
             let Some(binds) = &visible.named else {
                 let key = Expression::Bind(program.filled.len());
                 let row = self.add_row(&visible.table, key, None)?;
-                let condition = self.of_row(row, &visible.condition)?;
-                self.demand(row, condition)?;
-                self.looks.clear();
+                self.touch(row);
+                let condition = self.flat(&visible.condition, &[row])?;
+                let course = if rows_of(&condition).iter().all(|of| *of == row) {
+                    self.demand(row, condition)?;
+                    self.looks.clear();
+                    None
+                } else {
+                    self.insist(condition, Vec::new())?;
+                    Some(self.course(How::Stated))
+                };
+                self.stepping()?.naming_each.push(course);
                 named.push(Some(row));
                 continue;
             };
@@ -191,6 +201,7 @@ impl<'p> Forming<'p> {
                 naming.push(self.course(How::Stated));
             }
             named.push(None);
+            self.stepping()?.naming_each.push(None);
         }
         Ok((named, naming))
     }

@@ -200,6 +200,9 @@ impl<D: Database> Writing<'_, D> {
         let binds = direct.binds(program.filled.len(), false);
         stating.running.binds.resize(binds, Value::Null);
         direct.naming.iter().try_for_each(|naming| stating.look(naming))?;
+        if direct.in_steps {
+            stating.look_at_named(&command.named)?;
+        }
         stating.look(&direct.admission)?;
         if matches!(direct.admission.how, How::Known)
             && !stating.running.holds(&program.admission).await?
@@ -211,9 +214,7 @@ impl<D: Database> Writing<'_, D> {
             Flow::On => None,
         };
         let mut worded = None;
-        if direct.in_steps {
-            stating.state_named(&command.named)?;
-        } else {
+        if !direct.in_steps {
             let row = stating.answered_by(returned.as_ref())?;
             worded = stating.worded(row, returned.as_ref());
             stating.words = worded.is_some();
@@ -427,17 +428,6 @@ impl<D: Database> Stating<'_, '_, D> {
             self.stated.push(Stated { row, key, changes: said == Said::Changed, binds });
         }
         Ok(())
-    }
-
-    /// States the rows that the caller named inside other values.
-    fn state_named(&mut self, named: &[Named]) -> Result<(), Fault> {
-        for Named { visible, key, .. } in named {
-            if let Some(row) = self.direct.named.get(*visible).copied().flatten() {
-                let (key, changes, binds) = (key.clone(), false, self.with_key(key).into());
-                self.stated.push(Stated { row, key, changes, binds });
-            }
-        }
-        if self.stated.len() > MOST_ROWS { Err(not_so()) } else { Ok(()) }
     }
 
     /// States all rows outside of loops, and those that the caller named and no step looked at. Answers whether each has one name, and

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use operation::{Course, Creation, Expression, Fault, MadeRow, Published, Step, Table, Value};
+use operation::{
+    Course, Creation, Expression, Fault, MOST_ROWS, MadeRow, Named, Published, Step, Table, Value,
+};
 
 use super::super::super::outbox::Asking;
 use super::super::super::{Asked, Database, Failure, Key, Kind, Load};
@@ -61,6 +63,27 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             return Err(not_so());
         }
         self.steps.deeds.push(deed);
+        Ok(())
+    }
+
+    /// Notes the rows that the caller named inside other values, and what must be true of each.
+    pub(super) fn look_at_named(&mut self, named: &[Named]) -> Result<(), Fault> {
+        let direct = self.direct;
+        if named.len() > MOST_ROWS {
+            return Err(not_so());
+        }
+        for Named { visible, key, .. } in named {
+            let Some(row) = direct.named.get(*visible).copied().flatten() else { continue };
+            let binds = self.with_key(key);
+            let Some(Some(course)) = direct.naming_each.get(*visible) else {
+                let (key, changes, binds) = (key.clone(), false, binds.into());
+                self.stated.push(Stated { row, key, changes, binds });
+                continue;
+            };
+            let before = std::mem::replace(&mut self.running.binds, binds);
+            self.look_at_step(course)?;
+            self.running.binds = before;
+        }
         Ok(())
     }
 

@@ -35,6 +35,9 @@ impl Walk<'_> {
         for naming in &direct.naming {
             sending.look(naming)?;
         }
+        sending.turns = true;
+        direct.naming_each.iter().flatten().try_for_each(|naming| sending.look(naming))?;
+        sending.turns = false;
         sending.look(&direct.admission)?;
         sending.steps(&program.body, &direct.steps)?;
         let (deeds, publishes) = (std::mem::take(&mut sending.statements), sending.publishes);
