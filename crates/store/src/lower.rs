@@ -8,6 +8,7 @@
 pub(crate) mod advisory;
 pub(crate) mod ahead;
 pub(crate) mod answer;
+pub(crate) mod cleared;
 pub(crate) mod direct;
 pub(crate) mod drawn;
 pub(crate) mod exchange;
@@ -38,8 +39,8 @@ pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, Source, conditions};
 pub(crate) use seen::Seen;
 pub(crate) use write::{
-    Between, Raised, between, decide, delete, exists, greatest, insert, insert_counted,
-    insert_drawn, raise, raise_roots, refers, row_by, rows_where, select_row, update,
+    Between, between, decide, delete, exists, greatest, insert, insert_counted, insert_drawn,
+    refers, row_by, rows_where, select_row, update,
 };
 
 /// A statement, what it is given and what it answers.

@@ -606,44 +606,6 @@ impl<D: Database> Writing<'_, D> {
         Ok(!rows.map_err(Failure::into_fault)?.is_empty())
     }
 
-    /// Raises the version of the rows that refer to this key.
-    async fn raise_versions(
-        &mut self,
-        reference: &Reference,
-        scalar: Scalar,
-        key: &Value,
-    ) -> Result<(), Failure> {
-        let lower = || lower::raise(D::DIALECT, &reference.table, &reference.column, scalar);
-        self.database.run(Asked::Sent, lower, [key].into_iter()).await.map(drop)
-    }
-
-    /// The same of the roots of those rows, where they are parts.
-    async fn raise_roots(
-        &mut self,
-        part: &Table,
-        root: &Table,
-        reference: &Reference,
-        scalar: Scalar,
-        key: &Value,
-    ) -> Result<(), Failure> {
-        let name = |table: &Table, at: Option<usize>| {
-            at.and_then(|at| table.columns.get(at)).map(|column| column.name.clone())
-        };
-        let names =
-            (name(root, root.version), name(root, Some(root.own_key())), name(part, part.root));
-        let (Some(version), Some(own), Some(of)) = names else { return Ok(()) };
-        let lower = || {
-            let names = lower::Raised { root: &root.name, version: &version, own: &own, of: &of };
-            lower::raise_roots(D::DIALECT, names, &part.name, &reference.column, scalar)
-        };
-        self.database.run(Asked::Sent, lower, [key].into_iter()).await?;
-        if let Some(touched) = self.database.touched() {
-            touched.push(unseen_slot(root.name.as_str()));
-        }
-        self.database.forget_all();
-        Ok(())
-    }
-
     /// What a condition says of the stored row with the primary key of `row`. `None`: there is no such row.
     async fn ask(
         &mut self,

@@ -21,7 +21,7 @@ fn what_is_counted_is_not_waited_for() {
             bill: 1, told 1 to 1
             chain: 1, told 1 to 1
             close: 1, told 1 to 1
-            close_of: 2, told 2 to 2
+            close_of: 1, told 1 to 1
             file: 1, told 1 to 1
             follow: 1, told 1 to 1
             is_numbered: 1, told 1 to 1
@@ -33,7 +33,7 @@ fn what_is_counted_is_not_waited_for() {
             open_all: 1, told 1 to 1
             restock: 1, told 1 to 1
             seal: 1, told 1 to 1
-            vacate: 2, told 2 to 2
+            vacate: 1, told 1 to 1
         "#]],
     );
 }

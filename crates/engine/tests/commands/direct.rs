@@ -23,12 +23,9 @@ fn rows_change_by_themselves_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-            run user sell/1 {"quantity":60}: 2 transactions
-            run user sell/1 {"quantity":1}: 2 transactions
-            run user peek/4 {"other":5,"by":99}: 2 transactions
             run user put_off/4 {"days":-30000,"by":"-P800000DT0.25S"}: 2 transactions
             run user put_off/4 {"days":1,"by":"P106751991DT4H"}: 2 transactions
-            run owner tear_some/1 {"other":1,"item":1,"by":2}: 2 transactions
+            run owner tear_anew/1 {"id":1}: 2 transactions
             adjust: 1, told 1 to 1
             aside: 1, told 1 to 1
             both: 1, told 1 to 1
@@ -78,8 +75,8 @@ fn rows_change_by_themselves_as_told() {
             take_off: 1, told 1 to 1
             tear: 1, told 1 to 1
             tear_all: 1, told 1 to 1
-            tear_anew: 2, told 2 to 2
-            tear_counted: 2, told 2 to 2
+            tear_anew: 1, told 1 to 1
+            tear_counted: 1, told 1 to 1
             tear_off: 1, told 1 to 1
             tear_some: 1, told 1 to 1
             tell: 1, told 1 to 1

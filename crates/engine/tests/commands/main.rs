@@ -13,6 +13,7 @@ mod direct;
 mod explain;
 mod foresight;
 mod found;
+mod going;
 mod obstacles;
 mod order;
 mod reload;
@@ -44,7 +45,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers going place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -301,6 +301,15 @@ impl Direct {
         (is_root && of_table.next().is_none()).then_some(at)
     }
 
+    /// Whether a row stands for what must be true of one in the end, which may have gone by then.
+    pub fn may_have_gone(&self, row: usize) -> bool {
+        let goes = || self.rows.iter().any(|row| row.goes);
+        let ends = self.rows.iter().map(|row| row.ends);
+        self.in_steps
+            && goes()
+            && ends.chain(self.made.iter().map(|it| it.ends)).any(|end| end == Some(row))
+    }
+
     /// Whether a row need not be asked about by a statement of its own: locked as it is already, with nothing to be true of it.
     pub fn is_held_only(&self, row: &DirectRow) -> bool {
         self.locks_first() && !row.made && row.condition == Expression::yes()

@@ -75,6 +75,27 @@ pub(crate) fn change_each(change: Change<'_>, hints: &[Value]) -> Result<Stateme
     Ok(lowering.of_each(&head.finish(), "changed"))
 }
 
+/// Ends the transaction where a row is there of which not all conditions hold: it may have gone meanwhile.
+pub(crate) fn hold_if_there(change: Change<'_>, binds: &[Value]) -> Result<Statement, Fault> {
+    let Change { table, key, conditions, settings, .. } = change;
+    if binds_of(conditions.iter().copied().chain([key])) > binds.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
+    let alias = lowering.alias();
+    lowering.sql.push("SELECT 1 / (count(*) = 0)::int FROM ");
+    lowering.table(alias, table);
+    lowering.sql.push(" WHERE ");
+    lowering.column_is(alias, table, table.own_key(), key)?;
+    lowering.sql.push(" AND NOT coalesce(true");
+    for condition in conditions.iter().copied() {
+        lowering.sql.push(" AND ");
+        lowering.with_row(alias, table, condition)?;
+    }
+    lowering.sql.push(", false)");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
 impl<'c> Change<'c> {
     /// What comes before its conditions, and the number of the row's alias.
     fn begun(self, lowering: Lowering<'c>) -> Result<(Lowering<'c>, usize), Fault> {

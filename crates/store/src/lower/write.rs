@@ -188,51 +188,6 @@ pub(crate) fn refers(
     Ok(lowering.finish(vec![Scalar::Int]))
 }
 
-/// `UPDATE` that raises the version of the rows that refer to the one bind.
-pub(crate) fn raise(
-    dialect: Dialect,
-    table: &Ident,
-    column: &Ident,
-    scalar: Scalar,
-) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, 1, &[]);
-    lowering.sql.push("UPDATE ").ident(table).push(" SET row_version = row_version + 1 WHERE ");
-    lowering.sql.ident(column).push(" = ");
-    lowering.bind(0, scalar);
-    Ok(lowering.finish(Vec::new()))
-}
-
-/// Names of what [`raise_roots`] changes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Raised<'n> {
-    /// The root's table.
-    pub root: &'n Ident,
-    /// Its version.
-    pub version: &'n Ident,
-    /// Its key.
-    pub own: &'n Ident,
-    /// The column of the part that holds it.
-    pub of: &'n Ident,
-}
-
-/// `UPDATE` that raises the version of the roots whose parts refer to the one bind.
-pub(crate) fn raise_roots(
-    dialect: Dialect,
-    Raised { root, version, own, of }: Raised<'_>,
-    part: &Ident,
-    column: &Ident,
-    scalar: Scalar,
-) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(dialect, 1, &[]);
-    let sql = &mut lowering.sql;
-    sql.push("UPDATE ").ident(root).push(" SET ").ident(version).push(" = ");
-    sql.ident(version).push(" + 1 WHERE ").ident(own).push(" IN (SELECT ").ident(of);
-    sql.push(" FROM ").ident(part).push(" WHERE ").ident(column).push(" = ");
-    lowering.bind(0, scalar);
-    lowering.sql.push(")");
-    Ok(lowering.finish(Vec::new()))
-}
-
 /// `SELECT` of a condition of the row with the given values in `columns`, which are bound after `binds`.
 pub(crate) fn decide(
     dialect: Dialect,

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 
-use operation::{Delete, Fault, FaultCode, OnDelete, Scalar, Table, Value, Violation};
+use operation::{Delete, Fault, FaultCode, Ident, OnDelete, Scalar, Table, Value, Violation};
 
 use super::change::{Change, Pointer};
 use super::edit::{expected, forbidden};
-use super::{Answer, Database, Failure, Left, Place, Writing};
-use crate::lower::ill_formed;
+use super::{Answer, Asked, Database, Failure, Left, Place, Writing};
+use crate::cache::unseen_slot;
+use crate::lower::{self, ill_formed};
 
 impl<D: Database> Writing<'_, D> {
     pub(super) async fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
@@ -27,7 +28,7 @@ impl<D: Database> Writing<'_, D> {
             }
         }
         changes.push(gone(place, old));
-        let outcome = match self.raise_cleared(place.table, &delete.key).await {
+        let outcome = match self.raise_cleared(&[(place.table, &delete.key)]).await {
             Ok(()) => self.apply(&mut changes).await,
             Err(failure) => Err(failure),
         };
@@ -52,25 +53,33 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
-    /// root.
-    pub(super) async fn raise_cleared(
-        &mut self,
-        table: &Table,
-        key: &Value,
-    ) -> Result<(), Failure> {
-        let scalar = key_scalar(table);
-        let (_, references) = self.database.tables();
-        for reference in references.to(&table.name).to_vec() {
-            if reference.on_delete != OnDelete::Clear {
-                continue;
+    /// root, once. `gone`: the rows that go, each with its table.
+    pub(super) async fn raise_cleared(&mut self, gone: &[(&Table, &Value)]) -> Result<(), Failure> {
+        let mut of: Vec<(&Table, Vec<&Value>)> = Vec::new();
+        for (table, key) in gone {
+            match of.iter_mut().find(|(known, _)| known.id == table.id) {
+                Some((_, keys)) => keys.push(key),
+                None => of.push((table, vec![key])),
             }
-            if reference.versioned {
-                self.raise_versions(&reference, scalar, key).await?;
-                continue;
-            }
-            let (tables, _) = self.database.tables();
-            if let Some((part, root)) = tables.part_and_root(&reference.table) {
-                self.raise_roots(&part, &root, &reference, scalar, key).await?;
+        }
+        for (_, keys) in &mut of {
+            // So that statements of few lengths are kept.
+            let more = keys.len().next_power_of_two() - keys.len();
+            keys.extend(keys.last().copied().into_iter().cycle().take(more));
+        }
+        let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
+        let keys: Vec<(Scalar, usize)> =
+            of.iter().map(|(table, keys)| (key_scalar(table), keys.len())).collect();
+        let values: Vec<&Value> = of.into_iter().flat_map(|(_, keys)| keys).collect();
+        let (tables, references) = self.database.tables();
+        for cleared in tables.cleared(references, &names) {
+            let lower = || lower::cleared::raise(D::DIALECT, &cleared, &keys);
+            self.database.run(Asked::Sent, lower, values.iter().copied()).await?;
+            if cleared.ways.iter().any(|way| way.part.is_some() || !way.through.is_empty()) {
+                if let Some(touched) = self.database.touched() {
+                    touched.push(unseen_slot(cleared.table.as_str()));
+                }
+                self.database.forget_all();
             }
         }
         Ok(())

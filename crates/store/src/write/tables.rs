@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use operation::{Ident, OnDelete, Table};
+use operation::{Ident, OnDelete, Table, TableId};
 use parking_lot::RwLock;
+
+use crate::lower::cleared::{Cleared, OfPart, Through, Way};
 
 /// The plan's tables by stored name, for messages and for which is part of which.
 #[derive(Debug, Default)]
@@ -45,6 +47,100 @@ impl Tables {
     }
 }
 
+impl Tables {
+    /// Tables of which rows are changed when some of these go, since what refers to them is cleared, as far as versions tell of that. What
+    /// goes with a row of its own table is followed no further.
+    pub fn cleared(&self, references: &References, gone: &[Ident]) -> Vec<Cleared> {
+        let mut all: Vec<Cleared> = Vec::new();
+        for (at, table) in gone.iter().enumerate() {
+            let mut paths = vec![(table.clone(), Vec::<Through>::new())];
+            while let Some((target, through)) = paths.pop() {
+                for reference in references.to(&target) {
+                    let Reference { table, column, on_delete, .. } = reference;
+                    match on_delete {
+                        OnDelete::Restrict => {}
+                        OnDelete::Clear => {
+                            let Some((of, version, part)) = self.versioned(reference) else {
+                                continue;
+                            };
+                            let way = Way {
+                                part,
+                                column: column.clone(),
+                                through: through.clone(),
+                                gone: at,
+                            };
+                            match all.iter_mut().find(|cleared| cleared.table == of) {
+                                Some(cleared) => cleared.ways.push(way),
+                                None => all.push(Cleared { table: of, version, ways: vec![way] }),
+                            }
+                        }
+                        OnDelete::Cascade => {
+                            let known = self.0.read().get(table).cloned();
+                            let is_new =
+                                table != &gone[at] && through.iter().all(|it| it.table != *table);
+                            // Nothing refers to a part.
+                            let Some(known) = known.filter(|it| is_new && it.root.is_none()) else {
+                                continue;
+                            };
+                            let Some(own) = known.columns.get(known.own_key()) else { continue };
+                            let (table, own) = (table.clone(), own.name.clone());
+                            let step =
+                                Through { table: table.clone(), own, column: column.clone() };
+                            paths.push((table, [vec![step], through.clone()].concat()));
+                        }
+                    }
+                }
+            }
+        }
+        all
+    }
+
+    /// The table whose version tells that a reference was cleared, that version, and of which part it is.
+    fn versioned(&self, reference: &Reference) -> Option<(Ident, Ident, Option<OfPart>)> {
+        let name = |table: &Table, at: usize| Some(table.columns.get(at)?.name.clone());
+        let Reference { table, versioned, .. } = reference;
+        if *versioned {
+            let known = self.0.read().get(table).cloned();
+            let version = known.and_then(|table| name(&table, table.version?));
+            return Some((table.clone(), version.or_else(|| Ident::new("row_version"))?, None));
+        }
+        let (part, root) = self.part_and_root(table)?;
+        let (own, of) = (name(&root, root.own_key())?, name(&part, part.root?)?);
+        let part = OfPart { table: table.clone(), of, own };
+        Some((root.name.clone(), name(&root, root.version?)?, Some(part)))
+    }
+
+    /// Whether the references that lead to a table are in the database as the model tells of them, and so are those to tables whose rows go
+    /// with one of it; and no row goes with one of its own table.
+    pub fn are_referred_to_as_told(&self, references: &References, table: TableId) -> bool {
+        let known = self.0.read();
+        let mut paths = vec![vec![table]];
+        while let Some(path) = paths.pop() {
+            let Some(id) = path.last().copied() else { return false };
+            let Some(target) = known.values().find(|table| table.id == id) else { return false };
+            let to = references.to(&target.name);
+            for table in known.values() {
+                for key in table.foreign_keys.iter().filter(|key| key.target == id) {
+                    let column = table.columns.get(key.column).map(|column| &column.name);
+                    let is_it = |it: &Reference| {
+                        it.table == table.name
+                            && Some(&it.column) == column
+                            && it.on_delete == key.on_delete
+                    };
+                    let goes = key.on_delete == OnDelete::Cascade;
+                    if !to.iter().any(is_it) || (goes && path.contains(&table.id)) {
+                        return false;
+                    }
+                    if goes {
+                        paths.push([path.as_slice(), &[table.id]].concat());
+                    }
+                }
+            }
+        }
+        true
+    }
+}
+
 /// The foreign keys of a database, by the table that they lead to.
 #[derive(Debug, Default)]
 pub(crate) struct References(pub HashMap<Ident, Vec<Reference>>);
@@ -63,9 +159,46 @@ pub(crate) struct Reference {
 }
 
 impl References {
+    /// Those that a database of these tables has.
+    pub fn of(tables: &[Arc<Table>]) -> Self {
+        let mut all = Self::default();
+        for table in tables {
+            for key in &table.foreign_keys {
+                let target = tables.iter().find(|target| target.id == key.target);
+                let (Some(target), Some(column)) = (target, table.columns.get(key.column)) else {
+                    continue;
+                };
+                all.0.entry(target.name.clone()).or_default().push(Reference {
+                    table: table.name.clone(),
+                    column: column.name.clone(),
+                    on_delete: key.on_delete,
+                    versioned: table.version.is_some(),
+                });
+            }
+        }
+        all
+    }
+
     /// The foreign keys that lead to a table.
     pub fn to(&self, table: &Ident) -> &[Reference] {
         self.0.get(table).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether rows of a table may go when one of another goes.
+    pub fn goes_with(&self, gone: &Ident, table: &Ident) -> bool {
+        let (mut seen, mut from) = (HashSet::new(), vec![gone]);
+        while let Some(gone) = from.pop() {
+            let to = self.to(gone).iter().filter(|it| it.on_delete == OnDelete::Cascade);
+            for reference in to {
+                if reference.table == *table {
+                    return true;
+                }
+                if seen.insert(&reference.table) {
+                    from.push(&reference.table);
+                }
+            }
+        }
+        false
     }
 
     /// The tables whose rows may go or change when a row of this one is deleted.

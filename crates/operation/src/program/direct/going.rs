@@ -35,6 +35,26 @@ impl Forming<'_> {
         Ok(at)
     }
 
+    /// A root that goes at its step.
+    pub(super) fn delete_at_step(
+        &mut self,
+        place: Place,
+        key: &Expression,
+    ) -> Result<usize, Reason> {
+        if place.part.is_some() {
+            return Err(Reason::Parts);
+        }
+        let target = self.program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let table = target.target.table.clone();
+        let row = self.row(&table, key)?;
+        self.touch(row);
+        let Row { key, site, made, .. } = self.rows.get(row).ok_or(Reason::NotInSql)?;
+        let (key, site, made) = (key.clone(), *site, *made);
+        let at = self.add_deed(&table, key, made);
+        (self.rows[at].site, self.rows[at].goes) = (site, true);
+        Ok(at)
+    }
+
     /// What the database does to other rows when one goes is not known here: nothing else may be done to those, and they must not be
     /// looked at, which may come before or after.
     pub(super) fn look_at_reached(&mut self) -> Result<(), Reason> {

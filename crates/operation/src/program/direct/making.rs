@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::flat::LARGEST;
-use super::forming::{Forming, Holds};
+use super::forming::{Forming, Holds, Row};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
 use super::{How, MadeRow, Total};
@@ -25,8 +25,20 @@ impl Forming<'_> {
         let program = self.program;
         let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
         let table = program.table(creation.row).ok_or(Reason::NotInSql)?;
-        if self.rows.iter().any(|row| row.goes && row.table.id == table.id) {
+        // Step by step it is looked at then whether one takes the place of another.
+        let goes = |row: &Row| row.goes && row.table.id == table.id;
+        if self.stepping.is_none() && self.rows.iter().any(goes) {
             return Err(Reason::Gone);
+        }
+        if let (Some(Fill::Value(key)), None) =
+            (creation.values.get(table.own_key()), &creation.root)
+            && self.knows(key)
+        {
+            let key = self.flat(key, &[])?;
+            let is_it = |row: &Row| row.key == key || self.given_key(table, &row.key) == Some(&key);
+            if self.rows.iter().any(|row| goes(row) && is_it(row)) {
+                return Err(Reason::Gone);
+            }
         }
         self.made_in.push(table.id);
         if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {

@@ -135,8 +135,10 @@ impl<'p> Forming<'p> {
                 self.looks.clear();
                 Ok(self.course(How::Body(courses)))
             }
-            // What goes with it, and what is cleared, only the database knows.
-            Step::Delete { .. } => Err(Reason::Deletes),
+            Step::Delete { row, key } => {
+                let row = self.delete_at_step(*row, key)?;
+                Ok(self.course(How::Changed { row, known: Vec::new() }))
+            }
             step => self.step(step),
         }
     }
@@ -362,7 +364,7 @@ impl<'p> Forming<'p> {
         }
     }
 
-    fn add_deed(&mut self, table: &Arc<Table>, key: Expression, made: bool) -> usize {
+    pub(super) fn add_deed(&mut self, table: &Arc<Table>, key: Expression, made: bool) -> usize {
         let at = self.rows.len();
         self.rows.push(Row {
             table: table.clone(),
@@ -428,6 +430,13 @@ impl<'p> Forming<'p> {
         let values = values.into_iter().map(|value| value.map(before)).collect();
         stepping.made.push((bind, values));
         Ok(())
+    }
+
+    /// The key that was given to a row which is made, by the bind that holds it.
+    pub(super) fn given_key(&self, table: &Table, key: &Expression) -> Option<&Expression> {
+        let Expression::Bind(bind) = key else { return None };
+        let (_, values) = self.stepping.as_ref()?.made.iter().find(|(made, _)| made == bind)?;
+        values.get(table.own_key())?.as_ref()
     }
 
     /// What something looked up is, within rows of these tables; `None`: it does not say.

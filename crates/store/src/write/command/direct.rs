@@ -34,6 +34,7 @@ use crate::lower::{self, Settings};
 pub(super) use answer::{Worded, answers_more, lower_answer};
 pub(super) use make::{Making, lower_made, lower_total};
 use steps::Steps;
+pub(super) use steps::lower_cleared;
 use tell::Telling;
 pub(super) use tell::{found_keys, lower_told};
 
@@ -94,6 +95,7 @@ pub(super) fn statement(
 ) -> Result<lower::Statement, Fault> {
     let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
     let conditions = [&row.condition, &row.checks];
+    let may_have_gone = direct.may_have_gone(at);
     let change = lower::direct::Change {
         table: &row.table,
         key: &row.key,
@@ -106,6 +108,7 @@ pub(super) fn statement(
     };
     match each {
         true => lower::direct::change_each(change, binds),
+        false if may_have_gone => lower::direct::hold_if_there(change, binds),
         false => lower::direct::change(change, binds),
     }
 }
@@ -294,6 +297,9 @@ impl<D: Database> Stating<'_, '_, D> {
                 }
             }
             (How::Changed { row, .. }, Step::Delete { row: place, .. }) => {
+                if direct.in_steps {
+                    return self.delete_at_step(*row, *place).map(|()| Flow::On);
+                }
                 if !self.takes_its_parts(*place) {
                     return Err(not_so());
                 }
@@ -644,16 +650,20 @@ impl<D: Database> Stating<'_, '_, D> {
     async fn send_rows(&mut self) -> Result<(), Fault> {
         let direct = self.direct;
         let mut kinds: Vec<(Doing, Vec<Stated>)> = Vec::new();
-        for stated in std::mem::take(&mut self.stated) {
+        let all = std::mem::take(&mut self.stated);
+        let gone = all.iter().filter(|stated| stated.changes).filter_map(|stated| {
+            let row = direct.rows.get(stated.row).filter(|row| row.goes)?;
+            Some((&*row.table, &stated.key))
+        });
+        let gone: Vec<(&Table, &Value)> = gone.collect();
+        let raised = self.running.writing.raise_cleared(&gone).await;
+        raised.map_err(Failure::into_fault)?;
+        for stated in all {
             let of = direct.rows.get(stated.row).ok_or_else(|| ill_formed("no such row"))?;
             let (row, changes) = (stated.row, stated.changes);
             let answered = self.answered == Some(row);
             if !changes && !answered && direct.is_held_only(of) {
                 continue;
-            }
-            if of.goes && changes {
-                let raised = self.running.writing.raise_cleared(&of.table, &stated.key).await;
-                raised.map_err(Failure::into_fault)?;
             }
             let many = direct.locks_first() && !answered;
             let alike =

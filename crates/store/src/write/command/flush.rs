@@ -340,12 +340,13 @@ impl<'p, D: Database> Running<'_, 'p, D> {
 
     /// Writes the changes: what goes, then what changes, then what is new; a statement for all rows that it can serve.
     async fn write(&mut self, all: &[Settled<'_>]) -> Result<(), Failure> {
-        for Settled { old, new, place, .. } in all {
-            if let (Some(old), None, 0) = (old, new, place.at) {
-                let key = old.get(place.table.own_key()).cloned().unwrap_or_default();
-                self.writing.raise_cleared(place.table, &key).await?;
+        let gone = all.iter().filter_map(|Settled { old, new, place, .. }| match (old, new) {
+            (Some(old), None) if place.at == 0 => {
+                Some((place.table, old.get(place.table.own_key())?))
             }
-        }
+            _ => None,
+        });
+        self.writing.raise_cleared(&gone.collect::<Vec<_>>()).await?;
         let batches = self.batches(all)?;
         let locks = outbox::locks_of::<D>(&self.published, &self.unlocked);
         let events = outbox::events_of(&self.published);

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use operation::{
-    Course, Creation, Expression, Fault, MOST_ROWS, MadeRow, Named, Published, Step, Table, Value,
+    Course, Creation, Direct, DirectRow, Expression, Fault, Fill, MOST_ROWS, MadeRow, Named, Place,
+    Published, Step, Table, Value,
 };
 
 use super::super::super::outbox::Asking;
@@ -17,6 +18,7 @@ use super::super::{Flow, Running, ill_formed, lock_of};
 use super::make::Making;
 use super::tell::Tellings;
 use super::{Doing, Stated, Stating, Worded, answers_more, insisted, key_of, not_so};
+use crate::lower::cleared::Cleared;
 use crate::lower::{self, Settings};
 
 /// As many statements as it sends: of more it is less work to load rows and write many at once.
@@ -32,6 +34,8 @@ pub(super) enum Deed<'p> {
     Insist(usize, Arc<[Value]>),
     /// A row changes, or is answered.
     Row(Doing, Arc<[Value]>),
+    /// Versions rise of rows that refer to one which goes.
+    Raise(usize, Arc<[Value]>),
     /// A row is made: behind the binds stand its columns.
     Make(Arc<Table>, Making<'p>, Vec<Value>),
     /// An event is published, or something is asked for, by position.
@@ -51,6 +55,8 @@ pub(super) struct Steps<'p> {
     told: BTreeMap<usize, BTreeSet<Box<str>>>,
     /// Rows of which something must be true in the end: how, and their keys.
     ends: Vec<(usize, Value, Arc<[Value]>)>,
+    /// Rows that go, with their keys as far as these are known.
+    gone: Vec<(Arc<Table>, Option<Value>)>,
 }
 
 impl<'p, D: Database> Stating<'_, 'p, D> {
@@ -137,6 +143,36 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         Ok(())
     }
 
+    /// Deletes a row at its step. The database takes along and clears what the model says, or nothing is sent.
+    pub(super) fn delete_at_step(&mut self, row: usize, place: Place) -> Result<(), Fault> {
+        let now = self.now();
+        let of = self.direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
+        let (tables, references) = self.running.writing.database.tables();
+        if !self.takes_its_parts(place) || !tables.are_referred_to_as_told(references, of.table.id)
+        {
+            return Err(not_so());
+        }
+        let raises = !tables.cleared(references, std::slice::from_ref(&of.table.name)).is_empty();
+        let known = of.site.is_none() && !of.made;
+        let key = if known { Some(key_of(self.direct, row, &now)?) } else { None };
+        self.steps.gone.push((of.table.clone(), key));
+        if raises {
+            self.do_next(Deed::Raise(row, now.clone()))?;
+        }
+        let doing = Doing { row, changes: true, answered: false, each: false };
+        self.do_next(Deed::Row(doing, now))
+    }
+
+    /// Whether a row that is made under this key may take the place of one that went: what refers to that, and from which version it counts on,
+    /// is known where rows are loaded.
+    fn may_take_a_place(&self, table: &Table, key: &Value, generated: bool) -> bool {
+        let (_, references) = self.running.writing.database.tables();
+        self.steps.gone.iter().any(|(of, gone)| {
+            let is_it = of.id == table.id && gone.as_ref().is_none_or(|gone| gone == key);
+            !generated && (is_it || references.goes_with(&of.name, &table.name))
+        })
+    }
+
     /// Makes a row at its step, as far as it is known.
     pub(super) async fn make_at_step(
         &mut self,
@@ -145,6 +181,14 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         creation: &Creation,
     ) -> Result<(), Fault> {
         let (table, row) = self.as_known(made, creation).await?;
+        if creation.root.is_none() {
+            let own = creation.values.get(table.own_key());
+            let generated = matches!(own, Some(Fill::Uuid | Fill::Counted));
+            let key = row.get(table.own_key()).cloned().unwrap_or_default();
+            if self.may_take_a_place(&table, &key, generated) {
+                return Err(not_so());
+            }
+        }
         if let (Some(bind), None) = (creation.bind, &creation.root) {
             let key = row.get(table.own_key()).cloned().unwrap_or_default();
             self.running.fill(bind, key);
@@ -332,12 +376,29 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
                 database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
             }
             Deed::Row(doing, binds) => self.send_row(doing, &binds).await,
+            Deed::Raise(row, binds) => self.raise_at_step(row, &binds).await,
             Deed::Make(table, making, values) => {
                 self.running.send_alike(direct, &table, making.at, &[values]).await
             }
             Deed::Answer(worded, binds) => self.put_into_words(&worded, &binds).await,
             Deed::Event(_) | Deed::Task(_) => Err(ill_formed("it is told by itself").into()),
         }
+    }
+
+    /// Raises the versions of rows that refer to one which goes.
+    async fn raise_at_step(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
+        let (direct, target) = (self.direct, self.direct.id);
+        let row = direct.rows.get(place).ok_or_else(|| ill_formed("no such row"))?;
+        let (tables, references) = self.running.writing.database.tables();
+        let cleared = tables.cleared(references, std::slice::from_ref(&row.table.name));
+        for (at, cleared) in (0..).zip(cleared) {
+            let (kind, columns) = (Kind::Update, 1 << 62 | at);
+            let key = Key { target, place, kind, columns, binds: binds.len() };
+            let lower = || lower_cleared(direct, row, &cleared, binds);
+            let database = &mut self.running.writing.database;
+            database.run(Asked::Kept(key), lower, binds.iter()).await?;
+        }
+        Ok(())
     }
 
     async fn send_event(
@@ -359,4 +420,16 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let asking = asking.get(at).ok_or_else(|| ill_formed("no such task"))?;
         self.tell_task_at(at, asking, tellings).await
     }
+}
+
+/// The statement that raises the versions of rows which refer to a row that goes.
+pub(in super::super) fn lower_cleared(
+    direct: &Direct,
+    row: &DirectRow,
+    cleared: &Cleared,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let scalar = row.table.columns.get(row.table.own_key()).map(|column| column.scalar);
+    let scalar = scalar.ok_or_else(|| ill_formed("no key"))?;
+    lower::cleared::raise_by(Settings::of(direct), cleared, (&row.key, scalar), binds)
 }

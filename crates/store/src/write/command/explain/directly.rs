@@ -115,12 +115,12 @@ impl Walk<'_> {
         let mut says = Says::default();
         says.add((program, direct), &program.body, &direct.steps);
         let mut rows = Vec::with_capacity(direct.rows.len());
+        let mut gone = Vec::new();
         for (at, row) in direct.rows.iter().enumerate() {
             let mut of_row = says.changed.iter().filter(|(row, _)| *row == at).peekable();
             if of_row.peek().is_some() {
                 if row.goes {
-                    let cleared = self.clears(&row.table, row.each_turn)?;
-                    rows.extend(cleared.into_iter().map(|sent| (row.table.id, sent)));
+                    gone.push((&*row.table, row.each_turn));
                 }
                 rows.extend(self.stated(direct, at, true)?);
             }
@@ -129,7 +129,7 @@ impl Walk<'_> {
             }
         }
         rows.sort_by_key(|(table, _)| *table);
-        let rows = rows.into_iter().map(|(_, sent)| sent);
+        let rows = self.clears(&gone)?.into_iter().chain(rows.into_iter().map(|(_, sent)| sent));
         self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
         if !direct.locks_first() {

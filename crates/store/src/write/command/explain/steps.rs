@@ -3,7 +3,7 @@
 use operation::{BROKER, Carried, Course, Dialect, Direct, Fault, How, Program, Step, Value};
 
 use super::super::direct::{
-    Doing, Worded, answers_more, insisted, lower_made, lower_told, statement,
+    Doing, Worded, answers_more, insisted, lower_cleared, lower_made, lower_told, statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
@@ -138,7 +138,19 @@ impl Sending<'_, '_> {
             _ => None,
         };
         match (&course.how, step) {
-            (How::Changed { row, .. }, _) => self.row(*row, true, false)?,
+            (How::Changed { row, .. }, _) => {
+                let of = self.direct.rows.get(*row);
+                let of = of.ok_or_else(|| lower::ill_formed("no such row"))?;
+                if of.goes {
+                    let name = std::slice::from_ref(&of.table.name);
+                    for (cleared, entity) in self.walk.cleared(name) {
+                        let text = lower_cleared(self.direct, of, &cleared, &self.binds)?.text;
+                        let each_row = self.turns;
+                        self.statements.push(Sent { entity, each_row, ..Sent::plain(text) });
+                    }
+                }
+                self.row(*row, true, false)?;
+            }
             (How::Answers(row), _) if answers_more(self.program) => {
                 let sent = self.walk.worded(self.direct, &Worded::Row(*row), false)?;
                 self.statements.push(sent);

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operation::{BROKER, Dialect, Fault, Inputs, OnDelete, Place, Program, Scalar, Table};
+use operation::{BROKER, Dialect, Fault, Ident, Inputs, OnDelete, Place, Program, Scalar, Table};
 
 use super::walk::{Walk, due};
 use super::{Sent, Times};
-use crate::lower::{self, exchange, ill_formed, outbox};
-use crate::write::{self, Many};
+use crate::lower::cleared::{self, Cleared};
+use crate::lower::{exchange, outbox};
+use crate::write::{self, Many, References, Tables};
 
 /// What is written, gathered step by step.
 #[derive(Debug, Default)]
@@ -165,6 +166,14 @@ impl Walk<'_> {
         let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut late, mut early) = (Vec::new(), Vec::new());
         let mut moved_to_made = false;
+        let mut gone = Vec::new();
+        for ((target, part), of) in &self.writes.tables {
+            if part.is_none() && of.deletes > Count::None {
+                let table = self.at(Place { target: *target, part: *part })?;
+                gone.push((&**table, of.deletes == Count::Many));
+            }
+        }
+        all.extend(self.clears(&gone)?);
         for ((target, part), of) in &self.writes.tables {
             let place = Place { target: *target, part: *part };
             let table = self.at(place)?;
@@ -177,9 +186,6 @@ impl Walk<'_> {
                 .any(|unique| unique.columns.iter().any(|at| of.columns.contains(at)));
             let anew =
                 part.is_some() && unique && of.updates > Count::None && !self.is_referred(table);
-            if part.is_none() && of.deletes > Count::None {
-                all.extend(self.clears(table, of.deletes == Count::Many)?);
-            }
             if of.deletes > Count::None || anew {
                 let often = of.deletes == Count::Many || anew;
                 deletes.push((part.is_none(), self.many(&Many::delete(placed)?, often)?));
@@ -238,51 +244,43 @@ impl Walk<'_> {
         self.tables.iter().any(|other| other.foreign_keys.iter().any(|key| key.target == table.id))
     }
 
-    /// References to a row that goes, which the database clears: the versions of the rows that hold them are raised.
-    pub(super) fn clears(&self, table: &Table, often: bool) -> Result<Vec<Sent>, Fault> {
-        let scalar = table.columns.get(table.own_key()).map_or(Scalar::Text, |it| it.scalar);
-        let mut sent = Vec::new();
-        for other in self.tables {
-            let keys = other.foreign_keys.iter();
-            for key in keys.filter(|key| key.target == table.id && key.on_delete == OnDelete::Clear)
-            {
-                let column = other.columns.get(key.column);
-                let column = &column.ok_or_else(|| ill_formed("no such column"))?.name;
-                let statement = match other.version {
-                    Some(_) => lower::raise(self.dialect, &other.name, column, scalar)?,
-                    None => {
-                        let Some(root) = self.root_of_part(other) else { continue };
-                        let name = |table: &Table, at: Option<usize>| {
-                            at.and_then(|at| table.columns.get(at))
-                                .map(|column| column.name.clone())
-                        };
-                        let (version, own) =
-                            (name(root, root.version), name(root, Some(root.own_key())));
-                        let (Some(version), Some(own), Some(of)) =
-                            (version, own, name(other, other.root))
-                        else {
-                            continue;
-                        };
-                        let names = lower::Raised {
-                            root: &root.name,
-                            version: &version,
-                            own: &own,
-                            of: &of,
-                        };
-                        lower::raise_roots(self.dialect, names, &other.name, column, scalar)?
-                    }
-                };
-                let entity = Some(other.entity.clone());
-                sent.push(Sent { entity, each_row: often, ..Sent::plain(statement.text) });
+    /// Rows that refer to rows which go: the versions of those whose references the database clears are raised. Of some tables many go.
+    pub(super) fn clears(&self, gone: &[(&Table, bool)]) -> Result<Vec<Sent>, Fault> {
+        let mut of: Vec<(&Table, bool)> = Vec::new();
+        for (table, often) in gone {
+            match of.iter_mut().find(|(known, _)| known.id == table.id) {
+                Some((_, often)) => *often = true,
+                None => of.push((table, *often)),
             }
         }
-        Ok(sent)
+        let keys = |many: bool| -> Vec<(Scalar, usize)> {
+            let keys = of.iter().map(|(table, often)| {
+                let scalar =
+                    table.columns.get(table.own_key()).map_or(Scalar::Text, |it| it.scalar);
+                (scalar, if many && *often { 2 } else { 1 })
+            });
+            keys.collect()
+        };
+        let lower = |cleared: &Cleared, many| cleared::raise(self.dialect, cleared, &keys(many));
+        let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
+        let cleared = self.cleared(&names).into_iter().map(|(cleared, entity)| {
+            let (text, one) = (lower(&cleared, true)?.text, lower(&cleared, false)?.text);
+            let of_one = (one != text).then_some(one);
+            Ok(Sent { entity, of_one, ..Sent::plain(text) })
+        });
+        cleared.collect()
     }
 
-    fn root_of_part(&self, part: &Table) -> Option<&Table> {
-        let column = part.root?;
-        let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
-        self.tables.iter().find(|table| table.id == target).map(|table| &**table)
+    /// What is cleared when rows of these tables go, each with the entity whose versions rise.
+    pub(super) fn cleared(&self, gone: &[Ident]) -> Vec<(Cleared, Option<Box<str>>)> {
+        let (tables, references) = (Tables::default(), References::of(self.tables));
+        tables.know(self.tables);
+        let entity = |cleared: &Cleared| {
+            let of = self.tables.iter().find(|of| of.name == cleared.table);
+            of.map(|table| table.entity.clone())
+        };
+        let cleared = tables.cleared(&references, gone).into_iter();
+        cleared.map(|cleared| (entity(&cleared), cleared)).map(|(of, it)| (it, of)).collect()
     }
 
     /// Events and tasks.

@@ -1,0 +1,105 @@
+//! Rows that go beside others to which something is done (PostgreSQL): what goes with them, what is cleared, and by how much versions rise.
+
+use expect_test::expect;
+
+use crate::agreement::Agreement;
+use crate::direct::Dice;
+use crate::explain::compare;
+use crate::world::World;
+
+const SCENE: &str = include_str!("scenes/going.scene");
+
+fn model() -> &'static str {
+    SCENE.split_once("\n---\n").unwrap().0
+}
+
+#[test]
+fn what_goes_goes_as_told() {
+    compare(SCENE, &expect![[r#"
+        run user anew/1 {"id":1,"tag":1}: 2 transactions
+        after: 1, told 1 to 1
+        anew: 1, told 1 to 1
+        drop: 1, told 1 to 1
+        drop_all: 1, told 1 to 1
+        drop_and_log: 1, told 1 to 1
+        drop_and_tell: 1, told 1 to 1
+        drop_if: 1, told 1 to 1
+        drop_late: 1, told 1 to 1
+        drop_marks: 1, told 1 to 1
+        drop_of: 1, told 1 to 1
+        drop_two: 1, told 1 to 1
+        grow: 1, told 1 to 1
+        hang: 1, told 1 to 1
+        log_and_drop: 1, told 1 to 1
+        mark_and_drop: 1, told 1 to 1
+        merge: 1, told 1 to 1
+        own: 1, told 1 to 1
+        unpin: 1, told 1 to 1
+    "#]]);
+}
+
+fn ask(dice: &mut Dice) -> String {
+    let mut one = || dice.below(6) + 1;
+    let (folder, other, mark, tag) = (one(), one(), one(), one());
+    let by = dice.of(&["1", "2", "3", "5", "9"]);
+    let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
+    match dice.below(34) {
+        0 => format!(r#"run user drop/{folder} {{"tag":{tag}}}"#),
+        1 => format!(r#"run user drop_late/{folder} {{"tag":{tag}}}"#),
+        2 => format!(r#"run user drop_all {{"folders":[{folder},{other}],"tag":{tag}}}"#),
+        3 => format!("run user drop_of/{mark}"),
+        4 => format!(r#"run user drop_and_tell/{mark} {{"tag":{tag}}}"#),
+        5 => format!(r#"run user mark_and_drop/{folder} {{"id":{mark}}}"#),
+        6 => format!(r#"run user merge/{folder} {{"into":{other},"mark":{mark}}}"#),
+        7 | 8 => format!(r#"run user drop_marks {{"marks":[{mark},{tag}],"folder":{folder}}}"#),
+        9 => format!(r#"run user drop_two/{folder} {{"other":{other},"tag":{tag}}}"#),
+        10 | 11 => format!(r#"run user drop_if/{folder} {{"mark":{mark},"by":{by}}}"#),
+        12 => format!(r#"run user anew/{folder} {{"id":{other},"tag":{tag}}}"#),
+        13 => format!("run user log_and_drop/{folder}"),
+        14 => format!(r#"run user drop_and_log/{folder} {{"other":{other}}}"#),
+        15 => format!(r#"run user unpin/{mark} {{"folder":{folder}}}"#),
+        16 => format!("run user pin_late/{mark}"),
+        17 => format!(r#"run user after/{folder} {{"tag":{tag},"mark":{mark}}}"#),
+        18..=20 => format!(r#"run user grow/{folder} {{"tag":{tag},"mark":{maybe}}}"#),
+        21 | 22 => {
+            format!(r#"run user hang/{folder} {{"parent":{maybe},"tag":{tag},"mark":{mark}}}"#)
+        }
+        23 => format!(r#"run user own/{mark} {{"owner":{maybe}}}"#),
+        24..=28 => format!(r#"add user Folder {{"id":{folder},"name":"f{folder}"}}"#),
+        29 | 30 => format!(r#"add user Mark {{"id":{mark},"folder":{folder},"owner":{maybe}}}"#),
+        31 => format!(r#"add user Pin {{"id":{mark},"folder":{folder}}}"#),
+        _ => format!(r#"add user Tag {{"id":{tag},"mark":{mark},"folder":{maybe}}}"#),
+    }
+}
+
+/// All that a world holds, but for what is drawn by chance.
+fn held(world: &World) -> String {
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+    let all = "SELECT 'f', to_jsonb(t)::text FROM folder AS t UNION ALL SELECT 'p', to_jsonb(t)::text FROM page AS t \
+               UNION ALL SELECT 'm', to_jsonb(t)::text FROM mark AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM tag AS t \
+               UNION ALL SELECT 'n', to_jsonb(t)::text FROM note AS t UNION ALL SELECT 'i', to_jsonb(t)::text FROM pin AS t \
+               UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
+               UNION ALL SELECT 's', (to_jsonb(t) - 'id')::text FROM slip AS t ORDER BY 1, 2";
+    let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
+    [all, events].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
+}
+
+fn people(world: &World) {
+    for id in 1..=5 {
+        for add in [
+            format!(r#"add user Folder {{"id":{id},"name":"f{id}"}}"#),
+            format!(r#"add user Mark {{"id":{id},"folder":{id},"owner":1}}"#),
+            format!(r#"add user Tag {{"id":{id},"mark":{id},"folder":1}}"#),
+        ] {
+            let told = world.ask(&add);
+            assert!(told.starts_with('{'), "{add}: {told}");
+        }
+    }
+}
+
+#[test]
+fn whatever_goes() {
+    for seed in 1..=4 {
+        Agreement::of(model(), people, held).go_through(seed, ask, |_, _, _| ());
+    }
+}
