@@ -25,8 +25,10 @@ fn steps_are_sent_as_told() {
             run user hidden_of/1 {"opt":null,"by":1}: 2 transactions
             run user hidden_in/1 {"opt":null,"by":1,"flag":true}: 2 transactions
             run user ticket_of/5 {"text":"t"}: 2 transactions
+            run user build_later/8: 2 transactions
             add_lines: 1, told 1 to 1
             all_pairs: 1, told 1 to 1
+            build_later: 1, told 1 to 1
             buy: 1, told 1 to 1
             double_all: 1, told 1 to 1
             file: 1, told 1 to 1
@@ -37,6 +39,7 @@ fn steps_are_sent_as_told() {
             house: 1, told 1 to 1
             join_all: 1, told 1 to 1
             later_all: 1, told 1 to 1
+            let_out: 1, told 1 to 1
             list_houses: 1, told 1 to 1
             only_some: 1, told 1 to 1
             open_for: 1, told 1 to 1
@@ -214,6 +217,53 @@ fn value_objects_are_read_alike() {
             both.ask(ask, place);
         }
         both.look(place);
+    }
+    for lease in [
+        r#"{"from":"2024-02-30"}"#,
+        r#"{"from":"2024-2-3"}"#,
+        r#"{"from":"0000-01-01"}"#,
+        r#"{"from":"yesterday"}"#,
+        r#"{"from":"9999-12-31","opens":"24:00:00"}"#,
+        r#"{"opens":"23:59:60"}"#,
+        r#"{"opens":"23:59:59.9"}"#,
+        r#"{"opens":"23:59:59.123456000"}"#,
+        r#"{"opens":"23:59"}"#,
+        r#"{"built":"2024-02-29T00:00:00+01:00"}"#,
+        r#"{"built":"2024-02-29t00:00:00z"}"#,
+        r#"{"built":"2024-02-29 00:00:00Z"}"#,
+        r#"{"built":"0001-01-01T00:00:00.000001Z"}"#,
+        r#"{"runs":"P1W"}"#,
+        r#"{"runs":"P"}"#,
+        r#"{"runs":"PT"}"#,
+        r#"{"runs":"P1DT"}"#,
+        r#"{"runs":"P2DT25H61M61.5S"}"#,
+        r#"{"runs":"PT0.1234567S"}"#,
+        r#"{"runs":"P106751991DT4H"}"#,
+        r#"{"runs":"P106751992D"}"#,
+        r#"{"runs":"P99999999999D"}"#,
+        r#"{"runs":"-P1D","built":"2024-02-29T00:00:00Z"}"#,
+        r#"{"runs":"P31D","built":"2024-02-29T00:00:00Z"}"#,
+        r#"{"slope":-0.0}"#,
+        r#"{"slope":0e5}"#,
+        r#"{"slope":1e400}"#,
+        r#"{"slope":1e-400}"#,
+        r#"{"slope":1E+2}"#,
+        r#"{"slope":"1.5"}"#,
+        r#"{"slope":0.1}"#,
+        r#"{"slope":12345678901234567890}"#,
+        r#"{"slope":4.9e-324}"#,
+        "null",
+        "[]",
+    ] {
+        for world in [&both.loaded, &both.direct] {
+            let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
+            let set = format!("UPDATE house SET lease = '{lease}'");
+            testbed::postgres().psql(database, &set);
+        }
+        for ask in [r#"run user let_out/1 {"other":2}"#, "run user build_later/1"] {
+            both.ask(ask, lease);
+        }
+        both.look(lease);
     }
 }
 

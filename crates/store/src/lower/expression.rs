@@ -209,7 +209,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Writes a value of a scalar as the number or text that expressions compute with.
-    fn made_plain(
+    pub(super) fn made_plain(
         &mut self,
         scalar: Scalar,
         write: impl FnOnce(&mut Self) -> Result<(), Fault>,

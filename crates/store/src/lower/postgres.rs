@@ -6,7 +6,7 @@ use operation::{
 };
 
 use super::expression::{Lowering, ill_formed, operator};
-use super::form::power_of_ten;
+use super::form::{plain, power_of_ten};
 use crate::postgres::value::type_name;
 
 /// Microseconds in a day.
@@ -156,6 +156,23 @@ impl<'a> Lowering<'a> {
         scalar: Scalar,
         form: Scalar,
     ) -> Result<(), Fault> {
+        if form == scalar {
+            return self.member_as_it_is(object, name, scalar);
+        }
+        if form != plain(scalar) {
+            return Err(ill_formed("a member of JSON in another form"));
+        }
+        self.made_plain(scalar, |it| it.member_as_it_is(object, name, scalar))
+    }
+
+    fn member_as_it_is(
+        &mut self,
+        object: &'a Expression,
+        name: &str,
+        scalar: Scalar,
+    ) -> Result<(), Fault> {
+        const DATE: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
+        const CLOCK: &str = "([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,6})?";
         // As what it stands there, and how its text looks.
         let (kind, text) = match scalar {
             Scalar::Json => ("object", String::new()),
@@ -167,13 +184,30 @@ impl<'a> Lowering<'a> {
             Scalar::Decimal { scale } => {
                 ("string", format!("^-?(0|[1-9][0-9]*)([.][0-9]{{1,{scale}}})?$"))
             }
-            _ => return Err(ill_formed("a member of JSON that SQL does not read")),
+            // Zero has no sign.
+            Scalar::Float => (
+                "number",
+                "^(0|0[.][0-9]+|-?[1-9][0-9]*([.][0-9]+)?|-0[.][0-9]*[1-9][0-9]*)([eE][-+]?[0-9]+)?$"
+                    .to_owned(),
+            ),
+            Scalar::Date => ("string", format!("^{DATE}$")),
+            Scalar::Time => ("string", format!("^{CLOCK}$")),
+            Scalar::Timestamp => ("string", format!("^{DATE}T{CLOCK}Z$")),
+            Scalar::Duration => (
+                "string",
+                "^P(?=[0-9T])([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]{1,6})?S)?)?$"
+                    .to_owned(),
+            ),
+            Scalar::Bytes => return Err(ill_formed("a member of JSON that SQL does not read")),
         };
-        let units = match scalar {
-            Scalar::Decimal { scale } if form == Scalar::Int => Some(power_of_ten(scale)),
-            _ if form == scalar => None,
-            _ => return Err(ill_formed("a member of JSON in another form")),
-        };
+        let lasts = scalar == Scalar::Duration;
+        if lasts {
+            // A day has 24 hours, as it has where it is kept.
+            self.sql.push(
+                "(SELECT make_interval(hours => (24 * extract(day FROM d.v))::int) \
+                 + (d.v - make_interval(days => extract(day FROM d.v)::int)) FROM (SELECT ",
+            );
+        }
         self.sql.push("((SELECT CASE WHEN coalesce(json_typeof(m.v), 'null') = 'null' AND coalesce(m.k, 'object') = 'object' THEN NULL ");
         self.sql.push("WHEN m.k = 'object' AND json_typeof(m.v) = ").literal(kind);
         if !text.is_empty() {
@@ -186,10 +220,8 @@ impl<'a> Lowering<'a> {
         self.sql.push(" AS v FROM (SELECT ");
         self.postgres(object, Scalar::Json)?;
         self.sql.push("::json AS o OFFSET 0) AS o OFFSET 0) AS m)");
-        match units {
-            Some(units) => self.sql.push("::numeric * ").integer(units).push(")::bigint"),
-            None => self.sql.push("::").push(type_name(scalar)).push(")"),
-        };
+        self.sql.push("::").push(type_name(scalar)).push(")");
+        self.sql.push(if lasts { " AS v OFFSET 0) AS d)" } else { "" });
         Ok(())
     }
 

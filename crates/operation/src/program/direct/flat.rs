@@ -102,7 +102,7 @@ impl Forming<'_> {
                 self.touch(row);
                 self.fold(row, expression)
             }
-            // Times and the like only Rust reads out of JSON.
+            // Bytes only Rust reads out of JSON, and a whole value object it writes anew.
             Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
                 let object = Box::new(self.object(object, scope)?);
                 Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
@@ -304,6 +304,7 @@ impl Forming<'_> {
                 }
                 _ => false,
             },
+            Expression::Member { scalar: of, .. } => *of == scalar && scalar != Scalar::Json,
             Expression::If { then, otherwise, .. } if timed => {
                 self.stands_as(then, scalar) && self.stands_as(otherwise, scalar)
             }
@@ -424,10 +425,7 @@ impl Forming<'_> {
 
 /// Whether SQL reads a member of a value object as Rust does.
 fn is_read_alike(scalar: Scalar) -> bool {
-    matches!(
-        scalar,
-        Scalar::Text | Scalar::Int | Scalar::Bool | Scalar::Uuid | Scalar::Decimal { .. }
-    )
+    !matches!(scalar, Scalar::Bytes | Scalar::Json)
 }
 
 /// The rows that something flat looks at.
