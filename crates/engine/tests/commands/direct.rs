@@ -63,7 +63,7 @@ fn rows_change_by_themselves_as_told() {
             restock_all: 1, told 1 to 1
             retire: 1, told 1 to 1
             sell: 1, told 1 to 1
-            set_least: 2, told 2 to 2
+            set_least: 1, told 1 to 1
             shout: 1, told 1 to 1
             stock_of: 1, told 1 to 1
             stub: 1, told 1 to 1

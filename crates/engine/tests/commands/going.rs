@@ -15,27 +15,37 @@ fn model() -> &'static str {
 
 #[test]
 fn what_goes_goes_as_told() {
-    compare(SCENE, &expect![[r#"
-        run user anew/1 {"id":1,"tag":1}: 2 transactions
-        after: 1, told 1 to 1
-        anew: 1, told 1 to 1
-        drop: 1, told 1 to 1
-        drop_all: 1, told 1 to 1
-        drop_and_log: 1, told 1 to 1
-        drop_and_tell: 1, told 1 to 1
-        drop_if: 1, told 1 to 1
-        drop_late: 1, told 1 to 1
-        drop_marks: 1, told 1 to 1
-        drop_of: 1, told 1 to 1
-        drop_two: 1, told 1 to 1
-        grow: 1, told 1 to 1
-        hang: 1, told 1 to 1
-        log_and_drop: 1, told 1 to 1
-        mark_and_drop: 1, told 1 to 1
-        merge: 1, told 1 to 1
-        own: 1, told 1 to 1
-        unpin: 1, told 1 to 1
-    "#]]);
+    compare(
+        SCENE,
+        &expect![[r#"
+            run user anew/1 {"id":1,"tag":1}: 2 transactions
+            run user pin_late/2: 2 transactions
+            after: 1, told 1 to 1
+            anew: 1, told 1 to 1
+            badge_and_drop: 3, told 3 to 3
+            drop: 1, told 1 to 1
+            drop_all: 1, told 1 to 1
+            drop_and_log: 1, told 1 to 1
+            drop_and_tell: 1, told 1 to 1
+            drop_between: 1, told 1 to 1
+            drop_if: 1, told 1 to 1
+            drop_late: 1, told 1 to 1
+            drop_marks: 1, told 1 to 1
+            drop_of: 1, told 1 to 1
+            drop_seen: 4, told 4 to 4
+            drop_two: 1, told 1 to 1
+            grow: 1, told 1 to 1
+            hang: 1, told 1 to 1
+            log_and_drop: 1, told 1 to 1
+            mark_and_drop: 1, told 1 to 1
+            merge: 1, told 1 to 1
+            new_badge: 3, told 3 to 3
+            own: 1, told 1 to 1
+            spot: 1, told 1 to 1
+            spot_and_drop: 2, told 2 to 2
+            unpin: 1, told 1 to 1
+        "#]],
+    );
 }
 
 fn ask(dice: &mut Dice) -> String {
@@ -43,7 +53,14 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(34) {
+    match dice.below(42) {
+        34 => format!(r#"run user badge_and_drop/{folder} {{"badge":{tag},"by":{by}}}"#),
+        35 => format!(r#"run user new_badge/{folder} {{"id":{tag},"by":{by}}}"#),
+        36 => format!(r#"run user spot_and_drop/{tag} {{"folder":{folder},"mark":{maybe}}}"#),
+        37 | 38 => format!(r#"run user spot/{tag} {{"folder":{folder},"mark":{maybe}}}"#),
+        39 => format!(r#"run user drop_seen/{folder} {{"tag":{tag}}}"#),
+        40 => format!(r#"run user drop_between/{folder} {{"pin":{mark},"two":{other}}}"#),
+        41 => format!(r#"run user merge/{folder} {{"into":{other},"mark":{folder}}}"#),
         0 => format!(r#"run user drop/{folder} {{"tag":{tag}}}"#),
         1 => format!(r#"run user drop_late/{folder} {{"tag":{tag}}}"#),
         2 => format!(r#"run user drop_all {{"folders":[{folder},{other}],"tag":{tag}}}"#),
@@ -78,7 +95,8 @@ fn held(world: &World) -> String {
     let all = "SELECT 'f', to_jsonb(t)::text FROM folder AS t UNION ALL SELECT 'p', to_jsonb(t)::text FROM page AS t \
                UNION ALL SELECT 'm', to_jsonb(t)::text FROM mark AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM tag AS t \
                UNION ALL SELECT 'n', to_jsonb(t)::text FROM note AS t UNION ALL SELECT 'i', to_jsonb(t)::text FROM pin AS t \
-               UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
+               UNION ALL SELECT 'b', to_jsonb(t)::text FROM badge AS t UNION ALL SELECT 'h', to_jsonb(t)::text FROM shelf AS t \
+               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
                UNION ALL SELECT 's', (to_jsonb(t) - 'id')::text FROM slip AS t ORDER BY 1, 2";
     let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
     [all, events].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
@@ -90,6 +108,8 @@ fn people(world: &World) {
             format!(r#"add user Folder {{"id":{id},"name":"f{id}"}}"#),
             format!(r#"add user Mark {{"id":{id},"folder":{id},"owner":1}}"#),
             format!(r#"add user Tag {{"id":{id},"mark":{id},"folder":1}}"#),
+            format!(r#"add user Badge {{"id":{id},"folder":{id},"count":{id}}}"#),
+            format!(r#"add user Shelf {{"id":{id}}}"#),
         ] {
             let told = world.ask(&add);
             assert!(told.starts_with('{'), "{add}: {told}");

@@ -366,6 +366,7 @@ impl World {
             checks: Vec::new(),
             changes: false,
             reached: Vec::new(),
+            along: None,
         };
         program.targets = tables.map(target).collect();
         let each = |target| {

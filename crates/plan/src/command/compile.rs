@@ -207,7 +207,33 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
         target.computed.iter().map(|computed| Inputs::of(&computed.expression, &part)).collect();
     let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
     let reached = reached(plan, &target.table);
-    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached }
+    let along = along(plan, &target.table);
+    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along }
+}
+
+/// The tables, but for those of its own parts, whose rows go when a row of this one goes; `None`: some go with rows of their own table.
+fn along(plan: &Plan, root: &Table) -> Option<Vec<TableId>> {
+    let (mut along, mut paths) = (Vec::new(), vec![vec![root.id]]);
+    while let Some(path) = paths.pop() {
+        for table in plan.model.entity_ids().map(|entity| plan.schema.table(entity)) {
+            let goes = |key: &&operation::ForeignKey| {
+                path.last() == Some(&key.target) && key.on_delete == OnDelete::Cascade
+            };
+            for key in table.foreign_keys.iter().filter(goes) {
+                if path.contains(&table.id) {
+                    return None;
+                }
+                let is_own_part = path.len() == 1 && table.root == Some(key.column);
+                if !is_own_part {
+                    along.push(table.id);
+                    paths.push([path.as_slice(), &[table.id]].concat());
+                }
+            }
+        }
+    }
+    along.sort_unstable();
+    along.dedup();
+    Some(along)
 }
 
 /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of this one goes.

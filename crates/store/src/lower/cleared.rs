@@ -1,6 +1,6 @@
 //! Rows that the database changes by itself when others go, since it clears what refers to those: their versions rise.
 
-use operation::{Dialect, Expression, Fault, Ident, Scalar, Value};
+use operation::{Dialect, Expression, Fault, Ident, Scalar, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::{Settings, Statement};
@@ -51,13 +51,16 @@ pub(crate) struct Through {
     pub column: Ident,
 }
 
-/// `UPDATE` that raises versions. Of each of the tables of which rows go so many keys are bound, one behind another.
+/// `UPDATE` that raises versions. Of each of the tables of which rows go so many keys are bound, one behind another;
+/// and behind them so many of rows that are left out, of their own table.
 pub(crate) fn raise(
     dialect: Dialect,
     cleared: &Cleared,
     keys: &[(Scalar, usize)],
+    but: Option<(&Table, usize)>,
 ) -> Result<Statement, Fault> {
-    let all = keys.iter().map(|(_, count)| count).sum();
+    let first = keys.iter().map(|(_, count)| count).sum::<usize>();
+    let all = first + but.map_or(0, |(_, count)| count);
     let mut lowering = Lowering::new(dialect, all, &[]);
     lowering.raise(cleared, false, &mut |it, gone| {
         let (scalar, count) = *keys.get(gone).ok_or_else(|| ill_formed("no such table"))?;
@@ -70,11 +73,20 @@ pub(crate) fn raise(
         it.sql.push(if count == 1 { "" } else { ")" });
         Ok(())
     })?;
+    if let Some((table, count)) = but {
+        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+        lowering.sql.push(" AND ").ident(&own.name).push(" NOT IN (");
+        for at in 0..count {
+            lowering.sql.push(if at > 0 { ", " } else { "" });
+            lowering.bind(first + at, own.scalar);
+        }
+        lowering.sql.push(")");
+    }
     Ok(lowering.finish(Vec::new()))
 }
 
-/// The same on PostgreSQL of one row that goes, for whose key this stands, and of rows that have not changed in this transaction. `binds` are
-/// what the binds hold.
+/// The same on PostgreSQL of one row that goes, for whose key this stands; the version of a row that has changed in this transaction stays.
+/// `binds` are what the binds hold.
 pub(crate) fn raise_by(
     settings: Settings<'_>,
     cleared: &Cleared,
@@ -111,7 +123,7 @@ impl<'a> Lowering<'a> {
             self.sql.ident(version).push(" + 1");
         }
         for (at, Way { part, column, through, gone }) in ways.iter().enumerate() {
-            self.sql.push(if at == 0 { " WHERE " } else { " OR " });
+            self.sql.push(if at == 0 { " WHERE (" } else { " OR " });
             if let Some(OfPart { table, of, own }) = part {
                 self.sql.ident(own).push(" IN (SELECT ").ident(of).push(" FROM ").ident(table);
                 self.sql.push(" WHERE ");
@@ -126,6 +138,7 @@ impl<'a> Lowering<'a> {
                 self.sql.push(")");
             }
         }
+        self.sql.push(")");
         Ok(())
     }
 }

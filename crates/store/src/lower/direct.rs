@@ -12,7 +12,7 @@ use crate::postgres::value::type_name;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Change<'c> {
     pub table: &'c Table,
-    /// Its key: a bind or a constant.
+    /// Its key: a bind, a constant, or what stands in rows then.
     pub key: &'c Expression,
     /// What its columns become, with the row as it was at depth 0; nothing, where it is looked at only.
     pub set: &'c [(usize, Expression)],

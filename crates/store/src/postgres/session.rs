@@ -47,7 +47,7 @@ enum Sent {
     Task(JoinHandle<Result<(), Error>>),
 }
 
-/// A row that is answered, and the how manieth statement answers it.
+/// The how manieth statement answers, and the row that it answers, if that can be read.
 type Returned = (usize, Option<Vec<Value>>);
 
 /// What went wrong, beyond what the caller is told.

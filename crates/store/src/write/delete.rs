@@ -28,7 +28,7 @@ impl<D: Database> Writing<'_, D> {
             }
         }
         changes.push(gone(place, old));
-        let outcome = match self.raise_cleared(&[(place.table, &delete.key)]).await {
+        let outcome = match self.raise_cleared(&[(place.table, &delete.key)], &[]).await {
             Ok(()) => self.apply(&mut changes).await,
             Err(failure) => Err(failure),
         };
@@ -53,8 +53,12 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
-    /// root, once. `gone`: the rows that go, each with its table.
-    pub(super) async fn raise_cleared(&mut self, gone: &[(&Table, &Value)]) -> Result<(), Failure> {
+    /// root, once. `gone`: the rows that go, each with its table; `but`: those whose versions say so already.
+    pub(super) async fn raise_cleared(
+        &mut self,
+        gone: &[(&Table, &Value)],
+        but: &[(&Table, &Value)],
+    ) -> Result<(), Failure> {
         let mut of: Vec<(&Table, Vec<&Value>)> = Vec::new();
         for (table, key) in gone {
             match of.iter_mut().find(|(known, _)| known.id == table.id) {
@@ -73,8 +77,12 @@ impl<D: Database> Writing<'_, D> {
         let values: Vec<&Value> = of.into_iter().flat_map(|(_, keys)| keys).collect();
         let (tables, references) = self.database.tables();
         for cleared in tables.cleared(references, &names) {
-            let lower = || lower::cleared::raise(D::DIALECT, &cleared, &keys);
-            self.database.run(Asked::Sent, lower, values.iter().copied()).await?;
+            let but: Vec<(&Table, &Value)> =
+                but.iter().filter(|(table, _)| table.name == cleared.table).copied().collect();
+            let but_keys = but.first().map(|(table, _)| (*table, but.len()));
+            let lower = || lower::cleared::raise(D::DIALECT, &cleared, &keys, but_keys);
+            let all = values.iter().copied().chain(but.iter().map(|(_, key)| *key));
+            self.database.run(Asked::Sent, lower, all).await?;
             if cleared.ways.iter().any(|way| way.part.is_some() || !way.through.is_empty()) {
                 if let Some(touched) = self.database.touched() {
                     touched.push(unseen_slot(cleared.table.as_str()));

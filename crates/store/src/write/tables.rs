@@ -184,23 +184,6 @@ impl References {
         self.0.get(table).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether rows of a table may go when one of another goes.
-    pub fn goes_with(&self, gone: &Ident, table: &Ident) -> bool {
-        let (mut seen, mut from) = (HashSet::new(), vec![gone]);
-        while let Some(gone) = from.pop() {
-            let to = self.to(gone).iter().filter(|it| it.on_delete == OnDelete::Cascade);
-            for reference in to {
-                if reference.table == *table {
-                    return true;
-                }
-                if seen.insert(&reference.table) {
-                    from.push(&reference.table);
-                }
-            }
-        }
-        false
-    }
-
     /// The tables whose rows may go or change when a row of this one is deleted.
     pub fn reached(&self, table: &Ident) -> HashSet<Ident> {
         let mut reached = HashSet::new();

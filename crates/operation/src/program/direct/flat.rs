@@ -46,6 +46,9 @@ impl Forming<'_> {
             Expression::Column { depth, column } => {
                 let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
                 self.touch(row);
+                if let Some(row) = self.rows.get(row) {
+                    self.look_at_column_of(&row.table, *column)?;
+                }
                 if self.is_stale(row, *column) {
                     return Err(Reason::Parts);
                 }
@@ -96,11 +99,12 @@ impl Forming<'_> {
                 let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
                 // Its own parts, of one row that is the only one in scope there: they change with it only, which is locked, or go with
                 // what they refer to, as they may wherever they are loaded.
-                if *depth > 0 || !self.is_over_parts(row, body) {
+                if *depth > 0 {
                     return Err(Reason::NotInSql);
                 }
+                let body = self.of_part(row, body)?;
                 self.touch(row);
-                self.fold(row, expression)
+                self.fold(row, expression, body)
             }
             // Bytes only Rust reads out of JSON, and a whole value object it writes anew.
             Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
@@ -129,34 +133,44 @@ impl Forming<'_> {
         }
     }
 
-    /// Whether the body of a fold over a row's parts looks at these, at what was asked, and at columns of the row that are as they were.
-    fn is_over_parts(&self, row: usize, body: &Expression) -> bool {
-        let Some(of) = self.rows.get(row) else { return false };
-        let mut is_over_parts = true;
-        body.visit(&mut |e| {
-            is_over_parts &= match e {
-                Expression::Column { depth: 0, .. } => true,
-                Expression::Column { depth: 1, column } => {
-                    let as_it_was = Expression::Column { depth: row, column: *column };
-                    of.values.get(*column) == Some(&as_it_was)
+    /// What is folded over the parts of a row, with that as it will be; `Err`: it looks at more.
+    fn of_part(&self, row: usize, body: &Expression) -> Result<Expression, Reason> {
+        let of = self.rows.get(row).ok_or(Reason::NotInSql)?;
+        match body {
+            Expression::Column { depth: 0, .. } | Expression::Literal(_) => Ok(body.clone()),
+            Expression::Column { depth: 1, column } => {
+                as_around(of.values.get(*column).ok_or(Reason::NotInSql)?, row)
+            }
+            Expression::Column { .. }
+            | Expression::Lookup { .. }
+            | Expression::Member { .. }
+            | Expression::Aggregate { .. } => Err(Reason::NotInSql),
+            Expression::Bind(bind) => match self.holds(*bind)? {
+                Holds::Given(value @ (Expression::Bind(_) | Expression::Literal(_))) => {
+                    Ok(value.clone())
                 }
-                Expression::Column { .. }
-                | Expression::Lookup { .. }
-                | Expression::Member { .. }
-                | Expression::Aggregate { .. } => false,
-                Expression::Bind(bind) => {
-                    let held = Expression::Bind(*bind);
-                    matches!(self.binds.get(*bind), Some(Holds::Given(value)) if *value == held)
-                }
-                _ => true,
-            };
-        });
-        is_over_parts
+                Holds::Kept(bind) | Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
+                Holds::Given(_) | Holds::Made(_) | Holds::Of(_) => Err(Reason::NotInSql),
+            },
+            _ => {
+                let mut failed = None;
+                let of_part = |child: &Expression| {
+                    self.of_part(row, child).map_err(|reason| failed = Some(reason)).ok()
+                };
+                let of_part = body.with_children(&mut { of_part });
+                of_part.ok_or(failed.unwrap_or(Reason::NotInSql))
+            }
+        }
     }
 
     /// A fold over the parts of a row, which stands at the depth of that row's position.
-    fn fold(&mut self, at: usize, fold: &Expression) -> Result<Expression, Reason> {
-        let Expression::Aggregate { aggregate, table, body, kind, .. } = fold else {
+    fn fold(
+        &mut self,
+        at: usize,
+        fold: &Expression,
+        body: Expression,
+    ) -> Result<Expression, Reason> {
+        let Expression::Aggregate { aggregate, table, kind, .. } = fold else {
             return Err(Reason::NotInSql);
         };
         let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
@@ -164,8 +178,11 @@ impl Forming<'_> {
             return Err(Reason::Parts);
         }
         row.folds.push(table.id);
-        let (aggregate, table, body, kind) = (*aggregate, table.clone(), body.clone(), *kind);
-        Ok(Expression::Aggregate { aggregate, table, depth: at, body, kind })
+        self.look_at_row_of(table)?;
+        let lost = |column| self.look_at_column_of(table, column);
+        (0..table.columns.len()).filter(|column| table.root != Some(*column)).try_for_each(lost)?;
+        let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
+        Ok(Expression::Aggregate { aggregate, table, depth: at, body: Box::new(body), kind })
     }
 
     /// An expression over a row as it is now, written over rows as they were.
@@ -420,6 +437,21 @@ impl Forming<'_> {
 
     pub(super) fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
         self.binds.get(bind).ok_or(Reason::NotInSql)
+    }
+}
+
+/// What becomes of a row, as it stands in a fold over its parts.
+fn as_around(value: &Expression, row: usize) -> Result<Expression, Reason> {
+    match value {
+        Expression::Column { depth, column } if *depth == row => {
+            Ok(Expression::Column { depth: 1, column: *column })
+        }
+        Expression::Column { .. }
+        | Expression::Lookup { .. }
+        | Expression::Member { .. }
+        | Expression::Aggregate { .. } => Err(Reason::NotInSql),
+        Expression::Bind(_) | Expression::Literal(_) => Ok(value.clone()),
+        _ => value.with_children(&mut |child| as_around(child, row).ok()).ok_or(Reason::NotInSql),
     }
 }
 

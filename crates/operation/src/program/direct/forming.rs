@@ -184,6 +184,7 @@ impl<'p> Forming<'p> {
         // Where it is returned, it is said already what must be there for it.
         self.present.clear();
         self.look_at_reached()?;
+        self.look_at_cleared()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
         }
@@ -534,6 +535,9 @@ impl<'p> Forming<'p> {
         let outside = std::mem::replace(&mut self.within, true);
         for bind in binds {
             self.hold(bind, Holds::Given(Expression::Bind(bind)))?;
+        }
+        if self.stepping.is_some() {
+            self.goes_in_turns(body)?;
         }
         let (body, _) = self.walk(body)?;
         (self.turn, self.within) = (outer, outside);

@@ -2,8 +2,8 @@
 
 use super::forming::{Forming, Row};
 use super::obstacle::Reason;
-use crate::Expression;
-use crate::program::Place;
+use crate::program::{Place, ProgramTarget, Step};
+use crate::{Expression, ForeignKey, OnDelete, Table, TableId};
 
 impl Forming<'_> {
     /// A root that goes; the database takes its parts along, and does what is to be done about what else refers to it.
@@ -47,6 +47,7 @@ impl Forming<'_> {
         let target = self.program.targets.get(place.target).ok_or(Reason::NotInSql)?;
         let table = target.target.table.clone();
         let row = self.row(&table, key)?;
+        self.goes(target)?;
         self.touch(row);
         let Row { key, site, made, .. } = self.rows.get(row).ok_or(Reason::NotInSql)?;
         let (key, site, made) = (key.clone(), *site, *made);
@@ -55,7 +56,115 @@ impl Forming<'_> {
         Ok(at)
     }
 
-    /// What the database does to other rows when one goes is not known here: nothing else may be done to those, and they must not be
+    /// Notes that rows of a table go from now on.
+    fn goes(&mut self, target: &ProgramTarget) -> Result<(), Reason> {
+        let along = target.along.as_ref().ok_or(Reason::Deletes)?;
+        let stepping = self.stepping.as_mut().ok_or(Reason::NotInSql)?;
+        stepping.gone.push(target.target.table.id);
+        stepping.along.extend(along.iter().copied());
+        Ok(())
+    }
+
+    /// The same of all that go in a loop, since another turn comes after.
+    pub(super) fn goes_in_turns(&mut self, body: &[Step]) -> Result<(), Reason> {
+        for step in body {
+            match step {
+                Step::Delete { row, .. } => {
+                    let target = self.program.targets.get(row.target);
+                    self.goes(target.ok_or(Reason::NotInSql)?)?;
+                }
+                Step::If { then, otherwise, .. } => {
+                    self.goes_in_turns(then)?;
+                    self.goes_in_turns(otherwise)?;
+                }
+                Step::For { body, .. } | Step::Run { body, .. } => self.goes_in_turns(body)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Where rows are loaded it is known of a row that is not loaded neither that it went with another nor what was cleared since. So nothing
+    /// may be looked at that depends on it: a row that may have gone so, or what may refer to such.
+    pub(super) fn look_at_row_of(&self, table: &Table) -> Result<(), Reason> {
+        self.refers_along(table, |key| {
+            key.on_delete == OnDelete::Cascade && table.root != Some(key.column)
+        })
+    }
+
+    /// The same of a column of a row.
+    pub(super) fn look_at_column_of(&self, table: &Table, column: usize) -> Result<(), Reason> {
+        self.refers_along(table, |key| key.on_delete != OnDelete::Restrict && key.column == column)
+    }
+
+    fn refers_along(
+        &self,
+        table: &Table,
+        is_it: impl Fn(&ForeignKey) -> bool,
+    ) -> Result<(), Reason> {
+        let Some(stepping) = &self.stepping else { return Ok(()) };
+        let along = |key: &ForeignKey| stepping.along.contains(&key.target) && is_it(key);
+        if table.foreign_keys.iter().any(along) { Err(Reason::Deletes) } else { Ok(()) }
+    }
+
+    /// Sees to it that no rule of a row that is changed or made draws on what a deletion clears or takes along: it would have to be looked at
+    /// once more.
+    pub(super) fn look_at_cleared(&mut self) -> Result<(), Reason> {
+        let Some(stepping) = &self.stepping else { return Ok(()) };
+        if stepping.gone.is_empty() {
+            return Ok(());
+        }
+        self.step = Some("delete".into());
+        let lost = |key: &ForeignKey| {
+            let goes = stepping.gone.contains(&key.target) || stepping.along.contains(&key.target);
+            goes && key.on_delete != OnDelete::Restrict
+        };
+        let written = |table: TableId| {
+            let changes = |row: &Row| row.deed && !row.goes && row.table.id == table;
+            self.made_in.contains(&table) || self.rows.iter().any(changes)
+        };
+        for target in &self.program.targets {
+            let rules = &*target.target;
+            if !written(rules.table.id) {
+                continue;
+            }
+            let inputs = target.computed.iter().chain(&target.checks);
+            let computed = rules.computed.iter().map(|it| &it.expression);
+            let of_root = computed.chain(rules.checks.iter().map(|check| &check.expression));
+            for key in rules.table.foreign_keys.iter().filter(|key| lost(key)) {
+                if inputs.clone().any(|inputs| inputs.columns.contains(&key.column)) {
+                    return Err(Reason::Deletes);
+                }
+            }
+            for part in &rules.parts {
+                let keys = part.table.foreign_keys.iter();
+                for key in keys.filter(|key| lost(key) && part.table.root != Some(key.column)) {
+                    let names = |rule: &Expression| {
+                        let is_it = |e: &Expression| matches!(e, Expression::Column { column, .. } if *column == key.column);
+                        any(rule, is_it)
+                    };
+                    let computed = part.computed.iter().map(|it| &it.expression);
+                    let mut of_part =
+                        computed.chain(part.checks.iter().map(|check| &check.expression));
+                    let folds = |rule: &Expression| {
+                        any(
+                            rule,
+                            |e| matches!(e, Expression::Aggregate { table, body, .. } if table.id == part.table.id && names(body)),
+                        )
+                    };
+                    if key.on_delete == OnDelete::Cascade
+                        || of_part.any(names)
+                        || of_root.clone().any(folds)
+                    {
+                        return Err(Reason::Deletes);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Over rows as they were, what the database does to others when one goes is not known here: nothing else may be done to those, and they must not be
     /// looked at, which may come before or after.
     pub(super) fn look_at_reached(&mut self) -> Result<(), Reason> {
         for (goes, table) in &self.reached {
@@ -71,4 +180,11 @@ impl Forming<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether something is so of an expression or of one inside it.
+fn any(expression: &Expression, is_it: impl Fn(&Expression) -> bool) -> bool {
+    let mut any = false;
+    expression.visit(&mut |e| any |= is_it(e));
+    any
 }

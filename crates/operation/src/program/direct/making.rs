@@ -35,6 +35,10 @@ impl Forming<'_> {
             && self.knows(key)
         {
             let key = self.flat(key, &[])?;
+            // One that is loaded would go before, and this count on from its version.
+            if self.stepping.as_ref().is_some_and(|it| it.along.contains(&table.id)) {
+                return Err(Reason::Deletes);
+            }
             let is_it = |row: &Row| row.key == key || self.given_key(table, &row.key) == Some(&key);
             if self.rows.iter().any(|row| goes(row) && is_it(row)) {
                 return Err(Reason::Gone);

@@ -22,7 +22,7 @@ pub enum Reason {
     ByCode,
     /// A part is changed or made, or parts are looked at.
     Parts,
-    /// A row is deleted that was changed or made before, or with which rows go or change that something else is done to.
+    /// What a deletion does to other rows, or what is made in the place of one that goes, is known where rows are loaded only.
     Deletes,
     /// A row that was deleted is looked at.
     Gone,
@@ -86,7 +86,7 @@ impl fmt::Display for Reason {
             Self::ByCode => "code does it",
             Self::Parts => "parts are known with their root only",
             Self::Deletes => {
-                "something else is done to a row that goes, or to one that may go or change with it"
+                "something else is done to a row that goes, or to one that may go or change with it, or depends on that"
             }
             Self::Gone => "it is about a row that may have been deleted before",
             Self::OverRows => "which turns the loop takes stands in rows",

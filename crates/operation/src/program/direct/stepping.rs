@@ -39,6 +39,9 @@ pub(super) struct Stepping {
     end_of: Vec<(usize, Expression, usize)>,
     /// What the body of another command returns, at each place.
     returned: Vec<Holds>,
+    /// Tables of which rows go so far, and those of which rows go with them.
+    pub gone: Vec<TableId>,
+    pub along: Vec<TableId>,
     /// What must be true of any row that the caller named inside another value.
     pub naming_each: Vec<Option<Course>>,
     pub answered: Vec<usize>,
@@ -215,6 +218,7 @@ impl<'p> Forming<'p> {
         key: &Expression,
         scope: &[usize],
     ) -> Result<usize, Reason> {
+        self.look_at_row_of(table)?;
         let flat = self.flat(key, scope)?;
         let key = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
         let known = self

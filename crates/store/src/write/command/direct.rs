@@ -656,7 +656,7 @@ impl<D: Database> Stating<'_, '_, D> {
             Some((&*row.table, &stated.key))
         });
         let gone: Vec<(&Table, &Value)> = gone.collect();
-        let raised = self.running.writing.raise_cleared(&gone).await;
+        let raised = self.running.writing.raise_cleared(&gone, &[]).await;
         raised.map_err(Failure::into_fault)?;
         for stated in all {
             let of = direct.rows.get(stated.row).ok_or_else(|| ill_formed("no such row"))?;

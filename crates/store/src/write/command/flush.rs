@@ -340,13 +340,6 @@ impl<'p, D: Database> Running<'_, 'p, D> {
 
     /// Writes the changes: what goes, then what changes, then what is new; a statement for all rows that it can serve.
     async fn write(&mut self, all: &[Settled<'_>]) -> Result<(), Failure> {
-        let gone = all.iter().filter_map(|Settled { old, new, place, .. }| match (old, new) {
-            (Some(old), None) if place.at == 0 => {
-                Some((place.table, old.get(place.table.own_key())?))
-            }
-            _ => None,
-        });
-        self.writing.raise_cleared(&gone.collect::<Vec<_>>()).await?;
         let batches = self.batches(all)?;
         let locks = outbox::locks_of::<D>(&self.published, &self.unlocked);
         let events = outbox::events_of(&self.published);
@@ -354,6 +347,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         let mut written = Vec::new();
         self.insert_each(all, &batches.first, &mut written).await?;
         update_each(all, &batches.early, &mut written)?;
+        self.raise_cleared(all, &batches.early, &mut written).await?;
         for (_, rows) in &batches.deletes {
             let Some(first) = rows.first().map(|at| &all[*at]) else { continue };
             let many = Many::delete(first.place)?;
@@ -372,6 +366,36 @@ impl<'p, D: Database> Running<'_, 'p, D> {
             }
         }
         self.writing.database.settle().await
+    }
+
+    /// Raises the versions of rows of which the database will clear something, as far as they do not change besides before it does.
+    async fn raise_cleared<'v>(
+        &mut self,
+        all: &'v [Settled<'_>],
+        early: &Updates,
+        written: &mut Vec<Each<'v>>,
+    ) -> Result<(), Failure>
+    where
+        'p: 'v,
+    {
+        let gone = all.iter().filter_map(|Settled { old, new, place, .. }| match (old, new) {
+            (Some(old), None) if place.at == 0 => {
+                Some((place.table, old.get(place.table.own_key())?))
+            }
+            _ => None,
+        });
+        let gone: Vec<(&Table, &Value)> = gone.collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        if !early.is_empty() {
+            self.writing.database.all(std::mem::take(written)).await?;
+        }
+        let moved = early.iter().flat_map(|(_, rows)| rows).filter_map(|at| {
+            let Settled { old, place, .. } = all.get(*at)?;
+            Some((place.table, old.as_ref()?.get(place.table.own_key())?))
+        });
+        self.writing.raise_cleared(&gone, &moved.collect::<Vec<_>>()).await
     }
 
     /// Notes what a change makes stale. What is remembered of a root that stays is what it is now.
@@ -488,10 +512,9 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                 (None, None) => {}
             }
         }
-        // Parts go before their roots; what is referred to comes before what refers to it.
-        batches
-            .deletes
-            .sort_by_key(|(_, rows)| rows.first().is_none_or(|at| all[*at].place.at == 0));
+        // What is referred to comes before what refers to it, and goes after that; so parts go before their roots.
+        batches.deletes = in_order(all, std::mem::take(&mut batches.deletes));
+        batches.deletes.reverse();
         batches.inserts = in_order(all, std::mem::take(&mut batches.inserts));
         if moved_to_fresh {
             for (id, rows) in std::mem::take(&mut batches.inserts) {
@@ -675,7 +698,7 @@ fn update_each<'v>(
     Ok(())
 }
 
-/// Inserts in the order in which they are sent: what is referred to comes before what refers to it.
+/// Tables in an order in which rows can come: what is referred to before what refers to it.
 fn in_order(
     all: &[Settled<'_>],
     mut waiting: Vec<(TableId, Positions)>,

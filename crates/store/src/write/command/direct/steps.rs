@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use operation::{
     Course, Creation, Direct, DirectRow, Expression, Fault, Fill, MOST_ROWS, MadeRow, Named, Place,
-    Published, Step, Table, Value,
+    Published, Step, Table, TableId, Value,
 };
 
 use super::super::super::outbox::Asking;
@@ -56,7 +56,7 @@ pub(super) struct Steps<'p> {
     /// Rows of which something must be true in the end: how, and their keys.
     ends: Vec<(usize, Value, Arc<[Value]>)>,
     /// Rows that go, with their keys as far as these are known.
-    gone: Vec<(Arc<Table>, Option<Value>)>,
+    gone: Vec<(TableId, Option<Value>)>,
 }
 
 impl<'p, D: Database> Stating<'_, 'p, D> {
@@ -155,7 +155,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let raises = !tables.cleared(references, std::slice::from_ref(&of.table.name)).is_empty();
         let known = of.site.is_none() && !of.made;
         let key = if known { Some(key_of(self.direct, row, &now)?) } else { None };
-        self.steps.gone.push((of.table.clone(), key));
+        self.steps.gone.push((of.table.id, key));
         if raises {
             self.do_next(Deed::Raise(row, now.clone()))?;
         }
@@ -165,12 +165,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
 
     /// Whether a row that is made under this key may take the place of one that went: what refers to that, and from which version it counts on,
     /// is known where rows are loaded.
-    fn may_take_a_place(&self, table: &Table, key: &Value, generated: bool) -> bool {
-        let (_, references) = self.running.writing.database.tables();
-        self.steps.gone.iter().any(|(of, gone)| {
-            let is_it = of.id == table.id && gone.as_ref().is_none_or(|gone| gone == key);
-            !generated && (is_it || references.goes_with(&of.name, &table.name))
-        })
+    fn may_take_a_place(&self, table: &Table, key: &Value) -> bool {
+        let mut gone = self.steps.gone.iter().filter(|(of, _)| *of == table.id);
+        gone.any(|(_, gone)| gone.as_ref().is_none_or(|gone| gone == key))
     }
 
     /// Makes a row at its step, as far as it is known.
@@ -185,7 +182,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             let own = creation.values.get(table.own_key());
             let generated = matches!(own, Some(Fill::Uuid | Fill::Counted));
             let key = row.get(table.own_key()).cloned().unwrap_or_default();
-            if self.may_take_a_place(&table, &key, generated) {
+            if !generated && self.may_take_a_place(&table, &key) {
                 return Err(not_so());
             }
         }

@@ -129,7 +129,8 @@ impl Walk<'_> {
             }
         }
         rows.sort_by_key(|(table, _)| *table);
-        let rows = self.clears(&gone)?.into_iter().chain(rows.into_iter().map(|(_, sent)| sent));
+        let rows =
+            self.clears(&gone, &[])?.into_iter().chain(rows.into_iter().map(|(_, sent)| sent));
         self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
         if !direct.locks_first() {

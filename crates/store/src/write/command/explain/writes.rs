@@ -173,7 +173,7 @@ impl Walk<'_> {
                 gone.push((&**table, of.deletes == Count::Many));
             }
         }
-        all.extend(self.clears(&gone)?);
+        let mut leaving = Vec::new();
         for ((target, part), of) in &self.writes.tables {
             let place = Place { target: *target, part: *part };
             let table = self.at(place)?;
@@ -188,7 +188,7 @@ impl Walk<'_> {
                 part.is_some() && unique && of.updates > Count::None && !self.is_referred(table);
             if of.deletes > Count::None || anew {
                 let often = of.deletes == Count::Many || anew;
-                deletes.push((part.is_none(), self.many(&Many::delete(placed)?, often)?));
+                deletes.push((table, self.many(&Many::delete(placed)?, often)?));
             }
             let columns =
                 |columns: &BTreeSet<usize>| -> Vec<usize> { columns.iter().copied().collect() };
@@ -197,6 +197,7 @@ impl Walk<'_> {
                 let many = Many::update(placed, &columns)?;
                 let sent = self.many(&many, of.updates == Count::Many)?;
                 if self.leaves(table, &columns) {
+                    leaving.push(&**table);
                     early.push(sent.clone());
                 }
                 updates.push(sent);
@@ -211,17 +212,18 @@ impl Walk<'_> {
                 let sent = self.many(&many, of.late == Count::Many)?;
                 if self.leaves(table, &columns) {
                     moved_to_made = true;
+                    leaving.push(&**table);
                     early.push(sent.clone());
                 }
                 late.push(sent);
             }
         }
-        // Parts go before their roots.
-        deletes.sort_by_key(|(is_root, _)| *is_root);
+        // What is referred to goes after what refers to it.
+        let deletes = in_order(deletes).into_iter().rev();
         let inserts = in_order(inserts);
         let first = if moved_to_made { inserts.clone() } else { Vec::new() };
-        let written = first.into_iter().chain(early);
-        let written = written.chain(deletes.into_iter().map(|(_, sent)| sent)).chain(updates);
+        let written = first.into_iter().chain(early).chain(self.clears(&gone, &leaving)?);
+        let written = written.chain(deletes).chain(updates);
         let written = written.chain(inserts).chain(late);
         all.extend(written);
         Ok(all)
@@ -244,8 +246,13 @@ impl Walk<'_> {
         self.tables.iter().any(|other| other.foreign_keys.iter().any(|key| key.target == table.id))
     }
 
-    /// Rows that refer to rows which go: the versions of those whose references the database clears are raised. Of some tables many go.
-    pub(super) fn clears(&self, gone: &[(&Table, bool)]) -> Result<Vec<Sent>, Fault> {
+    /// Rows that refer to rows which go: the versions of those whose references the database clears are raised. Of some tables many go. `leaving`: those of
+    /// which rows may have changed before.
+    pub(super) fn clears(
+        &self,
+        gone: &[(&Table, bool)],
+        leaving: &[&Table],
+    ) -> Result<Vec<Sent>, Fault> {
         let mut of: Vec<(&Table, bool)> = Vec::new();
         for (table, often) in gone {
             match of.iter_mut().find(|(known, _)| known.id == table.id) {
@@ -261,7 +268,10 @@ impl Walk<'_> {
             });
             keys.collect()
         };
-        let lower = |cleared: &Cleared, many| cleared::raise(self.dialect, cleared, &keys(many));
+        let lower = |cleared: &Cleared, most: bool| {
+            let but = leaving.iter().find(|table| most && table.name == cleared.table);
+            cleared::raise(self.dialect, cleared, &keys(most), but.map(|table| (*table, 1)))
+        };
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
         let cleared = self.cleared(&names).into_iter().map(|(cleared, entity)| {
             let (text, one) = (lower(&cleared, true)?.text, lower(&cleared, false)?.text);
