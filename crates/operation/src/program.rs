@@ -197,7 +197,8 @@ pub struct ProgramTarget {
     /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of it goes; of parts those of
     /// their roots as well.
     pub reached: Vec<TableId>,
-    /// The tables, but for those of its own parts, whose rows go with one of it; `None`: some go with rows of their own table.
+    /// The tables, but for those of its own parts, whose rows go with one of it; `None`: some go with rows of their own table, or are parts
+    /// that go without their roots.
     pub along: Option<Vec<TableId>>,
 }
 

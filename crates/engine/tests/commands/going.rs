@@ -42,7 +42,8 @@ fn what_goes_goes_as_told() {
             new_badge: 3, told 3 to 3
             own: 1, told 1 to 1
             spot: 1, told 1 to 1
-            spot_and_drop: 2, told 2 to 2
+            spot_and_drop: 1, told 1 to 1
+            unlock: 1, told 1 to 1
             unpin: 1, told 1 to 1
         "#]],
     );
@@ -53,11 +54,14 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(42) {
+    match dice.below(45) {
+        42 => format!(r#"run user drop_board/{mark} {{"shelf":{tag}}}"#),
+        43 => format!(r#"run user unlock/{folder} {{"shelf":{tag},"limit":{by}}}"#),
+        44 => format!(r#"add user Board {{"id":{mark},"folder":{folder}}}"#),
         34 => format!(r#"run user badge_and_drop/{folder} {{"badge":{tag},"by":{by}}}"#),
         35 => format!(r#"run user new_badge/{folder} {{"id":{tag},"by":{by}}}"#),
-        36 => format!(r#"run user spot_and_drop/{tag} {{"folder":{folder},"mark":{maybe}}}"#),
-        37 | 38 => format!(r#"run user spot/{tag} {{"folder":{folder},"mark":{maybe}}}"#),
+        36 => format!(r#"run user spot_and_drop/{tag} {{"folder":{folder},"board":{maybe}}}"#),
+        37 | 38 => format!(r#"run user spot/{tag} {{"folder":{folder},"board":{maybe}}}"#),
         39 => format!(r#"run user drop_seen/{folder} {{"tag":{tag}}}"#),
         40 => format!(r#"run user drop_between/{folder} {{"pin":{mark},"two":{other}}}"#),
         41 => format!(r#"run user merge/{folder} {{"into":{other},"mark":{folder}}}"#),
@@ -96,7 +100,7 @@ fn held(world: &World) -> String {
                UNION ALL SELECT 'm', to_jsonb(t)::text FROM mark AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM tag AS t \
                UNION ALL SELECT 'n', to_jsonb(t)::text FROM note AS t UNION ALL SELECT 'i', to_jsonb(t)::text FROM pin AS t \
                UNION ALL SELECT 'b', to_jsonb(t)::text FROM badge AS t UNION ALL SELECT 'h', to_jsonb(t)::text FROM shelf AS t \
-               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
+               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'd', to_jsonb(t)::text FROM board AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
                UNION ALL SELECT 's', (to_jsonb(t) - 'id')::text FROM slip AS t ORDER BY 1, 2";
     let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
     [all, events].map(|sql| testbed::postgres().psql(database, sql)).join("\n")
@@ -110,6 +114,7 @@ fn people(world: &World) {
             format!(r#"add user Tag {{"id":{id},"mark":{id},"folder":1}}"#),
             format!(r#"add user Badge {{"id":{id},"folder":{id},"count":{id}}}"#),
             format!(r#"add user Shelf {{"id":{id}}}"#),
+            format!(r#"add user Board {{"id":{id},"folder":{id}}}"#),
         ] {
             let told = world.ask(&add);
             assert!(told.starts_with('{'), "{add}: {told}");

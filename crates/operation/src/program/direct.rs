@@ -301,13 +301,29 @@ impl Direct {
         (is_root && of_table.next().is_none()).then_some(at)
     }
 
-    /// Whether a row stands for what must be true of one in the end, which may have gone by then.
-    pub fn may_have_gone(&self, row: usize) -> bool {
-        let goes = || self.rows.iter().any(|row| row.goes);
+    /// Whether a row stands for what must be true of one in the end.
+    pub fn is_end(&self, row: usize) -> bool {
         let ends = self.rows.iter().map(|row| row.ends);
-        self.in_steps
-            && goes()
-            && ends.chain(self.made.iter().map(|it| it.ends)).any(|end| end == Some(row))
+        ends.chain(self.made.iter().map(|made| made.ends)).any(|end| end == Some(row))
+    }
+
+    /// Whether it stands for that of a row which may have gone by then.
+    pub fn may_have_gone(&self, row: usize) -> bool {
+        self.in_steps && self.rows.iter().any(|row| row.goes) && self.is_end(row)
+    }
+
+    /// Whether the caller may name one row twice that changes: in turns of a loop, or by two names, of which one is given to a row that is
+    /// made in one of these tables.
+    fn may_name_twice(&self, given: &[TableId]) -> bool {
+        let named = |row: &DirectRow| row.found.is_none() && !row.made;
+        let changes = |row: &DirectRow| named(row) && (row.goes || !row.set.is_empty());
+        self.rows.iter().enumerate().any(|(at, row)| {
+            let other = |(of, other): (usize, &DirectRow)| {
+                of != at && other.table.id == row.table.id && named(other)
+            };
+            let is_twice = row.each_turn || self.rows.iter().enumerate().any(other);
+            (changes(row) && is_twice) || (named(row) && given.contains(&row.table.id))
+        })
     }
 
     /// Whether a row need not be asked about by a statement of its own: locked as it is already, with nothing to be true of it.

@@ -211,7 +211,8 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
     ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along }
 }
 
-/// The tables, but for those of its own parts, whose rows go when a row of this one goes; `None`: some go with rows of their own table.
+/// The tables, but for those of its own parts, whose rows go when a row of this one goes; `None`: some go with rows of their own table, or are
+/// parts that go without their roots.
 fn along(plan: &Plan, root: &Table) -> Option<Vec<TableId>> {
     let (mut along, mut paths) = (Vec::new(), vec![vec![root.id]]);
     while let Some(path) = paths.pop() {
@@ -223,10 +224,16 @@ fn along(plan: &Plan, root: &Table) -> Option<Vec<TableId>> {
                 if path.contains(&table.id) {
                     return None;
                 }
-                let is_own_part = path.len() == 1 && table.root == Some(key.column);
-                if !is_own_part {
-                    along.push(table.id);
-                    paths.push([path.as_slice(), &[table.id]].concat());
+                match table.root {
+                    // Nothing refers to parts.
+                    Some(root) if root == key.column => {
+                        along.extend((path.len() > 1).then_some(table.id));
+                    }
+                    Some(_) => return None,
+                    None => {
+                        along.push(table.id);
+                        paths.push([path.as_slice(), &[table.id]].concat());
+                    }
                 }
             }
         }

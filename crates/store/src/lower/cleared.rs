@@ -51,6 +51,19 @@ pub(crate) struct Through {
     pub column: Ident,
 }
 
+impl Cleared {
+    /// The same with only those tables counted that its ways lead to, and which of them these are.
+    pub fn of_named(mut self) -> (Self, Vec<usize>) {
+        let mut named: Vec<usize> = self.ways.iter().map(|way| way.gone).collect();
+        named.sort_unstable();
+        named.dedup();
+        for way in &mut self.ways {
+            way.gone = named.iter().position(|gone| *gone == way.gone).unwrap_or_default();
+        }
+        (self, named)
+    }
+}
+
 /// `UPDATE` that raises versions. Of each of the tables of which rows go so many keys are bound, one behind another;
 /// and behind them so many of rows that are left out, of their own table.
 pub(crate) fn raise(

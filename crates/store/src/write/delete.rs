@@ -72,16 +72,20 @@ impl<D: Database> Writing<'_, D> {
             keys.extend(keys.last().copied().into_iter().cycle().take(more));
         }
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
-        let keys: Vec<(Scalar, usize)> =
-            of.iter().map(|(table, keys)| (key_scalar(table), keys.len())).collect();
-        let values: Vec<&Value> = of.into_iter().flat_map(|(_, keys)| keys).collect();
         let (tables, references) = self.database.tables();
         for cleared in tables.cleared(references, &names) {
+            // Statements are known by their text: of keys that it does not name it is given none.
+            let (cleared, named) = cleared.of_named();
+            let of: Vec<&(&Table, Vec<&Value>)> =
+                named.iter().filter_map(|gone| of.get(*gone)).collect();
+            let keys: Vec<(Scalar, usize)> =
+                of.iter().map(|(table, keys)| (key_scalar(table), keys.len())).collect();
+            let values = of.iter().flat_map(|(_, keys)| keys.iter().copied());
             let but: Vec<(&Table, &Value)> =
                 but.iter().filter(|(table, _)| table.name == cleared.table).copied().collect();
             let but_keys = but.first().map(|(table, _)| (*table, but.len()));
             let lower = || lower::cleared::raise(D::DIALECT, &cleared, &keys, but_keys);
-            let all = values.iter().copied().chain(but.iter().map(|(_, key)| *key));
+            let all = values.chain(but.iter().map(|(_, key)| *key));
             self.database.run(Asked::Sent, lower, all).await?;
             if cleared.ways.iter().any(|way| way.part.is_some() || !way.through.is_empty()) {
                 if let Some(touched) = self.database.touched() {

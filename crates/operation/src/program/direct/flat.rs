@@ -178,7 +178,6 @@ impl Forming<'_> {
             return Err(Reason::Parts);
         }
         row.folds.push(table.id);
-        self.look_at_row_of(table)?;
         let lost = |column| self.look_at_column_of(table, column);
         (0..table.columns.len()).filter(|column| table.root != Some(*column)).try_for_each(lost)?;
         let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::flat::rows_of;
+use super::making::made_under_given;
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, evaluates, transition, unless_false};
 use super::stepping::Stepping;
@@ -119,8 +120,8 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
     let by_steps = || form_as(program, Some(Stepping::default()));
     match form_as(program, None) {
         Ok(mut direct) => {
-            let two = direct.rows.len() > 1 || direct.rows.iter().any(|row| row.each_turn);
-            direct.by_steps = two.then(by_steps).and_then(Result::ok).map(Box::new);
+            let twice = direct.may_name_twice(&made_under_given(program));
+            direct.by_steps = twice.then(by_steps).and_then(Result::ok).map(Box::new);
             Ok(direct)
         }
         Err(obstacle) => by_steps().map_err(|_| obstacle),

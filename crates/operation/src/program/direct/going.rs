@@ -128,9 +128,12 @@ impl Forming<'_> {
             if !written(rules.table.id) {
                 continue;
             }
-            let inputs = target.computed.iter().chain(&target.checks);
+            // What is looked at in the end is so of the row as it is then.
+            let ended = self.ends_all(rules.table.id);
+            let checks = rules.checks.iter().zip(&target.checks).filter(|_| !ended);
+            let inputs = target.computed.iter().chain(checks.clone().map(|(_, inputs)| inputs));
             let computed = rules.computed.iter().map(|it| &it.expression);
-            let of_root = computed.chain(rules.checks.iter().map(|check| &check.expression));
+            let of_root = computed.chain(checks.map(|(check, _)| &check.expression));
             for key in rules.table.foreign_keys.iter().filter(|key| lost(key)) {
                 if inputs.clone().any(|inputs| inputs.columns.contains(&key.column)) {
                     return Err(Reason::Deletes);
@@ -152,16 +155,23 @@ impl Forming<'_> {
                             |e| matches!(e, Expression::Aggregate { table, body, .. } if table.id == part.table.id && names(body)),
                         )
                     };
-                    if key.on_delete == OnDelete::Cascade
-                        || of_part.any(names)
-                        || of_root.clone().any(folds)
-                    {
+                    if of_part.any(names) || of_root.clone().any(folds) {
                         return Err(Reason::Deletes);
                     }
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether all rows of a table that are changed or made are looked at in the end.
+    fn ends_all(&self, table: TableId) -> bool {
+        let Some(stepping) = &self.stepping else { return false };
+        let rows = self.rows.iter().enumerate();
+        let mut deeds = rows.filter(|(_, row)| row.deed && !row.goes && row.table.id == table);
+        let mut made = self.made.iter().filter(|(of, _)| of.id == table);
+        deeds.all(|(at, _)| stepping.is_end(at) || stepping.ends_of(at).is_some())
+            && made.all(|(_, made)| made.ends.is_some())
     }
 
     /// Over rows as they were, what the database does to others when one goes is not known here: nothing else may be done to those, and they must not be

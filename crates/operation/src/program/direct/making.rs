@@ -7,7 +7,7 @@ use super::forming::{Forming, Holds, Row};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
 use super::{How, MadeRow, Total};
-use crate::program::{Creation, Fill, Inputs, Place, ProgramTarget};
+use crate::program::{Creation, Fill, Inputs, Place, Program, ProgramTarget, Step, any_step};
 use crate::{
     Aggregate, Check, Comparison, Computed, Expression, NumberKind, Scalar, Table, TableId, Value,
 };
@@ -560,4 +560,19 @@ fn with(rule: &Expression, column: usize, value: &Expression) -> Option<Expressi
         }
         _ => rule.with_children(&mut |child| with(child, column, value)),
     }
+}
+
+/// The tables of roots that a program makes under a key which is given.
+pub(super) fn made_under_given(program: &Program) -> Vec<TableId> {
+    let mut all = Vec::new();
+    any_step(&program.body, &mut |step| {
+        if let Step::Create(creation) = step
+            && let (None, Some(table)) = (&creation.root, program.table(creation.row))
+            && matches!(creation.values.get(table.own_key()), Some(Fill::Value(_)))
+        {
+            all.push(table.id);
+        }
+        false
+    });
+    all
 }

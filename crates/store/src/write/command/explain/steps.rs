@@ -75,7 +75,9 @@ impl Sending<'_, '_> {
             let text = lower::ahead::look(settings, at, &self.binds)?.text;
             self.statements.push(Sent::plain(text));
         }
-        let known = direct.rows.iter().filter(|row| !row.made && row.site.is_none());
+        let rows = direct.rows.iter().enumerate().filter(|(at, _)| !direct.is_end(*at));
+        let rows = rows.map(|(_, row)| row);
+        let known = rows.filter(|row| !row.made && row.site.is_none());
         let found = direct.sites.iter().filter_map(|site| site.table.as_ref());
         let mut tables: Vec<_> = known.map(|row| &row.table).chain(found).collect();
         tables.sort_by_key(|table| table.id);
