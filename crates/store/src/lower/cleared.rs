@@ -14,6 +14,9 @@ pub(crate) struct Cleared {
     pub version: Ident,
     /// How they refer to those.
     pub ways: Vec<Way>,
+    /// How they go with those: they are left as they are. PostgreSQL, which looks once more at all references of a row that has changed in this
+    /// transaction, would find the one broken by which it goes.
+    pub going: Vec<Way>,
 }
 
 /// How a row refers to one that goes.
@@ -54,10 +57,11 @@ pub(crate) struct Through {
 impl Cleared {
     /// The same with only those tables counted that its ways lead to, and which of them these are.
     pub fn of_named(mut self) -> (Self, Vec<usize>) {
-        let mut named: Vec<usize> = self.ways.iter().map(|way| way.gone).collect();
+        let mut named: Vec<usize> =
+            self.ways.iter().chain(&self.going).map(|way| way.gone).collect();
         named.sort_unstable();
         named.dedup();
-        for way in &mut self.ways {
+        for way in self.ways.iter_mut().chain(&mut self.going) {
             way.gone = named.iter().position(|gone| *gone == way.gone).unwrap_or_default();
         }
         (self, named)
@@ -123,7 +127,7 @@ type WriteKey<'k, 'a> = dyn FnMut(&mut Lowering<'a>, usize) -> Result<(), Fault>
 impl<'a> Lowering<'a> {
     fn raise(
         &mut self,
-        Cleared { table, version, ways }: &Cleared,
+        Cleared { table, version, ways, going }: &Cleared,
         once: bool,
         key: &mut WriteKey<'_, 'a>,
     ) -> Result<(), Fault> {
@@ -135,8 +139,20 @@ impl<'a> Lowering<'a> {
         } else {
             self.sql.ident(version).push(" + 1");
         }
+        self.sql.push(" WHERE (");
+        self.by_ways(ways, key)?;
+        self.sql.push(")");
+        if !going.is_empty() {
+            self.sql.push(" AND (");
+            self.by_ways(going, key)?;
+            self.sql.push(") IS NOT TRUE");
+        }
+        Ok(())
+    }
+
+    fn by_ways(&mut self, ways: &[Way], key: &mut WriteKey<'_, 'a>) -> Result<(), Fault> {
         for (at, Way { part, column, through, gone }) in ways.iter().enumerate() {
-            self.sql.push(if at == 0 { " WHERE (" } else { " OR " });
+            self.sql.push(if at == 0 { "" } else { " OR " });
             if let Some(OfPart { table, of, own }) = part {
                 self.sql.ident(own).push(" IN (SELECT ").ident(of).push(" FROM ").ident(table);
                 self.sql.push(" WHERE ");
@@ -151,7 +167,6 @@ impl<'a> Lowering<'a> {
                 self.sql.push(")");
             }
         }
-        self.sql.push(")");
         Ok(())
     }
 }

@@ -51,7 +51,7 @@ impl Tables {
     /// Tables of which rows are changed when some of these go, since what refers to them is cleared, as far as versions tell of that. What
     /// goes with a row of its own table is followed no further.
     pub fn cleared(&self, references: &References, gone: &[Ident]) -> Vec<Cleared> {
-        let mut all: Vec<Cleared> = Vec::new();
+        let (mut all, mut going) = (Vec::<Cleared>::new(), Vec::<(Ident, Way)>::new());
         for (at, table) in gone.iter().enumerate() {
             let mut paths = vec![(table.clone(), Vec::<Through>::new())];
             while let Some((target, through)) = paths.pop() {
@@ -71,10 +71,17 @@ impl Tables {
                             };
                             match all.iter_mut().find(|cleared| cleared.table == of) {
                                 Some(cleared) => cleared.ways.push(way),
-                                None => all.push(Cleared { table: of, version, ways: vec![way] }),
+                                None => {
+                                    let (ways, going) = (vec![way], Vec::new());
+                                    all.push(Cleared { table: of, version, ways, going });
+                                }
                             }
                         }
                         OnDelete::Cascade => {
+                            let (column_of, path) = (column.clone(), through.clone());
+                            let way =
+                                Way { part: None, column: column_of, through: path, gone: at };
+                            going.push((table.clone(), way));
                             let known = self.0.read().get(table).cloned();
                             let is_new =
                                 table != &gone[at] && through.iter().all(|it| it.table != *table);
@@ -91,6 +98,10 @@ impl Tables {
                     }
                 }
             }
+        }
+        for cleared in &mut all {
+            let of_table = going.iter().filter(|(table, _)| *table == cleared.table);
+            cleared.going = of_table.map(|(_, way)| way.clone()).collect();
         }
         all
     }
