@@ -54,7 +54,8 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(47) {
+    match dice.below(49) {
+        47 | 48 => format!(r#"add user Hook {{"id":{tag},"folder":{folder},"mark":{mark}}}"#),
         45 | 46 => format!(r#"add user Twin {{"id":{mark},"folder":{folder},"owner":{maybe}}}"#),
         42 => format!(r#"run user drop_board/{mark} {{"shelf":{tag}}}"#),
         43 => format!(r#"run user unlock/{folder} {{"shelf":{tag},"limit":{by}}}"#),
@@ -101,7 +102,7 @@ fn held(world: &World) -> String {
                UNION ALL SELECT 'm', to_jsonb(t)::text FROM mark AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM tag AS t \
                UNION ALL SELECT 'n', to_jsonb(t)::text FROM note AS t UNION ALL SELECT 'i', to_jsonb(t)::text FROM pin AS t \
                UNION ALL SELECT 'b', to_jsonb(t)::text FROM badge AS t UNION ALL SELECT 'h', to_jsonb(t)::text FROM shelf AS t \
-               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'w', to_jsonb(t)::text FROM twin AS t UNION ALL SELECT 'd', to_jsonb(t)::text FROM board AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
+               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'w', to_jsonb(t)::text FROM twin AS t UNION ALL SELECT 'k', to_jsonb(t)::text FROM hook AS t UNION ALL SELECT 'd', to_jsonb(t)::text FROM board AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
                UNION ALL SELECT 's', (to_jsonb(t) - 'id')::text FROM slip AS t ORDER BY 1, 2";
     let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
     [all, events].map(|sql| testbed::postgres().psql(database, sql)).join("\n")

@@ -1,9 +1,10 @@
 //! Rows that the database changes by itself when others go, since it clears what refers to those: their versions rise.
 
-use operation::{Dialect, Expression, Fault, Ident, Scalar, Table, Value};
+use operation::{Dialect, Expression, Fault, Ident, Scalar, Sql, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::{Settings, Statement};
+use crate::postgres::value::type_name;
 
 /// A table whose rows have versions and refer, by themselves or by their parts, to rows that go.
 #[derive(Debug, Clone)]
@@ -12,10 +13,11 @@ pub(crate) struct Cleared {
     pub table: Ident,
     /// Its version.
     pub version: Ident,
+    /// Its key; `None`: the model does not know the table.
+    pub own: Option<(Ident, Scalar)>,
     /// How they refer to those.
     pub ways: Vec<Way>,
-    /// How they go with those: they are left as they are. PostgreSQL, which looks once more at all references of a row that has changed in this
-    /// transaction, would find the one broken by which it goes.
+    /// How they go with those: then nothing rises.
     pub going: Vec<Way>,
 }
 
@@ -68,45 +70,41 @@ impl Cleared {
     }
 }
 
-/// `UPDATE` that raises versions. Of each of the tables of which rows go so many keys are bound, one behind another;
-/// and behind them so many of rows that are left out, of their own table.
+/// Rows that go, by their keys: of each of the tables so many are bound, one behind another; and behind them so many of rows that are left
+/// out, of the table whose versions rise.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Keys<'k> {
+    pub gone: &'k [(Scalar, usize)],
+    pub but: Option<(&'k Table, usize)>,
+}
+
+/// `UPDATE` that raises versions before rows go.
 pub(crate) fn raise(
     dialect: Dialect,
     cleared: &Cleared,
-    keys: &[(Scalar, usize)],
-    but: Option<(&Table, usize)>,
+    keys: Keys<'_>,
 ) -> Result<Statement, Fault> {
-    let first = keys.iter().map(|(_, count)| count).sum::<usize>();
-    let all = first + but.map_or(0, |(_, count)| count);
-    let mut lowering = Lowering::new(dialect, all, &[]);
-    lowering.raise(cleared, false, &mut |it, gone| {
-        let (scalar, count) = *keys.get(gone).ok_or_else(|| ill_formed("no such table"))?;
-        let first = keys.iter().take(gone).map(|(_, count)| count).sum::<usize>();
-        it.sql.push(if count == 1 { " = " } else { " IN (" });
-        for at in 0..count {
-            it.sql.push(if at > 0 { ", " } else { "" });
-            it.bind(first + at, scalar);
-        }
-        it.sql.push(if count == 1 { "" } else { ")" });
-        Ok(())
-    })?;
-    if let Some((table, count)) = but {
-        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
-        lowering.sql.push(" AND ").ident(&own.name).push(" NOT IN (");
-        for at in 0..count {
-            lowering.sql.push(if at > 0 { ", " } else { "" });
-            lowering.bind(first + at, own.scalar);
-        }
-        lowering.sql.push(")");
-    }
+    let mut lowering = Lowering::new(dialect, keys.count(), &[]);
+    lowering.raised(cleared);
+    lowering.which(cleared, keys)?;
     Ok(lowering.finish(Vec::new()))
 }
 
-/// The same on PostgreSQL of one row that goes, for whose key this stands; the version of a row that has changed in this transaction stays.
+/// The same on PostgreSQL in two: this keeps which rows will have changed, and [`raise_noted`] raises their versions when they have. It looks
+/// once more at all references of a row that has changed in the same transaction, and one of them may be broken until it, too, is cleared. `at`:
+/// where they are kept.
+pub(crate) fn note(cleared: &Cleared, at: usize, keys: Keys<'_>) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(Dialect::Postgres, keys.count(), &[]);
+    lowering.noted(cleared, at)?;
+    lowering.which(cleared, keys)?;
+    Ok(lowering.finish(vec![Scalar::Text]))
+}
+
+/// The same of one row that goes, for whose key this stands; rows that have changed in this transaction have their versions already.
 /// `binds` are what the binds hold.
-pub(crate) fn raise_by(
+pub(crate) fn note_by(
     settings: Settings<'_>,
-    cleared: &Cleared,
+    (cleared, at): (&Cleared, usize),
     (key, scalar): (&Expression, Scalar),
     binds: &[Value],
 ) -> Result<Statement, Fault> {
@@ -114,32 +112,89 @@ pub(crate) fn raise_by(
         return Err(ill_formed("no such bind"));
     }
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
-    lowering.raise(cleared, true, &mut |it, _| {
+    lowering.noted(cleared, at)?;
+    lowering.by_all_ways(cleared, &mut |it, _| {
         it.sql.push(" = ");
         it.kept(key, scalar)
     })?;
+    lowering.sql.push(" AND xmin <> pg_current_xact_id()::xid");
+    Ok(lowering.finish(vec![Scalar::Text]))
+}
+
+/// `UPDATE` that raises the versions of rows which were [noted](note).
+pub(crate) fn raise_noted(cleared: &Cleared, at: usize) -> Result<Statement, Fault> {
+    let (own, scalar) = cleared.own.as_ref().ok_or_else(|| ill_formed("no key"))?;
+    let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
+    lowering.raised(cleared);
+    lowering.sql.ident(own).push(" = ANY(nullif(current_setting(");
+    name(&mut lowering.sql, at);
+    lowering.sql.push(", true), '')::").push(type_name(*scalar)).push("[])");
     Ok(lowering.finish(Vec::new()))
+}
+
+fn name(sql: &mut Sql, at: usize) {
+    sql.push("'mimar.c").integer(i64::try_from(at).unwrap_or(i64::MAX)).push("'");
+}
+
+impl Keys<'_> {
+    fn count(self) -> usize {
+        self.gone.iter().map(|(_, count)| count).sum::<usize>() + self.but.map_or(0, |(_, it)| it)
+    }
 }
 
 /// Writes that a column holds a key of a row that goes, of one of the tables.
 type WriteKey<'k, 'a> = dyn FnMut(&mut Lowering<'a>, usize) -> Result<(), Fault> + 'k;
 
 impl<'a> Lowering<'a> {
-    fn raise(
+    /// Writes what raises a version, up to its conditions.
+    fn raised(&mut self, Cleared { table, version, .. }: &Cleared) {
+        self.sql.push("UPDATE ").ident(table).push(" SET ").ident(version).push(" = ");
+        self.sql.ident(version).push(" + 1 WHERE ");
+    }
+
+    /// Writes what keeps the keys of rows, up to its conditions.
+    fn noted(&mut self, Cleared { table, own, .. }: &Cleared, at: usize) -> Result<(), Fault> {
+        let (own, _) = own.as_ref().ok_or_else(|| ill_formed("no key"))?;
+        self.sql.push("SELECT set_config(");
+        name(&mut self.sql, at);
+        self.sql.push(", coalesce(array_agg(").ident(own).push(")::text, '{}'), true) FROM ");
+        self.sql.ident(table).push(" WHERE ");
+        Ok(())
+    }
+
+    /// Writes of which rows.
+    fn which(&mut self, cleared: &Cleared, Keys { gone, but }: Keys<'_>) -> Result<(), Fault> {
+        self.by_all_ways(cleared, &mut |it, of| {
+            let (scalar, count) = *gone.get(of).ok_or_else(|| ill_formed("no such table"))?;
+            let first = gone.iter().take(of).map(|(_, count)| count).sum::<usize>();
+            it.sql.push(if count == 1 { " = " } else { " IN (" });
+            for at in 0..count {
+                it.sql.push(if at > 0 { ", " } else { "" });
+                it.bind(first + at, scalar);
+            }
+            it.sql.push(if count == 1 { "" } else { ")" });
+            Ok(())
+        })?;
+        if let Some((table, count)) = but {
+            let first = gone.iter().map(|(_, count)| count).sum::<usize>();
+            let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+            self.sql.push(" AND ").ident(&own.name).push(" NOT IN (");
+            for at in 0..count {
+                self.sql.push(if at > 0 { ", " } else { "" });
+                self.bind(first + at, own.scalar);
+            }
+            self.sql.push(")");
+        }
+        Ok(())
+    }
+
+    /// Writes that a row refers to one that goes, and does not go with it.
+    fn by_all_ways(
         &mut self,
-        Cleared { table, version, ways, going }: &Cleared,
-        once: bool,
+        Cleared { ways, going, .. }: &Cleared,
         key: &mut WriteKey<'_, 'a>,
     ) -> Result<(), Fault> {
-        self.sql.push("UPDATE ").ident(table).push(" SET ").ident(version).push(" = ");
-        if once {
-            // Whatever else is done to the row in this transaction.
-            self.sql.push("CASE WHEN xmin = pg_current_xact_id()::xid THEN ").ident(version);
-            self.sql.push(" ELSE ").ident(version).push(" + 1 END");
-        } else {
-            self.sql.ident(version).push(" + 1");
-        }
-        self.sql.push(" WHERE (");
+        self.sql.push("(");
         self.by_ways(ways, key)?;
         self.sql.push(")");
         if !going.is_empty() {

@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use operation::{Delete, Fault, FaultCode, Ident, OnDelete, Scalar, Table, Value, Violation};
+use operation::{
+    Delete, Dialect, Fault, FaultCode, Ident, OnDelete, Scalar, Table, Value, Violation,
+};
 
 use super::change::{Change, Pointer};
 use super::edit::{expected, forbidden};
 use super::{Answer, Asked, Database, Failure, Left, Place, Writing};
 use crate::cache::unseen_slot;
-use crate::lower::{self, ill_formed};
+use crate::lower::cleared::{self, Cleared, Keys};
+use crate::lower::ill_formed;
 
 impl<D: Database> Writing<'_, D> {
     pub(super) async fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
@@ -29,7 +32,10 @@ impl<D: Database> Writing<'_, D> {
         }
         changes.push(gone(place, old));
         let outcome = match self.raise_cleared(&[(place.table, &delete.key)], &[]).await {
-            Ok(()) => self.apply(&mut changes).await,
+            Ok(noted) => match self.apply(&mut changes).await {
+                Ok(()) => self.raise_noted(&noted).await,
+                Err(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
         };
         match outcome {
@@ -53,12 +59,13 @@ impl<D: Database> Writing<'_, D> {
     }
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
-    /// root, once. `gone`: the rows that go, each with its table; `but`: those whose versions say so already.
+    /// root, once. `gone`: the rows that go, each with its table; `but`: those whose versions say so already. What is answered is to be
+    /// [raised](Self::raise_noted) when the rows have gone.
     pub(super) async fn raise_cleared(
         &mut self,
         gone: &[(&Table, &Value)],
         but: &[(&Table, &Value)],
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<Cleared>, Failure> {
         let mut of: Vec<(&Table, Vec<&Value>)> = Vec::new();
         for (table, key) in gone {
             match of.iter_mut().find(|(known, _)| known.id == table.id) {
@@ -73,6 +80,7 @@ impl<D: Database> Writing<'_, D> {
         }
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
         let (tables, references) = self.database.tables();
+        let mut noted = Vec::new();
         for cleared in tables.cleared(references, &names) {
             // Statements are known by their text: of keys that it does not name it is given none.
             let (cleared, named) = cleared.of_named();
@@ -83,9 +91,13 @@ impl<D: Database> Writing<'_, D> {
             let values = of.iter().flat_map(|(_, keys)| keys.iter().copied());
             let but: Vec<(&Table, &Value)> =
                 but.iter().filter(|(table, _)| table.name == cleared.table).copied().collect();
-            let but_keys = but.first().map(|(table, _)| (*table, but.len()));
-            let lower = || lower::cleared::raise(D::DIALECT, &cleared, &keys, but_keys);
             let all = values.chain(but.iter().map(|(_, key)| *key));
+            let keys = Keys { gone: &keys, but: but.first().map(|(table, _)| (*table, but.len())) };
+            let is_noted = D::DIALECT == Dialect::Postgres && cleared.own.is_some();
+            let lower = || match is_noted {
+                true => cleared::note(&cleared, noted.len(), keys),
+                false => cleared::raise(D::DIALECT, &cleared, keys),
+            };
             self.database.run(Asked::Sent, lower, all).await?;
             if cleared.ways.iter().any(|way| way.part.is_some() || !way.through.is_empty()) {
                 if let Some(touched) = self.database.touched() {
@@ -93,6 +105,16 @@ impl<D: Database> Writing<'_, D> {
                 }
                 self.database.forget_all();
             }
+            noted.extend(is_noted.then_some(cleared));
+        }
+        Ok(noted)
+    }
+
+    /// Raises the versions of rows that were changed by the database when others have gone.
+    pub(super) async fn raise_noted(&mut self, noted: &[Cleared]) -> Result<(), Failure> {
+        for (at, cleared) in noted.iter().enumerate() {
+            let lower = || cleared::raise_noted(cleared, at);
+            self.database.run(Asked::Sent, lower, std::iter::empty()).await?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use operation::{Ident, OnDelete, Table, TableId};
+use operation::{Ident, OnDelete, Scalar, Table, TableId};
 use parking_lot::RwLock;
 
 use crate::lower::cleared::{Cleared, OfPart, Through, Way};
@@ -73,7 +73,8 @@ impl Tables {
                                 Some(cleared) => cleared.ways.push(way),
                                 None => {
                                     let (ways, going) = (vec![way], Vec::new());
-                                    all.push(Cleared { table: of, version, ways, going });
+                                    let own = self.own_key(&of);
+                                    all.push(Cleared { table: of, version, own, ways, going });
                                 }
                             }
                         }
@@ -104,6 +105,13 @@ impl Tables {
             cleared.going = of_table.map(|(_, way)| way.clone()).collect();
         }
         all
+    }
+
+    /// The key of a table, if the model knows that.
+    fn own_key(&self, table: &Ident) -> Option<(Ident, Scalar)> {
+        let known = self.0.read();
+        let table = known.get(table)?;
+        table.columns.get(table.own_key()).map(|own| (own.name.clone(), own.scalar))
     }
 
     /// The table whose version tells that a reference was cleared, that version, and of which part it is.

@@ -656,8 +656,8 @@ impl<D: Database> Stating<'_, '_, D> {
             Some((&*row.table, &stated.key))
         });
         let gone: Vec<(&Table, &Value)> = gone.collect();
-        let raised = self.running.writing.raise_cleared(&gone, &[]).await;
-        raised.map_err(Failure::into_fault)?;
+        let noted = self.running.writing.raise_cleared(&gone, &[]).await;
+        let noted = noted.map_err(Failure::into_fault)?;
         for stated in all {
             let of = direct.rows.get(stated.row).ok_or_else(|| ill_formed("no such row"))?;
             let (row, changes) = (stated.row, stated.changes);
@@ -681,7 +681,7 @@ impl<D: Database> Stating<'_, '_, D> {
         for (doing, all) in kinds {
             self.send_kind(doing, &all).await?;
         }
-        Ok(())
+        self.running.writing.raise_noted(&noted).await.map_err(Failure::into_fault)
     }
 
     /// Sends the statement about all rows of a kind.

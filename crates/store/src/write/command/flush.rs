@@ -14,6 +14,7 @@ use super::super::outbox;
 use super::super::workset::Values;
 use super::super::{Each, Load, Many, Picked, Place};
 use super::{Change, Database, Failure, Lock, Pointer, Running, ill_formed, said_of};
+use crate::lower::cleared::Cleared;
 
 /// What becomes of one root and its parts.
 #[derive(Debug)]
@@ -347,13 +348,17 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         let mut written = Vec::new();
         self.insert_each(all, &batches.first, &mut written).await?;
         update_each(all, &batches.early, &mut written)?;
-        self.raise_cleared(all, &batches.early, &mut written).await?;
+        let noted = self.raise_cleared(all, &batches.early, &mut written).await?;
         for (_, rows) in &batches.deletes {
             let Some(first) = rows.first().map(|at| &all[*at]) else { continue };
             let many = Many::delete(first.place)?;
             let rows = rows.iter().filter_map(|at| all[*at].old.as_deref());
             let rows = rows.map(|old| picked(old, &first.place.table.key)).collect();
             written.push(Each { many, rows });
+        }
+        if !noted.is_empty() {
+            self.writing.database.all(std::mem::take(&mut written)).await?;
+            self.writing.raise_noted(&noted).await?;
         }
         update_each(all, &batches.updates, &mut written)?;
         self.insert_each(all, &batches.inserts, &mut written).await?;
@@ -368,13 +373,14 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         self.writing.database.settle().await
     }
 
-    /// Raises the versions of rows of which the database will clear something, as far as they do not change besides before it does.
+    /// Raises the versions of rows of which the database will clear something, as far as they do not change besides before it does; or answers
+    /// what is to be raised then.
     async fn raise_cleared<'v>(
         &mut self,
         all: &'v [Settled<'_>],
         early: &Updates,
         written: &mut Vec<Each<'v>>,
-    ) -> Result<(), Failure>
+    ) -> Result<Vec<Cleared>, Failure>
     where
         'p: 'v,
     {
@@ -386,7 +392,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         });
         let gone: Vec<(&Table, &Value)> = gone.collect();
         if gone.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         if !early.is_empty() {
             self.writing.database.all(std::mem::take(written)).await?;

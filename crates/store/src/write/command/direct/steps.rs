@@ -34,8 +34,9 @@ pub(super) enum Deed<'p> {
     Insist(usize, Arc<[Value]>),
     /// A row changes, or is answered.
     Row(Doing, Arc<[Value]>),
-    /// Versions rise of rows that refer to one which goes.
-    Raise(usize, Arc<[Value]>),
+    /// Rows are noted that refer to one which goes, and their versions rise when it has gone.
+    Note(usize, Arc<[Value]>),
+    Raise(usize),
     /// A row is made: behind the binds stand its columns.
     Make(Arc<Table>, Making<'p>, Vec<Value>),
     /// An event is published, or something is asked for, by position.
@@ -152,15 +153,20 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         {
             return Err(not_so());
         }
-        let raises = !tables.cleared(references, std::slice::from_ref(&of.table.name)).is_empty();
+        let cleared = tables.cleared(references, std::slice::from_ref(&of.table.name));
+        if cleared.iter().any(|cleared| cleared.own.is_none()) {
+            return Err(not_so());
+        }
+        let raises = !cleared.is_empty();
         let known = of.site.is_none() && !of.made;
         let key = if known { Some(key_of(self.direct, row, &now)?) } else { None };
         self.steps.gone.push((of.table.id, key));
         if raises {
-            self.do_next(Deed::Raise(row, now.clone()))?;
+            self.do_next(Deed::Note(row, now.clone()))?;
         }
         let doing = Doing { row, changes: true, answered: false, each: false };
-        self.do_next(Deed::Row(doing, now))
+        self.do_next(Deed::Row(doing, now))?;
+        if raises { self.do_next(Deed::Raise(row)) } else { Ok(()) }
     }
 
     /// Whether a row that is made under this key may take the place of one that went: what refers to that, and from which version it counts on,
@@ -373,7 +379,11 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
                 database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
             }
             Deed::Row(doing, binds) => self.send_row(doing, &binds).await,
-            Deed::Raise(row, binds) => self.raise_at_step(row, &binds).await,
+            Deed::Note(row, binds) => self.note_at_step(row, &binds).await,
+            Deed::Raise(row) => {
+                let cleared = self.cleared_with(row)?;
+                self.running.writing.raise_noted(&cleared).await
+            }
             Deed::Make(table, making, values) => {
                 self.running.send_alike(direct, &table, making.at, &[values]).await
             }
@@ -382,16 +392,21 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         }
     }
 
-    /// Raises the versions of rows that refer to one which goes.
-    async fn raise_at_step(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
+    /// What is cleared when a row goes.
+    fn cleared_with(&self, row: usize) -> Result<Vec<Cleared>, Fault> {
+        let row = self.direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
+        let (tables, references) = self.running.writing.database.tables();
+        Ok(tables.cleared(references, std::slice::from_ref(&row.table.name)))
+    }
+
+    /// Notes the rows that refer to one which goes.
+    async fn note_at_step(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
         let (direct, target) = (self.direct, self.direct.id);
         let row = direct.rows.get(place).ok_or_else(|| ill_formed("no such row"))?;
-        let (tables, references) = self.running.writing.database.tables();
-        let cleared = tables.cleared(references, std::slice::from_ref(&row.table.name));
-        for (at, cleared) in (0..).zip(cleared) {
-            let (kind, columns) = (Kind::Update, 1 << 62 | at);
-            let key = Key { target, place, kind, columns, binds: binds.len() };
-            let lower = || lower_cleared(direct, row, &cleared, binds);
+        for (at, cleared) in self.cleared_with(place)?.iter().enumerate() {
+            let columns = 1 << 62 | at as u64;
+            let key = Key { target, place, kind: Kind::Update, columns, binds: binds.len() };
+            let lower = || lower_cleared(direct, row, (cleared, at), binds);
             let database = &mut self.running.writing.database;
             database.run(Asked::Kept(key), lower, binds.iter()).await?;
         }
@@ -419,14 +434,14 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     }
 }
 
-/// The statement that raises the versions of rows which refer to a row that goes.
+/// The statement that notes the rows which refer to a row that goes.
 pub(in super::super) fn lower_cleared(
     direct: &Direct,
     row: &DirectRow,
-    cleared: &Cleared,
+    cleared: (&Cleared, usize),
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let scalar = row.table.columns.get(row.table.own_key()).map(|column| column.scalar);
     let scalar = scalar.ok_or_else(|| ill_formed("no key"))?;
-    lower::cleared::raise_by(Settings::of(direct), cleared, (&row.key, scalar), binds)
+    lower::cleared::note_by(Settings::of(direct), cleared, (&row.key, scalar), binds)
 }

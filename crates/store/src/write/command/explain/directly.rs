@@ -129,8 +129,9 @@ impl Walk<'_> {
             }
         }
         rows.sort_by_key(|(table, _)| *table);
-        let rows =
-            self.clears(&gone, &[])?.into_iter().chain(rows.into_iter().map(|(_, sent)| sent));
+        let (before, after) = self.clears(&gone, &[])?;
+        let rows = rows.into_iter().map(|(_, sent)| sent);
+        let rows = before.into_iter().chain(rows).chain(after);
         self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
         if !direct.locks_first() {

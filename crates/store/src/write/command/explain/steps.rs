@@ -145,11 +145,17 @@ impl Sending<'_, '_> {
                 let of = of.ok_or_else(|| lower::ill_formed("no such row"))?;
                 if of.goes {
                     let name = std::slice::from_ref(&of.table.name);
-                    for (cleared, entity) in self.walk.cleared(name) {
-                        let text = lower_cleared(self.direct, of, &cleared, &self.binds)?.text;
+                    let cleared = self.walk.cleared(name);
+                    for (at, (cleared, _)) in cleared.iter().enumerate() {
+                        self.send(lower_cleared(self.direct, of, (cleared, at), &self.binds)?.text);
+                    }
+                    self.row(*row, true, false)?;
+                    for (at, (cleared, entity)) in cleared.into_iter().enumerate() {
+                        let text = lower::cleared::raise_noted(&cleared, at)?.text;
                         let each_row = self.turns;
                         self.statements.push(Sent { entity, each_row, ..Sent::plain(text) });
                     }
+                    return Ok(());
                 }
                 self.row(*row, true, false)?;
             }

@@ -6,7 +6,7 @@ use operation::{BROKER, Dialect, Fault, Ident, Inputs, OnDelete, Place, Program,
 
 use super::walk::{Walk, due};
 use super::{Sent, Times};
-use crate::lower::cleared::{self, Cleared};
+use crate::lower::cleared::{self, Cleared, Keys};
 use crate::lower::{exchange, outbox};
 use crate::write::{self, Many, References, Tables};
 
@@ -222,8 +222,9 @@ impl Walk<'_> {
         let deletes = in_order(deletes).into_iter().rev();
         let inserts = in_order(inserts);
         let first = if moved_to_made { inserts.clone() } else { Vec::new() };
-        let written = first.into_iter().chain(early).chain(self.clears(&gone, &leaving)?);
-        let written = written.chain(deletes).chain(updates);
+        let (before, after) = self.clears(&gone, &leaving)?;
+        let written = first.into_iter().chain(early).chain(before).chain(deletes).chain(after);
+        let written = written.chain(updates);
         let written = written.chain(inserts).chain(late);
         all.extend(written);
         Ok(all)
@@ -246,13 +247,13 @@ impl Walk<'_> {
         self.tables.iter().any(|other| other.foreign_keys.iter().any(|key| key.target == table.id))
     }
 
-    /// Rows that refer to rows which go: the versions of those whose references the database clears are raised. Of some tables many go. `leaving`: those of
-    /// which rows may have changed before.
+    /// Rows that refer to rows which go: the versions of those whose references the database clears are raised, before that or, where they are
+    /// but noted then, after it. Of some tables many go. `leaving`: those of which rows may have changed before.
     pub(super) fn clears(
         &self,
         gone: &[(&Table, bool)],
         leaving: &[&Table],
-    ) -> Result<Vec<Sent>, Fault> {
+    ) -> Result<(Vec<Sent>, Vec<Sent>), Fault> {
         let mut of: Vec<(&Table, bool)> = Vec::new();
         for (table, often) in gone {
             match of.iter_mut().find(|(known, _)| known.id == table.id) {
@@ -268,17 +269,27 @@ impl Walk<'_> {
             });
             keys.collect()
         };
-        let lower = |cleared: &Cleared, most: bool| {
+        let lower = |at: usize, cleared: &Cleared, most: bool| {
             let but = leaving.iter().find(|table| most && table.name == cleared.table);
-            cleared::raise(self.dialect, cleared, &keys(most), but.map(|table| (*table, 1)))
+            let keys = keys(most);
+            let keys = Keys { gone: &keys, but: but.map(|table| (*table, 1)) };
+            match self.dialect {
+                Dialect::Postgres => cleared::note(cleared, at, keys),
+                Dialect::Sqlite => cleared::raise(self.dialect, cleared, keys),
+            }
         };
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
-        let cleared = self.cleared(&names).into_iter().map(|(cleared, entity)| {
-            let (text, one) = (lower(&cleared, true)?.text, lower(&cleared, false)?.text);
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for (at, (cleared, entity)) in self.cleared(&names).into_iter().enumerate() {
+            let (text, one) = (lower(at, &cleared, true)?.text, lower(at, &cleared, false)?.text);
             let of_one = (one != text).then_some(one);
-            Ok(Sent { entity, of_one, ..Sent::plain(text) })
-        });
-        cleared.collect()
+            if self.dialect == Dialect::Postgres {
+                let text = cleared::raise_noted(&cleared, at)?.text;
+                after.push(Sent { entity: entity.clone(), ..Sent::plain(text) });
+            }
+            before.push(Sent { entity, of_one, ..Sent::plain(text) });
+        }
+        Ok((before, after))
     }
 
     /// What is cleared when rows of these tables go, each with the entity whose versions rise.
