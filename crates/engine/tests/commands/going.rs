@@ -43,6 +43,7 @@ fn what_goes_goes_as_told() {
             own: 1, told 1 to 1
             spot: 1, told 1 to 1
             spot_and_drop: 1, told 1 to 1
+            trail_and_drop: 2, told 2 to 2
             unlock: 1, told 1 to 1
             unpin: 1, told 1 to 1
         "#]],
@@ -54,7 +55,11 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(49) {
+    match dice.below(53) {
+        49 => format!(r#"add user Seal {{"id":{tag},"mark":{mark}}}"#),
+        50 => format!(r#"add user Trail {{"id":{tag},"mark":{mark}}}"#),
+        51 => format!(r#"run user seal_and_drop/{tag} {{"folder":{folder},"by":{by}}}"#),
+        52 => format!(r#"run user trail_and_drop/{tag} {{"folder":{folder},"by":{by}}}"#),
         47 | 48 => format!(r#"add user Hook {{"id":{tag},"folder":{folder},"mark":{mark}}}"#),
         45 | 46 => format!(r#"add user Twin {{"id":{mark},"folder":{folder},"owner":{maybe}}}"#),
         42 => format!(r#"run user drop_board/{mark} {{"shelf":{tag}}}"#),
@@ -102,7 +107,8 @@ fn held(world: &World) -> String {
                UNION ALL SELECT 'm', to_jsonb(t)::text FROM mark AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM tag AS t \
                UNION ALL SELECT 'n', to_jsonb(t)::text FROM note AS t UNION ALL SELECT 'i', to_jsonb(t)::text FROM pin AS t \
                UNION ALL SELECT 'b', to_jsonb(t)::text FROM badge AS t UNION ALL SELECT 'h', to_jsonb(t)::text FROM shelf AS t \
-               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'w', to_jsonb(t)::text FROM twin AS t UNION ALL SELECT 'k', to_jsonb(t)::text FROM hook AS t UNION ALL SELECT 'd', to_jsonb(t)::text FROM board AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
+               UNION ALL SELECT 'o', to_jsonb(t)::text FROM spot AS t UNION ALL SELECT 'w', to_jsonb(t)::text FROM twin AS t UNION ALL SELECT 'e', to_jsonb(t)::text FROM seal AS t \
+               UNION ALL SELECT 'r', to_jsonb(t)::text FROM trail AS t UNION ALL SELECT 'k', to_jsonb(t)::text FROM hook AS t UNION ALL SELECT 'd', to_jsonb(t)::text FROM board AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'number')::text FROM log AS t \
                UNION ALL SELECT 's', (to_jsonb(t) - 'id')::text FROM slip AS t ORDER BY 1, 2";
     let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
     [all, events].map(|sql| testbed::postgres().psql(database, sql)).join("\n")

@@ -195,7 +195,7 @@ impl<'a> Lowering<'a> {
             Scalar::Timestamp => ("string", format!("^{DATE}T{CLOCK}Z$")),
             Scalar::Duration => (
                 "string",
-                "^P(?=[0-9T])([0-9]+D)?(T(?=[0-9])([0-9]+H)?([0-9]+M)?([0-9]+([.][0-9]{1,6})?S)?)?$"
+                "^P(?=[0-9T])([0-9]{1,9}D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}([.][0-9]{1,6})?S)?)?$"
                     .to_owned(),
             ),
             Scalar::Bytes => return Err(ill_formed("a member of JSON that SQL does not read")),

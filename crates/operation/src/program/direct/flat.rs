@@ -139,6 +139,7 @@ impl Forming<'_> {
         match body {
             Expression::Column { depth: 0, .. } | Expression::Literal(_) => Ok(body.clone()),
             Expression::Column { depth: 1, column } => {
+                self.look_at_column_of(&of.table, *column)?;
                 as_around(of.values.get(*column).ok_or(Reason::NotInSql)?, row)
             }
             Expression::Column { .. }

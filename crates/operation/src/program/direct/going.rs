@@ -2,7 +2,7 @@
 
 use super::forming::{Forming, Row};
 use super::obstacle::Reason;
-use crate::program::{Place, ProgramTarget, Step};
+use crate::program::{Inputs, Place, ProgramTarget, Step};
 use crate::{Expression, ForeignKey, OnDelete, Table, TableId};
 
 impl Forming<'_> {
@@ -128,14 +128,18 @@ impl Forming<'_> {
             if !written(rules.table.id) {
                 continue;
             }
-            // What is looked at in the end is so of the row as it is then.
+            let along = |key: &ForeignKey| stepping.along.contains(&key.target);
+            let goes = |key: &ForeignKey| along(key) && key.on_delete == OnDelete::Cascade;
+            if rules.table.foreign_keys.iter().any(goes) {
+                return Err(Reason::Deletes);
+            }
+            // What is looked at in the end is so of the row as it is then, if that is known where it is loaded.
             let ended = self.ends_all(rules.table.id);
-            let checks = rules.checks.iter().zip(&target.checks).filter(|_| !ended);
-            let inputs = target.computed.iter().chain(checks.clone().map(|(_, inputs)| inputs));
-            let computed = rules.computed.iter().map(|it| &it.expression);
-            let of_root = computed.chain(checks.map(|(check, _)| &check.expression));
+            let is_ended = |key: &ForeignKey| ended && !along(key);
             for key in rules.table.foreign_keys.iter().filter(|key| lost(key)) {
-                if inputs.clone().any(|inputs| inputs.columns.contains(&key.column)) {
+                let names = |inputs: &Inputs| inputs.columns.contains(&key.column);
+                let is_checked = || target.checks.iter().any(names);
+                if target.computed.iter().any(names) || (!is_ended(key) && is_checked()) {
                     return Err(Reason::Deletes);
                 }
             }
@@ -155,7 +159,11 @@ impl Forming<'_> {
                             |e| matches!(e, Expression::Aggregate { table, body, .. } if table.id == part.table.id && names(body)),
                         )
                     };
-                    if of_part.any(names) || of_root.clone().any(folds) {
+                    let checked = || rules.checks.iter().any(|check| folds(&check.expression));
+                    if of_part.any(names)
+                        || rules.computed.iter().any(|it| folds(&it.expression))
+                        || (!is_ended(key) && checked())
+                    {
                         return Err(Reason::Deletes);
                     }
                 }

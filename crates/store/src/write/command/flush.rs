@@ -518,9 +518,11 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                 (None, None) => {}
             }
         }
-        // What is referred to comes before what refers to it, and goes after that; so parts go before their roots.
+        // What is referred to comes before what refers to it, and goes after that; parts, to which nothing refers, go first.
         batches.deletes = in_order(all, std::mem::take(&mut batches.deletes));
         batches.deletes.reverse();
+        let is_root = |rows: &Positions| rows.first().is_none_or(|at| all[*at].place.at == 0);
+        batches.deletes.sort_by_key(|(_, rows)| is_root(rows));
         batches.inserts = in_order(all, std::mem::take(&mut batches.inserts));
         if moved_to_fresh {
             for (id, rows) in std::mem::take(&mut batches.inserts) {
