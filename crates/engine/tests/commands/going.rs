@@ -32,7 +32,6 @@ fn what_goes_goes_as_told() {
             drop_late: 1, told 1 to 1
             drop_marks: 1, told 1 to 1
             drop_of: 1, told 1 to 1
-            drop_seen: 4, told 4 to 4
             drop_two: 1, told 1 to 1
             grow: 1, told 1 to 1
             hang: 1, told 1 to 1
