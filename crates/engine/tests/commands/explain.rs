@@ -144,6 +144,13 @@ pub fn wired(model: &str) -> (Wire, World) {
     (wire, world)
 }
 
+/// Who asks for which command.
+fn command_of(ask: &str) -> Option<(&str, &str)> {
+    let mut words = ask.strip_prefix("run ")?.split(' ');
+    let (caller, name) = (words.next()?, words.next()?);
+    Some((caller, name.split('/').next()?))
+}
+
 fn is_refused(answer: &str) -> bool {
     let said = answer.split([' ', ':']).next().unwrap();
     ["invalid", "conflict", "not", "forbidden", "raised", "unavailable"].contains(&said)
@@ -160,10 +167,7 @@ pub fn compare(text: &str, expect: &Expect) {
         wire.take();
         let answer = world.ask(ask);
         let transactions = wire.take();
-        let Some(rest) = ask.strip_prefix("run ") else { continue };
-        let mut words = rest.split(' ');
-        let (caller, name) = (words.next().unwrap(), words.next().unwrap());
-        let name = name.split('/').next().unwrap();
+        let Some((caller, name)) = command_of(ask) else { continue };
         // What is refused ends before its end, or is tried once more to say why.
         let [transaction] = &*transactions else {
             if !is_refused(&answer) && transactions.len() > 1 {
@@ -200,10 +204,7 @@ pub fn compare_kept(text: &str) {
         wire.take();
         let answer = world.ask(ask);
         let transactions = wire.take();
-        let Some(rest) = ask.strip_prefix("run ") else { continue };
-        let mut words = rest.split(' ');
-        let (caller, name) = (words.next().unwrap(), words.next().unwrap());
-        let name = name.split('/').next().unwrap();
+        let Some((caller, name)) = command_of(ask) else { continue };
         let told = explained(&world, caller, name, Dialect::Postgres);
         // Asked for again it cannot be held, and what came of it is then found.
         let [transaction, _, _] = &*transactions else { continue };

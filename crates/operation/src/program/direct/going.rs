@@ -2,7 +2,7 @@
 
 use super::forming::{Forming, Row};
 use super::obstacle::Reason;
-use crate::program::{Inputs, Place, ProgramTarget, Step};
+use crate::program::{Inputs, Place, ProgramTarget, Step, any_step};
 use crate::{Expression, ForeignKey, OnDelete, Table, TableId};
 
 impl Forming<'_> {
@@ -67,21 +67,16 @@ impl Forming<'_> {
 
     /// The same of all that go in a loop, since another turn comes after.
     pub(super) fn goes_in_turns(&mut self, body: &[Step]) -> Result<(), Reason> {
-        for step in body {
-            match step {
-                Step::Delete { row, .. } => {
-                    let target = self.program.targets.get(row.target);
-                    self.goes(target.ok_or(Reason::NotInSql)?)?;
-                }
-                Step::If { then, otherwise, .. } => {
-                    self.goes_in_turns(then)?;
-                    self.goes_in_turns(otherwise)?;
-                }
-                Step::For { body, .. } | Step::Run { body, .. } => self.goes_in_turns(body)?,
-                _ => {}
+        let mut gone = Vec::new();
+        any_step(body, &mut |step| {
+            if let Step::Delete { row, .. } = step {
+                gone.push(row.target);
             }
-        }
-        Ok(())
+            false
+        });
+        gone.into_iter().try_for_each(|target| {
+            self.goes(self.program.targets.get(target).ok_or(Reason::NotInSql)?)
+        })
     }
 
     /// Where rows are loaded it is known of a row that is not loaded neither that it went with another nor what was cleared since. So nothing

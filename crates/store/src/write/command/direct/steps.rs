@@ -191,10 +191,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             if !generated && self.may_take_a_place(&table, &key) {
                 return Err(not_so());
             }
-        }
-        if let (Some(bind), None) = (creation.bind, &creation.root) {
-            let key = row.get(table.own_key()).cloned().unwrap_or_default();
-            self.running.fill(bind, key);
+            if let Some(bind) = creation.bind {
+                self.running.fill(bind, key);
+            }
         }
         let now = self.now();
         let values = now.iter().cloned().chain(row).collect();
