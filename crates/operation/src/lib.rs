@@ -34,9 +34,10 @@ pub use number::{
     add, divide, divide_decimal, float, multiply, negate, rescale, subtract, unsigned_zero,
 };
 pub use program::{
-    Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, Fill, Finding, Form, Found,
-    Heard, How, Inputs, List, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place, Program,
-    ProgramTarget, Reason, Site, Source, Step, Terms, Total, Transaction, Visible, Waiting,
+    Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, EachPart, Fill, Finding,
+    Form, Found, Heard, How, Inputs, List, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place,
+    Program, ProgramTarget, Reason, Site, Source, Step, Terms, Total, Transaction, Visible,
+    Waiting,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use scalar::{Scalar, TextFault};

@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
 pub use direct::{
-    Course, Direct, DirectRow, Finding, Found, How, MadeRow, Obstacle, Reason, Site, Total,
+    Course, Direct, DirectRow, EachPart, Finding, Found, How, MadeRow, Obstacle, Reason, Site,
+    Total,
 };
 pub use list::List;
 

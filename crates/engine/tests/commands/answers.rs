@@ -46,6 +46,7 @@ fn what_is_kept_is_kept_as_told() {
         include_str!("scenes/found.scene"),
         include_str!("scenes/counted.scene"),
         include_str!("scenes/steps.scene"),
+        include_str!("scenes/folds.scene"),
     ];
     std::thread::scope(|scope| {
         for scene in scenes {

@@ -408,7 +408,7 @@ fn what_can_be_foreseen_is_loaded_as_told() {
             maker_of: 1, told 1 to 1
             move: 3, told 2 to 3
             sell_best: 4, told 3 to 4
-            worth: 5, told 5 to 5
+            worth: 1, told 1 to 1
         "#]],
     );
 }

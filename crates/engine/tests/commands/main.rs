@@ -11,6 +11,7 @@ mod contention;
 mod counted;
 mod direct;
 mod explain;
+mod folds;
 mod foresight;
 mod found;
 mod going;
@@ -45,7 +46,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers going place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers folds going place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

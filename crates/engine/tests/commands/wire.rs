@@ -1,17 +1,17 @@
 //! What goes over the wire to PostgreSQL, written down on its way.
 //!
-//! Answers are held back for a while, so that what a client sends without waiting for them is there before they are: whatever
-//! comes when nothing is on its way has waited.
+//! Answers are held back until a client has been silent for a while, so that what it sends without waiting for them is there before they are:
+//! whatever comes when nothing is on its way has waited.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// For how long each answer is held back.
+/// For how long a client is silent before it is answered.
 const HELD_BACK: Duration = Duration::from_millis(25);
 
 /// A way to a server.
@@ -33,14 +33,16 @@ pub struct Transaction {
 #[derive(Default)]
 struct Line {
     prepared: HashMap<String, String>,
-    /// What is on its way and not answered.
-    waiting: usize,
+    /// What is on its way and not answered: whether it has executed anything.
+    waiting: VecDeque<bool>,
     /// Whether the last that was sent was executed, not prepared.
     executed: bool,
     /// The messages since the last end of what goes together.
     executes: bool,
     prepares: bool,
     open: Option<Transaction>,
+    /// When the client has last sent something.
+    last: Option<Instant>,
 }
 
 impl Wire {
@@ -62,7 +64,12 @@ impl Wire {
                     });
                 });
                 std::thread::spawn(move || {
-                    carry(server, client, true, |kind, _| line.lock().answered(kind));
+                    carry(server, client, true, |kind, _| {
+                        if kind == b'Z' {
+                            Line::hold_back(&line);
+                        }
+                        line.lock().answered(kind);
+                    });
                 });
             }
         });
@@ -81,6 +88,7 @@ impl Line {
         let mut texts =
             body.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
         let mut text = || texts.next().unwrap_or_default();
+        self.last = Some(Instant::now());
         match kind {
             b'P' => {
                 let (name, statement) = (text(), text());
@@ -113,7 +121,7 @@ impl Line {
     fn execute(&mut self, statement: String) {
         // Where something is on its way, nothing was awaited; and who has waited for a statement to be prepared alone has
         // not waited for what came before.
-        let waited = self.waiting == 0 && self.executed && !self.executes;
+        let waited = self.waiting.is_empty() && self.executed && !self.executes;
         self.executes = true;
         if let Some(open) = &mut self.open {
             open.trips += usize::from(waited || open.sent.is_empty());
@@ -122,7 +130,7 @@ impl Line {
     }
 
     fn together(&mut self) {
-        if self.prepares && !self.executes && self.waiting == 0 && self.executed {
+        if self.prepares && !self.executes && self.waiting.is_empty() && self.executed {
             // It has waited before it prepares: what it prepares begins the next trip.
             if let Some(open) = &mut self.open {
                 open.trips += 1;
@@ -130,12 +138,26 @@ impl Line {
         }
         self.executed = self.executes;
         (self.executes, self.prepares) = (false, false);
-        self.waiting += 1;
+        self.waiting.push_back(self.executed);
+    }
+
+    /// Waits until the client has been silent for long enough; for what it prepares it surely waits.
+    fn hold_back(line: &Mutex<Self>) {
+        if line.lock().waiting.front() != Some(&true) {
+            return;
+        }
+        loop {
+            let silent = line.lock().last.map_or(HELD_BACK, |last| last.elapsed());
+            match HELD_BACK.checked_sub(silent) {
+                Some(left) if !left.is_zero() => std::thread::sleep(left),
+                _ => return,
+            }
+        }
     }
 
     fn answered(&mut self, kind: u8) {
         if kind == b'Z' {
-            self.waiting = self.waiting.saturating_sub(1);
+            self.waiting.pop_front();
         }
     }
 }
@@ -156,9 +178,6 @@ fn carry(mut from: TcpStream, mut to: TcpStream, answers: bool, mut each: impl F
         let mut body = vec![0; (u32::from_be_bytes(length) as usize).saturating_sub(4)];
         if from.read_exact(&mut body).is_err() {
             break;
-        }
-        if answers && kind[0] == b'Z' {
-            std::thread::sleep(HELD_BACK);
         }
         each(if first { 0 } else { kind[0] }, &body);
         let mut whole = Vec::with_capacity(body.len() + 5);

@@ -16,6 +16,7 @@ mod conditions;
 mod finding;
 mod finishing;
 mod flat;
+mod folding;
 mod forming;
 mod going;
 mod making;
@@ -90,6 +91,21 @@ pub struct Site {
     /// It, where it is used.
     pub value: Expression,
     /// What it may be, as far as that is known before anything is done.
+    pub ahead: Vec<Expression>,
+    /// Where it is one for each part of a row: of which. It has the part at depth 0 and that row at depth 1.
+    pub each: Option<EachPart>,
+}
+
+/// The parts of a row, each of which refers to a row.
+#[derive(Debug)]
+pub struct EachPart {
+    /// The table of the row whose parts they are.
+    pub root: Arc<Table>,
+    /// Its key, where the parts are folded over.
+    pub key: Expression,
+    /// Their table.
+    pub part: Arc<Table>,
+    /// What that key may be, as far as it is known before anything is done.
     pub ahead: Vec<Expression>,
 }
 

@@ -1,7 +1,7 @@
 //! What is looked up before a command that is sent step by step does anything: keys of rows that it will find by what stands in others, and
 //! keys under which it will tell something, of all turns of its loops. They are kept as arrays, in settings of the transaction.
 
-use operation::{Dialect, Fault, Scalar, Site, Sql, Table, Value};
+use operation::{Dialect, EachPart, Expression, Fault, Scalar, Site, Sql, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::many::given;
@@ -44,14 +44,16 @@ pub(super) fn name_of_locked(sql: &mut Sql, table: &Table) {
 
 /// Looks up what stands at a place in each turn, and keeps it. `hints`: what the binds of one may hold.
 pub(crate) fn look(settings: Settings<'_>, at: usize, hints: &[Value]) -> Result<Statement, Fault> {
-    let Site { table, scalar, ahead, .. } = settings.site(at)?;
-    if binds_of(ahead) > hints.len() {
+    let Site { table, scalar, ahead, each, .. } = settings.site(at)?;
+    let roots = each.iter().flat_map(|each| &each.ahead);
+    if binds_of(ahead.iter().chain(roots)) > hints.len() {
         return Err(ill_formed("no such bind"));
     }
     let mut lowering = Lowering::of_given(hints.len(), hints).with(settings);
     lowering.sql.push("SELECT set_config(");
     name(&mut lowering.sql, at);
     lowering.sql.push(", coalesce(array_agg(DISTINCT s.v) FILTER (WHERE s.v IS NOT NULL), '{}')::text, true) FROM (SELECT ");
+    let outer = each.as_ref().map(|each| lowering.parts_in_scope(each));
     lowering.sql.push(if ahead.len() > 1 { "unnest(ARRAY[" } else { "" });
     for (at, value) in ahead.iter().enumerate() {
         lowering.sql.push(if at > 0 { ", " } else { "" });
@@ -61,12 +63,54 @@ pub(crate) fn look(settings: Settings<'_>, at: usize, hints: &[Value]) -> Result
         }
     }
     lowering.sql.push(if ahead.len() > 1 { "]) AS v FROM " } else { " AS v FROM " });
+    // What is given stands before what draws on it, and is known behind it.
+    let head = std::mem::replace(&mut lowering.sql, Sql::new(Dialect::Postgres));
+    if let Some((each, outer)) = each.as_ref().zip(outer) {
+        lowering.sql.push(", ");
+        lowering.parts(each, &each.ahead, outer)?;
+    }
     let mut statement = lowering.finish(vec![Scalar::Text]);
-    let mut sql = Sql::new(Dialect::Postgres);
-    given(&mut sql, &statement.parameters, 0, type_name, |_| ());
-    statement.text.push_str(&sql.finish());
-    statement.text.push_str(" OFFSET 0) AS s");
+    let mut rows = Sql::new(Dialect::Postgres);
+    given(&mut rows, &statement.parameters, 0, type_name, |_| ());
+    let (head, rows) = (head.finish(), rows.finish());
+    statement.text = format!("{head}{rows}{} OFFSET 0) AS s", statement.text);
     Ok(statement)
+}
+
+impl<'a> Lowering<'a> {
+    /// Brings the parts of a row into scope, with that row around; told is what was in scope before.
+    fn parts_in_scope(&mut self, each: &'a EachPart) -> Vec<(usize, &'a Table)> {
+        let (root, part) = (self.alias(), self.alias());
+        std::mem::replace(&mut self.scope, vec![(root, &*each.root), (part, &*each.part)])
+    }
+
+    /// Writes from where the parts in scope are: those of a row with one of these keys, which see what was in scope before.
+    fn parts(
+        &mut self,
+        each: &'a EachPart,
+        keys: &'a [Expression],
+        outer: Vec<(usize, &'a Table)>,
+    ) -> Result<(), Fault> {
+        let [(root, root_table), (part, part_table)] = self.scope[..] else {
+            return Err(ill_formed("no part is in scope"));
+        };
+        self.scope = outer;
+        let of = each.part.root.ok_or_else(|| ill_formed("a part of nothing"))?;
+        self.table(root, root_table);
+        self.sql.push(", ");
+        self.table(part, part_table);
+        self.sql.push(" WHERE ");
+        self.column(part, part_table, of)?;
+        self.sql.push(" = ");
+        self.column(root, root_table, root_table.own_key())?;
+        self.sql.push(" AND (");
+        for (at, key) in keys.iter().enumerate() {
+            self.sql.push(if at > 0 { " OR " } else { "" });
+            self.column_is(root, root_table, root_table.own_key(), key)?;
+        }
+        self.sql.push(")");
+        Ok(())
+    }
 }
 
 /// Ends the transaction where what stands at a place is neither of the rows of its table that are locked, nor of the keys that were looked up
@@ -77,8 +121,12 @@ pub(crate) fn is_among(
     binds: &[Value],
 ) -> Result<Statement, Fault> {
     let site = settings.site(at)?;
-    if binds_of([&site.value]) > binds.len() {
+    let root = site.each.as_ref().map(|each| &each.key);
+    if binds_of([&site.value].into_iter().chain(root)) > binds.len() {
         return Err(ill_formed("no such bind"));
+    }
+    if let (Some(each), Some(table)) = (&site.each, &site.table) {
+        return are_locked(settings, (site, each, table), binds);
     }
     let scalar = if site.table.is_some() { site.scalar } else { Scalar::Text };
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
@@ -90,5 +138,23 @@ pub(crate) fn is_among(
     lowering.sql.push("), false)::int FROM (SELECT ");
     lowering.kept(&site.value, scalar)?;
     lowering.sql.push(" AS v OFFSET 0) AS s");
+    Ok(lowering.finish(vec![Scalar::Int]))
+}
+
+/// The same of what stands in each part of a row.
+fn are_locked<'s>(
+    settings: Settings<'s>,
+    (site, each, table): (&'s Site, &'s EachPart, &Table),
+    binds: &'s [Value],
+) -> Result<Statement, Fault> {
+    let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
+    lowering.sql.push("SELECT 1 / (count(*) = 0)::int FROM (SELECT ");
+    let outer = lowering.parts_in_scope(each);
+    lowering.kept(&site.value, site.scalar)?;
+    lowering.sql.push(" AS v FROM ");
+    lowering.parts(each, std::slice::from_ref(&each.key), outer)?;
+    lowering.sql.push(" OFFSET 0) AS s WHERE NOT coalesce(s.v IS NULL OR s.v = ANY(");
+    locked(&mut lowering.sql, table, site.scalar);
+    lowering.sql.push("), false)");
     Ok(lowering.finish(vec![Scalar::Int]))
 }

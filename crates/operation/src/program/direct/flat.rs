@@ -95,16 +95,15 @@ impl Forming<'_> {
                 inside.push(row);
                 self.flatten(value, &inside)
             }
-            Expression::Aggregate { depth, body, .. } => {
+            Expression::Aggregate { depth, .. } => {
                 let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
                 // Its own parts, of one row that is the only one in scope there: they change with it only, which is locked, or go with
                 // what they refer to, as they may wherever they are loaded.
                 if *depth > 0 {
                     return Err(Reason::NotInSql);
                 }
-                let body = self.of_part(row, body)?;
                 self.touch(row);
-                self.fold(row, expression, body)
+                self.fold(row, expression)
             }
             // Bytes only Rust reads out of JSON, and a whole value object it writes anew.
             Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
@@ -131,58 +130,6 @@ impl Forming<'_> {
             }
             object => self.flatten(object, scope),
         }
-    }
-
-    /// What is folded over the parts of a row, with that as it will be; `Err`: it looks at more.
-    fn of_part(&self, row: usize, body: &Expression) -> Result<Expression, Reason> {
-        let of = self.rows.get(row).ok_or(Reason::NotInSql)?;
-        match body {
-            Expression::Column { depth: 0, .. } | Expression::Literal(_) => Ok(body.clone()),
-            Expression::Column { depth: 1, column } => {
-                self.look_at_column_of(&of.table, *column)?;
-                as_around(of.values.get(*column).ok_or(Reason::NotInSql)?, row)
-            }
-            Expression::Column { .. }
-            | Expression::Lookup { .. }
-            | Expression::Member { .. }
-            | Expression::Aggregate { .. } => Err(Reason::NotInSql),
-            Expression::Bind(bind) => match self.holds(*bind)? {
-                Holds::Given(value @ (Expression::Bind(_) | Expression::Literal(_))) => {
-                    Ok(value.clone())
-                }
-                Holds::Kept(bind) | Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
-                Holds::Given(_) | Holds::Made(_) | Holds::Of(_) => Err(Reason::NotInSql),
-            },
-            _ => {
-                let mut failed = None;
-                let of_part = |child: &Expression| {
-                    self.of_part(row, child).map_err(|reason| failed = Some(reason)).ok()
-                };
-                let of_part = body.with_children(&mut { of_part });
-                of_part.ok_or(failed.unwrap_or(Reason::NotInSql))
-            }
-        }
-    }
-
-    /// A fold over the parts of a row, which stands at the depth of that row's position.
-    fn fold(
-        &mut self,
-        at: usize,
-        fold: &Expression,
-        body: Expression,
-    ) -> Result<Expression, Reason> {
-        let Expression::Aggregate { aggregate, table, kind, .. } = fold else {
-            return Err(Reason::NotInSql);
-        };
-        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        if self.stepping.is_none() && (row.made || !row.adds.is_empty()) {
-            return Err(Reason::Parts);
-        }
-        row.folds.push(table.id);
-        let lost = |column| self.look_at_column_of(table, column);
-        (0..table.columns.len()).filter(|column| table.root != Some(*column)).try_for_each(lost)?;
-        let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
-        Ok(Expression::Aggregate { aggregate, table, depth: at, body: Box::new(body), kind })
     }
 
     /// An expression over a row as it is now, written over rows as they were.
@@ -440,23 +387,8 @@ impl Forming<'_> {
     }
 }
 
-/// What becomes of a row, as it stands in a fold over its parts.
-fn as_around(value: &Expression, row: usize) -> Result<Expression, Reason> {
-    match value {
-        Expression::Column { depth, column } if *depth == row => {
-            Ok(Expression::Column { depth: 1, column: *column })
-        }
-        Expression::Column { .. }
-        | Expression::Lookup { .. }
-        | Expression::Member { .. }
-        | Expression::Aggregate { .. } => Err(Reason::NotInSql),
-        Expression::Bind(_) | Expression::Literal(_) => Ok(value.clone()),
-        _ => value.with_children(&mut |child| as_around(child, row).ok()).ok_or(Reason::NotInSql),
-    }
-}
-
 /// Whether SQL reads a member of a value object as Rust does.
-fn is_read_alike(scalar: Scalar) -> bool {
+pub(super) fn is_read_alike(scalar: Scalar) -> bool {
     !matches!(scalar, Scalar::Bytes | Scalar::Json)
 }
 

@@ -11,7 +11,7 @@ use super::flat::{LARGEST, rows_of};
 use super::forming::{Forming, Holds, Row, as_it_was};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
-use super::{Course, Finding, Found, How, Site};
+use super::{Course, EachPart, Finding, Found, How, Site};
 use crate::program::{Form, Step};
 use crate::{
     Aggregate, Comparison, Expression, Function, NumberKind, Scalar, Table, TableId, Value,
@@ -243,12 +243,8 @@ impl<'p> Forming<'p> {
                     || self.drawn.iter().any(|(drawn, _)| drawn == bind);
             }
             key => {
-                let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
-                let is_plain = matches!(own.scalar, Scalar::Int | Scalar::Uuid | Scalar::Text);
-                if !is_plain || own.native.is_some() {
-                    return Err(Reason::FoundByRow);
-                }
-                site = Some(self.site(Some(table.clone()), own.scalar, key)?);
+                let scalar = scalar_of_key(table)?;
+                site = Some(self.site(Some(table.clone()), scalar, key)?);
             }
         }
         let row = self.add_row(table, key, None)?;
@@ -266,7 +262,42 @@ impl<'p> Forming<'p> {
         if !self.stands_as(value, scalar) {
             return Err(Reason::Timed);
         }
-        let stepping = self.stepping.as_mut().ok_or(Reason::NotInSql)?;
+        let ahead = self.all_ahead(value)?;
+        self.add_site(Site { table, scalar, value: value.clone(), ahead, each: None })
+    }
+
+    /// The same of what each part of a row refers to, with the part at depth 0 and that row at depth 1.
+    pub(super) fn site_of_each(
+        &mut self,
+        (table, value): (&Arc<Table>, Expression),
+        (root, part): (usize, &Arc<Table>),
+    ) -> Result<(), Reason> {
+        let scalar = scalar_of_key(table)?;
+        let of = self.rows.get(root).ok_or(Reason::NotInSql)?;
+        let (root, key) = (of.table.clone(), of.key.clone());
+        let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
+        // What the row itself was before would have to be looked up for it.
+        let mut stale = false;
+        columns_of(&value, 1, &mut |column| {
+            stale |= stepping.set.iter().any(|(of, set, _)| *of == root.id && *set == column);
+        });
+        if stale {
+            return Err(Reason::NotInSql);
+        }
+        // A row that is made has no parts yet. What those refer to that are made with it may be locked for something else.
+        let made = stepping.made.iter().any(|(made, _)| key == Expression::Bind(*made));
+        let roots = if made { Vec::new() } else { self.all_ahead(&key)? };
+        let ahead = if roots.is_empty() { Vec::new() } else { self.all_ahead(&value)? };
+        let each = Some(EachPart { root, key, part: part.clone(), ahead: roots });
+        let site =
+            self.add_site(Site { table: Some(table.clone()), scalar, value, ahead, each })?;
+        self.stepping()?.step_sites.push(site);
+        Ok(())
+    }
+
+    /// What a value may be, as far as that is known before anything is done.
+    fn all_ahead(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
+        let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
         let mut ahead = vec![stepping.before_all(value)];
         // It may be what a step before has made of it.
         for (of, column, set) in &stepping.set {
@@ -279,11 +310,17 @@ impl<'p> Forming<'p> {
         }
         // What is counted is known behind the locks only; what it leads to may be locked for something else.
         ahead.retain(|ahead| !names(ahead, &self.drawn));
-        let all = ahead.iter().map(nodes).sum::<usize>();
+        Ok(ahead)
+    }
+
+    fn add_site(&mut self, site: Site) -> Result<usize, Reason> {
+        let of_each = site.each.iter().flat_map(|each| &each.ahead);
+        let all = site.ahead.iter().chain(of_each).map(nodes).sum::<usize>();
+        let stepping = self.stepping()?;
         if stepping.sites.len() == MOST || all > LARGEST {
             return Err(Reason::TooLarge);
         }
-        stepping.sites.push(Site { table, scalar, value: value.clone(), ahead });
+        stepping.sites.push(site);
         Ok(stepping.sites.len() - 1)
     }
 
@@ -507,6 +544,25 @@ impl<'p> Forming<'p> {
         let mut said = all.iter().filter_map(|value| self.scalar_of(value, inside));
         let first = said.next()?;
         said.all(|other| other == first).then_some(first)
+    }
+}
+
+/// What the keys of a table are, where rows are found by what stands in others.
+fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
+    let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
+    let is_plain = matches!(own.scalar, Scalar::Int | Scalar::Uuid | Scalar::Text);
+    if is_plain && own.native.is_none() { Ok(own.scalar) } else { Err(Reason::FoundByRow) }
+}
+
+/// Tells each column of the row that is so many rows outwards.
+fn columns_of(value: &Expression, outwards: usize, each: &mut dyn FnMut(usize)) {
+    match value {
+        Expression::Column { depth, column } if *depth == outwards => each(*column),
+        Expression::Lookup { key, value, .. } => {
+            columns_of(key, outwards, each);
+            columns_of(value, outwards + 1, each);
+        }
+        _ => value.children(&mut |child| columns_of(child, outwards, each)),
     }
 }
 

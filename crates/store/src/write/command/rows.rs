@@ -151,6 +151,10 @@ impl<D: Database> Running<'_, '_, D> {
     ) -> Result<(), Fault> {
         let table = self.table(place)?;
         let key = self.value(key, None).await?;
+        // The row is taken as it is once what it is computed from has been looked at: what is set is set in that.
+        if self.draws_on_dirty(place, &key, set) {
+            self.compute().await?;
+        }
         let before = self.current(place, &table, &key).await?;
         let mut values: SmallVec<[Value; 4]> = SmallVec::with_capacity(set.len());
         for (_, value) in set {
@@ -189,6 +193,26 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         Ok(())
+    }
+
+    /// Whether what is set draws on computed columns that are to be worked out again.
+    fn draws_on_dirty(&self, place: Place, key: &Value, set: &[(usize, Expression)]) -> bool {
+        if self.dirty.is_empty() {
+            return false;
+        }
+        let own = place.part.is_none()
+            && self.dirty.iter().any(|(target, dirty)| *target == place.target && dirty == key);
+        let target = self.program.targets.get(place.target).filter(|_| own);
+        let computed = target.map_or(&[][..], |target| &target.target.computed);
+        set.iter().any(|(_, value)| {
+            let mut draws = self.looks_at_dirty(value);
+            value.visit(&mut |e| {
+                if let Expression::Column { depth: 0, column } = e {
+                    draws |= computed.iter().any(|computed| computed.column == *column);
+                }
+            });
+            draws
+        })
     }
 
     /// Transitions that no flow has. Who sets a state says that it changes: a command that finds it set already has been run

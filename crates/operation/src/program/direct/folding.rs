@@ -1,0 +1,161 @@
+//! Folds over the parts of a row, and what these refer to.
+//!
+//! Which rows parts refer to is known where they are looked at only. Step by step they are looked up ahead of all parts at once, so that they
+//! are locked with the others, and none may be another where the fold is worked out.
+
+use std::sync::Arc;
+
+use super::flat::is_read_alike;
+use super::forming::{Forming, Holds};
+use super::obstacle::Reason;
+use crate::{Expression, Scalar, Table};
+
+/// A row in scope inside a fold.
+#[derive(Clone)]
+struct Inside {
+    table: Arc<Table>,
+    /// By which it is found; `None`: it is the part.
+    key: Option<Expression>,
+}
+
+impl Forming<'_> {
+    /// A fold over the parts of a row, which stands at the depth of that row's position, with that row as it will be.
+    pub(super) fn fold(&mut self, at: usize, fold: &Expression) -> Result<Expression, Reason> {
+        let Expression::Aggregate { aggregate, table, kind, body, .. } = fold else {
+            return Err(Reason::NotInSql);
+        };
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        if self.stepping.is_none() && (row.made || !row.adds.is_empty()) {
+            return Err(Reason::Parts);
+        }
+        row.folds.push(table.id);
+        let body = self.of_part(at, &[Inside { table: table.clone(), key: None }], body)?;
+        let lost = |column| self.look_at_column_of(table, column);
+        (0..table.columns.len()).filter(|column| table.root != Some(*column)).try_for_each(lost)?;
+        let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
+        Ok(Expression::Aggregate { aggregate, table, depth: at, body: Box::new(body), kind })
+    }
+
+    /// What is folded over the parts of a row. `inside`: the rows in scope in it, the innermost last.
+    fn of_part(
+        &mut self,
+        row: usize,
+        inside: &[Inside],
+        body: &Expression,
+    ) -> Result<Expression, Reason> {
+        match body {
+            Expression::Literal(_) => Ok(body.clone()),
+            Expression::Column { depth, column } if *depth < inside.len() => {
+                let of = inside.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
+                self.look_at_column_of(&of.table, *column)?;
+                Ok(body.clone())
+            }
+            Expression::Column { depth, column } if *depth == inside.len() => {
+                let of = self.rows.get(row).ok_or(Reason::NotInSql)?;
+                self.look_at_column_of(&of.table, *column)?;
+                as_around(of.values.get(*column).ok_or(Reason::NotInSql)?, row, *depth)
+            }
+            Expression::Column { .. } | Expression::Aggregate { .. } => Err(Reason::NotInSql),
+            Expression::Bind(bind) => match self.holds(*bind)? {
+                Holds::Given(value @ (Expression::Bind(_) | Expression::Literal(_))) => {
+                    Ok(value.clone())
+                }
+                Holds::Kept(bind) | Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
+                Holds::Given(_) | Holds::Made(_) | Holds::Of(_) => Err(Reason::NotInSql),
+            },
+            Expression::Lookup { table, key, value } if self.stepping.is_some() => {
+                self.found_by_part(row, inside, (table, key, value))
+            }
+            Expression::Lookup { .. } => Err(Reason::NotInSql),
+            Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
+                let object = Box::new(self.object_of_part(row, inside, object)?);
+                Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
+            }
+            Expression::Member { .. } => Err(Reason::NotInSql),
+            _ => {
+                let mut failed = None;
+                let of_part = |child: &Expression| {
+                    self.of_part(row, inside, child).map_err(|reason| failed = Some(reason)).ok()
+                };
+                let of_part = body.with_children(&mut { of_part });
+                of_part.ok_or(failed.unwrap_or(Reason::NotInSql))
+            }
+        }
+    }
+
+    /// A value object in a fold, which may stand in another one.
+    fn object_of_part(
+        &mut self,
+        row: usize,
+        inside: &[Inside],
+        object: &Expression,
+    ) -> Result<Expression, Reason> {
+        match object {
+            Expression::Member { object, name, scalar: Scalar::Json } => {
+                let object = Box::new(self.object_of_part(row, inside, object)?);
+                Ok(Expression::Member { object, name: name.clone(), scalar: Scalar::Json })
+            }
+            object => self.of_part(row, inside, object),
+        }
+    }
+
+    /// What stands in a row that a fold finds: by what stands in parts, or one that is known.
+    fn found_by_part(
+        &mut self,
+        row: usize,
+        inside: &[Inside],
+        (table, key, value): (&Arc<Table>, &Expression, &Expression),
+    ) -> Result<Expression, Reason> {
+        let mut looks_at_part = false;
+        key.visit(&mut |e| looks_at_part |= matches!(e, Expression::Column { .. }));
+        let key = if looks_at_part {
+            let key = self.of_part(row, inside, key)?;
+            self.look_at_row_of(table)?;
+            self.site_of_parts(row, inside, (table, &key))?;
+            key
+        } else {
+            let found = self.row(table, key)?;
+            self.touch(found);
+            self.rows.get(found).ok_or(Reason::NotInSql)?.key.clone()
+        };
+        let found = Inside { table: table.clone(), key: Some(key.clone()) };
+        let inside: Vec<Inside> = inside.iter().cloned().chain([found]).collect();
+        let value = Box::new(self.of_part(row, &inside, value)?);
+        Ok(Expression::Lookup { table: table.clone(), key: Box::new(key), value })
+    }
+
+    /// Has all that parts refer to by a key looked up ahead.
+    fn site_of_parts(
+        &mut self,
+        row: usize,
+        inside: &[Inside],
+        (table, key): (&Arc<Table>, &Expression),
+    ) -> Result<(), Reason> {
+        let [part, found @ ..] = inside else { return Err(Reason::NotInSql) };
+        // As it stands over the part, whatever it is found through.
+        let of_part = found.iter().rev().try_fold(key.clone(), |value, through| {
+            let key = Box::new(through.key.clone()?);
+            Some(Expression::Lookup { table: through.table.clone(), key, value: Box::new(value) })
+        });
+        let value = of_part.ok_or(Reason::NotInSql)?;
+        self.site_of_each((table, value), (row, &part.table))
+    }
+}
+
+/// What becomes of a row, as it stands so deep in a fold over its parts.
+fn as_around(value: &Expression, row: usize, depth: usize) -> Result<Expression, Reason> {
+    match value {
+        Expression::Column { depth: of, column } if *of == row => {
+            Ok(Expression::Column { depth, column: *column })
+        }
+        Expression::Column { .. }
+        | Expression::Lookup { .. }
+        | Expression::Member { .. }
+        | Expression::Aggregate { .. } => Err(Reason::NotInSql),
+        Expression::Bind(_) | Expression::Literal(_) => Ok(value.clone()),
+        _ => {
+            let around = value.with_children(&mut |child| as_around(child, row, depth).ok());
+            around.ok_or(Reason::NotInSql)
+        }
+    }
+}
