@@ -5,7 +5,7 @@
 
 use syntax::{Diagnostic, Severity, Span};
 
-use crate::{Model, Surface};
+use crate::{Expression, ExpressionKind, Model, OnDelete, Surface};
 
 /// One kind of construct.
 struct Deferred {
@@ -147,6 +147,20 @@ static DEFERRED: &[Deferred] = &[
             coded.map(|command| command.span).collect()
         },
     },
+    Deferred {
+        code: "N0119",
+        severity: Severity::Warning,
+        what: "what draws on a reference is NOT looked at again when a deletion clears that yet",
+        instead: "a computed field stays as it was, and a check may not hold, until something that it draws on is written",
+        places: |model| {
+            let draws = |expression: &Expression| draws_on_cleared(model, expression);
+            let fields = model.fields.iter();
+            let computed = fields.filter(|field| field.computed.as_deref().is_some_and(draws));
+            let checks = model.entities.iter().flat_map(|entity| &entity.checks);
+            let checks = checks.filter(|check| draws(&check.condition)).map(|check| check.span);
+            computed.map(|field| field.span).chain(checks).collect()
+        },
+    },
 ];
 
 /// What the model says and the runtime does not carry out yet, as notes at their places (one for each kind of
@@ -167,6 +181,35 @@ pub fn deferred(model: &Model) -> Vec<Diagnostic> {
     }
     notes.sort_by_key(|note| note.primary.span);
     notes
+}
+
+/// Whether an expression looks at a reference that a deletion clears.
+fn draws_on_cleared(model: &Model, expression: &Expression) -> bool {
+    let draws = |expression: &Expression| draws_on_cleared(model, expression);
+    match &expression.kind {
+        ExpressionKind::Row { path, .. } => {
+            path.iter().any(|field| model[*field].on_delete == OnDelete::Clear)
+        }
+        ExpressionKind::Not(one) | ExpressionKind::Negate(one) => draws(one),
+        ExpressionKind::Binary(_, a, b) => draws(a) || draws(b),
+        ExpressionKind::And(all) | ExpressionKind::Or(all) | ExpressionKind::Call(_, all) => {
+            all.iter().any(draws)
+        }
+        ExpressionKind::In(one, all) => draws(one) || all.iter().any(draws),
+        ExpressionKind::If(a, b, c) => draws(a) || draws(b) || draws(c),
+        ExpressionKind::Aggregate { body, .. } => body.as_deref().is_some_and(draws),
+        ExpressionKind::AggregateOf { root, body, .. } => {
+            draws(root) || body.as_deref().is_some_and(draws)
+        }
+        ExpressionKind::Unknown
+        | ExpressionKind::Null
+        | ExpressionKind::Literal(_)
+        | ExpressionKind::EnumValue(..)
+        | ExpressionKind::Now
+        | ExpressionKind::Caller { .. }
+        | ExpressionKind::Parameter { .. }
+        | ExpressionKind::Local { .. } => false,
+    }
 }
 
 fn entities(model: &Model, is: fn(&crate::Entity) -> bool) -> Vec<Span> {

@@ -5,6 +5,7 @@
 //! [`Expression::Lookup`], which a store answers from the rows that the transaction has loaded. A row of a part has no
 //! key of its own that would be unique; what stands for it in a bind is a number that the store gives out.
 
+mod along;
 mod code;
 mod depth;
 mod direct;
@@ -60,6 +61,9 @@ pub struct Program {
     pub together: bool,
     /// Whether code is called: then all roots are among the targets, and all events among the events.
     pub coded: bool,
+    /// Where something depends on it, the tables of which rows may go with a row that it deletes ([`Program::tables_that_go_along`]): whether one has
+    /// is known by what it refers to.
+    pub may_go_along: Vec<Arc<Table>>,
     /// Events that it may publish, and what hears each of them.
     pub events: Vec<Heard>,
     /// What is answered.
@@ -198,9 +202,10 @@ pub struct ProgramTarget {
     /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of it goes; of parts those of
     /// their roots as well.
     pub reached: Vec<TableId>,
-    /// The tables, but for those of its own parts, whose rows go with one of it; `None`: some go with rows of their own table, or are parts
-    /// that go without their roots.
-    pub along: Option<Vec<TableId>>,
+    /// The tables, but for those of its own parts, whose rows go with one of it.
+    pub along: Vec<Arc<Table>>,
+    /// Whether some of those go with rows of their own table, or parts go without their roots.
+    pub tangled: bool,
 }
 
 /// What an expression about a root draws on: it is worked out again when one of these has changed.

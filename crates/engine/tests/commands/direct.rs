@@ -32,6 +32,7 @@ fn rows_change_by_themselves_as_told() {
             call_loudly: 1, told 1 to 1
             compare_all: 1, told 1 to 1
             compare_each: 1, told 1 to 1
+            copy_code: 1, told 1 to 1
             count_up: 1, told 1 to 1
             exchange: 1, told 1 to 1
             give_later: 1, told 1 to 1

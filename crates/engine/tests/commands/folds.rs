@@ -23,12 +23,17 @@ fn folds_are_sent_as_told() {
         &expect![[r#"
             add: 1, told 1 to 1
             book: 1, told 1 to 1
+            boss: 1, told 1 to 1
             choose: 1, told 1 to 1
             confirm: 1, told 1 to 1
             deep: 1, told 1 to 1
             each_order: 1, told 1 to 1
+            found: 1, told 1 to 1
+            fresh: 1, told 1 to 1
             give_away: 1, told 1 to 1
+            grow: 5, told 4 to 5
             later: 1, told 1 to 1
+            many: 1, told 1 to 1
             measure: 1, told 1 to 1
             move_price: 1, told 1 to 1
             placed: 1, told 1 to 1
@@ -38,6 +43,7 @@ fn folds_are_sent_as_told() {
             same_maker: 1, told 1 to 1
             ship: 1, told 1 to 1
             swap: 2, told 2 to 2
+            take: 1, told 1 to 1
             tell: 1, told 1 to 1
             turn: 1, told 1 to 1
         "#]],
@@ -69,6 +75,7 @@ fn people(world: &World) {
         format!(r#"add user Order {{"id":{id},"of":{id},"lines":[{}]}}"#, lines[id - 1])
     });
     each(&|id| format!(r#"add user Shipment {{"id":{id},"order":{id}}}"#));
+    each(&|id| format!(r#"add user Offer {{"id":{id},"product":{id}}}"#));
     each(&|id| {
         format!(r#"add user Shipment {{"id":{},"order":{},"behind":{id}}}"#, id + 4, id % 4 + 1)
     });
@@ -80,7 +87,7 @@ fn ask(dice: &mut Dice) -> String {
     let by = dice.of(&["1", "2", "3", "5", "-1", "-4", "30", "0", "4"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
     let id = dice.below(30);
-    match dice.below(40) {
+    match dice.below(54) {
         0 | 1 => format!("run user confirm/{order}"),
         2 | 3 => format!("run user quote/{order}"),
         4 => format!("run user tell/{order}"),
@@ -116,6 +123,20 @@ fn ask(dice: &mut Dice) -> String {
             format!(r#"run user swap/{order} {{"product":{product},"other":{other}}}"#)
         }
         37 | 38 => format!(r#"run user measure/{order} {{"product":{product},"by":{by}}}"#),
+        40 | 41 => format!(r#"run user take/{order} {{"offer":{product}}}"#),
+        42 | 43 => format!(
+            r#"run user fresh/{order} {{"id":{id},"maker":{maker},"place":{{"shelf":{by}}}}}"#
+        ),
+        44 | 45 => format!(r#"run user found/{order} {{"product":{product},"id":{id}}}"#),
+        46 | 47 => format!(r#"run user boss/{order} {{"product":{product},"maker":{maker}}}"#),
+        48 | 49 => {
+            format!(r#"run viewer many {{"orders":[{order},{other}],"maker":{maker}}}"#)
+        }
+        50 => format!(r#"run user many {{"orders":[{order},{other}],"maker":{maker}}}"#),
+        51 => format!(r#"run user grow/{order} {{"product":{product},"by":{by}}}"#),
+        52 | 53 => format!(
+            r#"add user Maker {{"id":{id},"name":"m{id}","points":{maker},"boss":{maybe}}}"#
+        ),
         36 => format!("remove user Order {id}"),
         _ => format!(
             r#"add user Product {{"id":{product},"name":"new","maker":{maker},"by":{maybe},"place":{{"shelf":{other}}}}}"#

@@ -22,7 +22,7 @@ fn what_goes_goes_as_told() {
             run user pin_late/2: 2 transactions
             after: 1, told 1 to 1
             anew: 1, told 1 to 1
-            badge_and_drop: 3, told 3 to 3
+            badge_and_drop: 4, told 4 to 4
             drop: 1, told 1 to 1
             drop_all: 1, told 1 to 1
             drop_and_log: 1, told 1 to 1
@@ -38,11 +38,16 @@ fn what_goes_goes_as_told() {
             log_and_drop: 1, told 1 to 1
             mark_and_drop: 1, told 1 to 1
             merge: 1, told 1 to 1
-            new_badge: 3, told 3 to 3
+            new_badge: 4, told 4 to 4
             own: 1, told 1 to 1
+            seal_and_drop: 1, told 1 to 1
+            see_all: 1, told 1 to 1
+            see_mark: 1, told 1 to 1
+            see_pages: 1, told 1 to 1
+            see_seal: 1, told 1 to 1
+            see_trail: 1, told 1 to 1
             spot: 1, told 1 to 1
             spot_and_drop: 1, told 1 to 1
-            trail_and_drop: 2, told 2 to 2
             unlock: 1, told 1 to 1
             unpin: 1, told 1 to 1
         "#]],
@@ -54,7 +59,17 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(53) {
+    match dice.below(66) {
+        53 | 54 => format!(r#"run user see_seal/{tag} {{"folder":{folder},"by":{by}}}"#),
+        55 | 56 => format!(r#"run user see_mark/{mark} {{"folder":{folder}}}"#),
+        57 | 58 => format!(r#"run user see_pages/{folder} {{"other":{other}}}"#),
+        59 | 60 => format!(r#"run user see_trail/{tag} {{"folder":{folder},"by":{by}}}"#),
+        61 | 62 => format!(
+            r#"run user see_all {{"folders":[{folder},{other}],"seal":{tag},"hook":{tag}}}"#
+        ),
+        63 => format!(r#"run user drop_seen/{folder} {{"tag":{tag}}}"#),
+        64 => format!(r#"add user Hook {{"id":{tag},"mark":{mark},"folder":{maybe}}}"#),
+        65 => format!(r#"add user Seal {{"id":{tag},"mark":{mark}}}"#),
         49 => format!(r#"add user Seal {{"id":{tag},"mark":{mark}}}"#),
         50 => format!(r#"add user Trail {{"id":{tag},"mark":{mark}}}"#),
         51 => format!(r#"run user seal_and_drop/{tag} {{"folder":{folder},"by":{by}}}"#),

@@ -24,8 +24,6 @@ fn steps_are_sent_as_told() {
             run user hidden/1 {"house":1,"opt":null,"by":1}: 2 transactions
             run user hidden_of/1 {"opt":null,"by":1}: 2 transactions
             run user hidden_in/1 {"opt":null,"by":1,"flag":true}: 2 transactions
-            run user ticket_of/5 {"text":"t"}: 2 transactions
-            run user build_later/8: 2 transactions
             add_lines: 1, told 1 to 1
             all_pairs: 1, told 1 to 1
             build_later: 1, told 1 to 1
@@ -50,8 +48,10 @@ fn steps_are_sent_as_told() {
             stub_each: 1, told 1 to 1
             swap_all: 1, told 1 to 1
             through: 1, told 1 to 1
+            ticket_of: 1, told 1 to 1
             told_by: 1, told 1 to 1
-            wait_twice: 2, told 2 to 2
+            wait_on: 1, told 1 to 1
+            wait_twice: 1, told 1 to 1
             who: 1, told 1 to 1
         "#]],
     );
@@ -96,7 +96,10 @@ fn ask(dice: &mut Dice) -> String {
         _ => format!("[{id},{id}]"),
     };
     let (order, one_of_three) = (dice.below(40), dice.below(3) + 1);
-    match dice.below(34) {
+    match dice.below(36) {
+        34 | 35 => {
+            format!(r#"run user wait_on/{id} {{"other":{other},"house":{one_of_three},"by":{by}}}"#)
+        }
         24 => format!(r#"run user hidden/{id} {{"house":1,"opt":null,"by":{by}}}"#),
         25 => format!(r#"run user hidden_of/{id} {{"opt":null,"by":{by}}}"#),
         26 => format!(r#"run user hidden_in/{id} {{"opt":null,"by":{by},"flag":true}}"#),
@@ -243,6 +246,16 @@ fn value_objects_are_read_alike() {
         r#"{"runs":"P99999999999D"}"#,
         r#"{"runs":"-P1D","built":"2024-02-29T00:00:00Z"}"#,
         r#"{"runs":"P31D","built":"2024-02-29T00:00:00Z"}"#,
+        r#"{"runs":"-PT0S","seal":""}"#,
+        r#"{"runs":"-P106751991DT4H","seal":"AA=="}"#,
+        r#"{"runs":"--PT1S","seal":"AB=="}"#,
+        r#"{"runs":"-PT1.5S","seal":"AAA"}"#,
+        r#"{"seal":"AAAA\nAAA="}"#,
+        r#"{"seal":"-_8="}"#,
+        r#"{"seal":"+/8=","runs":"-P1DT0.000001S"}"#,
+        r#"{"seal":"AAF="}"#,
+        r#"{"seal":"AAAAAAAAAAAAAAAAAAAA"}"#,
+        r#"{"seal":7}"#,
         r#"{"slope":-0.0}"#,
         r#"{"slope":0e5}"#,
         r#"{"slope":1e400}"#,
@@ -260,7 +273,13 @@ fn value_objects_are_read_alike() {
             let set = format!("UPDATE house SET lease = '{lease}'");
             testbed::postgres().psql(database, &set);
         }
-        for ask in [r#"run user let_out/1 {"other":2}"#, "run user build_later/1"] {
+        // A number that Rust has none of makes the whole object unreadable there; the database reads what is asked for.
+        let whole = !lease.contains("e400");
+        let wait_on = r#"run user wait_on/1 {"other":2,"house":3,"by":1}"#;
+        for ask in [r#"run user let_out/1 {"other":2}"#, "run user build_later/1"]
+            .into_iter()
+            .chain(whole.then_some(wait_on))
+        {
             both.ask(ask, lease);
         }
         both.look(lease);

@@ -366,7 +366,8 @@ impl World {
             checks: Vec::new(),
             changes: false,
             reached: Vec::new(),
-            along: None,
+            along: Vec::new(),
+            tangled: false,
         };
         program.targets = tables.map(target).collect();
         let each = |target| {

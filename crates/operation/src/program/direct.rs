@@ -94,6 +94,8 @@ pub struct Site {
     pub ahead: Vec<Expression>,
     /// Where it is one for each part of a row: of which. It has the part at depth 0 and that row at depth 1.
     pub each: Option<EachPart>,
+    /// Whether it may be the key of a row that the program makes.
+    pub may_be_made: bool,
 }
 
 /// The parts of a row, each of which refers to a row.

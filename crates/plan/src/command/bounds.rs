@@ -7,6 +7,18 @@ use operation::{Bound, Comparison, Expression, Function, Tree, Value};
 use crate::plan::Plan;
 
 impl Plan {
+    /// The pattern of the field whose value an expression is: what stands there matches it.
+    fn pattern_of(&self, value: &model::Expression) -> Option<String> {
+        let (ExpressionKind::Row { path, .. }
+        | ExpressionKind::Caller { path, .. }
+        | ExpressionKind::Parameter { path, .. }
+        | ExpressionKind::Local { path, .. }) = &value.kind
+        else {
+            return None;
+        };
+        path.last().and_then(|field| self.model[*field].pattern.clone())
+    }
+
     /// What must hold of the value of an expression that a field is set to.
     pub(super) fn bound(
         &self,
@@ -29,6 +41,7 @@ impl Plan {
         let own = || Expression::column(column);
         if let Some(pattern) = self.patterns.get(&field)
             && !constant
+            && item.pattern != self.pattern_of(value)
         {
             let pattern = pattern.clone();
             let said =

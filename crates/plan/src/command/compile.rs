@@ -207,40 +207,42 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
         target.computed.iter().map(|computed| Inputs::of(&computed.expression, &part)).collect();
     let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
     let reached = reached(plan, &target.table);
-    let along = along(plan, &target.table);
-    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along }
+    let (along, tangled) = along(plan, &target.table);
+    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along, tangled }
 }
 
-/// The tables, but for those of its own parts, whose rows go when a row of this one goes; `None`: some go with rows of their own table, or are
-/// parts that go without their roots.
-fn along(plan: &Plan, root: &Table) -> Option<Vec<TableId>> {
-    let (mut along, mut paths) = (Vec::new(), vec![vec![root.id]]);
+/// The tables, but for those of its own parts, whose rows go when a row of this one goes, and whether some go with rows of their own table, or
+/// are parts that go without their roots.
+fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
+    let (mut along, mut tangled) = (Vec::new(), false);
+    let mut paths = vec![vec![root.id]];
     while let Some(path) = paths.pop() {
         for table in plan.model.entity_ids().map(|entity| plan.schema.table(entity)) {
             let goes = |key: &&operation::ForeignKey| {
                 path.last() == Some(&key.target) && key.on_delete == OnDelete::Cascade
             };
             for key in table.foreign_keys.iter().filter(goes) {
-                if path.contains(&table.id) {
-                    return None;
-                }
                 match table.root {
                     // Nothing refers to parts.
                     Some(root) if root == key.column => {
-                        along.extend((path.len() > 1).then_some(table.id));
+                        along.extend((path.len() > 1).then(|| table.clone()));
                     }
-                    Some(_) => return None,
+                    Some(_) => tangled = true,
                     None => {
-                        along.push(table.id);
-                        paths.push([path.as_slice(), &[table.id]].concat());
+                        along.push(table.clone());
+                        if path.contains(&table.id) {
+                            tangled = true;
+                        } else {
+                            paths.push([path.as_slice(), &[table.id]].concat());
+                        }
                     }
                 }
             }
         }
     }
-    along.sort_unstable();
-    along.dedup();
-    Some(along)
+    along.sort_by_key(|table| table.id);
+    along.dedup_by_key(|table| table.id);
+    (along, tangled)
 }
 
 /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of this one goes.
@@ -359,6 +361,7 @@ impl<'p> Compiler<'p> {
             waits: false,
             together: false,
             coded,
+            may_go_along: Vec::new(),
             events: events
                 .into_iter()
                 .map(|event| task::heard(&plan.model, event, plan.to_broker))
@@ -366,6 +369,7 @@ impl<'p> Compiler<'p> {
             answer,
             direct: Err(Obstacle::UNFORMED),
         };
+        program.may_go_along = program.tables_that_go_along();
         program.deep = coded || program.is_deep();
         program.shallow = !coded && program.is_shallow();
         program.of_named = program.is_of_named();

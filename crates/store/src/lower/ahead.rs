@@ -30,11 +30,17 @@ impl Settings<'_> {
     }
 }
 
-/// Writes all rows of a table that are locked, as an array of their keys.
-fn locked(sql: &mut Sql, table: &Table, scalar: Scalar) {
-    sql.push("nullif(current_setting(");
+/// Writes whether `s.v` is the key of a row that nobody else may change: one that is locked, or that this transaction has made.
+fn is_held(sql: &mut Sql, site: &Site, table: &Table) -> Result<(), Fault> {
+    sql.push("s.v = ANY(nullif(current_setting(");
     name_of_locked(sql, table);
-    sql.push(", true), '')::").push(type_name(scalar)).push("[]");
+    sql.push(", true), '')::").push(type_name(site.scalar)).push("[])");
+    if site.may_be_made {
+        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+        sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
+        sql.ident(&own.name).push(" = s.v AND m.xmin = pg_current_xact_id()::xid)");
+    }
+    Ok(())
 }
 
 /// Writes the name under which it is kept which rows of a table are locked.
@@ -130,12 +136,16 @@ pub(crate) fn is_among(
     }
     let scalar = if site.table.is_some() { site.scalar } else { Scalar::Text };
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
-    lowering.sql.push("SELECT 1 / coalesce(s.v IS NULL OR s.v = ANY(");
+    lowering.sql.push("SELECT 1 / coalesce(s.v IS NULL OR ");
     match &site.table {
-        Some(table) => locked(&mut lowering.sql, table, scalar),
-        None => settings.write_all_of(&mut lowering.sql, at)?,
+        Some(table) => is_held(&mut lowering.sql, site, table)?,
+        None => {
+            lowering.sql.push("s.v = ANY(");
+            settings.write_all_of(&mut lowering.sql, at)?;
+            lowering.sql.push(")");
+        }
     }
-    lowering.sql.push("), false)::int FROM (SELECT ");
+    lowering.sql.push(", false)::int FROM (SELECT ");
     lowering.kept(&site.value, scalar)?;
     lowering.sql.push(" AS v OFFSET 0) AS s");
     Ok(lowering.finish(vec![Scalar::Int]))
@@ -153,8 +163,8 @@ fn are_locked<'s>(
     lowering.kept(&site.value, site.scalar)?;
     lowering.sql.push(" AS v FROM ");
     lowering.parts(each, std::slice::from_ref(&each.key), outer)?;
-    lowering.sql.push(" OFFSET 0) AS s WHERE NOT coalesce(s.v IS NULL OR s.v = ANY(");
-    locked(&mut lowering.sql, table, site.scalar);
-    lowering.sql.push("), false)");
+    lowering.sql.push(" OFFSET 0) AS s WHERE NOT coalesce(s.v IS NULL OR ");
+    is_held(&mut lowering.sql, site, table)?;
+    lowering.sql.push(", false)");
     Ok(lowering.finish(vec![Scalar::Int]))
 }

@@ -381,6 +381,13 @@ impl<'a> Lowering<'a> {
                     self.sql.push(")");
                 })
             }
+            // From a text, since what is multiplied with an interval is a float.
+            (Natural::Is(Scalar::Int), Scalar::Duration) => {
+                self.sql.push("((");
+                self.any(value, Scalar::Int).map(|()| {
+                    self.sql.push(")::text || ' microseconds')::interval");
+                })
+            }
             (Natural::Is(Scalar::Int), Scalar::Date) => {
                 self.sql.push("(DATE '1970-01-01' + ");
                 self.any(value, Scalar::Int).map(|()| {

@@ -53,7 +53,8 @@ pub(crate) fn rows_among(
 
 /// Locks rows by the one array of their keys, in the order of these; ends the transaction where one is not there.
 ///
-/// `settings` and `found`: keys besides that were found; of a command that is sent step by step, where they were looked up ahead.
+/// `settings` and `found`: keys besides that were found; of a command that is sent step by step, where they were looked up ahead. Of those some may
+/// not be there yet: it is kept which rows are locked.
 pub(crate) fn held(
     table: &Table,
     lock: Lock,
@@ -77,20 +78,33 @@ pub(crate) fn held(
         sql.push(if found.is_empty() { "" } else { "]" });
         Ok::<_, Fault>(())
     };
+    let ahead = settings.in_steps && !found.is_empty();
     let mut sql = Sql::new(Dialect::Postgres);
-    sql.push("WITH held AS (SELECT 1 FROM ").ident(&table.name).push(" WHERE ").ident(&own.name);
+    sql.push("WITH held AS (SELECT ")
+        .ident(&own.name)
+        .push(" AS k FROM ")
+        .ident(&table.name)
+        .push(" WHERE ")
+        .ident(&own.name);
     sql.push(" = ANY(");
     keys(&mut sql)?;
     sql.push(") ORDER BY ").ident(&own.name).push(lock.clause());
-    sql.push(") SELECT 1 / (count(*) = (SELECT count(DISTINCT k) FROM unnest(");
-    keys(&mut sql)?;
+    sql.push(") SELECT 1 / (count(*)");
+    if ahead {
+        sql.push(" FILTER (WHERE k = ANY(");
+        array(&mut sql, 0, own, type_name);
+        sql.push("))");
+    }
+    sql.push(" = (SELECT count(DISTINCT u.k) FROM unnest(");
+    match ahead {
+        true => array(&mut sql, 0, own, type_name),
+        false => keys(&mut sql)?,
+    }
     sql.push(") AS u(k)))::int");
-    if settings.in_steps && !found.is_empty() {
+    if ahead {
         sql.push(", set_config(");
         ahead::name_of_locked(&mut sql, table);
-        sql.push(", (");
-        keys(&mut sql)?;
-        sql.push(")::text, true)");
+        sql.push(", coalesce(array_agg(k)::text, ''), true)");
     }
     sql.push(" FROM held");
     Ok(statement(sql))

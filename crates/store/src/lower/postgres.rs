@@ -195,19 +195,27 @@ impl<'a> Lowering<'a> {
             Scalar::Timestamp => ("string", format!("^{DATE}T{CLOCK}Z$")),
             Scalar::Duration => (
                 "string",
-                "^P(?=[0-9T])([0-9]{1,9}D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}([.][0-9]{1,6})?S)?)?$"
+                "^-?P(?=[0-9T])([0-9]{1,9}D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}([.][0-9]{1,6})?S)?)?$"
                     .to_owned(),
             ),
-            Scalar::Bytes => return Err(ill_formed("a member of JSON that SQL does not read")),
+            // With padding, and no bits behind the last byte (RFC 4648 §3.5).
+            Scalar::Bytes => (
+                "string",
+                "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
+                    .to_owned(),
+            ),
         };
-        let lasts = scalar == Scalar::Duration;
-        if lasts {
-            // A day has 24 hours, as it has where it is kept.
-            self.sql.push(
-                "(SELECT make_interval(hours => (24 * extract(day FROM d.v))::int) \
-                 + (d.v - make_interval(days => extract(day FROM d.v)::int)) FROM (SELECT ",
-            );
-        }
+        self.sql.push(match scalar {
+            // A day has 24 hours, as it has where it is kept; PostgreSQL reads no sign before all of it.
+            Scalar::Duration => {
+                "(SELECT CASE WHEN f.negative THEN - f.v ELSE f.v END FROM (SELECT d.negative, \
+                 make_interval(hours => (24 * extract(day FROM d.v))::int) \
+                 + (d.v - make_interval(days => extract(day FROM d.v)::int)) AS v \
+                 FROM (SELECT e.v LIKE '-%' AS negative, ltrim(e.v, '-')::interval AS v FROM (SELECT "
+            }
+            Scalar::Bytes => "decode(",
+            _ => "",
+        });
         self.sql.push("((SELECT CASE WHEN coalesce(json_typeof(m.v), 'null') = 'null' AND coalesce(m.k, 'object') = 'object' THEN NULL ");
         self.sql.push("WHEN m.k = 'object' AND json_typeof(m.v) = ").literal(kind);
         if !text.is_empty() {
@@ -220,8 +228,13 @@ impl<'a> Lowering<'a> {
         self.sql.push(" AS v FROM (SELECT ");
         self.postgres(object, Scalar::Json)?;
         self.sql.push("::json AS o OFFSET 0) AS o OFFSET 0) AS m)");
-        self.sql.push("::").push(type_name(scalar)).push(")");
-        self.sql.push(if lasts { " AS v OFFSET 0) AS d)" } else { "" });
+        match scalar {
+            Scalar::Duration => {
+                self.sql.push(") AS v OFFSET 0) AS e OFFSET 0) AS d OFFSET 0) AS f)")
+            }
+            Scalar::Bytes => self.sql.push("), 'base64')"),
+            _ => self.sql.push("::").push(type_name(scalar)).push(")"),
+        };
         Ok(())
     }
 

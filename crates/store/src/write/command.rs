@@ -111,7 +111,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             writing,
             program: &command.program,
             binds,
-            rows: Workset::default(),
+            rows: Workset::of(&command.program.may_go_along),
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
             counted: None,
@@ -174,11 +174,20 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(())
     }
 
-    /// Loads rows, table by table.
-    async fn load(&mut self, wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
-        if D::DIALECT == Dialect::Sqlite {
-            return self.load_singly(wanted).await;
+    /// Loads rows, and what they refer to that may go along with others.
+    async fn load(&mut self, mut wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
+        while !wanted.is_empty() {
+            match D::DIALECT {
+                Dialect::Sqlite => self.load_singly(wanted).await?,
+                Dialect::Postgres => self.load_tables(wanted, held).await?,
+            }
+            wanted = self.rows.take_wanted();
         }
+        Ok(())
+    }
+
+    /// Loads rows, table by table.
+    async fn load_tables(&mut self, wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
         let mut loads: Vec<Load> = Vec::new();
         let mut seen: FxHashSet<(TableId, Value)> = FxHashSet::default();
         seen.reserve(wanted.len());
@@ -630,6 +639,10 @@ impl<D: Database> Running<'_, '_, D> {
         table: &Arc<Table>,
         condition: &Expression,
     ) -> Result<Vec<Value>, Fault> {
+        // A condition may look at what rows that have changed are computed from.
+        if !self.dirty.is_empty() {
+            self.compute().await?;
+        }
         // As many as may be, and one more to know that there are too many.
         let most = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX) + 1;
         let local = lower::is_lowerable(condition);

@@ -92,11 +92,18 @@ pub(super) struct Workset {
     wanted: RefCell<Vec<Wanted>>,
     /// Roots that have been deleted, also those that are there again.
     gone: Vec<(TableId, Value)>,
+    /// Tables of which rows may go with others.
+    may_go_along: Vec<Arc<Table>>,
     /// How many rows are here.
     pub count: usize,
 }
 
 impl Workset {
+    /// An empty one, of a program that deletes rows with which others may go.
+    pub fn of(may_go_along: &[Arc<Table>]) -> Self {
+        Self { may_go_along: may_go_along.to_vec(), ..Self::default() }
+    }
+
     fn roots_of(&self, table: TableId) -> Option<&Roots> {
         self.roots.iter().find(|roots| roots.table.id == table)
     }
@@ -147,10 +154,28 @@ impl Workset {
     /// Takes in a root as it is stored; `None`: there is none.
     pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Values>, held: bool) {
         self.count += 1;
-        let row = row.and_then(|row| self.left_of(table, row));
-        let new = row.clone();
-        let row = Row { old: row, new, held, ..Row::default() };
-        self.roots_mut(table).rows.insert(key, row);
+        let left = row.as_ref().and_then(|row| self.left_of(table, row.clone()));
+        let goes = row.is_some() && left.is_none();
+        self.want_what_may_go(table, left.as_deref());
+        let row = Row { old: left.clone(), new: left, held, ..Row::default() };
+        self.roots_mut(table).rows.insert(key.clone(), row);
+        if goes {
+            // It went along before it was known, and what refers to it with it.
+            self.delete(table, &key);
+        }
+    }
+
+    /// Wants what a row refers to where that may go along with another: the row then goes with it, or refers to nothing.
+    fn want_what_may_go(&self, table: &Table, row: Option<&[Value]>) {
+        let Some(row) = row else { return };
+        for along in &self.may_go_along {
+            for (column, on_delete) in references(table, along.id) {
+                let key = row.get(column).filter(|key| !key.is_null());
+                if let Some(key) = key.filter(|_| on_delete != OnDelete::Restrict) {
+                    self.want(Wanted::Row(along.clone(), key.clone()));
+                }
+            }
+        }
     }
 
     /// Takes in a new root; false where one of this key is there.
@@ -188,6 +213,7 @@ impl Workset {
         let mut parts = Vec::with_capacity(rows.len());
         let left = |row: Vec<Value>| self.left_of(table, row.into());
         let rows = rows.into_iter().filter_map(left).collect::<Vec<_>>();
+        rows.iter().for_each(|row| self.want_what_may_go(table, Some(row)));
         for (at, row) in rows.into_iter().enumerate() {
             let number = known.get(at).copied().unwrap_or_else(|| {
                 self.numbers.push((table.id, root.clone(), at));

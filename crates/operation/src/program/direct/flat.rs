@@ -46,9 +46,6 @@ impl Forming<'_> {
             Expression::Column { depth, column } => {
                 let row = *scope.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
                 self.touch(row);
-                if let Some(row) = self.rows.get(row) {
-                    self.look_at_column_of(&row.table, *column)?;
-                }
                 if self.is_stale(row, *column) {
                     return Err(Reason::Parts);
                 }
@@ -105,8 +102,8 @@ impl Forming<'_> {
                 self.touch(row);
                 self.fold(row, expression)
             }
-            // Bytes only Rust reads out of JSON, and a whole value object it writes anew.
-            Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
+            // A whole value object only Rust writes anew.
+            Expression::Member { object, name, scalar } if *scalar != Scalar::Json => {
                 let object = Box::new(self.object(object, scope)?);
                 Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
             }
@@ -248,10 +245,10 @@ impl Forming<'_> {
         Some(Expression::Lookup { table, key, value })
     }
 
-    /// Whether the database can work out a value as a column of this kind keeps it. It computes with whole numbers, which are
-    /// neither times of day nor durations.
+    /// Whether the database can work out a value as a column of this kind keeps it. It computes with whole numbers, of which it makes
+    /// durations, but neither times of day nor objects.
     pub(super) fn stands_as(&self, value: &Expression, scalar: Scalar) -> bool {
-        let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
+        let timed = matches!(scalar, Scalar::Time | Scalar::Json);
         match value {
             Expression::Bind(bind) if timed => {
                 let found = self.found.iter().find(|found| found.bind == *bind);
@@ -271,6 +268,9 @@ impl Forming<'_> {
             Expression::Member { scalar: of, .. } => *of == scalar && scalar != Scalar::Json,
             Expression::If { then, otherwise, .. } if timed => {
                 self.stands_as(then, scalar) && self.stands_as(otherwise, scalar)
+            }
+            Expression::Coalesce(all) if timed => {
+                all.iter().all(|value| self.stands_as(value, scalar))
             }
             _ => !timed,
         }
@@ -385,11 +385,6 @@ impl Forming<'_> {
     pub(super) fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
         self.binds.get(bind).ok_or(Reason::NotInSql)
     }
-}
-
-/// Whether SQL reads a member of a value object as Rust does.
-pub(super) fn is_read_alike(scalar: Scalar) -> bool {
-    !matches!(scalar, Scalar::Bytes | Scalar::Json)
 }
 
 /// The rows that something flat looks at.

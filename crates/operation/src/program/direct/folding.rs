@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::flat::is_read_alike;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use crate::{Expression, Scalar, Table};
@@ -30,8 +29,6 @@ impl Forming<'_> {
         }
         row.folds.push(table.id);
         let body = self.of_part(at, &[Inside { table: table.clone(), key: None }], body)?;
-        let lost = |column| self.look_at_column_of(table, column);
-        (0..table.columns.len()).filter(|column| table.root != Some(*column)).try_for_each(lost)?;
         let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
         Ok(Expression::Aggregate { aggregate, table, depth: at, body: Box::new(body), kind })
     }
@@ -45,14 +42,9 @@ impl Forming<'_> {
     ) -> Result<Expression, Reason> {
         match body {
             Expression::Literal(_) => Ok(body.clone()),
-            Expression::Column { depth, column } if *depth < inside.len() => {
-                let of = inside.iter().rev().nth(*depth).ok_or(Reason::NotInSql)?;
-                self.look_at_column_of(&of.table, *column)?;
-                Ok(body.clone())
-            }
+            Expression::Column { depth, .. } if *depth < inside.len() => Ok(body.clone()),
             Expression::Column { depth, column } if *depth == inside.len() => {
                 let of = self.rows.get(row).ok_or(Reason::NotInSql)?;
-                self.look_at_column_of(&of.table, *column)?;
                 as_around(of.values.get(*column).ok_or(Reason::NotInSql)?, row, *depth)
             }
             Expression::Column { .. } | Expression::Aggregate { .. } => Err(Reason::NotInSql),
@@ -67,7 +59,7 @@ impl Forming<'_> {
                 self.found_by_part(row, inside, (table, key, value))
             }
             Expression::Lookup { .. } => Err(Reason::NotInSql),
-            Expression::Member { object, name, scalar } if is_read_alike(*scalar) => {
+            Expression::Member { object, name, scalar } if *scalar != Scalar::Json => {
                 let object = Box::new(self.object_of_part(row, inside, object)?);
                 Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
             }
@@ -110,7 +102,6 @@ impl Forming<'_> {
         key.visit(&mut |e| looks_at_part |= matches!(e, Expression::Column { .. }));
         let key = if looks_at_part {
             let key = self.of_part(row, inside, key)?;
-            self.look_at_row_of(table)?;
             self.site_of_parts(row, inside, (table, &key))?;
             key
         } else {

@@ -6,7 +6,7 @@ use super::flat::rows_of;
 use super::making::made_under_given;
 use super::obstacle::{Obstacle, Reason};
 use super::rule::{either, evaluates, transition, unless_false};
-use super::stepping::Stepping;
+use super::stepping::{Stepping, folded};
 use super::{Course, Direct, Found, How, Insist, MadeRow, Told, Total};
 use crate::program::{Bound, Carried, Place, Program, Source, Step};
 use crate::{Expression, ReadId, Table, TableId, Value};
@@ -117,7 +117,15 @@ pub(super) struct Forming<'p> {
 
 /// The direct form of a program: over rows as they were or, where that cannot be, step by step.
 pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
-    let by_steps = || form_as(program, Some(Stepping::default()));
+    let by_steps = || {
+        let direct = form_as(program, Some(Stepping::default()))?;
+        match folded(program, &direct.sites) {
+            folded if folded.is_empty() => Ok(direct),
+            folded => {
+                form_as(program, Some(Stepping::knowing(folded))).or(Ok::<_, Obstacle>(direct))
+            }
+        }
+    };
     match form_as(program, None) {
         Ok(mut direct) => {
             let twice = direct.may_name_twice(&made_under_given(program));
@@ -194,7 +202,11 @@ impl<'p> Forming<'p> {
             rows.push(self.finish(row)?);
         }
         let in_steps = self.stepping.is_some();
-        let stepping = self.stepping.take().unwrap_or_default();
+        let mut stepping = self.stepping.take().unwrap_or_default();
+        for site in &mut stepping.sites {
+            let made = |table: &Arc<Table>| self.made_in.contains(&table.id);
+            site.may_be_made = site.table.as_ref().is_some_and(made);
+        }
         if in_steps {
             (answered, said) = (stepping.answered, stepping.said);
         } else {

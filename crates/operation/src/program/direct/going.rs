@@ -3,7 +3,7 @@
 use super::forming::{Forming, Row};
 use super::obstacle::Reason;
 use crate::program::{Inputs, Place, ProgramTarget, Step, any_step};
-use crate::{Expression, ForeignKey, OnDelete, Table, TableId};
+use crate::{Expression, ForeignKey, OnDelete, TableId};
 
 impl Forming<'_> {
     /// A root that goes; the database takes its parts along, and does what is to be done about what else refers to it.
@@ -58,11 +58,10 @@ impl Forming<'_> {
 
     /// Notes that rows of a table go from now on.
     fn goes(&mut self, target: &ProgramTarget) -> Result<(), Reason> {
-        let along = target.along.as_ref().ok_or(Reason::Deletes)?;
         let stepping = self.stepping.as_mut().ok_or(Reason::NotInSql)?;
         stepping.gone.push(target.target.table.id);
-        stepping.along.extend(along.iter().copied());
-        Ok(())
+        stepping.along.extend(target.along.iter().map(|table| table.id));
+        if target.tangled { Err(Reason::Deletes) } else { Ok(()) }
     }
 
     /// The same of all that go in a loop, since another turn comes after.
@@ -77,29 +76,6 @@ impl Forming<'_> {
         gone.into_iter().try_for_each(|target| {
             self.goes(self.program.targets.get(target).ok_or(Reason::NotInSql)?)
         })
-    }
-
-    /// Where rows are loaded it is known of a row that is not loaded neither that it went with another nor what was cleared since. So nothing
-    /// may be looked at that depends on it: a row that may have gone so, or what may refer to such.
-    pub(super) fn look_at_row_of(&self, table: &Table) -> Result<(), Reason> {
-        self.refers_along(table, |key| {
-            key.on_delete == OnDelete::Cascade && table.root != Some(key.column)
-        })
-    }
-
-    /// The same of a column of a row.
-    pub(super) fn look_at_column_of(&self, table: &Table, column: usize) -> Result<(), Reason> {
-        self.refers_along(table, |key| key.on_delete != OnDelete::Restrict && key.column == column)
-    }
-
-    fn refers_along(
-        &self,
-        table: &Table,
-        is_it: impl Fn(&ForeignKey) -> bool,
-    ) -> Result<(), Reason> {
-        let Some(stepping) = &self.stepping else { return Ok(()) };
-        let along = |key: &ForeignKey| stepping.along.contains(&key.target) && is_it(key);
-        if table.foreign_keys.iter().any(along) { Err(Reason::Deletes) } else { Ok(()) }
     }
 
     /// Sees to it that no rule of a row that is changed or made draws on what a deletion clears or takes along: it would have to be looked at
@@ -123,18 +99,12 @@ impl Forming<'_> {
             if !written(rules.table.id) {
                 continue;
             }
-            let along = |key: &ForeignKey| stepping.along.contains(&key.target);
-            let goes = |key: &ForeignKey| along(key) && key.on_delete == OnDelete::Cascade;
-            if rules.table.foreign_keys.iter().any(goes) {
-                return Err(Reason::Deletes);
-            }
-            // What is looked at in the end is so of the row as it is then, if that is known where it is loaded.
+            // What is looked at in the end is so of the row as it is then.
             let ended = self.ends_all(rules.table.id);
-            let is_ended = |key: &ForeignKey| ended && !along(key);
             for key in rules.table.foreign_keys.iter().filter(|key| lost(key)) {
                 let names = |inputs: &Inputs| inputs.columns.contains(&key.column);
                 let is_checked = || target.checks.iter().any(names);
-                if target.computed.iter().any(names) || (!is_ended(key) && is_checked()) {
+                if target.computed.iter().any(names) || (!ended && is_checked()) {
                     return Err(Reason::Deletes);
                 }
             }
@@ -157,7 +127,7 @@ impl Forming<'_> {
                     let checked = || rules.checks.iter().any(|check| folds(&check.expression));
                     if of_part.any(names)
                         || rules.computed.iter().any(|it| folds(&it.expression))
-                        || (!is_ended(key) && checked())
+                        || (!ended && checked())
                     {
                         return Err(Reason::Deletes);
                     }

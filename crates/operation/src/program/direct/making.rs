@@ -126,6 +126,9 @@ impl Forming<'_> {
                 }
             }
         }
+        if creation.root.is_some() {
+            self.look_at_folded(table, creation)?;
+        }
         if self.stepping.is_some() && creation.root.is_none() {
             return self.make_at_step(creation, (columns, conditions, drawn));
         }

@@ -44,7 +44,7 @@ pub enum Reason {
     MayFail,
     /// A key that is set.
     SetsKey,
-    /// A time of day, a duration or a value object that is worked out.
+    /// A time of day or a value object that is worked out.
     Timed,
     /// A bound that only Rust can hold a value to.
     Bound,
@@ -100,7 +100,7 @@ impl fmt::Display for Reason {
             Self::NotInSql => "it looks at parts, or into a value object",
             Self::MayFail => "it may be too large where nobody asks for it",
             Self::SetsKey => "a key is set",
-            Self::Timed => "a time of day, a duration or a value object is worked out of a row",
+            Self::Timed => "a time of day or a value object is worked out of a row",
             Self::Bound => "a bound of a field that is worked out has no words in SQL",
             Self::Counted => "something depends on a key that the database counts",
             Self::LooksElsewhere => "a computed field or a check looks at parts or other rows",

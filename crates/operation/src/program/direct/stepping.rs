@@ -12,13 +12,24 @@ use super::forming::{Forming, Holds, Row, as_it_was};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
 use super::{Course, EachPart, Finding, Found, How, Site};
-use crate::program::{Form, Step};
+use crate::program::{Creation, Fill, Form, Program, Step, any_step};
 use crate::{
     Aggregate, Comparison, Expression, Function, NumberKind, Scalar, Table, TableId, Value,
 };
 
 /// As far as a statement is known by which of them it names.
 const MOST: usize = 60;
+
+/// Rows that a fold finds by parts.
+#[derive(Clone)]
+pub(super) struct Folded {
+    /// The table of the parts.
+    part: TableId,
+    /// That of the rows.
+    table: Arc<Table>,
+    /// Their key, with the part at depth 0.
+    value: Expression,
+}
 
 /// What is known of a program that is sent step by step.
 #[derive(Default)]
@@ -44,11 +55,18 @@ pub(super) struct Stepping {
     pub along: Vec<TableId>,
     /// What must be true of any row that the caller named inside another value.
     pub naming_each: Vec<Option<Course>>,
+    /// What folds find by parts of tables in which the program makes some, however late they are folded.
+    pub folded: Vec<Folded>,
     pub answered: Vec<usize>,
     pub said: Vec<(Expression, Scalar)>,
 }
 
 impl Stepping {
+    /// The same of a program of which it is known what folds find by the parts that it makes.
+    pub fn knowing(folded: Vec<Folded>) -> Self {
+        Self { folded, ..Self::default() }
+    }
+
     /// What the step looks up ahead, and what it keeps.
     pub fn of_step(&mut self) -> (Vec<usize>, Vec<usize>) {
         (std::mem::take(&mut self.step_sites), std::mem::take(&mut self.step_keeps))
@@ -88,6 +106,17 @@ impl Stepping {
                 .unwrap_or_else(|| value.clone()),
         }
     }
+}
+
+/// What folds find by parts of tables in which a program makes some.
+pub(super) fn folded(program: &Program, sites: &[Site]) -> Vec<Folded> {
+    let folded = sites.iter().filter_map(|site| {
+        let (part, table, value) = (site.each.as_ref()?.part.id, site.table.clone()?, site.value.clone());
+        let makes = |step: &Step| matches!(step, Step::Create(made) if program.table(made.row).is_some_and(|of| of.id == part));
+        let is_of_part = columns_of(&value, 1).is_empty() && any_step(&program.body, &mut { makes });
+        is_of_part.then_some(Folded { part, table, value })
+    });
+    folded.collect()
 }
 
 impl<'p> Forming<'p> {
@@ -187,7 +216,9 @@ impl<'p> Forming<'p> {
                 let row = self.add_row(&visible.table, key, None)?;
                 self.touch(row);
                 let condition = self.flat(&visible.condition, &[row])?;
-                let course = if rows_of(&condition).iter().all(|of| *of == row) {
+                // What parts refer to is found for each row anew.
+                let finds = !self.stepping()?.step_sites.is_empty();
+                let course = if !finds && rows_of(&condition).iter().all(|of| *of == row) {
                     self.demand(row, condition)?;
                     self.looks.clear();
                     None
@@ -223,9 +254,17 @@ impl<'p> Forming<'p> {
         key: &Expression,
         scope: &[usize],
     ) -> Result<usize, Reason> {
-        self.look_at_row_of(table)?;
         let flat = self.flat(key, scope)?;
         let key = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
+        self.row_by_key(table, key)
+    }
+
+    /// The same of a key that is looked up.
+    pub(super) fn row_by_key(
+        &mut self,
+        table: &Arc<Table>,
+        key: Expression,
+    ) -> Result<usize, Reason> {
         let known = self
             .rows
             .iter()
@@ -262,8 +301,8 @@ impl<'p> Forming<'p> {
         if !self.stands_as(value, scalar) {
             return Err(Reason::Timed);
         }
-        let ahead = self.all_ahead(value)?;
-        self.add_site(Site { table, scalar, value: value.clone(), ahead, each: None })
+        let (ahead, value) = (self.all_ahead(value)?, value.clone());
+        self.add_site(Site { table, scalar, value, ahead, each: None, may_be_made: false })
     }
 
     /// The same of what each part of a row refers to, with the part at depth 0 and that row at depth 1.
@@ -277,11 +316,8 @@ impl<'p> Forming<'p> {
         let (root, key) = (of.table.clone(), of.key.clone());
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
         // What the row itself was before would have to be looked up for it.
-        let mut stale = false;
-        columns_of(&value, 1, &mut |column| {
-            stale |= stepping.set.iter().any(|(of, set, _)| *of == root.id && *set == column);
-        });
-        if stale {
+        let columns = columns_of(&value, 1);
+        if stepping.set.iter().any(|(of, set, _)| *of == root.id && columns.contains(set)) {
             return Err(Reason::NotInSql);
         }
         // A row that is made has no parts yet. What those refer to that are made with it may be locked for something else.
@@ -289,9 +325,37 @@ impl<'p> Forming<'p> {
         let roots = if made { Vec::new() } else { self.all_ahead(&key)? };
         let ahead = if roots.is_empty() { Vec::new() } else { self.all_ahead(&value)? };
         let each = Some(EachPart { root, key, part: part.clone(), ahead: roots });
-        let site =
-            self.add_site(Site { table: Some(table.clone()), scalar, value, ahead, each })?;
-        self.stepping()?.step_sites.push(site);
+        let table = Some(table.clone());
+        let site = Site { table, scalar, value, ahead, each, may_be_made: false };
+        let site = self.add_site(site)?;
+        let sites = &mut self.stepping()?.step_sites;
+        if !sites.contains(&site) {
+            sites.push(site);
+        }
+        Ok(())
+    }
+
+    /// Looks at what folds find by a part that is made, so that it is locked with the others.
+    pub(super) fn look_at_folded(
+        &mut self,
+        part: &Table,
+        creation: &Creation,
+    ) -> Result<(), Reason> {
+        let Some(stepping) = &self.stepping else { return Ok(()) };
+        let of_part = stepping.folded.iter().filter(|folded| folded.part == part.id);
+        for Folded { table, value, .. } in of_part.cloned().collect::<Vec<_>>() {
+            let mut key = value;
+            for column in columns_of(&key, 0) {
+                let Some(Fill::Value(fill)) = creation.values.get(column) else { return Ok(()) };
+                let flat = self.flat(fill, &[])?;
+                let flat = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
+                key = instead_of(&key, 0, column, &flat).ok_or(Reason::NotInSql)?;
+            }
+            if key != Expression::Literal(Value::Null) {
+                let row = self.row_by_key(&table, key)?;
+                self.touch(row);
+            }
+        }
         Ok(())
     }
 
@@ -317,6 +381,10 @@ impl<'p> Forming<'p> {
         let of_each = site.each.iter().flat_map(|each| &each.ahead);
         let all = site.ahead.iter().chain(of_each).map(nodes).sum::<usize>();
         let stepping = self.stepping()?;
+        let known = stepping.sites.iter().position(|known| is_same(known, &site));
+        if let Some(known) = known.filter(|_| site.each.is_some()) {
+            return Ok(known);
+        }
         if stepping.sites.len() == MOST || all > LARGEST {
             return Err(Reason::TooLarge);
         }
@@ -554,16 +622,22 @@ fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
     if is_plain && own.native.is_none() { Ok(own.scalar) } else { Err(Reason::FoundByRow) }
 }
 
-/// Tells each column of the row that is so many rows outwards.
-fn columns_of(value: &Expression, outwards: usize, each: &mut dyn FnMut(usize)) {
-    match value {
-        Expression::Column { depth, column } if *depth == outwards => each(*column),
-        Expression::Lookup { key, value, .. } => {
-            columns_of(key, outwards, each);
-            columns_of(value, outwards + 1, each);
+/// The columns of the row that is so many rows outwards.
+fn columns_of(value: &Expression, outwards: usize) -> Vec<usize> {
+    fn gather(value: &Expression, outwards: usize, columns: &mut Vec<usize>) {
+        match value {
+            Expression::Column { depth, column } if *depth == outwards => columns.push(*column),
+            Expression::Lookup { key, value, .. } => {
+                gather(key, outwards, columns);
+                gather(value, outwards + 1, columns);
+            }
+            Expression::Aggregate { body, .. } => gather(body, outwards + 1, columns),
+            _ => value.children(&mut |child| gather(child, outwards, columns)),
         }
-        _ => value.children(&mut |child| columns_of(child, outwards, each)),
     }
+    let mut columns = Vec::new();
+    gather(value, outwards, &mut columns);
+    columns
 }
 
 /// Whether something is of a key that the database counts.
@@ -585,19 +659,60 @@ fn with_column(
 ) -> Option<Expression> {
     let is_it = |value: &Expression| match value {
         Expression::Lookup { table, value, .. } => {
-            table.id == of && **value == Expression::column(column)
+            table.id == of && columns_of(value, 0).contains(&column)
         }
         _ => false,
     };
     let mut any = false;
     value.visit(&mut |e| any |= is_it(e));
-    if is_it(value) {
-        return Some(set.clone());
+    if !any {
+        return None;
     }
     let child = |child: &Expression| {
         Some(with_column(child, (of, column), set).unwrap_or_else(|| child.clone()))
     };
-    if any { value.with_children(&mut { child }) } else { None }
+    let value = value.with_children(&mut { child })?;
+    match &value {
+        Expression::Lookup { value: inside, .. } if is_it(&value) => match &**inside {
+            Expression::Column { .. } => Some(set.clone()),
+            inside => {
+                let inside = Box::new(instead_of(inside, 0, column, set)?);
+                let Expression::Lookup { table, key, .. } = &value else { return None };
+                Some(Expression::Lookup { table: table.clone(), key: key.clone(), value: inside })
+            }
+        },
+        _ => Some(value),
+    }
+}
+
+/// A value in which a column of the row that is so many rows outwards is something that looks at no row in scope.
+fn instead_of(
+    value: &Expression,
+    outwards: usize,
+    column: usize,
+    set: &Expression,
+) -> Option<Expression> {
+    match value {
+        Expression::Column { depth, column: of } if *depth == outwards && *of == column => {
+            Some(set.clone())
+        }
+        Expression::Lookup { table, key, value } => {
+            let key = Box::new(instead_of(key, outwards, column, set)?);
+            let value = Box::new(instead_of(value, outwards + 1, column, set)?);
+            Some(Expression::Lookup { table: table.clone(), key, value })
+        }
+        Expression::Aggregate { .. } => Some(value.clone()),
+        _ => value.with_children(&mut |child| instead_of(child, outwards, column, set)),
+    }
+}
+
+/// Whether two sites of parts are one.
+fn is_same(a: &Site, b: &Site) -> bool {
+    let table = |site: &Site| site.table.as_ref().map(|table| table.id);
+    let parts = |site: &Site| site.each.as_ref().map(|each| (each.root.id, each.part.id));
+    let keys = |site: &Site| site.each.as_ref().map(|each| (each.key.clone(), each.ahead.clone()));
+    let same = table(a) == table(b) && parts(a) == parts(b);
+    same && a.value == b.value && a.ahead == b.ahead && keys(a) == keys(b)
 }
 
 fn of_number(kind: NumberKind) -> Scalar {

@@ -67,9 +67,6 @@ impl<D: Database> Transaction for Running<'_, '_, D> {
     fn find<'t>(&'t mut self, place: Place, condition: &'t Expression) -> Waiting<'t, Vec<Value>> {
         Box::pin(async move {
             self.turn()?;
-            if !self.dirty.is_empty() {
-                self.compute().await?;
-            }
             let table = self.table(place)?;
             self.find(&table, condition).await
         })
