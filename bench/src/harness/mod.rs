@@ -433,8 +433,8 @@ fn measure(
         });
     }
     let answered = figures.answered.max(1) as f64;
-    let cpu =
-        spent.last().copied().unwrap_or_default() - spent.first().copied().unwrap_or_default();
+    let [before, after] = [spent.first(), spent.last()].map(|at| at.copied().unwrap_or_default());
+    let cpu = after.saturating_sub(before);
     Ok(Round {
         rate: answered / figures.elapsed.as_secs_f64(),
         cpu: cpu.as_secs_f64() * 1e6 / answered,

@@ -88,16 +88,16 @@ impl Database {
     fn cpu(&self) -> Duration {
         let Database::Postgres { server, .. } = self else { return Duration::ZERO };
         let Some(parent) = server.process() else { return Duration::ZERO };
-        // Sessions that have ended are counted by their parent.
-        let own = stat(parent).map_or(0, |stat| stat.own + stat.children);
-        let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let sessions: u64 = processes
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter_map(stat)
-            .filter(|stat| stat.parent == parent)
-            .map(|stat| stat.own)
-            .sum();
-        ticks(own + sessions)
+        // Sessions that have ended are counted by their parent: one that ends meanwhile is in neither, and it is looked once more.
+        let mut spent = all_ticks(parent);
+        for _ in 0..TRIES {
+            let again = all_ticks(parent);
+            if again.0 == spent.0 {
+                break;
+            }
+            spent = again;
+        }
+        ticks(spent.1)
     }
 }
 
@@ -110,6 +110,24 @@ impl Drop for Database {
             }
         }
     }
+}
+
+/// How often the processes of a database are looked at until none has ended meanwhile.
+const TRIES: usize = 8;
+
+/// The children of a process, and the ticks that it and all of them have used.
+fn all_ticks(parent: u32) -> (Vec<u32>, u64) {
+    let own = stat(parent).map_or(0, |stat| stat.own + stat.children);
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let sessions = processes.filter_map(|process| Some((process, stat(process)?)));
+    let (mut children, mut sum) = (Vec::new(), own);
+    for (process, stat) in sessions.filter(|(_, stat)| stat.parent == parent) {
+        children.push(process);
+        sum += stat.own;
+    }
+    children.sort_unstable();
+    (children, sum)
 }
 
 /// What the system knows of a process.

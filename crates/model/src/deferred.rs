@@ -185,31 +185,9 @@ pub fn deferred(model: &Model) -> Vec<Diagnostic> {
 
 /// Whether an expression looks at a reference that a deletion clears.
 fn draws_on_cleared(model: &Model, expression: &Expression) -> bool {
-    let draws = |expression: &Expression| draws_on_cleared(model, expression);
-    match &expression.kind {
-        ExpressionKind::Row { path, .. } => {
-            path.iter().any(|field| model[*field].on_delete == OnDelete::Clear)
-        }
-        ExpressionKind::Not(one) | ExpressionKind::Negate(one) => draws(one),
-        ExpressionKind::Binary(_, a, b) => draws(a) || draws(b),
-        ExpressionKind::And(all) | ExpressionKind::Or(all) | ExpressionKind::Call(_, all) => {
-            all.iter().any(draws)
-        }
-        ExpressionKind::In(one, all) => draws(one) || all.iter().any(draws),
-        ExpressionKind::If(a, b, c) => draws(a) || draws(b) || draws(c),
-        ExpressionKind::Aggregate { body, .. } => body.as_deref().is_some_and(draws),
-        ExpressionKind::AggregateOf { root, body, .. } => {
-            draws(root) || body.as_deref().is_some_and(draws)
-        }
-        ExpressionKind::Unknown
-        | ExpressionKind::Null
-        | ExpressionKind::Literal(_)
-        | ExpressionKind::EnumValue(..)
-        | ExpressionKind::Now
-        | ExpressionKind::Caller { .. }
-        | ExpressionKind::Parameter { .. }
-        | ExpressionKind::Local { .. } => false,
-    }
+    let cleared = matches!(&expression.kind, ExpressionKind::Row { path, .. }
+        if path.iter().any(|field| model[*field].on_delete == OnDelete::Clear));
+    cleared || expression.children().into_iter().any(|child| draws_on_cleared(model, child))
 }
 
 fn entities(model: &Model, is: fn(&crate::Entity) -> bool) -> Vec<Span> {

@@ -29,6 +29,32 @@ impl Expression {
         let kind = if optional { ExpressionKind::Null } else { ExpressionKind::Literal(value) };
         Self { kind, ty, optional, span }
     }
+
+    /// The expressions directly inside.
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExpressionKind::Not(inner) | ExpressionKind::Negate(inner) => vec![inner],
+            ExpressionKind::Binary(_, left, right) => vec![left, right],
+            ExpressionKind::And(all) | ExpressionKind::Or(all) | ExpressionKind::Call(_, all) => {
+                all.iter().collect()
+            }
+            ExpressionKind::In(left, all) => std::iter::once(left.as_ref()).chain(all).collect(),
+            ExpressionKind::Aggregate { body, .. } => body.iter().map(AsRef::as_ref).collect(),
+            ExpressionKind::AggregateOf { root, body, .. } => {
+                std::iter::once(root.as_ref()).chain(body.iter().map(AsRef::as_ref)).collect()
+            }
+            ExpressionKind::If(test, then, otherwise) => vec![test, then, otherwise],
+            ExpressionKind::Unknown
+            | ExpressionKind::Null
+            | ExpressionKind::Literal(_)
+            | ExpressionKind::EnumValue(..)
+            | ExpressionKind::Now
+            | ExpressionKind::Caller { .. }
+            | ExpressionKind::Row { .. }
+            | ExpressionKind::Parameter { .. }
+            | ExpressionKind::Local { .. } => Vec::new(),
+        }
+    }
 }
 
 /// The kinds of expressions.

@@ -451,31 +451,9 @@ impl World<'_> {
 
 /// Whether a parameter that was left out stands anywhere inside.
 fn mentions_absent(expression: &model::Expression, present: &[bool]) -> bool {
-    let inside = |e: &model::Expression| mentions_absent(e, present);
-    match &expression.kind {
-        ExpressionKind::Parameter { position, .. } => {
-            !present.get(*position).copied().unwrap_or(true)
-        }
-        ExpressionKind::Not(a) | ExpressionKind::Negate(a) => inside(a),
-        ExpressionKind::Binary(_, a, b) => inside(a) || inside(b),
-        ExpressionKind::And(list) | ExpressionKind::Or(list) | ExpressionKind::Call(_, list) => {
-            list.iter().any(inside)
-        }
-        ExpressionKind::In(a, list) => inside(a) || list.iter().any(inside),
-        ExpressionKind::Aggregate { body, .. } => body.as_deref().is_some_and(inside),
-        ExpressionKind::If(a, b, c) => inside(a) || inside(b) || inside(c),
-        ExpressionKind::AggregateOf { root, body, .. } => {
-            inside(root) || body.as_deref().is_some_and(inside)
-        }
-        ExpressionKind::Unknown
-        | ExpressionKind::Null
-        | ExpressionKind::Literal(_)
-        | ExpressionKind::EnumValue(..)
-        | ExpressionKind::Now
-        | ExpressionKind::Caller { .. }
-        | ExpressionKind::Row { .. }
-        | ExpressionKind::Local { .. } => false,
-    }
+    let absent = matches!(expression.kind, ExpressionKind::Parameter { position, .. }
+        if !present.get(position).copied().unwrap_or(true));
+    absent || expression.children().into_iter().any(|child| mentions_absent(child, present))
 }
 
 /// Digits after the point; spans, days and moments are whole numbers.

@@ -5,7 +5,7 @@ use expect_test::expect;
 use crate::agreement::Agreement;
 use crate::direct::Dice;
 use crate::explain::compare;
-use crate::world::World;
+use crate::world::{On, World};
 
 const SCENE: &str = include_str!("scenes/going.scene");
 
@@ -41,6 +41,7 @@ fn what_goes_goes_as_told() {
             new_badge: 4, told 4 to 4
             own: 1, told 1 to 1
             seal_and_drop: 1, told 1 to 1
+            seal_of: 4, told 4 to 4
             see_all: 1, told 1 to 1
             see_mark: 1, told 1 to 1
             see_pages: 1, told 1 to 1
@@ -59,7 +60,11 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(66) {
+    match dice.below(70) {
+        66..=68 => {
+            format!(r#"run user seal_of/{tag} {{"pin":{mark},"folder":{folder},"by":{by}}}"#)
+        }
+        69 => format!(r#"run user mark_all/{folder} {{"by":{by}}}"#),
         53 | 54 => format!(r#"run user see_seal/{tag} {{"folder":{folder},"by":{by}}}"#),
         55 | 56 => format!(r#"run user see_mark/{mark} {{"folder":{folder}}}"#),
         57 | 58 => format!(r#"run user see_pages/{folder} {{"other":{other}}}"#),
@@ -148,5 +153,31 @@ fn people(world: &World) {
 fn whatever_goes() {
     for seed in 1..=4 {
         Agreement::of(model(), people, held).go_through(seed, ask, |_, _, _| ());
+    }
+}
+
+/// Who looks for rows after a deletion finds what it clears, also what is not here: at once, and of what goes along.
+#[test]
+fn what_is_cleared_is_found() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, model());
+        people(&world);
+        for ask in [
+            r#"add user Seal {"id":1,"mark":2}"#,
+            r#"add user Seal {"id":2,"mark":3}"#,
+            r#"add user Seal {"id":3}"#,
+            r#"add user Hook {"id":1,"folder":2,"mark":3}"#,
+            r#"add user Hook {"id":2,"folder":3,"mark":2}"#,
+            r#"run user mark_all/2 {"by":2}"#,
+        ] {
+            let told = world.ask(ask);
+            assert!(told.starts_with(['{', '2']), "{ask}: {told}");
+        }
+        let held = |ask: &str| world.ask(ask);
+        assert!(held("read user Seal 1").starts_with(r#"{"id":1,"mark":null,"count":2}"#));
+        assert!(held("read user Seal 2").starts_with(r#"{"id":2,"mark":3,"count":0}"#));
+        assert!(held("read user Seal 3").starts_with(r#"{"id":3,"mark":null,"count":2}"#));
+        assert!(held("read user Hook 1").starts_with(r#"{"id":1,"folder":null,"mark":null}"#));
+        assert!(held("read user Hook 2").starts_with(r#"{"id":2,"folder":3,"mark":null}"#));
     }
 }

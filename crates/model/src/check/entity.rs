@@ -137,33 +137,7 @@ fn wandering(typed: &Expression) -> Option<Span> {
     match &typed.kind {
         ExpressionKind::Caller { path, .. } if !path.is_empty() => Some(typed.span),
         ExpressionKind::Aggregate { .. } | ExpressionKind::AggregateOf { .. } => Some(typed.span),
-        _ => children(typed).into_iter().find_map(wandering),
-    }
-}
-
-/// The expressions directly inside.
-pub(crate) fn children(typed: &Expression) -> Vec<&Expression> {
-    match &typed.kind {
-        ExpressionKind::Not(inner) | ExpressionKind::Negate(inner) => vec![inner],
-        ExpressionKind::Binary(_, left, right) => vec![left, right],
-        ExpressionKind::And(all) | ExpressionKind::Or(all) | ExpressionKind::Call(_, all) => {
-            all.iter().collect()
-        }
-        ExpressionKind::In(left, all) => std::iter::once(left.as_ref()).chain(all).collect(),
-        ExpressionKind::Aggregate { body, .. } => body.iter().map(AsRef::as_ref).collect(),
-        ExpressionKind::AggregateOf { root, body, .. } => {
-            std::iter::once(root.as_ref()).chain(body.iter().map(AsRef::as_ref)).collect()
-        }
-        ExpressionKind::If(test, then, otherwise) => vec![test, then, otherwise],
-        ExpressionKind::Unknown
-        | ExpressionKind::Null
-        | ExpressionKind::Literal(_)
-        | ExpressionKind::EnumValue(..)
-        | ExpressionKind::Now
-        | ExpressionKind::Caller { .. }
-        | ExpressionKind::Row { .. }
-        | ExpressionKind::Parameter { .. }
-        | ExpressionKind::Local { .. } => Vec::new(),
+        _ => typed.children().into_iter().find_map(wandering),
     }
 }
 
@@ -172,7 +146,7 @@ fn reads_of(typed: &Expression, reads: &mut Vec<FieldId>) {
     if let ExpressionKind::Row { path, .. } = &typed.kind {
         reads.extend(path.first());
     }
-    for child in children(typed) {
+    for child in typed.children() {
         reads_of(child, reads);
     }
 }

@@ -29,7 +29,7 @@ impl Program {
         let follows = |table: &Table| {
             table.foreign_keys.iter().any(|key| {
                 let goes = along.iter().any(|along| along.id == key.target);
-                goes && key.on_delete != OnDelete::Restrict && table.root != Some(key.column)
+                goes && key.on_delete != OnDelete::Restrict
             })
         };
         if self.coded || self.looks_at_any(&follows) { along } else { Vec::new() }

@@ -7,7 +7,7 @@ use operation::{Bound, Comparison, Expression, Function, Tree, Value};
 use crate::plan::Plan;
 
 impl Plan {
-    /// The pattern of the field whose value an expression is: what stands there matches it.
+    /// The pattern of the field whose value an expression is: what stands there matches it, unless it is worked out.
     fn pattern_of(&self, value: &model::Expression) -> Option<String> {
         let (ExpressionKind::Row { path, .. }
         | ExpressionKind::Caller { path, .. }
@@ -16,7 +16,8 @@ impl Plan {
         else {
             return None;
         };
-        path.last().and_then(|field| self.model[*field].pattern.clone())
+        let field = path.last().map(|field| &self.model[*field]);
+        field.filter(|field| field.computed.is_none()).and_then(|field| field.pattern.clone())
     }
 
     /// What must hold of the value of an expression that a field is set to.

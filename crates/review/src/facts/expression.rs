@@ -10,45 +10,7 @@ pub(crate) fn visit<'e>(expression: &'e Expression, see: &mut impl FnMut(&'e Exp
 
 /// Calls `see` with what stands directly inside of an expression.
 pub(crate) fn visit_children<'e>(expression: &'e Expression, see: &mut dyn FnMut(&'e Expression)) {
-    match &expression.kind {
-        ExpressionKind::Not(inner) | ExpressionKind::Negate(inner) => see(inner),
-        ExpressionKind::Binary(_, left, right) => {
-            see(left);
-            see(right);
-        }
-        ExpressionKind::And(terms) | ExpressionKind::Or(terms) | ExpressionKind::Call(_, terms) => {
-            terms.iter().for_each(see);
-        }
-        ExpressionKind::In(value, values) => {
-            see(value);
-            values.iter().for_each(see);
-        }
-        ExpressionKind::Aggregate { body, .. } => {
-            if let Some(body) = body {
-                see(body);
-            }
-        }
-        ExpressionKind::AggregateOf { root, body, .. } => {
-            see(root);
-            if let Some(body) = body {
-                see(body);
-            }
-        }
-        ExpressionKind::If(condition, then, otherwise) => {
-            see(condition);
-            see(then);
-            see(otherwise);
-        }
-        ExpressionKind::Unknown
-        | ExpressionKind::Null
-        | ExpressionKind::Literal(_)
-        | ExpressionKind::EnumValue(..)
-        | ExpressionKind::Now
-        | ExpressionKind::Caller { .. }
-        | ExpressionKind::Row { .. }
-        | ExpressionKind::Parameter { .. }
-        | ExpressionKind::Local { .. } => {}
-    }
+    expression.children().into_iter().for_each(see);
 }
 
 /// What must all hold: the terms of `a and b and c`, or the expression alone.

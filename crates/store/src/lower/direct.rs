@@ -381,11 +381,11 @@ impl<'a> Lowering<'a> {
                     self.sql.push(")");
                 })
             }
-            // From a text, since what is multiplied with an interval is a float.
+            // What is multiplied with an interval is a float: hours and what is left of them are exact.
             (Natural::Is(Scalar::Int), Scalar::Duration) => {
-                self.sql.push("((");
+                self.sql.push("(SELECT i.v / 3600000000 * INTERVAL '1 hour' + i.v % 3600000000 * INTERVAL '1 microsecond' FROM (SELECT (");
                 self.any(value, Scalar::Int).map(|()| {
-                    self.sql.push(")::text || ' microseconds')::interval");
+                    self.sql.push(")::bigint AS v OFFSET 0) AS i)");
                 })
             }
             (Natural::Is(Scalar::Int), Scalar::Date) => {

@@ -646,7 +646,11 @@ impl<D: Database> Running<'_, '_, D> {
         // As many as may be, and one more to know that there are too many.
         let most = i64::try_from(MOST_ROWS).unwrap_or(i64::MAX) + 1;
         let local = lower::is_lowerable(condition);
-        let asked = if local { condition.clone() } else { Expression::yes() };
+        let mut asked = if local { condition.clone() } else { Expression::yes() };
+        // The database does not know yet what has gone, and finds what is cleared as it was: it is looked at again here.
+        if let Some(refers) = self.rows.refers_to_gone(table).filter(|_| local) {
+            asked = Expression::any([asked, refers]);
+        }
         let binds = self.binds.clone();
         let lower = || lower::rows_where(D::DIALECT, table, &asked, &binds, most);
         let found = self.writing.database.run(Asked::Once, lower, binds.iter()).await;

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use operation::{EvaluationFault, OnDelete, Stored, Table, TableId, Value};
+use operation::{EvaluationFault, Expression, OnDelete, Stored, Table, TableId, Value};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -153,7 +153,7 @@ impl Workset {
 
     /// Takes in a root as it is stored; `None`: there is none.
     pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Values>, held: bool) {
-        self.count += 1;
+        self.count += usize::from(self.root(table, &key).is_none());
         let left = row.as_ref().and_then(|row| self.left_of(table, row.clone()));
         let goes = row.is_some() && left.is_none();
         self.want_what_may_go(table, left.as_deref());
@@ -166,7 +166,7 @@ impl Workset {
     }
 
     /// Wants what a row refers to where that may go along with another: the row then goes with it, or refers to nothing.
-    fn want_what_may_go(&self, table: &Table, row: Option<&[Value]>) {
+    pub fn want_what_may_go(&self, table: &Table, row: Option<&[Value]>) {
         let Some(row) = row else { return };
         for along in &self.may_go_along {
             for (column, on_delete) in references(table, along.id) {
@@ -204,12 +204,12 @@ impl Workset {
 
     /// Takes in the parts of a root as they are stored.
     pub fn put_parts(&mut self, table: &Arc<Table>, root: Value, rows: Vec<Vec<Value>>) {
-        self.count += rows.len();
         let known: Vec<i64> = match self.parts_mut(table).of.get(&root) {
             // Loaded anew, to be held: what stood for them still does.
             Some(parts) => parts.iter().map(|part| part.number).collect(),
             None => Vec::new(),
         };
+        self.count += rows.len().saturating_sub(known.len());
         let mut parts = Vec::with_capacity(rows.len());
         let left = |row: Vec<Value>| self.left_of(table, row.into());
         let rows = rows.into_iter().filter_map(left).collect::<Vec<_>>();
@@ -370,7 +370,45 @@ impl Workset {
 
     /// What was needed and is not here.
     pub fn take_wanted(&mut self) -> Vec<Wanted> {
-        std::mem::take(self.wanted.get_mut())
+        let mut wanted = std::mem::take(self.wanted.get_mut());
+        wanted.retain(|wanted| !self.has(wanted));
+        wanted
+    }
+
+    /// Whether a row, at depth 0, refers to one that has gone: also to one that goes along and is not here. `None`: none has gone so.
+    pub fn refers_to_gone(&self, table: &Table) -> Option<Expression> {
+        let lost = |on_delete: OnDelete| on_delete != OnDelete::Restrict;
+        let refers = self.refers_within(table, lost, &mut vec![table.id]);
+        (!refers.is_empty()).then(|| Expression::any(refers))
+    }
+
+    fn refers_within(
+        &self,
+        table: &Table,
+        lost: fn(OnDelete) -> bool,
+        path: &mut Vec<TableId>,
+    ) -> Vec<Expression> {
+        let mut refers = Vec::new();
+        for key in table.foreign_keys.iter().filter(|key| lost(key.on_delete)) {
+            let column = Box::new(Expression::column(key.column));
+            let gone = self.gone.iter().filter(|(of, _)| *of == key.target);
+            let gone: Vec<_> = gone.map(|(_, key)| Expression::Literal(key.clone())).collect();
+            if !gone.is_empty() {
+                refers.push(Expression::In(column.clone(), gone));
+            }
+            let along = self.may_go_along.iter().find(|along| along.id == key.target);
+            if let Some(along) = along.filter(|along| !path.contains(&along.id)) {
+                path.push(along.id);
+                let goes = |on_delete: OnDelete| on_delete == OnDelete::Cascade;
+                let within = self.refers_within(along, goes, path);
+                path.pop();
+                if !within.is_empty() {
+                    let (key, value) = (column, Box::new(Expression::any(within)));
+                    refers.push(Expression::Lookup { table: along.clone(), key, value });
+                }
+            }
+        }
+        refers
     }
 
     /// All that is here and not yet held, wanted once more; nothing of it is changed.

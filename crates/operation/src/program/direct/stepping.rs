@@ -343,10 +343,10 @@ impl<'p> Forming<'p> {
     ) -> Result<(), Reason> {
         let Some(stepping) = &self.stepping else { return Ok(()) };
         let of_part = stepping.folded.iter().filter(|folded| folded.part == part.id);
-        for Folded { table, value, .. } in of_part.cloned().collect::<Vec<_>>() {
+        'each: for Folded { table, value, .. } in of_part.cloned().collect::<Vec<_>>() {
             let mut key = value;
             for column in columns_of(&key, 0) {
-                let Some(Fill::Value(fill)) = creation.values.get(column) else { return Ok(()) };
+                let Some(Fill::Value(fill)) = creation.values.get(column) else { continue 'each };
                 let flat = self.flat(fill, &[])?;
                 let flat = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
                 key = instead_of(&key, 0, column, &flat).ok_or(Reason::NotInSql)?;

@@ -58,6 +58,7 @@ impl<D: Database> Running<'_, '_, D> {
         };
         look_at_values(&table, &row, known, &creation.bounds)?;
         bounded(self.rows.count + 1)?;
+        self.look_at_what_may_go(&table, &row).await?;
         let own = table.key.iter().map(|at| row.get(*at).cloned().unwrap_or_default()).collect();
         let bind = match root {
             None => {
@@ -169,6 +170,7 @@ impl<D: Database> Running<'_, '_, D> {
             *slots.get_mut(*column).ok_or_else(|| ill_formed("no such column"))? = value;
         }
         look_at_values(&table, &after, |column| set.iter().any(|(c, _)| *c == column), bounds)?;
+        self.look_at_what_may_go(&table, &after).await?;
         if moves {
             self.look_at_flows(place, &table, set, (before.to_vec(), &after))?;
         }
@@ -193,6 +195,15 @@ impl<D: Database> Running<'_, '_, D> {
             }
         }
         Ok(())
+    }
+
+    /// Loads what a row comes to refer to, where that may go along with another: if it has gone, that is known before.
+    async fn look_at_what_may_go(&mut self, table: &Table, row: &[Value]) -> Result<(), Fault> {
+        if self.program.may_go_along.is_empty() {
+            return Ok(());
+        }
+        self.rows.want_what_may_go(table, Some(row));
+        self.demand([]).await
     }
 
     /// Whether what is set draws on computed columns that are to be worked out again.
