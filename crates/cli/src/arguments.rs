@@ -293,7 +293,7 @@ pub(crate) struct Dev {
 /// MIMAR_JWT_PUBLIC_KEY or the files named below.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  MIMAR_JWT_PUBLIC_KEY=\"$(cat issuer.pem)\" mimar serve shop --listen \
+    after_help = "Examples:\n  MIMAR_JWT_PUBLIC_KEY=\"$(cat issuer.pem)\" mimar serve shop --listen \
                         0.0.0.0:8080 --database /var/lib/shop.db\n  DATABASE_URL=postgres://shop@db.example/shop \
                         mimar serve shop --environment production\n\nReplicas:\n  An environment whose store is `env DATABASE_URL` \
                         finds the addresses of its replicas in DATABASE_URL_REPLICAS,\n  with white space or commas between \

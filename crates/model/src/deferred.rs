@@ -150,7 +150,7 @@ static DEFERRED: &[Deferred] = &[
     Deferred {
         code: "N0119",
         severity: Severity::Warning,
-        what: "what draws on a reference is NOT looked at again when a deletion clears that yet",
+        what: "`on delete clear` empties a reference, but what draws on it is not worked out again yet",
         instead: "a computed field stays as it was, and a check may not hold, until something that it draws on is written",
         places: |model| {
             let draws = |expression: &Expression| draws_on_cleared(model, expression);

@@ -6,7 +6,7 @@ use model::{CommandId, Grantee, Model, RoleId};
 use operation::Dialect;
 use plan::Roles;
 use serde_json::{Value, json};
-use store::explain::{Explanation, Lock, Purpose, RoundTrips, Sent, Times, Trip, explain};
+use store::explain::{Does, Explanation, Lock, Purpose, RoundTrips, Sent, Times, Trip, explain};
 
 use crate::arguments::{Engine, ExplainPlan, Output};
 use crate::failure::Failure;
@@ -126,6 +126,17 @@ fn lock(sent: &Sent) -> Option<&'static str> {
     }
 }
 
+fn word_for(does: Does) -> &'static str {
+    match does {
+        Does::LooksAhead => "look_ahead",
+        Does::IsStillIt => "compare",
+        Does::Keeps => "keep",
+        Does::Requires => "require",
+        Does::IsAboutRow => "row",
+        Does::Answers => "answer",
+    }
+}
+
 fn statement(sent: &Sent) -> Value {
     let mut json = json!({"sql": sent.text});
     if let Some(members) = json.as_object_mut() {
@@ -133,6 +144,7 @@ fn statement(sent: &Sent) -> Value {
             ("sql_for_one_row", sent.of_one.clone().map(Value::from)),
             ("entity", sent.entity.as_deref().map(Value::from)),
             ("lock", lock(sent).map(Value::from)),
+            ("does", sent.does.map(|does| Value::from(word_for(does)))),
             ("for_each_row", sent.each_row.then_some(Value::Bool(true))),
             ("with_the_one_before", sent.joined.then_some(Value::Bool(true))),
         ];
@@ -306,6 +318,23 @@ fn title(trip: &Trip) -> &'static str {
     }
 }
 
+fn caption(does: Does, sent: &Sent) -> String {
+    let caption = match (does, &sent.entity) {
+        (Does::LooksAhead, Some(entity)) => {
+            return format!(
+                "looks up which rows of {entity} will be found, so that they are locked with the others"
+            );
+        }
+        (Does::LooksAhead, None) => "looks up what will be told under",
+        (Does::IsStillIt, _) => "goes on only where nothing else is found than was looked up",
+        (Does::Keeps, _) => "keeps a value for what comes after",
+        (Does::Requires, _) => "goes on only where that is true",
+        (Does::IsAboutRow, _) => "goes on only where the row is there and its rules hold",
+        (Does::Answers, _) => "puts the answer into words",
+    };
+    caption.to_owned()
+}
+
 fn draw(out: &mut String, sent: &Sent) {
     let text = if sent.steers { styled(DIM, &sent.text) } else { styled(CYAN, &sent.text) };
     let with =
@@ -313,6 +342,9 @@ fn draw(out: &mut String, sent: &Sent) {
     let _ = writeln!(out, "  {with}{text}");
     if let Some(one) = &sent.of_one {
         let _ = writeln!(out, "  {} {}", styled(DIM, "where it is one row:"), styled(CYAN, one));
+    }
+    if let Some(does) = sent.does {
+        let _ = writeln!(out, "    {}", styled(DIM, caption(does, sent)));
     }
     let locked = match sent.lock {
         Lock::Free => None,

@@ -170,6 +170,7 @@ fn explain_plan_shows_what_a_command_sends() {
     for part in [
         "1 round trip, its commit among what is sent; 3 where it is refused",
         "UPDATE \"sales\".\"order\" AS t0 SET \"status\" = 'paid'::text, \"row_version\" = ",
+        "    goes on only where the row is there and its rules hold",
         "Where that is refused: Load what it will look at",
         "With an Idempotency-Key: no round trip more",
     ] {
@@ -183,6 +184,8 @@ fn explain_plan_shows_what_a_command_sends() {
     );
     assert_eq!(told["when_refused"]["round_trips"]["usual"], 3, "{told:#}");
     assert_eq!(told["shares_its_transaction"], false);
+    let statements = told["trips"][0]["statements"].as_array().unwrap();
+    assert!(statements.iter().any(|statement| statement["does"] == "row"), "{told:#}");
     let json = plan(&["cancel", "--role", "system", "--on", "postgres", "--format", "json"]);
     let told: serde_json::Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&told["found_first"], &told["isolation"]), (&true.into(), &"default".into()));

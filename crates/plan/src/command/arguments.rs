@@ -53,8 +53,13 @@ impl Plan {
                 let known: Vec<&str> =
                     inside.iter().map(|parameter| parameter.name.as_str()).collect();
                 let at = At::BODY.member(name);
-                let detail =
-                    format!("there is no parameter `{name}`; parameters are: {}", list_of(&known));
+                let detail = match &*known {
+                    [] => format!("there is no parameter `{name}`: it takes none here"),
+                    known => {
+                        let known = list_of(known);
+                        format!("there is no parameter `{name}`; parameters are: {known}")
+                    }
+                };
                 decoder.fault(FaultCode::UnknownField, &at, detail);
             }
         }

@@ -200,11 +200,11 @@ fn filter<'a>(name: &'a str, value: &'a str) -> Result<Filter<'a>, Violation> {
 }
 
 fn unknown(name: &str, allowed: &str) -> Violation {
-    Violation::parameter(
-        FaultCode::UnknownParameter,
-        name,
-        format!("there is no parameter `{name}` here; parameters are: {allowed}"),
-    )
+    let detail = match allowed {
+        "none" => format!("there is no parameter `{name}`: none is taken here"),
+        allowed => format!("there is no parameter `{name}` here; parameters are: {allowed}"),
+    };
+    Violation::parameter(FaultCode::UnknownParameter, name, detail)
 }
 
 /// The query string of the next page: the same, with another `after`.

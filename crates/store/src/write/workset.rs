@@ -153,14 +153,16 @@ impl Workset {
 
     /// Takes in a root as it is stored; `None`: there is none.
     pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Values>, held: bool) {
-        self.count += usize::from(self.root(table, &key).is_none());
         let left = row.as_ref().and_then(|row| self.left_of(table, row.clone()));
         let goes = row.is_some() && left.is_none();
         self.want_what_may_go(table, left.as_deref());
         let row = Row { old: left.clone(), new: left, held, ..Row::default() };
-        self.roots_mut(table).rows.insert(key.clone(), row);
-        if goes {
-            // It went along before it was known, and what refers to it with it.
+        // It went along before it was known, and what refers to it with it.
+        let gone = goes.then(|| key.clone());
+        if self.roots_mut(table).rows.insert(key, row).is_none() {
+            self.count += 1;
+        }
+        if let Some(key) = gone {
             self.delete(table, &key);
         }
     }

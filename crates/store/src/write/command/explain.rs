@@ -122,8 +122,27 @@ pub struct Sent {
     pub joined: bool,
     /// Whether it steers the transaction.
     pub steers: bool,
+    /// What it is for, where its text alone does not say so.
+    pub does: Option<Does>,
     /// The table whose rows it inserts or changes, where it may go with others.
     writes: Option<Ident>,
+}
+
+/// What a statement is for that nobody awaits: it does that, or ends the transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Does {
+    /// It looks up what rows will be found by, or what will be told under, before anything is locked.
+    LooksAhead,
+    /// It ends the transaction where something else is found by now.
+    IsStillIt,
+    /// It keeps a value that later statements take.
+    Keeps,
+    /// It ends the transaction where a condition is not true.
+    Requires,
+    /// It looks at a row, or changes it, and ends the transaction where there is none or a rule does not hold.
+    IsAboutRow,
+    /// It puts the answer into words.
+    Answers,
 }
 
 impl Explanation {
@@ -154,6 +173,11 @@ impl Sent {
         Self { steers: true, ..Self::plain(text.to_owned()) }
     }
 
+    /// One that does so.
+    fn that(does: Does, text: String) -> Self {
+        Self { does: Some(does), ..Self::plain(text) }
+    }
+
     fn plain(text: String) -> Self {
         Self {
             text,
@@ -163,6 +187,7 @@ impl Sent {
             each_row: false,
             joined: false,
             steers: false,
+            does: None,
             writes: None,
         }
     }

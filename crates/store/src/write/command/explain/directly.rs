@@ -12,7 +12,7 @@ use super::super::direct::{
 };
 use super::super::lock_of;
 use super::walk::Walk;
-use super::{Purpose, Sent, Times, Trip};
+use super::{Does, Purpose, Sent, Times, Trip};
 use crate::lower::{self, Settings, Under, ill_formed, receipt};
 use crate::postgres::value::type_name;
 
@@ -147,7 +147,8 @@ impl Walk<'_> {
             }
             let binds = self.nothing(direct, false);
             for at in 0..direct.insists.len() {
-                statements.push(Sent::plain(insisted(direct, at, &binds)?.text));
+                let text = insisted(direct, at, &binds)?.text;
+                statements.push(Sent::that(Does::Requires, text));
             }
             let (made, parts) = with_parts_behind(says.made);
             statements.extend(self.made(direct, &made)?);
@@ -224,9 +225,9 @@ impl Walk<'_> {
             let sent = if each_row && direct.locks_first() {
                 let each = Doing { each: true, ..doing };
                 let text = statement(self.program, direct, each, &binds)?.text;
-                Sent { entity, lock, of_one: Some(one), ..Sent::plain(text) }
+                Sent { entity, lock, of_one: Some(one), ..Sent::that(Does::IsAboutRow, text) }
             } else {
-                Sent { entity, lock, each_row, ..Sent::plain(one) }
+                Sent { entity, lock, each_row, ..Sent::that(Does::IsAboutRow, one) }
             };
             all.push((row.table.id, sent));
         }
@@ -259,7 +260,7 @@ impl Walk<'_> {
             Form::Row(read) => Some(read.table.entity.clone()),
             _ => None,
         };
-        Ok(Sent { entity, ..Sent::plain(text) })
+        Ok(Sent { entity, ..Sent::that(Does::Answers, text) })
     }
 
     /// What the binds of a direct form hold where nothing is asked.
@@ -273,7 +274,8 @@ impl Walk<'_> {
         let all = direct.found.iter().enumerate();
         let found = all.filter(|(_, found)| (found.what == Finding::Key) == keys);
         let found = found.map(|(at, _)| {
-            Ok(Sent::plain(lower::found::find(Settings::of(direct), at, &binds)?.text))
+            let text = lower::found::find(Settings::of(direct), at, &binds)?.text;
+            Ok(Sent::that(Does::Keeps, text))
         });
         found.collect()
     }

@@ -7,7 +7,7 @@ use super::super::direct::{
 };
 use super::super::lock_of;
 use super::walk::Walk;
-use super::{Purpose, Sent, Times, Trip};
+use super::{Does, Purpose, Sent, Times, Trip};
 use crate::lower::{self, Settings, Under};
 use crate::postgres::value::type_name;
 
@@ -64,6 +64,10 @@ impl Sending<'_, '_> {
         self.statements.push(Sent { each_row: self.turns, ..Sent::plain(text) });
     }
 
+    fn send_that(&mut self, does: Does, text: String) {
+        self.statements.push(Sent { each_row: self.turns, ..Sent::that(does, text) });
+    }
+
     /// What comes before the first step.
     fn ahead(&mut self, publishes: bool) -> Result<(), Fault> {
         let (direct, settings) = (self.direct, Settings::of(self.direct));
@@ -73,7 +77,8 @@ impl Sending<'_, '_> {
                 continue;
             }
             let text = lower::ahead::look(settings, at, &self.binds)?.text;
-            self.statements.push(Sent::plain(text));
+            let entity = site.table.as_ref().map(|table| table.entity.clone());
+            self.statements.push(Sent { entity, ..Sent::that(Does::LooksAhead, text) });
         }
         let rows = direct.rows.iter().enumerate().filter(|(at, _)| !direct.is_end(*at));
         let rows = rows.map(|(_, row)| row);
@@ -112,16 +117,19 @@ impl Sending<'_, '_> {
         let (rows, texts): (Vec<usize>, Vec<usize>) =
             course.sites.iter().partition(|at| is_row(at));
         for site in rows {
-            self.send(lower::ahead::is_among(settings, site, &self.binds)?.text);
+            let text = lower::ahead::is_among(settings, site, &self.binds)?.text;
+            self.send_that(Does::IsStillIt, text);
         }
         for keep in &course.keeps {
-            self.send(lower::found::find(settings, *keep, &self.binds)?.text);
+            let text = lower::found::find(settings, *keep, &self.binds)?.text;
+            self.send_that(Does::Keeps, text);
         }
         for site in texts {
-            self.send(lower::ahead::is_among(settings, site, &self.binds)?.text);
+            let text = lower::ahead::is_among(settings, site, &self.binds)?.text;
+            self.send_that(Does::IsStillIt, text);
         }
         for insist in &course.insists {
-            self.send(insisted(direct, *insist, &self.binds)?.text);
+            self.send_that(Does::Requires, insisted(direct, *insist, &self.binds)?.text);
         }
         Ok(())
     }
@@ -249,7 +257,8 @@ impl Sending<'_, '_> {
         let text = statement(self.program, self.direct, doing, &self.binds)?.text;
         let lock = lock_of(self.program, &of.table, true);
         let (entity, each_row) = (Some(of.table.entity.clone()), self.turns);
-        self.statements.push(Sent { entity, lock, each_row, ..Sent::plain(text) });
+        let about = Sent::that(Does::IsAboutRow, text);
+        self.statements.push(Sent { entity, lock, each_row, ..about });
         Ok(())
     }
 }
