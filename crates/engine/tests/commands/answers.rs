@@ -6,12 +6,12 @@ use expect_test::expect;
 use crate::agreement::Agreement;
 use crate::direct::Dice;
 use crate::explain::{compare, compare_kept};
-use crate::world::World;
+use crate::world::{World, in_two};
 
 const SCENE: &str = include_str!("scenes/answers.scene");
 
 fn model() -> &'static str {
-    SCENE.split_once("\n---\n").unwrap().0
+    in_two(SCENE).0
 }
 
 #[test]

@@ -8,7 +8,7 @@ use operation::Fault;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::world::{On, World};
+use crate::world::{On, World, in_two};
 
 #[derive(Deserialize)]
 struct Basket {
@@ -72,7 +72,7 @@ fn with_code(mut world: World, handlers: Handlers) -> World {
 
 fn shop(on: On) -> (World, &'static str) {
     let scene = include_str!("scenes/place_order.scene");
-    let (model, script) = scene.split_once("\n---\n").unwrap();
+    let (model, script) = in_two(scene);
     let mut coded = String::new();
     let mut inside = false;
     for line in model.lines() {

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use operation::{Fault, Receipt};
 use store::Options;
 
-use crate::world::{On, World, now};
+use crate::world::{On, World, in_two, now};
 
 const SHOP: &str = include_str!("scenes/place_order.scene");
 
 fn shop(on: On) -> World {
-    World::new(on, SHOP.split_once("\n---\n").unwrap().0)
+    World::new(on, in_two(SHOP).0)
 }
 
 /// Runs `each` on so many threads.
@@ -173,7 +173,7 @@ fn a_key_that_is_being_used_is_said_to_be() {
     // Longer than a busy machine takes to ask a second time.
     let long = std::time::Duration::from_secs(60);
     let options = Options { deadline: long, lock_wait: long, ..Options::default() };
-    let model = SHOP.split_once("\n---\n").unwrap().0;
+    let model = in_two(SHOP).0;
     let world = Arc::new(World::with(On::Postgres, model, options));
     world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
     world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);

@@ -10,12 +10,12 @@ use store::Options;
 
 use crate::contention::at_once;
 use crate::explain::{apart, compare, explained, is, wired};
-use crate::world::{On, World, now};
+use crate::world::{On, World, in_two, now};
 
 const SCENE: &str = include_str!("scenes/direct.scene");
 
 fn model() -> &'static str {
-    SCENE.split_once("\n---\n").unwrap().0
+    in_two(SCENE).0
 }
 
 #[test]
@@ -545,7 +545,7 @@ fn a_key_is_held_without_waiting() {
 /// A command that only makes rows waits for nothing more under a key either.
 #[test]
 fn a_key_of_what_is_made_is_held_without_waiting() {
-    let (model, _) = include_str!("scenes/rules.scene").split_once("\n---\n").unwrap();
+    let (model, _) = in_two(include_str!("scenes/rules.scene"));
     let (wire, world) = wired(model);
     let caller = world.caller("user");
     let open = |id: u8, key| {

@@ -9,7 +9,7 @@ use store::Options;
 use store::explain::{Explanation, RoundTrips, Sent, Times, Trip, explain};
 
 use crate::wire::{Transaction, Wire};
-use crate::world::{World, now};
+use crate::world::{World, in_two, now};
 
 /// What a command is said to do for these roles.
 pub fn explained(world: &World, caller: &str, name: &str, dialect: Dialect) -> Explanation {
@@ -158,7 +158,7 @@ fn is_refused(answer: &str) -> bool {
 
 /// Plays a scene, and compares what each command sends.
 pub fn compare(text: &str, expect: &Expect) {
-    let (model, script) = text.split_once("\n---\n").unwrap();
+    let (model, script) = in_two(text);
     let (wire, world) = wired(model);
     let mut most: BTreeMap<String, (usize, RoundTrips)> = BTreeMap::new();
     // What was done only when it was tried once more.
@@ -196,7 +196,7 @@ pub fn compare(text: &str, expect: &Expect) {
 /// Plays a scene in which each command is asked for under a key: it waits for nothing more, sends what is told besides, and answers the same
 /// when it is asked again.
 pub fn compare_kept(text: &str) {
-    let (model, script) = text.split_once("\n---\n").unwrap();
+    let (model, script) = in_two(text);
     let (wire, mut world) = wired(model);
     world.keeps = true;
     let (mut done, mut worded) = (0, 0);
@@ -230,7 +230,7 @@ pub fn compare_kept(text: &str) {
 
 #[test]
 fn a_key_is_looked_up_and_kept_as_told() {
-    let (model, _) = include_str!("scenes/place_order.scene").split_once("\n---\n").unwrap();
+    let (model, _) = in_two(include_str!("scenes/place_order.scene"));
     let (wire, world) = wired(model);
     world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
     world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);
@@ -293,7 +293,7 @@ fn an_order_waits_once_however_much_is_in_it() {
 
 #[test]
 fn a_table_with_rules_of_others_is_written_by_itself() {
-    let (model, _) = include_str!("scenes/place_order.scene").split_once("\n---\n").unwrap();
+    let (model, _) = in_two(include_str!("scenes/place_order.scene"));
     let (wire, world) = wired(model);
     world.ask(r#"add clerk Product {"sku":"cup","price":"1.00","stock":1000,"state":"live"}"#);
     world.ask(r#"add clerk Customer {"id":1,"email":"ada@example.org"}"#);

@@ -1,6 +1,6 @@
 //! Many rows that a command looks at are loaded together.
 
-use crate::world::{On, World};
+use crate::world::{On, World, in_two};
 
 const SHELVES: &str = include_str!("scenes/foresight.scene");
 
@@ -8,7 +8,7 @@ const SHELVES: &str = include_str!("scenes/foresight.scene");
 #[test]
 fn a_fold_over_many_parts_loads_what_they_lead_to_at_once() {
     for on in [On::Sqlite, On::Postgres] {
-        let world = World::new(on, SHELVES.split_once("\n---\n").unwrap().0);
+        let world = World::new(on, in_two(SHELVES).0);
         world.ask(r#"add user Maker {"id":1,"name":"Ada"}"#);
         world.ask(r#"add user Shelf {"id":1,"owner":1}"#);
         for eight in 0..25 {

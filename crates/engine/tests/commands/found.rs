@@ -6,12 +6,12 @@ use crate::agreement::Agreement;
 use crate::contention::at_once;
 use crate::direct::Dice;
 use crate::explain::compare;
-use crate::world::{On, World};
+use crate::world::{On, World, in_two};
 
 const SCENE: &str = include_str!("scenes/found.scene");
 
 fn model() -> &'static str {
-    SCENE.split_once("\n---\n").unwrap().0
+    in_two(SCENE).0
 }
 
 #[test]

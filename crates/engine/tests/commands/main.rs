@@ -28,7 +28,7 @@ mod worker;
 mod world;
 
 use expect_test::expect_file;
-use world::{On, World};
+use world::{On, World, in_two};
 
 macro_rules! scenes {
     ($($name:ident)*) => {$(
@@ -58,7 +58,7 @@ scenes! { answers folds going place_order rules parts control policies events jo
 /// - `> work`: what is due is carried out
 /// - `> wait`: a little more than a second
 fn play(file: &str, text: &str) {
-    let (model, script) = text.split_once("\n---\n").unwrap_or_else(|| panic!("{file}: no `---`"));
+    let (model, script) = in_two(text);
     let path = format!("{}/tests/commands/{file}", env!("CARGO_MANIFEST_DIR"));
     let known = (On::Sqlite, true);
     for (on, known) in [known, (On::Sqlite, false), (On::Postgres, false), (On::Pooled, false)] {

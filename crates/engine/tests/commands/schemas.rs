@@ -8,11 +8,11 @@ use engine::Standing;
 use engine::migrate::{self, Outcome, Progress, Terms};
 use schema::{Dialect, Names, Schema};
 
-use crate::world::{On, World};
+use crate::world::{On, World, in_two};
 
 /// The model of the scene.
 fn model() -> &'static str {
-    include_str!("scenes/services.scene").split_once("\n---\n").unwrap().0
+    in_two(include_str!("scenes/services.scene")).0
 }
 
 /// What a server is asked, and what it answers whichever version it is of; `at` tells one round from another.

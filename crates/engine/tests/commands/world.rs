@@ -51,6 +51,11 @@ pub struct World {
     _pooler: Option<Pooler>,
 }
 
+/// The model of a scene, and what is asked of it.
+pub fn in_two(scene: &str) -> (&str, &str) {
+    scene.split_once("\n---\n").unwrap_or_else(|| panic!("a scene without `---`"))
+}
+
 impl World {
     pub fn new(on: On, text: &str) -> Self {
         Self::with(on, text, Options::default())

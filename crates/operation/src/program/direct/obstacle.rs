@@ -38,7 +38,7 @@ pub enum Reason {
     SeveralRows,
     /// A rule in a loop about a row outside of it.
     OutsideOfLoop,
-    /// A fold, or a member of a value object that stands in a row.
+    /// A fold inside a fold or over what is worked out, or a whole value object that is worked out of a row.
     NotInSql,
     /// A value that nobody may ask for, and that may be too large.
     MayFail,
@@ -97,7 +97,7 @@ impl fmt::Display for Reason {
             Self::DependsOnRow => "what is done depends on what stands in a row",
             Self::SeveralRows => "it looks at two rows at once",
             Self::OutsideOfLoop => "in a loop it is about a row that is not of the loop's element",
-            Self::NotInSql => "it looks at parts, or into a value object",
+            Self::NotInSql => "it folds over parts, or takes a value object, as only loaded rows can",
             Self::MayFail => "it may be too large where nobody asks for it",
             Self::SetsKey => "a key is set",
             Self::Timed => "a time of day or a value object is worked out of a row",
