@@ -56,7 +56,7 @@ impl Engine {
     /// An engine over an open store whose tables are those of `loaded`
     /// ([`stand`](crate::stand) tells).
     pub fn new(store: Store, loaded: Loaded, verifier: Verifier) -> Self {
-        store.know(&loaded.schema.tables);
+        store.know(&loaded.schema.tables, loaded.plan.redraws());
         Self {
             store,
             state: ArcSwap::from_pointee(loaded),
@@ -117,7 +117,7 @@ impl Engine {
 
     /// Serves another model from now on. Requests under way end with the model they began with.
     pub fn swap(&self, loaded: Loaded) {
-        self.store.know(&loaded.schema.tables);
+        self.store.know(&loaded.schema.tables, loaded.plan.redraws());
         self.state.store(Arc::new(loaded));
     }
 

@@ -103,7 +103,6 @@ codes! {
     "N0116" "of an environment only its store with its replicas and its broker are carried out yet",
     "N0117" "only the newest version is served yet",
     "N0118" "a command that a program of its own runs",
-    "N0119" "what draws on a reference is not worked out again when `on delete clear` empties it",
     "W0201" "a comparison that is always the same",
     "W0301" "parts without a bound",
     "W0501" "a statement that is never reached",

@@ -5,7 +5,7 @@
 
 use syntax::{Diagnostic, Severity, Span};
 
-use crate::{Expression, ExpressionKind, Model, OnDelete, Surface};
+use crate::{Model, Surface};
 
 /// One kind of construct.
 struct Deferred {
@@ -147,20 +147,6 @@ static DEFERRED: &[Deferred] = &[
             coded.map(|command| command.span).collect()
         },
     },
-    Deferred {
-        code: "N0119",
-        severity: Severity::Warning,
-        what: "`on delete clear` empties a reference, but what draws on it is not worked out again yet",
-        instead: "a computed field stays as it was, and a check may not hold, until something that it draws on is written",
-        places: |model| {
-            let draws = |expression: &Expression| draws_on_cleared(model, expression);
-            let fields = model.fields.iter();
-            let computed = fields.filter(|field| field.computed.as_deref().is_some_and(draws));
-            let checks = model.entities.iter().flat_map(|entity| &entity.checks);
-            let checks = checks.filter(|check| draws(&check.condition)).map(|check| check.span);
-            computed.map(|field| field.span).chain(checks).collect()
-        },
-    },
 ];
 
 /// What the model says and the runtime does not carry out yet, as notes at their places (one for each kind of
@@ -181,13 +167,6 @@ pub fn deferred(model: &Model) -> Vec<Diagnostic> {
     }
     notes.sort_by_key(|note| note.primary.span);
     notes
-}
-
-/// Whether an expression looks at a reference that a deletion clears.
-fn draws_on_cleared(model: &Model, expression: &Expression) -> bool {
-    let cleared = matches!(&expression.kind, ExpressionKind::Row { path, .. }
-        if path.iter().any(|field| model[*field].on_delete == OnDelete::Clear));
-    cleared || expression.children().into_iter().any(|child| draws_on_cleared(model, child))
 }
 
 fn entities(model: &Model, is: fn(&crate::Entity) -> bool) -> Vec<Span> {

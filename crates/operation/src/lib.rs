@@ -14,6 +14,7 @@ mod json;
 mod number;
 mod program;
 mod read;
+mod redraw;
 mod scalar;
 mod sql;
 mod table;
@@ -37,9 +38,10 @@ pub use program::{
     Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, EachPart, Fill, Finding,
     Form, Found, Heard, How, Inputs, List, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place,
     Program, ProgramTarget, Reason, Site, Source, Step, Terms, Total, Transaction, Visible,
-    Waiting,
+    Waiting, any_step,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
+pub use redraw::{Redraw, Rule, Stage};
 pub use scalar::{Scalar, TextFault};
 pub use sql::{Dialect, Sql};
 pub use table::{Column, ForeignKey, Kept, Native, OnDelete, Table, TableId, Unique};

@@ -64,6 +64,9 @@ pub struct Program {
     /// Where something depends on it, the tables of which rows may go with a row that it deletes ([`Program::tables_that_go_along`]): whether one has
     /// is known by what it refers to.
     pub may_go_along: Vec<Arc<Table>>,
+    /// Parts that may lose something with rows that it deletes, or go, where what is drawn on that is looked at: with the tables of their
+    /// roots.
+    pub may_lose: Vec<(TableId, Arc<Table>)>,
     /// Events that it may publish, and what hears each of them.
     pub events: Vec<Heard>,
     /// What is answered.
@@ -166,7 +169,7 @@ impl Program {
 }
 
 /// Whether something is true of a step, or of one inside it.
-fn any_step(steps: &[Step], holds: &mut impl FnMut(&Step) -> bool) -> bool {
+pub fn any_step(steps: &[Step], holds: &mut impl FnMut(&Step) -> bool) -> bool {
     steps.iter().any(|step| {
         holds(step)
             || match step {

@@ -22,6 +22,7 @@ pub(crate) mod outbox;
 mod postgres;
 mod read;
 pub(crate) mod receipt;
+pub(crate) mod redraw;
 mod said;
 mod seen;
 pub(crate) mod told;
@@ -54,4 +55,12 @@ pub(crate) struct Statement {
     pub parameters: Vec<Parameter>,
     /// What its columns mean.
     pub answer: Vec<Scalar>,
+}
+
+impl Statement {
+    /// One of this text, which is given nothing and answers nothing.
+    pub fn of(text: &str) -> Self {
+        let (constants, parameters, answer) = (Vec::new(), Vec::new(), Vec::new());
+        Self { text: text.to_owned(), constants, parameters, answer }
+    }
 }

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use operation::{Fault, Read, Receipt, Table, Value, Write};
+use operation::{Fault, Read, Receipt, Redraw, Table, Value, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio_postgres::Client;
@@ -302,8 +302,8 @@ impl Postgres {
         }
     }
 
-    pub(crate) fn know(&self, tables: &[Arc<Table>]) {
-        self.shared.tables.know(tables);
+    pub(crate) fn know(&self, tables: &[Arc<Table>], redraws: Vec<Redraw>) {
+        self.shared.tables.know(tables, redraws);
     }
 
     pub(crate) async fn ping(&self) -> Result<(), Fault> {

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 
-use operation::{Fault, Read, Receipt, Table, Value, Write};
+use operation::{Fault, Read, Receipt, Redraw, Table, Value, Write};
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
@@ -151,8 +151,8 @@ impl Sqlite {
         }
     }
 
-    pub(crate) fn know(&self, tables: &[Arc<Table>]) {
-        self.shared.tables.know(tables);
+    pub(crate) fn know(&self, tables: &[Arc<Table>], redraws: Vec<Redraw>) {
+        self.shared.tables.know(tables, redraws);
     }
 
     pub(crate) fn ping(&self) -> Result<(), Fault> {

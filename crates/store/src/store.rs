@@ -4,7 +4,7 @@ use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
 
-use operation::{Dialect, Fault, Read, Receipt, Table, Value, Write};
+use operation::{Dialect, Fault, Read, Receipt, Redraw, Table, Value, Write};
 
 use crate::postgres::Postgres;
 use crate::sqlite::Sqlite;
@@ -206,12 +206,12 @@ impl Store {
         }
     }
 
-    /// Tells the plan's tables: messages speak of their entities, and a change inside a part is one of its root. Call
-    /// it whenever a model is loaded.
-    pub fn know(&self, tables: &[Arc<Table>]) {
+    /// Tells the plan's tables: messages speak of their entities, and a change inside a part is one of its root; and what draws on references
+    /// that the database empties. Call it whenever a model is loaded.
+    pub fn know(&self, tables: &[Arc<Table>], redraws: Vec<Redraw>) {
         match self {
-            Self::Sqlite(sqlite) => sqlite.know(tables),
-            Self::Postgres(postgres) => postgres.know(tables),
+            Self::Sqlite(sqlite) => sqlite.know(tables, redraws),
+            Self::Postgres(postgres) => postgres.know(tables, redraws),
         }
     }
 

@@ -20,6 +20,7 @@ mod many;
 mod only;
 mod outbox;
 mod receipt;
+mod redraw;
 mod tables;
 mod workset;
 

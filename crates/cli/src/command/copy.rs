@@ -57,12 +57,13 @@ pub(crate) fn run(arguments: &Copy) -> Result<(), Failure> {
         Standing::Empty(_) => return Err(Failure::Empty { place: arguments.from.to_string() }),
         Standing::Differs(mismatch) => return Err(differs(&arguments.from, &mismatch)),
     };
-    source.know(&stored.tables);
+    // Of neither a row is deleted.
+    source.know(&stored.tables, Vec::new());
     if !arguments.leave_work {
         look_for_work(&source, &arguments.from)?;
     }
     let target = arguments.to.open()?;
-    target.know(&schema.tables);
+    target.know(&schema.tables, Vec::new());
     begin(&target, &schema, &arguments.to)?;
     let bar = bar(&source, &stored)?;
     let copied = rows((&source, &stored), (&target, &schema), &bar)?;

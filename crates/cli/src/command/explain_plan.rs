@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &ExplainPlan) -> Result<(), Failure> {
         std::sync::Arc::new(schema::derive(&model, dialect)),
     );
     let program = loaded.plan.program(id, roles)?;
-    let explanation = explain(&program, &loaded.schema.tables, dialect)?;
+    let explanation = explain(&program, &loaded.schema.tables, loaded.plan.redraws(), dialect)?;
     screen::out(&match arguments.format {
         Output::Text => drawn(&arguments.command, &role, &explanation),
         Output::Json => format!("{:#}\n", told(&arguments.command, &role, &explanation)),
@@ -104,6 +104,7 @@ fn purpose(trip: &Trip) -> &'static str {
         Purpose::Code => "code",
         Purpose::Draw => "draw",
         Purpose::Write => "write",
+        Purpose::Check => "check",
         Purpose::Answer => "answer",
         Purpose::Commit => "commit",
     }
@@ -133,6 +134,9 @@ fn word_for(does: Does) -> &'static str {
         Does::Keeps => "keep",
         Does::Requires => "require",
         Does::IsAboutRow => "row",
+        Does::KeepsWhoLoses => "keep_losing",
+        Does::WorksOut => "compute",
+        Does::LooksAtRules => "check",
         Does::Answers => "answer",
     }
 }
@@ -313,6 +317,7 @@ fn title(trip: &Trip) -> &'static str {
         Purpose::Code => "What code asks for, which is not known before it runs",
         Purpose::Draw => "Draw numbers",
         Purpose::Write => "Write, and commit",
+        Purpose::Check => "Write, and look at rules of rows that lose something",
         Purpose::Answer => "Write, and read the answer",
         Purpose::Commit => "Commit",
     }
@@ -330,6 +335,9 @@ fn caption(does: Does, sent: &Sent) -> String {
         (Does::Keeps, _) => "keeps a value for what comes after",
         (Does::Requires, _) => "goes on only where that is true",
         (Does::IsAboutRow, _) => "goes on only where the row is there and its rules hold",
+        (Does::KeepsWhoLoses, _) => "keeps which rows lose what they refer to, or parts",
+        (Does::WorksOut, _) => "works out what is computed of rows that have lost something",
+        (Does::LooksAtRules, _) => "looks at rules of rows that have lost something",
         (Does::Answers, _) => "puts the answer into words",
     };
     caption.to_owned()

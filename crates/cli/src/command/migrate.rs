@@ -54,8 +54,8 @@ fn open(at: &MigratePlace) -> Result<Opened, Failure> {
     let store = place.open()?;
     // Not a server, that somebody would wait for.
     store.call("mimar migrate");
-    store.know(&schema.tables);
     let loaded = Loaded::new(Arc::new(model), Arc::new(schema));
+    store.know(&loaded.schema.tables, loaded.plan.redraws());
     Ok(Opened { loaded, place, store })
 }
 

@@ -120,6 +120,6 @@ fn opened(
     };
     migrate::settle(&store, &schema)?;
     let loaded = engine::Loaded::new(Arc::new(model), Arc::new(schema.stored_under(&names)));
-    store.know(&loaded.schema.tables);
+    store.know(&loaded.schema.tables, loaded.plan.redraws());
     Ok((loaded, store, is_new))
 }

@@ -66,7 +66,7 @@ pub(super) fn follow(
     place: &Place,
     accept_loss: bool,
 ) -> Result<bool, Failure> {
-    store.know(&loaded.schema.tables);
+    store.know(&loaded.schema.tables, loaded.plan.redraws());
     let fresh = match engine::stand(store, &loaded.schema)? {
         Standing::Fits(names) if names.is_empty() => {
             migrate::settle_formulas(store, loaded, &[])?;

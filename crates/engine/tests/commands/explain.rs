@@ -17,7 +17,7 @@ pub fn explained(world: &World, caller: &str, name: &str, dialect: Dialect) -> E
     let at = commands.iter().position(|command| command.name == name).unwrap();
     let id = model::CommandId(u32::try_from(at).unwrap());
     let program = world.loaded.plan.program(id, world.caller(caller).roles).unwrap();
-    explain(&program, &world.loaded.schema.tables, dialect).unwrap()
+    explain(&program, &world.loaded.schema.tables, world.loaded.plan.redraws(), dialect).unwrap()
 }
 
 /// Which columns an `UPDATE` sets, and the rest of it.

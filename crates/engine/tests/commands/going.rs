@@ -22,7 +22,7 @@ fn what_goes_goes_as_told() {
             run user pin_late/2: 2 transactions
             after: 1, told 1 to 1
             anew: 1, told 1 to 1
-            badge_and_drop: 4, told 4 to 4
+            badge_and_drop: 1, told 1 to 1
             drop: 1, told 1 to 1
             drop_all: 1, told 1 to 1
             drop_and_log: 1, told 1 to 1
@@ -38,10 +38,10 @@ fn what_goes_goes_as_told() {
             log_and_drop: 1, told 1 to 1
             mark_and_drop: 1, told 1 to 1
             merge: 1, told 1 to 1
-            new_badge: 4, told 4 to 4
+            new_badge: 1, told 1 to 1
             own: 1, told 1 to 1
             seal_and_drop: 1, told 1 to 1
-            seal_of: 4, told 4 to 4
+            seal_of: 1, told 1 to 1
             see_all: 1, told 1 to 1
             see_mark: 1, told 1 to 1
             see_pages: 1, told 1 to 1

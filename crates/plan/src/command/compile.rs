@@ -8,7 +8,8 @@ use model::{
 };
 use operation::{
     Carried, Creation, Direct, Expression, Fault, Fill, Form, Inputs, Obstacle, OnDelete, Place,
-    Program, ProgramTarget, ReadId, Scalar, Source, Step, Table, TableId, Terms, Value, Visible,
+    Program, ProgramTarget, ReadId, Redraw, Scalar, Source, Step, Table, TableId, Terms, Value,
+    Visible, any_step,
 };
 
 use super::{CommandTemplate, task};
@@ -211,6 +212,41 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
     ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along, tangled }
 }
 
+/// Adds what rules there are of rows that lose something when others go, as far as these draw on that; tells of which parts they do.
+fn add_reached(
+    plan: &Plan,
+    body: &[Step],
+    coded: bool,
+    targets: &mut Vec<ProgramTarget>,
+    binder: &mut Binder,
+) -> Vec<(TableId, Arc<Table>)> {
+    let mut reached: Vec<TableId> = Vec::new();
+    for (at, of) in targets.iter().enumerate() {
+        let deletes = |step: &Step| matches!(step, Step::Delete { row: Place { target, part: None }, .. } if *target == at);
+        if coded || any_step(body, &mut |step| deletes(step)) {
+            reached.extend(&of.reached);
+        }
+    }
+    let roots = plan.model.entity_ids().filter(|id| plan.model.part_of(*id).is_none());
+    for entity in roots {
+        let table = plan.schema.table(entity).id;
+        let is_known = targets.iter().any(|of| of.target.table.id == table);
+        if !is_known && reached.contains(&table) {
+            let target = target(plan, entity, false, binder);
+            targets.extend((!Redraw::of(&target.target).is_empty()).then_some(target));
+        }
+    }
+    let mut may_lose = Vec::new();
+    for redraw in targets.iter().flat_map(|of| Redraw::of(&of.target)) {
+        let (root, table) = (redraw.root.id, redraw.table);
+        let is_known = may_lose.iter().any(|(_, known): &(_, Arc<Table>)| known.id == table.id);
+        if table.id != root && reached.contains(&table.id) && !is_known {
+            may_lose.push((root, table));
+        }
+    }
+    may_lose
+}
+
 /// The tables, but for those of its own parts, whose rows go when a row of this one goes, and whether some go with rows of their own table, or
 /// are parts that go without their roots.
 fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
@@ -227,7 +263,8 @@ fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
                     Some(root) if root == key.column => {
                         along.extend((path.len() > 1).then(|| table.clone()));
                     }
-                    Some(_) => tangled = true,
+                    // What its root draws on it is worked out again.
+                    Some(_) => along.push(table.clone()),
                     None => {
                         along.push(table.clone());
                         if path.contains(&table.id) {
@@ -329,7 +366,8 @@ impl<'p> Compiler<'p> {
         let Compiler { plan, mut binder, targets, scans, coded, events, .. } = self;
         let targets =
             targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
-        let targets = targets.collect();
+        let mut targets: Vec<ProgramTarget> = targets.collect();
+        let may_lose = add_reached(plan, &body, coded, &mut targets, &mut binder);
         let (answer, sources) = match answer {
             None => (Form::Nothing, binder.sources),
             Some(Type::Entity(entity)) if plan.model.part_of(*entity).is_none() => {
@@ -362,6 +400,7 @@ impl<'p> Compiler<'p> {
             together: false,
             coded,
             may_go_along: Vec::new(),
+            may_lose,
             events: events
                 .into_iter()
                 .map(|event| task::heard(&plan.model, event, plan.to_broker))

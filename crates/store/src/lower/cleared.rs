@@ -1,6 +1,8 @@
 //! Rows that the database changes by itself when others go, since it clears what refers to those: their versions rise.
 
-use operation::{Dialect, Expression, Fault, Ident, Scalar, Sql, Table, Value};
+use std::sync::Arc;
+
+use operation::{Dialect, Expression, Fault, Ident, Redraw, Scalar, Sql, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::{Settings, Statement};
@@ -19,6 +21,8 @@ pub(crate) struct Cleared {
     pub ways: Vec<Way>,
     /// How they go with those: then nothing rises.
     pub going: Vec<Way>,
+    /// What draws on that.
+    pub redraws: Vec<Arc<Redraw>>,
 }
 
 /// How a row refers to one that goes.
@@ -113,10 +117,7 @@ pub(crate) fn note_by(
     }
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
     lowering.noted(cleared, at)?;
-    lowering.by_all_ways(cleared, &mut |it, _| {
-        it.sql.push(" = ");
-        it.kept(key, scalar)
-    })?;
+    lowering.which_by(cleared, key, scalar)?;
     lowering.sql.push(" AND xmin <> pg_current_xact_id()::xid");
     Ok(lowering.finish(vec![Scalar::Text]))
 }
@@ -137,7 +138,7 @@ fn name(sql: &mut Sql, at: usize) {
 }
 
 impl Keys<'_> {
-    fn count(self) -> usize {
+    pub fn count(self) -> usize {
         self.gone.iter().map(|(_, count)| count).sum::<usize>() + self.but.map_or(0, |(_, it)| it)
     }
 }
@@ -163,7 +164,11 @@ impl<'a> Lowering<'a> {
     }
 
     /// Writes of which rows.
-    fn which(&mut self, cleared: &Cleared, Keys { gone, but }: Keys<'_>) -> Result<(), Fault> {
+    pub(super) fn which(
+        &mut self,
+        cleared: &Cleared,
+        Keys { gone, but }: Keys<'_>,
+    ) -> Result<(), Fault> {
         self.by_all_ways(cleared, &mut |it, of| {
             let (scalar, count) = *gone.get(of).ok_or_else(|| ill_formed("no such table"))?;
             let first = gone.iter().take(of).map(|(_, count)| count).sum::<usize>();
@@ -186,6 +191,19 @@ impl<'a> Lowering<'a> {
             self.sql.push(")");
         }
         Ok(())
+    }
+
+    /// The same of one row that goes, for whose key this stands.
+    pub(super) fn which_by(
+        &mut self,
+        cleared: &Cleared,
+        key: &'a Expression,
+        scalar: Scalar,
+    ) -> Result<(), Fault> {
+        self.by_all_ways(cleared, &mut |it, _| {
+            it.sql.push(" = ");
+            it.kept(key, scalar)
+        })
     }
 
     /// Writes that a row refers to one that goes, and does not go with it.

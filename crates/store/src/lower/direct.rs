@@ -388,6 +388,13 @@ impl<'a> Lowering<'a> {
                     self.sql.push(")::bigint AS v OFFSET 0) AS i)");
                 })
             }
+            // Fewer microseconds than a float counts exactly.
+            (Natural::Is(Scalar::Int), Scalar::Time) => {
+                self.sql.push("(TIME '00:00' + ");
+                self.any(value, Scalar::Int).map(|()| {
+                    self.sql.push(" * INTERVAL '1 microsecond')");
+                })
+            }
             (Natural::Is(Scalar::Int), Scalar::Date) => {
                 self.sql.push("(DATE '1970-01-01' + ");
                 self.any(value, Scalar::Int).map(|()| {

@@ -7,6 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 
 use super::functions;
+use crate::lower::redraw;
 use crate::write::evaluation;
 use crate::{Options, StoreFault};
 
@@ -41,6 +42,7 @@ pub(crate) fn open_writing(path: &Path, options: &Options) -> Result<Connection,
         });
     }
     unmapped(&connection, options).map_err(|error| cannot_open(path, &error))?;
+    connection.execute_batch(redraw::KEPT).map_err(|error| cannot_open(path, &error))?;
     Ok(connection)
 }
 

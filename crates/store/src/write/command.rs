@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, List,
-    MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
+    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, Ident,
+    List, MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
     TableId, Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -111,7 +111,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             writing,
             program: &command.program,
             binds,
-            rows: Workset::of(&command.program.may_go_along),
+            rows: Workset::of(&command.program),
             dirty: Vec::new(),
             drawn: FxHashMap::default(),
             counted: None,
@@ -183,7 +183,7 @@ impl<D: Database> Running<'_, '_, D> {
             }
             wanted = self.rows.take_wanted();
         }
-        Ok(())
+        self.mark_lost().map(drop)
     }
 
     /// Loads rows, table by table.
@@ -363,7 +363,12 @@ impl<D: Database> Running<'_, '_, D> {
                     if wanted.is_empty() {
                         return Err(ill_formed("an expression that nothing answers"));
                     }
+                    let known = self.dirty.len();
                     Box::pin(self.load(wanted, true)).await?;
+                    // What was loaded may have lost something.
+                    if self.dirty.len() > known {
+                        Box::pin(self.compute()).await?;
+                    }
                 }
                 Err(fault) => return Err(evaluation(fault, "")),
             }
@@ -668,6 +673,9 @@ impl<D: Database> Running<'_, '_, D> {
         let wanted =
             keys.iter().map(|key| Wanted::Row(table.clone(), key.clone())).collect::<Vec<_>>();
         self.demand(wanted).await?;
+        if !self.dirty.is_empty() {
+            self.compute().await?;
+        }
         let mut fulfilling = Vec::with_capacity(keys.len());
         for key in keys {
             let row = self.rows.root(table, &key).and_then(|row| row.new.clone());
@@ -752,10 +760,14 @@ impl<D: Database> Running<'_, '_, D> {
 impl<D: Database> Running<'_, '_, D> {
     /// Whether the database may have changed rows of a table by itself, since others were deleted.
     fn has_reached(&self, table: &Table) -> bool {
-        let (_, references) = self.writing.database.tables();
+        let (tables, references) = self.writing.database.tables();
         self.program.targets.iter().any(|target| {
             let of = &target.target.table;
-            self.rows.has_gone(of) && references.reached(&of.name).contains(&table.name)
+            let is_it = |reached: &Ident| {
+                let root = || tables.part_and_root(reached).map(|(_, root)| root.name.clone());
+                *reached == table.name || root().as_ref() == Some(&table.name)
+            };
+            self.rows.has_gone(of) && references.reached(&of.name).iter().any(is_it)
         })
     }
 }
@@ -783,7 +795,7 @@ fn bounded(count: usize) -> Result<(), Fault> {
 }
 
 /// Violations of rules about rows that the caller did not send: they speak of the row, and point to nothing in the body.
-fn said_of(table: &Table, found: Vec<Violation>) -> Vec<Violation> {
+pub(super) fn said_of(table: &Table, found: Vec<Violation>) -> Vec<Violation> {
     let found = found.into_iter().map(|violation| Violation {
         pointer: String::new(),
         detail: format!("{}: {}", table.entity, violation.detail),

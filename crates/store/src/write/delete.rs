@@ -10,8 +10,8 @@ use super::change::{Change, Pointer};
 use super::edit::{expected, forbidden};
 use super::{Answer, Asked, Database, Failure, Left, Place, Writing};
 use crate::cache::unseen_slot;
-use crate::lower::cleared::{self, Cleared, Keys};
-use crate::lower::ill_formed;
+use crate::lower::cleared::{self, Cleared, Keys, Way};
+use crate::lower::{ill_formed, redraw};
 
 impl<D: Database> Writing<'_, D> {
     pub(super) async fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
@@ -31,14 +31,13 @@ impl<D: Database> Writing<'_, D> {
             }
         }
         changes.push(gone(place, old));
-        let outcome = match self.raise_cleared(&[(place.table, &delete.key)], &[]).await {
-            Ok(noted) => match self.apply(&mut changes).await {
-                Ok(()) => self.raise_noted(&noted).await,
-                Err(failure) => Err(failure),
-            },
-            Err(failure) => Err(failure),
+        let gone = async {
+            let noted = self.raise_cleared(&[(place.table, &delete.key)], &[]).await?;
+            self.apply(&mut changes).await?;
+            self.raise_noted(&noted).await?;
+            self.redraw(&noted).await
         };
-        match outcome {
+        match gone.await {
             Ok(()) => {}
             Err(Failure::Fault(fault)) => return Err(fault),
             Err(Failure::Constraint(reason)) => {
@@ -60,7 +59,7 @@ impl<D: Database> Writing<'_, D> {
 
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
     /// root, once. `gone`: the rows that go, each with its table; `but`: those whose versions say so already. What is answered is to be
-    /// [raised](Self::raise_noted) when the rows have gone.
+    /// [raised](Self::raise_noted) and [drawn anew](Self::redraw) when the rows have gone.
     pub(super) async fn raise_cleared(
         &mut self,
         gone: &[(&Table, &Value)],
@@ -91,27 +90,36 @@ impl<D: Database> Writing<'_, D> {
             let values = of.iter().flat_map(|(_, keys)| keys.iter().copied());
             let but: Vec<(&Table, &Value)> =
                 but.iter().filter(|(table, _)| table.name == cleared.table).copied().collect();
-            let all = values.chain(but.iter().map(|(_, key)| *key));
+            let all = values.clone().chain(but.iter().map(|(_, key)| *key));
             let keys = Keys { gone: &keys, but: but.first().map(|(table, _)| (*table, but.len())) };
+            if let Some(redraw) = cleared.redraws.first() {
+                let keys = Keys { but: None, ..keys };
+                let lower = || redraw::keep(D::DIALECT, (&cleared, &redraw.root), keys);
+                self.database.run(Asked::Sent, lower, values.clone()).await?;
+            }
             let is_noted = D::DIALECT == Dialect::Postgres && cleared.own.is_some();
             let lower = || match is_noted {
                 true => cleared::note(&cleared, noted.len(), keys),
                 false => cleared::raise(D::DIALECT, &cleared, keys),
             };
             self.database.run(Asked::Sent, lower, all).await?;
-            if cleared.ways.iter().any(|way| way.part.is_some() || !way.through.is_empty()) {
+            let is_indirect = |way: &Way| way.part.is_some() || !way.through.is_empty();
+            if !cleared.redraws.is_empty() || cleared.ways.iter().any(is_indirect) {
                 if let Some(touched) = self.database.touched() {
                     touched.push(unseen_slot(cleared.table.as_str()));
                 }
                 self.database.forget_all();
             }
-            noted.extend(is_noted.then_some(cleared));
+            noted.extend((is_noted || !cleared.redraws.is_empty()).then_some(cleared));
         }
         Ok(noted)
     }
 
     /// Raises the versions of rows that were changed by the database when others have gone.
     pub(super) async fn raise_noted(&mut self, noted: &[Cleared]) -> Result<(), Failure> {
+        if D::DIALECT == Dialect::Sqlite {
+            return Ok(());
+        }
         for (at, cleared) in noted.iter().enumerate() {
             let lower = || cleared::raise_noted(cleared, at);
             self.database.run(Asked::Sent, lower, std::iter::empty()).await?;

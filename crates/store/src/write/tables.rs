@@ -3,18 +3,19 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use operation::{Ident, OnDelete, Scalar, Table, TableId};
+use operation::{Ident, OnDelete, Redraw, Scalar, Table, TableId};
 use parking_lot::RwLock;
 
 use crate::lower::cleared::{Cleared, OfPart, Through, Way};
 
 /// The plan's tables by stored name, for messages and for which is part of which.
 #[derive(Debug, Default)]
-pub(crate) struct Tables(RwLock<HashMap<Ident, Arc<Table>>>);
+pub(crate) struct Tables(RwLock<HashMap<Ident, Arc<Table>>>, RwLock<Vec<Arc<Redraw>>>);
 
 impl Tables {
-    /// Takes the tables of a model for those that there are.
-    pub fn know(&self, tables: &[Arc<Table>]) {
+    /// Takes the tables of a model for those that there are, and what draws on references for all that does.
+    pub fn know(&self, tables: &[Arc<Table>], redraws: Vec<Redraw>) {
+        *self.1.write() = redraws.into_iter().map(Arc::new).collect();
         let mut known = self.0.write();
         known.clear();
         known.extend(tables.iter().map(|table| (table.name.clone(), table.clone())));
@@ -60,23 +61,10 @@ impl Tables {
                     match on_delete {
                         OnDelete::Restrict => {}
                         OnDelete::Clear => {
-                            let Some((of, version, part)) = self.versioned(reference) else {
-                                continue;
-                            };
-                            let way = Way {
-                                part,
-                                column: column.clone(),
-                                through: through.clone(),
-                                gone: at,
-                            };
-                            match all.iter_mut().find(|cleared| cleared.table == of) {
-                                Some(cleared) => cleared.ways.push(way),
-                                None => {
-                                    let (ways, going) = (vec![way], Vec::new());
-                                    let own = self.own_key(&of);
-                                    all.push(Cleared { table: of, version, own, ways, going });
-                                }
-                            }
+                            self.add_way(&mut all, (reference, &through, at));
+                        }
+                        OnDelete::Cascade if self.goes_without_its_root(reference) => {
+                            self.add_way(&mut all, (reference, &through, at));
                         }
                         OnDelete::Cascade => {
                             let (column_of, path) = (column.clone(), through.clone());
@@ -105,6 +93,42 @@ impl Tables {
             cleared.going = of_table.map(|(_, way)| way.clone()).collect();
         }
         all
+    }
+
+    /// Adds how a row loses something, or a part: by what refers to rows of the table `gone`, through others that go with those.
+    fn add_way(
+        &self,
+        all: &mut Vec<Cleared>,
+        (reference, through, gone): (&Reference, &[Through], usize),
+    ) {
+        let Reference { table: referring, column, .. } = reference;
+        let Some((table, version, part)) = self.versioned(reference) else { return };
+        let at = all.iter().position(|cleared| cleared.table == table).unwrap_or_else(|| {
+            let (ways, going, redraws) = (Vec::new(), Vec::new(), Vec::new());
+            let own = self.own_key(&table);
+            all.push(Cleared { table, version, own, ways, going, redraws });
+            all.len() - 1
+        });
+        let Cleared { ways, redraws, .. } = &mut all[at];
+        ways.push(Way { part, column: column.clone(), through: through.to_vec(), gone });
+        let draws = |redraw: &&Arc<Redraw>| {
+            let of = redraw.table.columns.get(redraw.column);
+            redraw.table.name == *referring && of.is_some_and(|of| of.name == *column)
+        };
+        let known = self.1.read();
+        if let Some(redraw) = known.iter().find(draws)
+            && !redraws.iter().any(|known| Arc::ptr_eq(known, redraw))
+        {
+            redraws.push(redraw.clone());
+        }
+    }
+
+    /// Whether a reference is one of parts that go with what they refer to, which is not their root.
+    fn goes_without_its_root(&self, reference: &Reference) -> bool {
+        let known = self.0.read();
+        let part = known.get(&reference.table).and_then(|part| Some((part, part.root?)));
+        part.and_then(|(part, root)| part.columns.get(root))
+            .is_some_and(|root| root.name != reference.column)
     }
 
     /// The key of a table, if the model knows that.

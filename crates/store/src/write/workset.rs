@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use operation::{EvaluationFault, Expression, OnDelete, Stored, Table, TableId, Value};
+use operation::{EvaluationFault, Expression, OnDelete, Program, Stored, Table, TableId, Value};
 use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
@@ -65,6 +65,8 @@ pub(super) struct Row {
 pub(super) struct Part {
     pub old: Option<Values>,
     pub new: Option<Values>,
+    /// Whether it went along with what it referred to.
+    pub lost: bool,
     pub number: i64,
 }
 
@@ -82,6 +84,15 @@ struct Parts {
     of: FxHashMap<Value, Vec<Part>>,
 }
 
+/// What a row has lost.
+#[derive(Debug)]
+pub(super) enum Loss {
+    /// A root of this table and key, in this column.
+    Root(TableId, Value, usize),
+    /// A part of this table, which a root of this key has: itself, or something in it.
+    Part(TableId, Value),
+}
+
 /// The rows.
 #[derive(Debug, Default)]
 pub(super) struct Workset {
@@ -92,16 +103,21 @@ pub(super) struct Workset {
     wanted: RefCell<Vec<Wanted>>,
     /// Roots that have been deleted, also those that are there again.
     gone: Vec<(TableId, Value)>,
+    /// Rows that have lost what they referred to, and roots of parts that have or that went, since somebody asked.
+    lost: Vec<Loss>,
     /// Tables of which rows may go with others.
     may_go_along: Vec<Arc<Table>>,
+    /// Parts that may lose something or go, with the tables of their roots: they are here with those.
+    may_lose: Vec<(TableId, Arc<Table>)>,
     /// How many rows are here.
     pub count: usize,
 }
 
 impl Workset {
-    /// An empty one, of a program that deletes rows with which others may go.
-    pub fn of(may_go_along: &[Arc<Table>]) -> Self {
-        Self { may_go_along: may_go_along.to_vec(), ..Self::default() }
+    /// An empty one, of a program that may delete rows with which others go or lose something.
+    pub fn of(program: &Program) -> Self {
+        let Program { may_go_along, may_lose, .. } = program;
+        Self { may_go_along: may_go_along.clone(), may_lose: may_lose.clone(), ..Self::default() }
     }
 
     fn roots_of(&self, table: TableId) -> Option<&Roots> {
@@ -146,6 +162,16 @@ impl Workset {
         }
     }
 
+    /// Whether a root is written.
+    pub fn is_written(&self, table: &Table, key: &Value) -> bool {
+        self.roots_of(table.id).is_some_and(|roots| roots.written.contains(key))
+    }
+
+    /// What rows have lost since this was asked last.
+    pub fn take_lost(&mut self) -> Vec<Loss> {
+        std::mem::take(&mut self.lost)
+    }
+
     /// The keys of the roots of a table that are written.
     pub fn written(&self, table: &Table) -> Vec<Value> {
         self.roots_of(table.id).map_or_else(Vec::new, |roots| roots.written.clone())
@@ -153,9 +179,15 @@ impl Workset {
 
     /// Takes in a root as it is stored; `None`: there is none.
     pub fn put(&mut self, table: &Arc<Table>, key: Value, row: Option<Values>, held: bool) {
-        let left = row.as_ref().and_then(|row| self.left_of(table, row.clone()));
+        let mut columns = Columns::new();
+        let left = row.as_ref().and_then(|row| self.left_of(table, row.clone(), &mut columns));
         let goes = row.is_some() && left.is_none();
+        self.lost
+            .extend(columns.into_iter().map(|column| Loss::Root(table.id, key.clone(), column)));
         self.want_what_may_go(table, left.as_deref());
+        for (_, part) in self.may_lose.iter().filter(|(of, _)| *of == table.id && left.is_some()) {
+            self.want(Wanted::Parts(part.clone(), key.clone()));
+        }
         let row = Row { old: left.clone(), new: left, held, ..Row::default() };
         // It went along before it was known, and what refers to it with it.
         let gone = goes.then(|| key.clone());
@@ -213,15 +245,19 @@ impl Workset {
         };
         self.count += rows.len().saturating_sub(known.len());
         let mut parts = Vec::with_capacity(rows.len());
-        let left = |row: Vec<Value>| self.left_of(table, row.into());
+        let (mut columns, before) = (Columns::new(), rows.len());
+        let left = |row: Vec<Value>| self.left_of(table, row.into(), &mut columns);
         let rows = rows.into_iter().filter_map(left).collect::<Vec<_>>();
+        if !columns.is_empty() || rows.len() < before {
+            self.lost.push(Loss::Part(table.id, root.clone()));
+        }
         rows.iter().for_each(|row| self.want_what_may_go(table, Some(row)));
         for (at, row) in rows.into_iter().enumerate() {
             let number = known.get(at).copied().unwrap_or_else(|| {
                 self.numbers.push((table.id, root.clone(), at));
                 i64::try_from(self.numbers.len() - 1).unwrap_or(i64::MAX)
             });
-            parts.push(Part { old: Some(row.clone()), new: Some(row), number });
+            parts.push(Part { old: Some(row.clone()), new: Some(row), lost: false, number });
         }
         self.parts_mut(table).of.insert(root, parts);
     }
@@ -242,7 +278,7 @@ impl Workset {
         self.count += 1;
         let number = i64::try_from(self.numbers.len()).unwrap_or(i64::MAX);
         let parts = self.parts_mut(table).of.entry(root.clone()).or_default();
-        parts.push(Part { old: None, new: Some(row.into()), number });
+        parts.push(Part { old: None, new: Some(row.into()), lost: false, number });
         let at = parts.len() - 1;
         self.numbers.push((table.id, root.clone(), at));
         number
@@ -269,11 +305,15 @@ impl Workset {
             row.new = None;
         }
         let mut following = vec![(table.id, key.clone())];
+        let mut lost = Vec::new();
         while let Some((target, key)) = following.pop() {
-            let follow = |table: &Table, old: &mut Option<Values>, new: &mut Option<Values>| {
+            let follow = |table: &Table,
+                          (old, new): (&mut Option<Values>, &mut Option<Values>),
+                          columns: &mut Columns| {
                 let mut gone = false;
                 for (column, on_delete) in references(table, target) {
                     if new.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
+                        columns.extend((on_delete != OnDelete::Restrict).then_some(column));
                         gone |= lose(new, column, on_delete);
                         if old.as_ref().is_some_and(|row| row.get(column) == Some(&key)) {
                             lose(old, column, on_delete);
@@ -284,26 +324,38 @@ impl Workset {
             };
             for Roots { table, rows, .. } in &mut self.roots {
                 for (own, Row { old, new, .. }) in rows {
-                    if follow(table, old, new) {
+                    let mut columns = Columns::new();
+                    if follow(table, (old, new), &mut columns) {
                         following.push((table.id, own.clone()));
+                        continue;
                     }
+                    let of = |column| Loss::Root(table.id, own.clone(), column);
+                    lost.extend(columns.into_iter().map(of));
                 }
             }
             for Parts { table, of } in &mut self.parts {
-                for Part { old, new, .. } in of.values_mut().flatten() {
-                    follow(table, old, new);
+                for (root, parts) in of {
+                    let mut columns = Columns::new();
+                    for Part { old, new, lost, .. } in parts {
+                        *lost |= follow(table, (old, new), &mut columns);
+                    }
+                    // With its root nothing is lost.
+                    columns.retain(|column| table.root != Some(*column));
+                    lost.extend((!columns.is_empty()).then(|| Loss::Part(table.id, root.clone())));
                 }
             }
             self.gone.push((target, key));
         }
+        self.lost.extend(lost);
     }
 
-    /// What the deletions so far leave of a row that is stored.
-    fn left_of(&self, table: &Table, row: Values) -> Option<Values> {
+    /// What the deletions so far leave of a row that is stored; the columns that they empty are noted.
+    fn left_of(&self, table: &Table, row: Values, columns: &mut Columns) -> Option<Values> {
         let mut left = Some(row);
         for (target, key) in &self.gone {
             for (column, on_delete) in references(table, *target) {
                 if left.as_ref().is_some_and(|row| row.get(column) == Some(key)) {
+                    columns.extend((on_delete == OnDelete::Clear).then_some(column));
                     lose(&mut left, column, on_delete);
                 }
             }

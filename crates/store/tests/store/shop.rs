@@ -307,7 +307,10 @@ impl Shop {
             ],
             tracked: vec![0, 2],
         });
-        store.know(&[customer.clone(), product.clone(), order.clone(), line.clone(), note]);
+        store.know(
+            &[customer.clone(), product.clone(), order.clone(), line.clone(), note],
+            Vec::new(),
+        );
 
         let customers = Arc::new(target(&customer));
         let mut products = target(&product);

@@ -205,7 +205,7 @@ fn no_database(refusal: Refusal, name: &str) -> Refusal {
 fn of_server(from: String, place: &Place, loaded: &Loaded) -> Result<Answer, Refusal> {
     let store = place.open()?;
     store.call("mimar mcp");
-    store.know(&loaded.schema.tables);
+    store.know(&loaded.schema.tables, loaded.plan.redraws());
     let planned = match migrate::status(&store) {
         Ok(Some(record)) => Ok((record.plan.clone(), Some(record))),
         Ok(None) => migrate::plan(&store, loaded, &command::load(loaded)).map(|plan| (plan, None)),

@@ -193,7 +193,6 @@ impl<'p> Forming<'p> {
         // Where it is returned, it is said already what must be there for it.
         self.present.clear();
         self.look_at_reached()?;
-        self.look_at_cleared()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
         }

@@ -2,8 +2,8 @@
 
 use super::forming::{Forming, Row};
 use super::obstacle::Reason;
-use crate::program::{Inputs, Place, ProgramTarget, Step, any_step};
-use crate::{Expression, ForeignKey, OnDelete, TableId};
+use crate::Expression;
+use crate::program::{Place, ProgramTarget, Step, any_step};
 
 impl Forming<'_> {
     /// A root that goes; the database takes its parts along, and does what is to be done about what else refers to it.
@@ -78,75 +78,6 @@ impl Forming<'_> {
         })
     }
 
-    /// Sees to it that no rule of a row that is changed or made draws on what a deletion clears or takes along: it would have to be looked at
-    /// once more.
-    pub(super) fn look_at_cleared(&mut self) -> Result<(), Reason> {
-        let Some(stepping) = &self.stepping else { return Ok(()) };
-        if stepping.gone.is_empty() {
-            return Ok(());
-        }
-        self.step = Some("delete".into());
-        let lost = |key: &ForeignKey| {
-            let goes = stepping.gone.contains(&key.target) || stepping.along.contains(&key.target);
-            goes && key.on_delete != OnDelete::Restrict
-        };
-        let written = |table: TableId| {
-            let changes = |row: &Row| row.deed && !row.goes && row.table.id == table;
-            self.made_in.contains(&table) || self.rows.iter().any(changes)
-        };
-        for target in &self.program.targets {
-            let rules = &*target.target;
-            if !written(rules.table.id) {
-                continue;
-            }
-            // What is looked at in the end is so of the row as it is then.
-            let ended = self.ends_all(rules.table.id);
-            for key in rules.table.foreign_keys.iter().filter(|key| lost(key)) {
-                let names = |inputs: &Inputs| inputs.columns.contains(&key.column);
-                let is_checked = || target.checks.iter().any(names);
-                if target.computed.iter().any(names) || (!ended && is_checked()) {
-                    return Err(Reason::Deletes);
-                }
-            }
-            for part in &rules.parts {
-                let keys = part.table.foreign_keys.iter();
-                for key in keys.filter(|key| lost(key) && part.table.root != Some(key.column)) {
-                    let names = |rule: &Expression| {
-                        let is_it = |e: &Expression| matches!(e, Expression::Column { column, .. } if *column == key.column);
-                        any(rule, is_it)
-                    };
-                    let computed = part.computed.iter().map(|it| &it.expression);
-                    let mut of_part =
-                        computed.chain(part.checks.iter().map(|check| &check.expression));
-                    let folds = |rule: &Expression| {
-                        any(
-                            rule,
-                            |e| matches!(e, Expression::Aggregate { table, body, .. } if table.id == part.table.id && names(body)),
-                        )
-                    };
-                    let checked = || rules.checks.iter().any(|check| folds(&check.expression));
-                    if of_part.any(names)
-                        || rules.computed.iter().any(|it| folds(&it.expression))
-                        || (!ended && checked())
-                    {
-                        return Err(Reason::Deletes);
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether all rows of a table that are changed or made are looked at in the end.
-    fn ends_all(&self, table: TableId) -> bool {
-        let Some(stepping) = &self.stepping else { return false };
-        let rows = self.rows.iter().enumerate();
-        let mut deeds = rows.filter(|(_, row)| row.deed && !row.goes && row.table.id == table);
-        let mut made = self.made.iter().filter(|(of, _)| of.id == table);
-        deeds.all(|(at, _)| stepping.is_end(at) || stepping.ends_of(at).is_some())
-            && made.all(|(_, made)| made.ends.is_some())
-    }
-
     /// Over rows as they were, what the database does to others when one goes is not known here: nothing else may be done to those, and they must not be
     /// looked at, which may come before or after.
     pub(super) fn look_at_reached(&mut self) -> Result<(), Reason> {
@@ -163,11 +94,4 @@ impl Forming<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether something is so of an expression or of one inside it.
-fn any(expression: &Expression, is_it: impl Fn(&Expression) -> bool) -> bool {
-    let mut any = false;
-    expression.visit(&mut |e| any |= is_it(e));
-    any
 }

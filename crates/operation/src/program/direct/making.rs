@@ -413,10 +413,11 @@ fn rules_over(
             continue;
         }
         let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
-        if matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json) {
+        let value = over(expression, &columns)?;
+        if !stands_as(&value, table, scalar) {
             return Err(Reason::Timed);
         }
-        columns.push((*column, over(expression, &columns)?));
+        columns.push((*column, value));
         looked_up.push(*column);
     }
     let mut conditions = Vec::new();
@@ -432,6 +433,25 @@ fn rules_over(
         }
     }
     Ok((columns, Expression::all(conditions)))
+}
+
+/// Whether the database can work out a value over the columns of a row as a column of this kind keeps it: it computes neither times of day nor
+/// objects.
+fn stands_as(value: &Expression, table: &Table, scalar: Scalar) -> bool {
+    let timed = matches!(scalar, Scalar::Time | Scalar::Json);
+    match value {
+        Expression::Literal(_) => true,
+        Expression::Column { depth: 0, column } => {
+            table.columns.get(*column).is_some_and(|column| column.scalar == scalar)
+        }
+        Expression::If { then, otherwise, .. } if timed => {
+            stands_as(then, table, scalar) && stands_as(otherwise, table, scalar)
+        }
+        Expression::Coalesce(all) if timed => {
+            all.iter().all(|value| stands_as(value, table, scalar))
+        }
+        _ => !timed,
+    }
 }
 
 /// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row. `is_first`: it has no
@@ -489,13 +509,13 @@ pub(super) fn drawn_on_parts(
     };
     for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
         if draws(inputs, &set) {
-            let column = target.target.table.columns.get(computed.column);
-            let scalar = column.ok_or(Reason::NotInSql)?.scalar;
-            let timed = matches!(scalar, Scalar::Time | Scalar::Duration | Scalar::Json);
-            if timed {
+            let table = &target.target.table;
+            let scalar = table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
+            let value = over(&computed.expression, &set)?;
+            if !stands_as(&value, table, scalar) {
                 return Err(Reason::Timed);
             }
-            set.push((computed.column, over(&computed.expression, &set)?));
+            set.push((computed.column, value));
         }
     }
     let mut conditions = Vec::new();

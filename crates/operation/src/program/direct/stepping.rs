@@ -77,11 +77,6 @@ impl Stepping {
         self.ends.iter().find(|(of, _)| *of == deed).map(|(_, end)| *end)
     }
 
-    /// Whether a row stands for what must be true of one in the end.
-    pub fn is_end(&self, row: usize) -> bool {
-        self.end_of.iter().any(|(.., end)| *end == row)
-    }
-
     /// Something that stands over rows as they are at a step, over those that are there before anything is done.
     fn before_all(&self, value: &Expression) -> Expression {
         match value {

@@ -34,7 +34,7 @@ use crate::lower::{self, Settings};
 pub(super) use answer::{Worded, answers_more, lower_answer};
 pub(super) use make::{Making, lower_made, lower_total};
 use steps::Steps;
-pub(super) use steps::lower_cleared;
+pub(super) use steps::{lower_cleared, lower_kept};
 use tell::Telling;
 pub(super) use tell::{found_keys, lower_told};
 
@@ -681,7 +681,9 @@ impl<D: Database> Stating<'_, '_, D> {
         for (doing, all) in kinds {
             self.send_kind(doing, &all).await?;
         }
-        self.running.writing.raise_noted(&noted).await.map_err(Failure::into_fault)
+        let writing = &mut self.running.writing;
+        writing.raise_noted(&noted).await.map_err(Failure::into_fault)?;
+        writing.redraw_surely(&noted).await.map_err(Failure::into_fault)
     }
 
     /// Sends the statement about all rows of a kind.

@@ -12,8 +12,9 @@ mod writes;
 
 use std::sync::Arc;
 
-use operation::{Dialect, Direct, Fault, Ident, Program, Table};
+use operation::{Dialect, Direct, Fault, Ident, Program, Redraw, Table};
 
+use super::super::Tables;
 use super::{direct, together};
 pub use crate::lower::Lock;
 use walk::Walk;
@@ -86,6 +87,8 @@ pub enum Purpose {
     Draw,
     /// What has changed.
     Write,
+    /// Rules of rows that lose something with those that are deleted.
+    Check,
     /// What is answered.
     Answer,
     /// The end of the transaction.
@@ -141,6 +144,12 @@ pub enum Does {
     Requires,
     /// It looks at a row, or changes it, and ends the transaction where there is none or a rule does not hold.
     IsAboutRow,
+    /// It keeps which rows lose what they refer to, or parts.
+    KeepsWhoLoses,
+    /// It works out what is computed of those.
+    WorksOut,
+    /// It looks at rules of those.
+    LooksAtRules,
     /// It puts the answer into words.
     Answers,
 }
@@ -211,17 +220,20 @@ fn join(mut trips: Vec<Trip>) -> Vec<Trip> {
     trips
 }
 
-/// Explains a program. `tables` are all of the plan: rows of any of them may refer to what is deleted.
+/// Explains a program. `tables` and `redraws` are all of the plan: rows of any of them may refer to what is deleted.
 ///
 /// # Errors
 /// [`Fault::Internal`] where the program and its tables do not fit.
 pub fn explain(
     program: &Program,
     tables: &[Arc<Table>],
+    redraws: Vec<Redraw>,
     dialect: Dialect,
 ) -> Result<Explanation, Fault> {
+    let known = Tables::default();
+    known.know(tables, redraws);
     let walked = || {
-        let mut walk = Walk::new(program, tables, dialect);
+        let mut walk = Walk::new(program, (tables, &known), dialect);
         walk.foresee()?;
         walk.run()?;
         Ok::<_, Fault>(walk)

@@ -151,7 +151,15 @@ impl<'p, D: Database> Running<'_, 'p, D> {
 
     /// Looks at the rules. What has changed is settled by that.
     pub(super) async fn decide(&mut self) -> Result<Vec<Aggregate>, Fault> {
+        // What others lose the database draws anew.
+        let (program, rows) = (self.program, &self.rows);
+        let is_written = |(at, key): &(usize, Value)| {
+            program.targets.get(*at).is_some_and(|of| rows.is_written(&of.target.table, key))
+        };
+        let (written, others) = std::mem::take(&mut self.dirty).into_iter().partition(is_written);
+        self.dirty = written;
         self.compute().await?;
+        self.dirty = others;
         self.look_at_unseen().await?;
         let program = self.program;
         let mut aggregates = Vec::new();
@@ -248,7 +256,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
             };
             for (check, inputs) in rules.checks.iter().zip(&target.checks) {
                 if due(inputs)
-                    && self.value_as_it_is(&check.expression, &[new]).await? == Value::Bool(false)
+                    && self.value(&check.expression, Some(new)).await? == Value::Bool(false)
                 {
                     found.extend(said_of(table, vec![broken(check, Pointer::Body)]));
                 }
@@ -283,7 +291,9 @@ impl<'p, D: Database> Running<'_, 'p, D> {
             // Later ones move up: each takes the place before it, and the last places go.
             let before = parts.iter().filter_map(|part| part.old.clone());
             let mut after: Vec<_> = parts.iter().filter_map(|part| part.new.clone()).collect();
-            for (position, row) in after.iter_mut().enumerate() {
+            // Where one only went along with what it referred to, the others stay where they are.
+            let moves = parts.iter().any(|part| part.new.is_none() && !part.lost);
+            for (position, row) in after.iter_mut().enumerate().filter(|_| moves) {
                 let place = Value::Int(i64::try_from(position).unwrap_or(i64::MAX - 1) + 1);
                 if row.get(table.own_key()) != Some(&place)
                     && let Some(slot) = Arc::make_mut(row).get_mut(table.own_key())
@@ -363,6 +373,10 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         update_each(all, &batches.updates, &mut written)?;
         self.insert_each(all, &batches.inserts, &mut written).await?;
         update_each(all, &batches.late, &mut written)?;
+        if noted.iter().any(|cleared| !cleared.redraws.is_empty()) {
+            self.writing.database.all(std::mem::take(&mut written)).await?;
+            self.writing.redraw(&noted).await?;
+        }
         self.writing.publish_behind(written, &locks, &events, &self.asking).await?;
         // What goes comes last: which rows go with it, only the database knows.
         for goes in [false, true] {

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use operation::{
-    Bound, Creation, Expression, Fault, FaultCode, Fill, Place, Table, Value, Violation,
+    Bound, Creation, Expression, Fault, FaultCode, Fill, Place, ProgramTarget, Table, TableId,
+    Value, Violation,
 };
 use smallvec::SmallVec;
 
 use super::super::change::{Change, Pointer, compute, field_of, transitions};
 use super::super::delete::still_referenced;
-use super::super::workset::Values;
+use super::super::workset::{Loss, Values};
 use super::super::{self as write, Failure};
 use super::{Database, Running, Wanted, bounded, ill_formed, said_of};
 
@@ -153,10 +154,11 @@ impl<D: Database> Running<'_, '_, D> {
         let table = self.table(place)?;
         let key = self.value(key, None).await?;
         // The row is taken as it is once what it is computed from has been looked at: what is set is set in that.
+        let mut before = self.current(place, &table, &key).await?;
         if self.draws_on_dirty(place, &key, set) {
             self.compute().await?;
+            before = self.current(place, &table, &key).await?;
         }
-        let before = self.current(place, &table, &key).await?;
         let mut values: SmallVec<[Value; 4]> = SmallVec::with_capacity(set.len());
         for (_, value) in set {
             values.push(self.value(value, Some(&before)).await?);
@@ -292,7 +294,73 @@ impl<D: Database> Running<'_, '_, D> {
         }
         self.rows.delete(&table, &key);
         self.rows.write(&table, &key);
+        self.mark_lost()?;
         Ok(())
+    }
+
+    /// Notes what is to be worked out again of rows that have lost something since; whether there are any.
+    pub(super) fn mark_lost(&mut self) -> Result<bool, Fault> {
+        let mut any = false;
+        for loss in self.rows.take_lost() {
+            let is_of = |of: &ProgramTarget| match &loss {
+                Loss::Root(table, ..) => of.target.table.id == *table,
+                Loss::Part(table, _) => of.target.parts.iter().any(|it| it.table.id == *table),
+            };
+            // What draws on nothing that a deletion empties is no target for that alone.
+            let Some(at) = self.program.targets.iter().position(is_of) else { continue };
+            match loss {
+                Loss::Root(_, key, column) => {
+                    let table = &self.program.targets[at].target.table;
+                    if let Some(row) = self.rows.root_mut(table, &key) {
+                        row.changed.push(column);
+                        row.ever_changed.push(column);
+                    }
+                    self.mark(at, &key);
+                }
+                Loss::Part(table, root) => self.mark_lost_parts(at, table, &root)?,
+            }
+            any = true;
+        }
+        Ok(any)
+    }
+
+    fn mark_lost_parts(&mut self, target: usize, part: TableId, root: &Value) -> Result<(), Fault> {
+        let rules = &self.program.targets[target].target;
+        let at = rules.parts.iter().position(|of| of.table.id == part);
+        let Some((at, of)) = at.and_then(|at| Some((at, rules.parts.get(at)?))) else {
+            return Ok(());
+        };
+        let numbers: Vec<Value> = self
+            .rows
+            .parts_of(&of.table, root)
+            .iter()
+            .filter(|part| part.new.is_some())
+            .map(|part| Value::Int(part.number))
+            .collect();
+        for number in numbers.iter().filter(|_| !of.computed.is_empty()) {
+            let row = self.rows.part(number).and_then(|(_, part)| part.new.clone());
+            let Some(mut row) = row else { continue };
+            let place = Place { target, part: Some(at) };
+            self.compute_part(place, root, Arc::make_mut(&mut row))?;
+            if let Some(part) = self.rows.part_mut(number) {
+                part.new = Some(row);
+            }
+        }
+        self.note_parts(target, part, root);
+        self.mark(target, root);
+        Ok(())
+    }
+
+    /// Notes that parts of a root have changed.
+    fn note_parts(&mut self, target: usize, part: TableId, root: &Value) {
+        let table = &self.program.targets[target].target.table;
+        if let Some(row) = self.rows.root_mut(table, root) {
+            for changed in [&mut row.parts_changed, &mut row.parts_ever_changed] {
+                if !changed.contains(&part) {
+                    changed.push(part);
+                }
+            }
+        }
     }
 
     /// A row as it is now; there must be one.
@@ -334,13 +402,7 @@ impl<D: Database> Running<'_, '_, D> {
         let Some(of) = self.program.targets.get(target).map(|target| &target.target.table) else {
             return;
         };
-        if let Some(row) = self.rows.root_mut(of, root) {
-            for changed in [&mut row.parts_changed, &mut row.parts_ever_changed] {
-                if !changed.contains(&part.id) {
-                    changed.push(part.id);
-                }
-            }
-        }
+        self.note_parts(target, part.id, root);
         self.rows.write(of, root);
         self.mark(target, root);
     }

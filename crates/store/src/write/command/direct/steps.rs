@@ -58,6 +58,8 @@ pub(super) struct Steps<'p> {
     ends: Vec<(usize, Value, Arc<[Value]>)>,
     /// Rows that go, with their keys as far as these are known.
     gone: Vec<(TableId, Option<Value>)>,
+    /// Rows that go, one of each table, where rules draw on what others lose by that.
+    losing: Vec<usize>,
 }
 
 impl<'p, D: Database> Stating<'_, 'p, D> {
@@ -158,6 +160,14 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             return Err(not_so());
         }
         let raises = !cleared.is_empty();
+        let ruled = cleared.iter().flat_map(|it| &it.redraws).any(|it| !it.rules.is_empty());
+        let is_known = |known: &usize| {
+            let known = self.direct.rows.get(*known);
+            known.is_some_and(|known| known.table.id == of.table.id)
+        };
+        if ruled && !self.steps.losing.iter().any(is_known) {
+            self.steps.losing.push(row);
+        }
         let known = of.site.is_none() && !of.made;
         let key = if known { Some(key_of(self.direct, row, &now)?) } else { None };
         self.steps.gone.push((of.table.id, key));
@@ -260,7 +270,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     pub(super) async fn send_steps(&mut self) -> Result<(), Fault> {
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
-        let Steps { deeds, sites, mut told, ends, .. } = std::mem::take(&mut self.steps);
+        let Steps { deeds, sites, mut told, ends, losing, .. } = std::mem::take(&mut self.steps);
         if !published.is_empty() {
             for site in self.direct.texts() {
                 told.entry(site).or_default();
@@ -296,6 +306,11 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             let doing = Doing { row, changes: false, answered: false, each: false };
             let sent = self.send_deed(Deed::Row(doing, binds)).await;
             sent.map_err(Failure::into_fault)?;
+        }
+        for row in losing {
+            let cleared = self.cleared_with(row)?;
+            let insisted = self.running.writing.insist_on_redrawn(&cleared).await;
+            insisted.map_err(Failure::into_fault)?;
         }
         Ok(())
     }
@@ -381,7 +396,8 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             Deed::Note(row, binds) => self.note_at_step(row, &binds).await,
             Deed::Raise(row) => {
                 let cleared = self.cleared_with(row)?;
-                self.running.writing.raise_noted(&cleared).await
+                self.running.writing.raise_noted(&cleared).await?;
+                self.running.writing.work_out(&cleared).await
             }
             Deed::Make(table, making, values) => {
                 self.running.send_alike(direct, &table, making.at, &[values]).await
@@ -408,6 +424,11 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             let lower = || lower_cleared(direct, row, (cleared, at), binds);
             let database = &mut self.running.writing.database;
             database.run(Asked::Kept(key), lower, binds.iter()).await?;
+            if !cleared.redraws.is_empty() {
+                let key = Key { columns: 1 << 61 | at as u64, ..key };
+                let lower = || lower_kept(direct, row, cleared, binds);
+                database.run(Asked::Kept(key), lower, binds.iter()).await?;
+            }
         }
         Ok(())
     }
@@ -433,6 +454,23 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     }
 }
 
+/// The statement that keeps which rows lose something with a row that goes.
+pub(in super::super) fn lower_kept(
+    direct: &Direct,
+    row: &DirectRow,
+    cleared: &Cleared,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let redraw = cleared.redraws.first().ok_or_else(|| ill_formed("nothing draws on it"))?;
+    let of = (cleared, &*redraw.root);
+    lower::redraw::keep_by(Settings::of(direct), of, (&row.key, key_scalar(row)?), binds)
+}
+
+fn key_scalar(row: &DirectRow) -> Result<operation::Scalar, Fault> {
+    let column = row.table.columns.get(row.table.own_key());
+    column.map(|column| column.scalar).ok_or_else(|| ill_formed("no key"))
+}
+
 /// The statement that notes the rows which refer to a row that goes.
 pub(in super::super) fn lower_cleared(
     direct: &Direct,
@@ -440,7 +478,5 @@ pub(in super::super) fn lower_cleared(
     cleared: (&Cleared, usize),
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
-    let scalar = row.table.columns.get(row.table.own_key()).map(|column| column.scalar);
-    let scalar = scalar.ok_or_else(|| ill_formed("no key"))?;
-    lower::cleared::note_by(Settings::of(direct), cleared, (&row.key, scalar), binds)
+    lower::cleared::note_by(Settings::of(direct), cleared, (&row.key, key_scalar(row)?), binds)
 }

@@ -1,8 +1,8 @@
 //! What a direct command sends, and what an `Idempotency-Key` adds to a command.
 
 use operation::{
-    BROKER, Carried, Course, Dialect, Direct, Fault, Finding, Form, How, Place, Program, Step,
-    TableId, Value,
+    BROKER, Carried, Course, Dialect, Direct, Fault, Finding, Form, How, Ident, Place, Program,
+    Step, TableId, Value,
 };
 
 use super::super::super::{Many, Place as Written};
@@ -12,6 +12,7 @@ use super::super::direct::{
 };
 use super::super::lock_of;
 use super::walk::Walk;
+use super::writes::Clears;
 use super::{Does, Purpose, Sent, Times, Trip};
 use crate::lower::{self, Settings, Under, ill_formed, receipt};
 use crate::postgres::value::type_name;
@@ -129,14 +130,17 @@ impl Walk<'_> {
             }
         }
         rows.sort_by_key(|(table, _)| *table);
-        let (before, after) = self.clears(&gone, &[])?;
+        let Clears { before, after, redrawn, .. } = self.clears(&gone, &[])?;
+        let names: Vec<Ident> = gone.iter().map(|(table, _)| table.name.clone()).collect();
+        let rules = self.insisted_when_lost(&names)?;
         let rows = rows.into_iter().map(|(_, sent)| sent);
-        let rows = before.into_iter().chain(rows).chain(after);
+        let rows = before.into_iter().chain(rows).chain(after).chain(redrawn).chain(rules);
         self.writes.leave_changes();
         let mut statements = vec![Sent::steering("BEGIN")];
         if !direct.locks_first() {
             statements.extend(rows);
-            statements.extend(self.writes_of()?);
+            statements.extend(self.writes_of_rows()?.0);
+            statements.extend(self.publishes()?);
         } else {
             self.writes.leave_inserts(|row| !says.known.contains(&row));
             statements.extend(self.found(direct, true)?);
@@ -152,7 +156,7 @@ impl Walk<'_> {
             }
             let (made, parts) = with_parts_behind(says.made);
             statements.extend(self.made(direct, &made)?);
-            statements.extend(self.writes_of_rows()?);
+            statements.extend(self.writes_of_rows()?.0);
             statements.extend(self.made(direct, &parts)?);
             let binds = self.nothing(direct, true);
             for (at, total) in direct.totals.iter().enumerate() {

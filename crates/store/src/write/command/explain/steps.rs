@@ -1,9 +1,12 @@
 //! What a command sends that is carried out step by step.
 
-use operation::{BROKER, Carried, Course, Dialect, Direct, Fault, How, Program, Step, Value};
+use operation::{
+    BROKER, Carried, Course, Dialect, Direct, Fault, How, Ident, Program, Step, Value,
+};
 
 use super::super::direct::{
-    Doing, Worded, answers_more, insisted, lower_cleared, lower_made, lower_told, statement,
+    Doing, Worded, answers_more, insisted, lower_cleared, lower_kept, lower_made, lower_told,
+    statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
@@ -54,6 +57,13 @@ impl Walk<'_> {
             sending.row(end, false, false)?;
         }
         let Sending { mut statements, .. } = sending;
+        let mut losing: Vec<&Ident> = Vec::new();
+        for row in direct.rows.iter().filter(|row| row.goes) {
+            if !losing.contains(&&row.table.name) {
+                losing.push(&row.table.name);
+                statements.extend(self.insisted_when_lost(std::slice::from_ref(&row.table.name))?);
+            }
+        }
         statements.push(Sent::steering("COMMIT"));
         Ok(Trip { purpose: Purpose::Write, times: Times::Once, statements })
     }
@@ -156,12 +166,21 @@ impl Sending<'_, '_> {
                     let cleared = self.walk.cleared(name);
                     for (at, (cleared, _)) in cleared.iter().enumerate() {
                         self.send(lower_cleared(self.direct, of, (cleared, at), &self.binds)?.text);
+                        if !cleared.redraws.is_empty() {
+                            let text = lower_kept(self.direct, of, cleared, &self.binds)?.text;
+                            self.send_that(Does::KeepsWhoLoses, text);
+                        }
                     }
                     self.row(*row, true, false)?;
-                    for (at, (cleared, entity)) in cleared.into_iter().enumerate() {
-                        let text = lower::cleared::raise_noted(&cleared, at)?.text;
-                        let each_row = self.turns;
+                    let each_row = self.turns;
+                    for (at, (cleared, entity)) in cleared.iter().enumerate() {
+                        let (text, entity) =
+                            (lower::cleared::raise_noted(cleared, at)?.text, entity.clone());
                         self.statements.push(Sent { entity, each_row, ..Sent::plain(text) });
+                    }
+                    for (cleared, _) in &cleared {
+                        let redrawn = self.walk.redrawn(cleared)?.into_iter();
+                        self.statements.extend(redrawn.map(|sent| Sent { each_row, ..sent }));
                     }
                     return Ok(());
                 }

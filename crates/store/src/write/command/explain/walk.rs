@@ -14,11 +14,13 @@ use super::writes::Writes;
 use super::{Purpose, Sent, Times, Trip};
 use crate::lower::{self, Nested, ill_formed};
 use crate::postgres::value::type_name;
-use crate::write::{Kind, Many, draws_on_row};
+use crate::write::{Kind, Many, Tables, draws_on_row};
 
 pub(super) struct Walk<'p> {
     pub program: &'p Program,
     pub tables: &'p [Arc<Table>],
+    /// The same, and what draws on references in them.
+    pub known: &'p Tables,
     pub dialect: Dialect,
     pace: Pace,
     binds: Vec<Known>,
@@ -46,7 +48,11 @@ pub(super) struct Walk<'p> {
 }
 
 impl<'p> Walk<'p> {
-    pub fn new(program: &'p Program, tables: &'p [Arc<Table>], dialect: Dialect) -> Self {
+    pub fn new(
+        program: &'p Program,
+        (tables, known): (&'p [Arc<Table>], &'p Tables),
+        dialect: Dialect,
+    ) -> Self {
         let binds = program.filled.iter().enumerate().map(|(at, filled)| Known {
             level: (!filled).then_some(0),
             way: format!("{at}"),
@@ -55,6 +61,7 @@ impl<'p> Walk<'p> {
         Self {
             program,
             tables,
+            known,
             dialect,
             pace: Pace::Foresee,
             binds: binds.collect(),
@@ -125,8 +132,13 @@ impl<'p> Walk<'p> {
     /// What is written and answered, and the end.
     pub fn end(mut self) -> Result<Vec<Trip>, Fault> {
         self.look_at_passing()?;
-        let written = self.writes_of()?;
+        let (written, rules) = self.writes_of_rows()?;
         self.pending.extend(written);
+        if let Some(rules) = rules {
+            self.ask(Purpose::Check, Times::Once, vec![rules]);
+        }
+        let published = self.publishes()?;
+        self.pending.extend(published);
         if let Form::Row(read) = &self.program.answer
             && (self.answers_other || !draws_on_row(read, &read.table))
         {

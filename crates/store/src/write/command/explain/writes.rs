@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use operation::{BROKER, Dialect, Fault, Ident, Inputs, OnDelete, Place, Program, Scalar, Table};
 
 use super::walk::{Walk, due};
-use super::{Sent, Times};
+use super::{Does, Sent, Times};
 use crate::lower::cleared::{self, Cleared, Keys};
-use crate::lower::{exchange, outbox};
-use crate::write::{self, Many, References, Tables};
+use crate::lower::{exchange, outbox, redraw};
+use crate::write::{self, Many, References};
 
 /// What is written, gathered step by step.
 #[derive(Debug, Default)]
@@ -152,16 +152,22 @@ impl Writes {
     }
 }
 
-impl Walk<'_> {
-    /// The statements, in the order in which they are sent.
-    pub(super) fn writes_of(&self) -> Result<Vec<Sent>, Fault> {
-        let mut all = self.writes_of_rows()?;
-        all.extend(self.publishes()?);
-        Ok(all)
-    }
+/// What is sent about rows that lose something when others go.
+#[derive(Default)]
+pub(super) struct Clears {
+    /// Before those have gone.
+    pub before: Vec<Sent>,
+    /// Behind that.
+    pub after: Vec<Sent>,
+    /// When all else is written.
+    pub redrawn: Vec<Sent>,
+    /// What is asked in the end.
+    pub rules: Option<Sent>,
+}
 
-    /// Those about rows.
-    pub(super) fn writes_of_rows(&self) -> Result<Vec<Sent>, Fault> {
+impl Walk<'_> {
+    /// The statements about rows, in the order in which they are sent, and the one that is awaited then.
+    pub(super) fn writes_of_rows(&self) -> Result<(Vec<Sent>, Option<Sent>), Fault> {
         let mut all = Vec::new();
         let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
         let (mut late, mut early) = (Vec::new(), Vec::new());
@@ -173,10 +179,19 @@ impl Walk<'_> {
                 gone.push((&**table, of.deletes == Count::Many));
             }
         }
+        let names: Vec<Ident> = gone.iter().map(|(table, _)| table.name.clone()).collect();
+        let cleared = self.cleared(&names);
+        let redraws = || cleared.iter().flat_map(|(cleared, _)| &cleared.redraws);
         let mut leaving = Vec::new();
         for ((target, part), of) in &self.writes.tables {
             let place = Place { target: *target, part: *part };
             let table = self.at(place)?;
+            // What rows lose that are written, too, they are given with the rest.
+            let stages = redraws().flat_map(|redraw| &redraw.stages);
+            let drawn: Vec<usize> = stages
+                .filter(|stage| stage.table.id == table.id)
+                .flat_map(|stage| stage.set.iter().map(|(column, _)| *column))
+                .collect();
             let id = self.program.id;
             let placed = write::Place { target: id, at: part.map_or(0, |part| part + 1), table };
             // Rows of one root may swap unique values: then they go and come anew.
@@ -190,8 +205,15 @@ impl Walk<'_> {
                 let often = of.deletes == Count::Many || anew;
                 deletes.push((table, self.many(&Many::delete(placed)?, often)?));
             }
-            let columns =
-                |columns: &BTreeSet<usize>| -> Vec<usize> { columns.iter().copied().collect() };
+            let columns = |columns: &BTreeSet<usize>| -> Vec<usize> {
+                columns
+                    .iter()
+                    .copied()
+                    .chain(drawn.iter().copied())
+                    .collect::<BTreeSet<_>>()
+                    .into_iter()
+                    .collect()
+            };
             if of.updates > Count::None {
                 let columns = columns(&of.columns);
                 let many = Many::update(placed, &columns)?;
@@ -222,12 +244,11 @@ impl Walk<'_> {
         let deletes = in_order(deletes).into_iter().rev();
         let inserts = in_order(inserts);
         let first = if moved_to_made { inserts.clone() } else { Vec::new() };
-        let (before, after) = self.clears(&gone, &leaving)?;
+        let Clears { before, after, redrawn, rules } = self.clears(&gone, &leaving)?;
         let written = first.into_iter().chain(early).chain(before).chain(deletes).chain(after);
         let written = written.chain(updates);
-        let written = written.chain(inserts).chain(late);
-        all.extend(written);
-        Ok(all)
+        all.extend(written.chain(inserts).chain(late).chain(redrawn));
+        Ok((all, rules))
     }
 
     /// Whether rows of a table may be taken away from a row that goes, before that would take them along.
@@ -253,7 +274,7 @@ impl Walk<'_> {
         &self,
         gone: &[(&Table, bool)],
         leaving: &[&Table],
-    ) -> Result<(Vec<Sent>, Vec<Sent>), Fault> {
+    ) -> Result<Clears, Fault> {
         let mut of: Vec<(&Table, bool)> = Vec::new();
         for (table, often) in gone {
             match of.iter_mut().find(|(known, _)| known.id == table.id) {
@@ -279,23 +300,67 @@ impl Walk<'_> {
             }
         };
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
-        let (mut before, mut after) = (Vec::new(), Vec::new());
-        for (at, (cleared, entity)) in self.cleared(&names).into_iter().enumerate() {
-            let (text, one) = (lower(at, &cleared, true)?.text, lower(at, &cleared, false)?.text);
+        let mut clears = Clears::default();
+        let Clears { before, after, redrawn, rules } = &mut clears;
+        let all = self.cleared(&names);
+        for (at, (cleared, entity)) in all.iter().enumerate() {
+            if let Some(redraw) = cleared.redraws.first() {
+                let keep = |most: bool| {
+                    let keys = keys(most);
+                    let keys = Keys { gone: &keys, but: None };
+                    redraw::keep(self.dialect, (cleared, &redraw.root), keys)
+                };
+                let (text, one) = (keep(true)?.text, keep(false)?.text);
+                let of_one = (one != text).then_some(one);
+                let that = Sent::that(Does::KeepsWhoLoses, text);
+                before.push(Sent { entity: entity.clone(), of_one, ..that });
+            }
+            redrawn.extend(self.redrawn(cleared)?);
+            let (text, one) = (lower(at, cleared, true)?.text, lower(at, cleared, false)?.text);
             let of_one = (one != text).then_some(one);
             if self.dialect == Dialect::Postgres {
-                let text = cleared::raise_noted(&cleared, at)?.text;
+                let text = cleared::raise_noted(cleared, at)?.text;
                 after.push(Sent { entity: entity.clone(), ..Sent::plain(text) });
             }
-            before.push(Sent { entity, of_one, ..Sent::plain(text) });
+            before.push(Sent { entity: entity.clone(), of_one, ..Sent::plain(text) });
         }
-        Ok((before, after))
+        let cleared: Vec<Cleared> = all.into_iter().map(|(cleared, _)| cleared).collect();
+        let of = write::redraw::rules(&cleared);
+        if !of.is_empty() {
+            let text = redraw::broken(self.dialect, &of, &write::redraw::moment(&of))?.text;
+            *rules = Some(Sent::that(Does::LooksAtRules, text));
+        }
+        Ok(clears)
+    }
+
+    /// The statements that work out what is computed of rows which lose something.
+    pub(super) fn redrawn(&self, cleared: &Cleared) -> Result<Vec<Sent>, Fault> {
+        let mut sent = Vec::new();
+        for redraw in &cleared.redraws {
+            for stage in &redraw.stages {
+                let text = redraw::work_out(self.dialect, redraw, stage)?.text;
+                let entity = Some(stage.table.entity.clone());
+                sent.push(Sent { entity, ..Sent::that(Does::WorksOut, text) });
+            }
+        }
+        Ok(sent)
+    }
+
+    /// The statement that insists on the rules of rows which lose something when one of this table goes.
+    pub(super) fn insisted_when_lost(&self, gone: &[Ident]) -> Result<Option<Sent>, Fault> {
+        let cleared: Vec<Cleared> =
+            self.cleared(gone).into_iter().map(|(cleared, _)| cleared).collect();
+        let of = write::redraw::rules(&cleared);
+        if of.is_empty() {
+            return Ok(None);
+        }
+        let text = redraw::insist(&of, &write::redraw::moment(&of))?.text;
+        Ok(Some(Sent::that(Does::LooksAtRules, text)))
     }
 
     /// What is cleared when rows of these tables go, each with the entity whose versions rise.
     pub(super) fn cleared(&self, gone: &[Ident]) -> Vec<(Cleared, Option<Box<str>>)> {
-        let (tables, references) = (Tables::default(), References::of(self.tables));
-        tables.know(self.tables);
+        let (tables, references) = (self.known, References::of(self.tables));
         let entity = |cleared: &Cleared| {
             let of = self.tables.iter().find(|of| of.name == cleared.table);
             of.map(|table| table.entity.clone())
@@ -305,7 +370,7 @@ impl Walk<'_> {
     }
 
     /// Events and tasks.
-    fn publishes(&self) -> Result<Vec<Sent>, Fault> {
+    pub(super) fn publishes(&self) -> Result<Vec<Sent>, Fault> {
         let said = self.writes.events.map(|often| self.said(often)).transpose()?;
         let asked = (self.writes.heard || self.writes.later).then(|| self.asked()).transpose()?;
         Ok(self
