@@ -207,7 +207,7 @@ pub struct ProgramTarget {
     pub reached: Vec<TableId>,
     /// The tables, but for those of its own parts, whose rows go with one of it.
     pub along: Vec<Arc<Table>>,
-    /// Whether some of those go with rows of their own table, or parts go without their roots.
+    /// Whether some of those go with rows of their own table by way of others.
     pub tangled: bool,
 }
 

@@ -25,12 +25,17 @@ fn what_is_lost_is_told() {
             drop_and_bit: 1, told 1 to 1
             drop_and_count: 1, told 1 to 1
             drop_and_save: 1, told 1 to 1
+            fell_and_count: 1, told 1 to 1
+            grow: 1, told 1 to 1
             label: 1, told 1 to 1
             least: 1, told 1 to 1
             new_and_drop: 1, told 1 to 1
+            plant: 1, told 1 to 1
             rename: 1, told 1 to 1
             see: 1, told 1 to 1
             see_box: 1, told 1 to 1
+            see_leaf: 1, told 1 to 1
+            see_node: 1, told 1 to 1
             slot_and_drop: 1, told 1 to 1
         "#]],
     );
@@ -41,7 +46,18 @@ fn ask(dice: &mut Dice) -> String {
     let (tag, other, item, id) = (one(), one(), one(), one());
     let by = dice.of(&["-2", "1", "2", "3", "5", "8"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(48) {
+    match dice.below(66) {
+        48 => format!("run user fell/{tag}"),
+        49..=52 => format!(r#"run user grow/{item} {{"node":{tag},"by":{by}}}"#),
+        53 | 54 => format!(r#"run user fell_and_count/{tag} {{"leaf":{item},"by":{by}}}"#),
+        55 => format!(r#"run user see_leaf/{tag} {{"leaf":{item}}}"#),
+        56 => format!(r#"run user see_node/{tag} {{"other":{other}}}"#),
+        57..=61 => {
+            format!(r#"run user plant {{"id":{id},"parent":{maybe},"beside":{other},"tag":{tag}}}"#)
+        }
+        62 => format!(r#"run user fell_of/{tag} {{"leaf":{item}}}"#),
+        63 | 64 => format!(r#"change user Leaf {item} {{"node":{tag}}}"#),
+        65 => format!("remove user Node {tag}"),
         0 => format!("run user drop/{tag}"),
         1 | 2 => format!("remove user Tag {tag}"),
         3 => format!(r#"run user drop_all {{"tags":[{tag},{other}]}}"#),
@@ -91,10 +107,13 @@ fn held(world: &World) -> String {
                  OR i.sum <> (SELECT coalesce(sum(value), 0) FROM bit WHERE item = i.id) OR i.total <> i.sum + i.cost \
                  UNION ALL SELECT 'bit', item FROM bit WHERE value <> CASE WHEN tag IS NULL THEN 0.25 ELSE amount * 1.5 END \
                  UNION ALL SELECT 'box', id FROM box AS b WHERE many <> (SELECT count(*) FROM slot WHERE box = b.id) \
-                 OR b.full <> (SELECT coalesce(sum(size), 0) FROM slot WHERE box = b.id)";
+                 OR b.full <> (SELECT coalesce(sum(size), 0) FROM slot WHERE box = b.id) \
+                 UNION ALL SELECT 'leaf', id FROM leaf AS l WHERE free <> (node IS NULL) OR kept <> (SELECT count(*) FROM rib WHERE leaf = l.id)";
     assert_eq!(testbed::postgres().psql(database, wrong), "");
     let all = "SELECT 'i', to_jsonb(t)::text FROM item AS t UNION ALL SELECT 'b', to_jsonb(t)::text FROM bit AS t \
                UNION ALL SELECT 'x', to_jsonb(t)::text FROM box AS t UNION ALL SELECT 's', to_jsonb(t)::text FROM slot AS t \
+               UNION ALL SELECT 'l', to_jsonb(t)::text FROM leaf AS t UNION ALL SELECT 'r', to_jsonb(t)::text FROM rib AS t \
+               UNION ALL SELECT 'n', to_jsonb(t)::text FROM node AS t \
                UNION ALL SELECT 'd', (to_jsonb(t) - 'until')::text FROM deal AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM tag AS t \
                ORDER BY 1, 2";
     let events = "SELECT name, key, data::text FROM mimar.event ORDER BY number";
@@ -103,7 +122,16 @@ fn held(world: &World) -> String {
 
 fn people(world: &World) {
     for id in 1..=5 {
-        world.ask(&format!(r#"add user Tag {{"id":{id},"name":"t{id}"}}"#));
+        for add in [
+            format!(r#"add user Tag {{"id":{id},"name":"t{id}"}}"#),
+            format!(
+                r#"add user Node {{"id":{id},"parent":{},"count":{id}}}"#,
+                if id % 2 == 0 { "null".to_owned() } else { (id / 2 * 2).max(1).to_string() }
+            ),
+            format!(r#"add user Leaf {{"id":{id},"node":{id}}}"#),
+        ] {
+            world.ask(&add);
+        }
     }
     for id in 1..=5 {
         for add in [

@@ -247,8 +247,8 @@ fn add_reached(
     may_lose
 }
 
-/// The tables, but for those of its own parts, whose rows go when a row of this one goes, and whether some go with rows of their own table, or
-/// are parts that go without their roots.
+/// The tables, but for those of its own parts, whose rows go when a row of this one goes, and whether some go with rows of their own table by
+/// way of others.
 fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
     let (mut along, mut tangled) = (Vec::new(), false);
     let mut paths = vec![vec![root.id]];
@@ -267,7 +267,9 @@ fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
                     Some(_) => along.push(table.clone()),
                     None => {
                         along.push(table.clone());
-                        if path.contains(&table.id) {
+                        if path.last() == Some(&table.id) {
+                            // However far, the database follows it.
+                        } else if path.contains(&table.id) {
                             tangled = true;
                         } else {
                             paths.push([path.as_slice(), &[table.id]].concat());

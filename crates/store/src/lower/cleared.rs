@@ -58,6 +58,8 @@ pub(crate) struct Through {
     pub own: Ident,
     /// The column that refers to what goes.
     pub column: Ident,
+    /// Columns by which its rows go with rows of the table itself, however far.
+    pub again: Vec<Ident>,
 }
 
 impl Cleared {
@@ -223,6 +225,19 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Writes the rows that go with rows of their own table, behind those that these begin with.
+    fn and_again(&mut self, Through { table, own, again, .. }: &Through) {
+        if again.is_empty() {
+            return;
+        }
+        self.sql.push(" UNION SELECT m.").ident(own).push(" FROM ").ident(table);
+        self.sql.push(" AS m JOIN g ON ");
+        self.sql.list(" OR ", again, |sql, column| {
+            sql.push("m.").ident(column).push(" = g.k");
+        });
+        self.sql.push(") SELECT k FROM g");
+    }
+
     fn by_ways(&mut self, ways: &[Way], key: &mut WriteKey<'_, 'a>) -> Result<(), Fault> {
         for (at, Way { part, column, through, gone }) in ways.iter().enumerate() {
             self.sql.push(if at == 0 { "" } else { " OR " });
@@ -231,14 +246,18 @@ impl<'a> Lowering<'a> {
                 self.sql.push(" WHERE ");
             }
             self.sql.ident(column);
-            for Through { table, own, column } in through {
-                self.sql.push(" IN (SELECT ").ident(own).push(" FROM ").ident(table);
+            for Through { table, own, column, again } in through {
+                self.sql.push(" IN (");
+                self.sql.push(if again.is_empty() { "" } else { "WITH RECURSIVE g (k) AS (" });
+                self.sql.push("SELECT ").ident(own).push(" FROM ").ident(table);
                 self.sql.push(" WHERE ").ident(column);
             }
             key(self, *gone)?;
-            for _ in 0..through.len() + usize::from(part.is_some()) {
+            for through in through.iter().rev() {
+                self.and_again(through);
                 self.sql.push(")");
             }
+            self.sql.push(if part.is_some() { ")" } else { "" });
         }
         Ok(())
     }

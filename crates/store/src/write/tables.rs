@@ -50,7 +50,7 @@ impl Tables {
 
 impl Tables {
     /// Tables of which rows are changed when some of these go, since what refers to them is cleared, as far as versions tell of that. What
-    /// goes with a row of its own table is followed no further.
+    /// goes with a row of its own table by way of others is followed no further.
     pub fn cleared(&self, references: &References, gone: &[Ident]) -> Vec<Cleared> {
         let (mut all, mut going) = (Vec::<Cleared>::new(), Vec::<(Ident, Way)>::new());
         for (at, table) in gone.iter().enumerate() {
@@ -72,16 +72,23 @@ impl Tables {
                                 Way { part: None, column: column_of, through: path, gone: at };
                             going.push((table.clone(), way));
                             let known = self.0.read().get(table).cloned();
-                            let is_new =
-                                table != &gone[at] && through.iter().all(|it| it.table != *table);
+                            let is_first = through.is_empty() && *table == target;
+                            let is_new = is_first
+                                || table != &gone[at]
+                                    && through.iter().all(|it| it.table != *table);
                             // Nothing refers to a part.
                             let Some(known) = known.filter(|it| is_new && it.root.is_none()) else {
                                 continue;
                             };
                             let Some(own) = known.columns.get(known.own_key()) else { continue };
                             let (table, own) = (table.clone(), own.name.clone());
-                            let step =
-                                Through { table: table.clone(), own, column: column.clone() };
+                            let again = references.to(&table).iter();
+                            let again = again.filter(|of| {
+                                of.table == table && of.on_delete == OnDelete::Cascade
+                            });
+                            let again = again.map(|of| of.column.clone()).collect();
+                            let column = column.clone();
+                            let step = Through { table: table.clone(), own, column, again };
                             paths.push((table, [vec![step], through.clone()].concat()));
                         }
                     }
@@ -154,7 +161,7 @@ impl Tables {
     }
 
     /// Whether the references that lead to a table are in the database as the model tells of them, and so are those to tables whose rows go
-    /// with one of it; and no row goes with one of its own table.
+    /// with one of it; and no row goes with one of its own table by way of others.
     pub fn are_referred_to_as_told(&self, references: &References, table: TableId) -> bool {
         let known = self.0.read();
         let mut paths = vec![vec![table]];
@@ -171,10 +178,11 @@ impl Tables {
                             && it.on_delete == key.on_delete
                     };
                     let goes = key.on_delete == OnDelete::Cascade;
-                    if !to.iter().any(is_it) || (goes && path.contains(&table.id)) {
+                    let again = goes && table.id == id;
+                    if !to.iter().any(is_it) || (goes && !again && path.contains(&table.id)) {
                         return false;
                     }
-                    if goes {
+                    if goes && !again {
                         paths.push([path.as_slice(), &[table.id]].concat());
                     }
                 }
