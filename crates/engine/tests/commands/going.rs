@@ -18,7 +18,6 @@ fn what_goes_goes_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-            run user anew/1 {"id":1,"tag":1}: 2 transactions
             run user pin_late/2: 2 transactions
             after: 1, told 1 to 1
             anew: 1, told 1 to 1
@@ -36,10 +35,12 @@ fn what_goes_goes_as_told() {
             grow: 1, told 1 to 1
             hang: 1, told 1 to 1
             log_and_drop: 1, told 1 to 1
+            mark_again: 1, told 1 to 1
             mark_and_drop: 1, told 1 to 1
             merge: 1, told 1 to 1
             new_badge: 1, told 1 to 1
             own: 1, told 1 to 1
+            renew: 1, told 1 to 1
             seal_and_drop: 1, told 1 to 1
             seal_of: 1, told 1 to 1
             see_all: 1, told 1 to 1
@@ -60,7 +61,14 @@ fn ask(dice: &mut Dice) -> String {
     let (folder, other, mark, tag) = (one(), one(), one(), one());
     let by = dice.of(&["1", "2", "3", "5", "9"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(70) {
+    match dice.below(76) {
+        74 | 75 => {
+            format!(r#"run user mark_again/{folder} {{"id":{tag},"other":{other},"mark":{mark}}}"#)
+        }
+        70..=73 => {
+            let id = if dice.below(3) == 0 { other } else { folder };
+            format!(r#"run user renew/{folder} {{"id":{id},"tag":{tag},"by":{by}}}"#)
+        }
         66..=68 => {
             format!(r#"run user seal_of/{tag} {{"pin":{mark},"folder":{folder},"by":{by}}}"#)
         }

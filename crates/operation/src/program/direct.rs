@@ -204,6 +204,8 @@ pub struct MadeRow {
     pub total: Option<usize>,
     /// Which of [`Direct::rows`] says what must be true of it once all is done.
     pub ends: Option<usize>,
+    /// Its table, where it may take the place of one that went: then it counts on from that one's version.
+    pub anew: Option<TableId>,
 }
 
 /// What a new root draws on its parts.
@@ -323,6 +325,11 @@ impl Direct {
     pub fn is_end(&self, row: usize) -> bool {
         let ends = self.rows.iter().map(|row| row.ends);
         ends.chain(self.made.iter().map(|made| made.ends)).any(|end| end == Some(row))
+    }
+
+    /// Whether another row may take the place of this one when it has gone.
+    pub fn is_taken_by_others(&self, row: &DirectRow) -> bool {
+        self.made.iter().any(|made| made.anew == Some(row.table.id))
     }
 
     /// Whether it stands for that of a row which may have gone by then.

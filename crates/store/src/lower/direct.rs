@@ -168,6 +168,8 @@ pub(crate) struct Making<'m> {
     pub binds: usize,
     /// What some of them, and behind them, stand for.
     pub settings: Settings<'m>,
+    /// Whether it may take the place of one that [went](leave).
+    pub anew: bool,
 }
 
 /// `INSERT` of such a row where its condition holds. `values`: what the binds hold, and the columns.
@@ -200,7 +202,7 @@ impl<'m> Making<'m> {
 
     /// What comes before its conditions.
     fn begun(self, lowering: Lowering<'m>) -> Result<Lowering<'m>, Fault> {
-        let Making { table, columns, condition, computed, checks, binds, settings } = self;
+        let Making { table, columns, condition, computed, checks, binds, settings, .. } = self;
         let values_of = |columns: &'m [(usize, Expression)]| columns.iter().map(|(_, value)| value);
         let all = values_of(columns).chain(values_of(computed)).chain([condition, checks]);
         if binds_of(all) > binds {
@@ -237,6 +239,9 @@ impl<'m> Making<'m> {
                         lowering.sql.push("::").ident(native);
                     }
                 }
+                None if self.anew && table.version == Some(at) => {
+                    self.next_version(&mut lowering)?
+                }
                 None => lowering.bind_of(binds + at, column),
             }
             if ruled {
@@ -244,6 +249,21 @@ impl<'m> Making<'m> {
             }
         }
         Ok(lowering)
+    }
+
+    /// Writes the version behind that of the row which went under the same key, or the first.
+    fn next_version(self, lowering: &mut Lowering<'m>) -> Result<(), Fault> {
+        let Making { table, columns, binds, .. } = self;
+        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+        lowering.sql.push("coalesce((nullif(current_setting(");
+        name_of_left(&mut lowering.sql, table);
+        lowering.sql.push(", true), '')::jsonb ->> (");
+        match columns.iter().find(|(of, _)| *of == table.own_key()) {
+            Some((_, value)) => lowering.kept(value, own.scalar)?,
+            None => lowering.bind_of(binds + table.own_key(), own),
+        }
+        lowering.sql.push(")::text)::bigint + 1, 1)");
+        Ok(())
     }
 
     /// Writes under which conditions, and the end of the insertion.
@@ -257,6 +277,40 @@ impl<'m> Making<'m> {
         lowering.sql.push(" RETURNING 1");
         Ok(())
     }
+}
+
+/// Keeps which version a row had before this transaction, which is about to go: one that takes its place counts on from that. `binds` are what
+/// the binds hold.
+pub(crate) fn leave(
+    settings: Settings<'_>,
+    (table, key): (&Table, &Expression),
+    binds: &[Value],
+) -> Result<Statement, Fault> {
+    if binds_of([key]) > binds.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let version = table.version.and_then(|at| table.columns.get(at));
+    let own = table.columns.get(table.own_key());
+    let (Some(version), Some(own)) = (version, own) else { return Err(ill_formed("no version")) };
+    let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
+    let alias = lowering.alias();
+    lowering.sql.push("SELECT set_config(");
+    name_of_left(&mut lowering.sql, table);
+    lowering.sql.push(", (jsonb_build_object(").ident(&own.name).push("::text, ");
+    lowering.sql.ident(&version.name).push(" - (xmin = pg_current_xact_id()::xid)::int)");
+    // What was kept first stays.
+    lowering.sql.push(" || coalesce(nullif(current_setting(");
+    name_of_left(&mut lowering.sql, table);
+    lowering.sql.push(", true), ''), '{}')::jsonb)::text, true) FROM ");
+    lowering.table(alias, table);
+    lowering.sql.push(" WHERE ");
+    lowering.column_is(alias, table, table.own_key(), key)?;
+    Ok(lowering.finish(vec![Scalar::Text]))
+}
+
+/// Writes the name under which versions are kept of rows that went.
+fn name_of_left(sql: &mut Sql, table: &Table) {
+    sql.push("'mimar.w").integer(i64::from(table.id.0)).push("'");
 }
 
 /// Ends the transaction where a condition is not true. `binds` are what its binds hold.

@@ -25,24 +25,10 @@ impl Forming<'_> {
         let program = self.program;
         let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
         let table = program.table(creation.row).ok_or(Reason::NotInSql)?;
-        // Step by step it is looked at then whether one takes the place of another.
+        // Step by step one may take the place of another.
         let goes = |row: &Row| row.goes && row.table.id == table.id;
         if self.stepping.is_none() && self.rows.iter().any(goes) {
             return Err(Reason::Gone);
-        }
-        if let (Some(Fill::Value(key)), None) =
-            (creation.values.get(table.own_key()), &creation.root)
-            && self.knows(key)
-        {
-            let key = self.flat(key, &[])?;
-            // One that is loaded would go before, and this count on from its version.
-            if self.stepping.as_ref().is_some_and(|it| it.along.contains(&table.id)) {
-                return Err(Reason::Deletes);
-            }
-            let is_it = |row: &Row| row.key == key || self.given_key(table, &row.key) == Some(&key);
-            if self.rows.iter().any(|row| goes(row) && is_it(row)) {
-                return Err(Reason::Gone);
-            }
         }
         self.made_in.push(table.id);
         if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
@@ -167,7 +153,8 @@ impl Forming<'_> {
         };
         let root = stored;
         let ends = None;
-        let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends };
+        let anew = None;
+        let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends, anew };
         self.made.push((table.clone(), made));
         Ok(How::Made(self.made.len() - 1))
     }
@@ -257,7 +244,12 @@ impl Forming<'_> {
         let (computed, checks) = rules_over(target, (creation.row, true), table, looked_up)?;
         let checks = if creation.bind.is_some() { Expression::yes() } else { checks };
         let (root, total) = (None, None);
-        let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends };
+        let own = creation.values.get(table.own_key());
+        let given = !matches!(own, Some(Fill::Uuid | Fill::Counted));
+        let stepping = self.stepping.as_ref();
+        let goes = stepping.is_some_and(|stepping| stepping.gone.contains(&table.id));
+        let anew = (given && goes && table.version.is_some()).then_some(table.id);
+        let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends, anew };
         self.made.push((table.clone(), made));
         Ok(How::Made(self.made.len() - 1))
     }

@@ -541,13 +541,6 @@ impl<'p> Forming<'p> {
         Ok(())
     }
 
-    /// The key that was given to a row which is made, by the bind that holds it.
-    pub(super) fn given_key(&self, table: &Table, key: &Expression) -> Option<&Expression> {
-        let Expression::Bind(bind) = key else { return None };
-        let (_, values) = self.stepping.as_ref()?.made.iter().find(|(made, _)| made == bind)?;
-        values.get(table.own_key())?.as_ref()
-    }
-
     /// What something looked up is, within rows of these tables; `None`: it does not say.
     fn scalar_of(&self, value: &Expression, inside: &[&Table]) -> Option<Scalar> {
         match value {

@@ -40,10 +40,18 @@ pub(in super::super) fn lower_made(
 ) -> Result<lower::Statement, Fault> {
     let made = direct.made.get(made).ok_or_else(|| ill_formed("nothing is made there"))?;
     let drawn = drawn_of(direct, made, binds);
-    let MadeRow { columns, condition, computed, checks, .. } = made;
+    let MadeRow { columns, condition, computed, checks, anew, .. } = made;
     let settings = Settings { drawn: &drawn, ..Settings::of(direct) };
-    let making =
-        lower::direct::Making { table, columns, condition, computed, checks, binds, settings };
+    let making = lower::direct::Making {
+        table,
+        columns,
+        condition,
+        computed,
+        checks,
+        binds,
+        settings,
+        anew: anew.is_some(),
+    };
     match each {
         true => lower::direct::make_each(making, values),
         false => lower::direct::make(making, values),

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use operation::{
-    Course, Creation, Direct, DirectRow, Expression, Fault, Fill, MOST_ROWS, MadeRow, Named, Place,
-    Published, Step, Table, TableId, Value,
+    Course, Creation, Direct, DirectRow, Expression, Fault, MOST_ROWS, MadeRow, Named, Place,
+    Published, Step, Table, Value,
 };
 
 use super::super::super::outbox::Asking;
@@ -34,6 +34,8 @@ pub(super) enum Deed<'p> {
     Insist(usize, Arc<[Value]>),
     /// A row changes, or is answered.
     Row(Doing, Arc<[Value]>),
+    /// The version of a row that goes is kept, since another one may take its place.
+    Leave(usize, Arc<[Value]>),
     /// Rows are noted that refer to one which goes, and their versions rise when it has gone.
     Note(usize, Arc<[Value]>),
     Raise(usize),
@@ -56,8 +58,6 @@ pub(super) struct Steps<'p> {
     told: BTreeMap<usize, BTreeSet<Box<str>>>,
     /// Rows of which something must be true in the end: how, and their keys.
     ends: Vec<(usize, Value, Arc<[Value]>)>,
-    /// Rows that go, with their keys as far as these are known.
-    gone: Vec<(TableId, Option<Value>)>,
     /// Rows that go, one of each table, where rules draw on what others lose by that.
     losing: Vec<usize>,
 }
@@ -168,22 +168,15 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         if ruled && !self.steps.losing.iter().any(is_known) {
             self.steps.losing.push(row);
         }
-        let known = of.site.is_none() && !of.made;
-        let key = if known { Some(key_of(self.direct, row, &now)?) } else { None };
-        self.steps.gone.push((of.table.id, key));
+        if self.direct.is_taken_by_others(of) {
+            self.do_next(Deed::Leave(row, now.clone()))?;
+        }
         if raises {
             self.do_next(Deed::Note(row, now.clone()))?;
         }
         let doing = Doing { row, changes: true, answered: false, each: false };
         self.do_next(Deed::Row(doing, now))?;
         if raises { self.do_next(Deed::Raise(row)) } else { Ok(()) }
-    }
-
-    /// Whether a row that is made under this key may take the place of one that went: what refers to that, and from which version it counts on,
-    /// is known where rows are loaded.
-    fn may_take_a_place(&self, table: &Table, key: &Value) -> bool {
-        let mut gone = self.steps.gone.iter().filter(|(of, _)| *of == table.id);
-        gone.any(|(_, gone)| gone.as_ref().is_none_or(|gone| gone == key))
     }
 
     /// Makes a row at its step, as far as it is known.
@@ -195,12 +188,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     ) -> Result<(), Fault> {
         let (table, row) = self.as_known(made, creation).await?;
         if creation.root.is_none() {
-            let own = creation.values.get(table.own_key());
-            let generated = matches!(own, Some(Fill::Uuid | Fill::Counted));
             let key = row.get(table.own_key()).cloned().unwrap_or_default();
-            if !generated && self.may_take_a_place(&table, &key) {
-                return Err(not_so());
-            }
             if let Some(bind) = creation.bind {
                 self.running.fill(bind, key);
             }
@@ -393,6 +381,14 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
                 database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
             }
             Deed::Row(doing, binds) => self.send_row(doing, &binds).await,
+            Deed::Leave(place, binds) => {
+                let row = direct.rows.get(place).ok_or_else(|| ill_formed("no such row"))?;
+                let (kind, columns) = (Kind::Update, 1 << 60);
+                let key = Key { target, place, kind, columns, binds: binds.len() };
+                let of = (&*row.table, &row.key);
+                let lower = || lower::direct::leave(Settings::of(direct), of, &binds);
+                database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
+            }
             Deed::Note(row, binds) => self.note_at_step(row, &binds).await,
             Deed::Raise(row) => {
                 let cleared = self.cleared_with(row)?;

@@ -162,6 +162,12 @@ impl Sending<'_, '_> {
                 let of = self.direct.rows.get(*row);
                 let of = of.ok_or_else(|| lower::ill_formed("no such row"))?;
                 if of.goes {
+                    if self.direct.is_taken_by_others(of) {
+                        let row = (&*of.table, &of.key);
+                        let settings = Settings::of(self.direct);
+                        let text = lower::direct::leave(settings, row, &self.binds)?.text;
+                        self.send_that(Does::Keeps, text);
+                    }
                     let name = std::slice::from_ref(&of.table.name);
                     let cleared = self.walk.cleared(name);
                     for (at, (cleared, _)) in cleared.iter().enumerate() {
