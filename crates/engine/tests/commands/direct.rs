@@ -25,7 +25,6 @@ fn rows_change_by_themselves_as_told() {
         &expect![[r#"
             run user put_off/4 {"days":-30000,"by":"-P800000DT0.25S"}: 2 transactions
             run user put_off/4 {"days":1,"by":"P106751991DT4H"}: 2 transactions
-            run owner tear_anew/1 {"id":1}: 2 transactions
             adjust: 1, told 1 to 1
             aside: 1, told 1 to 1
             both: 1, told 1 to 1

@@ -21,9 +21,6 @@ fn steps_are_sent_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-            run user hidden/1 {"house":1,"opt":null,"by":1}: 2 transactions
-            run user hidden_of/1 {"opt":null,"by":1}: 2 transactions
-            run user hidden_in/1 {"opt":null,"by":1,"flag":true}: 2 transactions
             add_lines: 1, told 1 to 1
             all_pairs: 1, told 1 to 1
             build_later: 1, told 1 to 1
@@ -32,6 +29,8 @@ fn steps_are_sent_as_told() {
             file: 1, told 1 to 1
             file_each: 1, told 1 to 1
             go_on: 1, told 1 to 1
+            hidden: 1, told 1 to 1
+            hidden_deep: 1, told 1 to 1
             hidden_in: 1, told 1 to 1
             hidden_of: 1, told 1 to 1
             house: 1, told 1 to 1

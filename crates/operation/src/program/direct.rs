@@ -234,8 +234,6 @@ pub struct Course {
     pub sites: Vec<usize>,
     /// What is looked up now and kept, by position in [`Direct::found`].
     pub keeps: Vec<usize>,
-    /// Binds that must hold something: of nothing beside what may fail PostgreSQL may make nothing, and not see it fail.
-    pub present: Vec<usize>,
 }
 
 /// What is done about a step.

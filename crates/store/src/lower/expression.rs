@@ -28,6 +28,8 @@ pub(crate) struct Lowering<'a> {
     given: bool,
     /// Binds that stand for what is in settings of the transaction.
     pub(super) settings: Settings<'a>,
+    /// Whether what is written stands beside what may fail, and must not keep it from that.
+    pub(super) beside: bool,
 }
 
 /// A placeholder of PostgreSQL, which has one type.
@@ -53,6 +55,7 @@ impl<'a> Lowering<'a> {
             arounds: Vec::new(),
             given: false,
             settings: Settings::default(),
+            beside: false,
         }
     }
 
@@ -250,6 +253,17 @@ impl<'a> Lowering<'a> {
         }
         self.bind(at, form);
         Ok(())
+    }
+
+    /// Whether something may be a null of which the planner knows.
+    pub(super) fn is_known_ahead(&self, expression: &Expression) -> bool {
+        match expression {
+            Expression::Literal(Value::Null) => !self.given,
+            Expression::Bind(at) => {
+                !self.given && self.around(*at).is_none() && self.found_at(*at).is_none()
+            }
+            _ => false,
+        }
     }
 
     /// Writes a constant as a bind of its own.

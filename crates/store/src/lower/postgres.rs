@@ -23,15 +23,31 @@ impl<'a> Lowering<'a> {
         form: Scalar,
     ) -> Result<(), Fault> {
         match expression {
+            // Of a null that it knows beside what may fail the planner makes null of the two, and works out nothing: what is a query
+            // of its own it does not know.
+            _ if self.beside && self.is_known_ahead(expression) => {
+                self.beside = false;
+                self.sql.push("(SELECT ");
+                let lowered = self.postgres(expression, form);
+                self.sql.push(" OFFSET 0)");
+                self.beside = true;
+                lowered?;
+            }
             Expression::Literal(value) => self.typed_literal(value, form),
             Expression::Bind(at) => self.placeholder(*at, form)?,
             Expression::Column { depth, column } => {
                 let (alias, table) = self.row_at(*depth)?;
                 self.column_as(alias, table, *column, form)?;
             }
-            Expression::Lookup { table, key, value } => self.lookup(table, key, value, form)?,
+            Expression::Lookup { table, key, value } => {
+                let outer = std::mem::take(&mut self.beside);
+                self.lookup(table, key, value, form)?;
+                self.beside = outer;
+            }
             Expression::Aggregate { aggregate, table, depth, body, kind } => {
+                let outer = std::mem::take(&mut self.beside);
                 self.fold(*aggregate, table, *depth, (body, *kind), form)?;
+                self.beside = outer;
             }
             Expression::Not(a) => {
                 self.sql.push("(NOT ");
@@ -61,14 +77,14 @@ impl<'a> Lowering<'a> {
                     NumberKind::Float => Scalar::Float,
                 };
                 self.sql.push("(");
-                self.postgres(left, operand)?;
+                self.operand(left, operand, right.can_fail())?;
                 self.sql.push(match operation {
                     Arithmetic::Add => " + ",
                     Arithmetic::Subtract => " - ",
                     Arithmetic::Multiply => " * ",
                     Arithmetic::Divide => " / ",
                 });
-                self.postgres(right, operand)?;
+                self.operand(right, operand, left.can_fail())?;
                 self.sql.push(")");
             }
             Expression::Negate(kind, a) => {
@@ -96,9 +112,9 @@ impl<'a> Lowering<'a> {
                 if digits > 19 {
                     // Beyond what the evaluator computes with: it overflows, unless one of them is null.
                     self.sql.push("((");
-                    self.postgres(left, Scalar::Int)?;
+                    self.operand(left, Scalar::Int, right.can_fail())?;
                     self.sql.push(" * 0 + ");
-                    self.postgres(right, Scalar::Int)?;
+                    self.operand(right, Scalar::Int, left.can_fail())?;
                     self.sql.push(" * 0 + ").integer(i64::MAX).push("::bigint) + 1)");
                     return Ok(());
                 }
@@ -106,12 +122,12 @@ impl<'a> Lowering<'a> {
                     lowering.sql.push(" * (10::numeric ^ ").integer(digits).push(")");
                 };
                 self.sql.push("mimar.divide_half_even(");
-                self.postgres(left, Scalar::Int)?;
+                self.operand(left, Scalar::Int, right.can_fail())?;
                 if shift > 0 {
                     factor(self);
                 }
                 self.sql.push(", ");
-                self.postgres(right, Scalar::Int)?;
+                self.operand(right, Scalar::Int, left.can_fail())?;
                 if shift < 0 {
                     factor(self);
                 }
@@ -123,7 +139,12 @@ impl<'a> Lowering<'a> {
                 self.sql.push("::double precision / ").integer(power_of_ten(*scale));
                 self.sql.push("::double precision)");
             }
-            Expression::Call(function, arguments) => self.call(*function, arguments)?,
+            Expression::Call(function, arguments) => {
+                let outer = self.beside;
+                self.beside |= arguments.len() > 1 && arguments.iter().any(Expression::can_fail);
+                self.call(*function, arguments)?;
+                self.beside = outer;
+            }
             Expression::If { condition, then, otherwise } => {
                 self.sql.push("CASE WHEN ");
                 self.postgres(condition, Scalar::Bool)?;
@@ -259,6 +280,20 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Writes an operand; `beside`: the other one may fail, and is to be worked out whatever this is.
+    fn operand(
+        &mut self,
+        operand: &'a Expression,
+        form: Scalar,
+        beside: bool,
+    ) -> Result<(), Fault> {
+        let outer = self.beside;
+        self.beside |= beside;
+        let lowered = self.postgres(operand, form);
+        self.beside = outer;
+        lowered
+    }
+
     fn compared(
         &mut self,
         a: &'a Expression,
@@ -267,14 +302,14 @@ impl<'a> Lowering<'a> {
         form: Scalar,
     ) -> Result<(), Fault> {
         self.sql.push("(");
-        self.postgres(a, form)?;
+        self.operand(a, form, b.can_fail())?;
         // Columns have this collation of their own; what is computed has the database's.
         let ordered = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         if form == Scalar::Text && ordered {
             self.sql.push(" COLLATE \"C\"");
         }
         self.sql.push(operator(comparison));
-        self.postgres(b, form)?;
+        self.operand(b, form, a.can_fail())?;
         self.sql.push(")");
         Ok(())
     }
@@ -290,6 +325,8 @@ impl<'a> Lowering<'a> {
             return Ok(());
         }
         let lazily = a.can_fail() || list.iter().any(Expression::can_fail);
+        let outer = self.beside;
+        self.beside |= lazily;
         if lazily {
             // As in `terms`: the first item that is equal ends it, before one that fails.
             self.sql.push("coalesce(");
@@ -304,6 +341,7 @@ impl<'a> Lowering<'a> {
         self.sql.push(" IN (");
         self.each(list, ", ", form)?;
         self.sql.push(if lazily { ")))" } else { "))" });
+        self.beside = outer;
         Ok(())
     }
 

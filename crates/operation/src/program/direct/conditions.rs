@@ -3,7 +3,7 @@
 use super::flat::{LARGEST, rows_of};
 use super::forming::Forming;
 use super::obstacle::Reason;
-use super::rule::{either, hides_failure, nodes};
+use super::rule::{either, nodes};
 use super::{Course, How, Insist};
 use crate::Expression;
 
@@ -14,7 +14,6 @@ impl Forming<'_> {
             return Ok(self.course(How::Known));
         }
         let flat = self.flat(condition, &[])?;
-        self.must_not_hide(&flat)?;
         match rows_of(&flat)[..] {
             [row] if self.stands_with(row) && self.stepping.is_none() => self.demand(row, flat)?,
             // What stands for something of a row turned out to be of none.
@@ -75,22 +74,8 @@ impl Forming<'_> {
         Ok(())
     }
 
-    /// Sees to it that nothing which is known to be null stands beside what may fail: where PostgreSQL plans
-    /// a statement for its values it makes null of the two together, and works out nothing.
-    pub(super) fn must_not_hide(&mut self, flat: &Expression) -> Result<(), Reason> {
-        let hides = hides_failure(flat).ok_or(Reason::MayFail)?;
-        for bind in hides.into_iter().filter(|bind| *bind < self.program.filled.len()) {
-            let drawn = self.drawn.iter().any(|(drawn, _)| *drawn == bind);
-            if !drawn && !self.present.contains(&bind) {
-                self.present.push(bind);
-            }
-        }
-        Ok(())
-    }
-
     /// Sees to it that something is worked out, also where nobody asks for it.
     pub(super) fn evaluate(&mut self, flat: &Expression) -> Result<(), Reason> {
-        self.must_not_hide(flat)?;
         let same = Expression::equal(flat.clone(), flat.clone());
         let is_worked_out = Expression::Coalesce(vec![same, Expression::yes()]);
         match rows_of(flat)[..] {

@@ -205,7 +205,6 @@ impl Forming<'_> {
         let flat = self.flat(delay, &[]);
         self.telling = false;
         let flat = flat?;
-        self.must_not_hide(&flat)?;
         self.looked_up(&flat).ok_or(Reason::NotInSql)
     }
 
@@ -227,7 +226,6 @@ impl Forming<'_> {
         if !self.stands_as(&flat, scalar) {
             return Err(Reason::Timed);
         }
-        self.must_not_hide(&flat)?;
         self.looked_up(&flat).ok_or(Reason::NotInSql)
     }
 

@@ -109,8 +109,6 @@ pub(super) struct Forming<'p> {
     /// What must be true for it in this turn of a loop.
     pub(super) turn_insists: Vec<usize>,
     pub(super) step: Option<Box<str>>,
-    /// Binds that must hold something for it.
-    pub(super) present: Vec<usize>,
     /// What is known besides where all is said step by step.
     pub(super) stepping: Option<Stepping>,
 }
@@ -165,7 +163,6 @@ fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obst
         looks: Vec::new(),
         turn_insists: Vec::new(),
         step: None,
-        present: Vec::new(),
         stepping,
     };
     forming.whole().map_err(|reason| Obstacle { step: forming.step.take(), reason })
@@ -191,7 +188,6 @@ impl<'p> Forming<'p> {
         let returned = returned.unwrap_or(Holds::Given(Expression::Literal(Value::Null)));
         let (mut answered, mut said) = self.answer(returned)?;
         // Where it is returned, it is said already what must be there for it.
-        self.present.clear();
         self.look_at_reached()?;
         if self.counted.iter().any(|table| self.given.contains(&table.id)) {
             return Err(Reason::Counted);
@@ -335,7 +331,7 @@ impl<'p> Forming<'p> {
         let (looks, insists) = (&mut self.looks, &mut self.turn_insists);
         let (sites, keeps) = self.stepping.as_mut().map(Stepping::of_step).unwrap_or_default();
         let (looks, insists) = (std::mem::take(looks), std::mem::take(insists));
-        Course { how, looks, insists, sites, keeps, present: std::mem::take(&mut self.present) }
+        Course { how, looks, insists, sites, keeps }
     }
 
     /// How steps are carried out, and what they return.
@@ -570,7 +566,6 @@ impl<'p> Forming<'p> {
         }
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
-            self.must_not_hide(&flat)?;
             if self.stepping.is_some() {
                 return self.keep_as_it_is(&flat);
             }
@@ -659,14 +654,11 @@ impl<'p> Forming<'p> {
             if !self.stands_as(&flat, scalar) {
                 return Err(Reason::Timed);
             }
-            if table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable {
-                self.must_not_hide(&flat)?;
-            }
             // What is set before is worked out, also where something else takes its place; where it must be there, it is.
             let before = self.value_of(at, *column)?;
             let nullable = table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable;
             if nullable && before.can_fail() && !evaluates(&flat, &before) {
-                return Err(Reason::MayFail);
+                self.evaluate(&before)?;
             }
             self.note_set(at, *column, &flat);
             values.push((*column, flat));

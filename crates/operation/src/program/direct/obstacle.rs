@@ -40,8 +40,6 @@ pub enum Reason {
     OutsideOfLoop,
     /// A fold inside a fold or over what is worked out, or a whole value object that is worked out of a row.
     NotInSql,
-    /// A value that nobody may ask for, and that may be too large.
-    MayFail,
     /// A key that is set.
     SetsKey,
     /// A time of day or a value object that is worked out.
@@ -98,7 +96,6 @@ impl fmt::Display for Reason {
             Self::SeveralRows => "it looks at two rows at once",
             Self::OutsideOfLoop => "in a loop it is about a row that is not of the loop's element",
             Self::NotInSql => "it folds over parts, or takes a value object, as only loaded rows can",
-            Self::MayFail => "it may be too large where nobody asks for it",
             Self::SetsKey => "a key is set",
             Self::Timed => "a time of day or a value object is worked out of a row",
             Self::Bound => "a bound of a field that is worked out has no words in SQL",

@@ -83,7 +83,7 @@ pub(super) fn evaluates(flat: &Expression, inner: &Expression) -> bool {
             Expression::Compare(_, a, b)
             | Expression::Arithmetic { left: a, right: b, .. }
             | Expression::DivideDecimal { left: a, right: b, .. } => {
-                of(a) && !may_be_nothing(b) || of(b) && !may_be_nothing(a)
+                of(a) || of(b)
             }
             Expression::Not(a)
             | Expression::IsNull(a)
@@ -91,55 +91,12 @@ pub(super) fn evaluates(flat: &Expression, inner: &Expression) -> bool {
             | Expression::ToFloat(a, _)
             | Expression::Rescale { value: a, .. }
             | Expression::If { condition: a, .. } => of(a),
-            Expression::Call(_, all) => all.iter().any(of) && !all.iter().any(may_be_nothing),
+            Expression::Call(_, all) => all.iter().any(of),
             Expression::Coalesce(all) | Expression::And(all) | Expression::Or(all) => {
                 all.first().is_some_and(of)
             }
             _ => false,
         }
-}
-
-/// The binds that stand, with nothing of a row about them, beside what may fail; `None`, where a null does.
-pub(super) fn hides_failure(flat: &Expression) -> Option<Vec<usize>> {
-    let (mut binds, mut null) = (Vec::new(), false);
-    flat.visit(&mut |e| {
-        let is_strict = matches!(
-            e,
-            Expression::Compare(..)
-                | Expression::Arithmetic { .. }
-                | Expression::DivideDecimal { .. }
-                | Expression::Call(..)
-        );
-        let mut fails = false;
-        if is_strict {
-            e.children(&mut |child| fails |= child.can_fail());
-        }
-        if fails {
-            e.children(&mut |child| {
-                if may_be_nothing(child) {
-                    child.visit(&mut |e| match e {
-                        Expression::Bind(bind) => binds.push(*bind),
-                        Expression::Literal(Value::Null) => null = true,
-                        _ => {}
-                    });
-                }
-            });
-        }
-    });
-    (!null).then_some(binds)
-}
-
-/// Whether something is known before any row is, and may be null.
-fn may_be_nothing(flat: &Expression) -> bool {
-    let (mut of_row, mut null) = (false, false);
-    flat.visit(&mut |e| {
-        of_row |= matches!(
-            e,
-            Expression::Column { .. } | Expression::Lookup { .. } | Expression::Aggregate { .. }
-        );
-        null |= matches!(e, Expression::Bind(_) | Expression::Literal(Value::Null));
-    });
-    null && !of_row
 }
 
 pub(super) fn nodes(expression: &Expression) -> usize {
