@@ -321,6 +321,7 @@ pub(crate) fn call(function: Function, arguments: &[Value]) -> Answer {
         Some(Value::Text(text)) => Ok(&**text),
         _ => Err(EvaluationFault::IllTyped),
     };
+    let count = |n: usize| i64::try_from(n).map(Value::Int).map_err(|_| EvaluationFault::Overflow);
     let int = |at: usize| match arguments.get(at) {
         Some(Value::Int(n)) => Ok(*n),
         _ => Err(EvaluationFault::IllTyped),
@@ -329,9 +330,7 @@ pub(crate) fn call(function: Function, arguments: &[Value]) -> Answer {
         Function::Lower => Value::text(text(0)?.chars().map(lower).collect::<String>()),
         Function::Upper => Value::text(text(0)?.chars().map(upper).collect::<String>()),
         Function::Trim => Value::text(text(0)?.trim()),
-        Function::Length => Value::Int(
-            i64::try_from(text(0)?.chars().count()).map_err(|_| EvaluationFault::Overflow)?,
-        ),
+        Function::Length => count(text(0)?.chars().count())?,
         Function::StartsWith => Value::Bool(text(0)?.starts_with(text(1)?)),
         Function::EndsWith => Value::Bool(text(0)?.ends_with(text(1)?)),
         Function::Contains => Value::Bool(text(0)?.contains(text(1)?)),
@@ -344,6 +343,15 @@ pub(crate) fn call(function: Function, arguments: &[Value]) -> Answer {
         }
         Function::DateOf => Value::Int(int(0)?.div_euclid(scalar::DAY)),
         Function::TimestampOf => Value::Int(number::multiply(int(0)?, scalar::DAY)?),
+        Function::Bytes => count(match arguments.first() {
+            Some(Value::Bytes(bytes)) => bytes.len(),
+            _ => text(0)?.len(),
+        })?,
+        Function::Items => match parse_json(text(0)?.as_bytes()) {
+            Ok(Tree::List(items)) => count(items.len())?,
+            _ => return Err(EvaluationFault::IllTyped),
+        },
+        Function::Matches => return Err(EvaluationFault::NotLocal),
     })
 }
 

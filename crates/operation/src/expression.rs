@@ -198,10 +198,16 @@ pub enum Function {
     DateOf,
     /// Midnight (UTC) of a day.
     TimestampOf,
+    /// How many bytes some bytes are, or a text of JSON.
+    Bytes,
+    /// How many items a list has that stands as JSON.
+    Items,
+    /// Whether a text matches a pattern of PostgreSQL's own, which alone can tell.
+    Matches,
 }
 
 impl Function {
-    /// Every function with the name that the language knows it by.
+    /// Every function that the language has, with the name that it knows it by. The others stand in bounds of what is worked out.
     pub const ALL: &'static [(Function, &'static str)] = &[
         (Function::Lower, "lower"),
         (Function::Upper, "upper"),

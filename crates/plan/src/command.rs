@@ -4,6 +4,7 @@ mod arguments;
 mod bounds;
 mod code;
 mod compile;
+mod pattern;
 mod received;
 mod task;
 

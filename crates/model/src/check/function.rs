@@ -170,6 +170,8 @@ fn plain_call<'a>(
         F::Concat => (text.clone(), 2..=usize::MAX, text),
         F::DateOf => (Type::Timestamp, 1..=1, Type::Date),
         F::TimestampOf => (Type::Date, 1..=1, Type::Timestamp),
+        // The language has no names for these.
+        F::Bytes | F::Items | F::Matches => (text, 0..=0, Type::Bool),
     };
     let views: Vec<Expr<'a>> = view.arguments().collect();
     if !count.contains(&views.len()) {

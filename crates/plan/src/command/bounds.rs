@@ -4,6 +4,7 @@
 use model::{ExpressionKind, FieldId, Type};
 use operation::{Bound, Comparison, Expression, Function, Tree, Value};
 
+use super::pattern::for_postgres;
 use crate::plan::Plan;
 
 impl Plan {
@@ -47,7 +48,8 @@ impl Plan {
             let pattern = pattern.clone();
             let said =
                 format!("must match the pattern {}", item.pattern.as_deref().unwrap_or_default());
-            add(Box::new(move |value| text(value, |text| pattern.is_match(text))), None, said);
+            let rule = matches(&own(), pattern.as_str());
+            add(Box::new(move |value| text(value, |text| pattern.is_match(text))), rule, said);
         }
         if constant || value.ty == item.ty {
             return bounds;
@@ -80,17 +82,16 @@ impl Plan {
                     text(value, |t| limits.contains(length(t.chars().count())))
                 };
                 if let Some(said) = sentence(limits.least, limits.greatest, " characters long") {
-                    let length = Expression::Call(Function::Length, vec![own()]);
-                    let [least, greatest] =
-                        [limits.least, limits.greatest].map(|n| n.map(|n| Value::Int(n.into())));
-                    add(Box::new(holds), Some(within(&length, least, greatest)), said);
+                    let rule = counted(Function::Length, own(), limits.least, limits.greatest);
+                    add(Box::new(holds), Some(rule), said);
                 }
             }
             Type::Json(limits) => {
                 let limits = *limits;
                 let holds = move |value: &Value| text(value, |t| limits.contains(length(t.len())));
                 if let Some(said) = sentence(limits.least, limits.greatest, " bytes of JSON") {
-                    add(Box::new(holds), None, said);
+                    let rule = counted(Function::Bytes, own(), limits.least, limits.greatest);
+                    add(Box::new(holds), Some(rule), said);
                 }
             }
             Type::List(_, limits) => {
@@ -102,7 +103,8 @@ impl Plan {
                     })
                 };
                 if let Some(said) = sentence(limits.least, limits.greatest, " items long") {
-                    add(Box::new(holds), None, said);
+                    let rule = counted(Function::Items, own(), limits.least, limits.greatest);
+                    add(Box::new(holds), Some(rule), said);
                 }
             }
             Type::Bytes(limits) => {
@@ -112,7 +114,8 @@ impl Plan {
                     _ => true,
                 };
                 if let Some(said) = sentence(limits.least, limits.greatest, " bytes long") {
-                    add(Box::new(holds), None, said);
+                    let rule = counted(Function::Bytes, own(), limits.least, limits.greatest);
+                    add(Box::new(holds), Some(rule), said);
                 }
             }
             Type::Decimal { precision, scale } => {
@@ -129,14 +132,14 @@ impl Plan {
             Type::Email => {
                 add(
                     Box::new(|value| text(value, model::is_email)),
-                    None,
+                    formed(&own(), model::EMAIL_PATTERN, model::EMAIL_LENGTH),
                     "must be an email address".to_owned(),
                 );
             }
             Type::Url => {
                 add(
                     Box::new(|value| text(value, model::is_url)),
-                    None,
+                    formed(&own(), model::URL_PATTERN, model::URL_LENGTH),
                     "must be an absolute URL".to_owned(),
                 );
             }
@@ -157,6 +160,33 @@ fn within(value: &Expression, least: Option<Value>, greatest: Option<Value>) -> 
     };
     let least = limit(Comparison::GreaterOrEqual, least);
     Expression::all(least.into_iter().chain(limit(Comparison::LessOrEqual, greatest)))
+}
+
+/// That a value has so many of what a function counts, as far as they are said.
+fn counted(
+    function: Function,
+    value: Expression,
+    least: Option<u32>,
+    greatest: Option<u32>,
+) -> Expression {
+    let count = Expression::Call(function, vec![value]);
+    let [least, greatest] = [least, greatest].map(|n| n.map(|n| Value::Int(n.into())));
+    within(&count, least, greatest)
+}
+
+/// That a value matches a pattern; `None`, where only Rust can tell. Where it does not match, it is looked at once more.
+fn matches(value: &Expression, pattern: &str) -> Option<Expression> {
+    let pattern = Expression::Literal(Value::text(for_postgres(pattern)?));
+    Some(Expression::Call(Function::Matches, vec![value.clone(), pattern]))
+}
+
+/// The same of one that is no longer than so many characters.
+fn formed(value: &Expression, pattern: &str, most: usize) -> Option<Expression> {
+    let most = u32::try_from(most).ok();
+    Some(Expression::all([
+        matches(value, pattern)?,
+        counted(Function::Bytes, value.clone(), None, most),
+    ]))
 }
 
 /// Whether a text is right; what is no text is not looked at.

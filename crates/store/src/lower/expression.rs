@@ -745,5 +745,8 @@ pub(crate) fn function_name(function: Function) -> &'static str {
         Function::Concat => "mimar_concat",
         Function::DateOf => "mimar_date",
         Function::TimestampOf => "mimar_timestamp",
+        Function::Bytes => "mimar_bytes",
+        Function::Items => "mimar_items",
+        Function::Matches => "mimar_matches",
     }
 }

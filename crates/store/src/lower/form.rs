@@ -126,8 +126,15 @@ impl Lowering<'_> {
                 Function::Lower | Function::Upper | Function::Trim | Function::Concat => {
                     Scalar::Text
                 }
-                Function::Length | Function::DateOf | Function::TimestampOf => Scalar::Int,
-                Function::StartsWith | Function::EndsWith | Function::Contains => Scalar::Bool,
+                Function::Length
+                | Function::DateOf
+                | Function::TimestampOf
+                | Function::Bytes
+                | Function::Items => Scalar::Int,
+                Function::StartsWith
+                | Function::EndsWith
+                | Function::Contains
+                | Function::Matches => Scalar::Bool,
             }),
             Expression::If { then, otherwise, .. } => {
                 self.natural(then, inside).with(self.natural(otherwise, inside))

@@ -433,6 +433,27 @@ impl<'a> Lowering<'a> {
                 self.each(arguments, " || ", Scalar::Text)?;
                 self.sql.push(")");
             }
+            Function::Matches => {
+                // Ranges of characters are those of their numbers.
+                let (text, pattern) = two()?;
+                self.sql.push("(");
+                self.postgres(text, Scalar::Text)?;
+                self.sql.push(" COLLATE \"C\" ~ ");
+                self.postgres(pattern, Scalar::Text)?;
+                self.sql.push(")");
+            }
+            Function::Bytes => {
+                let natural = arguments.first().map(|of| self.natural(of, &[]).form());
+                let form = natural.filter(|form| *form == Scalar::Bytes).unwrap_or(Scalar::Text);
+                self.sql.push("octet_length(");
+                self.each(arguments, ", ", form)?;
+                self.sql.push(")::bigint");
+            }
+            Function::Items => {
+                self.sql.push("json_array_length(");
+                self.each(arguments, ", ", Scalar::Json)?;
+                self.sql.push(")::bigint");
+            }
             Function::DateOf => {
                 self.sql.push("floor(");
                 self.each(arguments, ", ", Scalar::Int)?;

@@ -82,9 +82,7 @@ pub(super) fn evaluates(flat: &Expression, inner: &Expression) -> bool {
         || match flat {
             Expression::Compare(_, a, b)
             | Expression::Arithmetic { left: a, right: b, .. }
-            | Expression::DivideDecimal { left: a, right: b, .. } => {
-                of(a) || of(b)
-            }
+            | Expression::DivideDecimal { left: a, right: b, .. } => of(a) || of(b),
             Expression::Not(a)
             | Expression::IsNull(a)
             | Expression::Negate(_, a)

@@ -582,8 +582,15 @@ impl<'p> Forming<'p> {
                 Function::Lower | Function::Upper | Function::Trim | Function::Concat => {
                     Scalar::Text
                 }
-                Function::Length | Function::DateOf | Function::TimestampOf => Scalar::Int,
-                Function::StartsWith | Function::EndsWith | Function::Contains => Scalar::Bool,
+                Function::Length
+                | Function::DateOf
+                | Function::TimestampOf
+                | Function::Bytes
+                | Function::Items => Scalar::Int,
+                Function::StartsWith
+                | Function::EndsWith
+                | Function::Contains
+                | Function::Matches => Scalar::Bool,
             }),
             Expression::If { then, otherwise, .. } => {
                 self.scalar_of_all(&[then, otherwise], inside)
