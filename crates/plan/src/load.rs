@@ -1,7 +1,7 @@
 //! Rows from files: the same types, bounds and rules as a body has, without a caller and without grants.
 
 use model::{EntityId, FieldId, Type};
-use operation::{Computed, Fault, PartRow, Tree, Value, Violation};
+use operation::{Computed, Fault, PartRow, Redraw, Tree, Value, Violation};
 
 use crate::Plan;
 use crate::body::{At, Decoded, Decoder};
@@ -76,6 +76,14 @@ impl Plan {
     /// All computed columns of an entity, in the order in which they can be computed.
     pub fn computed_of(&self, entity: EntityId) -> Vec<Computed> {
         self.computed(entity, &mut Binder::default())
+    }
+
+    /// What draws on references that are emptied, and on parts that go, when what those refer to is deleted: of every entity.
+    pub fn redraws(&self) -> Vec<Redraw> {
+        let roots = self.model.entity_ids().filter(|id| self.model.part_of(*id).is_none());
+        // A rule of a model draws on no value of a request but the moment: it is the first bind where there is one.
+        let of = |entity| Redraw::of(&self.target_for(entity, None, &mut Binder::default()));
+        roots.flat_map(of).collect()
     }
 
     /// A key of an entity's rows as callers write it, from its stored value.

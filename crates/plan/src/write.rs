@@ -5,8 +5,8 @@ use std::sync::Arc;
 use model::{Action, EntityId, FieldId, Policy};
 use operation::{
     Check, Computed, Create, Delete, Edit, EvaluationFault, Expression, Fault, FaultCode, Flow,
-    Guard, Operation, PartChange, PartRow, PartTarget, ReadId, Redraw, ReferenceRule, Scope,
-    SetColumn, TableId, Target, Tree, Value, Violation, Write,
+    Guard, Operation, PartChange, PartRow, PartTarget, ReadId, ReferenceRule, Scope, SetColumn,
+    TableId, Target, Tree, Value, Violation, Write,
 };
 use smallvec::SmallVec;
 
@@ -598,14 +598,6 @@ impl Plan {
             immutable,
             parts,
         }
-    }
-
-    /// What draws on references that are emptied, and on parts that go, when what those refer to is deleted: of every entity.
-    pub fn redraws(&self) -> Vec<Redraw> {
-        let roots = self.model.entity_ids().filter(|id| self.model.part_of(*id).is_none());
-        // A rule of a model draws on no value of a request but the moment: it is the first bind where there is one.
-        let of = |entity| Redraw::of(&self.target_for(entity, None, &mut Binder::default()));
-        roots.flat_map(of).collect()
     }
 
     /// Computed columns, each behind those it is computed from.

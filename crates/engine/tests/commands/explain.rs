@@ -423,14 +423,14 @@ fn odd_things_are_done_as_told() {
             drop_with_marks: 1, told 1 to 1
             flicker: 1, told 1 to 1
             flicker_page: 2, told 2 to 2
-            flicker_twice: 2, told 3 to 3
+            flicker_twice: 1, told 1 to 1
             many: 1, told 1 to 1
             mark_and_drop: 1, told 1 to 1
             merge: 1, told 1 to 1
             merge_anew: 1, told 1 to 1
             outer: 2, told 2 to 2
-            renew: 3, told 3 to 3
-            renew_with_marks: 3, told 3 to 3
+            renew: 1, told 1 to 1
+            renew_with_marks: 1, told 1 to 1
             swap_parents: 1, told 1 to 1
             sweep: 3, told 4 to 7
         "#]],

@@ -5,7 +5,7 @@ use expect_test::expect;
 use crate::agreement::Agreement;
 use crate::direct::Dice;
 use crate::explain::compare;
-use crate::world::{World, in_two};
+use crate::world::{On, World, in_two};
 
 const SCENE: &str = include_str!("scenes/losing.scene");
 
@@ -150,5 +150,43 @@ fn people(world: &World) {
 fn whatever_is_lost() {
     for seed in 1..=4 {
         Agreement::of(model(), people, held).go_through(seed, ask, |_, _, _| ());
+    }
+}
+
+/// Who comes to refer to what goes, while it goes, loses that, too: the deletion waits for it, and sees it.
+#[test]
+fn who_comes_meanwhile_loses_it_as_well() {
+    let world = World::new(On::Postgres, model());
+    people(&world);
+    let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap().to_owned();
+    for ask in [
+        r#"run user plant {"id":11}"#,
+        r#"run user plant {"id":12,"parent":11}"#,
+        r#"run user plant {"id":13,"beside":12}"#,
+        r#"add user Leaf {"id":11,"node":13}"#,
+    ] {
+        assert!(!world.ask(ask).starts_with("invalid"), "{ask}");
+    }
+    for (id, copied, ask) in [
+        (51, ("item", "tag", 1, "bare"), "remove user Tag 1"),
+        (52, ("item", "tag", 3, "bare"), "run user drop/3"),
+        (53, ("item", "tag", 4, "bare"), r#"run user count_and_drop/4 {"item":2,"by":1}"#),
+        (54, ("leaf", "node", 12, "free"), "run user fell/11"),
+    ] {
+        let (table, column, key, computed) = copied;
+        let insert = format!(
+            "BEGIN; INSERT INTO {table} SELECT (jsonb_populate_record(t, '{{\"id\": {id}, \"{column}\": {key}, \"{computed}\": false, \"row_version\": 7}}')).* \
+             FROM {table} AS t WHERE id = 2; SELECT pg_sleep(1); COMMIT"
+        );
+        let of = database.clone();
+        let comes = std::thread::spawn(move || testbed::postgres().psql(&of, &insert));
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        let told = world.ask(ask);
+        comes.join().unwrap();
+        assert!(!told.starts_with("invalid"), "{ask}: {told}");
+        let left = format!(
+            "SELECT {column} IS NULL, {computed}, row_version FROM {table} WHERE id = {id}"
+        );
+        assert_eq!(testbed::postgres().psql(&database, &left).trim(), "t|t|8", "{ask}");
     }
 }

@@ -26,7 +26,7 @@ impl BitOr for Found {
 impl Program {
     /// Whether a row is found by what stands in another, also to see whether it has gone.
     pub fn is_deep(&self) -> bool {
-        !self.may_go_along.is_empty() || !self.may_lose.is_empty() || self.found().deep
+        !self.may_go_along.is_empty() || self.found().deep
     }
 
     /// Whether all that can be foreseen is foreseen before any row is there.

@@ -50,7 +50,7 @@ pub(crate) struct OfPart {
 }
 
 /// A table of which rows go with others.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Through {
     /// The table.
     pub table: Ident,
@@ -63,6 +63,16 @@ pub(crate) struct Through {
 }
 
 impl Cleared {
+    /// The same with only those ways by which rows lose what something draws on.
+    pub fn of_redraw(&self, redraw: &Redraw) -> Self {
+        let column = redraw.table.columns.get(redraw.column).map(|column| &column.name);
+        let is_it = |way: &&Way| {
+            let table = way.part.as_ref().map_or(&self.table, |part| &part.table);
+            *table == redraw.table.name && Some(&way.column) == column
+        };
+        Self { ways: self.ways.iter().filter(is_it).cloned().collect(), ..self.clone() }
+    }
+
     /// The same with only those tables counted that its ways lead to, and which of them these are.
     pub fn of_named(mut self) -> (Self, Vec<usize>) {
         let mut named: Vec<usize> =
@@ -82,6 +92,66 @@ impl Cleared {
 pub(crate) struct Keys<'k> {
     pub gone: &'k [(Scalar, usize)],
     pub but: Option<(&'k Table, usize)>,
+}
+
+/// Rows that go, or go along: which of the tables they begin with, and by which steps.
+pub(crate) type Level = (usize, Vec<Through>);
+
+/// The rows to which those refer that lose something, those that go first: nobody may come to refer to them who is not seen.
+pub(crate) fn levels(cleared: &[Cleared]) -> Vec<Level> {
+    let mut levels: Vec<Level> = Vec::new();
+    for way in cleared.iter().flat_map(|cleared| &cleared.ways) {
+        for from in 0..=way.through.len() {
+            let level = (way.gone, way.through.get(from..).unwrap_or_default().to_vec());
+            if !levels.contains(&level) {
+                levels.push(level);
+            }
+        }
+    }
+    levels.sort_by_key(|(_, through)| through.len());
+    levels
+}
+
+/// `SELECT` that locks rows of a level against those who would refer to them: the foreign keys of others wait for that. `table`: of the
+/// rows that go.
+pub(crate) fn hold(table: &Table, level: &Level, keys: Keys<'_>) -> Result<Statement, Fault> {
+    let lowering = Lowering::new(Dialect::Postgres, keys.count(), &[]);
+    held(lowering, table, level, &mut |it, of| it.keys_of(keys, of))
+}
+
+/// The same of one row that goes, for whose key this stands. `binds` are what the binds hold.
+pub(crate) fn hold_by(
+    settings: Settings<'_>,
+    (table, level): (&Table, &Level),
+    (key, scalar): (&Expression, Scalar),
+    binds: &[Value],
+) -> Result<Statement, Fault> {
+    if binds_of([key]) > binds.len() {
+        return Err(ill_formed("no such bind"));
+    }
+    let lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
+    held(lowering, table, level, &mut |it, _| {
+        it.sql.push(" = ");
+        it.kept(key, scalar)
+    })
+}
+
+fn held<'a>(
+    mut lowering: Lowering<'a>,
+    table: &Table,
+    (gone, through): &Level,
+    key: &mut WriteKey<'_, 'a>,
+) -> Result<Statement, Fault> {
+    let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+    let (name, own) = match through.first() {
+        Some(first) => (&first.table, &first.own),
+        None => (&table.name, &own.name),
+    };
+    lowering.sql.push("SELECT count(*) FROM (SELECT 1 FROM ").ident(name).push(" WHERE ");
+    lowering.sql.ident(own);
+    lowering.by_way(through, *gone, key)?;
+    lowering.sql.push(" ORDER BY ").ident(own).push(" FOR UPDATE) AS h");
+    Ok(lowering.finish(vec![Scalar::Int]))
 }
 
 /// `UPDATE` that raises versions before rows go.
@@ -171,17 +241,7 @@ impl<'a> Lowering<'a> {
         cleared: &Cleared,
         Keys { gone, but }: Keys<'_>,
     ) -> Result<(), Fault> {
-        self.by_all_ways(cleared, &mut |it, of| {
-            let (scalar, count) = *gone.get(of).ok_or_else(|| ill_formed("no such table"))?;
-            let first = gone.iter().take(of).map(|(_, count)| count).sum::<usize>();
-            it.sql.push(if count == 1 { " = " } else { " IN (" });
-            for at in 0..count {
-                it.sql.push(if at > 0 { ", " } else { "" });
-                it.bind(first + at, scalar);
-            }
-            it.sql.push(if count == 1 { "" } else { ")" });
-            Ok(())
-        })?;
+        self.by_all_ways(cleared, &mut |it, of| it.keys_of(Keys { gone, but }, of))?;
         if let Some((table, count)) = but {
             let first = gone.iter().map(|(_, count)| count).sum::<usize>();
             let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
@@ -192,6 +252,19 @@ impl<'a> Lowering<'a> {
             }
             self.sql.push(")");
         }
+        Ok(())
+    }
+
+    /// Writes that a column holds one of the keys of a table.
+    fn keys_of(&mut self, Keys { gone, .. }: Keys<'_>, of: usize) -> Result<(), Fault> {
+        let (scalar, count) = *gone.get(of).ok_or_else(|| ill_formed("no such table"))?;
+        let first = gone.iter().take(of).map(|(_, count)| count).sum::<usize>();
+        self.sql.push(if count == 1 { " = " } else { " IN (" });
+        for at in 0..count {
+            self.sql.push(if at > 0 { ", " } else { "" });
+            self.bind(first + at, scalar);
+        }
+        self.sql.push(if count == 1 { "" } else { ")" });
         Ok(())
     }
 
@@ -211,12 +284,28 @@ impl<'a> Lowering<'a> {
     /// Writes that a row refers to one that goes, and does not go with it.
     fn by_all_ways(
         &mut self,
-        Cleared { ways, going, .. }: &Cleared,
+        Cleared { table, own, ways, going, .. }: &Cleared,
         key: &mut WriteKey<'_, 'a>,
     ) -> Result<(), Fault> {
-        self.sql.push("(");
-        self.by_ways(ways, key)?;
-        self.sql.push(")");
+        match own {
+            // Each by itself, since the database finds nothing by an index where it may be by one way or another.
+            Some((own, _)) if ways.len() > 1 => {
+                self.sql.ident(own).push(" IN (");
+                for (at, Way { part, column, through, gone }) in ways.iter().enumerate() {
+                    self.sql.push(if at == 0 { "SELECT " } else { " UNION ALL SELECT " });
+                    let (of, from) =
+                        part.as_ref().map_or((own, table), |part| (&part.of, &part.table));
+                    self.sql.ident(of).push(" FROM ").ident(from).push(" WHERE ").ident(column);
+                    self.by_way(through, *gone, key)?;
+                }
+                self.sql.push(")");
+            }
+            _ => {
+                self.sql.push("(");
+                self.by_ways(ways, key)?;
+                self.sql.push(")");
+            }
+        }
         if !going.is_empty() {
             self.sql.push(" AND (");
             self.by_ways(going, key)?;
@@ -246,18 +335,30 @@ impl<'a> Lowering<'a> {
                 self.sql.push(" WHERE ");
             }
             self.sql.ident(column);
-            for Through { table, own, column, again } in through {
-                self.sql.push(" IN (");
-                self.sql.push(if again.is_empty() { "" } else { "WITH RECURSIVE g (k) AS (" });
-                self.sql.push("SELECT ").ident(own).push(" FROM ").ident(table);
-                self.sql.push(" WHERE ").ident(column);
-            }
-            key(self, *gone)?;
-            for through in through.iter().rev() {
-                self.and_again(through);
-                self.sql.push(")");
-            }
+            self.by_way(through, *gone, key)?;
             self.sql.push(if part.is_some() { ")" } else { "" });
+        }
+        Ok(())
+    }
+
+    /// Writes, behind a column, that it holds the key of a row that goes, or goes along by these steps.
+    fn by_way(
+        &mut self,
+        through: &[Through],
+        gone: usize,
+        key: &mut WriteKey<'_, 'a>,
+    ) -> Result<(), Fault> {
+        // A level is of the rows whose keys the column before holds.
+        for Through { table, own, column, again } in through {
+            self.sql.push(" IN (");
+            self.sql.push(if again.is_empty() { "" } else { "WITH RECURSIVE g (k) AS (" });
+            self.sql.push("SELECT ").ident(own).push(" FROM ").ident(table);
+            self.sql.push(" WHERE ").ident(column);
+        }
+        key(self, gone)?;
+        for through in through.iter().rev() {
+            self.and_again(through);
+            self.sql.push(")");
         }
         Ok(())
     }

@@ -240,7 +240,7 @@ impl<'m> Making<'m> {
                     }
                 }
                 None if self.anew && table.version == Some(at) => {
-                    self.next_version(&mut lowering)?
+                    self.next_version(&mut lowering)?;
                 }
                 None => lowering.bind_of(binds + at, column),
             }

@@ -1,8 +1,8 @@
 //! Computed columns and rules that draw on what a deletion empties or takes along: which rows that is about is kept before, and when it is
 //! done, what they draw on it is worked out and looked at.
 //!
-//! On PostgreSQL the keys of those rows stand in a setting of the transaction, an array for each table; on SQLite, where only one writes, in a
-//! table of its connection.
+//! On PostgreSQL the keys of those rows stand in a setting of the transaction, an array for each reference; on SQLite, where only one writes, in
+//! a table of its connection.
 
 use operation::{
     Column, Dialect, Expression, Fault, Native, Redraw, Rule, Scalar, Sql, Stage, Table, Value,
@@ -16,19 +16,20 @@ use crate::postgres::value::type_name;
 
 /// The table of a connection to SQLite that keeps keys.
 pub(crate) const KEPT: &str = "CREATE TEMP TABLE IF NOT EXISTS mimar_redraw \
-     (of INTEGER NOT NULL, key NOT NULL, PRIMARY KEY (of, key)) WITHOUT ROWID";
+     (of TEXT NOT NULL, key NOT NULL, PRIMARY KEY (of, key)) WITHOUT ROWID";
 
 /// Forgets the keys that are kept on SQLite. A setting ends with its transaction, and to look at a row once more does no harm.
 pub(crate) const FORGET: &str = "DELETE FROM temp.mimar_redraw";
 
-/// Keeps which rows lose something when rows of these keys go, besides those that are kept already.
+/// Keeps which rows lose what something draws on when rows of these keys go, besides those that are kept already. `cleared`: only by what
+/// that is.
 pub(crate) fn keep(
     dialect: Dialect,
-    (cleared, root): (&Cleared, &Table),
+    (cleared, redraw): (&Cleared, &Redraw),
     keys: Keys<'_>,
 ) -> Result<Statement, Fault> {
     let mut lowering = Lowering::new(dialect, keys.count(), &[]);
-    lowering.keeping(root)?;
+    lowering.keeping(redraw)?;
     lowering.which(cleared, keys)?;
     lowering.kept_besides();
     Ok(lowering.finish(vec![Scalar::Text]))
@@ -37,7 +38,7 @@ pub(crate) fn keep(
 /// The same of one row that goes, for whose key this stands. `binds` are what the binds hold.
 pub(crate) fn keep_by(
     settings: Settings<'_>,
-    (cleared, root): (&Cleared, &Table),
+    (cleared, redraw): (&Cleared, &Redraw),
     (key, scalar): (&Expression, Scalar),
     binds: &[Value],
 ) -> Result<Statement, Fault> {
@@ -45,7 +46,7 @@ pub(crate) fn keep_by(
         return Err(ill_formed("no such bind"));
     }
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
-    lowering.keeping(root)?;
+    lowering.keeping(redraw)?;
     lowering.which_by(cleared, key, scalar)?;
     lowering.kept_besides();
     Ok(lowering.finish(vec![Scalar::Text]))
@@ -103,32 +104,39 @@ fn own_of(root: &Table) -> Result<&Column, Fault> {
     root.columns.get(root.own_key()).ok_or_else(|| ill_formed("no key"))
 }
 
-fn of(root: &Table) -> i64 {
-    i64::from(root.id.0)
+/// Writes the name under which the keys of roots are kept.
+fn name(sql: &mut Sql, Redraw { root, table, column, .. }: &Redraw) {
+    let column = i64::try_from(*column).unwrap_or(i64::MAX);
+    sql.push("'mimar.d").integer(i64::from(root.id.0)).push("_");
+    sql.integer(i64::from(table.id.0)).push("_").integer(column).push("'");
 }
 
 /// Writes the keys that are kept on PostgreSQL, as an array or null.
-fn all_kept(sql: &mut Sql, root: &Table) -> Result<(), Fault> {
-    sql.push("nullif(current_setting('mimar.d").integer(of(root)).push("', true), '')::");
-    sql.push(type_name(own_of(root)?.scalar)).push("[]");
+fn all_kept(sql: &mut Sql, redraw: &Redraw) -> Result<(), Fault> {
+    sql.push("nullif(current_setting(");
+    name(sql, redraw);
+    sql.push(", true), '')::").push(type_name(own_of(&redraw.root)?.scalar)).push("[]");
     Ok(())
 }
 
 impl<'a> Lowering<'a> {
     /// Writes what keeps keys of a table, up to the conditions of its rows.
-    fn keeping(&mut self, root: &Table) -> Result<(), Fault> {
+    fn keeping(&mut self, redraw: &Redraw) -> Result<(), Fault> {
+        let root = &*redraw.root;
         let own = own_of(root)?;
         match self.sql.dialect() {
             Dialect::Sqlite => {
                 self.sql.push("INSERT OR IGNORE INTO temp.mimar_redraw (of, key) SELECT ");
-                self.sql.integer(of(root)).push(", ");
+                name(&mut self.sql, redraw);
+                self.sql.push(", ");
             }
             Dialect::Postgres => {
-                self.sql.push("SELECT set_config('mimar.d").integer(of(root));
+                self.sql.push("SELECT set_config(");
+                name(&mut self.sql, redraw);
                 self.sql.push(
-                    "', coalesce(array_agg(DISTINCT s.k), '{}')::text, true) FROM (SELECT unnest(",
+                    ", coalesce(array_agg(DISTINCT s.k), '{}')::text, true) FROM (SELECT unnest(",
                 );
-                all_kept(&mut self.sql, root)?;
+                all_kept(&mut self.sql, redraw)?;
                 self.sql.push(") AS k UNION ALL SELECT ");
             }
         }
@@ -151,11 +159,12 @@ impl<'a> Lowering<'a> {
         match self.sql.dialect() {
             Dialect::Sqlite => {
                 self.sql.push(" IN (SELECT key FROM temp.mimar_redraw WHERE of = ");
-                self.sql.integer(of(root)).push(")");
+                name(&mut self.sql, redraw);
+                self.sql.push(")");
             }
             Dialect::Postgres => {
                 self.sql.push(" = ANY(");
-                all_kept(&mut self.sql, root)?;
+                all_kept(&mut self.sql, redraw)?;
                 self.sql.push(")");
             }
         }

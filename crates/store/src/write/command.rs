@@ -29,8 +29,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use operation::{
-    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, Ident,
-    List, MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
+    Code, Command, Comparison, Dialect, EvaluationFault, Expression, Fault, FaultCode, Form, List,
+    MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
     TableId, Value, Violation, evaluate,
 };
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -754,21 +754,6 @@ impl<D: Database> Running<'_, '_, D> {
                 self.writing.answer(read, self.binds.clone(), &key, None, row).await
             }
         }
-    }
-}
-
-impl<D: Database> Running<'_, '_, D> {
-    /// Whether the database may have changed rows of a table by itself, since others were deleted.
-    fn has_reached(&self, table: &Table) -> bool {
-        let (tables, references) = self.writing.database.tables();
-        self.program.targets.iter().any(|target| {
-            let of = &target.target.table;
-            let is_it = |reached: &Ident| {
-                let root = || tables.part_and_root(reached).map(|(_, root)| root.name.clone());
-                *reached == table.name || root().as_ref() == Some(&table.name)
-            };
-            self.rows.has_gone(of) && references.reached(&of.name).iter().any(is_it)
-        })
     }
 }
 

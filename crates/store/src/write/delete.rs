@@ -80,23 +80,32 @@ impl<D: Database> Writing<'_, D> {
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
         let (tables, references) = self.database.tables();
         let mut noted = Vec::new();
-        for cleared in tables.cleared(references, &names) {
+        let all_cleared = tables.cleared(references, &names);
+        if D::DIALECT == Dialect::Postgres {
+            for (gone, through) in cleared::levels(&all_cleared) {
+                let Some((table, values)) = of.get(gone) else { continue };
+                let keys = [(key_scalar(table), values.len())];
+                let keys = Keys { gone: &keys, but: None };
+                let level = (0, through);
+                let lower = || cleared::hold(table, &level, keys);
+                self.database.run(Asked::Sent, lower, values.iter().copied()).await?;
+            }
+        }
+        for cleared in all_cleared {
+            for redraw in &cleared.redraws {
+                let (cleared, named) = cleared.of_redraw(redraw).of_named();
+                let (keys, values) = named_keys(&of, &named);
+                let keys = Keys { gone: &keys, but: None };
+                let lower = || redraw::keep(D::DIALECT, (&cleared, redraw), keys);
+                self.database.run(Asked::Sent, lower, values.into_iter()).await?;
+            }
             // Statements are known by their text: of keys that it does not name it is given none.
             let (cleared, named) = cleared.of_named();
-            let of: Vec<&(&Table, Vec<&Value>)> =
-                named.iter().filter_map(|gone| of.get(*gone)).collect();
-            let keys: Vec<(Scalar, usize)> =
-                of.iter().map(|(table, keys)| (key_scalar(table), keys.len())).collect();
-            let values = of.iter().flat_map(|(_, keys)| keys.iter().copied());
+            let (keys, values) = named_keys(&of, &named);
             let but: Vec<(&Table, &Value)> =
                 but.iter().filter(|(table, _)| table.name == cleared.table).copied().collect();
-            let all = values.clone().chain(but.iter().map(|(_, key)| *key));
+            let all = values.into_iter().chain(but.iter().map(|(_, key)| *key));
             let keys = Keys { gone: &keys, but: but.first().map(|(table, _)| (*table, but.len())) };
-            if let Some(redraw) = cleared.redraws.first() {
-                let keys = Keys { but: None, ..keys };
-                let lower = || redraw::keep(D::DIALECT, (&cleared, &redraw.root), keys);
-                self.database.run(Asked::Sent, lower, values.clone()).await?;
-            }
             let is_noted = D::DIALECT == Dialect::Postgres && cleared.own.is_some();
             let lower = || match is_noted {
                 true => cleared::note(&cleared, noted.len(), keys),
@@ -155,6 +164,16 @@ pub(super) fn still_referenced(entity: &str, column: &str, by: &str) -> Violatio
         "this {entity} is still referred to by `{column}` of {by}; delete or change those first"
     );
     Violation::at(FaultCode::StillReferenced, "", detail)
+}
+
+/// Keys of some of the tables of which rows go: of how many of which kind, and all of them.
+fn named_keys<'v>(
+    of: &[(&Table, Vec<&'v Value>)],
+    named: &[usize],
+) -> (Vec<(Scalar, usize)>, Vec<&'v Value>) {
+    let of: Vec<&(&Table, Vec<&Value>)> = named.iter().filter_map(|gone| of.get(*gone)).collect();
+    let keys = of.iter().map(|(table, keys)| (key_scalar(table), keys.len())).collect();
+    (keys, of.iter().flat_map(|(_, keys)| keys.iter().copied()).collect())
 }
 
 fn key_scalar(table: &Table) -> Scalar {

@@ -8,10 +8,20 @@ use std::collections::HashSet;
 use operation::{Fault, FaultCode, Target, Unique, Value, Violation};
 
 use super::change::{Change, field_of, rules, unknown_reference};
-use super::{Database, Writing};
+use super::{Database, Tables, Writing};
 
-/// A constraint that nobody here knows: the database is on its way to another version of the model, which has it.
-pub(super) fn unknown_rule(reason: &str) -> Fault {
+/// A constraint that is about none of the rows of a write: about what was worked out of others that lost something, or one that nobody here
+/// knows, since the database is on its way to another version of the model, which has it.
+pub(super) fn other_rule(reason: &str, tables: &Tables) -> Fault {
+    if let Some((table, unique)) = tables.drawn_unique(reason) {
+        let fields: Vec<&str> = unique.columns.iter().map(|at| field_of(&table, *at)).collect();
+        let detail = format!(
+            "{}: two would have the same {}, once they have lost what goes",
+            table.entity,
+            fields.join(" and ")
+        );
+        return Fault::Conflict(vec![Violation::at(FaultCode::NotUnique, "", detail)]);
+    }
     let said = reason.to_ascii_lowercase();
     let code = match () {
         () if said.contains("unique constraint") => FaultCode::NotUnique,
@@ -45,7 +55,7 @@ impl<D: Database> Writing<'_, D> {
                 return fault;
             }
         }
-        if found.is_empty() { unknown_rule(reason) } else { kind(found) }
+        if found.is_empty() { other_rule(reason, self.database.tables().0) } else { kind(found) }
     }
 
     /// What stands against one change, added to what was found before.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use operation::{Ident, OnDelete, Redraw, Scalar, Table, TableId};
+use operation::{Ident, OnDelete, Redraw, Scalar, Stage, Table, TableId, Unique};
 use parking_lot::RwLock;
 
 use crate::lower::cleared::{Cleared, OfPart, Through, Way};
@@ -128,6 +128,24 @@ impl Tables {
         {
             redraws.push(redraw.clone());
         }
+    }
+
+    /// The unique columns that a database names, by their constraint or by themselves, where they are worked out of what rows lose.
+    pub fn drawn_unique(&self, reason: &str) -> Option<(Arc<Table>, Unique)> {
+        let known = self.1.read();
+        let mut stages = known.iter().flat_map(|redraw| &redraw.stages);
+        stages.find_map(|Stage { table, set }| {
+            let is_named = |unique: &&Unique| {
+                let drawn = |at: &usize| set.iter().any(|(column, _)| column == at);
+                let column = |at: &usize| table.columns.get(*at).map(|column| &column.name);
+                let first = unique.columns.first().and_then(column);
+                let by_column = first.map(|first| format!("{}.{first}", table.name));
+                unique.columns.iter().any(drawn)
+                    && (reason.contains(&format!("\"{}\"", unique.name))
+                        || by_column.is_some_and(|by_column| reason.contains(&by_column)))
+            };
+            table.uniques.iter().find(is_named).map(|unique| (table.clone(), unique.clone()))
+        })
     }
 
     /// Whether a reference is one of parts that go with what they refer to, which is not their root.

@@ -185,8 +185,8 @@ impl Workset {
         self.lost
             .extend(columns.into_iter().map(|column| Loss::Root(table.id, key.clone(), column)));
         self.want_what_may_go(table, left.as_deref());
-        for (_, part) in self.may_lose.iter().filter(|(of, _)| *of == table.id && left.is_some()) {
-            self.want(Wanted::Parts(part.clone(), key.clone()));
+        if left.is_some() && !self.gone.is_empty() {
+            self.want_what_may_lose(table.id, &key);
         }
         let row = Row { old: left.clone(), new: left, held, ..Row::default() };
         // It went along before it was known, and what refers to it with it.
@@ -196,6 +196,22 @@ impl Workset {
         }
         if let Some(key) = gone {
             self.delete(table, &key);
+        }
+    }
+
+    /// Wants the parts of a root that may lose something with what has gone, or go themselves.
+    fn want_what_may_lose(&self, table: TableId, key: &Value) {
+        for (_, part) in self.may_lose.iter().filter(|(of, _)| *of == table) {
+            self.want(Wanted::Parts(part.clone(), key.clone()));
+        }
+    }
+
+    /// The same of all roots that are here.
+    pub fn want_all_that_may_lose(&self) {
+        for (table, _) in &self.may_lose {
+            let roots = self.roots.iter().filter(|roots| roots.table.id == *table);
+            let rows = roots.flat_map(|roots| &roots.rows).filter(|(_, row)| row.new.is_some());
+            rows.for_each(|(key, _)| self.want_what_may_lose(*table, key));
         }
     }
 
@@ -243,7 +259,10 @@ impl Workset {
             Some(parts) => parts.iter().map(|part| part.number).collect(),
             None => Vec::new(),
         };
-        self.count += rows.len().saturating_sub(known.len());
+        // Those that are here to see what they lose are not what a command touches.
+        if !self.may_lose.iter().any(|(_, part)| part.id == table.id) {
+            self.count += rows.len().saturating_sub(known.len());
+        }
         let mut parts = Vec::with_capacity(rows.len());
         let (mut columns, before) = (Columns::new(), rows.len());
         let left = |row: Vec<Value>| self.left_of(table, row.into(), &mut columns);

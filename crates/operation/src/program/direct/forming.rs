@@ -130,7 +130,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
             direct.by_steps = twice.then(by_steps).and_then(Result::ok).map(Box::new);
             Ok(direct)
         }
-        Err(obstacle) => by_steps().map_err(|_| obstacle),
+        Err(_) => by_steps(),
     }
 }
 

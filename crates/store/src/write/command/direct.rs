@@ -34,7 +34,7 @@ use crate::lower::{self, Settings};
 pub(super) use answer::{Worded, answers_more, lower_answer};
 pub(super) use make::{Making, lower_made, lower_total};
 use steps::Steps;
-pub(super) use steps::{lower_cleared, lower_kept};
+pub(super) use steps::{lower_cleared, lower_kept, lower_level};
 use tell::Telling;
 pub(super) use tell::{found_keys, lower_told};
 

@@ -144,6 +144,8 @@ pub enum Does {
     Requires,
     /// It looks at a row, or changes it, and ends the transaction where there is none or a rule does not hold.
     IsAboutRow,
+    /// It locks rows that go, or go along, against those who would come to refer to them.
+    HoldsWhatGoes,
     /// It keeps which rows lose what they refer to, or parts.
     KeepsWhoLoses,
     /// It works out what is computed of those.

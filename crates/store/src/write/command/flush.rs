@@ -600,7 +600,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         match last {
             Some((said, Fault::Conflict(_))) => Fault::Conflict(said),
             Some((said, _)) => Fault::Invalid(said),
-            None => super::super::diagnose::unknown_rule(reason),
+            None => super::super::diagnose::other_rule(reason, self.writing.database.tables().0),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use operation::{
-    Bound, Creation, Expression, Fault, FaultCode, Fill, Place, ProgramTarget, Table, TableId,
-    Value, Violation,
+    Bound, Creation, Expression, Fault, FaultCode, Fill, Ident, Place, ProgramTarget, Table,
+    TableId, Value, Violation,
 };
 use smallvec::SmallVec;
 
@@ -294,6 +294,8 @@ impl<D: Database> Running<'_, '_, D> {
         }
         self.rows.delete(&table, &key);
         self.rows.write(&table, &key);
+        self.rows.want_all_that_may_lose();
+        self.demand([]).await?;
         self.mark_lost()?;
         Ok(())
     }
@@ -384,6 +386,19 @@ impl<D: Database> Running<'_, '_, D> {
             self.rows.root(table, key).and_then(|row| row.new.clone())
         };
         row.ok_or_else(|| missing(table))
+    }
+
+    /// Whether the database may have changed rows of a table by itself, since others were deleted.
+    pub(super) fn has_reached(&self, table: &Table) -> bool {
+        let (tables, references) = self.writing.database.tables();
+        self.program.targets.iter().any(|target| {
+            let of = &target.target.table;
+            let is_it = |reached: &Ident| {
+                let root = || tables.part_and_root(reached).map(|(_, root)| root.name.clone());
+                *reached == table.name || root().as_ref() == Some(&table.name)
+            };
+            self.rows.has_gone(of) && references.reached(&of.name).iter().any(is_it)
+        })
     }
 
     /// Notes that computed columns of a root are to be worked out again.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use operation::{
     Course, Creation, Direct, DirectRow, Expression, Fault, MOST_ROWS, MadeRow, Named, Place,
-    Published, Step, Table, Value,
+    Published, Redraw, Step, Table, Value,
 };
 
 use super::super::super::outbox::Asking;
@@ -18,7 +18,7 @@ use super::super::{Flow, Running, ill_formed, lock_of};
 use super::make::Making;
 use super::tell::Tellings;
 use super::{Doing, Stated, Stating, Worded, answers_more, insisted, key_of, not_so};
-use crate::lower::cleared::Cleared;
+use crate::lower::cleared::{self, Cleared, Level};
 use crate::lower::{self, Settings};
 
 /// As many statements as it sends: of more it is less work to load rows and write many at once.
@@ -414,15 +414,25 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     async fn note_at_step(&mut self, place: usize, binds: &[Value]) -> Result<(), Failure> {
         let (direct, target) = (self.direct, self.direct.id);
         let row = direct.rows.get(place).ok_or_else(|| ill_formed("no such row"))?;
-        for (at, cleared) in self.cleared_with(place)?.iter().enumerate() {
+        let all_cleared = self.cleared_with(place)?;
+        for (at, level) in cleared::levels(&all_cleared).iter().enumerate() {
+            let columns = 1 << 59 | at as u64;
+            let key = Key { target, place, kind: Kind::Update, columns, binds: binds.len() };
+            let lower = || lower_level(direct, row, level, binds);
+            let database = &mut self.running.writing.database;
+            database.run(Asked::Kept(key), lower, binds.iter()).await?;
+        }
+        let mut kept = 0;
+        for (at, cleared) in all_cleared.iter().enumerate() {
             let columns = 1 << 62 | at as u64;
             let key = Key { target, place, kind: Kind::Update, columns, binds: binds.len() };
             let lower = || lower_cleared(direct, row, (cleared, at), binds);
             let database = &mut self.running.writing.database;
             database.run(Asked::Kept(key), lower, binds.iter()).await?;
-            if !cleared.redraws.is_empty() {
-                let key = Key { columns: 1 << 61 | at as u64, ..key };
-                let lower = || lower_kept(direct, row, cleared, binds);
+            for redraw in &cleared.redraws {
+                let key = Key { columns: 1 << 61 | kept, ..key };
+                kept += 1;
+                let lower = || lower_kept(direct, row, (cleared, redraw), binds);
                 database.run(Asked::Kept(key), lower, binds.iter()).await?;
             }
         }
@@ -454,12 +464,23 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
 pub(in super::super) fn lower_kept(
     direct: &Direct,
     row: &DirectRow,
-    cleared: &Cleared,
+    (cleared, redraw): (&Cleared, &Redraw),
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
-    let redraw = cleared.redraws.first().ok_or_else(|| ill_formed("nothing draws on it"))?;
-    let of = (cleared, &*redraw.root);
-    lower::redraw::keep_by(Settings::of(direct), of, (&row.key, key_scalar(row)?), binds)
+    let cleared = cleared.of_redraw(redraw);
+    let key = (&row.key, key_scalar(row)?);
+    lower::redraw::keep_by(Settings::of(direct), (&cleared, redraw), key, binds)
+}
+
+/// The statement that locks a row that goes, or those that go along with it, against those who would refer to them.
+pub(in super::super) fn lower_level(
+    direct: &Direct,
+    row: &DirectRow,
+    level: &Level,
+    binds: &[Value],
+) -> Result<lower::Statement, Fault> {
+    let (of, key) = ((&*row.table, level), (&row.key, key_scalar(row)?));
+    cleared::hold_by(Settings::of(direct), of, key, binds)
 }
 
 fn key_scalar(row: &DirectRow) -> Result<operation::Scalar, Fault> {
@@ -474,5 +495,5 @@ pub(in super::super) fn lower_cleared(
     cleared: (&Cleared, usize),
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
-    lower::cleared::note_by(Settings::of(direct), cleared, (&row.key, key_scalar(row)?), binds)
+    cleared::note_by(Settings::of(direct), cleared, (&row.key, key_scalar(row)?), binds)
 }

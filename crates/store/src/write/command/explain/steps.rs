@@ -5,8 +5,8 @@ use operation::{
 };
 
 use super::super::direct::{
-    Doing, Worded, answers_more, insisted, lower_cleared, lower_kept, lower_made, lower_told,
-    statement,
+    Doing, Worded, answers_more, insisted, lower_cleared, lower_kept, lower_level, lower_made,
+    lower_told, statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
@@ -170,10 +170,16 @@ impl Sending<'_, '_> {
                     }
                     let name = std::slice::from_ref(&of.table.name);
                     let cleared = self.walk.cleared(name);
+                    let all: Vec<_> = cleared.iter().map(|(cleared, _)| cleared.clone()).collect();
+                    for level in lower::cleared::levels(&all) {
+                        let text = lower_level(self.direct, of, &level, &self.binds)?.text;
+                        self.send_that(Does::HoldsWhatGoes, text);
+                    }
                     for (at, (cleared, _)) in cleared.iter().enumerate() {
                         self.send(lower_cleared(self.direct, of, (cleared, at), &self.binds)?.text);
-                        if !cleared.redraws.is_empty() {
-                            let text = lower_kept(self.direct, of, cleared, &self.binds)?.text;
+                        for redraw in &cleared.redraws {
+                            let kept = (cleared, &**redraw);
+                            let text = lower_kept(self.direct, of, kept, &self.binds)?.text;
                             self.send_that(Does::KeepsWhoLoses, text);
                         }
                     }

@@ -303,12 +303,28 @@ impl Walk<'_> {
         let mut clears = Clears::default();
         let Clears { before, after, redrawn, rules } = &mut clears;
         let all = self.cleared(&names);
+        if self.dialect == Dialect::Postgres {
+            let all: Vec<Cleared> = all.iter().map(|(cleared, _)| cleared.clone()).collect();
+            for (gone, through) in cleared::levels(&all) {
+                let Some((table, _)) = of.get(gone) else { continue };
+                let hold = |most: bool| {
+                    let keys: Vec<_> = keys(most).into_iter().skip(gone).take(1).collect();
+                    cleared::hold(table, &(0, through.clone()), Keys { gone: &keys, but: None })
+                };
+                let (text, one) = (hold(true)?.text, hold(false)?.text);
+                let of_one = (one != text).then_some(one);
+                before.push(Sent { of_one, ..Sent::that(Does::HoldsWhatGoes, text) });
+            }
+        }
         for (at, (cleared, entity)) in all.iter().enumerate() {
-            if let Some(redraw) = cleared.redraws.first() {
+            for redraw in &cleared.redraws {
                 let keep = |most: bool| {
-                    let keys = keys(most);
+                    let (cleared, named) = cleared.of_redraw(redraw).of_named();
+                    let all = keys(most);
+                    let keys: Vec<_> =
+                        named.iter().filter_map(|at| all.get(*at).copied()).collect();
                     let keys = Keys { gone: &keys, but: None };
-                    redraw::keep(self.dialect, (cleared, &redraw.root), keys)
+                    redraw::keep(self.dialect, (&cleared, redraw), keys)
                 };
                 let (text, one) = (keep(true)?.text, keep(false)?.text);
                 let of_one = (one != text).then_some(one);
