@@ -15,6 +15,7 @@ mod folds;
 mod foresight;
 mod found;
 mod going;
+mod keys;
 mod losing;
 mod obstacles;
 mod order;
@@ -47,7 +48,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers folds formed going losing place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers folds formed going keys losing place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

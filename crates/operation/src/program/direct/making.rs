@@ -38,11 +38,15 @@ impl Forming<'_> {
         let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         if let (Some(root), Some(part)) = (&creation.root, creation.row.part) {
             if self.stepping.is_some() {
-                stored = Some(self.adds_at_step(creation.row.target, part, root)?);
-                conditions.extend(self.has_room(target, part, root)?);
+                let at = self.adds_at_step(creation.row.target, part, root)?;
+                let key = self.rows.get(at).ok_or(Reason::NotInSql)?.key.clone();
+                stored = Some((at, key));
             } else if self.made_by(root).is_none() {
-                stored = Some(self.adds_to(creation.row.target, part, root)?);
-                conditions.extend(self.has_room(target, part, root)?);
+                let at = self.adds_to(creation.row.target, part, root)?;
+                stored = Some((at, self.flat_key(root)?));
+            }
+            if let Some((_, key)) = &stored {
+                conditions.extend(self.has_room(target, part, key)?);
             } else if self.looked_at_made {
                 return Err(Reason::ToldBefore);
             }
@@ -56,7 +60,10 @@ impl Forming<'_> {
                 }
                 Fill::Value(value) => {
                     let from_root = creation.row.part.is_none() && parts_draw_on(target, at);
-                    if table.key.contains(&at) || from_root {
+                    // A key that the database works out nobody here can name: of a row that is named by nothing it may be.
+                    let nameless = self.stepping.is_some()
+                        && (creation.root.is_some() || creation.bind.is_none());
+                    if (table.key.contains(&at) && !nameless) || from_root {
                         return Err(Reason::Ruled);
                     }
                     let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
@@ -86,12 +93,17 @@ impl Forming<'_> {
                     columns.push((at, value));
                 }
                 Fill::Position if stored.is_some() => {
-                    let root = creation.root.as_ref().ok_or(Reason::NotInSql)?;
-                    let last = self.of_parts(target, table, root, Aggregate::Max, at)?;
+                    let (_, root) = stored.as_ref().ok_or(Reason::NotInSql)?;
+                    let last = of_parts(target, table, root, Aggregate::Max, at);
                     let none = Expression::Literal(Value::Int(0));
                     columns.push((at, next(Expression::Coalesce(vec![last, none]))));
                 }
                 Fill::Uuid | Fill::Computed | Fill::Position => {}
+                // Which root it is only the database knows.
+                Fill::Root if self.root_is_found(&stored) => {
+                    let (_, key) = stored.as_ref().ok_or(Reason::NotInSql)?;
+                    columns.push((at, key.clone()));
+                }
                 Fill::Root => {
                     let root = creation.root.as_ref().and_then(|root| self.drawn_by(root));
                     if root.is_some() {
@@ -99,10 +111,7 @@ impl Forming<'_> {
                     }
                 }
                 Fill::Counted => {
-                    if stored.is_some()
-                        || is_ruled(target, creation.row, at)
-                        || parts_draw_on(target, at)
-                    {
+                    if is_ruled(target, creation.row, at) || parts_draw_on(target, at) {
                         return Err(Reason::Counted);
                     }
                     if !self.counted.iter().any(|of| of.id == table.id) {
@@ -151,7 +160,7 @@ impl Forming<'_> {
             }
             _ => None,
         };
-        let root = stored;
+        let root = stored.map(|(at, _)| at);
         let ends = None;
         let anew = None;
         let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends, anew };
@@ -191,12 +200,14 @@ impl Forming<'_> {
         root: &Expression,
     ) -> Result<usize, Reason> {
         let at = self.deed(target, root)?;
-        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        if row.site.is_some() {
-            return Err(Reason::FoundByRow);
-        }
-        row.adds.push(part);
+        self.rows.get_mut(at).ok_or(Reason::NotInSql)?.adds.push(part);
         Ok(at)
+    }
+
+    /// Whether the root to which a part is added is found by what stands in a row.
+    fn root_is_found(&self, stored: &Option<(usize, Expression)>) -> bool {
+        let row = stored.as_ref().and_then(|(at, _)| self.rows.get(*at));
+        row.is_some_and(|row| row.site.is_some())
     }
 
     /// A root that is made at its step: it has no parts yet, and what must be true of it is looked at in the end, if it has a name.
@@ -254,26 +265,6 @@ impl Forming<'_> {
         Ok(How::Made(self.made.len() - 1))
     }
 
-    /// A fold over the parts of a root as they are in the database.
-    fn of_parts(
-        &self,
-        target: &ProgramTarget,
-        part: &Arc<Table>,
-        root: &Expression,
-        aggregate: Aggregate,
-        column: usize,
-    ) -> Result<Expression, Reason> {
-        let key = self.flat_key(root)?;
-        let body = match aggregate {
-            Aggregate::Count => Expression::yes(),
-            _ => Expression::column(column),
-        };
-        let (table, kind, depth) = (part.clone(), NumberKind::Int, 0);
-        let value = Expression::Aggregate { aggregate, table, depth, body: Box::new(body), kind };
-        let (table, key, value) = (target.target.table.clone(), Box::new(key), Box::new(value));
-        Ok(Expression::Lookup { table, key, value })
-    }
-
     /// That one more part may be there.
     fn has_room(
         &self,
@@ -282,7 +273,7 @@ impl Forming<'_> {
         root: &Expression,
     ) -> Result<impl Iterator<Item = Expression>, Reason> {
         let of = target.target.parts.get(part).ok_or(Reason::NotInSql)?;
-        let count = self.of_parts(target, &of.table, root, Aggregate::Count, 0)?;
+        let count = of_parts(target, &of.table, root, Aggregate::Count, 0);
         let number = |number: u32| Expression::Literal(Value::Int(i64::from(number)));
         let is = |comparison, to: u32| {
             Expression::Compare(comparison, Box::new(count.clone()), Box::new(number(to)))
@@ -366,6 +357,24 @@ impl Forming<'_> {
         }
         Ok(Some(at))
     }
+}
+
+/// A fold over the parts of a root of this key as they are in the database.
+fn of_parts(
+    target: &ProgramTarget,
+    part: &Arc<Table>,
+    root: &Expression,
+    aggregate: Aggregate,
+    column: usize,
+) -> Expression {
+    let body = match aggregate {
+        Aggregate::Count => Expression::yes(),
+        _ => Expression::column(column),
+    };
+    let (table, kind, depth) = (part.clone(), NumberKind::Int, 0);
+    let value = Expression::Aggregate { aggregate, table, depth, body: Box::new(body), kind };
+    let (key, value) = (Box::new(root.clone()), Box::new(value));
+    Expression::Lookup { table: target.target.table.clone(), key, value }
 }
 
 /// The rules of a new row: what is computed of it, and what must be true.
@@ -458,10 +467,7 @@ fn of_row_alone(
             let known = computed.iter().find(|(at, _)| at == column);
             Some(known.map_or_else(|| rule.clone(), |(_, value)| value.clone()))
         }
-        Expression::Column { .. }
-        | Expression::Lookup { .. }
-        | Expression::Member { .. }
-        | Expression::Bind(_) => None,
+        Expression::Column { .. } | Expression::Lookup { .. } | Expression::Member { .. } => None,
         Expression::Aggregate { aggregate, kind, depth: 0, .. } if is_first => {
             Some(Expression::Literal(of_none(*aggregate, *kind)))
         }
@@ -530,10 +536,7 @@ fn over_drawn(rule: &Expression, drawn: &[(usize, Expression)]) -> Option<Expres
             let looks = drawn.iter().any(|(column, _)| draws_on(rule, *column, 0));
             (!looks).then(|| rule.clone())
         }
-        Expression::Column { .. }
-        | Expression::Lookup { .. }
-        | Expression::Member { .. }
-        | Expression::Bind(_) => None,
+        Expression::Column { .. } | Expression::Lookup { .. } | Expression::Member { .. } => None,
         _ => rule.with_children(&mut |child| over_drawn(child, drawn)),
     }
 }

@@ -403,7 +403,7 @@ impl<'p> Forming<'p> {
     pub(super) fn keep_as_it_is(&mut self, flat: &Expression) -> Result<Holds, Reason> {
         let value = self.looked_up(flat).ok_or(Reason::NotInSql)?;
         let scalar = self.scalar_of(&value, &[]).filter(|scalar| *scalar != Scalar::Json);
-        self.keep_now(value, scalar.ok_or(Reason::Timed)?, Finding::Value).map(Holds::Kept)
+        self.keep_now(value, scalar.ok_or(Reason::FoundByRow)?, Finding::Value).map(Holds::Kept)
     }
 
     /// Keeps the text of a key under which something is told; of an event, it is looked up ahead as well.
@@ -548,7 +548,12 @@ impl<'p> Forming<'p> {
             Expression::Bind(bind) => {
                 let found = self.found.iter().find(|found| found.bind == *bind);
                 let drawn = self.drawn.iter().any(|(drawn, _)| drawn == bind);
-                found.map(|found| found.scalar).or(drawn.then_some(Scalar::Int))
+                let known = found.map(|found| found.scalar).or(drawn.then_some(Scalar::Int));
+                // What names a row is what the key of its table is.
+                known.or_else(|| {
+                    let row = self.rows.iter().find(|row| row.key == *value)?;
+                    scalar_of_key(&row.table).ok()
+                })
             }
             Expression::Column { depth, column } => {
                 let table = inside.iter().rev().nth(*depth)?;
