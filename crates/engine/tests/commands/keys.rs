@@ -18,6 +18,7 @@ fn keys_are_told_of_rows() {
     compare(
         SCENE,
         &expect![[r#"
+            run user name_and_tell/2 {"by":5}: 2 transactions
             deal: 1, told 1 to 1
             drop_poorer: 1, told 1 to 1
             heirs: 1, told 1 to 1
@@ -27,10 +28,14 @@ fn keys_are_told_of_rows() {
             join_own: 1, told 1 to 1
             join_plain: 1, told 1 to 1
             name_all: 1, told 1 to 1
+            name_and_tell: 1, told 1 to 1
             name_of: 1, told 1 to 1
             open: 1, told 1 to 1
             richer: 1, told 1 to 1
             role: 1, told 1 to 1
+            team_of: 1, told 1 to 1
+            worth: 1, told 1 to 1
+            worths: 1, told 1 to 1
         "#]],
     );
 }
@@ -40,7 +45,14 @@ fn ask(dice: &mut Dice) -> String {
     let (person, other, team, id) = (one(), one(), one(), one());
     let by = dice.of(&["-2", "0", "1", "2", "5", "12", "40"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(29) {
+    match dice.below(38) {
+        29 | 30 => format!(r#"run user name_and_tell/{person} {{"by":{by}}}"#),
+        31 => format!("remove user Name n{person}?"),
+        32 | 33 => format!(r#"run user team_of/{person} {{"by":{by}}}"#),
+        34 => format!(r#"run user worth/{person} {{"by":{by}}}"#),
+        35..=37 => {
+            format!(r#"run user worths {{"persons":[{person},{other}],"team":{team},"by":{by}}}"#)
+        }
         26 | 27 => format!(r#"run user richer/{team} {{"other":{id},"person":{person}}}"#),
         28 => format!(r#"run user drop_poorer/n{person} {{"other":"n{other}"}}"#),
         0 => format!("run user name_of/{person}"),

@@ -54,7 +54,7 @@ pub(crate) fn find(
     at: usize,
     binds: &[operation::Value],
 ) -> Result<Statement, Fault> {
-    let Found { scalar, value, what, .. } =
+    let Found { bind, scalar, value, what } =
         settings.found.get(at).ok_or_else(|| ill_formed("nothing is found"))?;
     if binds_of([value]) > binds.len() {
         return Err(ill_formed("no such bind"));
@@ -62,7 +62,9 @@ pub(crate) fn find(
     let lowering = Lowering::new(operation::Dialect::Postgres, binds.len(), binds);
     let mut lowering = lowering.with(settings);
     lowering.sql.push("SELECT set_config(");
-    name(&mut lowering.sql, at);
+    // Of several that stand for one thing, and of which one is looked up, what was found stands in one place.
+    let place = settings.found.iter().position(|found| found.bind == *bind).unwrap_or(at);
+    name(&mut lowering.sql, place);
     match what {
         // Also where a session is set to write fewer digits.
         Finding::Key | Finding::Value if *scalar == Scalar::Float => {

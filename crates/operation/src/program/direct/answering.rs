@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
-use crate::program::Form;
+use crate::program::{Form, Step};
 use crate::{Expression, Read, Scalar, Table, Value};
 
 /// The rows of which one is answered, and a value that stands in rows.
@@ -74,5 +74,28 @@ impl Forming<'_> {
     fn is_looked_up(&self, table: &Table) -> bool {
         let made = self.made.iter().map(|(table, _)| table);
         made.chain(self.totals.iter().map(|total| &total.table)).any(|of| of.id == table.id)
+    }
+}
+
+/// Whether a body returns at several places, and something that is neither a constant nor the value of a name.
+pub(super) fn returns_of_rows(body: &[Step]) -> bool {
+    let mut all = Vec::new();
+    returned_by(body, &mut all);
+    let plain = |value: &&Expression| matches!(value, Expression::Bind(_) | Expression::Literal(_));
+    all.len() > 1 && !all.iter().all(plain)
+}
+
+/// What a body returns, at each place, that of another command's body not counted.
+fn returned_by<'s>(steps: &'s [Step], all: &mut Vec<&'s Expression>) {
+    for step in steps {
+        match step {
+            Step::Return(value) => all.extend(value),
+            Step::If { then, otherwise, .. } => {
+                returned_by(then, all);
+                returned_by(otherwise, all);
+            }
+            Step::For { body, .. } => returned_by(body, all),
+            _ => {}
+        }
     }
 }

@@ -34,7 +34,7 @@ impl Forming<'_> {
         if target.computed.iter().chain(&target.checks).any(|inputs| inputs.others) {
             return Err(Reason::LooksElsewhere);
         }
-        let mut stored = None;
+        let (mut stored, mut own) = (None, None);
         let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         if let (Some(root), Some(part)) = (&creation.root, creation.row.part) {
             if self.stepping.is_some() {
@@ -60,10 +60,7 @@ impl Forming<'_> {
                 }
                 Fill::Value(value) => {
                     let from_root = creation.row.part.is_none() && parts_draw_on(target, at);
-                    // A key that the database works out nobody here can name: of a row that is named by nothing it may be.
-                    let nameless = self.stepping.is_some()
-                        && (creation.root.is_some() || creation.bind.is_none());
-                    if (table.key.contains(&at) && !nameless) || from_root {
+                    if (table.key.contains(&at) && self.stepping.is_none()) || from_root {
                         return Err(Reason::Ruled);
                     }
                     let column = table.columns.get(at).ok_or(Reason::NotInSql)?;
@@ -80,7 +77,12 @@ impl Forming<'_> {
                         drawn.push((at, of.ok_or(Reason::NotInSql)?.1));
                         continue;
                     }
-                    let value = self.copied(value, column.scalar)?;
+                    let mut value = self.copied(value, column.scalar)?;
+                    let names_it = creation.root.is_none() && creation.bind.is_some();
+                    if names_it && table.own_key() == at {
+                        let kept = self.keep_own_key(value, column.scalar)?;
+                        (own, value) = (Some(kept), Expression::Bind(kept));
+                    }
                     for bound in creation.bounds.iter().filter(|bound| bound.column == at) {
                         let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
                         let rule = with(rule, at, &value).ok_or(Reason::Bound)?;
@@ -125,7 +127,7 @@ impl Forming<'_> {
             self.look_at_folded(table, creation)?;
         }
         if self.stepping.is_some() && creation.root.is_none() {
-            return self.make_at_step(creation, (columns, conditions, drawn));
+            return self.make_at_step(creation, (columns, conditions, drawn), own);
         }
         if let Some(bind) = creation.bind {
             // A part has no key of its own.
@@ -215,12 +217,22 @@ impl Forming<'_> {
         &mut self,
         creation: &Creation,
         (columns, conditions, drawn): (Columns, Vec<Expression>, Vec<(usize, TableId)>),
+        own: Option<usize>,
     ) -> Result<How, Reason> {
         let program = self.program;
         let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
         let table = &target.target.table;
+        let few = target.target.parts.iter().any(|part| part.minimum > 0);
         let ends = match creation.bind {
-            Some(bind) => {
+            // It is found by its key, and looked at where it stands.
+            Some(bind) if own.is_some() && !few => {
+                let own = own.ok_or(Reason::NotInSql)?;
+                self.hold(bind, Holds::Kept(own))?;
+                let values = self.made_values(creation, &columns)?;
+                self.note_made(own, values)?;
+                None
+            }
+            Some(bind) if own.is_none() => {
                 let counted = drawn.iter().any(|(at, _)| *at == table.own_key());
                 if counted {
                     self.drawn.push((bind, table.id));
@@ -228,23 +240,12 @@ impl Forming<'_> {
                 } else {
                     self.hold(bind, Holds::Given(Expression::Bind(bind)))?;
                 }
-                let mut values = Vec::with_capacity(creation.values.len());
-                for (at, fill) in creation.values.iter().enumerate() {
-                    let looked_up = columns.iter().find(|(of, _)| *of == at);
-                    values.push(match (fill, looked_up) {
-                        (_, Some((_, value))) => Some(value.clone()),
-                        (Fill::Value(value), None) if self.knows(value) => {
-                            Some(self.flat(value, &[])?)
-                        }
-                        _ => None,
-                    });
-                }
+                let values = self.made_values(creation, &columns)?;
                 self.note_made(bind, values)?;
                 self.end(creation.row.target, Expression::Bind(bind))?
             }
-            None if target.target.parts.iter().any(|part| part.minimum > 0) => {
-                return Err(Reason::NeverTrue);
-            }
+            Some(_) => return Err(Reason::Ruled),
+            None if few => return Err(Reason::NeverTrue),
             None => None,
         };
         let condition = Expression::all(conditions);
@@ -253,7 +254,8 @@ impl Forming<'_> {
         }
         let looked_up = columns.iter().map(|(at, _)| *at).collect();
         let (computed, checks) = rules_over(target, (creation.row, true), table, looked_up)?;
-        let checks = if creation.bind.is_some() { Expression::yes() } else { checks };
+        let is_ended = creation.bind.is_some() && own.is_none();
+        let checks = if is_ended { Expression::yes() } else { checks };
         let (root, total) = (None, None);
         let own = creation.values.get(table.own_key());
         let given = !matches!(own, Some(Fill::Uuid | Fill::Counted));
@@ -263,6 +265,24 @@ impl Forming<'_> {
         let made = MadeRow { columns, drawn, condition, computed, checks, root, total, ends, anew };
         self.made.push((table.clone(), made));
         Ok(How::Made(self.made.len() - 1))
+    }
+
+    /// What stands in the columns of a row that is made, as far as that is known.
+    fn made_values(
+        &mut self,
+        creation: &Creation,
+        columns: &Columns,
+    ) -> Result<Vec<Option<Expression>>, Reason> {
+        let mut values = Vec::with_capacity(creation.values.len());
+        for (at, fill) in creation.values.iter().enumerate() {
+            let looked_up = columns.iter().find(|(of, _)| *of == at);
+            values.push(match (fill, looked_up) {
+                (_, Some((_, value))) => Some(value.clone()),
+                (Fill::Value(value), None) if self.knows(value) => Some(self.flat(value, &[])?),
+                _ => None,
+            });
+        }
+        Ok(values)
     }
 
     /// That one more part may be there.

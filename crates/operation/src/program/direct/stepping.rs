@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use super::answering::returns_of_rows;
 use super::flat::{LARGEST, rows_of};
 use super::forming::{Forming, Holds, Row, as_it_was};
 use super::obstacle::Reason;
@@ -50,6 +51,10 @@ pub(super) struct Stepping {
     end_of: Vec<(usize, Expression, usize)>,
     /// What the body of another command returns, at each place.
     returned: Vec<Holds>,
+    /// Where it returns at several places what stands in rows: the bind that stands for it, once one has come.
+    several: Option<Option<usize>>,
+    /// All such binds.
+    of_several: Vec<usize>,
     /// Tables of which rows go so far, and those of which rows go with them.
     pub gone: Vec<TableId>,
     pub along: Vec<TableId>,
@@ -133,6 +138,11 @@ impl<'p> Forming<'p> {
                 let how = self.answer_at_step(value.as_ref())?;
                 Ok(self.course(how))
             }
+            Step::Return(value) if self.stepping()?.several.is_some() => {
+                let held = self.keep_returned(value.as_ref())?;
+                self.stepping()?.returned.push(held);
+                Ok(self.course(How::Stated))
+            }
             Step::Return(value) => {
                 let held = match value {
                     Some(value) => self.value(value, None)?,
@@ -144,10 +154,13 @@ impl<'p> Forming<'p> {
             }
             Step::Run { body, bind } => {
                 let outer = std::mem::take(&mut self.stepping()?.returned);
+                let several = (bind.is_some() && returns_of_rows(body)).then_some(None);
+                let outer_several = std::mem::replace(&mut self.stepping()?.several, several);
                 self.bodies += 1;
                 let (courses, _) = self.walk(body)?;
                 self.bodies -= 1;
                 let returned = std::mem::replace(&mut self.stepping()?.returned, outer);
+                self.stepping()?.several = outer_several;
                 if let Some(bind) = bind {
                     let here = || Holds::Given(Expression::Bind(*bind));
                     let known = |held: &Holds| matches!(held, Holds::Given(_));
@@ -160,6 +173,8 @@ impl<'p> Forming<'p> {
                             held.clone()
                         }
                         _ if returned.iter().all(known) => here(),
+                        // All are kept in one place.
+                        ([held @ Holds::Kept(_), ..], _) if several.is_some() => held.clone(),
                         _ => return Err(Reason::ReturnsWithin),
                     };
                     self.hold(*bind, held)?;
@@ -357,6 +372,14 @@ impl<'p> Forming<'p> {
     /// What a value may be, as far as that is known before anything is done.
     fn all_ahead(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
+        let mut several = false;
+        value.visit(&mut |e| {
+            several |= matches!(e, Expression::Bind(bind) if stepping.of_several.contains(bind));
+        });
+        // Which of them it is nobody can tell ahead.
+        if several {
+            return Err(Reason::ReturnsWithin);
+        }
         let mut ahead = vec![stepping.before_all(value)];
         // It may be what a step before has made of it.
         for (of, column, set) in &stepping.set {
@@ -404,6 +427,45 @@ impl<'p> Forming<'p> {
         let value = self.looked_up(flat).ok_or(Reason::NotInSql)?;
         let scalar = self.scalar_of(&value, &[]).filter(|scalar| *scalar != Scalar::Json);
         self.keep_now(value, scalar.ok_or(Reason::FoundByRow)?, Finding::Value).map(Holds::Kept)
+    }
+
+    /// Keeps what the body of another command returns at one of several places where that of the others is kept: one of them is come to.
+    fn keep_returned(&mut self, value: Option<&Expression>) -> Result<Holds, Reason> {
+        let flat = match value {
+            Some(value) => self.flat(value, &[])?,
+            None => Expression::Literal(Value::Null),
+        };
+        let value = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
+        let scalar = self.scalar_of(&value, &[]);
+        if let Some(bind) = self.stepping()?.several.flatten() {
+            let known = self.found.iter().find(|found| found.bind == bind);
+            let known = known.ok_or(Reason::NotInSql)?.scalar;
+            if scalar.is_some_and(|scalar| scalar != known) || !self.stands_as(&value, known) {
+                return Err(Reason::ReturnsWithin);
+            }
+            if self.found.len() == MOST || nodes(&value) > LARGEST {
+                return Err(Reason::TooLarge);
+            }
+            let at = self.found.len();
+            self.stepping()?.step_keeps.push(at);
+            self.found.push(Found { bind, scalar: known, value, what: Finding::Value });
+            return Ok(Holds::Kept(bind));
+        }
+        let scalar = scalar.filter(|scalar| *scalar != Scalar::Json);
+        let bind = self.keep_now(value, scalar.ok_or(Reason::ReturnsWithin)?, Finding::Value)?;
+        let stepping = self.stepping()?;
+        stepping.several = Some(Some(bind));
+        stepping.of_several.push(bind);
+        Ok(Holds::Kept(bind))
+    }
+
+    /// Keeps the key of a row that is made, where it is worked out of others: by that it is found from then on.
+    pub(super) fn keep_own_key(
+        &mut self,
+        value: Expression,
+        scalar: Scalar,
+    ) -> Result<usize, Reason> {
+        self.keep_now(value, scalar, Finding::Value)
     }
 
     /// Keeps the text of a key under which something is told; of an event, it is looked up ahead as well.
