@@ -21,6 +21,7 @@ fn keys_are_told_of_rows() {
             run user name_and_tell/2 {"by":5}: 2 transactions
             deal: 1, told 1 to 1
             drop_poorer: 1, told 1 to 1
+            heavier: 1, told 1 to 1
             heirs: 1, told 1 to 1
             join: 1, told 1 to 1
             join_all: 1, told 1 to 1
@@ -45,7 +46,8 @@ fn ask(dice: &mut Dice) -> String {
     let (person, other, team, id) = (one(), one(), one(), one());
     let by = dice.of(&["-2", "0", "1", "2", "5", "12", "40"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(38) {
+    match dice.below(40) {
+        38 | 39 => format!(r#"run user heavier/{team} {{"other":{id},"by":{by}}}"#),
         29 | 30 => format!(r#"run user name_and_tell/{person} {{"by":{by}}}"#),
         31 => format!("remove user Name n{person}?"),
         32 | 33 => format!(r#"run user team_of/{person} {{"by":{by}}}"#),

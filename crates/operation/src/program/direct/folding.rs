@@ -100,6 +100,14 @@ impl Forming<'_> {
     ) -> Result<Expression, Reason> {
         let mut looks_at_part = false;
         key.visit(&mut |e| looks_at_part |= matches!(e, Expression::Column { .. }));
+        let lookup = Expression::Lookup {
+            table: table.clone(),
+            key: Box::new(key.clone()),
+            value: Box::new(value.clone()),
+        };
+        if folds(value) && is_closed(&lookup, 0) {
+            return self.kept_of_all(&lookup);
+        }
         let key = if looks_at_part {
             let key = self.of_part(row, inside, key)?;
             self.site_of_parts(row, inside, (table, &key))?;
@@ -113,6 +121,15 @@ impl Forming<'_> {
         let inside: Vec<Inside> = inside.iter().cloned().chain([found]).collect();
         let value = Box::new(self.of_part(row, &inside, value)?);
         Ok(Expression::Lookup { table: table.clone(), key: Box::new(key), value })
+    }
+
+    /// Keeps what is the same of all parts: a fold over those of another row.
+    fn kept_of_all(&mut self, value: &Expression) -> Result<Expression, Reason> {
+        let flat = self.flat(value, &[])?;
+        match self.keep_as_it_is(&flat)? {
+            Holds::Kept(bind) => Ok(Expression::Bind(bind)),
+            _ => Err(Reason::NotInSql),
+        }
     }
 
     /// Has all that parts refer to by a key looked up ahead.
@@ -147,6 +164,27 @@ fn as_around(value: &Expression, row: usize, depth: usize) -> Result<Expression,
         _ => {
             let around = value.with_children(&mut |child| as_around(child, row, depth).ok());
             around.ok_or(Reason::NotInSql)
+        }
+    }
+}
+
+/// Whether something folds.
+fn folds(expression: &Expression) -> bool {
+    let mut folds = false;
+    expression.visit(&mut |e| folds |= matches!(e, Expression::Aggregate { .. }));
+    folds
+}
+
+/// Whether an expression looks at no row further outwards than so many.
+fn is_closed(expression: &Expression, rows: usize) -> bool {
+    match expression {
+        Expression::Column { depth, .. } => *depth < rows,
+        Expression::Lookup { key, value, .. } => is_closed(key, rows) && is_closed(value, rows + 1),
+        Expression::Aggregate { depth, body, .. } => *depth < rows && is_closed(body, rows + 1),
+        _ => {
+            let mut closed = true;
+            expression.children(&mut |child| closed &= is_closed(child, rows));
+            closed
         }
     }
 }
