@@ -221,6 +221,17 @@ impl Function {
         (Function::TimestampOf, "timestamp"),
     ];
 
+    /// What its values are.
+    pub fn scalar(self) -> Scalar {
+        match self {
+            Self::Lower | Self::Upper | Self::Trim | Self::Concat => Scalar::Text,
+            Self::Length | Self::DateOf | Self::TimestampOf | Self::Bytes | Self::Items => {
+                Scalar::Int
+            }
+            Self::StartsWith | Self::EndsWith | Self::Contains | Self::Matches => Scalar::Bool,
+        }
+    }
+
     /// The name that the language knows it by.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(f, _)| *f == self).map_or("", |(_, name)| name)

@@ -62,11 +62,13 @@ impl Redraw {
         });
         own.chain(of_parts).filter_map(|lost| lost.redraw(target)).collect()
     }
+}
 
-    /// Whether a rule asks what time it is.
-    pub fn asks_the_time(rule: &Rule) -> bool {
+impl Rule {
+    /// Whether it asks what time it is.
+    pub fn asks_the_time(&self) -> bool {
         let mut asks = false;
-        rule.check.expression.visit(&mut |e| asks |= matches!(e, Expression::Bind(_)));
+        self.check.expression.visit(&mut |e| asks |= matches!(e, Expression::Bind(_)));
         asks
     }
 }

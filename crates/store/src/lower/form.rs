@@ -5,7 +5,7 @@
 //! compared as what they are, so that indexes serve; where one side is computed, both stand as plain numbers. SQLite
 //! stores what expressions compute with, and needs no forms.
 
-use operation::{Aggregate, Expression, Function, NumberKind, Scalar, Table, Value};
+use operation::{Aggregate, Expression, NumberKind, Scalar, Table, Value};
 
 use super::expression::Lowering;
 
@@ -122,20 +122,7 @@ impl Lowering<'_> {
             Expression::Arithmetic { kind: NumberKind::Float, .. }
             | Expression::Negate(NumberKind::Float, _)
             | Expression::ToFloat(..) => Natural::Is(Scalar::Float),
-            Expression::Call(function, _) => Natural::Is(match function {
-                Function::Lower | Function::Upper | Function::Trim | Function::Concat => {
-                    Scalar::Text
-                }
-                Function::Length
-                | Function::DateOf
-                | Function::TimestampOf
-                | Function::Bytes
-                | Function::Items => Scalar::Int,
-                Function::StartsWith
-                | Function::EndsWith
-                | Function::Contains
-                | Function::Matches => Scalar::Bool,
-            }),
+            Expression::Call(function, _) => Natural::Is(function.scalar()),
             Expression::If { then, otherwise, .. } => {
                 self.natural(then, inside).with(self.natural(otherwise, inside))
             }

@@ -77,7 +77,7 @@ pub(super) fn rules(noted: &[Cleared]) -> Vec<(&Redraw, &Rule)> {
 
 /// What the rules are given: the moment, where one asks for it.
 pub(super) fn moment(rules: &[(&Redraw, &Rule)]) -> Vec<Value> {
-    let asks = rules.iter().any(|(_, rule)| Redraw::asks_the_time(rule));
+    let asks = rules.iter().any(|(_, rule)| rule.asks_the_time());
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
     asks.then_some(Value::Int(now)).into_iter().collect()

@@ -10,36 +10,40 @@ use crate::lower::cleared::{Cleared, OfPart, Through, Way};
 
 /// The plan's tables by stored name, for messages and for which is part of which.
 #[derive(Debug, Default)]
-pub(crate) struct Tables(RwLock<HashMap<Ident, Arc<Table>>>, RwLock<Vec<Arc<Redraw>>>);
+pub(crate) struct Tables {
+    known: RwLock<HashMap<Ident, Arc<Table>>>,
+    /// What draws on references, and on parts.
+    redraws: RwLock<Vec<Arc<Redraw>>>,
+}
 
 impl Tables {
     /// Takes the tables of a model for those that there are, and what draws on references for all that does.
     pub fn know(&self, tables: &[Arc<Table>], redraws: Vec<Redraw>) {
-        *self.1.write() = redraws.into_iter().map(Arc::new).collect();
-        let mut known = self.0.write();
+        *self.redraws.write() = redraws.into_iter().map(Arc::new).collect();
+        let mut known = self.known.write();
         known.clear();
         known.extend(tables.iter().map(|table| (table.name.clone(), table.clone())));
     }
 
     /// Whether there is such a table.
     pub fn has(&self, table: &Ident) -> bool {
-        self.0.read().contains_key(table)
+        self.known.read().contains_key(table)
     }
 
     /// Whether a table is one of parts.
     pub fn is_part(&self, table: &Ident) -> bool {
-        self.0.read().get(table).is_some_and(|table| table.root.is_some())
+        self.known.read().get(table).is_some_and(|table| table.root.is_some())
     }
 
     /// The entity of a table; the table's name where no entity is known.
     pub fn entity(&self, table: &Ident) -> String {
-        let known = self.0.read();
+        let known = self.known.read();
         known.get(table).map_or_else(|| table.to_string(), |table| table.entity.to_string())
     }
 
     /// A part's table and its root's, by the stored name of the part.
     pub fn part_and_root(&self, part: &Ident) -> Option<(Arc<Table>, Arc<Table>)> {
-        let known = self.0.read();
+        let known = self.known.read();
         let part = known.get(part)?;
         let column = part.root?;
         let target = part.foreign_keys.iter().find(|key| key.column == column)?.target;
@@ -71,7 +75,7 @@ impl Tables {
                             let way =
                                 Way { part: None, column: column_of, through: path, gone: at };
                             going.push((table.clone(), way));
-                            let known = self.0.read().get(table).cloned();
+                            let known = self.known.read().get(table).cloned();
                             let is_first = through.is_empty() && *table == target;
                             let is_new = is_first
                                 || table != &gone[at]
@@ -122,7 +126,7 @@ impl Tables {
             let of = redraw.table.columns.get(redraw.column);
             redraw.table.name == *referring && of.is_some_and(|of| of.name == *column)
         };
-        let known = self.1.read();
+        let known = self.redraws.read();
         if let Some(redraw) = known.iter().find(draws)
             && !redraws.iter().any(|known| Arc::ptr_eq(known, redraw))
         {
@@ -132,7 +136,7 @@ impl Tables {
 
     /// The unique columns that a database names, by their constraint or by themselves, where they are worked out of what rows lose.
     pub fn drawn_unique(&self, reason: &str) -> Option<(Arc<Table>, Unique)> {
-        let known = self.1.read();
+        let known = self.redraws.read();
         let mut stages = known.iter().flat_map(|redraw| &redraw.stages);
         stages.find_map(|Stage { table, set }| {
             let is_named = |unique: &&Unique| {
@@ -150,7 +154,7 @@ impl Tables {
 
     /// Whether a reference is one of parts that go with what they refer to, which is not their root.
     fn goes_without_its_root(&self, reference: &Reference) -> bool {
-        let known = self.0.read();
+        let known = self.known.read();
         let part = known.get(&reference.table).and_then(|part| Some((part, part.root?)));
         part.and_then(|(part, root)| part.columns.get(root))
             .is_some_and(|root| root.name != reference.column)
@@ -158,7 +162,7 @@ impl Tables {
 
     /// The key of a table, if the model knows that.
     fn own_key(&self, table: &Ident) -> Option<(Ident, Scalar)> {
-        let known = self.0.read();
+        let known = self.known.read();
         let table = known.get(table)?;
         table.columns.get(table.own_key()).map(|own| (own.name.clone(), own.scalar))
     }
@@ -168,7 +172,7 @@ impl Tables {
         let name = |table: &Table, at: usize| Some(table.columns.get(at)?.name.clone());
         let Reference { table, versioned, .. } = reference;
         if *versioned {
-            let known = self.0.read().get(table).cloned();
+            let known = self.known.read().get(table).cloned();
             let version = known.and_then(|table| name(&table, table.version?));
             return Some((table.clone(), version.or_else(|| Ident::new("row_version"))?, None));
         }
@@ -181,7 +185,7 @@ impl Tables {
     /// Whether the references that lead to a table are in the database as the model tells of them, and so are those to tables whose rows go
     /// with one of it; and no row goes with one of its own table by way of others.
     pub fn are_referred_to_as_told(&self, references: &References, table: TableId) -> bool {
-        let known = self.0.read();
+        let known = self.known.read();
         let mut paths = vec![vec![table]];
         while let Some(path) = paths.pop() {
             let Some(id) = path.last().copied() else { return false };

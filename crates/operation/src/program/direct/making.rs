@@ -6,7 +6,7 @@ use super::flat::LARGEST;
 use super::forming::{Forming, Holds, Row};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
-use super::{How, MadeRow, Total};
+use super::{Finding, How, MadeRow, Total};
 use crate::program::{Creation, Fill, Inputs, Place, Program, ProgramTarget, Step, any_step};
 use crate::{
     Aggregate, Check, Comparison, Computed, Expression, NumberKind, Scalar, Table, TableId, Value,
@@ -80,7 +80,7 @@ impl Forming<'_> {
                     let mut value = self.copied(value, column.scalar)?;
                     let names_it = creation.root.is_none() && creation.bind.is_some();
                     if names_it && table.own_key() == at {
-                        let kept = self.keep_own_key(value, column.scalar)?;
+                        let kept = self.keep_now(value, column.scalar, Finding::Value)?;
                         (own, value) = (Some(kept), Expression::Bind(kept));
                     }
                     for bound in creation.bounds.iter().filter(|bound| bound.column == at) {

@@ -14,9 +14,7 @@ use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
 use super::{Course, EachPart, Finding, Found, How, Site};
 use crate::program::{Creation, Fill, Form, Program, Step, any_step};
-use crate::{
-    Aggregate, Comparison, Expression, Function, NumberKind, Scalar, Table, TableId, Value,
-};
+use crate::{Aggregate, Comparison, Expression, NumberKind, Scalar, Table, TableId, Value};
 
 /// As far as a statement is known by which of them it names.
 const MOST: usize = 60;
@@ -459,15 +457,6 @@ impl<'p> Forming<'p> {
         Ok(Holds::Kept(bind))
     }
 
-    /// Keeps the key of a row that is made, where it is worked out of others: by that it is found from then on.
-    pub(super) fn keep_own_key(
-        &mut self,
-        value: Expression,
-        scalar: Scalar,
-    ) -> Result<usize, Reason> {
-        self.keep_now(value, scalar, Finding::Value)
-    }
-
     /// Keeps the text of a key under which something is told; of an event, it is looked up ahead as well.
     pub(super) fn keep_text(
         &mut self,
@@ -488,7 +477,8 @@ impl<'p> Forming<'p> {
         Ok(bind)
     }
 
-    fn keep_now(
+    /// Keeps a value as it is where its step stands.
+    pub(super) fn keep_now(
         &mut self,
         value: Expression,
         scalar: Scalar,
@@ -645,20 +635,7 @@ impl<'p> Forming<'p> {
             }
             Expression::Rescale { .. } | Expression::DivideDecimal { .. } => Some(Scalar::Int),
             Expression::ToFloat(..) => Some(Scalar::Float),
-            Expression::Call(function, _) => Some(match function {
-                Function::Lower | Function::Upper | Function::Trim | Function::Concat => {
-                    Scalar::Text
-                }
-                Function::Length
-                | Function::DateOf
-                | Function::TimestampOf
-                | Function::Bytes
-                | Function::Items => Scalar::Int,
-                Function::StartsWith
-                | Function::EndsWith
-                | Function::Contains
-                | Function::Matches => Scalar::Bool,
-            }),
+            Expression::Call(function, _) => Some(function.scalar()),
             Expression::If { then, otherwise, .. } => {
                 self.scalar_of_all(&[then, otherwise], inside)
             }
