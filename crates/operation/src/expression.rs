@@ -107,7 +107,7 @@ pub enum Expression {
     },
     /// The first that is not null.
     Coalesce(Vec<Expression>),
-    /// A member of a JSON object; null where there is none. Only Rust can evaluate it.
+    /// A member of a JSON object; null where there is none. SQLite does not evaluate it.
     Member {
         /// The object, as text.
         object: Box<Expression>,

@@ -17,6 +17,7 @@ mod form;
 pub(crate) mod found;
 pub(crate) mod hook;
 mod many;
+mod member;
 mod nested;
 pub(crate) mod outbox;
 mod postgres;

@@ -19,6 +19,8 @@ fn keys_are_told_of_rows() {
         SCENE,
         &expect![[r#"
             run user name_and_tell/2 {"by":5}: 2 transactions
+            day_each: 1, told 1 to 1
+            day_of: 1, told 1 to 1
             deal: 1, told 1 to 1
             drop_poorer: 1, told 1 to 1
             heavier: 1, told 1 to 1
@@ -46,7 +48,14 @@ fn ask(dice: &mut Dice) -> String {
     let (person, other, team, id) = (one(), one(), one(), one());
     let by = dice.of(&["-2", "0", "1", "2", "5", "12", "40"]);
     let maybe = if dice.below(3) == 0 { "null".to_owned() } else { other.to_string() };
-    match dice.below(40) {
+    match dice.below(50) {
+        40..=42 => format!(r#"run user day_of/{person} {{"by":{by}}}"#),
+        43 | 44 => format!(r#"run user day_lost/{person} {{"by":{id}}}"#),
+        45 => format!(
+            r#"run user opens/2026-01-0{id}T00:00:00Z {{"opens":"1{other}:00:00","by":{by}}}"#
+        ),
+        46 | 47 => format!(r#"run user day_each {{"persons":[{person},{other}],"by":{by}}}"#),
+        48 | 49 => format!("remove user Day 2026-01-0{}T00:00:00Z", id + 1),
         38 | 39 => format!(r#"run user heavier/{team} {{"other":{id},"by":{by}}}"#),
         29 | 30 => format!(r#"run user name_and_tell/{person} {{"by":{by}}}"#),
         31 => format!("remove user Name n{person}?"),
@@ -81,6 +90,7 @@ fn held(world: &World) -> String {
     let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
     let all = "SELECT 'p', to_jsonb(t)::text FROM person AS t UNION ALL SELECT 'n', to_jsonb(t)::text FROM name AS t \
                UNION ALL SELECT 't', to_jsonb(t)::text FROM team AS t UNION ALL SELECT 'm', (to_jsonb(t) - 'no')::text FROM member AS t \
+               UNION ALL SELECT 'y', to_jsonb(t)::text FROM day AS t UNION ALL SELECT 'h', to_jsonb(t)::text FROM hour AS t \
                UNION ALL SELECT 'r', to_jsonb(t)::text FROM role AS t UNION ALL SELECT 'd', to_jsonb(t)::text FROM deal AS t ORDER BY 1, 2";
     testbed::postgres().psql(database, all)
 }

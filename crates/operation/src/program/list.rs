@@ -58,6 +58,15 @@ impl List {
 }
 
 impl Member {
+    /// It, as an expression over the object.
+    pub fn in_object(&self, object: &Expression) -> Expression {
+        let last = self.path.len().saturating_sub(1);
+        self.path.iter().enumerate().fold(object.clone(), |object, (at, name)| {
+            let scalar = if at == last { self.scalar } else { Scalar::Json };
+            Expression::Member { object: Box::new(object), name: name.clone(), scalar }
+        })
+    }
+
     /// What it is of an object; null where that has none.
     ///
     /// # Errors

@@ -6,8 +6,7 @@ use operation::{
 };
 
 use super::expression::{Lowering, ill_formed, operator};
-use super::form::{plain, power_of_ten};
-use crate::postgres::value::type_name;
+use super::form::power_of_ten;
 
 /// Microseconds in a day.
 const DAY: i64 = 86_400_000_000;
@@ -166,96 +165,6 @@ impl<'a> Lowering<'a> {
                 self.member(object, name, *scalar, form)?;
             }
         }
-        Ok(())
-    }
-
-    /// Writes a member of a value object, as far as SQL reads it as Rust does; what Rust would not read ends the transaction.
-    fn member(
-        &mut self,
-        object: &'a Expression,
-        name: &str,
-        scalar: Scalar,
-        form: Scalar,
-    ) -> Result<(), Fault> {
-        if form == scalar {
-            return self.member_as_it_is(object, name, scalar);
-        }
-        if form != plain(scalar) {
-            return Err(ill_formed("a member of JSON in another form"));
-        }
-        self.made_plain(scalar, |it| it.member_as_it_is(object, name, scalar))
-    }
-
-    fn member_as_it_is(
-        &mut self,
-        object: &'a Expression,
-        name: &str,
-        scalar: Scalar,
-    ) -> Result<(), Fault> {
-        const DATE: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
-        const CLOCK: &str = "([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,6})?";
-        // As what it stands there, and how its text looks.
-        let (kind, text) = match scalar {
-            Scalar::Json => ("object", String::new()),
-            Scalar::Text => ("string", String::new()),
-            Scalar::Bool => ("boolean", String::new()),
-            Scalar::Int => ("number", "^(0|-?[1-9][0-9]*)$".to_owned()),
-            Scalar::Uuid => ("string", "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$".to_owned()),
-            Scalar::Decimal { scale: 0 } => ("string", "^(0|-?[1-9][0-9]*)$".to_owned()),
-            Scalar::Decimal { scale } => {
-                ("string", format!("^-?(0|[1-9][0-9]*)([.][0-9]{{1,{scale}}})?$"))
-            }
-            // Zero has no sign.
-            Scalar::Float => (
-                "number",
-                "^(0|0[.][0-9]+|-?[1-9][0-9]*([.][0-9]+)?|-0[.][0-9]*[1-9][0-9]*)([eE][-+]?[0-9]+)?$"
-                    .to_owned(),
-            ),
-            Scalar::Date => ("string", format!("^{DATE}$")),
-            Scalar::Time => ("string", format!("^{CLOCK}$")),
-            Scalar::Timestamp => ("string", format!("^{DATE}T{CLOCK}Z$")),
-            Scalar::Duration => (
-                "string",
-                "^-?P(?=[0-9T])([0-9]{1,9}D)?(T(?=[0-9])([0-9]{1,9}H)?([0-9]{1,9}M)?([0-9]{1,9}([.][0-9]{1,6})?S)?)?$"
-                    .to_owned(),
-            ),
-            // With padding, and no bits behind the last byte (RFC 4648 §3.5).
-            Scalar::Bytes => (
-                "string",
-                "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
-                    .to_owned(),
-            ),
-        };
-        self.sql.push(match scalar {
-            // A day has 24 hours, as it has where it is kept; PostgreSQL reads no sign before all of it.
-            Scalar::Duration => {
-                "(SELECT CASE WHEN f.negative THEN - f.v ELSE f.v END FROM (SELECT d.negative, \
-                 make_interval(hours => (24 * extract(day FROM d.v))::int) \
-                 + (d.v - make_interval(days => extract(day FROM d.v)::int)) AS v \
-                 FROM (SELECT e.v LIKE '-%' AS negative, ltrim(e.v, '-')::interval AS v FROM (SELECT "
-            }
-            Scalar::Bytes => "decode(",
-            _ => "",
-        });
-        self.sql.push("((SELECT CASE WHEN coalesce(json_typeof(m.v), 'null') = 'null' AND coalesce(m.k, 'object') = 'object' THEN NULL ");
-        self.sql.push("WHEN m.k = 'object' AND json_typeof(m.v) = ").literal(kind);
-        if !text.is_empty() {
-            self.sql.push(" AND (m.v #>> '{}') ~ ").literal(&text);
-        }
-        self.sql.push(
-            " THEN (m.v #>> '{}') ELSE (1 / (m.k IS NULL AND m.v IS NOT NULL)::int)::text END",
-        );
-        self.sql.push(" FROM (SELECT json_typeof(o.o) AS k, o.o -> ").literal(name);
-        self.sql.push(" AS v FROM (SELECT ");
-        self.postgres(object, Scalar::Json)?;
-        self.sql.push("::json AS o OFFSET 0) AS o OFFSET 0) AS m)");
-        match scalar {
-            Scalar::Duration => {
-                self.sql.push(") AS v OFFSET 0) AS e OFFSET 0) AS d OFFSET 0) AS f)")
-            }
-            Scalar::Bytes => self.sql.push("), 'base64')"),
-            _ => self.sql.push("::").push(type_name(scalar)).push(")"),
-        };
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use super::flat::{LARGEST, rows_of};
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::{either, nodes};
+use super::stepping::scalar_of_key;
 use super::{Finding, Found};
 use crate::{Expression, Scalar, Table};
 
@@ -52,12 +53,7 @@ impl Forming<'_> {
 
     /// The bind that stands for the key of a row which stands in others.
     fn find(&mut self, table: &Table, flat: Expression) -> Result<Expression, Reason> {
-        let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
-        let is_plain = matches!(own.scalar, Scalar::Int | Scalar::Uuid | Scalar::Text);
-        if !is_plain || own.native.is_some() {
-            return Err(Reason::FoundByRow);
-        }
-        self.keep(&flat, own.scalar, Finding::Key)
+        self.keep(&flat, scalar_of_key(table)?, Finding::Key)
     }
 
     /// The bind that stands for a value of a row which changes before the value is asked for.

@@ -102,12 +102,6 @@ impl Forming<'_> {
                 self.touch(row);
                 self.fold(row, expression)
             }
-            // A whole value object only Rust writes anew.
-            Expression::Member { object, name, scalar } if *scalar != Scalar::Json => {
-                let object = Box::new(self.object(object, scope)?);
-                Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
-            }
-            Expression::Member { .. } => Err(Reason::NotInSql),
             _ => {
                 let mut failed = None;
                 let flat = expression.with_children(&mut |child| {
@@ -115,17 +109,6 @@ impl Forming<'_> {
                 });
                 flat.ok_or(failed.unwrap_or(Reason::NotInSql))
             }
-        }
-    }
-
-    /// A value object, which may stand in another one.
-    fn object(&mut self, object: &Expression, scope: &[usize]) -> Result<Expression, Reason> {
-        match object {
-            Expression::Member { object, name, scalar: Scalar::Json } => {
-                let (object, name) = (Box::new(self.object(object, scope)?), name.clone());
-                Ok(Expression::Member { object, name, scalar: Scalar::Json })
-            }
-            object => self.flatten(object, scope),
         }
     }
 
@@ -263,7 +246,7 @@ impl Forming<'_> {
                 }
                 _ => false,
             },
-            Expression::Member { scalar: of, .. } => *of == scalar && scalar != Scalar::Json,
+            Expression::Member { scalar: of, .. } => *of == scalar,
             Expression::If { then, otherwise, .. } if timed => {
                 self.stands_as(then, scalar) && self.stands_as(otherwise, scalar)
             }

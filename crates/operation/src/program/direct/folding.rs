@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
-use crate::{Expression, Scalar, Table};
+use crate::{Expression, Table};
 
 /// A row in scope inside a fold.
 #[derive(Clone)]
@@ -59,11 +59,6 @@ impl Forming<'_> {
                 self.found_by_part(row, inside, (table, key, value))
             }
             Expression::Lookup { .. } => Err(Reason::NotInSql),
-            Expression::Member { object, name, scalar } if *scalar != Scalar::Json => {
-                let object = Box::new(self.object_of_part(row, inside, object)?);
-                Ok(Expression::Member { object, name: name.clone(), scalar: *scalar })
-            }
-            Expression::Member { .. } => Err(Reason::NotInSql),
             _ => {
                 let mut failed = None;
                 let of_part = |child: &Expression| {
@@ -72,22 +67,6 @@ impl Forming<'_> {
                 let of_part = body.with_children(&mut { of_part });
                 of_part.ok_or(failed.unwrap_or(Reason::NotInSql))
             }
-        }
-    }
-
-    /// A value object in a fold, which may stand in another one.
-    fn object_of_part(
-        &mut self,
-        row: usize,
-        inside: &[Inside],
-        object: &Expression,
-    ) -> Result<Expression, Reason> {
-        match object {
-            Expression::Member { object, name, scalar: Scalar::Json } => {
-                let object = Box::new(self.object_of_part(row, inside, object)?);
-                Ok(Expression::Member { object, name: name.clone(), scalar: Scalar::Json })
-            }
-            object => self.of_part(row, inside, object),
         }
     }
 

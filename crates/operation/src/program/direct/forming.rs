@@ -384,9 +384,15 @@ impl<'p> Forming<'p> {
                 self.hold(*bind, held)?;
                 return Ok(self.course(if known { How::Known } else { How::Stated }));
             }
+            Step::Unpack { from, members } if !self.knows(from) => {
+                for member in members {
+                    let held = self.value(&member.in_object(from), Some(member.bind))?;
+                    self.hold(member.bind, held)?;
+                }
+                return Ok(self.course(How::Stated));
+            }
             // Objects are read before the statements are sent.
-            Step::Unpack { from, members } => {
-                self.must_know(from)?;
+            Step::Unpack { members, .. } => {
                 for member in members {
                     self.hold(member.bind, Holds::Given(Expression::Bind(member.bind)))?;
                 }

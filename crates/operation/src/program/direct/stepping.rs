@@ -423,8 +423,8 @@ impl<'p> Forming<'p> {
     /// Keeps a value as it is at this step.
     pub(super) fn keep_as_it_is(&mut self, flat: &Expression) -> Result<Holds, Reason> {
         let value = self.looked_up(flat).ok_or(Reason::NotInSql)?;
-        let scalar = self.scalar_of(&value, &[]).filter(|scalar| *scalar != Scalar::Json);
-        self.keep_now(value, scalar.ok_or(Reason::FoundByRow)?, Finding::Value).map(Holds::Kept)
+        let scalar = self.scalar_of(&value, &[]).ok_or(Reason::FoundByRow)?;
+        self.keep_now(value, scalar, Finding::Value).map(Holds::Kept)
     }
 
     /// Keeps what the body of another command returns at one of several places where that of the others is kept: one of them is come to.
@@ -449,7 +449,6 @@ impl<'p> Forming<'p> {
             self.found.push(Found { bind, scalar: known, value, what: Finding::Value });
             return Ok(Holds::Kept(bind));
         }
-        let scalar = scalar.filter(|scalar| *scalar != Scalar::Json);
         let bind = self.keep_now(value, scalar.ok_or(Reason::ReturnsWithin)?, Finding::Value)?;
         let stepping = self.stepping()?;
         stepping.several = Some(Some(bind));
@@ -655,9 +654,9 @@ impl<'p> Forming<'p> {
 }
 
 /// What the keys of a table are, where rows are found by what stands in others.
-fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
+pub(super) fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
     let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
-    let is_plain = matches!(own.scalar, Scalar::Int | Scalar::Uuid | Scalar::Text);
+    let is_plain = !matches!(own.scalar, Scalar::Float | Scalar::Json | Scalar::Bool);
     if is_plain && own.native.is_none() { Ok(own.scalar) } else { Err(Reason::FoundByRow) }
 }
 
