@@ -85,6 +85,7 @@ pub fn evaluate(expression: &Expression, scope: &Scope<'_>) -> Answer {
             let row = scope.rows.iter().rev().nth(*depth).ok_or(EvaluationFault::IllTyped)?;
             row.get(*column).cloned().ok_or(EvaluationFault::IllTyped)
         }
+        Expression::Part { .. } => Err(EvaluationFault::NotLocal),
         Expression::Lookup { table, key, value } => {
             let stored = scope.stored.ok_or(EvaluationFault::NotLocal)?;
             let key = evaluate(key, scope)?;

@@ -107,6 +107,13 @@ pub enum Expression {
     },
     /// The first that is not null.
     Coalesce(Vec<Expression>),
+    /// Which part of which root: a key that only a look-up takes, and only in SQL.
+    Part {
+        /// The root's key.
+        root: Box<Expression>,
+        /// The part's own.
+        own: Box<Expression>,
+    },
     /// A member of a JSON object; null where there is none. SQLite does not evaluate it.
     Member {
         /// The object, as text.
@@ -326,7 +333,8 @@ impl Expression {
             Self::Rescale { value, .. } | Self::Member { object: value, .. } => each(value),
             Self::Compare(_, a, b)
             | Self::Arithmetic { left: a, right: b, .. }
-            | Self::DivideDecimal { left: a, right: b, .. } => {
+            | Self::DivideDecimal { left: a, right: b, .. }
+            | Self::Part { root: a, own: b } => {
                 each(a);
                 each(b);
             }
@@ -364,6 +372,7 @@ impl Expression {
             Self::IsNull(a) => Self::IsNull(one(a)?),
             Self::Negate(kind, a) => Self::Negate(*kind, one(a)?),
             Self::ToFloat(a, scale) => Self::ToFloat(one(a)?, *scale),
+            Self::Part { root, own } => Self::Part { root: one(root)?, own: one(own)? },
             Self::Rescale { value, from, to } => {
                 Self::Rescale { value: one(value)?, from: *from, to: *to }
             }

@@ -17,6 +17,7 @@ mod found;
 mod going;
 mod keys;
 mod losing;
+mod named;
 mod objects;
 mod obstacles;
 mod order;
@@ -49,7 +50,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers folds formed going keys losing objects place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers folds formed going keys losing named objects place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

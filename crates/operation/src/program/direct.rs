@@ -12,6 +12,7 @@
 //! said step by step ([`Direct::in_steps`]): each statement sees what those before it have done.
 
 mod answering;
+mod changing;
 mod conditions;
 mod finding;
 mod finishing;
@@ -148,6 +149,8 @@ pub struct DirectRow {
     pub site: Option<usize>,
     /// Which of [`Direct::rows`] says what must be true of it once all is done.
     pub ends: Option<usize>,
+    /// Of a part: its root, which changes with it.
+    pub root: Option<usize>,
     /// Whether it is one that is made: over rows as they were it is looked at to be answered only.
     pub made: bool,
     /// Whether there is one in every turn of a loop.

@@ -307,7 +307,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Writes `tN."column" = expression`.
+    /// Writes `tN."column" = expression`; of the key of a part the same of its root.
     pub fn column_is(
         &mut self,
         alias: usize,
@@ -315,6 +315,12 @@ impl<'a> Lowering<'a> {
         column: usize,
         expression: &'a Expression,
     ) -> Result<(), Fault> {
+        if let Expression::Part { root, own } = expression {
+            let of = table.root.ok_or_else(|| ill_formed("a part of nothing"))?;
+            self.column_is(alias, table, of, root)?;
+            self.sql.push(" AND ");
+            return self.column_is(alias, table, column, own);
+        }
         let scalar = table.columns.get(column).ok_or_else(|| ill_formed("no such column"))?.scalar;
         let form = Natural::Is(scalar).with(self.natural(expression, &[])).comparable();
         self.column_as(alias, table, column, form)?;
@@ -504,6 +510,7 @@ impl<'a> Lowering<'a> {
                 }
             },
             Expression::Member { .. } => return Err(ill_formed("a member of JSON in SQL")),
+            Expression::Part { .. } => return Err(ill_formed("the key of a part by itself")),
         }
         Ok(())
     }

@@ -128,6 +128,7 @@ impl Lowering<'_> {
             }
             Expression::Coalesce(list) => self.natural_of_all(list, inside),
             Expression::Member { scalar, .. } => Natural::Is(*scalar),
+            Expression::Part { .. } => Natural::Unknown,
         }
     }
 

@@ -161,6 +161,7 @@ impl<'a> Lowering<'a> {
                 self.each(list, ", ", form)?;
                 self.sql.push(")");
             }
+            Expression::Part { .. } => return Err(ill_formed("the key of a part by itself")),
             Expression::Member { object, name, scalar } => {
                 self.member(object, name, *scalar, form)?;
             }

@@ -33,7 +33,7 @@ impl Forming<'_> {
             (Form::Row(read), Holds::Drawn(bind)) => vec![self.answer_made(read, bind)?],
             // Step by step it is said where it is returned.
             (Form::Nothing, _)
-            | (_, Holds::Made(_) | Holds::Kept(_))
+            | (_, Holds::Made(_) | Holds::Kept(_) | Holds::Part(_))
             | (Form::Value(_), Holds::Given(_)) => Vec::new(),
             (Form::Row(read), Holds::Given(key)) => self.answer_one_of(&read.table, &key)?,
             (Form::Row(read), Holds::Of(flat)) => vec![self.row_of(&read.table, flat)?],

@@ -21,10 +21,14 @@ impl Forming<'_> {
         let (row_goes, found, site) = (row.goes, row.found, row.site);
         // Step by step it is looked at in the end, if its key is known.
         let ends = self.stepping.as_ref().and_then(|stepping| stepping.ends_of(at));
+        let root = self.stepping.as_ref().and_then(|stepping| stepping.root_of(at));
         let condition = Expression::all(row.conditions.clone());
         self.step = Some(format!("update {}", table.entity).into());
         let mut checks = Vec::new();
         let mut set = Vec::with_capacity(columns.len() + 1);
+        for column in &columns {
+            set.push((*column, self.value_of(at, *column)?));
+        }
         if let Some(target) = target.and_then(|target| program.targets.get(target)) {
             let checked = if ends.is_some() { &[][..] } else { &target.checks[..] };
             for (check, inputs) in target.target.checks.iter().zip(checked) {
@@ -32,9 +36,6 @@ impl Forming<'_> {
                     let check = self.of_row_and_others(at, &check.expression)?;
                     checks.extend(unless_false(check));
                 }
-            }
-            for column in &columns {
-                set.push((*column, self.value_of(at, *column)?));
             }
             if let Some(version) = table.version {
                 set.push((version, next(Expression::Column { depth: at, column: version })));
@@ -68,6 +69,7 @@ impl Forming<'_> {
             found,
             site,
             ends,
+            root,
             made,
             each_turn: turn.is_some(),
             goes: row_goes,

@@ -36,7 +36,7 @@ impl Forming<'_> {
                 Holds::Given(value) => Ok(value.clone()),
                 Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
                 Holds::Kept(bind) => Ok(Expression::Bind(*bind)),
-                Holds::Made(_) => Err(Reason::FoundByRow),
+                Holds::Made(_) | Holds::Part(_) => Err(Reason::FoundByRow),
                 Holds::Of(value) => {
                     let value = value.clone();
                     rows_of(&value).into_iter().for_each(|row| self.touch(row));
@@ -267,7 +267,7 @@ impl Forming<'_> {
                 | Expression::Aggregate { .. } => false,
                 Expression::Bind(bind) => !matches!(
                     self.binds.get(*bind),
-                    Some(Holds::Of(_) | Holds::Drawn(_) | Holds::Kept(_))
+                    Some(Holds::Of(_) | Holds::Drawn(_) | Holds::Kept(_) | Holds::Part(_))
                 ),
                 _ => true,
             };
@@ -326,9 +326,11 @@ impl Forming<'_> {
                 Holds::Drawn(bind) if self.stepping.is_some() => {
                     return Ok((Expression::Bind(*bind), None));
                 }
-                Holds::Made(_) | Holds::Drawn(_) | Holds::Of(_) | Holds::Kept(_) => {
-                    return Err(Reason::FoundByRow);
-                }
+                Holds::Made(_)
+                | Holds::Drawn(_)
+                | Holds::Of(_)
+                | Holds::Kept(_)
+                | Holds::Part(_) => return Err(Reason::FoundByRow),
             },
             key => key,
         };
@@ -350,7 +352,7 @@ impl Forming<'_> {
         match self.binds.get(*bind)? {
             Holds::Made(made) => *made,
             Holds::Drawn(made) => Some(*made),
-            Holds::Given(_) | Holds::Of(_) | Holds::Kept(_) => None,
+            Holds::Given(_) | Holds::Of(_) | Holds::Kept(_) | Holds::Part(_) => None,
         }
     }
 

@@ -53,7 +53,9 @@ impl Forming<'_> {
                     Ok(value.clone())
                 }
                 Holds::Kept(bind) | Holds::Drawn(bind) => Ok(Expression::Bind(*bind)),
-                Holds::Given(_) | Holds::Made(_) | Holds::Of(_) => Err(Reason::NotInSql),
+                Holds::Given(_) | Holds::Made(_) | Holds::Of(_) | Holds::Part(_) => {
+                    Err(Reason::NotInSql)
+                }
             },
             Expression::Lookup { table, key, value } if self.stepping.is_some() => {
                 self.found_by_part(row, inside, (table, key, value))

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::flat::rows_of;
 use super::making::made_under_given;
 use super::obstacle::{Obstacle, Reason};
-use super::rule::{either, evaluates, transition, unless_false};
+use super::rule::either;
 use super::stepping::{Stepping, folded};
 use super::{Course, Direct, Found, How, Insist, MadeRow, Told, Total};
-use crate::program::{Bound, Carried, Place, Program, Source, Step};
+use crate::program::{Carried, Place, Program, Source, Step};
 use crate::{Expression, ReadId, Table, TableId, Value};
 
 /// What a bind holds once the steps before have run.
@@ -24,6 +24,8 @@ pub(super) enum Holds {
     Of(Expression),
     /// What was looked up at its step and is kept: this bind stands for it.
     Kept(usize),
+    /// A part that is made at a step: the row that stands for it.
+    Part(usize),
 }
 
 /// A row as the steps so far leave it.
@@ -570,6 +572,9 @@ impl<'p> Forming<'p> {
         if let Some(drawn) = self.drawn_by(value) {
             return Ok(Holds::Drawn(drawn));
         }
+        if let Some(part) = self.part_by(value) {
+            return Ok(Holds::Part(part));
+        }
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
             if self.stepping.is_some() {
@@ -619,115 +624,6 @@ impl<'p> Forming<'p> {
         }
         self.told.push(Told { values, key, delay });
         Ok(How::Told(self.told.len() - 1))
-    }
-
-    fn update(
-        &mut self,
-        place: Place,
-        key: &Expression,
-        set: &[(usize, Expression)],
-        bounds: &[Bound],
-    ) -> Result<usize, Reason> {
-        let program = self.program;
-        if place.part.is_some() {
-            return Err(Reason::Parts);
-        }
-        let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
-        let table = &target.target.table;
-        let at = match self.stepping {
-            Some(_) => self.deed(place.target, key)?,
-            None => self.row(table, key)?,
-        };
-        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
-        row.target = Some(place.target);
-        if row.turn != self.turn {
-            return Err(Reason::OutsideOfLoop);
-        }
-        if !row.adds.is_empty() {
-            return Err(Reason::Parts);
-        }
-        let mut values = Vec::with_capacity(set.len());
-        let mut conditions = Vec::new();
-        for (column, value) in set {
-            let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
-            if table.key.contains(column) {
-                return Err(Reason::SetsKey);
-            }
-            if self.is_made(value) {
-                return Err(Reason::FoundByRow);
-            }
-            let flat = self.of_row_and_others(at, value)?;
-            if !self.stands_as(&flat, scalar) {
-                return Err(Reason::Timed);
-            }
-            // What is set before is worked out, also where something else takes its place; where it must be there, it is.
-            let before = self.value_of(at, *column)?;
-            let nullable = table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable;
-            if nullable && before.can_fail() && !evaluates(&flat, &before) {
-                self.evaluate(&before)?;
-            }
-            self.note_set(at, *column, &flat);
-            values.push((*column, flat));
-        }
-        for flow in &target.target.flows {
-            if let Some((_, new)) = values.iter().find(|(column, _)| *column == flow.column) {
-                let old = self.value_of(at, flow.column)?;
-                let nullable = table.columns.get(flow.column).ok_or(Reason::NotInSql)?.nullable;
-                conditions.extend(transition(flow, &old, new, nullable));
-            }
-        }
-        let mut changed: Vec<usize> = set.iter().map(|(column, _)| *column).collect();
-        for (column, value) in values {
-            self.set(at, column, value)?;
-        }
-        for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
-            if inputs.columns.iter().any(|column| changed.contains(column)) {
-                let value = self.of_row_and_others(at, &computed.expression)?;
-                let scalar = table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
-                if !self.stands_as(&value, scalar) {
-                    return Err(Reason::Timed);
-                }
-                self.set(at, computed.column, value)?;
-                changed.push(computed.column);
-            }
-        }
-        // What is known is held to its bounds before the statement is sent.
-        for (column, value) in set {
-            if self.knows(value) {
-                continue;
-            }
-            let mut rules = Vec::new();
-            for bound in bounds.iter().filter(|bound| bound.column == *column) {
-                let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
-                rules.push(self.of_row_and_others(at, rule)?);
-            }
-            let rule = Expression::all(rules);
-            if table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable {
-                conditions.extend(unless_false(rule));
-            } else if rule == Expression::yes() {
-                let value = self.value_of(at, *column)?;
-                conditions.push(Expression::Not(Box::new(Expression::IsNull(Box::new(value)))));
-            } else {
-                // Of nothing no bound is true.
-                conditions.push(rule);
-            }
-        }
-        conditions.into_iter().try_for_each(|condition| self.demand(at, condition))?;
-        Ok(at)
-    }
-
-    pub(super) fn value_of(&self, row: usize, column: usize) -> Result<Expression, Reason> {
-        let value = self.rows.get(row).and_then(|row| row.values.get(column));
-        value.cloned().ok_or(Reason::NotInSql)
-    }
-
-    fn set(&mut self, row: usize, column: usize, value: Expression) -> Result<(), Reason> {
-        let row = self.rows.get_mut(row).ok_or(Reason::NotInSql)?;
-        *row.values.get_mut(column).ok_or(Reason::NotInSql)? = value;
-        if !row.set.contains(&column) {
-            row.set.push(column);
-        }
-        Ok(())
     }
 
     /// A step, as the language writes it.

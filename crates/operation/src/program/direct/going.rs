@@ -42,7 +42,7 @@ impl Forming<'_> {
         key: &Expression,
     ) -> Result<usize, Reason> {
         if place.part.is_some() {
-            return Err(Reason::Parts);
+            return self.delete_part(place, key);
         }
         let target = self.program.targets.get(place.target).ok_or(Reason::NotInSql)?;
         let table = target.target.table.clone();

@@ -78,8 +78,7 @@ impl Forming<'_> {
                         continue;
                     }
                     let mut value = self.copied(value, column.scalar)?;
-                    let names_it = creation.root.is_none() && creation.bind.is_some();
-                    if names_it && table.own_key() == at {
+                    if creation.bind.is_some() && table.own_key() == at {
                         let kept = self.keep_now(value, column.scalar, Finding::Value)?;
                         (own, value) = (Some(kept), Expression::Bind(kept));
                     }
@@ -98,7 +97,12 @@ impl Forming<'_> {
                     let (_, root) = stored.as_ref().ok_or(Reason::NotInSql)?;
                     let last = of_parts(target, table, root, Aggregate::Max, at);
                     let none = Expression::Literal(Value::Int(0));
-                    columns.push((at, next(Expression::Coalesce(vec![last, none]))));
+                    let mut next = next(Expression::Coalesce(vec![last, none]));
+                    if creation.bind.is_some() && self.stepping.is_some() {
+                        let kept = self.keep_now(next, Scalar::Int, Finding::Value)?;
+                        (own, next) = (Some(kept), Expression::Bind(kept));
+                    }
+                    columns.push((at, next));
                 }
                 Fill::Uuid | Fill::Computed | Fill::Position => {}
                 // Which root it is only the database knows.
@@ -129,7 +133,15 @@ impl Forming<'_> {
         if self.stepping.is_some() && creation.root.is_none() {
             return self.make_at_step(creation, (columns, conditions, drawn), own);
         }
-        if let Some(bind) = creation.bind {
+        if let (Some((root, _)), Some(bind)) = (&stored, creation.bind)
+            && self.stepping.is_some()
+        {
+            if drawn.iter().any(|(at, _)| *at == table.own_key()) {
+                self.drawn.push((bind, table.id));
+            }
+            let values = self.made_values(creation, &columns)?;
+            self.name_part(creation, (*root, own), values)?;
+        } else if let Some(bind) = creation.bind {
             // A part has no key of its own.
             let made = match creation.root {
                 None if drawn.iter().any(|(at, _)| *at == table.own_key()) => {
@@ -229,7 +241,7 @@ impl Forming<'_> {
                 let own = own.ok_or(Reason::NotInSql)?;
                 self.hold(bind, Holds::Kept(own))?;
                 let values = self.made_values(creation, &columns)?;
-                self.note_made(own, values)?;
+                self.note_made(Expression::Bind(own), values)?;
                 None
             }
             Some(bind) if own.is_none() => {
@@ -241,7 +253,7 @@ impl Forming<'_> {
                     self.hold(bind, Holds::Given(Expression::Bind(bind)))?;
                 }
                 let values = self.made_values(creation, &columns)?;
-                self.note_made(bind, values)?;
+                self.note_made(Expression::Bind(bind), values)?;
                 self.end(creation.row.target, Expression::Bind(bind))?
             }
             Some(_) => return Err(Reason::Ruled),
@@ -576,7 +588,7 @@ fn parts_draw_on(target: &ProgramTarget, column: usize) -> bool {
 }
 
 /// Whether a rule draws on a column of the row that is so many rows outwards.
-fn draws_on(rule: &Expression, column: usize, outwards: usize) -> bool {
+pub(super) fn draws_on(rule: &Expression, column: usize, outwards: usize) -> bool {
     match rule {
         Expression::Column { depth, column: of } => *depth == outwards && *of == column,
         Expression::Lookup { .. } => true,

@@ -14,7 +14,9 @@ use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
 use super::{Course, EachPart, Finding, Found, How, Site};
 use crate::program::{Creation, Fill, Form, Program, Step, any_step};
-use crate::{Aggregate, Comparison, Expression, NumberKind, Scalar, Table, TableId, Value};
+use crate::{
+    Aggregate, Comparison, Expression, NumberKind, PartTarget, Scalar, Table, TableId, Value,
+};
 
 /// As far as a statement is known by which of them it names.
 const MOST: usize = 60;
@@ -39,8 +41,10 @@ pub(super) struct Stepping {
     step_keeps: Vec<usize>,
     /// What kept values are before anything is done, by the binds that stand for them.
     ahead: Vec<(usize, Expression)>,
-    /// Rows that are made, by the binds of their keys: each column that is said.
-    made: Vec<(usize, Vec<Option<Expression>>)>,
+    /// Rows that are made, by their keys: each column that is said.
+    made: Vec<(Expression, Vec<Option<Expression>>)>,
+    /// Parts that change or go, each with its root, both by position.
+    roots: Vec<(usize, usize)>,
     /// What columns become, each with its table.
     set: Vec<(TableId, usize, Expression)>,
     /// For changes of rows, what must be true of them in the end: both by position.
@@ -80,6 +84,11 @@ impl Stepping {
         self.ends.iter().find(|(of, _)| *of == deed).map(|(_, end)| *end)
     }
 
+    /// The root that changes with a part.
+    pub fn root_of(&self, part: usize) -> Option<usize> {
+        self.roots.iter().find(|(of, _)| *of == part).map(|(_, root)| *root)
+    }
+
     /// Something that stands over rows as they are at a step, over those that are there before anything is done.
     fn before_all(&self, value: &Expression) -> Expression {
         match value {
@@ -89,9 +98,9 @@ impl Stepping {
             }
             // A row that is made is not there yet, but what it is made of.
             Expression::Lookup { key, value: of, .. } => {
-                let made = match (&**key, &**of) {
-                    (Expression::Bind(bind), Expression::Column { depth: 0, column }) => {
-                        let made = self.made.iter().find(|(made, _)| made == bind);
+                let made = match &**of {
+                    Expression::Column { depth: 0, column } => {
+                        let made = self.made.iter().find(|(made, _)| *made == **key);
                         made.and_then(|(_, values)| values.get(*column)?.clone())
                     }
                     _ => None,
@@ -262,6 +271,9 @@ impl<'p> Forming<'p> {
         key: &Expression,
         scope: &[usize],
     ) -> Result<usize, Reason> {
+        if let Some(part) = self.part_by(key) {
+            return Ok(part);
+        }
         let flat = self.flat(key, scope)?;
         let key = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
         self.row_by_key(table, key)
@@ -286,7 +298,7 @@ impl<'p> Forming<'p> {
             Expression::Literal(_) => {}
             Expression::Bind(bind) if *bind <= self.program.filled.len() => {
                 let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
-                made = stepping.made.iter().any(|(made, _)| made == bind)
+                made = stepping.made.iter().any(|(made, _)| *made == key)
                     || self.drawn.iter().any(|(drawn, _)| drawn == bind);
             }
             key => {
@@ -329,7 +341,7 @@ impl<'p> Forming<'p> {
             return Err(Reason::NotInSql);
         }
         // A row that is made has no parts yet. What those refer to that are made with it may be locked for something else.
-        let made = stepping.made.iter().any(|(made, _)| key == Expression::Bind(*made));
+        let made = stepping.made.iter().any(|(made, _)| *made == key);
         let roots = if made { Vec::new() } else { self.all_ahead(&key)? };
         let ahead = if roots.is_empty() { Vec::new() } else { self.all_ahead(&value)? };
         let each = Some(EachPart { root, key, part: part.clone(), ahead: roots });
@@ -497,12 +509,17 @@ impl<'p> Forming<'p> {
 
     /// What a row becomes at one step, which changes it.
     pub(super) fn deed(&mut self, target: usize, key: &Expression) -> Result<usize, Reason> {
-        let program = self.program;
-        let of = program.targets.get(target).ok_or(Reason::NotInSql)?;
+        let of = self.program.targets.get(target).ok_or(Reason::NotInSql)?;
+        let row = self.row(&of.target.table, key)?;
+        self.deed_of(target, row)
+    }
+
+    /// The same of a row that is known.
+    pub(super) fn deed_of(&mut self, target: usize, row: usize) -> Result<usize, Reason> {
+        let of = self.program.targets.get(target).ok_or(Reason::NotInSql)?;
         if of.checks.iter().any(|check| check.others) {
             return Err(Reason::LooksElsewhere);
         }
-        let row = self.row(&of.target.table, key)?;
         self.touch(row);
         let Row { key, site, made, .. } = self.rows.get(row).ok_or(Reason::NotInSql)?;
         let (key, site, made) = (key.clone(), *site, *made);
@@ -566,36 +583,35 @@ impl<'p> Forming<'p> {
             let check = self.flat(&check.expression, &[at])?;
             conditions.extend(unless_false(check));
         }
-        for part in few {
-            let (table, body) = (part.table.clone(), Box::new(Expression::yes()));
-            let (aggregate, kind) = (Aggregate::Count, NumberKind::Int);
-            let count = Expression::Aggregate { aggregate, table, depth: at, body, kind };
-            let least = Expression::Literal(Value::Int(i64::from(part.minimum)));
-            let enough = Comparison::GreaterOrEqual;
-            conditions.push(Expression::Compare(enough, Box::new(count), Box::new(least)));
-        }
+        conditions.extend(few.map(|part| has_enough(part, at)));
         self.rows[at].conditions = conditions;
         self.stepping()?.end_of.push((target, key, at));
         Ok(Some(at))
     }
 
-    /// Notes a row that is made under the key which a bind holds.
+    /// Notes which root changes with a part.
+    pub(super) fn note_root(&mut self, part: usize, root: usize) -> Result<(), Reason> {
+        self.stepping()?.roots.push((part, root));
+        Ok(())
+    }
+
+    /// Notes a row that is made under a key.
     pub(super) fn note_made(
         &mut self,
-        bind: usize,
+        key: Expression,
         values: Vec<Option<Expression>>,
     ) -> Result<(), Reason> {
         let stepping = self.stepping()?;
         let before = |value: Expression| stepping.before_all(&value);
         let values = values.into_iter().map(|value| value.map(before)).collect();
-        stepping.made.push((bind, values));
+        stepping.made.push((key, values));
         Ok(())
     }
 
     /// What something looked up is, within rows of these tables; `None`: it does not say.
     fn scalar_of(&self, value: &Expression, inside: &[&Table]) -> Option<Scalar> {
         match value {
-            Expression::Literal(_) => None,
+            Expression::Literal(_) | Expression::Part { .. } => None,
             Expression::Bind(bind) => {
                 let found = self.found.iter().find(|found| found.bind == *bind);
                 let drawn = self.drawn.iter().any(|(drawn, _)| drawn == bind);
@@ -658,6 +674,15 @@ pub(super) fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
     let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
     let is_plain = !matches!(own.scalar, Scalar::Float | Scalar::Json | Scalar::Bool);
     if is_plain && own.native.is_none() { Ok(own.scalar) } else { Err(Reason::FoundByRow) }
+}
+
+/// That the row at a position has enough parts of a kind.
+pub(super) fn has_enough(part: &PartTarget, at: usize) -> Expression {
+    let (table, body) = (part.table.clone(), Box::new(Expression::yes()));
+    let (aggregate, kind) = (Aggregate::Count, NumberKind::Int);
+    let count = Expression::Aggregate { aggregate, table, depth: at, body, kind };
+    let least = Expression::Literal(Value::Int(i64::from(part.minimum)));
+    Expression::Compare(Comparison::GreaterOrEqual, Box::new(count), Box::new(least))
 }
 
 /// The columns of the row that is so many rows outwards.

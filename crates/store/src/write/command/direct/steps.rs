@@ -133,8 +133,10 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let now = self.now();
         let of = self.direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
         self.look_in_the_end(of.ends, &now)?;
+        let root = of.root;
         let doing = Doing { row, changes: true, answered: false, each: false };
-        self.do_next(Deed::Row(doing, now))
+        self.do_next(Deed::Row(doing, now))?;
+        root.map_or(Ok(()), |root| self.change_at_step(root))
     }
 
     fn look_in_the_end(&mut self, ends: Option<usize>, now: &Arc<[Value]>) -> Result<(), Fault> {
@@ -148,6 +150,10 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
 
     /// Deletes a row at its step. The database takes along and clears what the model says, or nothing is sent.
     pub(super) fn delete_at_step(&mut self, row: usize, place: Place) -> Result<(), Fault> {
+        // Nothing refers to a part.
+        if place.part.is_some() {
+            return self.change_at_step(row);
+        }
         let now = self.now();
         let of = self.direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
         let (tables, references) = self.running.writing.database.tables();
@@ -187,11 +193,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         creation: &Creation,
     ) -> Result<(), Fault> {
         let (table, row) = self.as_known(made, creation).await?;
-        if creation.root.is_none() {
-            let key = row.get(table.own_key()).cloned().unwrap_or_default();
-            if let Some(bind) = creation.bind {
-                self.running.fill(bind, key);
-            }
+        let key = row.get(table.own_key()).cloned().unwrap_or_default();
+        if let Some(bind) = creation.bind {
+            self.running.fill(bind, key);
         }
         let now = self.now();
         let values = now.iter().cloned().chain(row).collect();

@@ -190,6 +190,9 @@ impl Sending<'_, '_> {
                             (lower::cleared::raise_noted(cleared, at)?.text, entity.clone());
                         self.statements.push(Sent { entity, each_row, ..Sent::plain(text) });
                     }
+                    if let Some(root) = of.root {
+                        self.row(root, true, false)?;
+                    }
                     for (cleared, _) in &cleared {
                         let redrawn = self.walk.redrawn(cleared)?.into_iter();
                         self.statements.extend(redrawn.map(|sent| Sent { each_row, ..sent }));
@@ -197,6 +200,9 @@ impl Sending<'_, '_> {
                     return Ok(());
                 }
                 self.row(*row, true, false)?;
+                if let Some(root) = of.root {
+                    self.row(root, true, false)?;
+                }
             }
             (How::Answers(row), _) if answers_more(self.program) => {
                 let sent = self.walk.worded(self.direct, &Worded::Row(*row), false)?;

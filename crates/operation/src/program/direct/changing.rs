@@ -1,0 +1,204 @@
+//! Rows that change, and parts that are made and have a name. Such a part is found by its root and its own key; what is done to it changes
+//! its root, too.
+
+use super::Finding;
+use super::forming::{Forming, Holds};
+use super::making::draws_on;
+use super::obstacle::Reason;
+use super::rule::{evaluates, transition, unless_false};
+use super::stepping::{has_enough, scalar_of_key};
+use crate::Expression;
+use crate::program::{Bound, Creation, Place};
+
+impl Forming<'_> {
+    /// A row that changes.
+    pub(super) fn update(
+        &mut self,
+        place: Place,
+        key: &Expression,
+        set: &[(usize, Expression)],
+        bounds: &[Bound],
+    ) -> Result<usize, Reason> {
+        let program = self.program;
+        let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let part = match place.part {
+            Some(part) => Some(target.target.parts.get(part).ok_or(Reason::NotInSql)?),
+            None => None,
+        };
+        let table = part.map_or(&target.target.table, |part| &part.table);
+        let at = match (place.part, &self.stepping) {
+            (Some(_), None) => return Err(Reason::Parts),
+            (Some(_), Some(_)) => self.deed_of_part(place, key)?,
+            (None, Some(_)) => self.deed(place.target, key)?,
+            (None, None) => self.row(table, key)?,
+        };
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        if part.is_none() {
+            row.target = Some(place.target);
+        }
+        if row.turn != self.turn {
+            return Err(Reason::OutsideOfLoop);
+        }
+        if !row.adds.is_empty() {
+            return Err(Reason::Parts);
+        }
+        let mut values = Vec::with_capacity(set.len());
+        let mut conditions = Vec::new();
+        for (column, value) in set {
+            let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
+            if table.key.contains(column) {
+                return Err(Reason::SetsKey);
+            }
+            if self.is_made(value) {
+                return Err(Reason::FoundByRow);
+            }
+            let flat = self.of_row_and_others(at, value)?;
+            if !self.stands_as(&flat, scalar) {
+                return Err(Reason::Timed);
+            }
+            // What is set before is worked out, also where something else takes its place; where it must be there, it is.
+            let before = self.value_of(at, *column)?;
+            let nullable = table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable;
+            if nullable && before.can_fail() && !evaluates(&flat, &before) {
+                self.evaluate(&before)?;
+            }
+            self.note_set(at, *column, &flat);
+            values.push((*column, flat));
+        }
+        for flow in part.map_or(&target.target.flows, |part| &part.flows) {
+            if let Some((_, new)) = values.iter().find(|(column, _)| *column == flow.column) {
+                let old = self.value_of(at, flow.column)?;
+                let nullable = table.columns.get(flow.column).ok_or(Reason::NotInSql)?.nullable;
+                conditions.extend(transition(flow, &old, new, nullable));
+            }
+        }
+        let mut changed: Vec<usize> = set.iter().map(|(column, _)| *column).collect();
+        for (column, value) in values {
+            self.set(at, column, value)?;
+        }
+        let all = part.map_or(&target.target.computed, |part| &part.computed);
+        for (nth, computed) in all.iter().enumerate() {
+            let draws = |column: &usize| match part {
+                Some(_) => draws_on(&computed.expression, *column, 0),
+                None => target.computed.get(nth).is_some_and(|it| it.columns.contains(column)),
+            };
+            if changed.iter().any(draws) {
+                let value = self.of_row_and_others(at, &computed.expression)?;
+                let scalar = table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
+                if !self.stands_as(&value, scalar) {
+                    return Err(Reason::Timed);
+                }
+                self.set(at, computed.column, value)?;
+                changed.push(computed.column);
+            }
+        }
+        for check in part.iter().flat_map(|part| &part.checks) {
+            if changed.iter().any(|column| draws_on(&check.expression, *column, 0)) {
+                let check = self.of_row_and_others(at, &check.expression)?;
+                conditions.extend(unless_false(check));
+            }
+        }
+        // What is known is held to its bounds before the statement is sent.
+        for (column, value) in set {
+            if self.knows(value) {
+                continue;
+            }
+            let mut rules = Vec::new();
+            for bound in bounds.iter().filter(|bound| bound.column == *column) {
+                let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
+                rules.push(self.of_row_and_others(at, rule)?);
+            }
+            let rule = Expression::all(rules);
+            if table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable {
+                conditions.extend(unless_false(rule));
+            } else if rule == Expression::yes() {
+                let value = self.value_of(at, *column)?;
+                conditions.push(Expression::Not(Box::new(Expression::IsNull(Box::new(value)))));
+            } else {
+                // Of nothing no bound is true.
+                conditions.push(rule);
+            }
+        }
+        conditions.into_iter().try_for_each(|condition| self.demand(at, condition))?;
+        Ok(at)
+    }
+
+    pub(super) fn value_of(&self, row: usize, column: usize) -> Result<Expression, Reason> {
+        let value = self.rows.get(row).and_then(|row| row.values.get(column));
+        value.cloned().ok_or(Reason::NotInSql)
+    }
+
+    fn set(&mut self, row: usize, column: usize, value: Expression) -> Result<(), Reason> {
+        let row = self.rows.get_mut(row).ok_or(Reason::NotInSql)?;
+        *row.values.get_mut(column).ok_or(Reason::NotInSql)? = value;
+        if !row.set.contains(&column) {
+            row.set.push(column);
+        }
+        Ok(())
+    }
+
+    /// Gives a part a name that is made at a step: it is found by the key of its root and by its own, which is kept (`own`) where only the
+    /// database knows it.
+    pub(super) fn name_part(
+        &mut self,
+        creation: &Creation,
+        (root, own): (usize, Option<usize>),
+        values: Vec<Option<Expression>>,
+    ) -> Result<(), Reason> {
+        let Some(bind) = creation.bind else { return Ok(()) };
+        let of = self.rows.get(root).ok_or(Reason::NotInSql)?;
+        let table = self.program.table(creation.row).ok_or(Reason::NotInSql)?;
+        let root = match of.key.clone() {
+            key @ (Expression::Bind(_) | Expression::Literal(_)) => key,
+            // Another row may be found so later.
+            key => {
+                let scalar = scalar_of_key(&of.table)?;
+                Expression::Bind(self.keep_now(key, scalar, Finding::Value)?)
+            }
+        };
+        let own = Expression::Bind(own.unwrap_or(bind));
+        let key = Expression::Part { root: Box::new(root), own: Box::new(own) };
+        self.note_made(key.clone(), values)?;
+        let at = self.add_deed(table, key, true);
+        self.rows.get_mut(at).ok_or(Reason::NotInSql)?.deed = false;
+        self.hold(bind, Holds::Part(at))
+    }
+
+    /// The row that stands for a part that is made, if this names one.
+    pub(super) fn part_by(&self, key: &Expression) -> Option<usize> {
+        let Expression::Bind(bind) = key else { return None };
+        match self.binds.get(*bind)? {
+            Holds::Part(row) => Some(*row),
+            _ => None,
+        }
+    }
+
+    /// What a part becomes at one step, and its root with it.
+    fn deed_of_part(&mut self, place: Place, key: &Expression) -> Result<usize, Reason> {
+        let program = self.program;
+        let target = program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let table = program.table(place).ok_or(Reason::NotInSql)?;
+        let row = self.row(table, key)?;
+        let key = self.rows.get(row).ok_or(Reason::NotInSql)?.key.clone();
+        let Expression::Part { root, .. } = &key else { return Err(Reason::Parts) };
+        let root = self.row_by_key(&target.target.table, (**root).clone())?;
+        let at = self.add_deed(table, key, true);
+        let root = self.deed_of(place.target, root)?;
+        self.rows.get_mut(root).ok_or(Reason::NotInSql)?.adds.extend(place.part);
+        self.note_root(at, root)?;
+        Ok(at)
+    }
+
+    /// A part that goes; its root must have enough of them left.
+    pub(super) fn delete_part(&mut self, place: Place, key: &Expression) -> Result<usize, Reason> {
+        let at = self.deed_of_part(place, key)?;
+        let target = self.program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let part = place.part.and_then(|part| target.target.parts.get(part));
+        let root = self.stepping.as_ref().and_then(|stepping| stepping.root_of(at));
+        let root = root.ok_or(Reason::NotInSql)?;
+        let few = part.filter(|part| part.minimum > 0).map(|part| has_enough(part, root));
+        self.rows.get_mut(root).ok_or(Reason::NotInSql)?.conditions.extend(few);
+        self.rows.get_mut(at).ok_or(Reason::NotInSql)?.goes = true;
+        Ok(at)
+    }
+}
