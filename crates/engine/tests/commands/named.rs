@@ -26,6 +26,7 @@ fn named_parts_are_told_of() {
             fresh: 1, told 1 to 1
             line: 1, told 1 to 1
             line_after: 1, told 1 to 1
+            line_closed: 1, told 1 to 1
             line_gone: 1, told 1 to 1
             line_lost: 1, told 1 to 1
             line_sent: 1, told 1 to 1
@@ -45,7 +46,11 @@ fn ask(dice: &mut Dice) -> String {
     let (person, other, order, to) = (one(), one(), one(), one());
     let by = dice.of(&["-3", "0", "1", "2", "4", "7", "30"]);
     let code = dice.of(&["a", "b", "n2", "c", "long"]);
-    match dice.below(44) {
+    match dice.below(47) {
+        44..=46 => {
+            let first = dice.below(2) == 0;
+            format!(r#"run user line_closed/{order} {{"by":{by},"first":{first}}}"#)
+        }
         40 | 41 => format!(r#"run user chair/{} {{"by":{by}}}"#, order % 2 + 1),
         42 => format!(r#"run user chair_of/{person} {{"other":{},"by":{by}}}"#, order % 2 + 1),
         43 => format!(r#"change user Person {person} {{"club":{}}}"#, order % 2 + 1),

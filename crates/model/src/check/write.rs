@@ -231,7 +231,7 @@ pub(crate) fn row<'a>(
     if target.optional {
         cx.report(
             Diagnostic::error("E0225", target.span, "this row may be absent")
-                .help("ask first: `if … != null { … }` does not help the type yet, so require it, or take it as a parameter"),
+                .help("say which row it is then: `let row = coalesce(…, …)`, or take it as a parameter; asking whether it is there does not change its type"),
         );
     }
     own_service(cx, scope, entity, target.span)?;

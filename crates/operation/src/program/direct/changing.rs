@@ -6,7 +6,7 @@ use super::forming::{Forming, Holds};
 use super::making::draws_on;
 use super::obstacle::Reason;
 use super::rule::{evaluates, transition, unless_false};
-use super::stepping::{has_enough, scalar_of_key};
+use super::stepping::{has_enough, has_no_gap, scalar_of_key};
 use crate::Expression;
 use crate::program::{Bound, Creation, Place};
 
@@ -197,7 +197,10 @@ impl Forming<'_> {
         let root = self.stepping.as_ref().and_then(|stepping| stepping.root_of(at));
         let root = root.ok_or(Reason::NotInSql)?;
         let few = part.filter(|part| part.minimum > 0).map(|part| has_enough(part, root));
-        self.rows.get_mut(root).ok_or(Reason::NotInSql)?.conditions.extend(few);
+        // Others would move up.
+        let last = part.filter(|part| part.positional).map(|part| has_no_gap(part, root));
+        let row = self.rows.get_mut(root).ok_or(Reason::NotInSql)?;
+        row.conditions.extend(few.into_iter().chain(last));
         self.rows.get_mut(at).ok_or(Reason::NotInSql)?.goes = true;
         Ok(at)
     }

@@ -678,11 +678,26 @@ pub(super) fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
 
 /// That the row at a position has enough parts of a kind.
 pub(super) fn has_enough(part: &PartTarget, at: usize) -> Expression {
-    let (table, body) = (part.table.clone(), Box::new(Expression::yes()));
-    let (aggregate, kind) = (Aggregate::Count, NumberKind::Int);
-    let count = Expression::Aggregate { aggregate, table, depth: at, body, kind };
+    let count = of_parts(part, at, (Aggregate::Count, Expression::yes()));
     let least = Expression::Literal(Value::Int(i64::from(part.minimum)));
     Expression::Compare(Comparison::GreaterOrEqual, Box::new(count), Box::new(least))
+}
+
+/// That the places of its parts of a kind are all taken, up to the last.
+pub(super) fn has_no_gap(part: &PartTarget, at: usize) -> Expression {
+    let place = Expression::column(part.table.own_key());
+    let last = of_parts(part, at, (Aggregate::Max, place));
+    let last = Expression::Coalesce(vec![last, Expression::Literal(Value::Int(0))]);
+    Expression::equal(last, of_parts(part, at, (Aggregate::Count, Expression::yes())))
+}
+
+fn of_parts(
+    part: &PartTarget,
+    at: usize,
+    (aggregate, body): (Aggregate, Expression),
+) -> Expression {
+    let (table, body, kind) = (part.table.clone(), Box::new(body), NumberKind::Int);
+    Expression::Aggregate { aggregate, table, depth: at, body, kind }
 }
 
 /// The columns of the row that is so many rows outwards.
