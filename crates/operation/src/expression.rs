@@ -107,7 +107,7 @@ pub enum Expression {
     },
     /// The first that is not null.
     Coalesce(Vec<Expression>),
-    /// Which part of which root: a key that only a look-up takes, and only in SQL.
+    /// Which part of which root: no value, but the key of a [`Expression::Lookup`], in SQL only.
     Part {
         /// The root's key.
         root: Box<Expression>,

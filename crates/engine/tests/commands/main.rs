@@ -21,6 +21,7 @@ mod named;
 mod objects;
 mod obstacles;
 mod order;
+mod picked;
 mod reload;
 mod remembered;
 mod schemas;
@@ -50,7 +51,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers folds formed going keys losing named objects place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers folds formed going keys losing named objects picked place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -11,6 +11,7 @@
 //! What cannot be said of rows as they were (loops about one row again and again, values of rows that were made or changed before) is
 //! said step by step ([`Direct::in_steps`]): each statement sees what those before it have done.
 
+mod ahead;
 mod answering;
 mod changing;
 mod conditions;

@@ -1,5 +1,6 @@
 //! Members of value objects, which are kept as JSON, for PostgreSQL: as far as it reads and spells them as Rust does. What it would not
-//! ends the transaction.
+//! ends the transaction, by a division by zero. Of a name that stands twice in an object, as Mimar writes none, it takes the last, where
+//! Rust reads nothing.
 
 use operation::{Expression, Fault, Scalar};
 
@@ -10,22 +11,25 @@ use crate::postgres::value::type_name;
 /// Of a member `m.v` of something of the JSON kind `m.k`: there is none.
 const OF_NOTHING: &str = " WHEN coalesce(json_typeof(m.v), 'null') = 'null' AND coalesce(m.k, 'object') = 'object' THEN NULL";
 
-/// Likewise, what ends the transaction where it is not what Rust reads there. The planner cannot tell ahead.
+/// What ends the transaction, since it is not what Rust reads there. The planner cannot tell ahead.
 const UNREAD: &str = "1 / (m.k IS NULL AND m.v IS NOT NULL)::int";
 
-/// A pattern of JSON as Rust writes it: without white space, with the escapes that must be, and with numbers of at most 15 digits, which
-/// are the shortest that mean theirs, with an exponent where Rust writes one.
+/// A pattern of what is JSON already, as Rust writes it: without white space, with the escapes that must be, and with numbers of at most
+/// 15 digits, which are the shortest that mean theirs, with an exponent where Rust writes one: below 1e-5 and from 1e16.
 fn spelled() -> String {
     const TEXT: &str = r#""([^"\\]|\\["\\nrt]|\\u00(0[0-8bcef]|1[0-9a-f]))*""#;
-    const WHOLE: &str = "0|-?[1-9][0-9]{0,17}";
-    const NUMBERS: [&str; 5] = [
+    const NUMBERS: [&str; 6] = [
+        // Whole numbers, and floats that are.
+        "[1-9][0-9]{0,17}",
         "(0|[1-9][0-9]{0,14})[.]0",
+        // Six digits and nine places, or twelve and three, but none at the end.
         "[1-9][0-9]{0,5}[.][0-9]{0,8}[1-9]",
         "[1-9][0-9]{0,11}[.][0-9]{0,2}[1-9]",
+        // Less than one.
         "0[.]0{0,4}[1-9]([0-9]{0,9}[1-9])?",
         "[1-9]([.][0-9]{0,13}[1-9])?e(-([6-9]|[1-9][0-9])|1[6-9]|[2-9][0-9])",
     ];
-    let value = format!("(true|false|null|{TEXT}|{WHOLE}|-?({}))", NUMBERS.join("|"));
+    let value = format!("(true|false|null|{TEXT}|0|-?({}))", NUMBERS.join("|"));
     format!("^([\\[\\]{{}}:,]|{value}([\\[\\]{{}}:,]|$))*$")
 }
 
@@ -55,12 +59,10 @@ impl<'a> Lowering<'a> {
     ) -> Result<(), Fault> {
         const DATE: &str = "[0-9]{4}-[0-9]{2}-[0-9]{2}";
         const CLOCK: &str = "([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,6})?";
-        if scalar == Scalar::Json {
-            return self.object_as_it_is(object, name);
-        }
         // As what it stands there, and how its text looks.
         let (kind, text) = match scalar {
-            Scalar::Json | Scalar::Text => ("string", String::new()),
+            Scalar::Json => return self.object_as_it_is(object, name),
+            Scalar::Text => ("string", String::new()),
             Scalar::Bool => ("boolean", String::new()),
             Scalar::Int => ("number", "^(0|-?[1-9][0-9]*)$".to_owned()),
             Scalar::Uuid => ("string", "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$".to_owned()),

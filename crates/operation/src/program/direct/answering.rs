@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
-use crate::program::{Form, Step};
+use crate::program::{Form, Step, any_step};
 use crate::{Expression, Read, Scalar, Table, Value};
 
 /// The rows of which one is answered, and a value that stands in rows.
@@ -75,14 +75,35 @@ impl Forming<'_> {
         let made = self.made.iter().map(|(table, _)| table);
         made.chain(self.totals.iter().map(|total| &total.table)).any(|of| of.id == table.id)
     }
-}
 
-/// Whether a body returns at several places, and something that is neither a constant nor the value of a name.
-pub(super) fn returns_of_rows(body: &[Step]) -> bool {
-    let mut all = Vec::new();
-    returned_by(body, &mut all);
-    let plain = |value: &&Expression| matches!(value, Expression::Bind(_) | Expression::Literal(_));
-    all.len() > 1 && !all.iter().all(plain)
+    /// Whether the body of another command returns at several places, and something that is not known.
+    pub(super) fn returns_of_rows(&self, body: &[Step]) -> bool {
+        let mut all = Vec::new();
+        returned_by(body, &mut all);
+        all.len() > 1 && !all.into_iter().all(|value| self.is_surely_known(value, body))
+    }
+
+    /// Whether a value in a body is known wherever that comes to it, as far as can be told before the body is walked over.
+    fn is_surely_known(&self, value: &Expression, body: &[Step]) -> bool {
+        let mut known = self.knows(value);
+        value.visit(&mut |e| {
+            if let Expression::Bind(bind) = e {
+                known = known && self.is_given_in(*bind, body);
+            }
+        });
+        known
+    }
+
+    fn is_given_in(&self, bind: usize, body: &[Step]) -> bool {
+        let fills_it = |step: &Step| match step {
+            Step::Let { bind: of, value } if *of == bind => !self.is_surely_known(value, body),
+            Step::Run { bind: Some(of), .. } => *of == bind,
+            // Which row was made, and is found by that, only the place tells.
+            Step::Create(creation) => creation.bind == Some(bind),
+            _ => false,
+        };
+        !any_step(body, &mut { fills_it })
+    }
 }
 
 /// What a body returns, at each place, that of another command's body not counted.

@@ -2,7 +2,7 @@
 //! its root, too.
 
 use super::Finding;
-use super::forming::{Forming, Holds};
+use super::forming::{Forming, Holds, Row};
 use super::making::draws_on;
 use super::obstacle::Reason;
 use super::rule::{evaluates, transition, unless_false};
@@ -158,9 +158,10 @@ impl Forming<'_> {
         };
         let own = Expression::Bind(own.unwrap_or(bind));
         let key = Expression::Part { root: Box::new(root), own: Box::new(own) };
-        self.note_made(key.clone(), values)?;
-        let at = self.add_deed(table, key, true);
-        self.rows.get_mut(at).ok_or(Reason::NotInSql)?.deed = false;
+        self.note_made(table, key.clone(), values)?;
+        let at = self.rows.len();
+        let row = Row::untouched(at, table, key, self.turn);
+        self.rows.push(Row { made: true, ..row });
         self.hold(bind, Holds::Part(at))
     }
 
@@ -196,7 +197,10 @@ impl Forming<'_> {
         let part = place.part.and_then(|part| target.target.parts.get(part));
         let root = self.stepping.as_ref().and_then(|stepping| stepping.root_of(at));
         let root = root.ok_or(Reason::NotInSql)?;
-        let few = part.filter(|part| part.minimum > 0).map(|part| has_enough(part, root));
+        // Of one whose key is known that is looked at in the end.
+        let is_found = self.rows.get(root).is_some_and(|row| row.site.is_some());
+        let few = part.filter(|part| part.minimum > 0 && is_found);
+        let few = few.map(|part| has_enough(part, root));
         // Others would move up.
         let last = part.filter(|part| part.positional).map(|part| has_no_gap(part, root));
         let row = self.rows.get_mut(root).ok_or(Reason::NotInSql)?;

@@ -58,6 +58,29 @@ pub(super) struct Row {
     pub deed: bool,
 }
 
+impl Row {
+    /// One that stands at a position, and to which nothing has been done.
+    pub fn untouched(at: usize, table: &Arc<Table>, key: Expression, turn: Option<usize>) -> Self {
+        Self {
+            table: table.clone(),
+            key,
+            found: None,
+            turn,
+            values: as_it_was(at, table),
+            set: Vec::new(),
+            adds: Vec::new(),
+            looked_at_in_turns: Vec::new(),
+            folds: Vec::new(),
+            target: None,
+            conditions: Vec::new(),
+            made: false,
+            goes: false,
+            site: None,
+            deed: false,
+        }
+    }
+}
+
 /// What becomes of a branch and, where it may end them, of the steps behind it.
 struct Branches {
     course: Course,
@@ -286,28 +309,8 @@ impl<'p> Forming<'p> {
         if table.root.is_some() {
             return Err(Reason::Parts);
         }
-        let at = self.rows.len();
-        let (set, target, conditions) = (Vec::new(), None, Vec::new());
-        let values = as_it_was(at, table);
-        let table = table.clone();
-        let found = self.found_by(&key);
-        self.rows.push(Row {
-            table: table.clone(),
-            key,
-            found,
-            turn,
-            values,
-            set,
-            adds: Vec::new(),
-            looked_at_in_turns: Vec::new(),
-            folds: Vec::new(),
-            target,
-            conditions,
-            made: false,
-            goes: false,
-            site: None,
-            deed: false,
-        });
+        let (at, found) = (self.rows.len(), self.found_by(&key));
+        self.rows.push(Row { found, ..Row::untouched(at, table, key, turn) });
         if self.stepping.is_some() {
             return Ok(at);
         }

@@ -35,6 +35,7 @@ impl Forming<'_> {
             return Err(Reason::LooksElsewhere);
         }
         let (mut stored, mut own) = (None, None);
+        let is_found_later = self.stepping.is_some() && creation.bind.is_some();
         let (mut columns, mut conditions, mut drawn) = (Vec::new(), Vec::new(), Vec::new());
         if let (Some(root), Some(part)) = (&creation.root, creation.row.part) {
             if self.stepping.is_some() {
@@ -78,7 +79,7 @@ impl Forming<'_> {
                         continue;
                     }
                     let mut value = self.copied(value, column.scalar)?;
-                    if creation.bind.is_some() && table.own_key() == at {
+                    if is_found_later && table.own_key() == at {
                         let kept = self.keep_now(value, column.scalar, Finding::Value)?;
                         (own, value) = (Some(kept), Expression::Bind(kept));
                     }
@@ -98,7 +99,7 @@ impl Forming<'_> {
                     let last = of_parts(target, table, root, Aggregate::Max, at);
                     let none = Expression::Literal(Value::Int(0));
                     let mut next = next(Expression::Coalesce(vec![last, none]));
-                    if creation.bind.is_some() && self.stepping.is_some() {
+                    if is_found_later {
                         let kept = self.keep_now(next, Scalar::Int, Finding::Value)?;
                         (own, next) = (Some(kept), Expression::Bind(kept));
                     }
@@ -133,16 +134,14 @@ impl Forming<'_> {
         if self.stepping.is_some() && creation.root.is_none() {
             return self.make_at_step(creation, (columns, conditions, drawn), own);
         }
-        if let (Some((root, _)), Some(bind)) = (&stored, creation.bind)
-            && self.stepping.is_some()
-        {
+        if let (Some((root, _)), Some(bind), true) = (&stored, creation.bind, is_found_later) {
             if drawn.iter().any(|(at, _)| *at == table.own_key()) {
                 self.drawn.push((bind, table.id));
             }
             let values = self.made_values(creation, &columns)?;
             self.name_part(creation, (*root, own), values)?;
         } else if let Some(bind) = creation.bind {
-            // A part has no key of its own.
+            // Over rows as they were a part that is made is nothing to look at.
             let made = match creation.root {
                 None if drawn.iter().any(|(at, _)| *at == table.own_key()) => {
                     self.drawn.push((bind, table.id));
@@ -241,7 +240,7 @@ impl Forming<'_> {
                 let own = own.ok_or(Reason::NotInSql)?;
                 self.hold(bind, Holds::Kept(own))?;
                 let values = self.made_values(creation, &columns)?;
-                self.note_made(Expression::Bind(own), values)?;
+                self.note_made(table, Expression::Bind(own), values)?;
                 None
             }
             Some(bind) if own.is_none() => {
@@ -253,7 +252,7 @@ impl Forming<'_> {
                     self.hold(bind, Holds::Given(Expression::Bind(bind)))?;
                 }
                 let values = self.made_values(creation, &columns)?;
-                self.note_made(Expression::Bind(bind), values)?;
+                self.note_made(table, Expression::Bind(bind), values)?;
                 self.end(creation.row.target, Expression::Bind(bind))?
             }
             Some(_) => return Err(Reason::Ruled),

@@ -20,7 +20,7 @@ pub enum Reason {
     Scans,
     /// Code does it.
     ByCode,
-    /// A part is changed or made, or parts are looked at.
+    /// Parts are made or looked at beside what is worked out of their root.
     Parts,
     /// What a deletion does to other rows, or what is made in the place of one that goes, is known where rows are loaded only.
     Deletes,
@@ -38,7 +38,7 @@ pub enum Reason {
     SeveralRows,
     /// A rule in a loop about a row outside of it.
     OutsideOfLoop,
-    /// A fold inside a fold or over what is worked out, or a whole value object that is worked out of a row.
+    /// A fold inside a fold or over what is worked out.
     NotInSql,
     /// A key that is set.
     SetsKey,
@@ -95,7 +95,7 @@ impl fmt::Display for Reason {
             Self::DependsOnRow => "what is done depends on what stands in a row",
             Self::SeveralRows => "it looks at two rows at once",
             Self::OutsideOfLoop => "in a loop it is about a row that is not of the loop's element",
-            Self::NotInSql => "it folds over parts, or takes a value object, as only loaded rows can",
+            Self::NotInSql => "it folds over parts as only loaded rows can",
             Self::SetsKey => "a key is set",
             Self::Timed => "a time of day or a value object is worked out of a row",
             Self::Bound => "a bound of a field that is worked out has no words in SQL",

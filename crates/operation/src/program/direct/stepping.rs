@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 
-use super::answering::returns_of_rows;
+use super::ahead::instead_of;
 use super::flat::{LARGEST, rows_of};
-use super::forming::{Forming, Holds, Row, as_it_was};
+use super::forming::{Forming, Holds, Row};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
 use super::{Course, EachPart, Finding, Found, How, Site};
@@ -32,6 +32,23 @@ pub(super) struct Folded {
     value: Expression,
 }
 
+/// A row that is made.
+pub(super) struct Made {
+    pub table: Arc<Table>,
+    pub key: Expression,
+    /// Each column that is said.
+    pub values: Vec<Option<Expression>>,
+}
+
+/// What stands for what the body of another command returns, at whichever place.
+#[derive(Clone, Copy, Default)]
+struct Several {
+    /// The bind, once one place has come.
+    bind: Option<usize>,
+    /// What it is, once one place says so.
+    scalar: Option<Scalar>,
+}
+
 /// What is known of a program that is sent step by step.
 #[derive(Default)]
 pub(super) struct Stepping {
@@ -39,24 +56,22 @@ pub(super) struct Stepping {
     /// What the step that is walked over looks up ahead, and now.
     step_sites: Vec<usize>,
     step_keeps: Vec<usize>,
-    /// What kept values are before anything is done, by the binds that stand for them.
-    ahead: Vec<(usize, Expression)>,
-    /// Rows that are made, by their keys: each column that is said.
-    made: Vec<(Expression, Vec<Option<Expression>>)>,
-    /// Parts that change or go, each with its root, both by position.
+    /// What kept values may be before anything is done, by the binds that stand for them; `None`: too much.
+    pub ahead: Vec<(usize, Option<Vec<Expression>>)>,
+    /// Rows that are made.
+    pub made: Vec<Made>,
+    /// For changes of parts, and parts that go, the change of the root: both by position.
     roots: Vec<(usize, usize)>,
     /// What columns become, each with its table.
-    set: Vec<(TableId, usize, Expression)>,
+    pub set: Vec<(TableId, usize, Expression)>,
     /// For changes of rows, what must be true of them in the end: both by position.
     ends: Vec<(usize, usize)>,
     /// Of which target and under which key that is.
     end_of: Vec<(usize, Expression, usize)>,
     /// What the body of another command returns, at each place.
     returned: Vec<Holds>,
-    /// Where it returns at several places what stands in rows: the bind that stands for it, once one has come.
-    several: Option<Option<usize>>,
-    /// All such binds.
-    of_several: Vec<usize>,
+    /// Where it returns at several places what stands in rows: what stands for it.
+    several: Option<Several>,
     /// Tables of which rows go so far, and those of which rows go with them.
     pub gone: Vec<TableId>,
     pub along: Vec<TableId>,
@@ -84,34 +99,21 @@ impl Stepping {
         self.ends.iter().find(|(of, _)| *of == deed).map(|(_, end)| *end)
     }
 
-    /// The root that changes with a part.
-    pub fn root_of(&self, part: usize) -> Option<usize> {
-        self.roots.iter().find(|(of, _)| *of == part).map(|(_, root)| *root)
+    /// Notes that a bind stands for one of the things that another one stands for.
+    fn is_one_of(&mut self, bind: usize, all: usize) {
+        if bind == all {
+            return;
+        }
+        let this = self.ahead.iter().position(|(of, _)| *of == bind);
+        let this = this.and_then(|at| self.ahead.remove(at).1);
+        if let Some((_, ways)) = self.ahead.iter_mut().find(|(of, _)| *of == all) {
+            *ways = ways.take().zip(this).map(|(ways, this)| [ways, this].concat());
+        }
     }
 
-    /// Something that stands over rows as they are at a step, over those that are there before anything is done.
-    fn before_all(&self, value: &Expression) -> Expression {
-        match value {
-            Expression::Bind(bind) => {
-                let kept = self.ahead.iter().find(|(of, _)| of == bind);
-                kept.map_or_else(|| value.clone(), |(_, ahead)| ahead.clone())
-            }
-            // A row that is made is not there yet, but what it is made of.
-            Expression::Lookup { key, value: of, .. } => {
-                let made = match &**of {
-                    Expression::Column { depth: 0, column } => {
-                        let made = self.made.iter().find(|(made, _)| *made == **key);
-                        made.and_then(|(_, values)| values.get(*column)?.clone())
-                    }
-                    _ => None,
-                };
-                made.or_else(|| value.with_children(&mut |child| Some(self.before_all(child))))
-                    .unwrap_or_else(|| value.clone())
-            }
-            _ => value
-                .with_children(&mut |child| Some(self.before_all(child)))
-                .unwrap_or_else(|| value.clone()),
-        }
+    /// The change of the root that goes with that of a part.
+    pub fn root_of(&self, deed: usize) -> Option<usize> {
+        self.roots.iter().find(|(of, _)| *of == deed).map(|(_, root)| *root)
     }
 }
 
@@ -161,13 +163,17 @@ impl<'p> Forming<'p> {
             }
             Step::Run { body, bind } => {
                 let outer = std::mem::take(&mut self.stepping()?.returned);
-                let several = (bind.is_some() && returns_of_rows(body)).then_some(None);
+                let several = bind.is_some() && self.returns_of_rows(body);
+                let several = several.then_some(Several::default());
                 let outer_several = std::mem::replace(&mut self.stepping()?.several, several);
                 self.bodies += 1;
                 let (courses, _) = self.walk(body)?;
                 self.bodies -= 1;
                 let returned = std::mem::replace(&mut self.stepping()?.returned, outer);
-                self.stepping()?.several = outer_several;
+                let several = std::mem::replace(&mut self.stepping()?.several, outer_several);
+                if several.is_some_and(|several| several.scalar.is_none()) {
+                    return Err(Reason::ReturnsWithin);
+                }
                 if let Some(bind) = bind {
                     let here = || Holds::Given(Expression::Bind(*bind));
                     let known = |held: &Holds| matches!(held, Holds::Given(_));
@@ -298,7 +304,7 @@ impl<'p> Forming<'p> {
             Expression::Literal(_) => {}
             Expression::Bind(bind) if *bind <= self.program.filled.len() => {
                 let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
-                made = stepping.made.iter().any(|(made, _)| *made == key)
+                made = stepping.made.iter().any(|made| made.key == key)
                     || self.drawn.iter().any(|(drawn, _)| drawn == bind);
             }
             key => {
@@ -341,7 +347,7 @@ impl<'p> Forming<'p> {
             return Err(Reason::NotInSql);
         }
         // A row that is made has no parts yet. What those refer to that are made with it may be locked for something else.
-        let made = stepping.made.iter().any(|(made, _)| *made == key);
+        let made = stepping.made.iter().any(|made| made.key == key);
         let roots = if made { Vec::new() } else { self.all_ahead(&key)? };
         let ahead = if roots.is_empty() { Vec::new() } else { self.all_ahead(&value)? };
         let each = Some(EachPart { root, key, part: part.clone(), ahead: roots });
@@ -377,32 +383,6 @@ impl<'p> Forming<'p> {
             }
         }
         Ok(())
-    }
-
-    /// What a value may be, as far as that is known before anything is done.
-    fn all_ahead(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
-        let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
-        let mut several = false;
-        value.visit(&mut |e| {
-            several |= matches!(e, Expression::Bind(bind) if stepping.of_several.contains(bind));
-        });
-        // Which of them it is nobody can tell ahead.
-        if several {
-            return Err(Reason::ReturnsWithin);
-        }
-        let mut ahead = vec![stepping.before_all(value)];
-        // It may be what a step before has made of it.
-        for (of, column, set) in &stepping.set {
-            if let Some(become_so) = with_column(value, (*of, *column), set) {
-                let before = stepping.before_all(&become_so);
-                if !ahead.contains(&before) {
-                    ahead.push(before);
-                }
-            }
-        }
-        // What is counted is known behind the locks only; what it leads to may be locked for something else.
-        ahead.retain(|ahead| !names(ahead, &self.drawn));
-        Ok(ahead)
     }
 
     fn add_site(&mut self, site: Site) -> Result<usize, Reason> {
@@ -446,25 +426,25 @@ impl<'p> Forming<'p> {
             None => Expression::Literal(Value::Null),
         };
         let value = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
-        let scalar = self.scalar_of(&value, &[]);
-        if let Some(bind) = self.stepping()?.several.flatten() {
-            let known = self.found.iter().find(|found| found.bind == bind);
-            let known = known.ok_or(Reason::NotInSql)?.scalar;
-            if scalar.is_some_and(|scalar| scalar != known) || !self.stands_as(&value, known) {
-                return Err(Reason::ReturnsWithin);
-            }
-            if self.found.len() == MOST || nodes(&value) > LARGEST {
-                return Err(Reason::TooLarge);
-            }
-            let at = self.found.len();
-            self.stepping()?.step_keeps.push(at);
-            self.found.push(Found { bind, scalar: known, value, what: Finding::Value });
-            return Ok(Holds::Kept(bind));
+        let several = self.stepping()?.several.ok_or(Reason::NotInSql)?;
+        // What was given does not say what it is.
+        let scalar = match (several.scalar, self.scalar_of(&value, &[])) {
+            (Some(known), Some(this)) => Some(either_of(known, this).ok_or(Reason::ReturnsWithin)?),
+            (known, this) => known.or(this),
+        };
+        if scalar.is_some_and(|scalar| !self.stands_as(&value, scalar)) {
+            return Err(Reason::ReturnsWithin);
         }
-        let bind = self.keep_now(value, scalar.ok_or(Reason::ReturnsWithin)?, Finding::Value)?;
-        let stepping = self.stepping()?;
-        stepping.several = Some(Some(bind));
-        stepping.of_several.push(bind);
+        let at = self.found.len();
+        let kept = self.keep_now(value, scalar.unwrap_or(Scalar::Text), Finding::Value)?;
+        let bind = several.bind.unwrap_or(kept);
+        self.stepping()?.is_one_of(kept, bind);
+        self.found.get_mut(at).ok_or(Reason::NotInSql)?.bind = bind;
+        if let Some(scalar) = scalar {
+            let of_bind = self.found.iter_mut().filter(|found| found.bind == bind);
+            of_bind.for_each(|found| found.scalar = scalar);
+        }
+        self.stepping()?.several = Some(Several { bind: Some(bind), scalar });
         Ok(Holds::Kept(bind))
     }
 
@@ -499,8 +479,8 @@ impl<'p> Forming<'p> {
             return Err(Reason::TooLarge);
         }
         let (at, bind) = (self.found.len(), self.program.filled.len() + 1 + self.found.len());
+        let ahead = self.may_be(&value).ok();
         let stepping = self.stepping()?;
-        let ahead = stepping.before_all(&value);
         stepping.ahead.push((bind, ahead));
         stepping.step_keeps.push(at);
         self.found.push(Found { bind, scalar, value, what });
@@ -541,25 +521,11 @@ impl<'p> Forming<'p> {
         }
     }
 
+    /// A row that stands for one step's change of a row, or for what becomes of one in the end.
     pub(super) fn add_deed(&mut self, table: &Arc<Table>, key: Expression, made: bool) -> usize {
         let at = self.rows.len();
-        self.rows.push(Row {
-            table: table.clone(),
-            key,
-            found: None,
-            turn: self.turn,
-            values: as_it_was(at, table),
-            set: Vec::new(),
-            adds: Vec::new(),
-            looked_at_in_turns: Vec::new(),
-            folds: Vec::new(),
-            target: None,
-            conditions: Vec::new(),
-            made,
-            goes: false,
-            site: None,
-            deed: true,
-        });
+        let row = Row::untouched(at, table, key, self.turn);
+        self.rows.push(Row { made, deed: true, ..row });
         at
     }
 
@@ -589,22 +555,20 @@ impl<'p> Forming<'p> {
         Ok(Some(at))
     }
 
-    /// Notes which root changes with a part.
-    pub(super) fn note_root(&mut self, part: usize, root: usize) -> Result<(), Reason> {
-        self.stepping()?.roots.push((part, root));
+    /// Notes the change of the root that goes with that of a part.
+    pub(super) fn note_root(&mut self, deed: usize, root: usize) -> Result<(), Reason> {
+        self.stepping()?.roots.push((deed, root));
         Ok(())
     }
 
     /// Notes a row that is made under a key.
     pub(super) fn note_made(
         &mut self,
+        table: &Arc<Table>,
         key: Expression,
         values: Vec<Option<Expression>>,
     ) -> Result<(), Reason> {
-        let stepping = self.stepping()?;
-        let before = |value: Expression| stepping.before_all(&value);
-        let values = values.into_iter().map(|value| value.map(before)).collect();
-        stepping.made.push((key, values));
+        self.stepping()?.made.push(Made { table: table.clone(), key, values });
         Ok(())
     }
 
@@ -618,8 +582,11 @@ impl<'p> Forming<'p> {
                 let known = found.map(|found| found.scalar).or(drawn.then_some(Scalar::Int));
                 // What names a row is what the key of its table is.
                 known.or_else(|| {
-                    let row = self.rows.iter().find(|row| row.key == *value)?;
-                    scalar_of_key(&row.table).ok()
+                    let row = self.rows.iter().find(|row| row.key == *value);
+                    let made = self.stepping.iter().flat_map(|stepping| &stepping.made);
+                    let made = || made.into_iter().find(|made| made.key == *value);
+                    let table = row.map(|row| &row.table).or_else(|| Some(&made()?.table))?;
+                    scalar_of_key(table).ok()
                 })
             }
             Expression::Column { depth, column } => {
@@ -669,16 +636,29 @@ impl<'p> Forming<'p> {
     }
 }
 
+/// What something is that is one or the other: what is computed is a number of what the other counts in.
+fn either_of(one: Scalar, other: Scalar) -> Option<Scalar> {
+    let counts = |scalar| {
+        use Scalar::{Date, Decimal, Duration, Timestamp};
+        matches!(scalar, Decimal { .. } | Duration | Date | Timestamp)
+    };
+    match (one, other) {
+        (one, other) if one == other => Some(one),
+        (Scalar::Int, of) | (of, Scalar::Int) if counts(of) => Some(of),
+        _ => None,
+    }
+}
+
 /// What the keys of a table are, where rows are found by what stands in others.
 pub(super) fn scalar_of_key(table: &Table) -> Result<Scalar, Reason> {
     let own = table.columns.get(table.own_key()).ok_or(Reason::NotInSql)?;
-    let is_plain = !matches!(own.scalar, Scalar::Float | Scalar::Json | Scalar::Bool);
-    if is_plain && own.native.is_none() { Ok(own.scalar) } else { Err(Reason::FoundByRow) }
+    let is_sure = !matches!(own.scalar, Scalar::Float | Scalar::Json | Scalar::Bool);
+    if is_sure && own.native.is_none() { Ok(own.scalar) } else { Err(Reason::FoundByRow) }
 }
 
 /// That the row at a position has enough parts of a kind.
 pub(super) fn has_enough(part: &PartTarget, at: usize) -> Expression {
-    let count = of_parts(part, at, (Aggregate::Count, Expression::yes()));
+    let count = fold_of(part, at, (Aggregate::Count, Expression::yes()));
     let least = Expression::Literal(Value::Int(i64::from(part.minimum)));
     Expression::Compare(Comparison::GreaterOrEqual, Box::new(count), Box::new(least))
 }
@@ -686,22 +666,18 @@ pub(super) fn has_enough(part: &PartTarget, at: usize) -> Expression {
 /// That the places of its parts of a kind are all taken, up to the last.
 pub(super) fn has_no_gap(part: &PartTarget, at: usize) -> Expression {
     let place = Expression::column(part.table.own_key());
-    let last = of_parts(part, at, (Aggregate::Max, place));
+    let last = fold_of(part, at, (Aggregate::Max, place));
     let last = Expression::Coalesce(vec![last, Expression::Literal(Value::Int(0))]);
-    Expression::equal(last, of_parts(part, at, (Aggregate::Count, Expression::yes())))
+    Expression::equal(last, fold_of(part, at, (Aggregate::Count, Expression::yes())))
 }
 
-fn of_parts(
-    part: &PartTarget,
-    at: usize,
-    (aggregate, body): (Aggregate, Expression),
-) -> Expression {
+fn fold_of(part: &PartTarget, at: usize, (aggregate, body): (Aggregate, Expression)) -> Expression {
     let (table, body, kind) = (part.table.clone(), Box::new(body), NumberKind::Int);
     Expression::Aggregate { aggregate, table, depth: at, body, kind }
 }
 
 /// The columns of the row that is so many rows outwards.
-fn columns_of(value: &Expression, outwards: usize) -> Vec<usize> {
+pub(super) fn columns_of(value: &Expression, outwards: usize) -> Vec<usize> {
     fn gather(value: &Expression, outwards: usize, columns: &mut Vec<usize>) {
         match value {
             Expression::Column { depth, column } if *depth == outwards => columns.push(*column),
@@ -716,72 +692,6 @@ fn columns_of(value: &Expression, outwards: usize) -> Vec<usize> {
     let mut columns = Vec::new();
     gather(value, outwards, &mut columns);
     columns
-}
-
-/// Whether something is of a key that the database counts.
-fn names(value: &Expression, drawn: &[(usize, TableId)]) -> bool {
-    let mut names = false;
-    value.visit(&mut |e| {
-        if let Expression::Bind(bind) = e {
-            names |= drawn.iter().any(|(drawn, _)| drawn == bind);
-        }
-    });
-    names
-}
-
-/// A value in which a column of any row of a table is this; `None`, where it looks at none.
-fn with_column(
-    value: &Expression,
-    (of, column): (TableId, usize),
-    set: &Expression,
-) -> Option<Expression> {
-    let is_it = |value: &Expression| match value {
-        Expression::Lookup { table, value, .. } => {
-            table.id == of && columns_of(value, 0).contains(&column)
-        }
-        _ => false,
-    };
-    let mut any = false;
-    value.visit(&mut |e| any |= is_it(e));
-    if !any {
-        return None;
-    }
-    let child = |child: &Expression| {
-        Some(with_column(child, (of, column), set).unwrap_or_else(|| child.clone()))
-    };
-    let value = value.with_children(&mut { child })?;
-    match &value {
-        Expression::Lookup { value: inside, .. } if is_it(&value) => match &**inside {
-            Expression::Column { .. } => Some(set.clone()),
-            inside => {
-                let inside = Box::new(instead_of(inside, 0, column, set)?);
-                let Expression::Lookup { table, key, .. } = &value else { return None };
-                Some(Expression::Lookup { table: table.clone(), key: key.clone(), value: inside })
-            }
-        },
-        _ => Some(value),
-    }
-}
-
-/// A value in which a column of the row that is so many rows outwards is something that looks at no row in scope.
-fn instead_of(
-    value: &Expression,
-    outwards: usize,
-    column: usize,
-    set: &Expression,
-) -> Option<Expression> {
-    match value {
-        Expression::Column { depth, column: of } if *depth == outwards && *of == column => {
-            Some(set.clone())
-        }
-        Expression::Lookup { table, key, value } => {
-            let key = Box::new(instead_of(key, outwards, column, set)?);
-            let value = Box::new(instead_of(value, outwards + 1, column, set)?);
-            Some(Expression::Lookup { table: table.clone(), key, value })
-        }
-        Expression::Aggregate { .. } => Some(value.clone()),
-        _ => value.with_children(&mut |child| instead_of(child, outwards, column, set)),
-    }
 }
 
 /// Whether two sites of parts are one.
