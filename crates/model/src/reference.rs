@@ -223,7 +223,7 @@ pub(crate) static STATEMENTS: &[Construct] = &[
     row("emit", "publishes an event with the transaction", "emit OrderPlaced { order }"),
     row(
         "run",
-        "runs a command in this transaction, or `later` in one of its own: `in` how long, by `priority` (the greater first), once for each `unique` value that waits",
+        "runs a command in this transaction, or `later` in one of its own: `in` how long, with which `priority` (a whole number, the greater first), `unique` by which value (once for each that waits)",
         "run cancel(order) later in 2h unique order",
     ),
     row("call", "calls an external (in steps of workflows)", "call payments.charge(order.id)"),

@@ -19,9 +19,7 @@ fn rows_are_found_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-            run user promote/1 {"by":2}: 2 transactions
             run user follow/4 {"other":1}: 2 transactions
-            run user one_of/2 {"other":5,"first":false,"by":1}: 2 transactions
             add_line: 1, told 1 to 1
             badge_of: 1, told 1 to 1
             boss_of: 1, told 1 to 1

@@ -24,10 +24,14 @@ fn what_is_picked_is_told_of() {
             line: 1, told 1 to 1
             moved: 1, told 1 to 1
             name: 1, told 1 to 1
+            nested: 1, told 1 to 1
             raise: 1, told 1 to 1
             raise_each: 1, told 1 to 1
+            renamed: 1, told 1 to 1
             seat: 1, told 1 to 1
             size: 1, told 1 to 1
+            ticket: 1, told 1 to 1
+            ticket_each: 1, told 1 to 1
             worth: 1, told 1 to 1
         "#]],
     );
@@ -40,7 +44,13 @@ fn ask(dice: &mut Dice) -> String {
     let by = dice.of(&["-3", "0", "1", "2", "4", "9", "40"]);
     let name = dice.of(&["a", "b", "c", "a!"]);
     let size = dice.of(&["null", r#"{"a":1}"#, r#"{"a":4,"b":"x"}"#]);
-    match dice.below(40) {
+    match dice.below(50) {
+        40 | 41 => format!(r#"run user nested/{person} {{"by":{by}}}"#),
+        42..=44 => format!(r#"run user ticket/{person} {{"plain":{plain},"by":{by}}}"#),
+        45 | 46 => {
+            format!(r#"run user ticket_each {{"persons":[{person},{other}],"plain":{plain}}}"#)
+        }
+        47..=49 => format!(r#"run user renamed/{person} {{"other":{other}}}"#),
         0..=3 => format!(r#"run user raise/{person} {{"plain":{plain},"by":{by}}}"#),
         4 => format!(r#"run user drop/{person} {{"plain":{plain}}}"#),
         5..=7 => format!(r#"run user again/{person} {{"plain":{plain},"second":{second}}}"#),
@@ -72,6 +82,7 @@ fn held(world: &World) -> String {
     let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap();
     let all = "SELECT 'p', to_jsonb(t)::text FROM person AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM team AS t \
                UNION ALL SELECT 's', (to_jsonb(t) - 'no')::text FROM seat AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'no')::text FROM line AS t \
+               UNION ALL SELECT 'k', (to_jsonb(t) - 'id')::text FROM ticket AS t \
                UNION ALL SELECT 'n', to_jsonb(t)::text FROM name AS t UNION ALL SELECT 'e', data::text FROM mimar.event ORDER BY 1, 2";
     testbed::postgres().psql(database, all)
 }

@@ -72,6 +72,8 @@ pub struct Direct {
     /// Whether each statement is sent where its step stands, and sees what those before have done. Then what looks at rows is written over
     /// rows as they are at that step.
     pub in_steps: bool,
+    /// Of one that is not: whether it refuses where a row that is found is another one that changes.
+    pub parts_names: bool,
     /// Of one that is not: how it is sent where the caller names a row twice that changes.
     pub by_steps: Option<Box<Self>>,
     /// Of one that is: what must be true of rows that the caller named.

@@ -72,10 +72,34 @@ impl Forming<'_> {
                 conditions.extend(transition(flow, &old, new, nullable));
             }
         }
-        let mut changed: Vec<usize> = set.iter().map(|(column, _)| *column).collect();
         for (column, value) in values {
             self.set(at, column, value)?;
         }
+        let changed = set.iter().map(|(column, _)| *column).collect();
+        conditions.extend(self.work_out(at, place, changed)?);
+        // What is known is held to its bounds before the statement is sent.
+        for (column, value) in set {
+            if self.knows(value) {
+                continue;
+            }
+            let nullable = table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable;
+            conditions.extend(self.within_bounds(at, (*column, nullable), bounds)?);
+        }
+        conditions.into_iter().try_for_each(|condition| self.demand(at, condition))?;
+        Ok(at)
+    }
+
+    /// Works out what draws on columns of a row that have changed; told is what must be true of a part. Of a root that is looked at once all
+    /// is done.
+    fn work_out(
+        &mut self,
+        at: usize,
+        place: Place,
+        mut changed: Vec<usize>,
+    ) -> Result<Vec<Expression>, Reason> {
+        let target = self.program.targets.get(place.target).ok_or(Reason::NotInSql)?;
+        let part = place.part.and_then(|part| target.target.parts.get(part));
+        let table = part.map_or(&target.target.table, |part| &part.table);
         let all = part.map_or(&target.target.computed, |part| &part.computed);
         for (nth, computed) in all.iter().enumerate() {
             let draws = |column: &usize| match part {
@@ -92,35 +116,38 @@ impl Forming<'_> {
                 changed.push(computed.column);
             }
         }
+        let mut conditions = Vec::new();
         for check in part.iter().flat_map(|part| &part.checks) {
             if changed.iter().any(|column| draws_on(&check.expression, *column, 0)) {
                 let check = self.of_row_and_others(at, &check.expression)?;
                 conditions.extend(unless_false(check));
             }
         }
-        // What is known is held to its bounds before the statement is sent.
-        for (column, value) in set {
-            if self.knows(value) {
-                continue;
-            }
-            let mut rules = Vec::new();
-            for bound in bounds.iter().filter(|bound| bound.column == *column) {
-                let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
-                rules.push(self.of_row_and_others(at, rule)?);
-            }
-            let rule = Expression::all(rules);
-            if table.columns.get(*column).ok_or(Reason::NotInSql)?.nullable {
-                conditions.extend(unless_false(rule));
-            } else if rule == Expression::yes() {
-                let value = self.value_of(at, *column)?;
-                conditions.push(Expression::Not(Box::new(Expression::IsNull(Box::new(value)))));
-            } else {
-                // Of nothing no bound is true.
-                conditions.push(rule);
-            }
+        Ok(conditions)
+    }
+
+    /// That what a column becomes, which only the database knows, is within its bounds.
+    fn within_bounds(
+        &mut self,
+        at: usize,
+        (column, nullable): (usize, bool),
+        bounds: &[Bound],
+    ) -> Result<Vec<Expression>, Reason> {
+        let mut rules = Vec::new();
+        for bound in bounds.iter().filter(|bound| bound.column == column) {
+            let rule = bound.rule.as_ref().ok_or(Reason::Bound)?;
+            rules.push(self.of_row_and_others(at, rule)?);
         }
-        conditions.into_iter().try_for_each(|condition| self.demand(at, condition))?;
-        Ok(at)
+        let rule = Expression::all(rules);
+        Ok(if nullable {
+            unless_false(rule)
+        } else if rule == Expression::yes() {
+            let value = self.value_of(at, column)?;
+            vec![Expression::Not(Box::new(Expression::IsNull(Box::new(value))))]
+        } else {
+            // Of nothing no bound is true.
+            vec![rule]
+        })
     }
 
     pub(super) fn value_of(&self, row: usize, column: usize) -> Result<Expression, Reason> {
