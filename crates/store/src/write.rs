@@ -332,8 +332,13 @@ impl Reply {
             Self::Created => Self::Created,
             Self::Left(mut left) => {
                 if let Answer::Returned { read, mut binds } = left.answer {
+                    let key = returned.get(read.table.own_key());
+                    if key.is_none_or(Value::is_null) {
+                        left.answer = Answer::Ready(Some(Bytes::from_static(b"null")));
+                        return Self::Left(left);
+                    }
                     // One that is counted was not known before.
-                    binds.extend(returned.get(read.table.own_key()).cloned());
+                    binds.extend(key.cloned());
                     left.answer = Answer::Row { read, row: returned, binds };
                 } else if let Answer::Said = left.answer {
                     let json = match returned.into_iter().next() {

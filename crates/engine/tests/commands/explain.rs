@@ -418,12 +418,13 @@ fn odd_things_are_done_as_told() {
     compare(
         include_str!("scenes/odd.scene"),
         &expect![[r#"
-            run user drop_with_marks/2 {"mark":2}: 2 transactions
             blink: 1, told 1 to 1
             drop_with_marks: 1, told 1 to 1
+            fell: 1, told 1 to 1
             flicker: 1, told 1 to 1
             flicker_page: 2, told 2 to 2
             flicker_twice: 1, told 1 to 1
+            linked: 1, told 1 to 1
             many: 1, told 1 to 1
             mark_and_drop: 1, told 1 to 1
             merge: 1, told 1 to 1
@@ -431,6 +432,7 @@ fn odd_things_are_done_as_told() {
             outer: 2, told 2 to 2
             renew: 1, told 1 to 1
             renew_with_marks: 1, told 1 to 1
+            ring: 1, told 1 to 1
             swap_parents: 1, told 1 to 1
             sweep: 3, told 4 to 7
         "#]],

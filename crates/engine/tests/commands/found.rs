@@ -19,7 +19,6 @@ fn rows_are_found_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-            run user follow/4 {"other":1}: 2 transactions
             add_line: 1, told 1 to 1
             badge_of: 1, told 1 to 1
             boss_of: 1, told 1 to 1

@@ -18,7 +18,6 @@ fn keys_are_told_of_rows() {
     compare(
         SCENE,
         &expect![[r#"
-            run user name_and_tell/2 {"by":5}: 2 transactions
             day_each: 1, told 1 to 1
             day_of: 1, told 1 to 1
             deal: 1, told 1 to 1

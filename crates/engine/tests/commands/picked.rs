@@ -20,15 +20,25 @@ fn what_is_picked_is_told_of() {
         &expect![[r#"
             again: 1, told 1 to 1
             among: 1, told 1 to 1
+            boss_among: 1, told 1 to 1
+            boss_lost: 1, told 1 to 1
+            boss_of: 1, told 1 to 1
             bump: 1, told 1 to 1
+            followed: 1, told 1 to 1
+            followed_on: 1, told 1 to 1
             line: 1, told 1 to 1
+            line_lost: 1, told 1 to 1
+            line_of: 1, told 1 to 1
+            lined: 1, told 1 to 1
             moved: 1, told 1 to 1
             name: 1, told 1 to 1
             nested: 1, told 1 to 1
+            note_lost: 1, told 1 to 1
             raise: 1, told 1 to 1
             raise_each: 1, told 1 to 1
             renamed: 1, told 1 to 1
             seat: 1, told 1 to 1
+            shifted: 1, told 1 to 1
             size: 1, told 1 to 1
             ticket: 1, told 1 to 1
             ticket_each: 1, told 1 to 1
@@ -39,12 +49,32 @@ fn what_is_picked_is_told_of() {
 
 fn ask(dice: &mut Dice) -> String {
     let mut one = || dice.below(4) + 1;
-    let (person, other, third, team) = (one(), one(), one(), one());
+    let (person, third, team) = (one(), one(), one());
+    let other = dice.below(5) + 1;
     let (plain, second) = (dice.below(2) == 0, dice.below(2) == 0);
     let by = dice.of(&["-3", "0", "1", "2", "4", "9", "40"]);
     let name = dice.of(&["a", "b", "c", "a!"]);
     let size = dice.of(&["null", r#"{"a":1}"#, r#"{"a":4,"b":"x"}"#]);
-    match dice.below(50) {
+    match dice.below(80) {
+        50..=52 => format!("run user boss_of/{person}"),
+        53 | 54 => {
+            format!(r#"run user boss_among {{"persons":[{other}],"person":{person}}}"#)
+        }
+        55 => format!(r#"run user boss_among {{"persons":[],"person":{person}}}"#),
+        56 => format!("run user boss_lost/{person}"),
+        57 => format!("run user line_lost/{person}"),
+        58 | 59 => {
+            format!(r#"run user note_lost/{person} {{"id":{third},"keeps":{plain}}}"#)
+        }
+        60..=62 => format!(r#"run user followed/{person} {{"to":{other}}}"#),
+        63..=65 => format!(r#"run user followed_on/{person} {{"to":{other}}}"#),
+        66 | 67 => format!(r#"add user Note {{"id":{third},"of":{person}}}"#),
+        68..=71 => format!("run user shifted/{third}"),
+        72..=74 => {
+            format!(r#"run user line_of/{person} {{"other":{other},"plain":{plain}}}"#)
+        }
+        75..=77 => format!(r#"run user lined {{"persons":[{person},{other}],"by":{by}}}"#),
+        78 | 79 => format!("remove user Note {third}"),
         40 | 41 => format!(r#"run user nested/{person} {{"by":{by}}}"#),
         42..=44 => format!(r#"run user ticket/{person} {{"plain":{plain},"by":{by}}}"#),
         45 | 46 => {
@@ -83,7 +113,8 @@ fn held(world: &World) -> String {
     let all = "SELECT 'p', to_jsonb(t)::text FROM person AS t UNION ALL SELECT 't', to_jsonb(t)::text FROM team AS t \
                UNION ALL SELECT 's', (to_jsonb(t) - 'no')::text FROM seat AS t UNION ALL SELECT 'l', (to_jsonb(t) - 'no')::text FROM line AS t \
                UNION ALL SELECT 'k', (to_jsonb(t) - 'id')::text FROM ticket AS t \
-               UNION ALL SELECT 'n', to_jsonb(t)::text FROM name AS t UNION ALL SELECT 'e', data::text FROM mimar.event ORDER BY 1, 2";
+               UNION ALL SELECT 'n', to_jsonb(t)::text FROM name AS t UNION ALL SELECT 'o', to_jsonb(t)::text FROM note AS t \
+               UNION ALL SELECT 'e', (data::jsonb - 'line' - 'no')::text FROM mimar.event ORDER BY 1, 2";
     testbed::postgres().psql(database, all)
 }
 

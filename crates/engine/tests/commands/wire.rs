@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 /// For how long a client is silent before it is answered.
-const HELD_BACK: Duration = Duration::from_millis(40);
+const HELD_BACK: Duration = Duration::from_millis(25);
 
 /// A way to a server.
 pub struct Wire {

@@ -100,6 +100,8 @@ pub struct Site {
     pub each: Option<EachPart>,
     /// Whether it may be the key of a row that the program makes.
     pub may_be_made: bool,
+    /// Whether it may be the key of a row that the program has deleted.
+    pub may_be_gone: bool,
 }
 
 /// The parts of a row, each of which refers to a row.

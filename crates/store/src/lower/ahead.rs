@@ -30,7 +30,7 @@ impl Settings<'_> {
     }
 }
 
-/// Writes whether `s.v` is the key of a row that nobody else may change: one that is locked, or that this transaction has made.
+/// Writes whether `s.v` is the key of a row that nobody else may change: one that is locked, or that this transaction has made or deleted.
 fn is_held(sql: &mut Sql, site: &Site, table: &Table) -> Result<(), Fault> {
     sql.push("s.v = ANY(nullif(current_setting(");
     name_of_locked(sql, table);
@@ -39,6 +39,12 @@ fn is_held(sql: &mut Sql, site: &Site, table: &Table) -> Result<(), Fault> {
         let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
         sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
         sql.ident(&own.name).push(" = s.v AND m.xmin = pg_current_xact_id()::xid)");
+    }
+    // Nothing is what stands there.
+    if site.may_be_gone {
+        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+        sql.push(" OR NOT EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
+        sql.ident(&own.name).push(" = s.v)");
     }
     Ok(())
 }

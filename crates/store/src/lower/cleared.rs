@@ -320,11 +320,12 @@ impl<'a> Lowering<'a> {
             return;
         }
         self.sql.push(" UNION SELECT m.").ident(own).push(" FROM ").ident(table);
-        self.sql.push(" AS m JOIN g ON ");
+        // Named as no table is.
+        self.sql.push(" AS m JOIN \"mimar gone\" AS g ON ");
         self.sql.list(" OR ", again, |sql, column| {
             sql.push("m.").ident(column).push(" = g.k");
         });
-        self.sql.push(") SELECT k FROM g");
+        self.sql.push(") SELECT k FROM \"mimar gone\"");
     }
 
     fn by_ways(&mut self, ways: &[Way], key: &mut WriteKey<'_, 'a>) -> Result<(), Fault> {
@@ -351,7 +352,11 @@ impl<'a> Lowering<'a> {
         // A level is of the rows whose keys the column before holds.
         for Through { table, own, column, again } in through {
             self.sql.push(" IN (");
-            self.sql.push(if again.is_empty() { "" } else { "WITH RECURSIVE g (k) AS (" });
+            self.sql.push(if again.is_empty() {
+                ""
+            } else {
+                "WITH RECURSIVE \"mimar gone\" (k) AS ("
+            });
             self.sql.push("SELECT ").ident(own).push(" FROM ").ident(table);
             self.sql.push(" WHERE ").ident(column);
         }

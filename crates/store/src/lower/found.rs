@@ -28,6 +28,11 @@ impl<'s> Settings<'s> {
         let Direct { drawn, found, sites, in_steps, .. } = direct;
         Self { drawn, found, sites, in_steps: *in_steps }
     }
+
+    /// The same for a statement whose binds are not those of the program.
+    pub fn of_other_binds(self) -> Self {
+        Self { drawn: &[], ..self }
+    }
 }
 
 /// The key under which something is told, where only the database knows it.

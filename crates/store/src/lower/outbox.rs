@@ -86,7 +86,8 @@ pub(crate) fn add(
     under: Option<(Settings<'_>, Under)>,
 ) -> Result<Statement, Fault> {
     let settings = under.map_or_else(Settings::default, |(settings, _)| settings);
-    let mut lowering = Lowering::new(dialect, GIVEN.len(), &[]).with(settings);
+    let lowering = Lowering::new(dialect, GIVEN.len(), &[]);
+    let mut lowering = lowering.with(settings.of_other_binds());
     lowering.sql.push("INSERT INTO ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" (target, arguments, event, lane, priority, due, unique_key) VALUES (");
@@ -125,7 +126,8 @@ pub(crate) fn lock_key() -> Statement {
 /// The same of several, in the order in which all take them; binds: an array of such texts, and for each key that was
 /// found at these positions, or looked up ahead, an array of the names of events, each with a slash.
 pub(crate) fn lock_keys(settings: Settings<'_>, found: &[usize]) -> Result<Statement, Fault> {
-    let mut lowering = Lowering::new(Dialect::Postgres, 1 + found.len(), &[]).with(settings);
+    let lowering = Lowering::new(Dialect::Postgres, 1 + found.len(), &[]);
+    let mut lowering = lowering.with(settings.of_other_binds());
     lowering.sql.push(
         "SELECT count(pg_advisory_xact_lock(hashtextextended(s.k, 0))) FROM (SELECT DISTINCT a.k COLLATE \"C\" AS k \
          FROM (SELECT json_array_elements_text(",

@@ -1,35 +1,64 @@
 //! What values may be before anything is done, where steps that come before change what they are looked up in: rows that will be found by
 //! them are locked with all others.
 
+use super::flat::LARGEST;
 use super::forming::Forming;
 use super::obstacle::Reason;
+use super::rule::nodes;
 use super::stepping::{Stepping, columns_of};
 use crate::{Expression, TableId};
 
-/// As many things as a value may be.
-const MOST_WAYS: usize = 16;
+/// As many things as are taken into account that a value may be. Where it is another one, the transaction ends.
+const MOST_WAYS: usize = 32;
 
 impl Stepping {
-    /// What a value that stands over rows as they are at a step may be, over those that are there before anything is done.
-    fn ways(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
+    /// What a value that stands over rows as they are at a step may be, over those that are there before anything is done. `sets`: how many
+    /// of what columns become has been so by then.
+    fn ways(&self, value: &Expression, sets: usize) -> Result<Vec<Expression>, Reason> {
         if let Expression::Bind(bind) = value {
             let kept = self.ahead.iter().find(|(of, _)| of == bind);
-            return match kept {
-                Some((_, ways)) => ways.clone().ok_or(Reason::TooLarge),
-                None => Ok(vec![value.clone()]),
-            };
+            return Ok(kept.map_or_else(|| vec![value.clone()], |(_, ways)| ways.clone()));
         }
         // A row that is made is not there yet, but what it is made of.
         if let Some(made) = self.made_of(value) {
-            return self.ways(made);
+            return self.ways(made, sets);
         }
+        let mut all = Vec::new();
+        for way in self.ways_of_children(value, sets)? {
+            match self.made_of(&way) {
+                Some(made) => self.ways(made, sets)?.into_iter().for_each(|way| add(&mut all, way)),
+                None => add(&mut all, way),
+            }
+        }
+        let Expression::Lookup { table, value: inside, .. } = value else { return Ok(all) };
+        // It may be what a step before has made of it.
+        let untouched = all.clone();
+        for (at, (of, column, set)) in self.set.iter().enumerate().take(sets) {
+            if *of != table.id || !columns_of(inside, 0).contains(column) {
+                continue;
+            }
+            for set in self.ways(set, at)? {
+                if matches!(**inside, Expression::Column { .. }) {
+                    add(&mut all, set);
+                    continue;
+                }
+                for way in &untouched {
+                    let Expression::Lookup { table, key, value } = way else { continue };
+                    let value = instead_of(value, 0, *column, &set).ok_or(Reason::NotInSql)?;
+                    let (table, key, value) = (table.clone(), key.clone(), Box::new(value));
+                    add(&mut all, Expression::Lookup { table, key, value });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    /// The same with each expression that stands directly inside a value being one of what it may be.
+    fn ways_of_children(&self, value: &Expression, sets: usize) -> Result<Vec<Expression>, Reason> {
         let mut children = Vec::new();
-        value.children(&mut |child| children.push(self.ways(child)));
+        value.children(&mut |child| children.push(self.ways(child, sets)));
         let children = children.into_iter().collect::<Result<Vec<_>, _>>()?;
         let all = children.iter().fold(1_usize, |all, ways| all.saturating_mul(ways.len()));
-        if all > MOST_WAYS {
-            return Err(Reason::TooLarge);
-        }
         let way = |mut nth: usize| {
             let mut ways = children.iter();
             value.with_children(&mut |_| {
@@ -39,7 +68,7 @@ impl Stepping {
                 way.cloned()
             })
         };
-        (0..all).map(way).collect::<Option<_>>().ok_or(Reason::NotInSql)
+        (0..all.min(MOST_WAYS)).map(way).collect::<Option<_>>().ok_or(Reason::NotInSql)
     }
 
     /// What stands in a column of a row that is made.
@@ -51,24 +80,24 @@ impl Stepping {
     }
 }
 
+fn add(ways: &mut Vec<Expression>, way: Expression) {
+    if ways.len() < MOST_WAYS && !ways.contains(&way) {
+        ways.push(way);
+    }
+}
+
 impl Forming<'_> {
     /// What a value may be, over rows that are there before anything is done.
     pub(super) fn may_be(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
-        let mut ahead = stepping.ways(value)?;
-        // It may be what a step before has made of it.
-        for (of, column, set) in &stepping.set {
-            if let Some(become_so) = with_column(value, (*of, *column), set) {
-                ahead.extend(stepping.ways(&become_so)?);
-            }
-        }
-        let mut each: Vec<Expression> = Vec::with_capacity(ahead.len());
-        for way in ahead {
-            if !each.contains(&way) {
-                each.push(way);
-            }
-        }
-        if each.len() > MOST_WAYS { Err(Reason::TooLarge) } else { Ok(each) }
+        let mut room = LARGEST;
+        let mut ways = stepping.ways(value, stepping.set.len())?;
+        ways.retain(|way| {
+            let fits = nodes(way) <= room;
+            room -= if fits { nodes(way) } else { 0 };
+            fits
+        });
+        Ok(ways)
     }
 
     /// The same, as far as that is known then.
@@ -89,40 +118,6 @@ fn names(value: &Expression, drawn: &[(usize, TableId)]) -> bool {
         }
     });
     names
-}
-
-/// A value in which a column of any row of a table is this; `None`, where it looks at none.
-fn with_column(
-    value: &Expression,
-    (of, column): (TableId, usize),
-    set: &Expression,
-) -> Option<Expression> {
-    let is_it = |value: &Expression| match value {
-        Expression::Lookup { table, value, .. } => {
-            table.id == of && columns_of(value, 0).contains(&column)
-        }
-        _ => false,
-    };
-    let mut any = false;
-    value.visit(&mut |e| any |= is_it(e));
-    if !any {
-        return None;
-    }
-    let child = |child: &Expression| {
-        Some(with_column(child, (of, column), set).unwrap_or_else(|| child.clone()))
-    };
-    let value = value.with_children(&mut { child })?;
-    match &value {
-        Expression::Lookup { value: inside, .. } if is_it(&value) => match &**inside {
-            Expression::Column { .. } => Some(set.clone()),
-            inside => {
-                let inside = Box::new(instead_of(inside, 0, column, set)?);
-                let Expression::Lookup { table, key, .. } = &value else { return None };
-                Some(Expression::Lookup { table: table.clone(), key: key.clone(), value: inside })
-            }
-        },
-        _ => Some(value),
-    }
 }
 
 /// A value in which a column of the row that is so many rows outwards is something that looks at no row in scope.

@@ -86,7 +86,13 @@ impl Forming<'_> {
             return Err(Reason::DependsOnRow);
         }
         if self.stepping.is_some() {
-            return self.keep_text(key, *scalar, is_event).map(Some);
+            // That of a part is nobody else's either.
+            return match self.flat(key, &[])? {
+                Expression::Bind(own) if self.drawn.iter().any(|(drawn, _)| *drawn == own) => {
+                    Ok(Some(own))
+                }
+                _ => self.keep_text(key, *scalar, is_event).map(Some),
+            };
         }
         self.telling = true;
         let flat = self.flat(key, &[]);

@@ -87,6 +87,11 @@ impl Forming<'_> {
             }
             Expression::Lookup { table, key, value } => {
                 let row = self.row_in(table, key, scope)?;
+                if let Some(Expression::Part { own, .. }) = self.rows.get(row).map(|row| &row.key)
+                    && **value == Expression::column(table.own_key())
+                {
+                    return Ok((**own).clone());
+                }
                 self.touch(row);
                 let mut inside = scope.to_vec();
                 inside.push(row);

@@ -228,9 +228,14 @@ impl<'p> Forming<'p> {
         }
         let in_steps = self.stepping.is_some();
         let mut stepping = self.stepping.take().unwrap_or_default();
-        for site in &mut stepping.sites {
+        let mut sites = std::mem::take(&mut stepping.sites);
+        for site in &mut sites {
             let made = |table: &Arc<Table>| self.made_in.contains(&table.id);
             site.may_be_made = site.table.as_ref().is_some_and(made);
+            let gone = |table: &Arc<Table>| {
+                stepping.gone.contains(&table.id) || stepping.along.contains(&table.id)
+            };
+            site.may_be_gone = site.table.as_ref().is_some_and(gone);
         }
         if in_steps {
             (answered, said) = (stepping.answered, stepping.said);
@@ -265,7 +270,7 @@ impl<'p> Forming<'p> {
             in_steps,
             naming,
             naming_each: stepping.naming_each,
-            sites: stepping.sites,
+            sites,
         })
     }
 

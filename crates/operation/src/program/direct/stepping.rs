@@ -56,8 +56,8 @@ pub(super) struct Stepping {
     /// What the step that is walked over looks up ahead, and now.
     step_sites: Vec<usize>,
     step_keeps: Vec<usize>,
-    /// What kept values may be before anything is done, by the binds that stand for them; `None`: too much.
-    pub ahead: Vec<(usize, Option<Vec<Expression>>)>,
+    /// What kept values may be before anything is done, by the binds that stand for them.
+    pub ahead: Vec<(usize, Vec<Expression>)>,
     /// Rows that are made.
     pub made: Vec<Made>,
     /// For changes of parts, and parts that go, the change of the root: both by position.
@@ -105,9 +105,9 @@ impl Stepping {
             return;
         }
         let this = self.ahead.iter().position(|(of, _)| *of == bind);
-        let this = this.and_then(|at| self.ahead.remove(at).1);
+        let this = this.map(|at| self.ahead.remove(at).1);
         if let Some((_, ways)) = self.ahead.iter_mut().find(|(of, _)| *of == all) {
-            *ways = ways.take().zip(this).map(|(ways, this)| [ways, this].concat());
+            ways.extend(this.into_iter().flatten());
         }
     }
 
@@ -291,12 +291,14 @@ impl<'p> Forming<'p> {
         table: &Arc<Table>,
         key: Expression,
     ) -> Result<usize, Reason> {
-        let known = self
-            .rows
-            .iter()
-            .position(|row| !row.deed && row.table.id == table.id && row.key == key);
-        if let Some(row) = known {
-            return Ok(row);
+        let known = |row: &Row| !row.deed && row.table.id == table.id && row.key == key;
+        for (at, row) in self.rows.iter().enumerate().filter(|(_, row)| known(row)) {
+            let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
+            let site = row.site.and_then(|site| stepping.sites.get(site));
+            // By now it may be found to be another one.
+            if site.is_none_or(|site| self.all_ahead(&key).is_ok_and(|all| all == site.ahead)) {
+                return Ok(at);
+            }
         }
         let (mut site, mut made) = (None, false);
         match &key {
@@ -328,7 +330,15 @@ impl<'p> Forming<'p> {
             return Err(Reason::Timed);
         }
         let (ahead, value) = (self.all_ahead(value)?, value.clone());
-        self.add_site(Site { table, scalar, value, ahead, each: None, may_be_made: false })
+        self.add_site(Site {
+            table,
+            scalar,
+            value,
+            ahead,
+            each: None,
+            may_be_made: false,
+            may_be_gone: false,
+        })
     }
 
     /// The same of what each part of a row refers to, with the part at depth 0 and that row at depth 1.
@@ -352,7 +362,8 @@ impl<'p> Forming<'p> {
         let ahead = if roots.is_empty() { Vec::new() } else { self.all_ahead(&value)? };
         let each = Some(EachPart { root, key, part: part.clone(), ahead: roots });
         let table = Some(table.clone());
-        let site = Site { table, scalar, value, ahead, each, may_be_made: false };
+        let site =
+            Site { table, scalar, value, ahead, each, may_be_made: false, may_be_gone: false };
         let site = self.add_site(site)?;
         let sites = &mut self.stepping()?.step_sites;
         if !sites.contains(&site) {
@@ -479,7 +490,7 @@ impl<'p> Forming<'p> {
             return Err(Reason::TooLarge);
         }
         let (at, bind) = (self.found.len(), self.program.filled.len() + 1 + self.found.len());
-        let ahead = self.may_be(&value).ok();
+        let ahead = self.may_be(&value)?;
         let stepping = self.stepping()?;
         stepping.ahead.push((bind, ahead));
         stepping.step_keeps.push(at);

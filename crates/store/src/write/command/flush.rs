@@ -1,5 +1,7 @@
 //! The end of a command: the rules of what has changed, and the statements that write it.
 
+mod circles;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -182,6 +184,17 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         let mut all = Vec::with_capacity(aggregates.iter().map(|of| of.rows.len()).sum());
         for aggregate in aggregates {
             all.extend(aggregate.changes(program)?.1);
+        }
+        let circles = match self.made.is_empty() {
+            true => circles::circles(&all),
+            false => Vec::new(),
+        };
+        for (at, first) in &circles {
+            let Some(change) = all.get(*at).copied() else { continue };
+            all.push(Settled { old: first, ..change });
+            if let Some(change) = all.get_mut(*at) {
+                change.new = first;
+            }
         }
         match self.write(&all).await {
             Ok(()) => Ok(()),
