@@ -91,3 +91,29 @@ fn forms_are_looked_at_as_told() {
         "#]],
     );
 }
+
+/// What each step may find is worked out from what those before may have set: that must not double with each of them.
+#[test]
+fn many_steps_are_seen_through() {
+    let steps = "update one { n: .n + .m + .n }  \
+                 update other { m: .m + one.n + .m, next: coalesce(one.next.next, other.next) }  ";
+    let model = format!(
+        "app Many {{ version 1  roles user  surface rest }}
+         entity Thing {{ key id: Int  n: Int = 0  m: Int = 1  next: Thing?  allow read, create to user }}
+         command many(one: Thing, other: Thing) -> Int {{
+           allow user
+           {}
+           let last = coalesce(other.next.next.next, one)
+           update last {{ m: one.m + 1 }}
+           return last.m
+         }}",
+        steps.repeat(20)
+    );
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, &model);
+        for id in 1..=2 {
+            world.ask(&format!(r#"add user Thing {{"id":{id}}}"#));
+        }
+        assert_eq!(world.ask(r#"run user many/1 {"other":2}"#), "2");
+    }
+}

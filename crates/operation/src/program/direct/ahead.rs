@@ -5,46 +5,44 @@ use super::flat::LARGEST;
 use super::forming::Forming;
 use super::obstacle::Reason;
 use super::rule::nodes;
-use super::stepping::{Stepping, columns_of};
+use super::stepping::{Set, Stepping, columns_of};
 use crate::{Expression, TableId};
 
 /// As many things as are taken into account that a value may be. Where it is another one, the transaction ends.
 const MOST_WAYS: usize = 32;
 
 impl Stepping {
-    /// What a value that stands over rows as they are at a step may be, over those that are there before anything is done. `sets`: how many
-    /// of what columns become has been so by then.
-    fn ways(&self, value: &Expression, sets: usize) -> Result<Vec<Expression>, Reason> {
+    /// What a value that stands over rows as they are at a step may be, over those that are there before anything is done.
+    pub(super) fn ways(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
         if let Expression::Bind(bind) = value {
             let kept = self.ahead.iter().find(|(of, _)| of == bind);
             return Ok(kept.map_or_else(|| vec![value.clone()], |(_, ways)| ways.clone()));
         }
         // A row that is made is not there yet, but what it is made of.
-        if let Some(made) = self.made_of(value) {
-            return self.ways(made, sets);
-        }
-        let mut all = Vec::new();
-        for way in self.ways_of_children(value, sets)? {
+        let made = self.made_of(value);
+        let mut all = made.map(<[_]>::to_vec).unwrap_or_default();
+        let others = if made.is_some() { Vec::new() } else { self.ways_of_children(value)? };
+        for way in others {
             match self.made_of(&way) {
-                Some(made) => self.ways(made, sets)?.into_iter().for_each(|way| add(&mut all, way)),
+                Some(made) => made.iter().for_each(|way| add(&mut all, way.clone())),
                 None => add(&mut all, way),
             }
         }
         let Expression::Lookup { table, value: inside, .. } = value else { return Ok(all) };
         // It may be what a step before has made of it.
         let untouched = all.clone();
-        for (at, (of, column, set)) in self.set.iter().enumerate().take(sets) {
-            if *of != table.id || !columns_of(inside, 0).contains(column) {
+        for Set { ways, column, .. } in self.set.iter().filter(|set| set.table == table.id) {
+            if !columns_of(inside, 0).contains(column) {
                 continue;
             }
-            for set in self.ways(set, at)? {
+            for set in ways {
                 if matches!(**inside, Expression::Column { .. }) {
-                    add(&mut all, set);
+                    add(&mut all, set.clone());
                     continue;
                 }
                 for way in &untouched {
                     let Expression::Lookup { table, key, value } = way else { continue };
-                    let value = instead_of(value, 0, *column, &set).ok_or(Reason::NotInSql)?;
+                    let value = instead_of(value, 0, *column, set).ok_or(Reason::NotInSql)?;
                     let (table, key, value) = (table.clone(), key.clone(), Box::new(value));
                     add(&mut all, Expression::Lookup { table, key, value });
                 }
@@ -54,9 +52,9 @@ impl Stepping {
     }
 
     /// The same with each expression that stands directly inside a value being one of what it may be.
-    fn ways_of_children(&self, value: &Expression, sets: usize) -> Result<Vec<Expression>, Reason> {
+    fn ways_of_children(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
         let mut children = Vec::new();
-        value.children(&mut |child| children.push(self.ways(child, sets)));
+        value.children(&mut |child| children.push(self.ways(child)));
         let children = children.into_iter().collect::<Result<Vec<_>, _>>()?;
         let all = children.iter().fold(1_usize, |all, ways| all.saturating_mul(ways.len()));
         let way = |mut nth: usize| {
@@ -72,16 +70,17 @@ impl Stepping {
     }
 
     /// What stands in a column of a row that is made.
-    fn made_of(&self, value: &Expression) -> Option<&Expression> {
+    fn made_of(&self, value: &Expression) -> Option<&[Expression]> {
         let Expression::Lookup { key, value, .. } = value else { return None };
         let Expression::Column { depth: 0, column } = &**value else { return None };
         let made = self.made.iter().find(|made| made.key == **key)?;
-        made.values.get(*column)?.as_ref()
+        made.values.get(*column)?.as_deref()
     }
 }
 
+/// Adds one more thing that a value may be, if it is not too large.
 fn add(ways: &mut Vec<Expression>, way: Expression) {
-    if ways.len() < MOST_WAYS && !ways.contains(&way) {
+    if ways.len() < MOST_WAYS && nodes(&way) <= LARGEST && !ways.contains(&way) {
         ways.push(way);
     }
 }
@@ -91,7 +90,7 @@ impl Forming<'_> {
     pub(super) fn may_be(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
         let mut room = LARGEST;
-        let mut ways = stepping.ways(value, stepping.set.len())?;
+        let mut ways = stepping.ways(value)?;
         ways.retain(|way| {
             let fits = nodes(way) <= room;
             room -= if fits { nodes(way) } else { 0 };

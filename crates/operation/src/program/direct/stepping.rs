@@ -36,8 +36,16 @@ pub(super) struct Folded {
 pub(super) struct Made {
     pub table: Arc<Table>,
     pub key: Expression,
-    /// Each column that is said.
-    pub values: Vec<Option<Expression>>,
+    /// What each column that is said may be, before anything is done.
+    pub values: Vec<Option<Vec<Expression>>>,
+}
+
+/// What a column of a row becomes.
+pub(super) struct Set {
+    pub table: TableId,
+    pub column: usize,
+    /// What that may be, before anything is done.
+    pub ways: Vec<Expression>,
 }
 
 /// What stands for what the body of another command returns, at whichever place.
@@ -62,8 +70,8 @@ pub(super) struct Stepping {
     pub made: Vec<Made>,
     /// For changes of parts, and parts that go, the change of the root: both by position.
     roots: Vec<(usize, usize)>,
-    /// What columns become, each with its table.
-    pub set: Vec<(TableId, usize, Expression)>,
+    /// What columns become.
+    pub set: Vec<Set>,
     /// For changes of rows, what must be true of them in the end: both by position.
     ends: Vec<(usize, usize)>,
     /// Of which target and under which key that is.
@@ -353,7 +361,7 @@ impl<'p> Forming<'p> {
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
         // What the row itself was before would have to be looked up for it.
         let columns = columns_of(&value, 1);
-        if stepping.set.iter().any(|(of, set, _)| *of == root.id && columns.contains(set)) {
+        if stepping.set.iter().any(|set| set.table == root.id && columns.contains(&set.column)) {
             return Err(Reason::NotInSql);
         }
         // A row that is made has no parts yet. What those refer to that are made with it may be locked for something else.
@@ -528,7 +536,8 @@ impl<'p> Forming<'p> {
         let (Some(of), Some(value)) = (self.rows.get(row), self.looked_up(value)) else { return };
         let table = of.table.id;
         if let Some(stepping) = &mut self.stepping {
-            stepping.set.push((table, column, value));
+            let ways = stepping.ways(&value).unwrap_or_default();
+            stepping.set.push(Set { table, column, ways });
         }
     }
 
@@ -579,7 +588,9 @@ impl<'p> Forming<'p> {
         key: Expression,
         values: Vec<Option<Expression>>,
     ) -> Result<(), Reason> {
-        self.stepping()?.made.push(Made { table: table.clone(), key, values });
+        let stepping = self.stepping()?;
+        let values = values.into_iter().map(|value| stepping.ways(&value?).ok()).collect();
+        stepping.made.push(Made { table: table.clone(), key, values });
         Ok(())
     }
 
