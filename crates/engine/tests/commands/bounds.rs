@@ -117,3 +117,24 @@ fn many_steps_are_seen_through() {
         assert_eq!(world.ask(r#"run user many/1 {"other":2}"#), "2");
     }
 }
+
+/// What a helper returns is looked at through its names, each once, however often others draw on it.
+#[test]
+fn many_names_are_seen_through() {
+    let mut names = String::from("let v0 = by + 1  ");
+    for at in 1..40 {
+        names.push_str(&format!("let v{at} = v{} - v{} + {at}  ", at - 1, at - 1));
+    }
+    let model = format!(
+        "app Many {{ version 1  roles user  surface rest }}
+         entity Thing {{ key id: Int  n: Int = 7  allow read, create to user }}
+         command pick(one: Thing, by: Int) -> Int {{ {names} if by > 3 {{ return v39 }}  return one.n }}
+         command many(one: Thing, by: Int) -> Int {{ allow user  let n = run pick(one, by)  return n }}"
+    );
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, &model);
+        world.ask(r#"add user Thing {"id":1}"#);
+        assert_eq!(world.ask(r#"run user many/1 {"by":5}"#), "39");
+        assert_eq!(world.ask(r#"run user many/1 {"by":1}"#), "7");
+    }
+}

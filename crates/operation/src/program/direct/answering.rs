@@ -83,26 +83,35 @@ impl Forming<'_> {
         all.len() > 1 && !all.into_iter().all(|value| self.is_surely_known(value, body))
     }
 
-    /// Whether a value in a body is known wherever that comes to it, as far as can be told before the body is walked over.
+    /// Whether a value in a body is known wherever that comes to it, as far as can be told before the body is walked over: each name that it
+    /// draws on, however far, is looked at once.
     fn is_surely_known(&self, value: &Expression, body: &[Step]) -> bool {
-        let mut known = self.knows(value);
-        value.visit(&mut |e| {
-            if let Expression::Bind(bind) = e {
-                known = known && self.is_given_in(*bind, body);
+        let (mut waiting, mut seen) = (vec![value.clone()], Vec::new());
+        while let Some(value) = waiting.pop() {
+            if !self.knows(&value) {
+                return false;
             }
-        });
-        known
-    }
-
-    fn is_given_in(&self, bind: usize, body: &[Step]) -> bool {
-        let fills_it = |step: &Step| match step {
-            Step::Let { bind: of, value } if *of == bind => !self.is_surely_known(value, body),
-            Step::Run { bind: Some(of), .. } => *of == bind,
-            // Which row was made, and is found by that, only the place tells.
-            Step::Create(creation) => creation.bind == Some(bind),
-            _ => false,
-        };
-        !any_step(body, &mut { fills_it })
+            let from = seen.len();
+            value.visit(&mut |e| match e {
+                Expression::Bind(bind) if !seen.contains(bind) => seen.push(*bind),
+                _ => {}
+            });
+            let fresh = seen.get(from..).unwrap_or_default();
+            let stands_in_row = any_step(body, &mut |step| match step {
+                Step::Let { bind, value } => {
+                    waiting.extend(fresh.contains(bind).then(|| value.clone()));
+                    false
+                }
+                Step::Run { bind: Some(bind), .. } => fresh.contains(bind),
+                // Which row was made, and is found by that, only the place tells.
+                Step::Create(creation) => creation.bind.is_some_and(|bind| fresh.contains(&bind)),
+                _ => false,
+            });
+            if stands_in_row {
+                return false;
+            }
+        }
+        true
     }
 }
 
