@@ -28,6 +28,7 @@ mod schemas;
 mod sets;
 mod steps;
 mod together;
+mod told;
 mod wire;
 mod worker;
 mod world;
@@ -51,7 +52,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers folds formed going keys losing named objects picked place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers folds formed going keys losing named objects picked told place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -5,8 +5,8 @@
 //! A statement that finds its condition untrue ends the transaction; who ran it then runs the program as written, which says
 //! what stood against it. So the condition may refuse too much, and must never refuse too little.
 //!
-//! Branches and loops stay what they are where they draw on what was asked alone: a row is named by the step that changes it,
-//! and how often that step comes is known when it is run.
+//! Branches and loops stay what they are where they draw on what was asked alone, also where steps have put that into rows: a row is
+//! named by the step that changes it, and how often that step comes is known when it is run.
 //!
 //! What cannot be said of rows as they were (loops about one row again and again, values of rows that were made or changed before) is
 //! said step by step ([`Direct::in_steps`]): each statement sees what those before it have done.
@@ -15,6 +15,7 @@ mod ahead;
 mod answering;
 mod changing;
 mod conditions;
+mod decided;
 mod finding;
 mod finishing;
 mod flat;
@@ -271,6 +272,8 @@ pub enum How {
     },
     /// A branch.
     Branches {
+        /// What decides, where rows that steps have made or changed are in what does so as it is written.
+        decides: Option<Expression>,
         /// What is done.
         then: Vec<Course>,
         /// What is done otherwise.
@@ -331,6 +334,12 @@ impl Direct {
     pub fn is_end(&self, row: usize) -> bool {
         let ends = self.rows.iter().map(|row| row.ends);
         ends.chain(self.made.iter().map(|made| made.ends)).any(|end| end == Some(row))
+    }
+
+    /// Whether a row stands for what must be true of one that only a turn of a loop can name: its key is kept until the next turn.
+    pub fn ends_with_turn(&self, row: usize) -> bool {
+        let row = self.rows.get(row).filter(|row| row.each_turn);
+        row.is_some_and(|row| matches!(row.key, Expression::Bind(key) if self.found.iter().any(|found| found.bind == key)))
     }
 
     /// Whether another row may take the place of this one when it has gone.

@@ -86,7 +86,7 @@ pub(crate) fn find(
             lowering.kept(value, *scalar)?;
             lowering.sql.push(")::text, ''), true)");
         }
-        Finding::Text(of @ (Scalar::Int | Scalar::Uuid | Scalar::Text)) => {
+        Finding::Text(of) if is_its_text(*of) => {
             lowering.sql.push(", coalesce('=' || ");
             lowering.text_of_key(value, *of)?;
             lowering.sql.push(", ''), true)");
@@ -103,6 +103,11 @@ pub(crate) fn find(
         }
     }
     Ok(lowering.finish(vec![Scalar::Text]))
+}
+
+/// Whether the text that PostgreSQL makes of a value is the one under which something is told.
+fn is_its_text(scalar: Scalar) -> bool {
+    matches!(scalar, Scalar::Int | Scalar::Uuid | Scalar::Text | Scalar::Json | Scalar::Bool)
 }
 
 fn name(sql: &mut Sql, at: usize) {
@@ -144,7 +149,7 @@ impl<'a> Lowering<'a> {
 
     /// Writes the text of a key under which something is told; null, where there is none, or it has another text in Rust.
     pub(super) fn text_of_key(&mut self, key: &'a Expression, scalar: Scalar) -> Result<(), Fault> {
-        if matches!(scalar, Scalar::Int | Scalar::Uuid | Scalar::Text) {
+        if is_its_text(scalar) {
             self.sql.push("(");
             self.kept(key, scalar)?;
             self.sql.push(")::text");

@@ -81,10 +81,6 @@ impl Forming<'_> {
         if self.knows(key) {
             return Ok(None);
         }
-        // Printed as Rust does it.
-        if matches!(scalar, Scalar::Float | Scalar::Json | Scalar::Bytes | Scalar::Bool) {
-            return Err(Reason::DependsOnRow);
-        }
         if self.stepping.is_some() {
             // That of a part is nobody else's either.
             return match self.flat(key, &[])? {

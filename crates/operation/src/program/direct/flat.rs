@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::nodes;
-use crate::{Expression, Scalar, Table, Value};
+use crate::{Aggregate, Expression, Scalar, Table, Value};
 
 /// The largest expression that a row's values and its condition may have, in nodes: what is looked up again and again is
 /// written out each time.
@@ -243,15 +243,16 @@ impl Forming<'_> {
             Expression::Literal(_) | Expression::Bind(_) => true,
             Expression::Column { depth, column } => {
                 let column = self.rows.get(*depth).and_then(|row| row.table.columns.get(*column));
-                column.is_some_and(|column| column.scalar == scalar)
+                column.is_some_and(|column| keeps(column.scalar, scalar))
             }
             Expression::Lookup { table, value, .. } => match **value {
                 Expression::Column { column, .. } => {
-                    table.columns.get(column).is_some_and(|column| column.scalar == scalar)
+                    table.columns.get(column).is_some_and(|column| keeps(column.scalar, scalar))
                 }
-                _ => false,
+                _ => !timed || is_of(value, &[table], scalar),
             },
-            Expression::Member { scalar: of, .. } => *of == scalar,
+            Expression::Member { scalar: of, .. } => keeps(*of, scalar),
+            Expression::Aggregate { .. } if timed => is_of(value, &[], scalar),
             Expression::If { then, otherwise, .. } if timed => {
                 self.stands_as(then, scalar) && self.stands_as(otherwise, scalar)
             }
@@ -372,6 +373,37 @@ impl Forming<'_> {
 
     pub(super) fn holds(&self, bind: usize) -> Result<&Holds, Reason> {
         self.binds.get(bind).ok_or(Reason::NotInSql)
+    }
+}
+
+/// Whether what is kept as one scalar is kept alike as another: a whole number is a decimal without decimal places.
+pub(super) fn keeps(as_one: Scalar, as_other: Scalar) -> bool {
+    let whole = |scalar| matches!(scalar, Scalar::Int | Scalar::Decimal { scale: 0 });
+    as_one == as_other || (whole(as_one) && whole(as_other))
+}
+
+/// Whether a value within rows of these tables is one of a scalar as it stands in columns, or one of several, or the least or greatest of
+/// many.
+pub(super) fn is_of(value: &Expression, inside: &[&Table], scalar: Scalar) -> bool {
+    let within = |table: &Table, value: &Expression| {
+        let inside: Vec<&Table> = inside.iter().copied().chain([table]).collect();
+        is_of(value, &inside, scalar)
+    };
+    match value {
+        Expression::Literal(_) | Expression::Bind(_) => true,
+        Expression::Column { depth, column } => {
+            let table = inside.iter().rev().nth(*depth);
+            table.and_then(|of| of.columns.get(*column)).is_some_and(|of| keeps(of.scalar, scalar))
+        }
+        Expression::Lookup { table, value, .. } => within(table, value),
+        Expression::Aggregate {
+            aggregate: Aggregate::Min | Aggregate::Max, table, body, ..
+        } => scalar != Scalar::Json && within(table, body),
+        Expression::If { then, otherwise, .. } => {
+            is_of(then, inside, scalar) && is_of(otherwise, inside, scalar)
+        }
+        Expression::Coalesce(all) => all.iter().all(|value| is_of(value, inside, scalar)),
+        _ => false,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::decided::Decided;
 use super::flat::rows_of;
 use super::making::made_under_given;
 use super::obstacle::{Obstacle, Reason};
@@ -111,6 +112,8 @@ pub(super) struct Forming<'p> {
     pub(super) reached: Vec<(usize, TableId)>,
     pub(super) totals: Vec<Total>,
     pub(super) insists: Vec<Insist>,
+    /// What steps have made of rows.
+    pub(super) decided: Vec<Decided>,
     /// What is looked up once.
     pub(super) found: Vec<Found>,
     /// Whether it is asked whether a row that was found is another one that changes.
@@ -179,6 +182,7 @@ fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obst
         reached: Vec::new(),
         totals: Vec::new(),
         insists: Vec::new(),
+        decided: Vec::new(),
         found: Vec::new(),
         parts_names: false,
         looks_around: false,
@@ -414,14 +418,16 @@ impl<'p> Forming<'p> {
                 }
             }
             Step::Require { condition, .. } => return self.require(condition),
-            Step::Update { row, key, set, bounds } => {
-                let row = self.update(*row, key, set, bounds)?;
+            Step::Update { row: place, key, set, bounds } => {
+                let row = self.update(*place, key, set, bounds)?;
+                self.decide_update(*place, key, set);
                 let known = set.iter().enumerate().filter(|(_, (_, value))| self.knows(value));
                 let known = known.map(|(at, _)| at).collect();
                 return Ok(self.course(How::Changed { row, known }));
             }
             Step::Create(creation) => {
                 let how = self.create(creation)?;
+                self.decide_creation(creation);
                 return Ok(self.course(how));
             }
             Step::Emit { key, members, .. } => {
@@ -434,13 +440,7 @@ impl<'p> Forming<'p> {
                     Some(delay) => Some(self.told_delay(delay)?),
                     None => None,
                 };
-                // A unique key that is counted is nobody else's.
-                let unique = match self.told_under(terms.unique.as_ref(), false)? {
-                    Some(key) if self.found.iter().all(|found| found.bind != key) => {
-                        return Err(Reason::Counted);
-                    }
-                    unique => unique,
-                };
+                let unique = self.told_under(terms.unique.as_ref(), false)?;
                 let how = self.carried(arguments, unique, delay)?;
                 return Ok(self.course(how));
             }
@@ -474,6 +474,7 @@ impl<'p> Forming<'p> {
             Step::For { .. } => return Err(Reason::OverRows),
             Step::Delete { row, key } => {
                 let (row, known) = (self.delete(*row, key)?, Vec::new());
+                self.decided.clear();
                 return Ok(self.course(How::Changed { row, known }));
             }
             Step::Code { .. } => return Err(Reason::ByCode),
@@ -491,8 +492,11 @@ impl<'p> Forming<'p> {
         otherwise: &'p [Step],
         rest: &'p [Step],
     ) -> Result<Branches, Reason> {
-        self.must_know(condition)?;
-        let decides = self.flat(condition, &[])?;
+        let decided = self.decides(condition)?;
+        let decides = match &decided {
+            Some(decided) => decided.clone(),
+            None => self.flat(condition, &[])?,
+        };
         for branch in [then, otherwise] {
             if !ends(branch) && returns(branch) {
                 return Err(Reason::ReturnsWithin);
@@ -507,10 +511,11 @@ impl<'p> Forming<'p> {
             }
             Ok::<_, Reason>((courses, returned))
         };
-        let before = self.left();
+        let (before, known) = (self.left(), self.decided.clone());
         self.path.push((decides.clone(), true));
         let (then, then_returned) = branch(self, then)?;
         let after = self.left();
+        let known = std::mem::replace(&mut self.decided, known);
         for (at, row) in self.rows.iter_mut().enumerate() {
             (row.values, row.set) = match before.get(at) {
                 Some(before) => before.clone(),
@@ -521,6 +526,7 @@ impl<'p> Forming<'p> {
         self.path.push((decides.clone(), false));
         let (otherwise, returned) = branch(self, otherwise)?;
         self.path.pop();
+        self.decided.retain(|of| known.contains(of));
         for (at, row) in self.rows.iter_mut().enumerate() {
             let (values, set) = match after.get(at) {
                 Some(after) => after.clone(),
@@ -533,7 +539,7 @@ impl<'p> Forming<'p> {
             row.set.extend(more);
         }
         self.looks.clear();
-        let course = self.course(How::Branches { then, otherwise });
+        let course = self.course(How::Branches { decides: decided, then, otherwise });
         let returned = match (then_returned, returned) {
             (None, None) => None,
             (then, otherwise) => {
@@ -569,7 +575,10 @@ impl<'p> Forming<'p> {
         if self.stepping.is_some() {
             self.goes_in_turns(body)?;
         }
+        // Another turn may have been there before.
+        self.decided.clear();
         let (body, _) = self.walk(body)?;
+        self.decided.clear();
         (self.turn, self.within) = (outer, outside);
         let of_turn = self.rows.iter().enumerate().filter(|(_, row)| row.turn == turn);
         let rows = of_turn.map(|(at, _)| at).collect();
@@ -592,7 +601,10 @@ impl<'p> Forming<'p> {
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
             if self.stepping.is_some() {
-                return self.keep_as_it_is(&flat);
+                return match self.decided(value) {
+                    Some(decided) => Ok(Holds::Of(decided)),
+                    None => self.keep_as_it_is(&flat),
+                };
             }
             // Evaluated as written, it would fail here, also where nobody asks for it later.
             // What the command answers, the database is asked for.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::flat::LARGEST;
+use super::flat::{LARGEST, is_of, keeps};
 use super::forming::{Forming, Holds, Row};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
@@ -236,12 +236,15 @@ impl Forming<'_> {
         let few = target.target.parts.iter().any(|part| part.minimum > 0);
         let ends = match creation.bind {
             // It is found by its key, and looked at where it stands.
-            Some(bind) if own.is_some() && !few => {
+            Some(bind) if own.is_some() => {
                 let own = own.ok_or(Reason::NotInSql)?;
                 self.hold(bind, Holds::Kept(own))?;
                 let values = self.made_values(creation, &columns)?;
                 self.note_made(table, Expression::Bind(own), values)?;
-                None
+                match few {
+                    true => self.end(creation.row.target, Expression::Bind(own))?,
+                    false => None,
+                }
             }
             Some(bind) if own.is_none() => {
                 let counted = drawn.iter().any(|(at, _)| *at == table.own_key());
@@ -265,7 +268,7 @@ impl Forming<'_> {
         }
         let looked_up = columns.iter().map(|(at, _)| *at).collect();
         let (computed, checks) = rules_over(target, (creation.row, true), table, looked_up)?;
-        let is_ended = creation.bind.is_some() && own.is_none();
+        let is_ended = ends.is_some() || (creation.bind.is_some() && own.is_none());
         let checks = if is_ended { Expression::yes() } else { checks };
         let (root, total) = (None, None);
         let own = creation.values.get(table.own_key());
@@ -474,8 +477,9 @@ fn stands_as(value: &Expression, table: &Table, scalar: Scalar) -> bool {
     match value {
         Expression::Literal(_) => true,
         Expression::Column { depth: 0, column } => {
-            table.columns.get(*column).is_some_and(|column| column.scalar == scalar)
+            table.columns.get(*column).is_some_and(|column| keeps(column.scalar, scalar))
         }
+        Expression::Aggregate { .. } if timed => is_of(value, &[], scalar),
         Expression::If { then, otherwise, .. } if timed => {
             stands_as(then, table, scalar) && stands_as(otherwise, table, scalar)
         }

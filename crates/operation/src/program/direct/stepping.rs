@@ -145,11 +145,14 @@ impl<'p> Forming<'p> {
     pub(super) fn step_by_step(&mut self, step: &'p Step) -> Result<Course, Reason> {
         match step {
             Step::If { condition, then, otherwise } => {
-                self.must_know(condition)?;
+                let decides = self.decides(condition)?;
+                let known = self.decided.clone();
                 let (then, _) = self.walk(then)?;
+                let known = std::mem::replace(&mut self.decided, known);
                 let (otherwise, _) = self.walk(otherwise)?;
+                self.decided.retain(|of| known.contains(of));
                 self.looks.clear();
-                Ok(self.course(How::Branches { then, otherwise }))
+                Ok(self.course(How::Branches { decides, then, otherwise }))
             }
             Step::Return(value) if self.bodies == 0 => {
                 let how = self.answer_at_step(value.as_ref())?;
@@ -204,6 +207,7 @@ impl<'p> Forming<'p> {
                 Ok(self.course(How::Body(courses)))
             }
             Step::Delete { row, key } => {
+                self.decided.clear();
                 let row = self.delete_at_step(*row, key)?;
                 Ok(self.course(How::Changed { row, known: Vec::new() }))
             }
@@ -334,7 +338,8 @@ impl<'p> Forming<'p> {
         scalar: Scalar,
         value: &Expression,
     ) -> Result<usize, Reason> {
-        if !self.stands_as(value, scalar) {
+        // What something is told under is a text by then.
+        if table.is_some() && !self.stands_as(value, scalar) {
             return Err(Reason::Timed);
         }
         let (ahead, value) = (self.all_ahead(value)?, value.clone());

@@ -316,7 +316,10 @@ impl<D: Database> Stating<'_, '_, D> {
                 let of = self.direct.told.get(*told);
                 let delayed = of.is_none_or(|told| told.delay.is_none());
                 let keyed = of.is_none_or(|told| told.key.is_none());
-                let asking = self.running.asking(target, None, (terms, delayed, keyed)).await?;
+                let mut asking = self.running.asking(target, None, (terms, delayed, keyed)).await?;
+                if let Some(number) = self.counted_under(*told) {
+                    asking.unique = number;
+                }
                 self.running.asking.push(asking);
             }
             (
@@ -331,7 +334,9 @@ impl<D: Database> Stating<'_, '_, D> {
                 for element in list.elements() {
                     self.running.turn()?;
                     self.running.take(element, *bind, members);
+                    let outside = self.begin_turn();
                     let flow = self.steps(body, courses).await?;
+                    self.end_turn(outside)?;
                     self.state(rows.iter().copied())?;
                     if let Flow::Returned(value) = flow {
                         return Ok(Flow::Returned(value));
@@ -339,10 +344,10 @@ impl<D: Database> Stating<'_, '_, D> {
                 }
             }
             (
-                How::Branches { then: courses, otherwise: other_courses },
+                How::Branches { decides, then: courses, otherwise: other_courses },
                 Step::If { condition, then, otherwise },
             ) => {
-                let holds = self.running.holds(condition).await?;
+                let holds = self.running.holds(decides.as_ref().unwrap_or(condition)).await?;
                 let (branch, courses) =
                     if holds { (then, courses) } else { (otherwise, other_courses) };
                 return self.steps(branch, courses).await;

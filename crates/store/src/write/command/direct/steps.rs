@@ -58,6 +58,8 @@ pub(super) struct Steps<'p> {
     told: BTreeMap<usize, BTreeSet<Box<str>>>,
     /// Rows of which something must be true in the end: how, and their keys.
     ends: Vec<(usize, Value, Arc<[Value]>)>,
+    /// The same of what only this turn of a loop can name.
+    turn_ends: Vec<(usize, Arc<[Value]>)>,
     /// Rows that go, one of each table, where rules draw on what others lose by that.
     losing: Vec<usize>,
 }
@@ -141,9 +143,30 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
 
     fn look_in_the_end(&mut self, ends: Option<usize>, now: &Arc<[Value]>) -> Result<(), Fault> {
         let Some(end) = ends else { return Ok(()) };
+        if self.direct.ends_with_turn(end) {
+            if self.steps.turn_ends.iter().all(|(of, _)| *of != end) {
+                self.steps.turn_ends.push((end, now.clone()));
+            }
+            return Ok(());
+        }
         let key = key_of(self.direct, end, now)?;
         if !self.steps.ends.iter().any(|(of, known, _)| *of == end && *known == key) {
             self.steps.ends.push((end, key, now.clone()));
+        }
+        Ok(())
+    }
+
+    /// Where a turn of a loop begins.
+    pub(super) fn begin_turn(&mut self) -> Vec<(usize, Arc<[Value]>)> {
+        std::mem::take(&mut self.steps.turn_ends)
+    }
+
+    /// Where it ends: what it alone can name is looked at, though a later one may do something about it that would make it right. Then
+    /// nothing is done, and rows are loaded.
+    pub(super) fn end_turn(&mut self, outside: Vec<(usize, Arc<[Value]>)>) -> Result<(), Fault> {
+        for (row, now) in std::mem::replace(&mut self.steps.turn_ends, outside) {
+            let doing = Doing { row, changes: false, answered: false, each: false };
+            self.do_next(Deed::Row(doing, now))?;
         }
         Ok(())
     }

@@ -132,6 +132,14 @@ impl<D: Database> Stating<'_, '_, D> {
         Some((bind, Under::of(self.direct, bind)?))
     }
 
+    /// The how manieth of those that the database counts is the key under which something is told, if it is one.
+    pub(super) fn counted_under(&self, told: usize) -> Option<Value> {
+        match self.told_under(told)? {
+            (bind, Under::Drawn(_)) => self.running.binds.get(bind).cloned(),
+            _ => None,
+        }
+    }
+
     /// Waits until nobody else publishes under the keys of these events.
     async fn lock_keys(&mut self, published: &[Published]) -> Result<(), Failure> {
         if published.is_empty() {

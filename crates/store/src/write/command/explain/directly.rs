@@ -90,7 +90,7 @@ impl<'p> Says<'p> {
                     self.add((program, direct), body, courses);
                 }
                 (
-                    How::Branches { then: courses, otherwise: other },
+                    How::Branches { then: courses, otherwise: other, .. },
                     Step::If { then, otherwise, .. },
                 ) => {
                     let outside = std::mem::replace(&mut self.within, true);
@@ -357,7 +357,7 @@ fn returns_known(steps: &[Step], courses: &[Course]) -> bool {
         (Step::Return(_), How::Known) => true,
         (
             Step::If { then, otherwise, .. },
-            How::Branches { then: courses, otherwise: other_courses },
+            How::Branches { then: courses, otherwise: other_courses, .. },
         ) => returns_known(then, courses) || returns_known(otherwise, other_courses),
         (Step::For { body, .. }, How::Turns { body: courses, .. }) => returns_known(body, courses),
         _ => false,

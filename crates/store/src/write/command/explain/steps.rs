@@ -23,6 +23,8 @@ struct Sending<'w, 's> {
     statements: Vec<Sent>,
     publishes: bool,
     turns: bool,
+    /// What is looked at where the turn of a loop ends.
+    ends: Vec<usize>,
 }
 
 impl Walk<'_> {
@@ -34,7 +36,9 @@ impl Walk<'_> {
         let binds = vec![Value::Null; direct.binds(program.filled.len(), true)];
         let (publishes, turns, statements) = (false, false, Vec::new());
         let walk = &self;
-        let mut sending = Sending { walk, program, direct, binds, statements, publishes, turns };
+        let ends = Vec::new();
+        let mut sending =
+            Sending { walk, program, direct, binds, statements, publishes, turns, ends };
         for naming in &direct.naming {
             sending.look(naming)?;
         }
@@ -50,6 +54,7 @@ impl Walk<'_> {
         let ends = direct.rows.iter().filter_map(|row| row.ends);
         let mut ends: Vec<usize> =
             ends.chain(direct.made.iter().filter_map(|made| made.ends)).collect();
+        ends.retain(|end| !direct.ends_with_turn(*end));
         ends.sort_unstable();
         ends.dedup();
         sending.turns = true;
@@ -219,9 +224,11 @@ impl Sending<'_, '_> {
                 let text = lower_made(self.direct, *at, table, binds, &[], false)?.text;
                 let (entity, each_row) = (Some(table.entity.clone()), self.turns);
                 self.statements.push(Sent { entity, each_row, ..Sent::plain(text) });
-                if let Some(root) = self.direct.made.get(*at).and_then(|made| made.root) {
+                let made = self.direct.made.get(*at);
+                if let Some(root) = made.and_then(|made| made.root) {
                     self.row(root, true, false)?;
                 }
+                self.end(made.and_then(|made| made.ends));
             }
             (_, Step::Emit { event, members, .. }) => {
                 self.publishes = true;
@@ -236,12 +243,16 @@ impl Sending<'_, '_> {
             },
             (How::Turns { body: courses, .. }, Step::For { body, .. }) => {
                 let outside = std::mem::replace(&mut self.turns, true);
+                let outside_ends = std::mem::take(&mut self.ends);
                 self.steps(body, courses)?;
+                for end in std::mem::replace(&mut self.ends, outside_ends) {
+                    self.row(end, false, false)?;
+                }
                 self.turns = outside;
             }
             (How::Body(courses), Step::Run { body, .. }) => self.steps(body, courses)?,
             (
-                How::Branches { then: courses, otherwise: others },
+                How::Branches { then: courses, otherwise: others, .. },
                 Step::If { then, otherwise, .. },
             ) => {
                 self.steps(then, courses)?;
@@ -288,8 +299,15 @@ impl Sending<'_, '_> {
         Ok(lower_told(self.direct, told, carried, binds, is_event)?.text)
     }
 
+    /// Notes what is looked at where the turn of a loop ends.
+    fn end(&mut self, end: Option<usize>) {
+        let end = end.filter(|end| self.direct.ends_with_turn(*end) && !self.ends.contains(end));
+        self.ends.extend(end);
+    }
+
     fn row(&mut self, row: usize, changes: bool, answered: bool) -> Result<(), Fault> {
         let of = self.direct.rows.get(row).ok_or_else(|| lower::ill_formed("no such row"))?;
+        self.end(of.ends.filter(|_| changes));
         let doing = Doing { row, changes, answered, each: false };
         let text = statement(self.program, self.direct, doing, &self.binds)?.text;
         let lock = lock_of(self.program, &of.table, true);

@@ -1,0 +1,145 @@
+//! What steps have made of rows, as far as that follows from what was asked: a branch that draws on no more is decided before anything is
+//! sent.
+
+use std::sync::Arc;
+
+use super::forming::{Forming, Holds};
+use super::obstacle::Reason;
+use crate::program::{Creation, Fill, Place};
+use crate::{Expression, Table, TableId};
+
+/// What stands in a column of a row behind a step that made or changed it.
+#[derive(Clone, PartialEq)]
+pub(super) struct Decided {
+    table: TableId,
+    /// Its key, or the bind that stands for it.
+    key: Expression,
+    column: usize,
+    value: Expression,
+}
+
+/// The rows that an expression is about, outermost first: the table and the key of each.
+type Scope<'s> = &'s [(&'s Arc<Table>, Expression)];
+
+impl Forming<'_> {
+    /// The same of what was asked alone; `None`, where it draws on anything else.
+    pub(super) fn decided(&self, expression: &Expression) -> Option<Expression> {
+        self.decided_in(expression, &[])
+    }
+
+    /// The same of what decides; `None`, where it is known as it is written.
+    pub(super) fn decides(&self, condition: &Expression) -> Result<Option<Expression>, Reason> {
+        if self.knows(condition) {
+            return Ok(None);
+        }
+        self.decided(condition).map(Some).ok_or(Reason::DependsOnRow)
+    }
+
+    fn decided_in(&self, expression: &Expression, scope: Scope<'_>) -> Option<Expression> {
+        match expression {
+            Expression::Bind(bind) => match self.binds.get(*bind)? {
+                Holds::Given(value) => Some(value.clone()),
+                Holds::Of(value) => self.knows(value).then(|| value.clone()),
+                Holds::Made(_) | Holds::Drawn(_) | Holds::Kept(_) | Holds::Part(_) => None,
+            },
+            Expression::Column { depth, column } => {
+                let at = scope.len().checked_sub(depth + 1)?;
+                let (table, key) = scope.get(at)?;
+                self.decided_column(table, key, *column)
+            }
+            Expression::Lookup { table, key, value } => {
+                let key = match self.decided_in(key, scope) {
+                    Some(key) => key,
+                    None => self.stand_in(key)?,
+                };
+                let mut inside = scope.to_vec();
+                inside.push((table, key));
+                self.decided_in(value, &inside)
+            }
+            Expression::Aggregate { .. } | Expression::Part { .. } => None,
+            _ => expression.with_children(&mut |child| self.decided_in(child, scope)),
+        }
+    }
+
+    fn decided_column(
+        &self,
+        table: &Arc<Table>,
+        key: &Expression,
+        column: usize,
+    ) -> Option<Expression> {
+        let of = |decided: &&Decided| {
+            decided.table == table.id && decided.key == *key && decided.column == column
+        };
+        if let Some(decided) = self.decided.iter().find(of) {
+            return Some(decided.value.clone());
+        }
+        let targets = self.program.targets.iter().map(|target| &target.target);
+        let mut computed = targets.flat_map(|target| {
+            let of_root = (target.table.id == table.id).then_some(&target.computed);
+            let parts = target.parts.iter().filter(|part| part.table.id == table.id);
+            of_root.into_iter().chain(parts.map(|part| &part.computed)).flatten()
+        });
+        let computed = computed.find(|computed| computed.column == column)?;
+        self.decided_in(&computed.expression, &[(table, key.clone())])
+    }
+
+    /// What a key that only the database knows is told apart by.
+    fn stand_in(&self, key: &Expression) -> Option<Expression> {
+        let Expression::Bind(bind) = key else { return None };
+        Some(match self.binds.get(*bind)? {
+            Holds::Kept(bind) | Holds::Drawn(bind) | Holds::Made(Some(bind)) => {
+                Expression::Bind(*bind)
+            }
+            Holds::Given(value) => value.clone(),
+            Holds::Made(None) => return None,
+            Holds::Of(_) | Holds::Part(_) => key.clone(),
+        })
+    }
+
+    /// Notes what an update makes of a row. Any other of its table may be the same one.
+    pub(super) fn decide_update(
+        &mut self,
+        place: Place,
+        key: &Expression,
+        set: &[(usize, Expression)],
+    ) {
+        let Some(table) = self.program.table(place) else { return };
+        let key = self.decided(key).or_else(|| self.stand_in(key));
+        let values: Vec<_> = set.iter().map(|(at, value)| (*at, self.decided(value))).collect();
+        self.decided.retain(|of| {
+            let is_set = set.iter().any(|(at, _)| *at == of.column);
+            of.table != table.id || (Some(&of.key) == key.as_ref() && !is_set)
+        });
+        let Some(key) = key else { return };
+        let values = values.into_iter().filter_map(|(at, value)| Some((at, value?)));
+        self.note_decided(table, &key, values);
+    }
+
+    /// Notes what a new row holds.
+    pub(super) fn decide_creation(&mut self, creation: &Creation) {
+        let Some(table) = self.program.table(creation.row) else { return };
+        let Some(bind) = creation.bind.map(Expression::Bind) else { return };
+        let Some(key) = self.stand_in(&bind) else { return };
+        let values = creation.values.iter().enumerate().filter_map(|(at, fill)| match fill {
+            Fill::Value(value) => Some((at, self.decided(value)?)),
+            _ => None,
+        });
+        let values: Vec<_> = values.collect();
+        self.note_decided(table, &key, values.into_iter());
+    }
+
+    fn note_decided(
+        &mut self,
+        table: &Arc<Table>,
+        key: &Expression,
+        values: impl Iterator<Item = (usize, Expression)>,
+    ) {
+        // What others store in other words is not what was said.
+        let is_plain = |at: usize| table.columns.get(at).is_some_and(|of| of.native.is_none());
+        let values = values.filter(|(at, _)| is_plain(*at));
+        self.decided.extend(values.map(|(column, value)| {
+            let (table, key) = (table.id, key.clone());
+            Decided { table, key, column, value }
+        }));
+    }
+}
