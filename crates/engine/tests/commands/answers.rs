@@ -19,9 +19,6 @@ fn answers_are_sent_as_told() {
     compare(
         SCENE,
         &expect![[r#"
-            run user:1 fill/1 {"title":"back\b","weight":1e30,"day":"2000-02-29","clock":null,"at":null,"lasts":null,"raw":null,"other":null}: 2 transactions
-            run user:1 look/1: 2 transactions
-            run user:1 raise/1 {"by":1}: 2 transactions
             double_all: 1, told 1 to 1
             fill: 1, told 1 to 1
             look: 1, told 1 to 1

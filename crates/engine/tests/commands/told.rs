@@ -18,8 +18,6 @@ fn what_it_is_told_under_is_told_of() {
     compare(
         SCENE,
         &expect![[r#"
-            run user loaded/3 {"by":0.25}: 2 transactions
-            run user decide_each {"things":[1,2,1],"n":6}: 2 transactions
             bump: 1, told 1 to 1
             by_load: 1, told 1 to 1
             by_more: 1, told 1 to 1
@@ -65,7 +63,17 @@ fn ask(dice: &mut Dice) -> String {
     let mut one = || dice.below(4) + 1;
     let (thing, other, third, day) = (one(), one(), one(), one());
     let by = dice.of(&["-3", "0", "1", "2", "4", "7", "30"]);
-    let load = dice.of(&["0.5", "-1.25", "0.1", "1e21", "1e-7", "3"]);
+    let load = dice.of(&[
+        "0.5",
+        "-1.25",
+        "0.1",
+        "1e21",
+        "1e-7",
+        "3",
+        "2.5e-5",
+        "-1e15",
+        "1.2345678901234567e16",
+    ]);
     let at = dice.of(&["00:00:00", "07:30:00.25", "23:59:59.999999", "12:00:00"]);
     let things = format!("[{thing},{other},{third}]");
     match dice.below(63) {
@@ -104,7 +112,7 @@ fn ask(dice: &mut Dice) -> String {
         25 => format!(r#"change user Day {day} {{"slots":[]}}"#),
         26..=28 => {
             let by = dice.of(&["word", "long", "tail"]);
-            format!(r#"run user {by}/{} {{"thing":{thing}}}"#, other)
+            format!(r#"run user {by}/{other} {{"thing":{thing}}}"#)
         }
         29 | 30 => format!("run user found/{thing}"),
         31 => format!(r#"run user found_bare/{thing} {{"seats":{}}}"#, dice.below(3) > 0),

@@ -74,7 +74,7 @@ pub struct Direct {
     /// rows as they are at that step.
     pub in_steps: bool,
     /// Of one that is not: whether it refuses where a row that is found is another one that changes.
-    pub parts_names: bool,
+    pub may_alias: bool,
     /// Of one that is not: how it is sent where the caller names a row twice that changes.
     pub by_steps: Option<Box<Self>>,
     /// Of one that is: what must be true of rows that the caller named.

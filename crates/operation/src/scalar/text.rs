@@ -269,6 +269,8 @@ pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
+            8 => out.extend_from_slice(b"\\b"),
+            12 => out.extend_from_slice(b"\\f"),
             _ => {
                 out.extend_from_slice(b"\\u00");
                 out.push(HEX[usize::from(b >> 4)]);
@@ -292,8 +294,8 @@ mod tests {
 
     #[test]
     fn strings_are_escaped_as_json() {
-        let text = "a\"b\\c\n\u{1}é";
-        assert_eq!(written(|out| string(text, out)), "\"a\\\"b\\\\c\\n\\u0001é\"");
+        let text = "a\"b\\c\n\u{1}\u{8}\u{c}é";
+        assert_eq!(written(|out| string(text, out)), "\"a\\\"b\\\\c\\n\\u0001\\b\\fé\"");
         for (text, is_plain) in [("plain", true), ("", true), ("é", false), ("\"", false)] {
             let mut out = Vec::new();
             assert_eq!(plain(text.as_bytes(), &mut out), is_plain);

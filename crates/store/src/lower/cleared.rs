@@ -8,6 +8,9 @@ use super::expression::{Lowering, binds_of, ill_formed};
 use super::{Settings, Statement};
 use crate::postgres::value::type_name;
 
+/// The rows that go, followed through their own table. Named as no table is.
+const GONE: &str = "\"mimar gone\"";
+
 /// A table whose rows have versions and refer, by themselves or by their parts, to rows that go.
 #[derive(Debug, Clone)]
 pub(crate) struct Cleared {
@@ -320,12 +323,11 @@ impl<'a> Lowering<'a> {
             return;
         }
         self.sql.push(" UNION SELECT m.").ident(own).push(" FROM ").ident(table);
-        // Named as no table is.
-        self.sql.push(" AS m JOIN \"mimar gone\" AS g ON ");
+        self.sql.push(" AS m JOIN ").push(GONE).push(" AS g ON ");
         self.sql.list(" OR ", again, |sql, column| {
             sql.push("m.").ident(column).push(" = g.k");
         });
-        self.sql.push(") SELECT k FROM \"mimar gone\"");
+        self.sql.push(") SELECT k FROM ").push(GONE);
     }
 
     fn by_ways(&mut self, ways: &[Way], key: &mut WriteKey<'_, 'a>) -> Result<(), Fault> {
@@ -352,11 +354,9 @@ impl<'a> Lowering<'a> {
         // A level is of the rows whose keys the column before holds.
         for Through { table, own, column, again } in through {
             self.sql.push(" IN (");
-            self.sql.push(if again.is_empty() {
-                ""
-            } else {
-                "WITH RECURSIVE \"mimar gone\" (k) AS ("
-            });
+            if !again.is_empty() {
+                self.sql.push("WITH RECURSIVE ").push(GONE).push(" (k) AS (");
+            }
             self.sql.push("SELECT ").ident(own).push(" FROM ").ident(table);
             self.sql.push(" WHERE ").ident(column);
         }

@@ -17,7 +17,7 @@ const UNREAD: &str = "1 / (m.k IS NULL AND m.v IS NOT NULL)::int";
 /// A pattern of what is JSON already, as Rust writes it: without white space, with the escapes that must be, and with numbers of at most
 /// 15 digits, which are the shortest that mean theirs, with an exponent where Rust writes one: below 1e-5 and from 1e16.
 fn spelled() -> String {
-    const TEXT: &str = r#""([^"\\]|\\["\\nrt]|\\u00(0[0-8bcef]|1[0-9a-f]))*""#;
+    const TEXT: &str = r#""([^"\\]|\\["\\nrtbf]|\\u00(0[0-7bef]|1[0-9a-f]))*""#;
     const NUMBERS: [&str; 6] = [
         // Whole numbers, and floats that are.
         "[1-9][0-9]{0,17}",

@@ -196,7 +196,7 @@ impl Forming<'_> {
                 let (a, b) = (&row.key, &other.key);
                 let differ = Expression::Not(Box::new(Expression::equal(a.clone(), b.clone())));
                 conditions.push(Expression::Coalesce(vec![differ, Expression::yes()]));
-                self.parts_names = true;
+                self.may_alias = true;
             }
         }
         for condition in conditions {

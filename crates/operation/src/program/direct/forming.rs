@@ -117,7 +117,7 @@ pub(super) struct Forming<'p> {
     /// What is looked up once.
     pub(super) found: Vec<Found>,
     /// Whether it is asked whether a row that was found is another one that changes.
-    pub(super) parts_names: bool,
+    pub(super) may_alias: bool,
     /// Whether a statement about a row looks at others.
     pub(super) looks_around: bool,
     /// Whether one row is answered, whatever is returned.
@@ -156,7 +156,7 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
     };
     match form_as(program, None) {
         // Where a row may be found that changes under another name, too, each step sees what those before have done.
-        Ok(direct) if direct.parts_names => Ok(by_steps().unwrap_or(direct)),
+        Ok(direct) if direct.may_alias => Ok(by_steps().unwrap_or(direct)),
         Ok(mut direct) => {
             let twice = direct.may_name_twice(&made_under_given(program));
             direct.by_steps = twice.then(by_steps).and_then(Result::ok).map(Box::new);
@@ -184,7 +184,7 @@ fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obst
         insists: Vec::new(),
         decided: Vec::new(),
         found: Vec::new(),
-        parts_names: false,
+        may_alias: false,
         looks_around: false,
         answers_one: false,
         telling: false,
@@ -255,7 +255,7 @@ impl<'p> Forming<'p> {
         Ok(Direct {
             id: ReadId::fresh(),
             by_steps: None,
-            parts_names: self.parts_names,
+            may_alias: self.may_alias,
             rows,
             insists: std::mem::take(&mut self.insists),
             looks_around: folds || self.looks_around,
