@@ -138,3 +138,31 @@ fn many_names_are_seen_through() {
         assert_eq!(world.ask(r#"run user many/1 {"by":1}"#), "7");
     }
 }
+
+/// What steps have set is followed through other fields only as far as that stays small.
+#[test]
+fn many_fields_are_seen_through() {
+    let (mut fields, mut computed) = (String::new(), String::new());
+    let mut steps = String::from("update thing { f0: n }  ");
+    for at in 1..40 {
+        let before = at - 1;
+        fields.push_str(&format!("f{at}: Int = 0  "));
+        computed.push_str(&format!("g{at}: Int := .g{before} - .g{before} + {at}  "));
+        steps.push_str(&format!(
+            "update thing {{ f{at}: thing.f{before} - thing.f{before} + {at} }}  "
+        ));
+    }
+    let model = format!(
+        "app Many {{ version 1  roles user  surface rest }}
+         entity Thing {{ key id: Int  f0: Int = 0  {fields} allow read, create to user }}
+         entity Other {{ key id: Int  g0: Int = 0  {computed} allow read, create to user }}
+         command many(thing: Thing, n: Int) -> Int {{ allow user  {steps} if thing.f39 > 3 {{ update thing {{ f0: 1 }} }}  return thing.f39 }}
+         command made(id: Int, n: Int) -> Int {{ allow user  let other = create Other {{ id, g0: n }}  if other.g39 > 3 {{ return 1 }}  return 0 }}"
+    );
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, &model);
+        world.ask(r#"add user Thing {"id":1}"#);
+        assert_eq!(world.ask(r#"run user many/1 {"n":5}"#), "39");
+        assert_eq!(world.ask(r#"run user made {"id":1,"n":5}"#), "1");
+    }
+}

@@ -27,9 +27,13 @@ fn what_it_is_told_under_is_told_of() {
             by_size: 1, told 1 to 1
             by_tags: 1, told 1 to 1
             decide: 1, told 1 to 1
+            decide_behind: 1, told 1 to 1
             decide_each: 1, told 1 to 1
+            decide_emptied: 2, told 2 to 2
+            decide_failing: 1, told 1 to 1
             decide_made: 1, told 1 to 1
             decide_next: 1, told 1 to 1
+            decide_skipped: 2, told 2 to 2
             decide_two: 2, told 2 to 2
             found: 1, told 1 to 1
             found_bare: 1, told 1 to 1
@@ -76,7 +80,19 @@ fn ask(dice: &mut Dice) -> String {
     ]);
     let at = dice.of(&["00:00:00", "07:30:00.25", "23:59:59.999999", "12:00:00"]);
     let things = format!("[{thing},{other},{third}]");
-    match dice.below(63) {
+    match dice.below(71) {
+        63 | 64 => {
+            let skip = dice.below(2) == 0;
+            format!(r#"run user decide_skipped/{thing} {{"n":{by},"skip":{skip}}}"#)
+        }
+        65 | 66 => format!(
+            r#"run user decide_behind {{"things":[{other},{third}],"thing":{thing},"n":{by}}}"#
+        ),
+        67 => format!(r#"run user decide_failing/{thing} {{"id":{day},"n":{by}}}"#),
+        68..=70 => {
+            let (id, to) = (dice.below(30), dice.of(&["null", "1", "2", "5", "7", "12"]));
+            format!(r#"run user decide_emptied/{id} {{"thing":{thing},"to":{to}}}"#)
+        }
         47 | 48 => format!(r#"run user decide/{thing} {{"n":{by}}}"#),
         49 | 50 => format!(r#"run user decide_next/{thing} {{"n":{by}}}"#),
         51 | 52 => format!(r#"run user decide_each {{"things":{things},"n":{by}}}"#),

@@ -26,10 +26,10 @@ const MOST_ATOMS: u64 = 4_000;
 /// The same pattern; `None`, where PostgreSQL has no words for it.
 pub(super) fn for_postgres(pattern: &str) -> Option<String> {
     let hir = regex_syntax::parse(pattern).ok()?;
-    let mut out = String::new();
     if atoms(&hir) > MOST_ATOMS {
         return None;
     }
+    let mut out = String::new();
     write(&hir, &mut out)?;
     (out.len() <= LONGEST).then_some(out)
 }
@@ -49,8 +49,14 @@ fn atoms(hir: &Hir) -> u64 {
             }
         }
         HirKind::Capture(capture) => atoms(&capture.sub),
-        HirKind::Concat(all) | HirKind::Alternation(all) => {
-            all.iter().fold(0, |sum, one| sum.saturating_add(atoms(one)))
+        HirKind::Alternation(all) => all.iter().fold(0, |sum, one| sum.saturating_add(atoms(one))),
+        HirKind::Concat(all) => {
+            let may_be_nothing = |one: &&Hir| one.properties().minimum_len() == Some(0);
+            let times = if all.iter().filter(may_be_nothing).count() > 32 { 16 } else { 1 };
+            all.iter().fold(0, |sum, one| {
+                let times = if may_be_nothing(&one) { times } else { 1 };
+                sum.saturating_add(atoms(one).saturating_mul(times))
+            })
         }
     }
 }
@@ -109,8 +115,8 @@ fn repeat(hir: &Hir, (least, most): (u32, Option<u32>), out: &mut String) -> Opt
 fn looks(look: Look) -> Option<String> {
     use Look::*;
     let (sure, maybe) = words(match look {
-        WordAscii | WordAsciiNegate | WordStartAscii | WordEndAscii => r"[0-9A-Za-z_]",
-        WordStartHalfAscii | WordEndHalfAscii => r"[0-9A-Za-z_]",
+        WordAscii | WordAsciiNegate | WordStartAscii | WordEndAscii | WordStartHalfAscii
+        | WordEndHalfAscii => r"[0-9A-Za-z_]",
         _ => r"\w",
     })?;
     let (before, no_more) = (format!("(?<=[{sure}])"), format!("(?![{maybe}])"));
@@ -212,6 +218,7 @@ mod tests {
             (r"\A(?:(?m:a$))\z", Some(r"^a(?![^\u000a])$")),
             (r"\A(?:a{4001})\z", None),
             (r"\A(?:(a?){251})\z", None),
+            (&format!(r"\A(?:{})\z", "a?b?".repeat(126)), None),
             (r"\A(?:\w-\w-\w-\w-\w-\w-\w-\w-\w-\w-)\z", None),
             (r"\A(?:[^\x00-\u{10ffff}])\z", None),
         ] {

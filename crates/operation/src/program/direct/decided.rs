@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
+use super::flat::LARGEST;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
+use super::rule::nodes;
 use crate::program::{Creation, Fill, Place};
 use crate::{Expression, Table, TableId};
 
@@ -12,7 +14,7 @@ use crate::{Expression, Table, TableId};
 #[derive(Clone, PartialEq)]
 pub(super) struct Decided {
     table: TableId,
-    /// Its key, or the bind that stands for it.
+    /// Its key, or the bind that stands for it. Two that differ may still be those of one row.
     key: Expression,
     column: usize,
     value: Expression,
@@ -22,12 +24,12 @@ pub(super) struct Decided {
 type Scope<'s> = &'s [(&'s Arc<Table>, Expression)];
 
 impl Forming<'_> {
-    /// The same of what was asked alone; `None`, where it draws on anything else.
+    /// An expression over what was asked alone that says the same as this one; `None`, where it draws on anything else, or would be too large.
     pub(super) fn decided(&self, expression: &Expression) -> Option<Expression> {
-        self.decided_in(expression, &[])
+        self.decided_in(expression, &[], &mut { LARGEST })
     }
 
-    /// The same of what decides; `None`, where it is known as it is written.
+    /// The same of a condition that decides; `None`, where it is known as it is written.
     pub(super) fn decides(&self, condition: &Expression) -> Result<Option<Expression>, Reason> {
         if self.knows(condition) {
             return Ok(None);
@@ -35,29 +37,38 @@ impl Forming<'_> {
         self.decided(condition).map(Some).ok_or(Reason::DependsOnRow)
     }
 
-    fn decided_in(&self, expression: &Expression, scope: Scope<'_>) -> Option<Expression> {
+    /// `room`: how many nodes it may have.
+    fn decided_in(
+        &self,
+        expression: &Expression,
+        scope: Scope<'_>,
+        room: &mut usize,
+    ) -> Option<Expression> {
+        *room = room.checked_sub(1)?;
         match expression {
             Expression::Bind(bind) => match self.binds.get(*bind)? {
-                Holds::Given(value) => Some(value.clone()),
-                Holds::Of(value) => self.knows(value).then(|| value.clone()),
-                Holds::Made(_) | Holds::Drawn(_) | Holds::Kept(_) | Holds::Part(_) => None,
+                Holds::Given(value) => fits(value, room),
+                Holds::Of(value) if self.knows(value) => fits(value, room),
+                _ => None,
             },
             Expression::Column { depth, column } => {
                 let at = scope.len().checked_sub(depth + 1)?;
                 let (table, key) = scope.get(at)?;
-                self.decided_column(table, key, *column)
+                self.decided_column(table, key, *column, room)
             }
             Expression::Lookup { table, key, value } => {
-                let key = match self.decided_in(key, scope) {
+                let key = match self.decided_in(key, scope, room) {
                     Some(key) => key,
                     None => self.stand_in(key)?,
                 };
+                // Something was made of it, so that it is there.
+                self.decided.iter().find(|of| of.table == table.id && of.key == key)?;
                 let mut inside = scope.to_vec();
                 inside.push((table, key));
-                self.decided_in(value, &inside)
+                self.decided_in(value, &inside, room)
             }
             Expression::Aggregate { .. } | Expression::Part { .. } => None,
-            _ => expression.with_children(&mut |child| self.decided_in(child, scope)),
+            _ => expression.with_children(&mut |child| self.decided_in(child, scope, room)),
         }
     }
 
@@ -66,13 +77,16 @@ impl Forming<'_> {
         table: &Arc<Table>,
         key: &Expression,
         column: usize,
+        room: &mut usize,
     ) -> Option<Expression> {
         let of = |decided: &&Decided| {
             decided.table == table.id && decided.key == *key && decided.column == column
         };
         if let Some(decided) = self.decided.iter().find(of) {
-            return Some(decided.value.clone());
+            return fits(&decided.value, room);
         }
+        // What others store in other words is not what was worked out.
+        table.columns.get(column).filter(|column| column.native.is_none())?;
         let targets = self.program.targets.iter().map(|target| &target.target);
         let mut computed = targets.flat_map(|target| {
             let of_root = (target.table.id == table.id).then_some(&target.computed);
@@ -80,7 +94,7 @@ impl Forming<'_> {
             of_root.into_iter().chain(parts.map(|part| &part.computed)).flatten()
         });
         let computed = computed.find(|computed| computed.column == column)?;
-        self.decided_in(&computed.expression, &[(table, key.clone())])
+        self.decided_in(&computed.expression, &[(table, key.clone())], room)
     }
 
     /// What a key that only the database knows is told apart by.
@@ -142,4 +156,9 @@ impl Forming<'_> {
             Decided { table, key, column, value }
         }));
     }
+}
+
+fn fits(value: &Expression, room: &mut usize) -> Option<Expression> {
+    *room = room.checked_sub(nodes(value))?;
+    Some(value.clone())
 }

@@ -378,8 +378,7 @@ impl Forming<'_> {
 
 /// Whether what is kept as one scalar is kept alike as another: a whole number is a decimal without decimal places.
 pub(super) fn keeps(as_one: Scalar, as_other: Scalar) -> bool {
-    let whole = |scalar| matches!(scalar, Scalar::Int | Scalar::Decimal { scale: 0 });
-    as_one == as_other || (whole(as_one) && whole(as_other))
+    as_one == as_other || (as_one == Scalar::Int && as_other == Scalar::Decimal { scale: 0 })
 }
 
 /// Whether a value within rows of these tables is one of a scalar as it stands in columns, or one of several, or the least or greatest of

@@ -601,7 +601,12 @@ impl<'p> Forming<'p> {
         if !self.knows(value) {
             let flat = self.flat(value, &[])?;
             if self.stepping.is_some() {
-                return match self.decided(value) {
+                // What could fail is worked out where it stands.
+                let is_plain = |value: &Expression| match value {
+                    Expression::Literal(value) => !value.is_null(),
+                    value => matches!(value, Expression::Bind(_)),
+                };
+                return match self.decided(value).filter(is_plain) {
                     Some(decided) => Ok(Holds::Of(decided)),
                     None => self.keep_as_it_is(&flat),
                 };

@@ -234,10 +234,9 @@ impl Forming<'_> {
         let target = program.targets.get(creation.row.target).ok_or(Reason::NotInSql)?;
         let table = &target.target.table;
         let few = target.target.parts.iter().any(|part| part.minimum > 0);
-        let ends = match creation.bind {
+        let ends = match (creation.bind, own) {
             // It is found by its key, and looked at where it stands.
-            Some(bind) if own.is_some() => {
-                let own = own.ok_or(Reason::NotInSql)?;
+            (Some(bind), Some(own)) => {
                 self.hold(bind, Holds::Kept(own))?;
                 let values = self.made_values(creation, &columns)?;
                 self.note_made(table, Expression::Bind(own), values)?;
@@ -246,7 +245,7 @@ impl Forming<'_> {
                     false => None,
                 }
             }
-            Some(bind) if own.is_none() => {
+            (Some(bind), None) => {
                 let counted = drawn.iter().any(|(at, _)| *at == table.own_key());
                 if counted {
                     self.drawn.push((bind, table.id));
@@ -258,9 +257,8 @@ impl Forming<'_> {
                 self.note_made(table, Expression::Bind(bind), values)?;
                 self.end(creation.row.target, Expression::Bind(bind))?
             }
-            Some(_) => return Err(Reason::Ruled),
-            None if few => return Err(Reason::NeverTrue),
-            None => None,
+            (None, _) if few => return Err(Reason::NeverTrue),
+            (None, _) => None,
         };
         let condition = Expression::all(conditions);
         if drawn.iter().any(|(at, _)| *at >= MOST_COLUMNS) || nodes(&condition) > LARGEST {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::ahead::instead_of;
 use super::flat::{LARGEST, rows_of};
-use super::forming::{Forming, Holds, Row};
+use super::forming::{Forming, Holds, Row, returns};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
 use super::{Course, EachPart, Finding, Found, How, Site};
@@ -180,6 +180,13 @@ impl<'p> Forming<'p> {
                 self.bodies += 1;
                 let (courses, _) = self.walk(body)?;
                 self.bodies -= 1;
+                // What stands behind a `return` may not have been come to.
+                if body.split_last().is_some_and(|(last, rest)| {
+                    returns(rest)
+                        || (!matches!(last, Step::Return(_)) && returns(std::slice::from_ref(last)))
+                }) {
+                    self.decided.clear();
+                }
                 let returned = std::mem::replace(&mut self.stepping()?.returned, outer);
                 let several = std::mem::replace(&mut self.stepping()?.several, outer_several);
                 if several.is_some_and(|several| several.scalar.is_none()) {
