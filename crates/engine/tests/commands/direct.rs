@@ -728,9 +728,17 @@ fn what_is_told_of_rows_is_what_rust_writes() {
             "P30DT1M",
             "PT1H0.25S",
         ][at];
-        let mass =
-            ["0", "-0.0", "0.1", "1e14", "-123456789.25", "0.001", "99.999999999999", "3", "1e-5"]
-                [at];
+        let mass = [
+            "0",
+            "-0.0",
+            "0.1",
+            "1e14",
+            "-123456789.25",
+            "2.5e-7",
+            "99.999999999999",
+            "-1e21",
+            "1e-5",
+        ][at];
         let add = format!(
             r#"add user Thing {{"id":"{id}","name":"{name}","size":"{size}","price":"{price}","whole":"{whole}","many":{many},"small":{small},"day":"{day}","hour":"{hour}","since":"{since}","more":{more},"raw":"{raw}","part":"a\"b","note":{note},"rank":{rank},"mass":{mass},"wait":"{wait}"}}"#
         );
@@ -754,8 +762,8 @@ fn what_is_told_of_rows_is_what_rust_writes() {
     for (told, said) in told.iter().zip(&said) {
         assert_eq!(told, said);
     }
-    // A backspace, a form feed, the year 0, and a float with an exponent are left to Rust.
-    assert_eq!(directly, texts.len() - 3, "{told:#?}");
+    // The year 0 is left to Rust.
+    assert_eq!(directly, texts.len() - 1, "{told:#?}");
 }
 
 /// What the database would not do, or would do unseen, when a row goes is done over its rows.
