@@ -43,6 +43,8 @@ pub struct Program {
     pub body: Vec<Step>,
     /// Which binds are filled by steps, by position.
     pub filled: Vec<bool>,
+    /// What those are that hold values which are worked out, as far as that is said.
+    pub kinds: Vec<Option<Scalar>>,
     /// Whether rows are found by what stands in other rows, so that not all that it needs can be named at once
     /// ([`Program::is_deep`]).
     pub deep: bool,

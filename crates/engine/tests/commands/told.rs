@@ -31,6 +31,7 @@ fn what_it_is_told_under_is_told_of() {
             decide_each: 1, told 1 to 1
             decide_emptied: 2, told 2 to 2
             decide_failing: 1, told 1 to 1
+            decide_field: 1, told 1 to 1
             decide_made: 1, told 1 to 1
             decide_next: 1, told 1 to 1
             decide_skipped: 2, told 2 to 2
@@ -47,6 +48,7 @@ fn what_it_is_told_under_is_told_of() {
             open: 1, told 1 to 1
             open_each: 1, told 1 to 1
             pack: 1, told 1 to 1
+            sides: 1, told 1 to 1
             sized: 1, told 1 to 1
             slot: 1, told 1 to 1
             slots_of: 1, told 1 to 1
@@ -80,7 +82,12 @@ fn ask(dice: &mut Dice) -> String {
     ]);
     let at = dice.of(&["00:00:00", "07:30:00.25", "23:59:59.999999", "12:00:00"]);
     let things = format!("[{thing},{other},{third}]");
-    match dice.below(71) {
+    match dice.below(76) {
+        71 | 72 => format!(r#"run user decide_field/{thing} {{"other":{other},"n":{by}}}"#),
+        73..=75 => {
+            let word = dice.of(&["", "x", "é"]);
+            format!(r#"run user sides/{thing} {{"n":{by},"word":"{word}"}}"#)
+        }
         63 | 64 => {
             let skip = dice.below(2) == 0;
             format!(r#"run user decide_skipped/{thing} {{"n":{by},"skip":{skip}}}"#)

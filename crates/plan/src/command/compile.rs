@@ -1,5 +1,6 @@
 //! From the statements of a command to the steps of a program.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::{
@@ -319,6 +320,8 @@ pub(super) struct Compiler<'p> {
     coded: bool,
     /// What the body that is being compiled answers.
     answer: Option<Type>,
+    /// What the binds are that steps work out.
+    kinds: BTreeMap<usize, Scalar>,
     /// Events that are published: positions among the model's.
     pub(super) events: Vec<usize>,
 }
@@ -327,7 +330,16 @@ impl<'p> Compiler<'p> {
     pub(super) fn of(plan: &'p Plan) -> Self {
         let (targets, events) = (Vec::new(), Vec::new());
         let (scans, coded) = (false, false);
-        Self { plan, binder: Binder::default(), targets, scans, coded, answer: None, events }
+        Self {
+            plan,
+            binder: Binder::default(),
+            targets,
+            scans,
+            coded,
+            answer: None,
+            kinds: BTreeMap::new(),
+            events,
+        }
     }
 
     fn filter(&mut self, entity: EntityId, filter: Option<&model::Expression>) -> Expression {
@@ -365,7 +377,7 @@ impl<'p> Compiler<'p> {
             let missing: Vec<usize> = all.filter(|event| !self.events.contains(event)).collect();
             self.events.extend(missing);
         }
-        let Compiler { plan, mut binder, targets, scans, coded, events, .. } = self;
+        let Compiler { plan, mut binder, targets, scans, coded, kinds, events, .. } = self;
         let targets =
             targets.into_iter().map(|(entity, changes)| target(plan, entity, changes, &mut binder));
         let mut targets: Vec<ProgramTarget> = targets.collect();
@@ -384,6 +396,7 @@ impl<'p> Compiler<'p> {
             }
         };
         let filled = sources.iter().map(|source| matches!(source, BindSource::Local(_))).collect();
+        let kinds = (0..sources.len()).map(|bind| kinds.get(&bind).copied()).collect();
         let mut program = Program {
             id: ReadId::fresh(),
             name: name.into(),
@@ -392,6 +405,7 @@ impl<'p> Compiler<'p> {
             admission,
             body,
             filled,
+            kinds,
             deep: false,
             shallow: false,
             of_named: false,
@@ -524,6 +538,10 @@ impl<'p> Compiler<'p> {
         }
     }
 
+    fn note_kind(&mut self, bind: usize, ty: &Type) {
+        self.kinds.extend(ty.scalar().map(|kind| (bind, kind)));
+    }
+
     fn declare(&mut self, number: usize, bind: usize, ty: Type) {
         let locals = &mut self.binder.frame.locals;
         if locals.len() <= number {
@@ -538,6 +556,7 @@ impl<'p> Compiler<'p> {
             ValueSource::Expression(expression) => {
                 let value = self.lower(expression, &[]);
                 let bind = self.binder.local();
+                self.note_kind(bind, &expression.ty);
                 steps.push(Step::Let { bind, value });
                 Some((bind, expression.ty.clone()))
             }
@@ -705,12 +724,16 @@ impl<'p> Compiler<'p> {
         let mut parameters = Vec::with_capacity(values.len());
         for (parameter, value) in command.parameters.iter().zip(values) {
             let bind = self.binder.local();
+            self.note_kind(bind, &parameter.ty);
             steps.push(Step::Let { bind, value });
             parameters.push(Local { bind, ty: parameter.ty.clone(), members: Vec::new() });
         }
         let frame = Frame { parameters, locals: Vec::new() };
         let outer = std::mem::replace(&mut self.binder.frame, frame);
         let answer = command.answer.as_ref().map(|(ty, _)| ty.clone());
+        if let (Some(bind), Some(ty)) = (bind, &answer) {
+            self.note_kind(bind, ty);
+        }
         let outer_answer = std::mem::replace(&mut self.answer, answer);
         let body = self.body_of(id);
         self.answer = outer_answer;

@@ -110,7 +110,8 @@ impl Forming<'_> {
         })
     }
 
-    /// Notes what an update makes of a row. Any other of its table may be the same one.
+    /// Notes what an update makes of a row. Any other of its table may be the same one, so that the columns that are set are no more known of
+    /// any.
     pub(super) fn decide_update(
         &mut self,
         place: Place,
@@ -119,11 +120,11 @@ impl Forming<'_> {
     ) {
         let Some(table) = self.program.table(place) else { return };
         let key = self.decided(key).or_else(|| self.stand_in(key));
-        let values: Vec<_> = set.iter().map(|(at, value)| (*at, self.decided(value))).collect();
-        self.decided.retain(|of| {
-            let is_set = set.iter().any(|(at, _)| *at == of.column);
-            of.table != table.id || (Some(&of.key) == key.as_ref() && !is_set)
-        });
+        let row = key.clone().map(|key| (table, key));
+        let decide = |value| self.decided_in(value, row.as_slice(), &mut { LARGEST });
+        let values: Vec<_> = set.iter().map(|(at, value)| (*at, decide(value))).collect();
+        let is_set = |column| set.iter().any(|(at, _)| *at == column);
+        self.decided.retain(|of| of.table != table.id || !is_set(of.column));
         let Some(key) = key else { return };
         let values = values.into_iter().filter_map(|(at, value)| Some((at, value?)));
         self.note_decided(table, &key, values);

@@ -107,7 +107,7 @@ impl Forming<'_> {
     /// Keeps what is the same of all parts: a fold over those of another row.
     fn kept_of_all(&mut self, value: &Expression) -> Result<Expression, Reason> {
         let flat = self.flat(value, &[])?;
-        match self.keep_as_it_is(&flat)? {
+        match self.keep_as_it_is(&flat, None)? {
             Holds::Kept(bind) => Ok(Expression::Bind(bind)),
             _ => Err(Reason::NotInSql),
         }

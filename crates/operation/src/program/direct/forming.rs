@@ -608,7 +608,10 @@ impl<'p> Forming<'p> {
                 };
                 return match self.decided(value).filter(is_plain) {
                     Some(decided) => Ok(Holds::Of(decided)),
-                    None => self.keep_as_it_is(&flat),
+                    None => {
+                        let returned = self.stepping.as_ref().and_then(|it| it.returns_to);
+                        self.keep_as_it_is(&flat, bind.or(returned))
+                    }
                 };
             }
             // Evaluated as written, it would fail here, also where nobody asks for it later.

@@ -78,6 +78,8 @@ pub(super) struct Stepping {
     end_of: Vec<(usize, Expression, usize)>,
     /// What the body of another command returns, at each place.
     returned: Vec<Holds>,
+    /// The bind that this goes to.
+    pub returns_to: Option<usize>,
     /// Where it returns at several places what stands in rows: what stands for it.
     several: Option<Several>,
     /// Tables of which rows go so far, and those of which rows go with them.
@@ -177,6 +179,7 @@ impl<'p> Forming<'p> {
                 let several = bind.is_some() && self.returns_of_rows(body);
                 let several = several.then_some(Several::default());
                 let outer_several = std::mem::replace(&mut self.stepping()?.several, several);
+                let outer_bind = std::mem::replace(&mut self.stepping()?.returns_to, *bind);
                 self.bodies += 1;
                 let (courses, _) = self.walk(body)?;
                 self.bodies -= 1;
@@ -188,6 +191,7 @@ impl<'p> Forming<'p> {
                     self.decided.clear();
                 }
                 let returned = std::mem::replace(&mut self.stepping()?.returned, outer);
+                self.stepping()?.returns_to = outer_bind;
                 let several = std::mem::replace(&mut self.stepping()?.several, outer_several);
                 if several.is_some_and(|several| several.scalar.is_none()) {
                     return Err(Reason::ReturnsWithin);
@@ -443,10 +447,19 @@ impl<'p> Forming<'p> {
         });
     }
 
-    /// Keeps a value as it is at this step.
-    pub(super) fn keep_as_it_is(&mut self, flat: &Expression) -> Result<Holds, Reason> {
+    /// Keeps a value as it is at this step; `bind`: what will hold it.
+    pub(super) fn keep_as_it_is(
+        &mut self,
+        flat: &Expression,
+        bind: Option<usize>,
+    ) -> Result<Holds, Reason> {
         let value = self.looked_up(flat).ok_or(Reason::NotInSql)?;
-        let scalar = self.scalar_of(&value, &[]).ok_or(Reason::FoundByRow)?;
+        // Where its sides do not say what it is, the model does.
+        let said = || {
+            let kind = self.program.kinds.get(bind?).copied().flatten();
+            kind.filter(|kind| self.stands_as(&value, *kind))
+        };
+        let scalar = self.scalar_of(&value, &[]).or_else(said).ok_or(Reason::FoundByRow)?;
         self.keep_now(value, scalar, Finding::Value).map(Holds::Kept)
     }
 
