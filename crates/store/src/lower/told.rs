@@ -1,7 +1,7 @@
 //! Events and tasks that carry what stands in rows: PostgreSQL puts their JSON together, byte for byte what Rust writes.
 //!
 //! What it would write otherwise comes out null, which no event may carry, so that the transaction ends: what is no day of the years that a
-//! date can be written in, and a float from 1e16 on with more than 15 digits.
+//! date can be written in, a span with months, and a float from 1e16 on with more than 15 digits.
 
 use operation::{Dialect, Expression, Fault, Scalar, Value};
 

@@ -1,5 +1,5 @@
 //! What steps have made of rows, as far as that follows from what was asked: a branch that draws on no more is decided before anything is
-//! sent.
+//! sent. A computed field is worked out from its formula: it draws on its own row and parts alone, and of parts nothing is known.
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ pub(super) enum Holds {
     Made(Option<usize>),
     /// The key of a row that is made, which the database counts, and the bind that stands for it.
     Drawn(usize),
-    /// What is worked out of rows as they were.
+    /// What is worked out of rows as they were; step by step, what steps have made of a row from what was asked.
     Of(Expression),
     /// What was looked up at its step and is kept: this bind stands for it.
     Kept(usize),

@@ -58,7 +58,7 @@ pub(super) struct Steps<'p> {
     told: BTreeMap<usize, BTreeSet<Box<str>>>,
     /// Rows of which something must be true in the end: how, and their keys.
     ends: Vec<(usize, Value, Arc<[Value]>)>,
-    /// The same of what only this turn of a loop can name.
+    /// The same of what only this turn of a loop can name: one for each, since each has one key that is kept.
     turn_ends: Vec<(usize, Arc<[Value]>)>,
     /// Rows that go, one of each table, where rules draw on what others lose by that.
     losing: Vec<usize>,
