@@ -277,6 +277,7 @@ impl<D: Database> Writing<'_, D> {
             }
             let number = self.database.insert(change.place, new).await?;
             if let Some(column) = table.auto
+                && new.get(column).is_some_and(Value::is_null)
                 && let Some(value) = new.to_mut().get_mut(column)
             {
                 *value = Value::Int(number);

@@ -12,10 +12,13 @@ impl<D: Database> Writing<'_, D> {
     pub(super) async fn create(&mut self, create: &mut Create) -> Result<Reply, Fault> {
         complete(create);
         let create = &*create;
+        let mut found = Vec::new();
+        let counted = self.counted(create, &mut found).await?;
+        let is_drawn = counted.is_some();
+        let create = counted.as_ref().unwrap_or(create);
         let is_one_statement = is_one_statement(create);
         let target = &*create.target;
         let mut changes = changes(create);
-        let mut found = Vec::new();
         for (part, rows) in target.parts.iter().zip(&create.parts) {
             count_parts(part, rows.len(), &mut found);
         }
@@ -37,7 +40,7 @@ impl<D: Database> Writing<'_, D> {
         let root = changes.into_iter().next().and_then(|root| root.new);
         let row = root.ok_or_else(|| ill_formed("no root"))?;
         let table = &*target.table;
-        let is_as_asked = matches!(row, Cow::Borrowed(_));
+        let is_as_asked = matches!(row, Cow::Borrowed(_)) && !is_drawn;
         if is_as_asked && (is_one_statement || draws_on_row(&create.answer, table)) {
             return Ok(Reply::Created);
         }
@@ -129,7 +132,7 @@ pub(crate) fn is_one_statement(create: &Create) -> bool {
 }
 
 /// Fills in the positions of parts, and the root's key where it is known before the write.
-fn complete(create: &mut Create) {
+pub(super) fn complete(create: &mut Create) {
     let table = &create.target.table;
     let key = create.row.values.get(table.own_key()).filter(|key| !key.is_null());
     for (part, rows) in create.target.parts.iter().zip(&mut create.parts) {

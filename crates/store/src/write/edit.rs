@@ -12,6 +12,7 @@ use super::change::{
     Change, PartRows, Pointer, broken, check_row, compute, count_parts, field_of, rules,
     transitions,
 };
+use super::counted::draws_on_counted;
 use super::{Database, Failure, Left, Place, Writing};
 use crate::lower::ill_formed;
 
@@ -141,6 +142,10 @@ impl<D: Database> Writing<'_, D> {
             PartChange::Add(row) => changing.add(&before, row, changes),
             PartChange::Set { key, set } => changing.set(&before, key, set, changes)?,
             PartChange::Remove { key } => changing.remove(&before, key, changes)?,
+        }
+        if draws_on_counted(target) {
+            let new = changes[first..].iter_mut().filter_map(|change| change.new.as_mut());
+            self.count_keys(&part.table, new.map(|row| row.to_mut())).await?;
         }
         let mut rows = before;
         for change in &changes[first..] {
