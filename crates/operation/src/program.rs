@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 pub use code::{Code, Transaction, Waiting};
 pub use direct::{
-    Course, Direct, DirectRow, EachPart, Finding, Found, How, MadeRow, Obstacle, Reason, Site,
-    Total,
+    Course, Direct, DirectRow, EachPart, Finding, Found, How, InnerParts, Layer, MadeRow, Obstacle,
+    Reason, Site, Total,
 };
 pub use list::List;
 
@@ -209,8 +209,6 @@ pub struct ProgramTarget {
     pub reached: Vec<TableId>,
     /// The tables, but for those of its own parts, whose rows go with one of it.
     pub along: Vec<Arc<Table>>,
-    /// Whether some of those go with rows of their own table by way of others.
-    pub tangled: bool,
 }
 
 /// What an expression about a root draws on: it is worked out again when one of these has changed.

@@ -372,7 +372,6 @@ impl World {
             changes: false,
             reached: Vec::new(),
             along: Vec::new(),
-            tangled: false,
         };
         program.targets = tables.map(target).collect();
         let each = |target| {

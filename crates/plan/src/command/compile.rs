@@ -209,8 +209,8 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
         target.computed.iter().map(|computed| Inputs::of(&computed.expression, &part)).collect();
     let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
     let reached = reached(plan, &target.table);
-    let (along, tangled) = along(plan, &target.table);
-    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along, tangled }
+    let along = along(plan, &target.table);
+    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along }
 }
 
 /// Adds what rules there are of rows that lose something when others go, as far as these draw on that; tells of which parts they do.
@@ -248,32 +248,28 @@ fn add_reached(
     may_lose
 }
 
-/// The tables, but for those of its own parts, whose rows go when a row of this one goes, and whether some go with rows of their own table by
-/// way of others.
-fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
-    let (mut along, mut tangled) = (Vec::new(), false);
-    let mut paths = vec![vec![root.id]];
-    while let Some(path) = paths.pop() {
+/// The tables, but for those of its own parts, whose rows go when a row of this one goes.
+fn along(plan: &Plan, root: &Table) -> Vec<Arc<Table>> {
+    let mut along = Vec::new();
+    let (mut waiting, mut seen) = (vec![root.id], vec![root.id]);
+    while let Some(target) = waiting.pop() {
         for table in plan.model.entity_ids().map(|entity| plan.schema.table(entity)) {
             let goes = |key: &&operation::ForeignKey| {
-                path.last() == Some(&key.target) && key.on_delete == OnDelete::Cascade
+                key.target == target && key.on_delete == OnDelete::Cascade
             };
             for key in table.foreign_keys.iter().filter(goes) {
                 match table.root {
                     // Nothing refers to parts.
-                    Some(root) if root == key.column => {
-                        along.extend((path.len() > 1).then(|| table.clone()));
+                    Some(column) if column == key.column => {
+                        along.extend((target != root.id).then(|| table.clone()));
                     }
                     // What its root draws on it is worked out again.
                     Some(_) => along.push(table.clone()),
                     None => {
                         along.push(table.clone());
-                        if path.last() == Some(&table.id) {
-                            // However far, the database follows it.
-                        } else if path.contains(&table.id) {
-                            tangled = true;
-                        } else {
-                            paths.push([path.as_slice(), &[table.id]].concat());
+                        if !seen.contains(&table.id) {
+                            seen.push(table.id);
+                            waiting.push(table.id);
                         }
                     }
                 }
@@ -282,7 +278,7 @@ fn along(plan: &Plan, root: &Table) -> (Vec<Arc<Table>>, bool) {
     }
     along.sort_by_key(|table| table.id);
     along.dedup_by_key(|table| table.id);
-    (along, tangled)
+    along
 }
 
 /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of this one goes.

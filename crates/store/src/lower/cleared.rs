@@ -59,10 +59,31 @@ pub(crate) struct Through {
     pub table: Ident,
     /// Its key.
     pub own: Ident,
-    /// The column that refers to what goes.
-    pub column: Ident,
-    /// Columns by which its rows go with rows of the table itself, however far.
-    pub again: Vec<Ident>,
+    /// How its rows go.
+    pub with: With,
+}
+
+/// With what rows go.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum With {
+    /// With those that the next step is about, or which go first.
+    Next {
+        /// The column that refers to what goes.
+        column: Ident,
+        /// Columns by which its rows go with rows of the table itself, however far.
+        again: Vec<Ident>,
+    },
+    /// With rows of tables that go with each other in a circle, however far: which of those the table is. No step comes behind.
+    Circle(Arc<Circle>, usize),
+}
+
+/// Tables of which rows go with each other.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Circle {
+    /// The tables, that of the rows which go first in front: their keys, and what those are.
+    pub tables: Vec<(Ident, Ident, Scalar)>,
+    /// Which refers to which by which column, and goes with it: both by position.
+    pub goes: Vec<(usize, Ident, usize)>,
 }
 
 impl Cleared {
@@ -110,8 +131,24 @@ pub(crate) fn levels(cleared: &[Cleared]) -> Vec<Level> {
                 levels.push(level);
             }
         }
+        if let Some(Through { with: With::Circle(circle, _), .. }) = way.through.first() {
+            for (at, (table, own, _)) in circle.tables.iter().enumerate() {
+                let (table, own) = (table.clone(), own.clone());
+                let with = With::Circle(circle.clone(), at);
+                let level = (way.gone, vec![Through { table, own, with }]);
+                if !levels.contains(&level) {
+                    levels.push(level);
+                }
+            }
+        }
     }
     levels.sort_by_key(|(_, through)| through.len());
+    // What comes to refer to the first of a circle while the last are waited for is locked in a second round.
+    let is_circle = |(_, through): &&Level| {
+        through.first().is_some_and(|first| matches!(first.with, With::Circle(..)))
+    };
+    let again: Vec<Level> = levels.iter().filter(is_circle).cloned().collect();
+    levels.extend(again);
     levels
 }
 
@@ -318,7 +355,8 @@ impl<'a> Lowering<'a> {
     }
 
     /// Writes the rows that go with rows of their own table, behind those that these begin with.
-    fn and_again(&mut self, Through { table, own, again, .. }: &Through) {
+    fn and_again(&mut self, Through { table, own, with }: &Through) {
+        let With::Next { again, .. } = with else { return };
         if again.is_empty() {
             return;
         }
@@ -328,6 +366,55 @@ impl<'a> Lowering<'a> {
             sql.push("m.").ident(column).push(" = g.k");
         });
         self.sql.push(") SELECT k FROM ").push(GONE);
+    }
+
+    /// Writes, behind a column, that it holds the key of a row of one of the tables that goes with others in a circle, or first. What is found
+    /// stands as text, since their keys may be of several kinds.
+    fn in_circle(
+        &mut self,
+        circle: &Circle,
+        at: usize,
+        gone: usize,
+        key: &mut WriteKey<'_, 'a>,
+    ) -> Result<(), Fault> {
+        let known = |at: usize| circle.tables.get(at).ok_or_else(|| ill_formed("no such table"));
+        let postgres = self.sql.dialect() == Dialect::Postgres;
+        let position = |at: usize| i64::try_from(at).unwrap_or(i64::MAX);
+        let text = if postgres { "::text COLLATE \"C\"" } else { "" };
+        let (first, own, _) = known(0)?;
+        self.sql.push(" IN (WITH RECURSIVE ").push(GONE).push(" (t, k) AS (SELECT 0, ");
+        self.sql.ident(own).push(text).push(" FROM ").ident(first).push(" WHERE ").ident(own);
+        key(self, gone)?;
+        // PostgreSQL lets one term alone look at what was found, SQLite none look around itself.
+        let (before, between, behind) = match postgres {
+            true => (" UNION SELECT x.t, x.k FROM ", " UNION ALL ", ") AS x"),
+            false => (" UNION ", " UNION ", ""),
+        };
+        self.sql.push(before);
+        if postgres {
+            self.sql.push(GONE).push(" AS g CROSS JOIN LATERAL (");
+        }
+        for (nth, (from, column, to)) in circle.goes.iter().enumerate() {
+            let ((table, own, _), (_, _, scalar)) = (known(*from)?, known(*to)?);
+            self.sql.push(if nth > 0 { between } else { "" }).push("SELECT ");
+            self.sql.integer(position(*from)).push(if postgres { " AS t, m." } else { ", m." });
+            self.sql.ident(own).push(text).push(if postgres { " AS k" } else { "" });
+            self.sql.push(" FROM ").ident(table).push(" AS m");
+            if postgres {
+                self.sql.push(" WHERE m.").ident(column).push(" = CASE WHEN g.t = ");
+                self.sql.integer(position(*to)).push(" THEN g.k::").push(type_name(*scalar));
+                self.sql.push(" END");
+            } else {
+                self.sql.push(" JOIN ").push(GONE).push(" AS g ON g.t = ");
+                self.sql.integer(position(*to)).push(" AND m.").ident(column).push(" = g.k");
+            }
+        }
+        self.sql.push(behind).push(") SELECT k");
+        if postgres {
+            self.sql.push("::").push(type_name(known(at)?.2));
+        }
+        self.sql.push(" FROM ").push(GONE).push(" WHERE t = ").integer(position(at)).push(")");
+        Ok(())
     }
 
     fn by_ways(&mut self, ways: &[Way], key: &mut WriteKey<'_, 'a>) -> Result<(), Fault> {
@@ -352,7 +439,11 @@ impl<'a> Lowering<'a> {
         key: &mut WriteKey<'_, 'a>,
     ) -> Result<(), Fault> {
         // A level is of the rows whose keys the column before holds.
-        for Through { table, own, column, again } in through {
+        for Through { table, own, with } in through {
+            let (column, again) = match with {
+                With::Next { column, again } => (column, again),
+                With::Circle(circle, at) => return self.in_circle(circle, *at, gone, key),
+            };
             self.sql.push(" IN (");
             if !again.is_empty() {
                 self.sql.push("WITH RECURSIVE ").push(GONE).push(" (k) AS (");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use operation::{Ident, OnDelete, Redraw, Scalar, Stage, Table, TableId, Unique};
 use parking_lot::RwLock;
 
-use crate::lower::cleared::{Cleared, OfPart, Through, Way};
+use crate::lower::cleared::{Circle, Cleared, OfPart, Through, Way, With};
 
 /// The plan's tables by stored name, for messages and for which is part of which.
 #[derive(Debug, Default)]
@@ -53,11 +53,14 @@ impl Tables {
 }
 
 impl Tables {
-    /// Tables of which rows are changed when some of these go, since what refers to them is cleared, as far as versions tell of that. What
-    /// goes with a row of its own table by way of others is followed no further.
+    /// Tables of which rows are changed when some of these go, since what refers to them is cleared, as far as versions tell of that.
     pub fn cleared(&self, references: &References, gone: &[Ident]) -> Vec<Cleared> {
         let (mut all, mut going) = (Vec::<Cleared>::new(), Vec::<(Ident, Way)>::new());
         for (at, table) in gone.iter().enumerate() {
+            if let Some(circle) = self.circle(references, table) {
+                self.clear_in_circle((&mut all, &mut going), references, (&circle, at));
+                continue;
+            }
             let mut paths = vec![(table.clone(), Vec::<Through>::new())];
             while let Some((target, through)) = paths.pop() {
                 for reference in references.to(&target) {
@@ -92,7 +95,8 @@ impl Tables {
                             });
                             let again = again.map(|of| of.column.clone()).collect();
                             let column = column.clone();
-                            let step = Through { table: table.clone(), own, column, again };
+                            let with = With::Next { column, again };
+                            let step = Through { table: table.clone(), own, with };
                             paths.push((table, [vec![step], through.clone()].concat()));
                         }
                     }
@@ -104,6 +108,83 @@ impl Tables {
             cleared.going = of_table.map(|(_, way)| way.clone()).collect();
         }
         all
+    }
+
+    /// The tables of which rows go with one of this, if some go with rows of their own table by way of others.
+    fn circle(&self, references: &References, first: &Ident) -> Option<Arc<Circle>> {
+        let known = self.known.read();
+        let (mut tables, mut goes) = (vec![first.clone()], Vec::new());
+        let mut at = 0;
+        while let Some(target) = tables.get(at).cloned() {
+            for Reference { table, column, on_delete, .. } in references.to(&target) {
+                let is_root = known.get(table).is_some_and(|table| table.root.is_none());
+                if *on_delete != OnDelete::Cascade || !is_root {
+                    continue;
+                }
+                let from = tables.iter().position(|known| known == table).unwrap_or_else(|| {
+                    tables.push(table.clone());
+                    tables.len() - 1
+                });
+                goes.push((from, column.clone(), at));
+            }
+            at += 1;
+        }
+        // Whichever goes with none of the others any more is in no circle.
+        let mut left: Vec<usize> = (0..tables.len()).collect();
+        loop {
+            let leads = |table: &usize| {
+                goes.iter().any(|(from, _, to)| from == table && to != from && left.contains(to))
+            };
+            let stays: Vec<usize> = left.iter().copied().filter(leads).collect();
+            if stays.is_empty() {
+                return None;
+            }
+            if stays.len() == left.len() {
+                break;
+            }
+            left = stays;
+        }
+        // What others keep in other words is not compared with what is found.
+        let is_plain = |(from, column, _): &(usize, Ident, usize)| {
+            let of = tables.get(*from).and_then(|table| known.get(table));
+            let column = of.and_then(|of| of.columns.iter().find(|it| it.name == *column));
+            column.is_some_and(|column| column.native.is_none())
+        };
+        if !goes.iter().all(is_plain) {
+            return None;
+        }
+        let keyed = tables.into_iter().map(|table| {
+            let of = known.get(&table)?;
+            let own = of.columns.get(of.own_key()).filter(|own| own.native.is_none())?;
+            Some((table, own.name.clone(), own.scalar))
+        });
+        Some(Arc::new(Circle { tables: keyed.collect::<Option<_>>()?, goes }))
+    }
+
+    /// The same as [`Self::cleared`] of rows that go with each other in a circle.
+    fn clear_in_circle(
+        &self,
+        (all, going): (&mut Vec<Cleared>, &mut Vec<(Ident, Way)>),
+        references: &References,
+        (circle, gone): (&Arc<Circle>, usize),
+    ) {
+        for (at, (target, own, _)) in circle.tables.iter().enumerate() {
+            let (table, own) = (target.clone(), own.clone());
+            let through = vec![Through { table, own, with: With::Circle(circle.clone(), at) }];
+            for reference in references.to(target) {
+                let Reference { table, column, on_delete, .. } = reference;
+                match on_delete {
+                    OnDelete::Restrict => {}
+                    OnDelete::Cascade if !self.goes_without_its_root(reference) => {
+                        let (column, through) = (column.clone(), through.clone());
+                        going.push((table.clone(), Way { part: None, column, through, gone }));
+                    }
+                    OnDelete::Clear | OnDelete::Cascade => {
+                        self.add_way(all, (reference, &through, gone));
+                    }
+                }
+            }
+        }
     }
 
     /// Adds how a row loses something, or a part: by what refers to rows of the table `gone`, through others that go with those.
@@ -183,12 +264,11 @@ impl Tables {
     }
 
     /// Whether the references that lead to a table are in the database as the model tells of them, and so are those to tables whose rows go
-    /// with one of it; and no row goes with one of its own table by way of others.
+    /// with one of it.
     pub fn are_referred_to_as_told(&self, references: &References, table: TableId) -> bool {
         let known = self.known.read();
-        let mut paths = vec![vec![table]];
-        while let Some(path) = paths.pop() {
-            let Some(id) = path.last().copied() else { return false };
+        let (mut waiting, mut seen) = (vec![table], vec![table]);
+        while let Some(id) = waiting.pop() {
             let Some(target) = known.values().find(|table| table.id == id) else { return false };
             let to = references.to(&target.name);
             for table in known.values() {
@@ -199,13 +279,12 @@ impl Tables {
                             && Some(&it.column) == column
                             && it.on_delete == key.on_delete
                     };
-                    let goes = key.on_delete == OnDelete::Cascade;
-                    let again = goes && table.id == id;
-                    if !to.iter().any(is_it) || (goes && !again && path.contains(&table.id)) {
+                    if !to.iter().any(is_it) {
                         return false;
                     }
-                    if goes && !again {
-                        paths.push([path.as_slice(), &[table.id]].concat());
+                    if key.on_delete == OnDelete::Cascade && !seen.contains(&table.id) {
+                        seen.push(table.id);
+                        waiting.push(table.id);
                     }
                 }
             }
