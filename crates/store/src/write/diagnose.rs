@@ -5,10 +5,13 @@
 
 use std::collections::HashSet;
 
-use operation::{Fault, FaultCode, Target, Unique, Value, Violation};
+use operation::{Fault, FaultCode, Table, Target, Unique, Value, Violation};
 
 use super::change::{Change, field_of, rules, unknown_reference};
 use super::{Database, Tables, Writing};
+
+/// Whether a write would make a row of this key.
+pub(super) type IsMade<'m> = dyn Fn(&Table, &Value) -> bool + 'm;
 
 /// A constraint that is about none of the rows of a write: about what was worked out of others that lost something, or one that nobody here
 /// knows, since the database is on its way to another version of the model, which has it.
@@ -50,23 +53,31 @@ impl<D: Database> Writing<'_, D> {
         mut found: Vec<Violation>,
         reason: &str,
     ) -> Fault {
+        let is_made = |table: &Table, key: &Value| {
+            changes.iter().any(|change| {
+                let new = change.new.as_deref().filter(|_| change.old.is_none());
+                change.place.table.id == table.id
+                    && new.and_then(|new| new.get(table.own_key())) == Some(key)
+            })
+        };
         for change in changes {
-            if let Err(fault) = self.held_against(target, change, changes, &mut found).await {
+            let held = self.held_against(target, change, (changes, &is_made), &mut found);
+            if let Err(fault) = held.await {
                 return fault;
             }
         }
         if found.is_empty() { other_rule(reason, self.database.tables().0) } else { kind(found) }
     }
 
-    /// What stands against one change, added to what was found before.
+    /// What stands against one change, added to what was found before. `is_made`: whether a row of this key would be there, had all been done.
     pub(super) async fn held_against(
         &mut self,
         target: &Target,
         change: &Change<'_>,
-        changes: &[Change<'_>],
+        (changes, is_made): (&[Change<'_>], &IsMade<'_>),
         found: &mut Vec<Violation>,
     ) -> Result<(), Fault> {
-        self.dangling(target, change, found).await?;
+        self.dangling(target, change, is_made, found).await?;
         self.taken(change, changes, found).await?;
         self.still_referenced(change, found).await
     }
@@ -76,13 +87,14 @@ impl<D: Database> Writing<'_, D> {
         &mut self,
         target: &Target,
         change: &Change<'_>,
+        is_made: &IsMade<'_>,
         found: &mut Vec<Violation>,
     ) -> Result<(), Fault> {
         let Some(new) = &change.new else { return Ok(()) };
         for rule in rules(target, change.place.at).references {
             let value = new.get(rule.column).unwrap_or(&Value::Null);
             let before = change.old.as_ref().and_then(|old| old.get(rule.column));
-            if value.is_null() || before == Some(value) {
+            if value.is_null() || before == Some(value) || is_made(&rule.target, value) {
                 continue;
             }
             let violation = unknown_reference(change, rule.column, &rule.target);

@@ -1,6 +1,7 @@
 //! The end of a command: the rules of what has changed, and the statements that write it.
 
 mod circles;
+mod unique;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use operation::{
 use smallvec::{SmallVec, smallvec};
 
 use super::super::change::{broken, check_row, count_parts, field_of};
+use super::super::diagnose::IsMade;
 use super::super::outbox;
 use super::super::workset::Values;
 use super::super::{Each, Load, Many, Picked, Place};
@@ -545,6 +547,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                 (None, None) => {}
             }
         }
+        batches.updates = unique::free_first(all, std::mem::take(&mut batches.updates));
         // What is referred to comes before what refers to it, and goes after that; parts, to which nothing refers, go first.
         batches.deletes = in_order(all, std::mem::take(&mut batches.deletes));
         batches.deletes.reverse();
@@ -595,19 +598,29 @@ impl<'p, D: Database> Running<'_, 'p, D> {
                 && !own.is_some_and(|own| is_there(&all, change.place.table.id, own))
         };
         let gone: Vec<&Settled<'_>> = all.iter().filter(stays_away).collect();
-        for (target, changes) in &each {
-            let mut found = Vec::new();
-            let told: Vec<Change<'_>> = changes.iter().map(Settled::change).collect();
-            for (change, told_one) in changes.iter().zip(&told) {
-                refers_to_gone(change, &gone, &mut found);
-                let held = self.writing.held_against(&target.target, told_one, &told, &mut found);
-                if let Err(fault) = held.await {
-                    return fault;
+        let is_made = |table: &Table, key: &Value| is_there(&all, table.id, key);
+        let is_none = |_: &Table, _: &Value| false;
+        // What the write itself would have made is what is missing where nothing else is.
+        for made in [&is_made as &IsMade<'_>, &is_none] {
+            for (target, changes) in &each {
+                let mut found = Vec::new();
+                let told: Vec<Change<'_>> = changes.iter().map(Settled::change).collect();
+                for (change, told_one) in changes.iter().zip(&told) {
+                    refers_to_gone(change, &gone, &mut found);
+                    let (target, told) = (&target.target, (&*told, made));
+                    let held = self.writing.held_against(target, told_one, told, &mut found);
+                    if let Err(fault) = held.await {
+                        return fault;
+                    }
+                }
+                let table = &target.target.table;
+                if !found.is_empty() {
+                    let said = said_of(table, found.clone());
+                    last = Some((said, super::super::diagnose::kind(found)));
                 }
             }
-            let table = &target.target.table;
-            if !found.is_empty() {
-                last = Some((said_of(table, found.clone()), super::super::diagnose::kind(found)));
+            if last.is_some() {
+                break;
             }
         }
         match last {
