@@ -36,9 +36,9 @@ pub use number::{
 };
 pub use program::{
     Bound, Carried, Code, Command, Course, Creation, Direct, DirectRow, EachPart, Fill, Finding,
-    Form, Found, Heard, How, Inputs, List, MOST_ROWS, MadeRow, Member, Named, Obstacle, Place,
-    Program, ProgramTarget, Reason, Site, Source, Step, Terms, Total, Transaction, Visible,
-    Waiting, any_step,
+    Form, Found, Heard, How, InnerParts, Inputs, Layer, List, MOST_ROWS, MadeRow, Member, Named,
+    Obstacle, Place, Program, ProgramTarget, Reason, Site, Source, Step, Terms, Total, Transaction,
+    Visible, Waiting, any_step,
 };
 pub use read::{Cardinality, Field, Join, Object, Order, Output, Parts, Read, ReadId};
 pub use redraw::{Redraw, Rule, Stage};

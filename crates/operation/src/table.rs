@@ -7,7 +7,7 @@ use crate::{Ident, Scalar};
 pub struct TableId(pub u32);
 
 /// A table: what statements and the DDL need to know of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
     /// Position in the plan.
     pub id: TableId,
@@ -35,7 +35,7 @@ pub struct Table {
 }
 
 /// One column.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
     /// Stored name.
     pub name: Ident,
@@ -74,7 +74,7 @@ pub enum Kept {
 }
 
 /// A unique constraint over some columns; rows with a null in it never collide.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unique {
     /// Name of its index.
     pub name: Ident,
@@ -83,7 +83,7 @@ pub struct Unique {
 }
 
 /// A reference the database enforces.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignKey {
     /// The referring column.
     pub column: usize,

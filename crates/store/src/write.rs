@@ -10,6 +10,7 @@
 
 mod change;
 pub(crate) mod command;
+mod counted;
 mod create;
 mod delete;
 mod diagnose;
@@ -160,7 +161,7 @@ pub(crate) struct Key {
     pub target: ReadId,
     pub place: usize,
     pub kind: Kind,
-    pub columns: u64,
+    pub columns: u128,
     /// How many binds of the caller it takes besides.
     pub binds: usize,
 }
@@ -173,10 +174,10 @@ impl Key {
         columns: &[usize],
         binds: usize,
     ) -> Result<Self, Fault> {
-        let mask = columns.iter().try_fold(0_u64, |mask, at| {
-            u32::try_from(*at).ok().and_then(|at| 1_u64.checked_shl(at)).map(|bit| mask | bit)
+        let mask = columns.iter().try_fold(0_u128, |mask, at| {
+            u32::try_from(*at).ok().and_then(|at| 1_u128.checked_shl(at)).map(|bit| mask | bit)
         });
-        let columns = mask.ok_or_else(|| ill_formed("more than 64 columns in one statement"))?;
+        let columns = mask.ok_or_else(|| ill_formed("more than 128 columns in one statement"))?;
         Ok(Self { target: place.target, place: place.at, kind, columns, binds })
     }
 }

@@ -16,6 +16,7 @@ mod foresight;
 mod found;
 mod going;
 mod keys;
+mod layers;
 mod losing;
 mod named;
 mod objects;
@@ -52,7 +53,7 @@ fn counted_keys() {
     play("scenes/counted.scene", counted::SCENE);
 }
 
-scenes! { answers folds formed going keys losing named objects picked told place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
+scenes! { answers folds formed going keys layers losing named objects picked told place_order rules parts control policies events jobs foresight odd direct found services remembered steps }
 
 /// A scene is a model, a line `---`, and then what is asked, each line after `> ` followed by what is answered:
 ///

@@ -29,13 +29,13 @@ fn what_it_is_told_under_is_told_of() {
             decide: 1, told 1 to 1
             decide_behind: 1, told 1 to 1
             decide_each: 1, told 1 to 1
-            decide_emptied: 2, told 2 to 2
+            decide_emptied: 1, told 1 to 1
             decide_failing: 1, told 1 to 1
             decide_field: 1, told 1 to 1
             decide_made: 1, told 1 to 1
             decide_next: 1, told 1 to 1
             decide_skipped: 2, told 2 to 2
-            decide_two: 2, told 2 to 2
+            decide_two: 1, told 1 to 1
             found: 1, told 1 to 1
             found_bare: 1, told 1 to 1
             found_each: 1, told 1 to 1

@@ -25,6 +25,7 @@ mod going;
 mod making;
 mod obstacle;
 mod rule;
+mod shadowed;
 mod stepping;
 
 use std::sync::Arc;
@@ -77,6 +78,8 @@ pub struct Direct {
     pub may_alias: bool,
     /// Of one that is not: how it is sent where the caller names a row twice that changes.
     pub by_steps: Option<Box<Self>>,
+    /// Of one that is: whether branches ask for rows that it makes, so that these are kept.
+    pub keeps_made: bool,
     /// Of one that is: what must be true of rows that the caller named.
     pub naming: Vec<Course>,
     /// The same of one that stands for any of [`Direct::named`], where that looks at others.
@@ -86,7 +89,7 @@ pub struct Direct {
 }
 
 /// A value that is looked up before anything is done, in all turns of loops, so that whatever it names is locked in one order; where it is
-/// used, it must be one of those.
+/// used, it must be one of those, or a key that nobody else tells something under then.
 #[derive(Debug)]
 pub struct Site {
     /// Whose key it is; `None`: something is told under it.
@@ -97,7 +100,9 @@ pub struct Site {
     pub value: Expression,
     /// What it may be, as far as that is known before anything is done.
     pub ahead: Vec<Expression>,
-    /// Where it is one for each part of a row: of which. It has the part at depth 0 and that row at depth 1.
+    /// Which event is told under it: what was not looked up ahead is locked where it is used, unless somebody else holds it.
+    pub event: Option<Box<str>>,
+    /// Where it is one for each part of a row: of which. It has the part at depth 0 and that row behind all parts.
     pub each: Option<EachPart>,
     /// Whether it may be the key of a row that the program makes.
     pub may_be_made: bool,
@@ -114,8 +119,19 @@ pub struct EachPart {
     pub key: Expression,
     /// Their table.
     pub part: Arc<Table>,
+    /// Of what those refer to, each of its parts, and so on.
+    pub within: Vec<InnerParts>,
     /// What that key may be, as far as it is known before anything is done.
     pub ahead: Vec<Expression>,
+}
+
+/// The parts of a row that other parts refer to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InnerParts {
+    /// Their table.
+    pub table: Arc<Table>,
+    /// The key of their root, with the parts around at depth 0 and up.
+    pub root: Expression,
 }
 
 /// A value that is looked up once, and stands for what was found wherever it is named.
@@ -169,7 +185,14 @@ pub struct DirectRow {
     pub condition: Expression,
     /// The same where it changes: what must be true of it then.
     pub checks: Expression,
+    /// What is computed in it once its columns are set, where that would be too large over the row as it was.
+    pub layers: Vec<Layer>,
+    /// Must be true of the row with those, where it changes.
+    pub rules: Expression,
 }
+
+/// Columns that are computed over a row with those of the layers before.
+pub type Layer = Vec<(usize, Expression)>;
 
 /// A condition over several rows.
 #[derive(Debug)]
@@ -204,8 +227,8 @@ pub struct MadeRow {
     /// Must be true, with rows as they were.
     pub condition: Expression,
     /// Computed columns that draw on those, with the new row at depth 0.
-    pub computed: Vec<(usize, Expression)>,
-    /// The same of what must be true of it.
+    pub computed: Vec<Layer>,
+    /// The same of what must be true of it, with all of them.
     pub checks: Expression,
     /// Of a part of a root that was there: that, by position in [`Direct::rows`], which changes with it.
     pub root: Option<usize>,
@@ -356,13 +379,30 @@ impl Direct {
     /// made in one of these tables.
     fn may_name_twice(&self, given: &[TableId]) -> bool {
         let named = |row: &DirectRow| row.found.is_none() && !row.made;
-        let changes = |row: &DirectRow| named(row) && (row.goes || !row.set.is_empty());
+        let sets = |row: &DirectRow| !row.set.is_empty() || !row.layers.is_empty();
+        let changes = |row: &DirectRow| named(row) && (row.goes || sets(row));
         self.rows.iter().enumerate().any(|(at, row)| {
             let other = |(of, other): (usize, &DirectRow)| {
                 of != at && other.table.id == row.table.id && named(other)
             };
             let is_twice = row.each_turn || self.rows.iter().enumerate().any(other);
             (changes(row) && is_twice) || (named(row) && given.contains(&row.table.id))
+        })
+    }
+
+    /// Whether a row may take the unique value that another one gives up.
+    fn may_pass_on(&self) -> bool {
+        self.rows.iter().enumerate().any(|(at, row)| {
+            let others = || {
+                let of_table = |other: &&DirectRow| other.table.id == row.table.id;
+                self.rows.iter().skip(at + 1).filter(of_table)
+            };
+            row.table.uniques.iter().any(|unique| {
+                let sets = |row: &DirectRow| {
+                    row.set.iter().any(|(column, _)| unique.columns.contains(column))
+                };
+                sets(row) && (row.each_turn || others().any(sets))
+            })
         })
     }
 

@@ -5,7 +5,7 @@ use operation::{Dialect, EachPart, Expression, Fault, Scalar, Site, Sql, Table, 
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::many::given;
-use super::{Settings, Statement};
+use super::{Lock, Settings, Statement};
 use crate::postgres::value::type_name;
 
 fn name(sql: &mut Sql, at: usize) {
@@ -30,21 +30,26 @@ impl Settings<'_> {
     }
 }
 
-/// Writes whether `s.v` is the key of a row that nobody else may change: one that is locked, or that this transaction has made or deleted.
-fn is_held(sql: &mut Sql, site: &Site, table: &Table) -> Result<(), Fault> {
+/// Writes whether `s.v` is the key of a row that nobody else may change: one that is locked, or can be without waiting, or that this transaction
+/// has made or deleted.
+fn is_held(sql: &mut Sql, site: &Site, table: &Table, lock: Lock) -> Result<(), Fault> {
+    let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
     sql.push("s.v = ANY(nullif(current_setting(");
     name_of_locked(sql, table);
     sql.push(", true), '')::").push(type_name(site.scalar)).push("[])");
     if site.may_be_made {
-        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
         sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
         sql.ident(&own.name).push(" = s.v AND m.xmin = pg_current_xact_id()::xid)");
     }
     // Nothing is what stands there.
     if site.may_be_gone {
-        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
         sql.push(" OR NOT EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
         sql.ident(&own.name).push(" = s.v)");
+    }
+    // There is no order any more in which all would lock it.
+    if lock != Lock::Free {
+        sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
+        sql.ident(&own.name).push(" = s.v").push(lock.clause()).push(" SKIP LOCKED)");
     }
     Ok(())
 }
@@ -92,8 +97,10 @@ pub(crate) fn look(settings: Settings<'_>, at: usize, hints: &[Value]) -> Result
 impl<'a> Lowering<'a> {
     /// Brings the parts of a row into scope, with that row around; told is what was in scope before.
     fn parts_in_scope(&mut self, each: &'a EachPart) -> Vec<(usize, &'a Table)> {
-        let (root, part) = (self.alias(), self.alias());
-        std::mem::replace(&mut self.scope, vec![(root, &*each.root), (part, &*each.part)])
+        let within = each.within.iter().map(|inner| &*inner.table);
+        let tables = [&*each.root, &*each.part].into_iter().chain(within);
+        let scope = tables.map(|table| (self.alias(), table)).collect();
+        std::mem::replace(&mut self.scope, scope)
     }
 
     /// Writes from where the parts in scope are: those of a row with one of these keys, which see what was in scope before.
@@ -103,18 +110,26 @@ impl<'a> Lowering<'a> {
         keys: &'a [Expression],
         outer: Vec<(usize, &'a Table)>,
     ) -> Result<(), Fault> {
-        let [(root, root_table), (part, part_table)] = self.scope[..] else {
+        let all = self.scope.clone();
+        let [(root, root_table), (part, part_table), within @ ..] = &all[..] else {
             return Err(ill_formed("no part is in scope"));
         };
-        self.scope = outer;
-        let of = each.part.root.ok_or_else(|| ill_formed("a part of nothing"))?;
-        self.table(root, root_table);
-        self.sql.push(", ");
-        self.table(part, part_table);
+        let (root, part) = (*root, *part);
+        let of = |part: &Table| part.root.ok_or_else(|| ill_formed("a part of nothing"));
+        for (at, (alias, table)) in all.iter().enumerate() {
+            self.sql.push(if at > 0 { ", " } else { "" });
+            self.table(*alias, table);
+        }
         self.sql.push(" WHERE ");
-        self.column(part, part_table, of)?;
+        self.column(part, part_table, of(part_table)?)?;
         self.sql.push(" = ");
         self.column(root, root_table, root_table.own_key())?;
+        for (nth, ((alias, table), inner)) in within.iter().zip(&each.within).enumerate() {
+            self.scope = all.iter().take(nth + 2).copied().collect();
+            self.sql.push(" AND ");
+            self.column_is(*alias, table, of(table)?, &inner.root)?;
+        }
+        self.scope = outer;
         self.sql.push(" AND (");
         for (at, key) in keys.iter().enumerate() {
             self.sql.push(if at > 0 { " OR " } else { "" });
@@ -126,10 +141,10 @@ impl<'a> Lowering<'a> {
 }
 
 /// Ends the transaction where what stands at a place is neither of the rows of its table that are locked, nor of the keys that were looked up
-/// there.
+/// there; `lock`: as rows of that table are. What is neither is locked now, if nobody is waited for.
 pub(crate) fn is_among(
     settings: Settings<'_>,
-    at: usize,
+    (at, lock): (usize, Lock),
     binds: &[Value],
 ) -> Result<Statement, Fault> {
     let site = settings.site(at)?;
@@ -138,17 +153,22 @@ pub(crate) fn is_among(
         return Err(ill_formed("no such bind"));
     }
     if let (Some(each), Some(table)) = (&site.each, &site.table) {
-        return are_locked(settings, (site, each, table), binds);
+        return are_locked(settings, (site, each, table, lock), binds);
     }
     let scalar = if site.table.is_some() { site.scalar } else { Scalar::Text };
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
     lowering.sql.push("SELECT 1 / coalesce(s.v IS NULL OR ");
     match &site.table {
-        Some(table) => is_held(&mut lowering.sql, site, table)?,
+        Some(table) => is_held(&mut lowering.sql, site, table, lock)?,
         None => {
             lowering.sql.push("s.v = ANY(");
             settings.write_all_of(&mut lowering.sql, at)?;
             lowering.sql.push(")");
+            // As with rows.
+            if let Some(event) = &site.event {
+                lowering.sql.push(" OR pg_try_advisory_xact_lock(hashtextextended(");
+                lowering.sql.literal(&format!("{event}/")).push(" || s.v, 0))");
+            }
         }
     }
     lowering.sql.push(", false)::int FROM (SELECT ");
@@ -160,7 +180,7 @@ pub(crate) fn is_among(
 /// The same of what stands in each part of a row.
 fn are_locked<'s>(
     settings: Settings<'s>,
-    (site, each, table): (&'s Site, &'s EachPart, &Table),
+    (site, each, table, lock): (&'s Site, &'s EachPart, &Table, Lock),
     binds: &'s [Value],
 ) -> Result<Statement, Fault> {
     let mut lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
@@ -170,7 +190,7 @@ fn are_locked<'s>(
     lowering.sql.push(" AS v FROM ");
     lowering.parts(each, std::slice::from_ref(&each.key), outer)?;
     lowering.sql.push(" OFFSET 0) AS s WHERE NOT coalesce(s.v IS NULL OR ");
-    is_held(&mut lowering.sql, site, table)?;
+    is_held(&mut lowering.sql, site, table, lock)?;
     lowering.sql.push(", false)");
     Ok(lowering.finish(vec![Scalar::Int]))
 }

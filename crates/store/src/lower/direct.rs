@@ -1,6 +1,6 @@
 //! Statements for PostgreSQL that do what was asked or end the transaction, so that nobody has to wait for their answers.
 
-use operation::{Dialect, Expression, Fault, Scalar, Sql, Table, Value};
+use operation::{Dialect, Expression, Fault, Layer, Scalar, Sql, Table, Value};
 
 use super::expression::{Lowering, binds_of, ill_formed};
 use super::form::Natural;
@@ -16,6 +16,10 @@ pub(crate) struct Change<'c> {
     pub key: &'c Expression,
     /// What its columns become, with the row as it was at depth 0; nothing, where it is looked at only.
     pub set: &'c [(usize, Expression)],
+    /// What is computed in it then.
+    pub layers: &'c [Layer],
+    /// Must be true of the row as it is with those, or with what is set alone.
+    pub rules: &'c Expression,
     /// Must be true of the row as it was, all of them.
     pub conditions: &'c [&'c Expression],
     /// How a row that is looked at is kept from changing.
@@ -104,13 +108,17 @@ pub(crate) fn hold_if_there(change: Change<'_>, binds: &[Value]) -> Result<State
 impl<'c> Change<'c> {
     /// What comes before its conditions, and the number of the row's alias.
     fn begun(self, lowering: Lowering<'c>) -> Result<(Lowering<'c>, usize), Fault> {
-        let Change { table, key, set, conditions, answered, goes, settings, .. } = self;
-        let values = set.iter().map(|(_, value)| value).chain(conditions.iter().copied());
-        if binds_of(values.chain([key])) > lowering.binds() {
+        let Change { table, key, set, layers, rules, conditions, answered, goes, settings, .. } =
+            self;
+        let values = set.iter().chain(layers.iter().flatten()).map(|(_, value)| value);
+        let values = values.chain(conditions.iter().copied());
+        if binds_of(values.chain([key, rules])) > lowering.binds() {
             return Err(ill_formed("no such bind"));
         }
         let mut lowering = lowering.with(settings);
         let alias = lowering.alias();
+        let is_layered = !layers.is_empty() || *rules != Expression::yes();
+        let last = is_layered.then(|| self.last_layer(&mut lowering));
         lowering.sql.push("WITH changed AS (");
         if goes {
             lowering.sql.push("DELETE FROM ");
@@ -131,12 +139,46 @@ impl<'c> Change<'c> {
                 lowering.version_once(alias, table, value)?;
                 continue;
             }
+            if let Some(last) = last {
+                lowering.column(last, table, *column)?;
+                continue;
+            }
             lowering.assigned(alias, table, set.scalar, value)?;
             if let Some(native) = set.native_type() {
                 lowering.sql.push("::").ident(native);
             }
         }
+        if let Some(last) = last {
+            for (column, _) in layers.iter().flatten() {
+                let set = table.columns.get(*column).ok_or_else(|| ill_formed("no such column"))?;
+                lowering.sql.push(", ").ident(&set.name).push(" = ");
+                lowering.column(last, table, *column)?;
+            }
+            lowering.sql.push(" FROM (");
+            self.changed_row(&mut lowering, last - layers.len())?;
+            lowering.sql.push(") AS ").alias("t", last);
+        }
         Ok((lowering, alias))
+    }
+
+    /// Brings an alias for the row as it was and one for each layer into being, in a row: told is the last.
+    fn last_layer(self, lowering: &mut Lowering<'c>) -> usize {
+        (0..self.layers.len()).fold(lowering.alias(), |_, _| lowering.alias())
+    }
+
+    /// Writes the row with what its columns become, and what is computed then. `first`: the alias of it as it was.
+    fn changed_row(self, lowering: &mut Lowering<'c>, first: usize) -> Result<(), Fault> {
+        let Change { table, key, set, layers, .. } = self;
+        lowering.layers(table, first, layers)?;
+        lowering.sql.push("SELECT ");
+        lowering.row_with(first, table, set)?;
+        lowering.sql.push(" FROM ");
+        lowering.table(first, table);
+        lowering.sql.push(" WHERE ");
+        lowering.column_is(first, table, table.own_key(), key)?;
+        lowering.sql.push(" OFFSET 0");
+        lowering.end_layers(first, layers);
+        Ok(())
     }
 
     /// Writes of which row, and under which conditions.
@@ -155,6 +197,11 @@ impl<'c> Change<'c> {
                 lowering.with_row(alias, table, term)?;
             }
         }
+        if *self.rules != Expression::yes() {
+            let last = alias + 1 + self.layers.len();
+            lowering.sql.push(" AND ");
+            lowering.with_row(last, table, self.rules)?;
+        }
         Ok(())
     }
 }
@@ -167,7 +214,7 @@ pub(crate) struct Making<'m> {
     pub columns: &'m [(usize, Expression)],
     pub condition: &'m Expression,
     /// Computed columns, and what must be true, with the new row at depth 0.
-    pub computed: &'m [(usize, Expression)],
+    pub computed: &'m [Layer],
     pub checks: &'m Expression,
     /// How many binds their expressions may name.
     pub binds: usize,
@@ -209,12 +256,15 @@ impl<'m> Making<'m> {
     fn begun(self, lowering: Lowering<'m>) -> Result<Lowering<'m>, Fault> {
         let Making { table, columns, condition, computed, checks, binds, settings, .. } = self;
         let values_of = |columns: &'m [(usize, Expression)]| columns.iter().map(|(_, value)| value);
-        let all = values_of(columns).chain(values_of(computed)).chain([condition, checks]);
-        if binds_of(all) > binds {
+        let all = values_of(columns).chain(computed.iter().flat_map(|layer| values_of(layer)));
+        if binds_of(all.chain([condition, checks])) > binds {
             return Err(ill_formed("no such bind"));
         }
         let mut lowering = lowering.with(settings);
-        lowering.alias();
+        let (inner, last) = self.layers();
+        for _ in 0..=inner.len() {
+            lowering.alias();
+        }
         lowering.sql.push("WITH made AS (INSERT INTO ").ident(&table.name).push(" (");
         lowering.sql.list(", ", &table.columns, |sql, column| {
             sql.ident(&column.name);
@@ -222,18 +272,18 @@ impl<'m> Making<'m> {
         lowering.sql.push(") SELECT ");
         let ruled = self.is_ruled();
         if ruled {
-            for at in 0..table.columns.len() {
+            for (at, column) in table.columns.iter().enumerate() {
                 lowering.sql.push(if at > 0 { ", " } else { "" });
-                match computed.iter().find(|(of, _)| *of == at) {
+                match last.iter().find(|(of, _)| *of == at) {
                     Some((_, value)) => {
-                        let column = table.columns.get(at);
-                        let scalar = column.map_or(Scalar::Int, |column| column.scalar);
-                        lowering.assigned(RULED, table, scalar, value)?;
+                        lowering.assigned(RULED + inner.len(), table, column.scalar, value)?;
                     }
-                    None => lowering.column(RULED, table, at)?,
+                    None => lowering.column(RULED + inner.len(), table, at)?,
                 }
             }
-            lowering.sql.push(" FROM (SELECT ");
+            lowering.sql.push(" FROM (");
+            lowering.layers(table, RULED, inner)?;
+            lowering.sql.push("SELECT ");
         }
         for (at, column) in table.columns.iter().enumerate() {
             lowering.sql.push(if at > 0 { ", " } else { "" });
@@ -276,11 +326,23 @@ impl<'m> Making<'m> {
         lowering.sql.push(" WHERE ");
         lowering.any(self.condition, Scalar::Bool)?;
         if self.is_ruled() {
-            lowering.sql.push(" OFFSET 0) AS ").alias("t", RULED).push(" WHERE ");
-            lowering.with_row(RULED, self.table, self.checks)?;
+            let (inner, _) = self.layers();
+            let last = RULED + inner.len();
+            lowering.sql.push(" OFFSET 0");
+            lowering.end_layers(RULED, inner);
+            lowering.sql.push(") AS ").alias("t", last).push(" WHERE ");
+            lowering.with_row(last, self.table, self.checks)?;
         }
         lowering.sql.push(" RETURNING 1");
         Ok(())
+    }
+
+    /// What is computed before the row is inserted, and while it is: there is nothing left to look at then.
+    fn layers(self) -> (&'m [Layer], &'m [(usize, Expression)]) {
+        match self.computed.split_last() {
+            Some((last, inner)) if *self.checks == Expression::yes() => (inner, last),
+            _ => (self.computed, &[]),
+        }
     }
 }
 
@@ -389,6 +451,46 @@ impl<'a> Lowering<'a> {
             self.sql.push(if column == 0 { "" } else { ", " });
             self.answered(alias, table, column)?;
             self.sql.push(" AS ").alias("c", column);
+        }
+        Ok(())
+    }
+
+    /// Writes what selects from a row, with the columns of each layer computed over the one before; what selects the row comes behind.
+    /// `first`: its alias, behind which those of the layers are.
+    fn layers(&mut self, table: &'a Table, first: usize, layers: &'a [Layer]) -> Result<(), Fault> {
+        for (nth, layer) in layers.iter().enumerate().rev() {
+            self.sql.push("SELECT ");
+            self.row_with(first + nth, table, layer)?;
+            self.sql.push(" FROM (");
+        }
+        Ok(())
+    }
+
+    /// Ends what [`Self::layers`] began.
+    fn end_layers(&mut self, first: usize, layers: &[Layer]) {
+        for nth in 0..layers.len() {
+            self.sql.push(") AS ").alias("t", first + nth).push(" OFFSET 0");
+        }
+    }
+
+    /// Writes all columns of a row, some of which are worked out of it, with their names and of their types.
+    fn row_with(
+        &mut self,
+        alias: usize,
+        table: &'a Table,
+        values: &'a [(usize, Expression)],
+    ) -> Result<(), Fault> {
+        for (at, column) in table.columns.iter().enumerate() {
+            self.sql.push(if at > 0 { ", " } else { "" });
+            match values.iter().find(|(of, _)| *of == at) {
+                Some((_, value)) => {
+                    self.sql.push("(");
+                    self.assigned(alias, table, column.scalar, value)?;
+                    self.sql.push(")::").push(type_name(column.scalar));
+                }
+                None => self.column(alias, table, at)?,
+            }
+            self.sql.push(" AS ").ident(&column.name);
         }
         Ok(())
     }

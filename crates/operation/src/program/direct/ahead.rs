@@ -1,7 +1,6 @@
 //! What values may be before anything is done, where steps that come before change what they are looked up in: rows that will be found by
 //! them are locked with all others.
 
-use super::flat::LARGEST;
 use super::forming::Forming;
 use super::obstacle::Reason;
 use super::rule::nodes;
@@ -10,6 +9,8 @@ use crate::{Expression, TableId};
 
 /// As many things as are taken into account that a value may be. Where it is another one, the transaction ends.
 const MOST_WAYS: usize = 32;
+/// As many nodes as one of them may have.
+const LARGEST_WAY: usize = 256;
 
 impl Stepping {
     /// What a value that stands over rows as they are at a step may be, over those that are there before anything is done.
@@ -24,8 +25,8 @@ impl Stepping {
         let others = if made.is_some() { Vec::new() } else { self.ways_of_children(value)? };
         for way in others {
             match self.made_of(&way) {
-                Some(made) => made.iter().for_each(|way| add(&mut all, way.clone())),
-                None => add(&mut all, way),
+                Some(made) => made.iter().for_each(|way| add(&mut all, way)),
+                None => add(&mut all, &way),
             }
         }
         let Expression::Lookup { table, value: inside, .. } = value else { return Ok(all) };
@@ -37,14 +38,17 @@ impl Stepping {
             }
             for set in ways {
                 if matches!(**inside, Expression::Column { .. }) {
-                    add(&mut all, set.clone());
+                    add(&mut all, set);
                     continue;
                 }
                 for way in &untouched {
+                    if all.len() == MOST_WAYS {
+                        return Ok(all);
+                    }
                     let Expression::Lookup { table, key, value } = way else { continue };
                     let value = instead_of(value, 0, *column, set).ok_or(Reason::NotInSql)?;
                     let (table, key, value) = (table.clone(), key.clone(), Box::new(value));
-                    add(&mut all, Expression::Lookup { table, key, value });
+                    add(&mut all, &Expression::Lookup { table, key, value });
                 }
             }
         }
@@ -79,9 +83,9 @@ impl Stepping {
 }
 
 /// Adds one more thing that a value may be, if it is not too large.
-fn add(ways: &mut Vec<Expression>, way: Expression) {
-    if ways.len() < MOST_WAYS && nodes(&way) <= LARGEST && !ways.contains(&way) {
-        ways.push(way);
+fn add(ways: &mut Vec<Expression>, way: &Expression) {
+    if ways.len() < MOST_WAYS && nodes(way) <= LARGEST_WAY && !ways.contains(way) {
+        ways.push(way.clone());
     }
 }
 
@@ -89,7 +93,7 @@ impl Forming<'_> {
     /// What a value may be, over rows that are there before anything is done.
     pub(super) fn may_be(&self, value: &Expression) -> Result<Vec<Expression>, Reason> {
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
-        let mut room = LARGEST;
+        let mut room = LARGEST_WAY;
         let mut ways = stepping.ways(value)?;
         ways.retain(|way| {
             let fits = nodes(way) <= room;

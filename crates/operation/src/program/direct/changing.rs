@@ -3,12 +3,12 @@
 
 use super::Finding;
 use super::forming::{Forming, Holds, Row};
-use super::making::draws_on;
+use super::making::{add_to_layers, draws_on, of_row_and_parts, stands_as};
 use super::obstacle::Reason;
 use super::rule::{evaluates, transition, unless_false};
 use super::stepping::{has_enough, has_no_gap, scalar_of_key};
-use crate::Expression;
 use crate::program::{Bound, Creation, Place};
+use crate::{Computed, Expression};
 
 impl Forming<'_> {
     /// A row that changes.
@@ -107,23 +107,66 @@ impl Forming<'_> {
                 None => target.computed.get(nth).is_some_and(|it| it.columns.contains(column)),
             };
             if changed.iter().any(draws) {
-                let value = self.of_row_and_others(at, &computed.expression)?;
                 let scalar = table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
-                if !self.stands_as(&value, scalar) {
-                    return Err(Reason::Timed);
+                match self.once_set(at, &computed.expression)? {
+                    Some(value) if !self.stands_as(&value, scalar) => return Err(Reason::Timed),
+                    Some(value) => self.set(at, computed.column, value)?,
+                    None => self.compute_later(at, computed)?,
                 }
-                self.set(at, computed.column, value)?;
                 changed.push(computed.column);
             }
         }
         let mut conditions = Vec::new();
         for check in part.iter().flat_map(|part| &part.checks) {
             if changed.iter().any(|column| draws_on(&check.expression, *column, 0)) {
-                let check = self.of_row_and_others(at, &check.expression)?;
-                conditions.extend(unless_false(check));
+                match self.once_set(at, &check.expression)? {
+                    Some(check) => conditions.extend(unless_false(check)),
+                    None => self.rule_later(at, &check.expression)?,
+                }
             }
         }
         Ok(conditions)
+    }
+
+    /// A rule about a row as it will be, over the row as it was; `None` where it would be too large, or draws on something that is: step by step
+    /// it is worked out once the columns are set.
+    pub(super) fn once_set(
+        &mut self,
+        at: usize,
+        rule: &Expression,
+    ) -> Result<Option<Expression>, Reason> {
+        let row = self.rows.get(at).ok_or(Reason::NotInSql)?;
+        let later = |(column, _): &(usize, Expression)| draws_on(rule, *column, 0);
+        if row.layers.iter().flatten().any(later) {
+            return Ok(None);
+        }
+        match self.of_row_and_others(at, rule) {
+            Err(Reason::TooLarge) if self.stepping.is_some() => Ok(None),
+            over => over.map(Some),
+        }
+    }
+
+    /// Has a column computed once others are set.
+    fn compute_later(&mut self, at: usize, computed: &Computed) -> Result<(), Reason> {
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        let scalar = row.table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
+        let value = of_row_and_parts(&computed.expression).ok_or(Reason::TooLarge)?;
+        if row.table.columns.iter().any(|column| column.native.is_some()) {
+            return Err(Reason::TooLarge);
+        }
+        if !stands_as(&value, &row.table, scalar) {
+            return Err(Reason::Timed);
+        }
+        add_to_layers(&mut row.layers, computed.column, value);
+        Ok(())
+    }
+
+    /// Has something be true of a row once its columns are set and computed.
+    pub(super) fn rule_later(&mut self, at: usize, rule: &Expression) -> Result<(), Reason> {
+        let rule = of_row_and_parts(rule).ok_or(Reason::TooLarge)?;
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        row.rules.extend(unless_false(rule));
+        Ok(())
     }
 
     /// That what a column becomes, which only the database knows, is within its bounds.

@@ -7,12 +7,9 @@ use super::flat::{LARGEST, rows_of};
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use super::rule::{either, nodes};
-use super::stepping::scalar_of_key;
+use super::stepping::{MOST, scalar_of_key};
 use super::{Finding, Found};
 use crate::{Expression, Scalar, Table};
-
-/// As far as a statement is known by which of them it names.
-const MOST: usize = 60;
 
 impl Forming<'_> {
     /// The key of a row as a bind or a constant: what stands in rows is looked up.
@@ -68,11 +65,11 @@ impl Forming<'_> {
         self.keep(flat, scalar, Finding::Value)
     }
 
-    /// The bind that stands for the key under which something is told, if only the database knows it.
+    /// The bind that stands for the key under which an event is told, or a task, if only the database knows it.
     pub(super) fn told_under(
         &mut self,
         key: Option<&(Expression, Scalar)>,
-        is_event: bool,
+        event: Option<usize>,
     ) -> Result<Option<usize>, Reason> {
         let Some((key, scalar)) = key else { return Ok(None) };
         if let Some(drawn) = self.drawn_by(key) {
@@ -87,7 +84,7 @@ impl Forming<'_> {
                 Expression::Bind(own) if self.drawn.iter().any(|(drawn, _)| *drawn == own) => {
                     Ok(Some(own))
                 }
-                _ => self.keep_text(key, *scalar, is_event).map(Some),
+                _ => self.keep_text(key, *scalar, event).map(Some),
             };
         }
         self.telling = true;

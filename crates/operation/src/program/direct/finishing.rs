@@ -31,10 +31,15 @@ impl Forming<'_> {
         }
         if let Some(target) = target.and_then(|target| program.targets.get(target)) {
             let checked = if ends.is_some() { &[][..] } else { &target.checks[..] };
+            let row = self.rows.get(at).ok_or(Reason::NotInSql)?;
+            let computed = row.layers.iter().flatten().map(|(column, _)| *column);
+            let columns: Vec<usize> = columns.iter().copied().chain(computed).collect();
             for (check, inputs) in target.target.checks.iter().zip(checked) {
                 if inputs.others || inputs.columns.iter().any(|column| columns.contains(column)) {
-                    let check = self.of_row_and_others(at, &check.expression)?;
-                    checks.extend(unless_false(check));
+                    match self.once_set(at, &check.expression)? {
+                        Some(check) => checks.extend(unless_false(check)),
+                        None => self.rule_later(at, &check.expression)?,
+                    }
                 }
             }
             if let Some(version) = table.version {
@@ -42,9 +47,19 @@ impl Forming<'_> {
             }
         }
         let checks = Expression::all(checks);
-        let (drawn, checked) =
-            drawn_on_parts(target.and_then(|at| program.targets.get(at)), &adds)?;
-        let checked = if ends.is_some() { Expression::yes() } else { checked };
+        let target = target.and_then(|at| program.targets.get(at));
+        let mut drawn = drawn_on_parts(target, &adds, self.stepping.is_some())?;
+        if ends.is_some() {
+            (drawn.checks, drawn.rules) = (Vec::new(), Vec::new());
+        }
+        // What parts are added to has no column set.
+        let row = self.rows.get_mut(at).ok_or(Reason::NotInSql)?;
+        let layers = std::mem::take(&mut row.layers).into_iter().chain(drawn.layers).collect();
+        let rules = std::mem::take(&mut row.rules).into_iter().chain(drawn.rules);
+        let rules = Expression::all(rules);
+        if nodes(&rules) > LARGEST {
+            return Err(Reason::TooLarge);
+        }
         // What is always refused is refused sooner where the row is loaded.
         if condition == Expression::no() || checks == Expression::no() {
             return Err(Reason::NeverTrue);
@@ -55,15 +70,17 @@ impl Forming<'_> {
             }
             self.in_statement_of(at, &flat)
         };
-        let mut becomes = Vec::with_capacity(set.len() + drawn.len());
+        let mut becomes = Vec::with_capacity(set.len() + drawn.set.len());
         for (column, value) in set {
             becomes.push((column, of_one(value)?));
         }
-        becomes.extend(drawn);
+        becomes.extend(drawn.set);
         Ok(DirectRow {
             set: becomes,
             condition: of_one(condition)?,
-            checks: Expression::all([of_one(checks)?, checked]),
+            checks: Expression::all([of_one(checks)?, Expression::all(drawn.checks)]),
+            layers,
+            rules,
             table,
             key,
             found,

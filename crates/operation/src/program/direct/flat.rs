@@ -12,7 +12,7 @@ use crate::{Aggregate, Expression, Scalar, Table, Value};
 
 /// The largest expression that a row's values and its condition may have, in nodes: what is looked up again and again is
 /// written out each time.
-pub(super) const LARGEST: usize = 256;
+pub(super) const LARGEST: usize = 1024;
 
 impl Forming<'_> {
     /// An expression written over rows as they were. `scope`: the rows in scope, the innermost last.

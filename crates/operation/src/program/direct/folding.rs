@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::InnerParts;
 use super::forming::{Forming, Holds};
 use super::obstacle::Reason;
 use crate::{Expression, Table};
@@ -13,7 +14,7 @@ use crate::{Expression, Table};
 #[derive(Clone)]
 struct Inside {
     table: Arc<Table>,
-    /// By which it is found; `None`: it is the part.
+    /// By which it is found; `None`: it is a part.
     key: Option<Expression>,
 }
 
@@ -47,7 +48,22 @@ impl Forming<'_> {
                 let of = self.rows.get(row).ok_or(Reason::NotInSql)?;
                 as_around(of.values.get(*column).ok_or(Reason::NotInSql)?, row, *depth)
             }
-            Expression::Column { .. } | Expression::Aggregate { .. } => Err(Reason::NotInSql),
+            Expression::Column { .. } => Err(Reason::NotInSql),
+            // Parts of what is found change with that only, which is locked.
+            Expression::Aggregate { aggregate, table, depth, kind, body }
+                if *depth <= inside.len() =>
+            {
+                if *depth == inside.len() {
+                    let of = self.rows.get_mut(row).ok_or(Reason::NotInSql)?;
+                    of.folds.push(table.id);
+                }
+                let part = Inside { table: table.clone(), key: None };
+                let inside: Vec<Inside> = inside.iter().cloned().chain([part]).collect();
+                let body = Box::new(self.of_part(row, &inside, body)?);
+                let (aggregate, table, depth, kind) = (*aggregate, table.clone(), *depth, *kind);
+                Ok(Expression::Aggregate { aggregate, table, depth, body, kind })
+            }
+            Expression::Aggregate { .. } => Err(Reason::NotInSql),
             Expression::Bind(bind) => match self.holds(*bind)? {
                 Holds::Given(value @ (Expression::Bind(_) | Expression::Literal(_))) => {
                     Ok(value.clone())
@@ -120,15 +136,68 @@ impl Forming<'_> {
         inside: &[Inside],
         (table, key): (&Arc<Table>, &Expression),
     ) -> Result<(), Reason> {
-        let [part, found @ ..] = inside else { return Err(Reason::NotInSql) };
-        // As it stands over the part, whatever it is found through.
-        let of_part = found.iter().rev().try_fold(key.clone(), |value, through| {
-            let key = Box::new(through.key.clone()?);
-            Some(Expression::Lookup { table: through.table.clone(), key, value: Box::new(value) })
-        });
-        let value = of_part.ok_or(Reason::NotInSql)?;
-        self.site_of_each((table, value), (row, &part.table))
+        let parts: Vec<usize> = (0..inside.len()).filter(|at| inside[*at].key.is_none()).collect();
+        let [first, within @ ..] = &parts[..] else { return Err(Reason::NotInSql) };
+        let part = inside.get(*first).ok_or(Reason::NotInSql)?.table.clone();
+        let mut inner = Vec::with_capacity(within.len());
+        for at in within {
+            // The root of these parts is the row in scope around them.
+            let (before, of) = inside.split_at(*at);
+            let (found, part) = (before.split_last(), of.first());
+            let ((found, before), part) = found.zip(part).ok_or(Reason::NotInSql)?;
+            let root = found.key.as_ref().and_then(|key| over_parts(before, key));
+            let (table, root) = (part.table.clone(), root.ok_or(Reason::NotInSql)?);
+            inner.push(InnerParts { table, root });
+        }
+        let value = over_parts(inside, key).ok_or(Reason::NotInSql)?;
+        self.site_of_each((table, value), (row, &part, inner))
     }
+}
+
+/// Something that stands over rows in scope, the innermost last, as it stands over those of them that are parts and the row around all.
+fn over_parts(inside: &[Inside], value: &Expression) -> Option<Expression> {
+    let last = inside.iter().rposition(|of| of.key.is_none())?;
+    let (outer, found) = inside.split_at(last + 1);
+    // Whatever it is found through.
+    let value = found.iter().rev().try_fold(value.clone(), |value, through| {
+        let key = Box::new(through.key.clone()?);
+        Some(Expression::Lookup { table: through.table.clone(), key, value: Box::new(value) })
+    })?;
+    // Of what is found around parts nothing is in scope.
+    let parts = |from: usize| outer.iter().skip(from).filter(|of| of.key.is_none()).count();
+    moved(&value, 0, &|outwards| match outer.len().checked_sub(outwards) {
+        Some(0) => Some(parts(0)),
+        Some(at) => outer.get(at - 1).filter(|of| of.key.is_none()).map(|_| parts(at)),
+        None => None,
+    })
+}
+
+/// The same with each row that is so many rows outwards at another depth. `within`: how many rows are brought into scope by itself.
+fn moved(
+    value: &Expression,
+    within: usize,
+    to: &dyn Fn(usize) -> Option<usize>,
+) -> Option<Expression> {
+    let depth_of = |depth: usize| match depth.checked_sub(within) {
+        Some(outwards) => to(outwards).map(|to| to + within),
+        None => Some(depth),
+    };
+    Some(match value {
+        Expression::Column { depth, column } => {
+            Expression::Column { depth: depth_of(*depth)?, column: *column }
+        }
+        Expression::Lookup { table, key, value } => {
+            let key = Box::new(moved(key, within, to)?);
+            let value = Box::new(moved(value, within + 1, to)?);
+            Expression::Lookup { table: table.clone(), key, value }
+        }
+        Expression::Aggregate { aggregate, table, depth, body, kind } => {
+            let body = Box::new(moved(body, within + 1, to)?);
+            let (aggregate, depth, kind) = (*aggregate, depth_of(*depth)?, *kind);
+            Expression::Aggregate { aggregate, table: table.clone(), depth, body, kind }
+        }
+        _ => value.with_children(&mut |child| moved(child, within, to))?,
+    })
 }
 
 /// What becomes of a row, as it stands so deep in a fold over its parts.

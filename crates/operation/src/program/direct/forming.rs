@@ -8,7 +8,7 @@ use super::making::made_under_given;
 use super::obstacle::{Obstacle, Reason};
 use super::rule::either;
 use super::stepping::{Stepping, folded};
-use super::{Course, Direct, Found, How, Insist, MadeRow, Told, Total};
+use super::{Course, Direct, Found, How, Insist, Layer, MadeRow, Told, Total};
 use crate::program::{Carried, Place, Program, Source, Step};
 use crate::{Expression, ReadId, Table, TableId, Value};
 
@@ -49,6 +49,9 @@ pub(super) struct Row {
     /// Its position among the program's targets, where it changes.
     pub target: Option<usize>,
     pub conditions: Vec<Expression>,
+    /// What is computed in it once its columns are set, and must be true of it then.
+    pub layers: Vec<Layer>,
+    pub rules: Vec<Expression>,
     /// Whether it is one that is made.
     pub made: bool,
     /// Whether it goes, at least in a branch.
@@ -74,6 +77,8 @@ impl Row {
             folds: Vec::new(),
             target: None,
             conditions: Vec::new(),
+            layers: Vec::new(),
+            rules: Vec::new(),
             made: false,
             goes: false,
             site: None,
@@ -114,6 +119,17 @@ pub(super) struct Forming<'p> {
     pub(super) insists: Vec<Insist>,
     /// What steps have made of rows.
     pub(super) decided: Vec<Decided>,
+    /// What stands for keys of rows that are made, and that are nobody else's.
+    pub(super) fresh: Vec<Expression>,
+    /// Whether each bind holds what was asked, as it was asked.
+    pub(super) is_asked: Vec<bool>,
+    /// Roots that are made, by the binds that stand for their keys, and columns of new rows that are not known.
+    pub(super) made_here: Vec<(TableId, usize)>,
+    pub(super) unknown: Vec<(TableId, usize)>,
+    /// Tables of which rows have been changed.
+    pub(super) changed: Vec<TableId>,
+    /// Whether a branch asks for what new rows hold.
+    pub(super) keeps_made: bool,
     /// What is looked up once.
     pub(super) found: Vec<Found>,
     /// Whether it is asked whether a row that was found is another one that changes.
@@ -156,7 +172,8 @@ pub(super) fn form(program: &Program) -> Result<Direct, Obstacle> {
     };
     match form_as(program, None) {
         // Where a row may be found that changes under another name, too, each step sees what those before have done.
-        Ok(direct) if direct.may_alias => Ok(by_steps().unwrap_or(direct)),
+        // Or a unique value may go from one to the other, in the order of the command.
+        Ok(direct) if direct.may_alias || direct.may_pass_on() => Ok(by_steps().unwrap_or(direct)),
         Ok(mut direct) => {
             let twice = direct.may_name_twice(&made_under_given(program));
             direct.by_steps = twice.then(by_steps).and_then(Result::ok).map(Box::new);
@@ -183,6 +200,12 @@ fn form_as(program: &Program, stepping: Option<Stepping>) -> Result<Direct, Obst
         totals: Vec::new(),
         insists: Vec::new(),
         decided: Vec::new(),
+        fresh: Vec::new(),
+        is_asked: vec![true; program.filled.len()],
+        made_here: Vec::new(),
+        unknown: Vec::new(),
+        changed: Vec::new(),
+        keeps_made: false,
         found: Vec::new(),
         may_alias: false,
         looks_around: false,
@@ -223,7 +246,9 @@ impl<'p> Forming<'p> {
         let (mut answered, mut said) = self.answer(returned)?;
         // Where it is returned, it is said already what must be there for it.
         self.look_at_reached()?;
-        if self.counted.iter().any(|table| self.given.contains(&table.id)) {
+        // Where rows are told apart by what stands for their keys.
+        let is_given = |table: &Arc<Table>| self.given.contains(&table.id);
+        if self.stepping.is_none() && self.counted.iter().any(is_given) {
             return Err(Reason::Counted);
         }
         let mut rows = Vec::with_capacity(self.rows.len());
@@ -272,6 +297,7 @@ impl<'p> Forming<'p> {
             answered,
             said,
             in_steps,
+            keeps_made: self.keeps_made,
             naming,
             naming_each: stepping.naming_each,
             sites,
@@ -421,6 +447,7 @@ impl<'p> Forming<'p> {
             Step::Update { row: place, key, set, bounds } => {
                 let row = self.update(*place, key, set, bounds)?;
                 self.decide_update(*place, key, set);
+                self.changed.extend(self.program.table(*place).map(|table| table.id));
                 let known = set.iter().enumerate().filter(|(_, (_, value))| self.knows(value));
                 let known = known.map(|(at, _)| at).collect();
                 return Ok(self.course(How::Changed { row, known }));
@@ -428,10 +455,11 @@ impl<'p> Forming<'p> {
             Step::Create(creation) => {
                 let how = self.create(creation)?;
                 self.decide_creation(creation);
+                self.note_unknown(creation);
                 return Ok(self.course(how));
             }
-            Step::Emit { key, members, .. } => {
-                let key = self.told_under(key.as_ref(), true)?;
+            Step::Emit { event, key, members } => {
+                let key = self.told_under(key.as_ref(), Some(*event))?;
                 let how = self.carried(members, key, None)?;
                 return Ok(self.course(how));
             }
@@ -440,7 +468,7 @@ impl<'p> Forming<'p> {
                     Some(delay) => Some(self.told_delay(delay)?),
                     None => None,
                 };
-                let unique = self.told_under(terms.unique.as_ref(), false)?;
+                let unique = self.told_under(terms.unique.as_ref(), None)?;
                 let how = self.carried(arguments, unique, delay)?;
                 return Ok(self.course(how));
             }
@@ -473,8 +501,8 @@ impl<'p> Forming<'p> {
             }
             Step::For { .. } => return Err(Reason::OverRows),
             Step::Delete { row, key } => {
+                self.forget_gone(*row, Some(key));
                 let (row, known) = (self.delete(*row, key)?, Vec::new());
-                self.decided.clear();
                 return Ok(self.course(How::Changed { row, known }));
             }
             Step::Code { .. } => return Err(Reason::ByCode),
@@ -526,7 +554,7 @@ impl<'p> Forming<'p> {
         self.path.push((decides.clone(), false));
         let (otherwise, returned) = branch(self, otherwise)?;
         self.path.pop();
-        self.decided.retain(|of| known.contains(of));
+        self.join_decided(Some(&decides), known);
         for (at, row) in self.rows.iter_mut().enumerate() {
             let (values, set) = match after.get(at) {
                 Some(after) => after.clone(),
@@ -576,9 +604,11 @@ impl<'p> Forming<'p> {
             self.goes_in_turns(body)?;
         }
         // Another turn may have been there before.
-        self.decided.clear();
-        let (body, _) = self.walk(body)?;
-        self.decided.clear();
+        self.forget_steps(body);
+        let outside_of_turns = self.decided.clone();
+        let (courses, _) = self.walk(body)?;
+        self.decided = outside_of_turns;
+        let body = courses;
         (self.turn, self.within) = (outer, outside);
         let of_turn = self.rows.iter().enumerate().filter(|(_, row)| row.turn == turn);
         let rows = of_turn.map(|(at, _)| at).collect();
@@ -635,6 +665,7 @@ impl<'p> Forming<'p> {
     pub(super) fn hold(&mut self, bind: usize, held: Holds) -> Result<(), Reason> {
         *self.binds.get_mut(bind).ok_or(Reason::NotInSql)? = held;
         *self.turn_of.get_mut(bind).ok_or(Reason::NotInSql)? = self.turn;
+        *self.is_asked.get_mut(bind).ok_or(Reason::NotInSql)? = false;
         Ok(())
     }
 
@@ -689,7 +720,7 @@ impl<'p> Forming<'p> {
 }
 
 /// Whether steps surely end in a `return`, which is then the only one but for those of branches that do.
-fn ends(steps: &[Step]) -> bool {
+pub(super) fn ends(steps: &[Step]) -> bool {
     match steps.last() {
         Some(Step::Return(_)) => true,
         Some(Step::If { then, otherwise, .. }) => ends(then) && ends(otherwise),

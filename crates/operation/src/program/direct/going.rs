@@ -61,7 +61,7 @@ impl Forming<'_> {
         let stepping = self.stepping.as_mut().ok_or(Reason::NotInSql)?;
         stepping.gone.push(target.target.table.id);
         stepping.along.extend(target.along.iter().map(|table| table.id));
-        if target.tangled { Err(Reason::Deletes) } else { Ok(()) }
+        Ok(())
     }
 
     /// The same of all that go in a loop, since another turn comes after.

@@ -6,14 +6,14 @@ use super::flat::{LARGEST, is_of, keeps};
 use super::forming::{Forming, Holds, Row};
 use super::obstacle::Reason;
 use super::rule::{next, nodes, unless_false};
-use super::{Finding, How, MadeRow, Total};
+use super::{Finding, How, Layer, MadeRow, Total};
 use crate::program::{Creation, Fill, Inputs, Place, Program, ProgramTarget, Step, any_step};
 use crate::{
     Aggregate, Check, Comparison, Computed, Expression, NumberKind, Scalar, Table, TableId, Value,
 };
 
 /// As far as a statement is known by which columns hold keys that are counted.
-const MOST_COLUMNS: usize = 64;
+const MOST_COLUMNS: usize = 128;
 
 /// Columns that are looked up.
 type Columns = Vec<(usize, Expression)>;
@@ -114,11 +114,20 @@ impl Forming<'_> {
                 Fill::Root => {
                     let root = creation.root.as_ref().and_then(|root| self.drawn_by(root));
                     if root.is_some() {
+                        let is_ruled = is_ruled(target, creation.row, at)
+                            || root_folds_over(target, table, at);
+                        if is_ruled && self.stepping.is_none() {
+                            return Err(Reason::Counted);
+                        }
                         drawn.push((at, target.target.table.id));
                     }
                 }
                 Fill::Counted => {
-                    if is_ruled(target, creation.row, at) || parts_draw_on(target, at) {
+                    // Step by step the database looks at all rules of it.
+                    let is_part = creation.row.part.is_some();
+                    let is_ruled = is_ruled(target, creation.row, at)
+                        || (is_part && root_folds_over(target, table, at));
+                    if (is_ruled && self.stepping.is_none()) || parts_draw_on(target, at) {
                         return Err(Reason::Counted);
                     }
                     if !self.counted.iter().any(|of| of.id == table.id) {
@@ -426,19 +435,18 @@ fn is_ruled(target: &ProgramTarget, row: Place, column: usize) -> bool {
     rules.any(|rule| draws_on(rule, column, 0))
 }
 
-/// The rules of a new row that draw on columns which are looked up, or all: computed columns, each over such that are not, and what must be
-/// true, likewise.
+/// The rules of a new row that draw on columns which are looked up, or all: computed columns, and what must be true with those.
 fn rules_over(
     target: &ProgramTarget,
     (row, all): (Place, bool),
     table: &Table,
     mut looked_up: Vec<usize>,
-) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
+) -> Result<(Vec<Layer>, Expression), Reason> {
     let (computed, checks) = rules(target, row).ok_or(Reason::NotInSql)?;
-    let mut columns: Vec<(usize, Expression)> = Vec::new();
+    let mut layers: Vec<Layer> = Vec::new();
     let is_first = all && row.part.is_none();
-    let over = |rule: &Expression, columns: &[(usize, Expression)]| {
-        let over = of_row_alone(rule, columns, is_first).ok_or(Reason::Ruled)?;
+    let over = |rule: &Expression| {
+        let over = of_row_alone(rule, is_first).ok_or(Reason::Ruled)?;
         if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
     };
     for Computed { column, expression } in computed {
@@ -446,31 +454,41 @@ fn rules_over(
             continue;
         }
         let scalar = table.columns.get(*column).ok_or(Reason::NotInSql)?.scalar;
-        let value = over(expression, &columns)?;
+        let value = over(expression)?;
         if !stands_as(&value, table, scalar) {
             return Err(Reason::Timed);
         }
-        columns.push((*column, value));
+        add_to_layers(&mut layers, *column, value);
         looked_up.push(*column);
     }
     let mut conditions = Vec::new();
     for Check { expression, .. } in checks {
         if all || looked_up.iter().any(|at| draws_on(expression, *at, 0)) {
-            conditions.extend(unless_false(over(expression, &columns)?));
+            conditions.extend(unless_false(over(expression)?));
         }
     }
-    if !columns.is_empty() || !conditions.is_empty() {
+    if !layers.is_empty() || !conditions.is_empty() {
         // What others store in other words is not what stands here.
         if table.columns.iter().any(|column| column.native.is_some()) {
             return Err(Reason::Ruled);
         }
     }
-    Ok((columns, Expression::all(conditions)))
+    Ok((layers, Expression::all(conditions)))
+}
+
+/// Adds a computed column to the first layer behind all that it draws on.
+pub(super) fn add_to_layers(layers: &mut Vec<Layer>, column: usize, value: Expression) {
+    let draws = |layer: &Layer| layer.iter().any(|(of, _)| draws_on(&value, *of, 0));
+    let at = layers.iter().rposition(draws).map_or(0, |last| last + 1);
+    match layers.get_mut(at) {
+        Some(layer) => layer.push((column, value)),
+        None => layers.push(vec![(column, value)]),
+    }
 }
 
 /// Whether the database can work out a value over the columns of a row as a column of this kind keeps it: it computes neither times of day nor
 /// objects.
-fn stands_as(value: &Expression, table: &Table, scalar: Scalar) -> bool {
+pub(super) fn stands_as(value: &Expression, table: &Table, scalar: Scalar) -> bool {
     let timed = matches!(scalar, Scalar::Time | Scalar::Json);
     match value {
         Expression::Literal(_) => true,
@@ -488,25 +506,34 @@ fn stands_as(value: &Expression, table: &Table, scalar: Scalar) -> bool {
     }
 }
 
-/// A rule about a new row with its computed columns written out; `None` where it looks at anything but that row. `is_first`: it has no
-/// parts yet.
-fn of_row_alone(
-    rule: &Expression,
-    computed: &[(usize, Expression)],
-    is_first: bool,
-) -> Option<Expression> {
+/// A rule about a new row; `None` where it looks at anything but that row. `is_first`: it has no parts yet.
+fn of_row_alone(rule: &Expression, is_first: bool) -> Option<Expression> {
     match rule {
-        Expression::Column { depth: 0, column } => {
-            let known = computed.iter().find(|(at, _)| at == column);
-            Some(known.map_or_else(|| rule.clone(), |(_, value)| value.clone()))
-        }
+        Expression::Column { depth: 0, .. } => Some(rule.clone()),
         Expression::Column { .. } | Expression::Lookup { .. } | Expression::Member { .. } => None,
         Expression::Aggregate { aggregate, kind, depth: 0, .. } if is_first => {
             Some(Expression::Literal(of_none(*aggregate, *kind)))
         }
         Expression::Aggregate { .. } => None,
-        _ => rule.with_children(&mut |child| of_row_alone(child, computed, is_first)),
+        _ => rule.with_children(&mut |child| of_row_alone(child, is_first)),
     }
+}
+
+/// A rule about a row and its parts; `None` where it looks at anything else, or is too large by itself.
+pub(super) fn of_row_and_parts(rule: &Expression) -> Option<Expression> {
+    fn is_own(rule: &Expression, rows: usize) -> bool {
+        match rule {
+            Expression::Column { depth, .. } => *depth < rows,
+            Expression::Lookup { .. } | Expression::Member { .. } => false,
+            Expression::Aggregate { depth, body, .. } => *depth < rows && is_own(body, rows + 1),
+            _ => {
+                let mut own = true;
+                rule.children(&mut |child| own &= is_own(child, rows));
+                own
+            }
+        }
+    }
+    (is_own(rule, 1) && nodes(rule) <= LARGEST).then(|| rule.clone())
 }
 
 /// A fold over nothing.
@@ -520,42 +547,79 @@ fn of_none(aggregate: Aggregate, kind: NumberKind) -> Value {
     }
 }
 
-/// What a root that was there draws on parts which are added to it: its computed columns, and what must be true of it.
+/// What becomes of a root that was there once parts are added to it.
+#[derive(Default)]
+pub(super) struct DrawnOnParts {
+    /// Columns that are computed, over the row as it was.
+    pub set: Vec<(usize, Expression)>,
+    /// What must be true of it, likewise.
+    pub checks: Vec<Expression>,
+    /// Columns that are computed over the row with those.
+    pub layers: Vec<Layer>,
+    /// What must be true of it with those.
+    pub rules: Vec<Expression>,
+}
+
+/// What a root that was there draws on parts which are added to it: its computed columns, and what must be true of it. `in_layers`: what would be
+/// too large over the row as it was is computed once the others are set.
 pub(super) fn drawn_on_parts(
     target: Option<&ProgramTarget>,
     adds: &[usize],
-) -> Result<(Vec<(usize, Expression)>, Expression), Reason> {
-    let Some(target) = target.filter(|_| !adds.is_empty()) else {
-        return Ok((Vec::new(), Expression::yes()));
+    in_layers: bool,
+) -> Result<DrawnOnParts, Reason> {
+    let mut becomes = DrawnOnParts::default();
+    let Some(target) = target.filter(|_| !adds.is_empty()) else { return Ok(becomes) };
+    let is_plain = target.target.table.columns.iter().all(|column| column.native.is_none());
+    let in_layers = in_layers && is_plain;
+    // Over the row as it was, if that can be.
+    let over = |rule: &Expression, of: &DrawnOnParts| {
+        let later = |(column, _): &(usize, Expression)| draws_on(rule, *column, 0);
+        if of.layers.iter().flatten().any(later) {
+            return Ok(None);
+        }
+        let over = over_drawn(rule, &of.set).ok_or(Reason::LooksElsewhere);
+        match over {
+            Ok(over) if nodes(&over) <= LARGEST => Ok(Some(over)),
+            _ if in_layers => Ok(None),
+            Ok(_) => Err(Reason::TooLarge),
+            Err(reason) => Err(reason),
+        }
     };
-    let mut set: Vec<(usize, Expression)> = Vec::new();
-    let over = |rule: &Expression, set: &[(usize, Expression)]| {
-        let over = over_drawn(rule, set).ok_or(Reason::LooksElsewhere)?;
-        if nodes(&over) <= LARGEST { Ok(over) } else { Err(Reason::TooLarge) }
-    };
-    let draws = |inputs: &Inputs, set: &[(usize, Expression)]| {
+    let later = |rule: &Expression| of_row_and_parts(rule).ok_or(Reason::LooksElsewhere);
+    let draws = |inputs: &Inputs, changed: &[usize]| {
         inputs.others
             || inputs.parts.iter().any(|part| adds.contains(part))
-            || inputs.columns.iter().any(|column| set.iter().any(|(at, _)| at == column))
+            || inputs.columns.iter().any(|column| changed.contains(column))
     };
+    let mut changed: Vec<usize> = Vec::new();
     for (computed, inputs) in target.target.computed.iter().zip(&target.computed) {
-        if draws(inputs, &set) {
+        if draws(inputs, &changed) {
             let table = &target.target.table;
             let scalar = table.columns.get(computed.column).ok_or(Reason::NotInSql)?.scalar;
-            let value = over(&computed.expression, &set)?;
+            let now = over(&computed.expression, &becomes)?;
+            let value = match &now {
+                Some(value) => value.clone(),
+                None => later(&computed.expression)?,
+            };
             if !stands_as(&value, table, scalar) {
                 return Err(Reason::Timed);
             }
-            set.push((computed.column, value));
+            match now {
+                Some(_) => becomes.set.push((computed.column, value)),
+                None => add_to_layers(&mut becomes.layers, computed.column, value),
+            }
+            changed.push(computed.column);
         }
     }
-    let mut conditions = Vec::new();
     for (check, inputs) in target.target.checks.iter().zip(&target.checks) {
-        if draws(inputs, &set) {
-            conditions.extend(unless_false(over(&check.expression, &set)?));
+        if draws(inputs, &changed) {
+            match over(&check.expression, &becomes)? {
+                Some(check) => becomes.checks.extend(unless_false(check)),
+                None => becomes.rules.extend(unless_false(later(&check.expression)?)),
+            }
         }
     }
-    Ok((set, Expression::all(conditions)))
+    Ok(becomes)
 }
 
 /// A rule about a root with what it draws on its parts written out; `None` where it looks at anything else, or a fold at that.
@@ -577,6 +641,21 @@ fn over_drawn(rule: &Expression, drawn: &[(usize, Expression)]) -> Option<Expres
 /// Whether a rule of a root draws on parts of a kind.
 fn root_draws_on(target: &ProgramTarget, part: usize) -> bool {
     target.computed.iter().chain(&target.checks).any(|inputs| inputs.parts.contains(&part))
+}
+
+/// Whether a rule of a root draws on a column of its parts.
+fn root_folds_over(target: &ProgramTarget, part: &Table, column: usize) -> bool {
+    let computed = target.target.computed.iter().map(|computed| &computed.expression);
+    let mut rules = computed.chain(target.target.checks.iter().map(|check| &check.expression));
+    rules.any(|rule| {
+        let mut draws = false;
+        rule.visit(&mut |e| {
+            if let Expression::Aggregate { table, body, .. } = e {
+                draws |= table.id == part.id && draws_on(body, column, 0);
+            }
+        });
+        draws
+    })
 }
 
 /// Whether a rule of a part draws on a column of its root.

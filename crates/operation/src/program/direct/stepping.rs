@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use super::ahead::instead_of;
 use super::flat::{LARGEST, rows_of};
-use super::forming::{Forming, Holds, Row, returns};
+use super::forming::{Forming, Holds, Row, ends, returns};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
-use super::{Course, EachPart, Finding, Found, How, Site};
+use super::{Course, EachPart, Finding, Found, How, InnerParts, Site};
 use crate::program::{Creation, Fill, Form, Program, Step, any_step};
 use crate::{
     Aggregate, Comparison, Expression, NumberKind, PartTarget, Scalar, Table, TableId, Value,
 };
 
-/// As far as a statement is known by which of them it names.
-const MOST: usize = 60;
+/// As many as are kept, and as are looked up ahead: a statement that locks rows is known by which of them it names.
+pub(super) const MOST: usize = 120;
 
 /// Rows that a fold finds by parts.
 #[derive(Clone)]
@@ -132,7 +132,8 @@ pub(super) fn folded(program: &Program, sites: &[Site]) -> Vec<Folded> {
     let folded = sites.iter().filter_map(|site| {
         let (part, table, value) = (site.each.as_ref()?.part.id, site.table.clone()?, site.value.clone());
         let makes = |step: &Step| matches!(step, Step::Create(made) if program.table(made.row).is_some_and(|of| of.id == part));
-        let is_of_part = columns_of(&value, 1).is_empty() && any_step(&program.body, &mut { makes });
+        let is_of_part = site.each.as_ref().is_some_and(|each| each.within.is_empty());
+        let is_of_part = is_of_part && columns_of(&value, 1).is_empty() && any_step(&program.body, &mut { makes });
         is_of_part.then_some(Folded { part, table, value })
     });
     folded.collect()
@@ -147,12 +148,22 @@ impl<'p> Forming<'p> {
     pub(super) fn step_by_step(&mut self, step: &'p Step) -> Result<Course, Reason> {
         match step {
             Step::If { condition, then, otherwise } => {
-                let decides = self.decides(condition)?;
-                let known = self.decided.clone();
-                let (then, _) = self.walk(then)?;
+                let (decided, known) = (self.decided(condition), self.decided.clone());
+                let decides = match (self.knows(condition), &decided) {
+                    (true, _) => None,
+                    (false, Some(decided)) => Some(decided.clone()),
+                    (false, None) => Some(self.over_made(condition).ok_or(Reason::DependsOnRow)?),
+                };
+                let (then_courses, _) = self.walk(then)?;
                 let known = std::mem::replace(&mut self.decided, known);
-                let (otherwise, _) = self.walk(otherwise)?;
-                self.decided.retain(|of| known.contains(of));
+                let (otherwise_courses, _) = self.walk(otherwise)?;
+                // What stands behind them is not come to by way of a `return`.
+                match (ends(then), ends(otherwise)) {
+                    (true, _) => {}
+                    (false, true) => self.decided = known,
+                    (false, false) => self.join_decided(decided.as_ref(), known),
+                }
+                let (then, otherwise) = (then_courses, otherwise_courses);
                 self.looks.clear();
                 Ok(self.course(How::Branches { decides, then, otherwise }))
             }
@@ -180,6 +191,7 @@ impl<'p> Forming<'p> {
                 let several = several.then_some(Several::default());
                 let outer_several = std::mem::replace(&mut self.stepping()?.several, several);
                 let outer_bind = std::mem::replace(&mut self.stepping()?.returns_to, *bind);
+                let known = self.decided.clone();
                 self.bodies += 1;
                 let (courses, _) = self.walk(body)?;
                 self.bodies -= 1;
@@ -188,7 +200,8 @@ impl<'p> Forming<'p> {
                     returns(rest)
                         || (!matches!(last, Step::Return(_)) && returns(std::slice::from_ref(last)))
                 }) {
-                    self.decided.clear();
+                    self.decided = known;
+                    self.forget_steps(body);
                 }
                 let returned = std::mem::replace(&mut self.stepping()?.returned, outer);
                 self.stepping()?.returns_to = outer_bind;
@@ -218,7 +231,7 @@ impl<'p> Forming<'p> {
                 Ok(self.course(How::Body(courses)))
             }
             Step::Delete { row, key } => {
-                self.decided.clear();
+                self.forget_gone(*row, Some(key));
                 let row = self.delete_at_step(*row, key)?;
                 Ok(self.course(How::Changed { row, known: Vec::new() }))
             }
@@ -359,6 +372,7 @@ impl<'p> Forming<'p> {
             scalar,
             value,
             ahead,
+            event: None,
             each: None,
             may_be_made: false,
             may_be_gone: false,
@@ -369,14 +383,17 @@ impl<'p> Forming<'p> {
     pub(super) fn site_of_each(
         &mut self,
         (table, value): (&Arc<Table>, Expression),
-        (root, part): (usize, &Arc<Table>),
+        (root, part, within): (usize, &Arc<Table>, Vec<InnerParts>),
     ) -> Result<(), Reason> {
         let scalar = scalar_of_key(table)?;
         let of = self.rows.get(root).ok_or(Reason::NotInSql)?;
         let (root, key) = (of.table.clone(), of.key.clone());
         let stepping = self.stepping.as_ref().ok_or(Reason::NotInSql)?;
         // What the row itself was before would have to be looked up for it.
-        let columns = columns_of(&value, 1);
+        let mut columns = columns_of(&value, within.len() + 1);
+        for (nth, inner) in within.iter().enumerate() {
+            columns.extend(columns_of(&inner.root, nth + 1));
+        }
         if stepping.set.iter().any(|set| set.table == root.id && columns.contains(&set.column)) {
             return Err(Reason::NotInSql);
         }
@@ -384,10 +401,18 @@ impl<'p> Forming<'p> {
         let made = stepping.made.iter().any(|made| made.key == key);
         let roots = if made { Vec::new() } else { self.all_ahead(&key)? };
         let ahead = if roots.is_empty() { Vec::new() } else { self.all_ahead(&value)? };
-        let each = Some(EachPart { root, key, part: part.clone(), ahead: roots });
+        let each = Some(EachPart { root, key, part: part.clone(), within, ahead: roots });
         let table = Some(table.clone());
-        let site =
-            Site { table, scalar, value, ahead, each, may_be_made: false, may_be_gone: false };
+        let site = Site {
+            table,
+            scalar,
+            value,
+            ahead,
+            event: None,
+            each,
+            may_be_made: false,
+            may_be_gone: false,
+        };
         let site = self.add_site(site)?;
         let sites = &mut self.stepping()?.step_sites;
         if !sites.contains(&site) {
@@ -497,7 +522,7 @@ impl<'p> Forming<'p> {
         &mut self,
         key: &Expression,
         scalar: Scalar,
-        is_event: bool,
+        event: Option<usize>,
     ) -> Result<usize, Reason> {
         let flat = self.flat(key, &[])?;
         if !self.stands_as(&flat, scalar) {
@@ -505,8 +530,10 @@ impl<'p> Forming<'p> {
         }
         let value = self.looked_up(&flat).ok_or(Reason::NotInSql)?;
         let bind = self.keep_now(value, Scalar::Text, Finding::Text(scalar))?;
-        if is_event {
+        if let Some(event) = event.and_then(|event| self.program.events.get(event)) {
             let site = self.site(None, scalar, &Expression::Bind(bind))?;
+            let of = self.stepping()?.sites.get_mut(site).ok_or(Reason::NotInSql)?;
+            of.event = Some(event.name.clone());
             self.stepping()?.step_sites.push(site);
         }
         Ok(bind)
@@ -744,7 +771,9 @@ pub(super) fn columns_of(value: &Expression, outwards: usize) -> Vec<usize> {
 /// Whether two sites of parts are one.
 fn is_same(a: &Site, b: &Site) -> bool {
     let table = |site: &Site| site.table.as_ref().map(|table| table.id);
-    let parts = |site: &Site| site.each.as_ref().map(|each| (each.root.id, each.part.id));
+    let parts = |site: &Site| {
+        site.each.as_ref().map(|each| (each.root.id, each.part.id, each.within.clone()))
+    };
     let keys = |site: &Site| site.each.as_ref().map(|each| (each.key.clone(), each.ahead.clone()));
     let same = table(a) == table(b) && parts(a) == parts(b);
     same && a.value == b.value && a.ahead == b.ahead && keys(a) == keys(b)

@@ -34,7 +34,7 @@ use crate::lower::{self, Settings};
 pub(super) use answer::{Worded, answers_more, lower_answer};
 pub(super) use make::{Making, lower_made, lower_total};
 use steps::Steps;
-pub(super) use steps::{lower_cleared, lower_kept, lower_level};
+pub(super) use steps::{lower_cleared, lower_kept, lower_level, site_lock};
 use tell::Telling;
 pub(super) use tell::{found_keys, lower_told};
 
@@ -94,12 +94,14 @@ pub(super) fn statement(
     binds: &[Value],
 ) -> Result<lower::Statement, Fault> {
     let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
-    let conditions = [&row.condition, &row.checks];
+    let (conditions, yes) = ([&row.condition, &row.checks], Expression::yes());
     let may_have_gone = direct.may_have_gone(at);
     let change = lower::direct::Change {
         table: &row.table,
         key: &row.key,
         set: if changes { &row.set } else { &[] },
+        layers: if changes { &row.layers } else { &[] },
+        rules: if changes { &row.rules } else { &yes },
         conditions: if changes { &conditions } else { &conditions[..1] },
         lock: lock_of(program, &row.table, true),
         answered,

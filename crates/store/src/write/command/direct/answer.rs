@@ -95,7 +95,7 @@ impl<D: Database> Stating<'_, '_, D> {
             own.push(Value::Int(*now));
         }
         let kept = self.receipt.is_some();
-        let columns = 1 << 63 | which << 1 | u64::from(kept);
+        let columns = 1 << 63 | which << 1 | u128::from(kept);
         let key = Key { target, place, kind: Kind::Answered, columns, binds: binds.len() };
         let lower = || lower_answer(of, worded, binds, kept);
         database.run(Asked::Kept(key), lower, binds.iter().chain(&own)).await.map(drop)

@@ -191,6 +191,8 @@ pub(in super::super) fn lower_total(
         table: &total.table,
         key: &total.key,
         set: &total.set,
+        layers: &[],
+        rules: &Expression::yes(),
         conditions: &[],
         lock: lower::Lock::Held,
         answered,

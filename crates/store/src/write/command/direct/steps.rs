@@ -9,17 +9,17 @@ use std::sync::Arc;
 
 use operation::{
     Course, Creation, Direct, DirectRow, Expression, Fault, MOST_ROWS, MadeRow, Named, Place,
-    Published, Redraw, Step, Table, Value,
+    Program, Published, Redraw, Step, Table, Value,
 };
 
 use super::super::super::outbox::Asking;
 use super::super::super::{Asked, Database, Failure, Key, Kind, Load};
-use super::super::{Flow, Running, ill_formed, lock_of};
+use super::super::{Flow, Running, bounded, ill_formed, lock_of};
 use super::make::Making;
 use super::tell::Tellings;
 use super::{Doing, Stated, Stating, Worded, answers_more, insisted, key_of, not_so};
 use crate::lower::cleared::{self, Cleared, Level};
-use crate::lower::{self, Settings};
+use crate::lower::{self, Lock, Settings};
 
 /// As many statements as it sends: of more it is less work to load rows and write many at once.
 const MOST_DEEDS: usize = 512;
@@ -217,6 +217,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     ) -> Result<(), Fault> {
         let (table, row) = self.as_known(made, creation).await?;
         let key = row.get(table.own_key()).cloned().unwrap_or_default();
+        if self.direct.keeps_made {
+            self.keep_made(&table, creation, &row)?;
+        }
         if let Some(bind) = creation.bind {
             self.running.fill(bind, key);
         }
@@ -228,6 +231,29 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             self.change_at_step(root)?;
         }
         self.look_in_the_end(made.ends, &now)
+    }
+
+    /// Keeps a row that is made, since branches ask for it. What of it is not known they do not ask for.
+    fn keep_made(
+        &mut self,
+        table: &Arc<Table>,
+        creation: &Creation,
+        row: &[Value],
+    ) -> Result<(), Fault> {
+        let rows = &mut self.running.rows;
+        let Some(root) = table.root.filter(|_| creation.root.is_some()) else {
+            let key = row.get(table.own_key()).cloned().unwrap_or_default();
+            let target = self.running.program.targets.get(creation.row.target);
+            let target = target.ok_or_else(|| ill_formed("no such target"))?;
+            if !rows.add(table, key.clone(), row.to_vec()) {
+                return Err(not_so());
+            }
+            target.target.parts.iter().for_each(|part| rows.no_parts(&part.table, &key));
+            return bounded(rows.count);
+        };
+        let root = row.get(root).cloned().unwrap_or_default();
+        rows.add_part(table, &root, row.to_vec());
+        bounded(rows.count)
     }
 
     /// Notes that an event is told under what was looked up ahead.
@@ -386,7 +412,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     }
 
     async fn send_deed(&mut self, deed: Deed<'p>) -> Result<(), Failure> {
-        let direct = self.direct;
+        let (program, direct) = (self.running.program, self.direct);
         let target = direct.id;
         let database = &mut self.running.writing.database;
         match deed {
@@ -398,7 +424,8 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             Deed::Held(place, binds) => {
                 let (kind, binds_of) = (Kind::Sure, binds.len());
                 let key = Key { target, place, kind, columns: 1 << 62, binds: binds_of };
-                let lower = || lower::ahead::is_among(Settings::of(direct), place, &binds);
+                let site = (place, site_lock(program, direct, place));
+                let lower = || lower::ahead::is_among(Settings::of(direct), site, &binds);
                 database.run(Asked::Kept(key), lower, binds.iter()).await.map(drop)
             }
             Deed::Insist(place, binds) => {
@@ -443,7 +470,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let row = direct.rows.get(place).ok_or_else(|| ill_formed("no such row"))?;
         let all_cleared = self.cleared_with(place)?;
         for (at, level) in cleared::levels(&all_cleared).iter().enumerate() {
-            let columns = 1 << 59 | at as u64;
+            let columns = 1 << 59 | at as u128;
             let key = Key { target, place, kind: Kind::Update, columns, binds: binds.len() };
             let lower = || lower_level(direct, row, level, binds);
             let database = &mut self.running.writing.database;
@@ -451,7 +478,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         }
         let mut kept = 0;
         for (at, cleared) in all_cleared.iter().enumerate() {
-            let columns = 1 << 62 | at as u64;
+            let columns = 1 << 62 | at as u128;
             let key = Key { target, place, kind: Kind::Update, columns, binds: binds.len() };
             let lower = || lower_cleared(direct, row, (cleared, at), binds);
             let database = &mut self.running.writing.database;
@@ -485,6 +512,12 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let asking = asking.get(at).ok_or_else(|| ill_formed("no such task"))?;
         self.tell_task_at(at, asking, tellings).await
     }
+}
+
+/// How rows are locked that are looked up ahead at a place.
+pub(in super::super) fn site_lock(program: &Program, direct: &Direct, at: usize) -> Lock {
+    let table = direct.sites.get(at).and_then(|site| site.table.as_ref());
+    table.map_or(Lock::Free, |table| lock_of(program, table, true))
 }
 
 /// The statement that keeps which rows lose something with a row that goes.

@@ -6,7 +6,7 @@ use operation::{
 
 use super::super::direct::{
     Doing, Worded, answers_more, insisted, lower_cleared, lower_kept, lower_level, lower_made,
-    lower_told, statement,
+    lower_told, site_lock, statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
@@ -132,7 +132,12 @@ impl Sending<'_, '_> {
         let (rows, texts): (Vec<usize>, Vec<usize>) =
             course.sites.iter().partition(|at| is_row(at));
         for site in rows {
-            let text = lower::ahead::is_among(settings, site, &self.binds)?.text;
+            let text = lower::ahead::is_among(
+                settings,
+                (site, site_lock(self.program, direct, site)),
+                &self.binds,
+            )?
+            .text;
             self.send_that(Does::IsStillIt, text);
         }
         for keep in &course.keeps {
@@ -140,7 +145,12 @@ impl Sending<'_, '_> {
             self.send_that(Does::Keeps, text);
         }
         for site in texts {
-            let text = lower::ahead::is_among(settings, site, &self.binds)?.text;
+            let text = lower::ahead::is_among(
+                settings,
+                (site, site_lock(self.program, direct, site)),
+                &self.binds,
+            )?
+            .text;
             self.send_that(Does::IsStillIt, text);
         }
         for insist in &course.insists {

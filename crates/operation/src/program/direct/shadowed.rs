@@ -1,0 +1,97 @@
+//! Branches that ask for rows which the command has made, step by step: what was asked decides them as well, as long as nothing that they draw on
+//! stands in other rows. Who runs the command keeps such rows in memory, and decides over those.
+
+use std::sync::Arc;
+
+use super::forming::{Forming, Holds};
+use crate::program::{Creation, Fill, Step, any_step};
+use crate::{Expression, Table};
+
+/// The rows in scope, the innermost last.
+type Scope<'s> = &'s [&'s Arc<Table>];
+
+impl<'p> Forming<'p> {
+    /// A condition over rows that are made in this turn, with what is computed in them written out; `None`, where it draws on anything else.
+    pub(super) fn over_made(&mut self, condition: &Expression) -> Option<Expression> {
+        let stands = self.stepping.is_some() && !self.loses_rows();
+        let over_made = stands.then(|| self.made_in_scope(condition, &[])).flatten()?;
+        self.keeps_made = true;
+        Some(over_made)
+    }
+
+    /// Notes which columns of a new row are not known, and by what it is named.
+    pub(super) fn note_unknown(&mut self, creation: &Creation) {
+        let Some(table) = self.program.table(creation.row) else { return };
+        for (at, fill) in creation.values.iter().enumerate() {
+            let is_known = match fill {
+                Fill::Value(value) => self.knows(value),
+                Fill::Uuid | Fill::Computed => true,
+                Fill::Root | Fill::Counted | Fill::Position => false,
+            };
+            let is_plain = table.columns.get(at).is_some_and(|column| column.native.is_none());
+            if !(is_known && is_plain) {
+                self.unknown.push((table.id, at));
+            }
+        }
+        let named = creation.bind.filter(|_| creation.root.is_none());
+        let made = named.and_then(|bind| match self.binds.get(bind)? {
+            Holds::Given(Expression::Bind(made)) | Holds::Drawn(made) => Some(*made),
+            _ => None,
+        });
+        self.made_here.extend(made.map(|made| (table.id, made)));
+    }
+
+    fn made_in_scope(&self, expression: &Expression, scope: Scope<'_>) -> Option<Expression> {
+        match expression {
+            Expression::Bind(bind) => match self.binds.get(*bind)? {
+                Holds::Given(value) => Some(value.clone()),
+                _ => None,
+            },
+            Expression::Column { depth, column } => {
+                let table = *scope.iter().rev().nth(*depth)?;
+                if self.unknown.contains(&(table.id, *column)) {
+                    return None;
+                }
+                match self.formula(table, *column) {
+                    None => Some(expression.clone()),
+                    Some(formula) if *depth == 0 => self.made_in_scope(formula, scope),
+                    Some(_) => None,
+                }
+            }
+            Expression::Lookup { table, key, value } => {
+                let Expression::Bind(bind) = **key else { return None };
+                let made = match self.binds.get(bind)? {
+                    Holds::Given(Expression::Bind(made)) | Holds::Drawn(made) => *made,
+                    _ => return None,
+                };
+                // What is made of it in another turn may be made behind this.
+                let is_of_turn = self.made_here.contains(&(table.id, made))
+                    && self.turn_of.get(made) == Some(&self.turn);
+                if !is_of_turn || self.changed.contains(&table.id) {
+                    return None;
+                }
+                let key = Box::new(Expression::Bind(made));
+                let value = self.made_in_scope(value, &[scope, &[table]].concat())?;
+                Some(Expression::Lookup { table: table.clone(), key, value: Box::new(value) })
+            }
+            Expression::Aggregate { aggregate, table, depth: 0, kind, body }
+                if !scope.is_empty() && !self.changed.contains(&table.id) =>
+            {
+                let body = Box::new(self.made_in_scope(body, &[scope, &[table]].concat())?);
+                let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
+                Some(Expression::Aggregate { aggregate, table, depth: 0, kind, body })
+            }
+            Expression::Aggregate { .. } | Expression::Part { .. } | Expression::Member { .. } => {
+                None
+            }
+            _ => expression.with_children(&mut |child| self.made_in_scope(child, scope)),
+        }
+    }
+
+    /// Whether rows may go, or be changed by what nobody sees.
+    fn loses_rows(&self) -> bool {
+        any_step(&self.program.body, &mut |step| {
+            matches!(step, Step::Delete { .. } | Step::Code { .. })
+        })
+    }
+}
