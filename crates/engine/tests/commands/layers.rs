@@ -40,6 +40,7 @@ fn what_layers_send_is_told_of() {
             level: 1, told 1 to 1
             lines_of: 1, told 1 to 1
             lost: 1, told 1 to 1
+            made_or: 1, told 1 to 1
             move: 1, told 1 to 1
             next_of: 1, told 1 to 1
             next_then: 1, told 1 to 1
@@ -60,6 +61,7 @@ fn what_layers_send_is_told_of() {
             raise_each: 1, told 1 to 1
             same_of: 1, told 1 to 1
             sell: 1, told 1 to 1
+            sell_beside: 6, told 2 to 4 and more
             sell_dear: 1, told 1 to 1
             sell_each: 1, told 1 to 1
             sell_like: 4, told 4 to 4
@@ -77,7 +79,7 @@ fn ask(dice: &mut Dice) -> String {
     let n = dice.of(&["-3", "0", "1", "3", "4", "6", "9", "40", "700", "99999"]);
     let price = dice.of(&["0.00", "0.55", "3.10", "12.34", "49.99", "180.00"]);
     let three = format!("[{first},{second},{third}]");
-    match dice.below(97) {
+    match dice.below(101) {
         0 => format!(r#"run user pass {{"n":{n}}}"#),
         1 => format!(r#"run user pass_quick {{"n":{n}}}"#),
         2 | 3 => format!(r#"run user pass_behind/{first} {{"n":{n}}}"#),
@@ -152,6 +154,14 @@ fn ask(dice: &mut Dice) -> String {
         90 | 91 => {
             format!(r#"run user sell_each {{"people":{three},"prices":[{n},{first}]}}"#)
         }
+        97 | 98 => {
+            format!(r#"run user sell_beside/1 {{"people":{three},"price":{n}}}"#)
+        }
+        99 => {
+            let id = dice.below(12) + 1;
+            let other = dice.of(&["1", "3", "5", "7", "9", "11"]);
+            format!(r#"run user made_or {{"id":{id},"tier":{other},"n":{n}}}"#)
+        }
         94 | 95 => format!(r#"run user sell_dear/{first} {{"n":{n}}}"#),
         92 => format!(r#"run user sell_like/{first} {{"n":{n}}}"#),
         85 => format!(r#"add user Leaf {{"id":{first},"note":{second}}}"#),
@@ -191,6 +201,7 @@ fn people(world: &World) {
         adds.push(format!(r#"add user Memo {{"id":{id},"host":{id}}}"#));
         adds.push(r#"add user Pass {"n":1}"#.to_owned());
         adds.push(r#"add user Album {}"#.to_owned());
+        adds.push(format!(r#"add user Sale {{"by":{id}}}"#));
         adds.push(format!(r#"add user Note {{"id":{id}}}"#));
         adds.push(format!(r#"add user Leaf {{"id":{id},"note":{id}}}"#));
         adds.push(format!(r#"add user Mark {{"id":{id},"of":{id}}}"#));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::forming::{Forming, Holds};
 use crate::program::{Creation, Fill, Step, any_step};
-use crate::{Expression, Table};
+use crate::{Expression, Table, TableId};
 
 /// The rows in scope, the innermost last.
 type Scope<'s> = &'s [&'s Arc<Table>];
@@ -67,7 +67,8 @@ impl<'p> Forming<'p> {
                 // What is made of it in another turn may be made behind this.
                 let is_of_turn = self.made_here.contains(&(table.id, made))
                     && self.turn_of.get(made) == Some(&self.turn);
-                if !is_of_turn || self.changed.contains(&table.id) {
+                if !is_of_turn || self.changed.contains(&table.id) || self.may_be_mistaken(table.id)
+                {
                     return None;
                 }
                 let key = Box::new(Expression::Bind(made));
@@ -75,7 +76,9 @@ impl<'p> Forming<'p> {
                 Some(Expression::Lookup { table: table.clone(), key, value: Box::new(value) })
             }
             Expression::Aggregate { aggregate, table, depth: 0, kind, body }
-                if !scope.is_empty() && !self.changed.contains(&table.id) =>
+                if !scope.is_empty()
+                    && !self.changed.contains(&table.id)
+                    && self.has_made_roots(table.id) =>
             {
                 let body = Box::new(self.made_in_scope(body, &[scope, &[table]].concat())?);
                 let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
@@ -86,6 +89,39 @@ impl<'p> Forming<'p> {
             }
             _ => expression.with_children(&mut |child| self.made_in_scope(child, scope)),
         }
+    }
+
+    /// Whether what stands for the counted key of a new row may be the key that another one is given.
+    fn may_be_mistaken(&self, table: TableId) -> bool {
+        let (mut counted, mut given) = (false, false);
+        any_step(&self.program.body, &mut |step| {
+            if let Step::Create(creation) = step
+                && let Some(of) = self.program.table(creation.row).filter(|of| of.id == table)
+            {
+                let own = creation.values.get(of.own_key());
+                counted |= matches!(own, Some(Fill::Counted));
+                given |= matches!(own, Some(Fill::Value(_)));
+            }
+            false
+        });
+        counted && given
+    }
+
+    /// Whether all parts of a kind that the program makes, wherever, are of roots that it makes, and named so: parts of others might be taken for
+    /// those of one that is made.
+    fn has_made_roots(&self, part: TableId) -> bool {
+        let mut roots = Vec::new();
+        any_step(&self.program.body, &mut |step| {
+            if let Step::Create(Creation { root: None, bind: Some(bind), .. }) = step {
+                roots.push(*bind);
+            }
+            false
+        });
+        !any_step(&self.program.body, &mut |step| {
+            let Step::Create(Creation { root: Some(root), row, .. }) = step else { return false };
+            let is_made = matches!(root, Expression::Bind(bind) if roots.contains(bind));
+            !is_made && self.program.table(*row).is_none_or(|of| of.id == part)
+        })
     }
 
     /// Whether rows may go, or be changed by what nobody sees.

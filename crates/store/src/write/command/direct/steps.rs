@@ -243,6 +243,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let rows = &mut self.running.rows;
         let Some(root) = table.root.filter(|_| creation.root.is_some()) else {
             let key = row.get(table.own_key()).cloned().unwrap_or_default();
+            if key.is_null() {
+                return Ok(());
+            }
             let target = self.running.program.targets.get(creation.row.target);
             let target = target.ok_or_else(|| ill_formed("no such target"))?;
             if !rows.add(table, key.clone(), row.to_vec()) {
@@ -252,6 +255,9 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             return bounded(rows.count);
         };
         let root = row.get(root).cloned().unwrap_or_default();
+        if root.is_null() {
+            return Ok(());
+        }
         rows.add_part(table, &root, row.to_vec());
         bounded(rows.count)
     }
