@@ -89,7 +89,7 @@ pub struct Direct {
 }
 
 /// A value that is looked up before anything is done, in all turns of loops, so that whatever it names is locked in one order; where it is
-/// used, it must be one of those, or a key that nobody else tells something under then.
+/// used, it must be one of those, or one that nobody else holds then.
 #[derive(Debug)]
 pub struct Site {
     /// Whose key it is; `None`: something is told under it.
