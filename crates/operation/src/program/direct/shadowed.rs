@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::flat::LARGEST;
 use super::forming::{Forming, Holds};
 use crate::program::{Creation, Fill, Step, any_step};
 use crate::{Expression, Table, TableId};
@@ -14,7 +15,8 @@ impl<'p> Forming<'p> {
     /// A condition over rows that are made in this turn, with what is computed in them written out; `None`, where it draws on anything else.
     pub(super) fn over_made(&mut self, condition: &Expression) -> Option<Expression> {
         let stands = self.stepping.is_some() && !self.loses_rows();
-        let over_made = stands.then(|| self.made_in_scope(condition, &[])).flatten()?;
+        let over_made =
+            stands.then(|| self.made_in_scope(condition, &[], &mut { LARGEST })).flatten()?;
         self.keeps_made = true;
         Some(over_made)
     }
@@ -41,7 +43,14 @@ impl<'p> Forming<'p> {
         self.made_here.extend(made.map(|made| (table.id, made)));
     }
 
-    fn made_in_scope(&self, expression: &Expression, scope: Scope<'_>) -> Option<Expression> {
+    /// `room`: how many nodes it may have.
+    fn made_in_scope(
+        &self,
+        expression: &Expression,
+        scope: Scope<'_>,
+        room: &mut usize,
+    ) -> Option<Expression> {
+        *room = room.checked_sub(1)?;
         match expression {
             Expression::Bind(bind) => match self.binds.get(*bind)? {
                 Holds::Given(value) => Some(value.clone()),
@@ -54,7 +63,7 @@ impl<'p> Forming<'p> {
                 }
                 match self.formula(table, *column) {
                     None => Some(expression.clone()),
-                    Some(formula) if *depth == 0 => self.made_in_scope(formula, scope),
+                    Some(formula) if *depth == 0 => self.made_in_scope(formula, scope, room),
                     Some(_) => None,
                 }
             }
@@ -72,7 +81,7 @@ impl<'p> Forming<'p> {
                     return None;
                 }
                 let key = Box::new(Expression::Bind(made));
-                let value = self.made_in_scope(value, &[scope, &[table]].concat())?;
+                let value = self.made_in_scope(value, &[scope, &[table]].concat(), room)?;
                 Some(Expression::Lookup { table: table.clone(), key, value: Box::new(value) })
             }
             Expression::Aggregate { aggregate, table, depth: 0, kind, body }
@@ -80,14 +89,14 @@ impl<'p> Forming<'p> {
                     && !self.changed.contains(&table.id)
                     && self.has_made_roots(table.id) =>
             {
-                let body = Box::new(self.made_in_scope(body, &[scope, &[table]].concat())?);
+                let body = Box::new(self.made_in_scope(body, &[scope, &[table]].concat(), room)?);
                 let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
                 Some(Expression::Aggregate { aggregate, table, depth: 0, kind, body })
             }
             Expression::Aggregate { .. } | Expression::Part { .. } | Expression::Member { .. } => {
                 None
             }
-            _ => expression.with_children(&mut |child| self.made_in_scope(child, scope)),
+            _ => expression.with_children(&mut |child| self.made_in_scope(child, scope, room)),
         }
     }
 
