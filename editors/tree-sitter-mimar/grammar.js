@@ -378,7 +378,8 @@ module.exports = grammar({
       $.roles,
       optional($._when),
     ),
-    _event_action: _ => choice('read', 'replay'),
+    // The last three are slips, which the compiler explains once it has read them.
+    _event_action: _ => choice('read', 'replay', 'create', 'update', 'delete'),
     on: $ => seq('on', field('event', $.path), $.run),
 
     webhook: $ => seq(

@@ -155,6 +155,8 @@ static bool scan_end_of_return(TSLexer *lexer, bool starts_line) {
   // Without `if`, which may begin a value.
   static const char *const STATEMENTS[] = {"let",  "require", "for", "create", "update", "delete",
                                            "emit", "run",     "call", "return", NULL};
+  // Comments behind it belong to what follows, so that it ends in front of them.
+  starts_line |= pass_trivia(lexer);
   if (lexer->eof(lexer) || lexer->lookahead == '}') return found(lexer, END_OF_RETURN);
   if (!starts_line || !starts_word(lexer->lookahead)) return false;
   char text[LONGEST_WORD + 1];
@@ -214,7 +216,8 @@ bool tree_sitter_mimar_external_scanner_scan(void *payload, TSLexer *lexer, cons
   if (starts_line && (valid[NAME_BREAK] || valid[VALUE_BREAK] || valid[OPERAND_BREAK])) {
     return scan_break(lexer, valid);
   }
-  if (valid[END_OF_RETURN] && (starts_line || lexer->eof(lexer) || lexer->lookahead == '}')) {
+  bool may_end = starts_line || lexer->eof(lexer) || lexer->lookahead == '}' || lexer->lookahead == '/';
+  if (valid[END_OF_RETURN] && may_end) {
     return scan_end_of_return(lexer, starts_line);
   }
   if (starts_word(lexer->lookahead)) return scan_word(lexer, valid, starts_line);

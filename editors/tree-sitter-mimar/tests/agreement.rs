@@ -347,7 +347,7 @@ command go({word}: {word}, other: Int) {{
   if {word} {{ return {word} }} else {{ return }}
   return {word}
 }}
-event {word} by {word} {{ {word}: Int  allow read to {word} }}
+event {word} by {word} {{ {word}: Int  allow read, create to {word} }}
 on {word} run {word}({word})
 webhook {word} {{ sends {word}, {word}.{word} sign {word} }}
 workflow {word}() on {word} {{ step {word} {{ call {word}.{word}({word}) }} }}
@@ -429,6 +429,25 @@ fn on_files_with_changed_lines() {
         panic!("{fault}");
     }
     assert!(taken.get() > 200, "only {} programs were without a fault", taken.get());
+}
+
+/// A comment is part of no node that ends in front of it: behind each line, and on a line of its own behind each.
+#[test]
+fn with_comments_everywhere() {
+    for comment in [" // why", "\n// why", "\n/// Why."] {
+        let taken = check(files("mimar").into_iter().map(|(name, text)| {
+            let lines: Vec<String> = text
+                .lines()
+                // Behind a comment everything is one.
+                .map(|line| {
+                    let is_comment = line.contains("//") && !comment.starts_with('\n');
+                    format!("{line}{}", if is_comment { "" } else { comment })
+                })
+                .collect();
+            (name, lines.join("\n"))
+        }));
+        assert!(taken >= 20, "{taken} with `{comment}`");
+    }
 }
 
 #[test]
