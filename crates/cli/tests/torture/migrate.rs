@@ -1,6 +1,7 @@
 //! A loaded table of a million rows is changed under an old and a new client, and the process that changes it is killed
 //! at every step.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
@@ -304,33 +305,38 @@ fn migrate(project: &Project, arguments: &[&str]) -> std::process::Output {
     command(project, arguments).output().unwrap()
 }
 
-/// Carries the half of a change out in processes that are each killed at the first step that no other was killed at.
+/// Carries the half of a change out in processes that are each killed at the first step that no other was killed at. Answers how many steps
+/// were begun within 40 ms before a kill.
 fn killed_at_every_step(project: &Project, arguments: &[&str]) -> usize {
-    let mut killed: Vec<String> = Vec::new();
+    let mut killed = BTreeSet::new();
     loop {
         let mut child = command(project, arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let mut said = Vec::new();
-        let mut kill = false;
-        for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        let mut is_killed = false;
+        while let Some(line) = lines.next() {
             let line = line.unwrap();
-            // "  3/10  `product`: fill the rows that are there"
-            let step = line.trim_start().split("  ").next().unwrap_or_default().to_owned();
-            let is_step = step.split_once('/').is_some_and(|(at, _)| at.parse::<u32>().is_ok());
+            let begun = step(&line);
             said.push(line);
-            if is_step && !killed.contains(&step) {
-                killed.push(step);
-                kill = true;
-                break;
+            if !begun.is_some_and(|step| killed.insert(step)) {
+                continue;
             }
-        }
-        if kill {
-            // Between a moment after the step has begun and one into the next.
+            // Between a moment after the step has begun and one into the next, which is then never begun again.
             thread::sleep(Duration::from_millis(killed.len() as u64 * 7 % 40));
             child.kill().unwrap();
-            child.wait().unwrap();
-            continue;
+            killed.extend(lines.by_ref().filter_map(|line| step(&line.unwrap())));
+            is_killed = true;
+            break;
         }
-        assert!(child.wait().unwrap().success(), "{said:#?}");
-        return killed.len();
+        let ended = child.wait().unwrap();
+        if !is_killed {
+            assert!(ended.success(), "{said:#?}");
+            return killed.len();
+        }
     }
+}
+
+/// The number in "  3/10  `product`: fill the rows that are there".
+fn step(line: &str) -> Option<u32> {
+    line.trim_start().split_once('/')?.0.parse().ok()
 }
