@@ -1,5 +1,7 @@
 //! Commands that end by themselves.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::Write as _;
 use std::process::Stdio;
 
@@ -67,7 +69,7 @@ fn a_folder_without_files_and_a_file_that_is_no_text_are_said() {
         "{}",
         empty.err
     );
-    std::fs::write(folder.path().join("x.mimar"), b"app \xff").unwrap();
+    fs::write(folder.path().join("x.mimar"), b"app \xff").unwrap();
     let odd = run(&["check", path]);
     assert_eq!(odd.code, 3);
     assert!(odd.err.contains("not UTF-8 text (the first odd byte is at 4)"), "{}", odd.err);
@@ -82,11 +84,11 @@ fn fmt_lays_out_once_and_for_all() {
     assert!(check.out.trim_end().ends_with("app.mimar"), "{}", check.out);
     assert_eq!(run(&["fmt", project.path()]).code, 0);
     let once = project.read("app.mimar");
-    let written = std::fs::metadata(project.join("app.mimar")).unwrap().modified().unwrap();
+    let written = fs::metadata(project.join("app.mimar")).unwrap().modified().unwrap();
     assert_eq!(run(&["fmt", "--check", project.path()]).code, 0);
     assert_eq!(run(&["fmt", project.path()]).code, 0);
     assert_eq!(project.read("app.mimar"), once);
-    let again = std::fs::metadata(project.join("app.mimar")).unwrap().modified().unwrap();
+    let again = fs::metadata(project.join("app.mimar")).unwrap().modified().unwrap();
     assert_eq!(again, written, "a file that is laid out is not touched");
 }
 
@@ -136,6 +138,33 @@ fn commands_by_code_are_noted_and_not_served() {
         }
         assert!(!project.join(".mimar").exists(), "{command} has begun");
     }
+}
+
+/// The page's own example, command by command.
+#[test]
+fn explain_plan_tells_the_waits_that_the_page_on_them_tells() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/round-trips.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, model) = page.split_once("```mimar\n").unwrap();
+    let (model, told) = model.split_once("```\n").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("model.mimar"), model).unwrap();
+    let mut told: BTreeMap<&str, &str> = told
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| `")?.split(" | ");
+            Some((cells.next()?.strip_suffix('`')?, cells.next()?))
+        })
+        .collect();
+    for command in model.lines().filter_map(|line| line.strip_prefix("command ")) {
+        let (command, _) = command.split_once('(').unwrap();
+        let waits = told.remove(command).unwrap_or_else(|| panic!("nothing is told of {command}"));
+        let plan = end(mimar()
+            .args(["explain-plan", command, "--on", "postgres", "--project"])
+            .arg(folder.path()));
+        assert!(plan.out.contains(&format!("waits        {waits}")), "{command}\n{}", plan.out);
+    }
+    assert!(told.is_empty(), "{told:?} are no commands");
 }
 
 #[test]
@@ -223,7 +252,7 @@ fn new_makes_a_project_that_is_good_at_once() {
     assert_eq!(run(&["new", "1st"]).code, 2);
     // Here, where a repository was just begun.
     let here = folder.path().join("to-do");
-    std::fs::create_dir_all(here.join(".git")).unwrap();
+    fs::create_dir_all(here.join(".git")).unwrap();
     let made = mimar().current_dir(&here).args(["new", "."]).output().unwrap();
     assert!(made.status.success(), "{made:?}");
     let check = run(&["check", here.to_str().unwrap()]);
@@ -259,7 +288,7 @@ fn token_signs_for_roles_that_exist() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = std::fs::metadata(project.join(".mimar/secret")).unwrap().permissions().mode();
+        let mode = fs::metadata(project.join(".mimar/secret")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
 }
