@@ -418,12 +418,14 @@ fn odd_things_are_done_as_told() {
     compare(
         include_str!("scenes/odd.scene"),
         &expect![[r#"
+            run user unhooked/11 {"link":10,"ring":10}: 2 transactions
             blink: 1, told 1 to 1
             drop_with_marks: 1, told 1 to 1
             fell: 1, told 1 to 1
             flicker: 1, told 1 to 1
             flicker_page: 2, told 2 to 2
             flicker_twice: 1, told 1 to 1
+            hooked: 1, told 1 to 1
             linked: 1, told 1 to 1
             many: 1, told 1 to 1
             mark_and_drop: 1, told 1 to 1

@@ -1,6 +1,7 @@
 //! The end of a command: the rules of what has changed, and the statements that write it.
 
 mod circles;
+mod order;
 mod unique;
 
 use std::borrow::Cow;
@@ -549,11 +550,11 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         }
         batches.updates = unique::free_first(all, std::mem::take(&mut batches.updates));
         // What is referred to comes before what refers to it, and goes after that; parts, to which nothing refers, go first.
-        batches.deletes = in_order(all, std::mem::take(&mut batches.deletes));
+        batches.deletes = order::in_order(all, std::mem::take(&mut batches.deletes));
         batches.deletes.reverse();
         let is_root = |rows: &Positions| rows.first().is_none_or(|at| all[*at].place.at == 0);
         batches.deletes.sort_by_key(|(_, rows)| is_root(rows));
-        batches.inserts = in_order(all, std::mem::take(&mut batches.inserts));
+        batches.inserts = order::in_order(all, std::mem::take(&mut batches.inserts));
         if moved_to_fresh {
             for (id, rows) in std::mem::take(&mut batches.inserts) {
                 // What takes the place of a row that goes has to wait for that.
@@ -744,23 +745,4 @@ fn update_each<'v>(
         written.push(Each { many, rows: rows.collect() });
     }
     Ok(())
-}
-
-/// Tables in an order in which rows can come: what is referred to before what refers to it.
-fn in_order(
-    all: &[Settled<'_>],
-    mut waiting: Vec<(TableId, Positions)>,
-) -> Vec<(TableId, Positions)> {
-    let mut ordered = Vec::with_capacity(waiting.len());
-    while !waiting.is_empty() {
-        let free = waiting.iter().position(|(id, rows)| {
-            let keys = rows.first().map_or(&[][..], |at| &all[*at].place.table.foreign_keys);
-            keys.iter().all(|key| {
-                key.target == *id || !waiting.iter().any(|(other, _)| *other == key.target)
-            })
-        });
-        // In a circle one is as good as another: the database says whether it is right.
-        ordered.push(waiting.remove(free.unwrap_or(0)));
-    }
-    ordered
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use operation::{TableId, Value};
 
 use super::Values;
-use super::{Settled, add, in_order};
+use super::order::in_order;
+use super::{Settled, add};
 
 /// New rows, by position, as they come first: without references that may be empty and lead to rows that come later.
 pub(super) fn circles(all: &[Settled<'_>]) -> Vec<(usize, Option<Values>)> {
@@ -65,7 +66,7 @@ fn refers_to_another(all: &[Settled<'_>], change: &Settled<'_>) -> bool {
 }
 
 /// Whether a reference may be empty for a while. Where parts have unique ones, they come anew as a whole.
-fn may_be_empty(change: &Settled<'_>, column: usize) -> bool {
+pub(super) fn may_be_empty(change: &Settled<'_>, column: usize) -> bool {
     let table = change.place.table;
     let nullable = table.columns.get(column).is_some_and(|column| column.nullable);
     let is_unique = || table.uniques.iter().any(|unique| unique.columns.contains(&column));
