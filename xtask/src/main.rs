@@ -33,7 +33,8 @@ Usage: cargo xtask CHORE
 Environment
   CARGO_TARGET_DIR     where cargo builds (.ci/run sets a folder that checkouts share)
   MIMAR_CACHE          where installed tools are kept (otherwise the user's cache folder)
-  MIMAR_SEED           the seed of the torture tests and of Schemathesis; each prints the one it used
+  MIMAR_SEED           the seed of the torture tests and of Schemathesis, each of which prints the one it used, and of commands that
+                       are written at random (otherwise 1)
   MIMAR_SCHEMATHESIS   the program `schemathesis`, if it should not be installed
   MIMAR_MCP_PYTHON     a Python that has the package `mcp`, if it should not be installed
   MIMAR_SQUAWK         the program `squawk`, if it should not be installed

@@ -33,6 +33,7 @@ mod told;
 mod wire;
 mod worker;
 mod world;
+mod written;
 
 use expect_test::expect_file;
 use world::{On, World, in_two};
