@@ -56,6 +56,8 @@ fn go(project: &Project, token: &str, phase: &str, seconds: Option<u32>, more: &
     let program = std::env::var_os("MIMAR_SCHEMATHESIS").expect("MIMAR_SCHEMATHESIS");
     let settings = project.scratch("schemathesis.toml");
     std::fs::write(&settings, include_str!("schemathesis.toml")).unwrap();
+    let hooks = project.scratch("schemathesis_hooks.py");
+    std::fs::write(&hooks, include_str!("schemathesis_hooks.py")).unwrap();
     let output = Command::new(program)
         .arg("--config-file")
         .arg(&settings)
@@ -71,6 +73,7 @@ fn go(project: &Project, token: &str, phase: &str, seconds: Option<u32>, more: &
         .args(["--header", &format!("Authorization: Bearer {token}")])
         .current_dir(project.scratch(""))
         .env("NO_COLOR", "1")
+        .env("SCHEMATHESIS_HOOKS", &hooks)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
