@@ -11,6 +11,9 @@ pub struct TableId(pub u32);
 pub struct Table {
     /// Position in the plan.
     pub id: TableId,
+    /// Its place in the one order in which rows are locked: behind all that it refers to, as far as they do not refer to it as well. A
+    /// deletion locks what goes along, or loses something, behind what goes, since the database does. No two tables have the same.
+    pub rank: u32,
     /// Stored name.
     pub name: Ident,
     /// The entity's name, for messages.

@@ -37,10 +37,39 @@ pub fn derive(model: &Valid<Model>, dialect: Dialect) -> Schema {
             table.uniques.push(Unique { name, columns: of });
         }
         indexes_of(model, id, &mut table, &columns, index_names, &mut indexes);
-        tables.push(Arc::new(table));
+        tables.push(table);
         origins.push(origin);
     }
+    rank(&mut tables);
+    let tables = tables.into_iter().map(Arc::new).collect();
     Schema { tables, indexes, origins, columns }
+}
+
+/// Gives each table its place behind those that it refers to, else in the order of the model. In a circle the one that is met first comes last.
+fn rank(tables: &mut [Table]) {
+    let mut seen = vec![false; tables.len()];
+    let mut rank = 0;
+    for first in 0..tables.len() {
+        if std::mem::replace(&mut seen[first], true) {
+            continue;
+        }
+        // Those on the way, each with how many of its references were followed.
+        let mut way = vec![(first, 0)];
+        while let Some((at, followed)) = way.last_mut() {
+            let table = &mut tables[*at];
+            let Some(key) = table.foreign_keys.get(*followed) else {
+                table.rank = rank;
+                rank += 1;
+                way.pop();
+                continue;
+            };
+            *followed += 1;
+            let target = key.target.0 as usize;
+            if !std::mem::replace(&mut seen[target], true) {
+                way.push((target, 0));
+            }
+        }
+    }
 }
 
 /// Hands out names that SQLite, which compares names without case, can tell apart.
@@ -203,6 +232,7 @@ fn lay_out(
     origin.never_again = auto.is_some() && model.auth.users.iter().any(|user| user.entity == id);
     let table = Table {
         id: TableId(id.0),
+        rank: id.0,
         name,
         entity: entity.name.as_str().into(),
         columns,

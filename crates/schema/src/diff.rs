@@ -91,6 +91,7 @@ fn probe(original: &Existing, column: &str) -> Table {
     };
     Table {
         id: TableId(0),
+        rank: 0,
         name: Ident::read(&original.name),
         entity: original.name.as_str().into(),
         columns: vec![Column {

@@ -117,6 +117,7 @@ impl Shop {
         });
         let table = Arc::new(Table {
             id: TableId(0),
+            rank: 0,
             name: Ident::fit("customer"),
             entity: "Customer".into(),
             columns: columns.to_vec(),

@@ -74,6 +74,7 @@ fn tables() -> (Arc<Table>, Arc<Table>) {
     let table = |id, name: &str, keys: Vec<Column>, root: Option<usize>| {
         Arc::new(Table {
             id: TableId(id),
+            rank: id,
             name: Ident::new(name).unwrap(),
             entity: name.into(),
             key: (0..keys.len()).collect(),

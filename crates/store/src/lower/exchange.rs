@@ -32,6 +32,7 @@ fn outgoing_as(name: Ident) -> Table {
     Table {
         // No table of a model: those are counted from 0.
         id: TableId(u32::MAX - 1),
+        rank: u32::MAX - 1,
         name,
         entity: "outgoing".into(),
         columns: vec![Column {

@@ -38,6 +38,7 @@ fn events_as(name: Ident) -> Table {
     Table {
         // No table of a model: those are counted from 0.
         id: TableId(u32::MAX),
+        rank: u32::MAX,
         name,
         entity: "event".into(),
         columns: vec![

@@ -219,7 +219,7 @@ impl<D: Database> Running<'_, '_, D> {
         }
         bounded(count)?;
         // Roots before parts, so that the parts are those of the roots that are held.
-        loads.sort_by_key(|load| (load.table.root.is_some(), load.table.id));
+        loads.sort_by_key(|load| (load.table.root.is_some(), load.table.rank));
         let found = self.writing.database.load(&loads).await.map_err(Failure::into_fault)?;
         for (load, rows) in loads.into_iter().zip(found) {
             let Load { table, column, values, .. } = load;

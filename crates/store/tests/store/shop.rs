@@ -183,6 +183,7 @@ impl Shop {
         let money = Scalar::Decimal { scale: 2 };
         let customer = Arc::new(Table {
             id: TableId(0),
+            rank: 0,
             name: ident("customer"),
             entity: "Customer".into(),
             columns: vec![
@@ -202,6 +203,7 @@ impl Shop {
         });
         let product = Arc::new(Table {
             id: TableId(1),
+            rank: 1,
             name: ident("product"),
             entity: "Product".into(),
             columns: vec![
@@ -221,6 +223,7 @@ impl Shop {
         });
         let order = Arc::new(Table {
             id: TableId(2),
+            rank: 2,
             name: ident("order"),
             entity: "Order".into(),
             columns: vec![
@@ -246,6 +249,7 @@ impl Shop {
         });
         let line = Arc::new(Table {
             id: TableId(3),
+            rank: 3,
             name: ident("order_line"),
             entity: "OrderLine".into(),
             columns: vec![
@@ -269,6 +273,7 @@ impl Shop {
         let of_customer = |id, name: &str, entity: &str, on_delete| {
             Arc::new(Table {
                 id: TableId(id),
+                rank: id,
                 name: ident(name),
                 entity: entity.into(),
                 columns: vec![
@@ -289,6 +294,7 @@ impl Shop {
         let coupon = of_customer(5, "coupon", "Coupon", OnDelete::Clear);
         let note = Arc::new(Table {
             id: TableId(6),
+            rank: 6,
             name: ident("order_note"),
             entity: "OrderNote".into(),
             columns: vec![

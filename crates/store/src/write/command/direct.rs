@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use operation::{
     Bound, Command, Course, Direct, DirectRow, Expression, Fault, Finding, Form, How, MOST_ROWS,
-    Named, OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, TableId, Value,
+    Named, OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, Value,
 };
 
 use super::super::{
@@ -480,7 +480,7 @@ impl<D: Database> Stating<'_, '_, D> {
         }
         let once = |row: &usize| direct.rows.get(*row).is_some_and(|row| !row.each_turn);
         self.state((0..direct.rows.len()).filter(once))?;
-        let order = |of: &Stated| table_of(of.row).unwrap_or(TableId(u32::MAX));
+        let order = |of: &Stated| direct.rows.get(of.row).map_or(u32::MAX, |row| row.table.rank);
         self.stated.sort_by(|a, b| {
             // Those that are found have no keys yet, and come first.
             let by_key = || match (a.key.is_null(), b.key.is_null()) {

@@ -114,7 +114,7 @@ fn loads_of<D: Database>(database: &mut D, commands: &[&Command]) -> Result<Vec<
             }
         }
     }
-    loads.sort_by_key(|load| load.table.id);
+    loads.sort_by_key(|load| load.table.rank);
     Ok(loads)
 }
 

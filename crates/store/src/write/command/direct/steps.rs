@@ -389,7 +389,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let (program, direct) = (self.running.program, self.direct);
         let mut loads: BTreeMap<u32, Load> = BTreeMap::new();
         let mut load_of = |table: &Arc<Table>, key: Option<Value>| {
-            let load = loads.entry(table.id.0).or_insert_with(|| Load {
+            let load = loads.entry(table.rank).or_insert_with(|| Load {
                 target: direct.id,
                 table: table.clone(),
                 column: table.own_key(),

@@ -2,7 +2,7 @@
 
 use operation::{
     BROKER, Carried, Course, Dialect, Direct, Fault, Finding, Form, How, Ident, Place, Program,
-    Step, TableId, Value,
+    Step, Value,
 };
 
 use super::super::super::{Many, Place as Written};
@@ -129,7 +129,7 @@ impl Walk<'_> {
                 rows.extend(self.stated(direct, at, false)?);
             }
         }
-        rows.sort_by_key(|(table, _)| *table);
+        rows.sort_by_key(|(rank, _)| *rank);
         let Clears { before, after, redrawn, .. } = self.clears(&gone, &[])?;
         let names: Vec<Ident> = gone.iter().map(|(table, _)| table.name.clone()).collect();
         let rules = self.insisted_when_lost(&names)?;
@@ -205,7 +205,7 @@ impl Walk<'_> {
         direct: &Direct,
         at: usize,
         changes: bool,
-    ) -> Result<Vec<(TableId, Sent)>, Fault> {
+    ) -> Result<Vec<(u32, Sent)>, Fault> {
         let row = direct.rows.get(at).ok_or_else(|| ill_formed("no such row"))?;
         // One that stands for any that the caller names has its key behind all other binds.
         let is_named = direct.named.contains(&Some(at));
@@ -233,7 +233,7 @@ impl Walk<'_> {
             } else {
                 Sent { entity, lock, each_row, ..Sent::that(Does::IsAboutRow, one) }
             };
-            all.push((row.table.id, sent));
+            all.push((row.table.rank, sent));
         }
         Ok(all)
     }
@@ -298,7 +298,7 @@ impl Walk<'_> {
     fn held(&self, direct: &Direct) -> Result<Vec<Sent>, Fault> {
         let mut tables: Vec<_> =
             direct.rows.iter().filter(|row| !row.made).map(|row| &row.table).collect();
-        tables.sort_by_key(|table| table.id);
+        tables.sort_by_key(|table| table.rank);
         tables.dedup_by_key(|table| table.id);
         let held = tables.into_iter().map(|table| {
             let lock = lock_of(self.program, table, true);

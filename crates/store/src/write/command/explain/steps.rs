@@ -100,7 +100,7 @@ impl Sending<'_, '_> {
         let known = rows.filter(|row| !row.made && row.site.is_none());
         let found = direct.sites.iter().filter_map(|site| site.table.as_ref());
         let mut tables: Vec<_> = known.map(|row| &row.table).chain(found).collect();
-        tables.sort_by_key(|table| table.id);
+        tables.sort_by_key(|table| table.rank);
         tables.dedup_by_key(|table| table.id);
         for table in tables {
             let lock = lock_of(self.program, table, true);

@@ -205,7 +205,7 @@ impl<'p> Walk<'p> {
         }
         let Some(times) = times else { return Ok(()) };
         // As execution sorts them: in this order they are locked.
-        loads.sort_by_key(|(table, _)| (table.root.is_some(), table.id));
+        loads.sort_by_key(|(table, _)| (table.root.is_some(), table.rank));
         let statements: Result<Vec<Sent>, Fault> =
             loads.iter().map(|(table, column)| self.load(table, *column, held)).collect();
         self.ask(purpose, times, statements?);
