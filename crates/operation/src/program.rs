@@ -204,6 +204,8 @@ pub struct ProgramTarget {
     pub checks: Vec<Inputs>,
     /// Whether rows of it are changed or deleted, or get new parts: then they are locked against everybody else.
     pub changes: bool,
+    /// Whether the program's steps delete rows of it: then they are locked against those as well who would refer to them.
+    pub deletes: bool,
     /// The tables, but for those of its own parts, whose rows go, change or stand against it when a row of it goes; of parts those of
     /// their roots as well.
     pub reached: Vec<TableId>,

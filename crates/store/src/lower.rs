@@ -7,6 +7,7 @@
 
 pub(crate) mod advisory;
 pub(crate) mod ahead;
+pub(crate) mod along;
 pub(crate) mod answer;
 pub(crate) mod cleared;
 pub(crate) mod direct;
@@ -35,7 +36,7 @@ pub(crate) use expression::{Parameter, function_name, has_query, ill_formed, is_
 pub(crate) use found::{Settings, Under};
 pub use many::Lock;
 pub(crate) use many::{
-    all_of, delete_many, draw, held, insert_many, insist_on_all, rows_among, update_many,
+    Taking, all_of, delete_many, draw, insert_many, insist_on_all, rows_among, update_many,
 };
 pub(crate) use nested::{Nested, Rowwise};
 pub(crate) use read::{Member, Select, Shape, Source, conditions};

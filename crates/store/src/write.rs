@@ -8,6 +8,7 @@
 //! There is one logic of writes, so that two databases cannot disagree on it. What differs is behind [`Database`]:
 //! how a statement is executed, and when its outcome is known.
 
+mod along;
 mod change;
 pub(crate) mod command;
 mod counted;
@@ -36,16 +37,16 @@ use operation::{
 use smallvec::SmallVec;
 
 use crate::cache::{ColumnSlots, Slot, table_slot, unseen_slot};
-use crate::lower::{self, Lock, Settings, Statement, ill_formed};
+use crate::lower::{self, Lock, Statement, Taking, ill_formed};
 use crate::{Rows, Written};
 pub(crate) use change::rules;
 pub(crate) use command::ahead::{Ahead, Seen, work_ahead};
 pub(crate) use command::direct::of as direct;
 pub(crate) use command::together::{execute_together, goes_with_others};
 pub(crate) use create::is_one_statement;
-pub(crate) use many::{Each, Load, Many, Picked};
+pub(crate) use many::{Each, Footprint, Gone, Hold, Load, Many, Picked};
 pub(crate) use only::{AtHand, Only};
-pub(crate) use tables::{Reference, References, Tables};
+pub(crate) use tables::{Holding, Reference, References, Tables};
 
 /// An open transaction of a database, as the logic of writes sees it.
 pub(crate) trait Database {
@@ -84,7 +85,7 @@ pub(crate) trait Database {
 
     /// Locks the rows that a load names, in the order of the key, and does not wait for that; one that is not there ends the
     /// transaction. Nothing where nobody else writes.
-    async fn hold(&mut self, load: &Load, found: (Settings<'_>, &[usize])) -> Result<(), Failure>;
+    async fn hold(&mut self, hold: &Hold<'_>) -> Result<(), Failure>;
 
     /// Executes a statement that changes rows for each of many.
     async fn each(&mut self, many: Many<'_>, rows: Vec<Picked<'_>>) -> Result<(), Failure>;
@@ -136,6 +137,11 @@ pub(crate) trait Database {
 
     /// Takes note of a root as it stands.
     fn remember(&mut self, _table: &Arc<Table>, _row: &Arc<[Value]>) {}
+
+    /// Rows that the same command came to before, when others stood in its way.
+    fn footprints(&mut self) -> Vec<Footprint> {
+        Vec::new()
+    }
 
     /// Forgets a row that changes.
     fn forget(&mut self, _table: &Table, _row: &[Value]) {}
@@ -196,7 +202,7 @@ pub(crate) enum Kind {
     /// Asks whether the target of a reference, by the column that refers, may be named.
     Visible,
     /// Selects rows by many values of one column.
-    Among(Lock),
+    Among(Lock, Taking),
     /// Locks rows by many keys.
     Hold(Lock),
     /// Makes a row of what stands in others.

@@ -124,6 +124,7 @@ fn lock(sent: &Sent) -> Option<&'static str> {
         Lock::Free => None,
         Lock::Shared => Some("FOR SHARE"),
         Lock::Held => Some("FOR NO KEY UPDATE"),
+        Lock::Going => Some("FOR UPDATE"),
     }
 }
 
@@ -134,7 +135,7 @@ fn word_for(does: Does) -> &'static str {
         Does::Keeps => "keep",
         Does::Requires => "require",
         Does::IsAboutRow => "row",
-        Does::HoldsWhatGoes => "hold_going",
+        Does::HoldsAlong => "hold_along",
         Does::KeepsWhoLoses => "keep_losing",
         Does::WorksOut => "compute",
         Does::LooksAtRules => "check",
@@ -336,7 +337,7 @@ fn caption(does: Does, sent: &Sent) -> String {
         (Does::Keeps, _) => "keeps a value for what comes after",
         (Does::Requires, _) => "goes on only where that is true",
         (Does::IsAboutRow, _) => "goes on only where the row is there and its rules hold",
-        (Does::HoldsWhatGoes, _) => "nobody comes to refer to what goes, or goes along",
+        (Does::HoldsAlong, _) => "and those that go along with what goes, or lose something by it",
         (Does::KeepsWhoLoses, _) => "keeps which rows lose what they refer to, or parts",
         (Does::WorksOut, _) => "works out what is computed of rows that have lost something",
         (Does::LooksAtRules, _) => "looks at rules of rows that have lost something",
@@ -360,6 +361,7 @@ fn draw(out: &mut String, sent: &Sent) {
         Lock::Free => None,
         Lock::Shared => Some("may be read and shared by others, not changed"),
         Lock::Held => Some("nobody else changes or locks them"),
+        Lock::Going => Some("nobody else changes or locks them, or comes to refer to them"),
     };
     if let (Some(entity), Some(locked)) = (&sent.entity, locked) {
         let _ = writeln!(out, "    {}", styled(YELLOW, format!("rows of {entity}: {locked}")));

@@ -65,6 +65,7 @@ fn what_layers_send_is_told_of() {
             sell_dear: 1, told 1 to 1
             sell_each: 1, told 1 to 1
             sell_like: 4, told 4 to 4
+            sell_marked: 1, told 1 to 1
             shift: 1, told 1 to 1
             tier: 1, told 1 to 1
             weigh: 1, told 1 to 1
@@ -151,7 +152,7 @@ fn ask(dice: &mut Dice) -> String {
         88 | 89 => {
             format!(r#"run user sell/{first} {{"prices":[{second},{n}],"n":{third}}}"#)
         }
-        90 | 91 => {
+        90 => {
             format!(r#"run user sell_each {{"people":{three},"prices":[{n},{first}]}}"#)
         }
         97 | 98 => {
@@ -164,6 +165,7 @@ fn ask(dice: &mut Dice) -> String {
         }
         94 | 95 => format!(r#"run user sell_dear/{first} {{"n":{n}}}"#),
         92 => format!(r#"run user sell_like/{first} {{"n":{n}}}"#),
+        91 => format!(r#"run user sell_marked/{first} {{"prices":[{second},{n}],"n":{third}}}"#),
         85 => format!(r#"add user Leaf {{"id":{first},"note":{second}}}"#),
         86 | 87 => {
             format!(r#"run user along/{first} {{"leaf":{second},"note":{third},"n":{n}}}"#)

@@ -370,6 +370,7 @@ impl World {
             computed: Vec::new(),
             checks: Vec::new(),
             changes: false,
+            deletes: false,
             reached: Vec::new(),
             along: Vec::new(),
         };

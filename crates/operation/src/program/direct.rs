@@ -417,7 +417,9 @@ impl Direct {
         let looked_up = !self.told.is_empty() || !self.made.is_empty() || !self.said.is_empty();
         // Those of all turns change by one statement, which locks them in any order.
         let many = self.rows.iter().any(|row| row.each_turn);
-        self.in_steps || looked_up || self.looks_around || many || !self.insists.is_empty()
+        // With what goes others go, or lose something, which are locked among all.
+        let goes = self.rows.iter().any(|row| row.goes);
+        self.in_steps || looked_up || self.looks_around || many || goes || !self.insists.is_empty()
     }
 
     /// The direct form of a program.

@@ -210,10 +210,12 @@ fn target(plan: &Plan, entity: EntityId, changes: bool, binder: &mut Binder) -> 
     let checks = target.checks.iter().map(|check| Inputs::of_check(check, &part)).collect();
     let reached = reached(plan, &target.table);
     let along = along(plan, &target.table);
-    ProgramTarget { target: Arc::new(target), computed, checks, changes, reached, along }
+    let target = Arc::new(target);
+    ProgramTarget { target, computed, checks, changes, deletes: false, reached, along }
 }
 
-/// Adds what rules there are of rows that lose something when others go, as far as these draw on that; tells of which parts they do.
+/// Notes of which targets rows are deleted, and adds what rules there are of rows that lose something when others go, as far as these draw on
+/// that; tells of which parts they do.
 fn add_reached(
     plan: &Plan,
     body: &[Step],
@@ -222,9 +224,10 @@ fn add_reached(
     binder: &mut Binder,
 ) -> Vec<(TableId, Arc<Table>)> {
     let mut reached: Vec<TableId> = Vec::new();
-    for (at, of) in targets.iter().enumerate() {
+    for (at, of) in targets.iter_mut().enumerate() {
         let deletes = |step: &Step| matches!(step, Step::Delete { row: Place { target, part: None }, .. } if *target == at);
-        if coded || any_step(body, &mut |step| deletes(step)) {
+        of.deletes = any_step(body, &mut |step| deletes(step));
+        if coded || of.deletes {
             reached.extend(&of.reached);
         }
     }

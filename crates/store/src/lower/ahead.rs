@@ -34,9 +34,9 @@ impl Settings<'_> {
 /// has made or deleted.
 fn is_held(sql: &mut Sql, site: &Site, table: &Table, lock: Lock) -> Result<(), Fault> {
     let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
-    sql.push("s.v = ANY(nullif(current_setting(");
-    name_of_locked(sql, table);
-    sql.push(", true), '')::").push(type_name(site.scalar)).push("[])");
+    sql.push("s.v = ANY(");
+    locked(sql, table, site.scalar);
+    sql.push(")");
     if site.may_be_made {
         sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
         sql.ident(&own.name).push(" = s.v AND m.xmin = pg_current_xact_id()::xid)");
@@ -46,12 +46,19 @@ fn is_held(sql: &mut Sql, site: &Site, table: &Table, lock: Lock) -> Result<(), 
         sql.push(" OR NOT EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
         sql.ident(&own.name).push(" = s.v)");
     }
-    // There is no order any more in which all would lock it.
-    if lock != Lock::Free {
+    // There is no order any more in which all would lock it, or what goes along with it.
+    if lock != Lock::Free && lock != Lock::Going {
         sql.push(" OR EXISTS (SELECT 1 FROM ").ident(&table.name).push(" AS m WHERE m.");
         sql.ident(&own.name).push(" = s.v").push(lock.clause()).push(" SKIP LOCKED)");
     }
     Ok(())
+}
+
+/// Writes the keys of the rows of a table that are locked.
+pub(super) fn locked(sql: &mut Sql, table: &Table, scalar: Scalar) {
+    sql.push("nullif(current_setting(");
+    name_of_locked(sql, table);
+    sql.push(", true), '')::").push(type_name(scalar)).push("[]");
 }
 
 /// Writes the name under which it is kept which rows of a table are locked.

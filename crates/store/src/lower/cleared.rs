@@ -118,82 +118,6 @@ pub(crate) struct Keys<'k> {
     pub but: Option<(&'k Table, usize)>,
 }
 
-/// Rows that go, or go along: which of the tables they begin with, and by which steps.
-pub(crate) type Level = (usize, Vec<Through>);
-
-/// The rows to which those refer that lose something, those that go first: nobody may come to refer to them who is not seen.
-pub(crate) fn levels(cleared: &[Cleared]) -> Vec<Level> {
-    let mut levels: Vec<Level> = Vec::new();
-    for way in cleared.iter().flat_map(|cleared| &cleared.ways) {
-        for from in 0..=way.through.len() {
-            let level = (way.gone, way.through.get(from..).unwrap_or_default().to_vec());
-            if !levels.contains(&level) {
-                levels.push(level);
-            }
-        }
-        if let Some(Through { with: With::Circle(circle, _), .. }) = way.through.first() {
-            for (at, (table, own, _)) in circle.tables.iter().enumerate() {
-                let (table, own) = (table.clone(), own.clone());
-                let with = With::Circle(circle.clone(), at);
-                let level = (way.gone, vec![Through { table, own, with }]);
-                if !levels.contains(&level) {
-                    levels.push(level);
-                }
-            }
-        }
-    }
-    levels.sort_by_key(|(_, through)| through.len());
-    // What comes to refer to the first of a circle while the last are waited for is locked in a second round.
-    let is_circle = |(_, through): &&Level| {
-        through.first().is_some_and(|first| matches!(first.with, With::Circle(..)))
-    };
-    let again: Vec<Level> = levels.iter().filter(is_circle).cloned().collect();
-    levels.extend(again);
-    levels
-}
-
-/// `SELECT` that locks rows of a level against those who would refer to them: the foreign keys of others wait for that. `table`: of the
-/// rows that go.
-pub(crate) fn hold(table: &Table, level: &Level, keys: Keys<'_>) -> Result<Statement, Fault> {
-    let lowering = Lowering::new(Dialect::Postgres, keys.count(), &[]);
-    held(lowering, table, level, &mut |it, of| it.keys_of(keys, of))
-}
-
-/// The same of one row that goes, for whose key this stands. `binds` are what the binds hold.
-pub(crate) fn hold_by(
-    settings: Settings<'_>,
-    (table, level): (&Table, &Level),
-    (key, scalar): (&Expression, Scalar),
-    binds: &[Value],
-) -> Result<Statement, Fault> {
-    if binds_of([key]) > binds.len() {
-        return Err(ill_formed("no such bind"));
-    }
-    let lowering = Lowering::new(Dialect::Postgres, binds.len(), binds).with(settings);
-    held(lowering, table, level, &mut |it, _| {
-        it.sql.push(" = ");
-        it.kept(key, scalar)
-    })
-}
-
-fn held<'a>(
-    mut lowering: Lowering<'a>,
-    table: &Table,
-    (gone, through): &Level,
-    key: &mut WriteKey<'_, 'a>,
-) -> Result<Statement, Fault> {
-    let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
-    let (name, own) = match through.first() {
-        Some(first) => (&first.table, &first.own),
-        None => (&table.name, &own.name),
-    };
-    lowering.sql.push("SELECT count(*) FROM (SELECT 1 FROM ").ident(name).push(" WHERE ");
-    lowering.sql.ident(own);
-    lowering.by_way(through, *gone, key)?;
-    lowering.sql.push(" ORDER BY ").ident(own).push(" FOR UPDATE) AS h");
-    Ok(lowering.finish(vec![Scalar::Int]))
-}
-
 /// `UPDATE` that raises versions before rows go.
 pub(crate) fn raise(
     dialect: Dialect,
@@ -256,7 +180,7 @@ impl Keys<'_> {
 }
 
 /// Writes that a column holds a key of a row that goes, of one of the tables.
-type WriteKey<'k, 'a> = dyn FnMut(&mut Lowering<'a>, usize) -> Result<(), Fault> + 'k;
+pub(super) type WriteKey<'k, 'a> = dyn FnMut(&mut Lowering<'a>, usize) -> Result<(), Fault> + 'k;
 
 impl<'a> Lowering<'a> {
     /// Writes what raises a version, up to its conditions.
@@ -432,7 +356,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// Writes, behind a column, that it holds the key of a row that goes, or goes along by these steps.
-    fn by_way(
+    pub(super) fn by_way(
         &mut self,
         through: &[Through],
         gone: usize,

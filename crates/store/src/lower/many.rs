@@ -4,10 +4,10 @@ use operation::{Column, Dialect, Expression, Fault, Scalar, Sql, Table, TableId,
 
 use super::expression::{Lowering, Parameter, binds_of, ill_formed};
 use super::write::{all_columns, by_key, scalars};
-use super::{Settings, Statement, ahead};
+use super::{Statement, ahead};
 
 /// How rows that are read are kept from changing until the transaction ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lock {
     /// Not at all.
     Free,
@@ -15,6 +15,8 @@ pub enum Lock {
     Shared,
     /// Nobody else may change or hold them.
     Held,
+    /// Nor come to refer to them.
+    Going,
 }
 
 impl Lock {
@@ -24,9 +26,24 @@ impl Lock {
             Self::Free => "",
             Self::Shared => " FOR SHARE",
             Self::Held => " FOR NO KEY UPDATE",
+            Self::Going => " FOR UPDATE",
         }
     }
 }
+
+/// How rows are come by that are locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Taking {
+    /// Others may hold them meanwhile.
+    Waiting,
+    /// Nobody may: others may wait for what is locked already.
+    AtOnce,
+    /// They are locked [already](super::along::held). What has come since is left out: what goes along with it is not locked.
+    Held,
+}
+
+/// What is written behind a lock which must be free, since others may wait for what is locked already.
+pub(super) const NOT_WAITING: &str = " NOWAIT";
 
 /// The type of a scalar's column, by name, in a cast.
 pub(super) type TypeName = fn(Scalar) -> &'static str;
@@ -36,7 +53,7 @@ pub(super) type TypeName = fn(Scalar) -> &'static str;
 pub(crate) fn rows_among(
     table: &Table,
     column: usize,
-    lock: Lock,
+    (lock, taking): (Lock, Taking),
     type_name: TypeName,
 ) -> Result<Statement, Fault> {
     let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
@@ -46,68 +63,19 @@ pub(crate) fn rows_among(
     sql.push(" WHERE ").ident(&column.name).push(" = ANY(");
     array(sql, 0, column, type_name);
     sql.push(")");
+    if taking == Taking::Held {
+        let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
+        lowering.sql.push(" AND ").ident(&own.name).push(" = ANY(");
+        ahead::locked(&mut lowering.sql, table, own.scalar);
+        lowering.sql.push(")");
+    }
     by_key(&mut lowering, table)?;
-    lowering.sql.push(lock.clause());
+    lowering.sql.push(match taking {
+        Taking::Held => "",
+        _ => lock.clause(),
+    });
+    lowering.sql.push(if taking == Taking::AtOnce { NOT_WAITING } else { "" });
     Ok(lowering.finish(scalars(table)))
-}
-
-/// Locks rows by the one array of their keys, in the order of these; ends the transaction where one is not there.
-///
-/// `settings` and `found`: keys besides that were found; of a command that is sent step by step, where they were looked up ahead. Of those some may
-/// not be there yet: it is kept which rows are locked.
-pub(crate) fn held(
-    table: &Table,
-    lock: Lock,
-    (settings, found): (Settings<'_>, &[usize]),
-    type_name: TypeName,
-) -> Result<Statement, Fault> {
-    let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no such column"))?;
-    let keys = |sql: &mut Sql| {
-        array(sql, 0, own, type_name);
-        if settings.in_steps {
-            for site in found {
-                sql.push(" || ");
-                settings.write_all_of(sql, *site)?;
-            }
-            return Ok(());
-        }
-        for (at, found) in found.iter().enumerate() {
-            sql.push(if at == 0 { " || ARRAY[" } else { ", " });
-            settings.write_found(sql, *found)?;
-        }
-        sql.push(if found.is_empty() { "" } else { "]" });
-        Ok::<_, Fault>(())
-    };
-    let ahead = settings.in_steps && !found.is_empty();
-    let mut sql = Sql::new(Dialect::Postgres);
-    sql.push("WITH held AS (SELECT ")
-        .ident(&own.name)
-        .push(" AS k FROM ")
-        .ident(&table.name)
-        .push(" WHERE ")
-        .ident(&own.name);
-    sql.push(" = ANY(");
-    keys(&mut sql)?;
-    sql.push(") ORDER BY ").ident(&own.name).push(lock.clause());
-    sql.push(") SELECT 1 / (count(*)");
-    if ahead {
-        sql.push(" FILTER (WHERE k = ANY(");
-        array(&mut sql, 0, own, type_name);
-        sql.push("))");
-    }
-    sql.push(" = (SELECT count(DISTINCT u.k) FROM unnest(");
-    match ahead {
-        true => array(&mut sql, 0, own, type_name),
-        false => keys(&mut sql)?,
-    }
-    sql.push(") AS u(k)))::int");
-    if ahead {
-        sql.push(", set_config(");
-        ahead::name_of_locked(&mut sql, table);
-        sql.push(", coalesce(array_agg(k)::text, ''), true)");
-    }
-    sql.push(" FROM held");
-    Ok(statement(sql))
 }
 
 /// `INSERT` of rows: an array for every column, in the table's order, from the bind `first` on. `drawn`: columns that hold keys
@@ -268,7 +236,7 @@ pub(super) fn next_number(sql: &mut Sql, table: &Table, column: &Column) {
     sql.literal(column.name.as_str()).push("))");
 }
 
-fn array(sql: &mut Sql, at: usize, column: &Column, type_name: TypeName) {
+pub(super) fn array(sql: &mut Sql, at: usize, column: &Column, type_name: TypeName) {
     sql.bind(at).push("::").push(type_name(column.scalar)).push("[]");
     if let Some(native) = column.native_type() {
         sql.push("::").ident(native).push("[]");

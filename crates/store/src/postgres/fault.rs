@@ -2,7 +2,7 @@
 
 use operation::{EvaluationFault, Fault};
 use tokio_postgres::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use super::value::OutOfRange;
 use crate::StoreFault;
@@ -23,6 +23,8 @@ pub(crate) fn fault_of(error: &Error) -> Fault {
         | &SqlState::DATETIME_FIELD_OVERFLOW
         | &SqlState::INTERVAL_FIELD_OVERFLOW => evaluation(EvaluationFault::Overflow, ""),
         &SqlState::DIVISION_BY_ZERO => evaluation(EvaluationFault::DivisionByZero, ""),
+        // Somebody else was first once too often.
+        _ if is_conflict(error) => gone(&told(error)),
         &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => {
             Fault::Unavailable { reason: "the database took too long".to_owned(), retry_after: 1 }
         }
@@ -30,7 +32,7 @@ pub(crate) fn fault_of(error: &Error) -> Fault {
             reason: "the database takes no writes: it is a replica, or read-only".to_owned(),
             retry_after: 1,
         },
-        // Operators intervened, resources are used up, the connection failed, or somebody else was first once too often.
+        // Operators intervened, resources are used up, or the connection failed.
         _ if matches!(class, "57" | "53" | "08" | "58" | "40") => gone(&told(error)),
         _ => Fault::Internal(told(error)),
     }
@@ -46,10 +48,14 @@ pub(crate) fn failure_of(error: &Error) -> Failure {
 
 /// Whether another transaction stood in the way, so that the same may go through when tried again.
 pub(crate) fn is_conflict(error: &Error) -> bool {
-    matches!(
-        error.code(),
-        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED)
-    )
+    match error.code() {
+        Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED) => true,
+        // What was not waited for; of what was waited for too long this says the routine that ends statements.
+        Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+            error.as_db_error().and_then(DbError::routine) != Some("ProcessInterrupts")
+        }
+        _ => false,
+    }
 }
 
 /// Whether a prepared statement no longer fits the tables, or the connection does not know it.

@@ -29,10 +29,10 @@ use super::read::cells;
 use super::value::{Array, Bound, Given, type_name, value_of};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{self, Parameter, Settings, ill_formed};
+use crate::lower::{self, Lock, Parameter, Taking, ill_formed};
 use crate::write::{
-    Asked, Database, Each, Failure, Key, Kind, Load, Many, Picked, Place, References, Tables,
-    evaluation,
+    Asked, Database, Each, Failure, Footprint, Gone, Hold, Key, Kind, Load, Many, Picked, Place,
+    References, Tables, evaluation,
 };
 
 /// A statement on its way. What sends it is on the heap by itself: both are then small enough for what the allocator keeps at hand.
@@ -80,6 +80,10 @@ pub(crate) struct Session<'s> {
     pub joined: bool,
     /// Whether a statement could not even be sent, so that the database knows of no failure.
     pub unsent: bool,
+    /// The rank of the last table of which rows are locked.
+    locked: Option<u32>,
+    /// Rows that were locked or were to be, and those that were to go: tried again, a command begins with these, all in one order.
+    pub wanted: Vec<Footprint>,
 }
 
 impl<'s> Session<'s> {
@@ -100,7 +104,22 @@ impl<'s> Session<'s> {
             constrained: false,
             joined: false,
             unsent: false,
+            locked: None,
+            wanted: Vec::new(),
         }
+    }
+
+    /// Whether rows of a table may be waited for when they are locked next: no other transaction then waits for what this one holds and holds
+    /// what this one waits for.
+    fn is_in_order(&mut self, table: &Table) -> bool {
+        let is_behind = self.locked.is_none_or(|last| last < table.rank);
+        self.locked = self.locked.max(Some(table.rank));
+        is_behind
+    }
+
+    fn take_note(&mut self, table: &Arc<Table>, keys: &[Value], goes: bool) {
+        let footprint = |key: &Value| Footprint { table: table.clone(), key: key.clone(), goes };
+        self.wanted.extend(keys.iter().map(footprint));
     }
 
     /// Whether statements are sent on without waiting for the outcome of those before.
@@ -426,7 +445,7 @@ impl Database for Session<'_> {
                 self.execute(ready, &values).await?;
                 Ok(vec![vec![Value::Bool(true)]])
             }
-            Kind::Visible | Kind::Select | Kind::Among(_) | Kind::Hold(_) => {
+            Kind::Visible | Kind::Select | Kind::Among(..) | Kind::Hold(_) => {
                 self.asked(&ready, &values).await
             }
         }
@@ -457,11 +476,25 @@ impl Database for Session<'_> {
         key.ok_or_else(|| ill_formed("a row that was not counted").into())
     }
 
+    fn footprints(&mut self) -> Vec<Footprint> {
+        std::mem::take(&mut self.wanted)
+    }
+
     async fn load(&mut self, loads: &[Load]) -> Result<Vec<Vec<Vec<Value>>>, Failure> {
         let mut readies = Vec::with_capacity(loads.len());
         for load in loads {
-            let lower = || lower::rows_among(&load.table, load.column, load.lock, type_name);
-            let ready = self.link.ready(Asking::Kept(load.key()?, true), &[], lower).await;
+            let taking = match load.lock {
+                _ if load.held => Taking::Held,
+                Lock::Free => Taking::Waiting,
+                _ if self.is_in_order(&load.table) => Taking::Waiting,
+                _ => Taking::AtOnce,
+            };
+            let lower =
+                || lower::rows_among(&load.table, load.column, (load.lock, taking), type_name);
+            let ready = self.link.ready(Asking::Kept(load.key(taking)?, true), &[], lower).await;
+            if load.lock != Lock::Free && !load.held {
+                self.take_note(&load.table, &load.values, false);
+            }
             readies.push(match ready {
                 Ok(ready) => ready,
                 Err(trouble) => return Err(self.failed(trouble).await),
@@ -479,16 +512,30 @@ impl Database for Session<'_> {
         }
     }
 
-    async fn hold(&mut self, load: &Load, found: (Settings<'_>, &[usize])) -> Result<(), Failure> {
-        let lower = || lower::held(&load.table, load.lock, found, type_name);
-        let key = load.key_of_hold(found.1)?;
-        let ready = self.link.ready(Asking::Kept(key, true), &[], lower).await;
+    async fn hold(&mut self, hold: &Hold<'_>) -> Result<(), Failure> {
+        let waits = self.is_in_order(&hold.load.table);
+        if !hold.all {
+            self.take_note(&hold.load.table, &hold.load.values, false);
+            hold.gone.iter().for_each(|gone| self.take_note(&gone.table, &gone.keys, true));
+        }
+        let ready = match hold.key(waits).transpose()? {
+            Some(key) => self.link.ready(Asking::Kept(key, true), &[], || hold.lower(waits)).await,
+            None => {
+                let lowered = hold.lower(waits)?;
+                let asking = Asking::Set(lowered.text.clone());
+                self.link.ready(asking, &[], || Ok(lowered)).await
+            }
+        };
         let ready = match ready {
             Ok(ready) => ready,
             Err(trouble) => return Err(self.failed(trouble).await),
         };
-        let keys = array_of(&load.table, load.column, load.values.iter())?;
-        self.execute_given(ready, vec![Given::Many(keys)]).await;
+        let Load { table, column, values, .. } = hold.load;
+        let mut keys = vec![Given::Many(array_of(table, *column, values.iter())?)];
+        for Gone { table, keys: of, .. } in hold.arrays() {
+            keys.push(Given::Many(array_of(table, table.own_key(), of.iter())?));
+        }
+        self.execute_given(ready, keys).await;
         Ok(())
     }
 

@@ -15,10 +15,10 @@ use super::link::{Asking, Link, Ready, Trouble, bound, fitting};
 use super::value::{Array, Given, type_name};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{self, Parameter, Settings, Statement, ill_formed};
+use crate::lower::{self, Parameter, Statement, ill_formed};
 use crate::write::{
-    self, Asked, Database, Failure, Key, Load, Many, Naming, Picked, Place, References, Reply,
-    Tables,
+    self, Asked, Database, Failure, Hold, Key, Load, Many, Naming, Picked, Place, References,
+    Reply, Tables,
 };
 
 /// What many writes ask for, kind by kind.
@@ -268,7 +268,7 @@ impl Database for Set<'_> {
         self.unfit()
     }
 
-    async fn hold(&mut self, _: &Load, _: (Settings<'_>, &[usize])) -> Result<(), Failure> {
+    async fn hold(&mut self, _: &Hold<'_>) -> Result<(), Failure> {
         self.unfit()
     }
 

@@ -391,6 +391,7 @@ impl Writer {
     async fn alone(&self, lane: &mut Lane, mut pending: Pending) {
         let mut tries = 0;
         let mut manner = Manner::first(&pending.write, pending.receipt.as_deref());
+        let mut wanted = Vec::new();
         let outcome = loop {
             tries += 1;
             let (link, references) = match self.ready(lane).await {
@@ -399,6 +400,7 @@ impl Writer {
             };
             let in_one_piece = manner != Manner::Awaited;
             let mut session = Session::new(&self.shared, &references, link.clone(), in_one_piece);
+            session.wanted = std::mem::take(&mut wanted);
             let committing = Cell::new(false);
             let Pending { write, receipt, .. } = &mut pending;
             // On the heap: it is moved often, and is large.
@@ -415,7 +417,10 @@ impl Writer {
             match (outcome, wrong) {
                 (Err(_), Some(wrong)) if tries < TRIES && wrong != Ended::Unknown => {
                     match wrong {
-                        Ended::Wrong(Wrong::Conflict) => tokio::time::sleep(jitter(tries)).await,
+                        Ended::Wrong(Wrong::Conflict) => {
+                            wanted = std::mem::take(&mut session.wanted);
+                            tokio::time::sleep(jitter(tries)).await;
+                        }
                         Ended::Wrong(Wrong::Stale) => link.forget(),
                         Ended::Wrong(Wrong::Refused) => {
                             manner = manner.after();

@@ -14,10 +14,10 @@ use super::value::{bound, stored};
 use super::{Shared, schema};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{self, Settings, ill_formed};
+use crate::lower::{self, Taking, ill_formed};
 use crate::write::{
-    self, Ahead, Asked, Database, Failure, Key, Kind, Load, Many, Picked, Place, References, Reply,
-    Tables,
+    self, Ahead, Asked, Database, Failure, Hold, Key, Kind, Load, Many, Picked, Place, References,
+    Reply, Tables,
 };
 
 /// The dialect of this room.
@@ -354,7 +354,7 @@ impl Database for Session<'_> {
         // Many small statements cost SQLite no more than a large one: nothing goes over a wire.
         let mut found = Vec::with_capacity(loads.len());
         for load in loads {
-            let key = load.key()?;
+            let key = load.key(Taking::Waiting)?;
             let lower = || lower::row_by(DIALECT, &load.table, &[load.column], false);
             let mut all = Vec::with_capacity(load.values.len());
             let Kept { statement, answer, .. } = self.kept(key, lower)?;
@@ -367,7 +367,7 @@ impl Database for Session<'_> {
         Ok(found)
     }
 
-    async fn hold(&mut self, _: &Load, _: (Settings<'_>, &[usize])) -> Result<(), Failure> {
+    async fn hold(&mut self, _: &Hold<'_>) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub mod explain;
 mod flush;
 mod foresee;
 mod list;
+mod loading;
 mod publish;
 mod rows;
 pub(crate) mod together;
@@ -33,18 +34,16 @@ use operation::{
     MOST_ROWS, Member, Named, Place, Program, Published, Scalar, Scope, Source, Step, Table,
     TableId, Value, Violation, evaluate,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use super::change::{Change, Pointer, compute};
 use super::outbox::Asking;
-use super::workset::{Values, Wanted, Workset};
+use super::workset::{Wanted, Workset};
 use ahead::Ahead;
+use loading::{Going, WAVES};
 
 use super::{Answer, Asked, Database, Failure, Left, Load, Writing, evaluation};
 use crate::lower::{self, Lock, ill_formed};
-
-/// How often what is missing is loaded before a program is taken for one that does not end.
-const WAVES: usize = 64;
 
 /// Where steps have come to.
 enum Flow {
@@ -75,6 +74,8 @@ struct Running<'d, 'p, D> {
     unlocked: Vec<[u8; 16]>,
     asking: Vec<Asking>,
     code: Option<Arc<dyn Code>>,
+    /// Roots that it is foreseen to delete, and those that are locked with all that goes along.
+    going: Going,
     /// New rows of which only the database knows all: how they are made.
     made: FxHashMap<(TableId, Vec<Value>), direct::Making<'p>>,
 }
@@ -122,6 +123,7 @@ impl<'d, 'p, D: Database> Running<'d, 'p, D> {
             unlocked: Vec::new(),
             asking: Vec::new(),
             code: command.code.clone(),
+            going: Going::default(),
             made: FxHashMap::default(),
         }
     }
@@ -147,137 +149,6 @@ impl<D: Database> Running<'_, '_, D> {
             Flow::Returned(value) => Ok(value),
             Flow::On => Ok(None),
         }
-    }
-
-    /// Loads what can be foreseen, so that little is loaded later.
-    async fn load_all(&mut self, named: &[Named]) -> Result<(), Fault> {
-        if D::DIALECT == Dialect::Sqlite {
-            // Where a row is a call away, looking ahead costs more than it spares, and nobody else holds any.
-            return Ok(());
-        }
-        let at_once = !self.program.deep;
-        for _ in 0..WAVES {
-            self.foresee_all(named);
-            let wanted = self.rows.take_wanted();
-            if wanted.is_empty() {
-                break;
-            }
-            self.load(wanted, at_once).await?;
-            if self.program.shallow {
-                break;
-            }
-        }
-        if !at_once {
-            let all = self.rows.unheld();
-            self.load(all, true).await?;
-        }
-        Ok(())
-    }
-
-    /// Loads rows, and what they refer to that may go along with others.
-    async fn load(&mut self, mut wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
-        while !wanted.is_empty() {
-            match D::DIALECT {
-                Dialect::Sqlite => self.load_singly(wanted).await?,
-                Dialect::Postgres => self.load_tables(wanted, held).await?,
-            }
-            wanted = self.rows.take_wanted();
-        }
-        self.mark_lost().map(drop)
-    }
-
-    /// Loads rows, table by table.
-    async fn load_tables(&mut self, wanted: Vec<Wanted>, held: bool) -> Result<(), Fault> {
-        let mut loads: Vec<Load> = Vec::new();
-        let mut seen: FxHashSet<(TableId, Value)> = FxHashSet::default();
-        seen.reserve(wanted.len());
-        let mut count = self.rows.count;
-        for wanted in wanted {
-            let (table, value, column) = match wanted {
-                Wanted::Row(table, key) => {
-                    let own = table.own_key();
-                    (table, key, own)
-                }
-                Wanted::Parts(table, root) => {
-                    let column = table.root.ok_or_else(|| ill_formed("a part without a root"))?;
-                    (table, root, column)
-                }
-            };
-            if !seen.insert((table.id, value.clone())) {
-                continue;
-            }
-            count += 1;
-            let known = loads.iter_mut().find(|load| load.table.id == table.id);
-            match known {
-                Some(load) => load.values.push(value),
-                None => {
-                    let lock = lock_of(self.program, &table, held);
-                    let target = self.program.id;
-                    loads.push(Load { target, table, column, values: vec![value], lock });
-                }
-            }
-        }
-        bounded(count)?;
-        // Roots before parts, so that the parts are those of the roots that are held.
-        loads.sort_by_key(|load| (load.table.root.is_some(), load.table.rank));
-        let found = self.writing.database.load(&loads).await.map_err(Failure::into_fault)?;
-        for (load, rows) in loads.into_iter().zip(found) {
-            let Load { table, column, values, .. } = load;
-            let of = |row: &Vec<Value>| row.get(column).cloned().unwrap_or_default();
-            if table.root.is_none() {
-                let mut roots: FxHashMap<Value, Vec<Value>> =
-                    rows.into_iter().map(|row| (of(&row), row)).collect();
-                for key in values {
-                    let row = roots.remove(&key).map(Values::from);
-                    self.rows.put(&table, key, row, held);
-                }
-                continue;
-            }
-            let mut by_root: FxHashMap<Value, Vec<Vec<Value>>> = FxHashMap::default();
-            for row in rows {
-                by_root.entry(of(&row)).or_default().push(row);
-            }
-            for root in values {
-                let rows = by_root.remove(&root).unwrap_or_default();
-                self.rows.put_parts(&table, root, rows);
-            }
-        }
-        bounded(self.rows.count)
-    }
-
-    /// Loads rows one after another, where nothing goes over a wire and nobody else writes.
-    async fn load_singly(&mut self, wanted: Vec<Wanted>) -> Result<(), Fault> {
-        bounded(self.rows.count + wanted.len())?;
-        for wanted in wanted {
-            if self.rows.has(&wanted) {
-                continue;
-            }
-            let target = self.program.id;
-            match wanted {
-                Wanted::Row(table, key) => {
-                    if let Some(row) = self.writing.database.remembered(&table, &key) {
-                        self.rows.put(&table, key, Some(row), true);
-                        continue;
-                    }
-                    let at = usize::try_from(table.id.0).unwrap_or(usize::MAX);
-                    let place = super::Place { target, at, table: &table };
-                    let row = self.writing.rows(place, &[table.own_key()], &[&key]).await?.pop();
-                    let row = row.map(Values::from);
-                    if let Some(row) = &row {
-                        self.writing.database.remember(&table, row);
-                    }
-                    self.rows.put(&table, key, row, true);
-                }
-                Wanted::Parts(table, root) => {
-                    let at = usize::try_from(table.id.0).unwrap_or(usize::MAX);
-                    let place = super::Place { target, at, table: &table };
-                    let column = table.root.ok_or_else(|| ill_formed("a part without a root"))?;
-                    let rows = self.writing.rows(place, &[column], &[&root]).await?;
-                    self.rows.put_parts(&table, root, rows);
-                }
-            }
-        }
-        bounded(self.rows.count)
     }
 
     /// Refuses rows that the caller may not see.
@@ -722,15 +593,6 @@ impl<D: Database> Running<'_, '_, D> {
         Ok(Value::text(String::from_utf8_lossy(&json)))
     }
 
-    /// Loads what is not here.
-    async fn demand(&mut self, wanted: impl IntoIterator<Item = Wanted>) -> Result<(), Fault> {
-        for wanted in wanted {
-            self.rows.want(wanted);
-        }
-        let wanted = self.rows.take_wanted();
-        if wanted.is_empty() { Ok(()) } else { Box::pin(self.load(wanted, true)).await }
-    }
-
     fn table(&self, place: Place) -> Result<Arc<Table>, Fault> {
         self.program.table(place).cloned().ok_or_else(|| ill_formed("no such place"))
     }
@@ -760,11 +622,14 @@ impl<D: Database> Running<'_, '_, D> {
 /// How rows of a table are kept from changing.
 fn lock_of(program: &Program, table: &Table, held: bool) -> Lock {
     let of = |target: &&operation::ProgramTarget| target.target.table.id == table.id;
-    let changes = || program.targets.iter().find(of).is_some_and(|target| target.changes);
+    let target = program.targets.iter().find(of);
+    let deletes = || target.is_some_and(|target| target.deletes);
+    let changes = || target.is_some_and(|target| target.changes);
     match table.root {
         // Parts change with their root only, which is held.
         Some(_) => Lock::Free,
         None if !held => Lock::Free,
+        None if deletes() => Lock::Going,
         None if changes() => Lock::Held,
         None => Lock::Shared,
     }

@@ -1,17 +1,19 @@
 //! The end of roots.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use operation::{
-    Delete, Dialect, Fault, FaultCode, Ident, OnDelete, Scalar, Table, Value, Violation,
+    Delete, Dialect, Fault, FaultCode, Ident, OnDelete, ReadId, Scalar, Table, Value, Violation,
 };
 
 use super::change::{Change, Pointer};
 use super::edit::{expected, forbidden};
-use super::{Answer, Asked, Database, Failure, Left, Place, Writing};
+use super::many::Gone;
+use super::{Answer, Asked, Database, Failure, Left, Load, Place, Writing};
 use crate::cache::unseen_slot;
 use crate::lower::cleared::{self, Cleared, Keys, Way};
-use crate::lower::{ill_formed, redraw};
+use crate::lower::{Lock, Settings, ill_formed, redraw};
 
 impl<D: Database> Writing<'_, D> {
     pub(super) async fn delete_root(&mut self, delete: &Delete) -> Result<Left, Fault> {
@@ -32,6 +34,7 @@ impl<D: Database> Writing<'_, D> {
         }
         changes.push(gone(place, old));
         let gone = async {
+            self.hold_going(target.id, [(&target.table, &delete.key)]).await?;
             let noted = self.raise_cleared(&[(place.table, &delete.key)], &[]).await?;
             self.apply(&mut changes).await?;
             self.raise_noted(&noted).await?;
@@ -57,6 +60,26 @@ impl<D: Database> Writing<'_, D> {
         })
     }
 
+    /// Locks rows that go, and what goes along with them or loses something, where that is so of any.
+    pub(super) async fn hold_going<'g>(
+        &mut self,
+        target: ReadId,
+        rows: impl IntoIterator<Item = (&'g Arc<Table>, &'g Value)>,
+    ) -> Result<(), Failure> {
+        let rows = rows.into_iter().map(|(table, key)| (table.clone(), key.clone()));
+        let gone = Gone::of(rows);
+        let (tables, references) = self.database.tables();
+        if tables.in_order(references, [], gone.iter().map(|gone| &gone.table)).is_empty() {
+            return Ok(());
+        }
+        let load = |Gone { table, keys, .. }: &Gone| {
+            let (table, column, values) = (table.clone(), table.own_key(), keys.clone());
+            (Load { target, table, column, values, lock: Lock::Going, held: false }, Vec::new())
+        };
+        let loads = gone.iter().map(load).collect();
+        self.hold_in_order(loads, &gone, (target, Settings::default(), false)).await
+    }
+
     /// Rows whose reference the database is about to clear change by that: their version says so, or that of their
     /// root, once. `gone`: the rows that go, each with its table; `but`: those whose versions say so already. What is answered is to be
     /// [raised](Self::raise_noted) and [drawn anew](Self::redraw) when the rows have gone.
@@ -80,18 +103,7 @@ impl<D: Database> Writing<'_, D> {
         let names: Vec<Ident> = of.iter().map(|(table, _)| table.name.clone()).collect();
         let (tables, references) = self.database.tables();
         let mut noted = Vec::new();
-        let all_cleared = tables.cleared(references, &names);
-        if D::DIALECT == Dialect::Postgres {
-            for (gone, through) in cleared::levels(&all_cleared) {
-                let Some((table, values)) = of.get(gone) else { continue };
-                let keys = [(key_scalar(table), values.len())];
-                let keys = Keys { gone: &keys, but: None };
-                let level = (0, through);
-                let lower = || cleared::hold(table, &level, keys);
-                self.database.run(Asked::Sent, lower, values.iter().copied()).await?;
-            }
-        }
-        for cleared in all_cleared {
+        for cleared in tables.cleared(references, &names) {
             for redraw in &cleared.redraws {
                 let (cleared, named) = cleared.of_redraw(redraw).of_named();
                 let (keys, values) = named_keys(&of, &named);

@@ -6,7 +6,8 @@ use operation::{Dialect, Fault, ReadId, Scalar, Table, TableId, Value};
 use smallvec::SmallVec;
 
 use super::{Key, Kind, Place};
-use crate::lower::{self, Lock, Statement};
+use crate::lower::along::{Held, Keys, Trail, held, led_to};
+use crate::lower::{self, Lock, Settings, Statement, Taking};
 
 /// Rows of a table by the values of one of its columns.
 #[derive(Debug)]
@@ -18,6 +19,78 @@ pub(crate) struct Load {
     pub values: Vec<Value>,
     /// How they are kept from changing, where others could change them.
     pub lock: Lock,
+    /// Whether they are locked already.
+    pub held: bool,
+}
+
+/// Rows of a table that go: their keys, and what was found besides.
+#[derive(Debug)]
+pub(crate) struct Gone {
+    pub table: Arc<Table>,
+    pub keys: Vec<Value>,
+    pub found: Vec<usize>,
+}
+
+impl Gone {
+    /// The same, by table.
+    pub fn of(rows: impl IntoIterator<Item = (Arc<Table>, Value)>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for (table, key) in rows {
+            match all.iter_mut().find(|gone| gone.table.id == table.id) {
+                Some(gone) => gone.keys.push(key),
+                None => all.push(Self { table, keys: vec![key], found: Vec::new() }),
+            }
+        }
+        all
+    }
+}
+
+/// A root that a command came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Footprint {
+    pub table: Arc<Table>,
+    pub key: Value,
+    /// Whether it was to go.
+    pub goes: bool,
+}
+
+/// Rows of a table that are locked, in the order of their keys.
+#[derive(Debug)]
+pub(crate) struct Hold<'h> {
+    /// Those that are named.
+    pub load: &'h Load,
+    pub settings: Settings<'h>,
+    /// What was found besides.
+    pub found: &'h [usize],
+    /// Whether the transaction ends where one of those is not there.
+    pub all: bool,
+    /// Those that go along with others, or lose something.
+    pub along: &'h [Trail],
+    /// What goes.
+    pub gone: &'h [Gone],
+}
+
+impl Hold<'_> {
+    /// The key of its statement, where that is kept.
+    pub fn key(&self, waits: bool) -> Option<Result<Key, Fault>> {
+        let Load { lock, .. } = self.load;
+        let is_kept = waits && self.all && self.along.is_empty();
+        is_kept.then(|| self.load.key_of(Kind::Hold(*lock), self.found))
+    }
+
+    /// Its statement.
+    pub fn lower(&self, waits: bool) -> Result<Statement, Fault> {
+        let Self { load: Load { table, lock, .. }, settings, found, all, along, gone } = *self;
+        let gone = gone.iter().map(|gone| Keys { table: &gone.table, found: &gone.found });
+        let gone: Vec<Keys<'_>> = gone.collect();
+        let of = Keys { table, found };
+        held(Held { of, lock: *lock, waits, settings, all, along, gone: &gone })
+    }
+
+    /// What goes, in the order in which the arrays of its keys stand behind that of the named rows.
+    pub fn arrays(&self) -> impl Iterator<Item = &Gone> {
+        led_to(self.along).into_iter().filter_map(|at| self.gone.get(at))
+    }
 }
 
 /// What a statement takes of a row.
@@ -46,13 +119,8 @@ pub(crate) struct Each<'v> {
 
 impl Load {
     /// The key of its statement.
-    pub fn key(&self) -> Result<Key, Fault> {
-        self.key_of(Kind::Among(self.lock), &[self.column])
-    }
-
-    /// The key of the statement that locks them, and those whose keys were found at these positions, and answers nothing.
-    pub fn key_of_hold(&self, found: &[usize]) -> Result<Key, Fault> {
-        self.key_of(Kind::Hold(self.lock), found)
+    pub fn key(&self, taking: Taking) -> Result<Key, Fault> {
+        self.key_of(Kind::Among(self.lock, taking), &[self.column])
     }
 
     fn key_of(&self, kind: Kind, columns: &[usize]) -> Result<Key, Fault> {

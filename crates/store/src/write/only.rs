@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use operation::{Dialect, Fault, Read, Table, Value};
 
-use super::{Asked, Database, Failure, Load, Many, Picked, Place, References, Tables};
+use super::{Asked, Database, Failure, Hold, Load, Many, Picked, Place, References, Tables};
 use crate::Rows;
 use crate::cache::Slot;
-use crate::lower::{Settings, Statement};
+use crate::lower::Statement;
 
 /// Rows that are at hand.
 pub(crate) trait AtHand {
@@ -67,7 +67,7 @@ impl<A: AtHand> Database for Only<A> {
         Err(refused())
     }
 
-    async fn hold(&mut self, _: &Load, _: (Settings<'_>, &[usize])) -> Result<(), Failure> {
+    async fn hold(&mut self, _: &Hold<'_>) -> Result<(), Failure> {
         Err(refused().into())
     }
 

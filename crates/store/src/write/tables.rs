@@ -6,7 +6,21 @@ use std::sync::Arc;
 use operation::{Ident, OnDelete, Redraw, Scalar, Stage, Table, TableId, Unique};
 use parking_lot::RwLock;
 
+use crate::lower::Lock;
+use crate::lower::along::{Along, Trail};
 use crate::lower::cleared::{Circle, Cleared, OfPart, Through, Way, With};
+
+/// With which of the tables of which rows go first some go along, and by which steps.
+type Level = (usize, Vec<Through>);
+
+/// A table of which rows are locked.
+#[derive(Debug)]
+pub(crate) struct Holding {
+    pub table: Arc<Table>,
+    pub lock: Lock,
+    /// How those are found that go along with others, or lose something.
+    pub along: Vec<Trail>,
+}
 
 /// The plan's tables by stored name, for messages and for which is part of which.
 #[derive(Debug, Default)]
@@ -55,10 +69,21 @@ impl Tables {
 impl Tables {
     /// Tables of which rows are changed when some of these go, since what refers to them is cleared, as far as versions tell of that.
     pub fn cleared(&self, references: &References, gone: &[Ident]) -> Vec<Cleared> {
+        self.follow(references, gone).0
+    }
+
+    /// The same, and how rows go along that others may refer to: of which table, and with which of these, by which steps.
+    fn follow(&self, references: &References, gone: &[Ident]) -> (Vec<Cleared>, Vec<Level>) {
         let (mut all, mut going) = (Vec::<Cleared>::new(), Vec::<(Ident, Way)>::new());
+        let mut levels: Vec<Level> = Vec::new();
         for (at, table) in gone.iter().enumerate() {
             if let Some(circle) = self.circle(references, table) {
                 self.clear_in_circle((&mut all, &mut going), references, (&circle, at));
+                levels.extend(circle.tables.iter().enumerate().map(|(nth, (table, own, _))| {
+                    let (table, own) = (table.clone(), own.clone());
+                    let with = With::Circle(circle.clone(), nth);
+                    (at, vec![Through { table, own, with }])
+                }));
                 continue;
             }
             let mut paths = vec![(table.clone(), Vec::<Through>::new())];
@@ -97,7 +122,9 @@ impl Tables {
                             let column = column.clone();
                             let with = With::Next { column, again };
                             let step = Through { table: table.clone(), own, with };
-                            paths.push((table, [vec![step], through.clone()].concat()));
+                            let path = [vec![step], through.clone()].concat();
+                            levels.push((at, path.clone()));
+                            paths.push((table, path));
                         }
                     }
                 }
@@ -106,6 +133,81 @@ impl Tables {
         for cleared in &mut all {
             let of_table = going.iter().filter(|(table, _)| *table == cleared.table);
             cleared.going = of_table.map(|(_, way)| way.clone()).collect();
+        }
+        (all, levels)
+    }
+
+    /// In which order tables are locked: those of which rows are named, and those of which rows go along with some of `gone`, or lose
+    /// something by that.
+    pub fn in_order<'t>(
+        &self,
+        references: &References,
+        named: impl IntoIterator<Item = (&'t Arc<Table>, Lock)>,
+        gone: impl IntoIterator<Item = &'t Arc<Table>>,
+    ) -> Vec<Holding> {
+        let named = named.into_iter().map(|(table, lock)| Holding {
+            table: table.clone(),
+            lock,
+            along: Vec::new(),
+        });
+        let mut all: Vec<Holding> = named.collect();
+        let mut again = Vec::new();
+        for along in self.along(references, gone) {
+            let is_of_circle = along.is_of_circle();
+            let known = all.iter_mut().find(|known| known.table.id == along.table.id);
+            let lock = along.lock(known.as_ref().map_or(Lock::Free, |known| known.lock));
+            let Along { table, trails, .. } = along;
+            if is_of_circle {
+                again.push(Holding { table: table.clone(), lock, along: trails.clone() });
+            }
+            match known {
+                Some(known) => (known.lock, known.along) = (lock, trails),
+                None => all.push(Holding { table, lock, along: trails }),
+            }
+        }
+        all.sort_by_key(|holding| holding.table.rank);
+        // What comes to refer to the first of a circle while the last are waited for is locked in a second round.
+        again.sort_by_key(|holding| holding.table.rank);
+        all.append(&mut again);
+        all
+    }
+
+    /// Tables of which rows go along with some of these, or lose something by that.
+    fn along<'t>(
+        &self,
+        references: &References,
+        gone: impl IntoIterator<Item = &'t Arc<Table>>,
+    ) -> Vec<Along> {
+        let gone: Vec<Ident> = gone.into_iter().map(|table| table.name.clone()).collect();
+        let mut all: Vec<Along> = Vec::new();
+        let mut add = |table: &Ident, goes: bool, trail: Trail| {
+            let Some(table) = self.known.read().get(table).cloned() else { return };
+            match all.iter_mut().find(|along| along.table.id == table.id) {
+                Some(along) => {
+                    along.goes |= goes;
+                    if !along.trails.contains(&trail) {
+                        along.trails.push(trail);
+                    }
+                }
+                None => all.push(Along { table, goes, trails: vec![trail] }),
+            }
+        };
+        let (cleared, levels) = self.follow(references, &gone);
+        for (gone, through) in levels {
+            let Some(Through { table, own, .. }) = through.first() else { continue };
+            let (table, pick) = (table.clone(), own.clone());
+            let trail = Trail { column: pick.clone(), pick, from: table.clone(), through, gone };
+            add(&table, true, trail);
+        }
+        for Cleared { table, own, ways, .. } in cleared {
+            let Some((own, _)) = own else { continue };
+            for Way { part, column, through, gone } in ways {
+                let (pick, from) = match part {
+                    Some(OfPart { table, of, .. }) => (of, table),
+                    None => (own.clone(), table.clone()),
+                };
+                add(&table, false, Trail { pick, from, column, through, gone });
+            }
         }
         all
     }

@@ -17,9 +17,9 @@ pub(super) struct Decided {
     /// Its key, or what stands for it: a bind, or what it is found by. Two that differ may still be those of one row.
     key: Expression,
     column: usize,
-    value: Expression,
+    pub(super) value: Expression,
     /// Whether that only stands for the key of a row.
-    names: bool,
+    pub(super) names: bool,
     /// Whether the row may have gone: then it cannot be worked out.
     may_be_gone: bool,
 }
@@ -115,7 +115,7 @@ impl<'p> Forming<'p> {
         self.decided_in(formula, &[(table, key.clone())], room)
     }
 
-    fn fact(&self, table: &Table, key: &Expression, column: usize) -> Option<&Decided> {
+    pub(super) fn fact(&self, table: &Table, key: &Expression, column: usize) -> Option<&Decided> {
         let is_it =
             |of: &&Decided| of.table.id == table.id && of.column == column && of.key == *key;
         self.decided.iter().find(is_it)
@@ -433,7 +433,8 @@ fn failing() -> Expression {
     Expression::Arithmetic { operation, kind, left: number(1), right: number(0) }
 }
 
-fn fits(value: &Expression, room: &mut usize) -> Option<Expression> {
+/// A value, where there is room for it.
+pub(super) fn fits(value: &Expression, room: &mut usize) -> Option<Expression> {
     *room = room.checked_sub(nodes(value))?;
     Some(value.clone())
 }

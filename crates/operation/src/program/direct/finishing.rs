@@ -60,8 +60,12 @@ impl Forming<'_> {
         if nodes(&rules) > LARGEST {
             return Err(Reason::TooLarge);
         }
-        // What is always refused is refused sooner where the row is loaded.
-        if condition == Expression::no() || checks == Expression::no() {
+        // What is always refused is refused sooner where the row is loaded; in a list there may be none that is.
+        let in_list = program
+            .visible
+            .iter()
+            .any(|visible| visible.named.is_none() && visible.table.id == table.id);
+        if (condition == Expression::no() && !in_list) || checks == Expression::no() {
             return Err(Reason::NeverTrue);
         }
         let mut of_one = |flat: Expression| {

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use super::decided::fits;
 use super::flat::LARGEST;
 use super::forming::{Forming, Holds};
 use crate::program::{Creation, Fill, Step, any_step};
 use crate::{Expression, Table, TableId};
 
-/// The rows in scope, the innermost last.
-type Scope<'s> = &'s [&'s Arc<Table>];
+/// The rows in scope, the innermost last: of what table, and the key of one that may have changed since it was made. Those that are kept are
+/// as they were made.
+type Scope<'s> = &'s [(&'s Arc<Table>, Option<Expression>)];
 
 impl<'p> Forming<'p> {
     /// A condition over rows that are made in this turn, with what is computed in them written out; `None`, where it draws on anything else.
@@ -57,7 +59,13 @@ impl<'p> Forming<'p> {
                 _ => None,
             },
             Expression::Column { depth, column } => {
-                let table = *scope.iter().rev().nth(*depth)?;
+                let (table, changed) = scope.iter().rev().nth(*depth)?;
+                if let Some(key) = changed
+                    && self.formula(table, *column).is_none()
+                {
+                    let decided = self.fact(table, key, *column).filter(|of| !of.names)?;
+                    return fits(&decided.value, room);
+                }
                 if self.unknown.contains(&(table.id, *column)) {
                     return None;
                 }
@@ -76,20 +84,22 @@ impl<'p> Forming<'p> {
                 // What is made of it in another turn may be made behind this.
                 let is_of_turn = self.made_here.contains(&(table.id, made))
                     && self.turn_of.get(made) == Some(&self.turn);
-                if !is_of_turn || self.changed.contains(&table.id) || self.may_be_mistaken(table.id)
-                {
+                if !is_of_turn || self.may_be_mistaken(table.id) {
                     return None;
                 }
-                let key = Box::new(Expression::Bind(made));
-                let value = self.made_in_scope(value, &[scope, &[table]].concat(), room)?;
-                Some(Expression::Lookup { table: table.clone(), key, value: Box::new(value) })
+                let key = Expression::Bind(made);
+                let changed = self.changed.contains(&table.id).then(|| key.clone());
+                let inside = [scope, &[(table, changed)]].concat();
+                let value = Box::new(self.made_in_scope(value, &inside, room)?);
+                Some(Expression::Lookup { table: table.clone(), key: Box::new(key), value })
             }
             Expression::Aggregate { aggregate, table, depth: 0, kind, body }
                 if !scope.is_empty()
                     && !self.changed.contains(&table.id)
                     && self.has_made_roots(table.id) =>
             {
-                let body = Box::new(self.made_in_scope(body, &[scope, &[table]].concat(), room)?);
+                let inside = [scope, &[(table, None)]].concat();
+                let body = Box::new(self.made_in_scope(body, &inside, room)?);
                 let (aggregate, table, kind) = (*aggregate, table.clone(), *kind);
                 Some(Expression::Aggregate { aggregate, table, depth: 0, kind, body })
             }

@@ -22,11 +22,11 @@ use std::sync::Arc;
 
 use operation::{
     Bound, Command, Course, Direct, DirectRow, Expression, Fault, Finding, Form, How, MOST_ROWS,
-    Named, OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, Value,
+    Named, OnDelete, Place as ProgramPlace, Program, Receipt, Source, Step, Table, TableId, Value,
 };
 
 use super::super::{
-    Answer, Asked, Database, Failure, Key, Kind, Left, Load, Place, Reference, Writing,
+    Answer, Asked, Database, Failure, Gone, Key, Kind, Left, Load, Place, Reference, Writing,
 };
 use super::{Flow, Running, ill_formed, lock_of};
 use crate::lower::answer::can_say;
@@ -34,7 +34,7 @@ use crate::lower::{self, Settings};
 pub(super) use answer::{Worded, answers_more, lower_answer};
 pub(super) use make::{Making, lower_made, lower_total};
 use steps::Steps;
-pub(super) use steps::{lower_cleared, lower_kept, lower_level, site_lock};
+pub(super) use steps::{lower_cleared, lower_kept, site_lock};
 use tell::Telling;
 pub(super) use tell::{found_keys, lower_told};
 
@@ -632,6 +632,7 @@ impl<D: Database> Stating<'_, '_, D> {
                     column: table.own_key(),
                     values: Vec::new(),
                     lock: lock_of(program, table, true),
+                    held: false,
                 };
                 loads.push((load, Vec::new()));
             }
@@ -641,12 +642,17 @@ impl<D: Database> Stating<'_, '_, D> {
                 None => load.values.push(key.clone()),
             }
         }
-        for (load, found) in &loads {
-            let found = (Settings::of(direct), &**found);
-            let held = self.running.writing.database.hold(load, found).await;
-            held.map_err(Failure::into_fault)?;
-        }
-        Ok(())
+        let goes = |stated: &&Stated| {
+            stated.changes && direct.rows.get(stated.row).is_some_and(|row| row.goes)
+        };
+        let going =
+            self.stated.iter().filter(goes).filter_map(|stated| {
+                Some((direct.rows.get(stated.row)?.table.id, stated.key.clone()))
+            });
+        let gone = gone_of(direct, going.collect());
+        let of = (direct.id, Settings::of(direct), true);
+        let held = self.running.writing.hold_in_order(loads, &gone, of).await;
+        held.map_err(Failure::into_fault)
     }
 
     /// Sends the statements about rows: in the order in which all commands lock rows, or, where those are locked, one for all rows of a kind.
@@ -719,6 +725,26 @@ impl<D: Database> Stating<'_, '_, D> {
         let place = Place { target: self.direct.id, at: doing.row, table: &of.table };
         Key::of(place, kind, &[usize::from(doing.changes)], binds)
     }
+}
+
+/// The rows that go, of all tables of which some may, so that what is sent does not hang on which of them do; with what was looked up ahead.
+pub(super) fn gone_of(direct: &Direct, going: Vec<(TableId, Value)>) -> Vec<Gone> {
+    let mut all: Vec<Gone> = Vec::new();
+    for row in direct.rows.iter().filter(|row| row.goes) {
+        let at = all.iter().position(|gone| gone.table.id == row.table.id).unwrap_or_else(|| {
+            all.push(Gone { table: row.table.clone(), keys: Vec::new(), found: Vec::new() });
+            all.len() - 1
+        });
+        if let Some(gone) = all.get_mut(at).filter(|_| row.site.is_some()) {
+            gone.found = direct.sites_of(row.table.id);
+        }
+    }
+    for (table, key) in going {
+        if let Some(gone) = all.iter_mut().find(|gone| gone.table.id == table) {
+            gone.keys.push(key);
+        }
+    }
+    all
 }
 
 /// The key of a row of a form, where the binds hold this.

@@ -6,6 +6,7 @@
 
 mod directly;
 mod foreseen;
+mod loads;
 mod steps;
 mod walk;
 mod writes;
@@ -144,8 +145,8 @@ pub enum Does {
     Requires,
     /// It looks at a row, or changes it, and ends the transaction where there is none or a rule does not hold.
     IsAboutRow,
-    /// It locks rows that go, or go along, against those who would come to refer to them.
-    HoldsWhatGoes,
+    /// It locks rows, and with those that go what goes along, or loses something by it.
+    HoldsAlong,
     /// It keeps which rows lose what they refer to, or parts.
     KeepsWhoLoses,
     /// It works out what is computed of those.

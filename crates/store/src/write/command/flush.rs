@@ -219,7 +219,7 @@ impl<'p, D: Database> Running<'_, 'p, D> {
         let target = self.program.id;
         let load = |(table, values): (Arc<Table>, Vec<Value>)| {
             let column = table.own_key();
-            Load { target, table, column, values, lock: Lock::Free }
+            Load { target, table, column, values, lock: Lock::Free, held: false }
         };
         let loads: Vec<Load> = unseen.into_iter().map(load).collect();
         let found = self.writing.database.load(&loads).await.map_err(Failure::into_fault)?;
@@ -414,19 +414,24 @@ impl<'p, D: Database> Running<'_, 'p, D> {
     where
         'p: 'v,
     {
-        let gone = all.iter().filter_map(|Settled { old, new, place, .. }| match (old, new) {
-            (Some(old), None) if place.at == 0 => {
-                Some((place.table, old.get(place.table.own_key())?))
-            }
+        let gone = all.iter().filter_map(|Settled { old, new, place, root }| match (old, new) {
+            (Some(old), None) if place.at == 0 => Some((*root, old.get(root.own_key())?)),
             _ => None,
         });
-        let gone: Vec<(&Table, &Value)> = gone.collect();
-        if gone.is_empty() {
+        let roots: Vec<(&Arc<Table>, &Value)> = gone.collect();
+        if roots.is_empty() {
             return Ok(Vec::new());
         }
         if !early.is_empty() {
             self.writing.database.all(std::mem::take(written)).await?;
         }
+        let held = |(table, key): &(&Arc<Table>, &Value)| {
+            self.going.held.contains(&(table.id, (*key).clone()))
+        };
+        let others: Vec<_> = roots.iter().filter(|row| !held(row)).copied().collect();
+        self.writing.hold_going(self.program.id, others).await?;
+        let gone: Vec<(&Table, &Value)> =
+            roots.iter().map(|(table, key)| (&***table, *key)).collect();
         let moved = early.iter().flat_map(|(_, rows)| rows).filter_map(|at| {
             let Settled { old, place, .. } = all.get(*at)?;
             Some((place.table, old.as_ref()?.get(place.table.own_key())?))

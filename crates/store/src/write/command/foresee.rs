@@ -132,6 +132,7 @@ impl<D: Database> Running<'_, '_, D> {
                     if let (Some(key), None) = (key, row.part) {
                         self.want_root(row.target, &key);
                         let Some(target) = self.program.targets.get(row.target) else { continue };
+                        self.going.foresee(&target.target.table, &key);
                         for part in &target.target.parts {
                             self.rows.want(Wanted::Parts(part.table.clone(), key.clone()));
                         }

@@ -109,7 +109,14 @@ fn loads_of<D: Database>(database: &mut D, commands: &[&Command]) -> Result<Vec<
                 None => {
                     let lock = lock_of(&command.program, &table, true);
                     let (target, column) = (command.program.id, table.own_key());
-                    loads.push(Load { target, table, column, values: vec![key], lock });
+                    loads.push(Load {
+                        target,
+                        table,
+                        column,
+                        values: vec![key],
+                        lock,
+                        held: false,
+                    });
                 }
             }
         }

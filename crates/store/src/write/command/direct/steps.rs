@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use operation::{
     Course, Creation, Direct, DirectRow, Expression, Fault, MOST_ROWS, MadeRow, Named, Place,
-    Program, Published, Redraw, Step, Table, Value,
+    Program, Published, Redraw, Step, Table, TableId, Value,
 };
 
 use super::super::super::outbox::Asking;
@@ -17,8 +17,8 @@ use super::super::super::{Asked, Database, Failure, Key, Kind, Load};
 use super::super::{Flow, Running, bounded, ill_formed, lock_of};
 use super::make::Making;
 use super::tell::Tellings;
-use super::{Doing, Stated, Stating, Worded, answers_more, insisted, key_of, not_so};
-use crate::lower::cleared::{self, Cleared, Level};
+use super::{Doing, Stated, Stating, Worded, answers_more, gone_of, insisted, key_of, not_so};
+use crate::lower::cleared::{self, Cleared};
 use crate::lower::{self, Lock, Settings};
 
 /// As many statements as it sends: of more it is less work to load rows and write many at once.
@@ -62,6 +62,8 @@ pub(super) struct Steps<'p> {
     turn_ends: Vec<(usize, Arc<[Value]>)>,
     /// Rows that go, one of each table, where rules draw on what others lose by that.
     losing: Vec<usize>,
+    /// Rows that go, as far as their keys are known.
+    going: Vec<(TableId, Value)>,
 }
 
 impl<'p, D: Database> Stating<'_, 'p, D> {
@@ -189,6 +191,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
             return Err(not_so());
         }
         let raises = !cleared.is_empty();
+        self.note_going(row, &now)?;
         let ruled = cleared.iter().flat_map(|it| &it.redraws).any(|it| !it.rules.is_empty());
         let is_known = |known: &usize| {
             let known = self.direct.rows.get(*known);
@@ -206,6 +209,18 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let doing = Doing { row, changes: true, answered: false, each: false };
         self.do_next(Deed::Row(doing, now))?;
         if raises { self.do_next(Deed::Raise(row)) } else { Ok(()) }
+    }
+
+    /// Notes that a row goes, by its key where that is not looked up.
+    fn note_going(&mut self, row: usize, now: &[Value]) -> Result<(), Fault> {
+        let direct = self.direct;
+        let of = direct.rows.get(row).ok_or_else(|| ill_formed("no such row"))?;
+        let is_known = of.site.is_none() && !matches!(of.key, Expression::Lookup { .. });
+        let key = if is_known { key_of(direct, row, now)? } else { Value::Null };
+        if !key.is_null() {
+            self.steps.going.push((of.table.id, key));
+        }
+        Ok(())
     }
 
     /// Makes a row at its step, as far as it is known.
@@ -317,14 +332,15 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
     pub(super) async fn send_steps(&mut self) -> Result<(), Fault> {
         let published = std::mem::take(&mut self.running.published);
         let asking = std::mem::take(&mut self.running.asking);
-        let Steps { deeds, sites, mut told, ends, losing, .. } = std::mem::take(&mut self.steps);
+        let Steps { deeds, sites, mut told, ends, losing, going, .. } =
+            std::mem::take(&mut self.steps);
         if !published.is_empty() {
             for site in self.direct.texts() {
                 told.entry(site).or_default();
             }
         }
         self.look_ahead(&sites).await.map_err(Failure::into_fault)?;
-        self.hold_at_steps(&sites).await?;
+        self.hold_at_steps(&sites, going).await?;
         self.draw_keys().await?;
         let direct = self.direct;
         let of = (direct.id, direct);
@@ -381,10 +397,11 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         Ok(())
     }
 
-    /// Locks all rows that steps look at.
+    /// Locks all rows that steps look at, and what goes along with those that go.
     async fn hold_at_steps(
         &mut self,
         sites: &BTreeMap<usize, Vec<Arc<[Value]>>>,
+        going: Vec<(TableId, Value)>,
     ) -> Result<(), Fault> {
         let (program, direct) = (self.running.program, self.direct);
         let mut loads: BTreeMap<u32, Load> = BTreeMap::new();
@@ -395,6 +412,7 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
                 column: table.own_key(),
                 values: Vec::new(),
                 lock: lock_of(program, table, true),
+                held: false,
             });
             load.values.extend(key);
         };
@@ -407,14 +425,14 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
                 load_of(table, None);
             }
         }
-        for mut load in loads.into_values() {
+        let sites_of = |load: Load| {
             let sites = direct.sites_of(load.table.id);
-            load.values.sort_by(|a, b| operation::order(a, b).unwrap_or(std::cmp::Ordering::Equal));
-            load.values.dedup();
-            let held = self.running.writing.database.hold(&load, (Settings::of(direct), &sites));
-            held.await.map_err(Failure::into_fault)?;
-        }
-        Ok(())
+            (load, sites)
+        };
+        let loads = loads.into_values().map(sites_of).collect();
+        let of = (direct.id, Settings::of(direct), true);
+        let held = self.running.writing.hold_in_order(loads, &gone_of(direct, going), of).await;
+        held.map_err(Failure::into_fault)
     }
 
     async fn send_deed(&mut self, deed: Deed<'p>) -> Result<(), Failure> {
@@ -475,13 +493,6 @@ impl<'p, D: Database> Stating<'_, 'p, D> {
         let (direct, target) = (self.direct, self.direct.id);
         let row = direct.rows.get(place).ok_or_else(|| ill_formed("no such row"))?;
         let all_cleared = self.cleared_with(place)?;
-        for (at, level) in cleared::levels(&all_cleared).iter().enumerate() {
-            let columns = 1 << 59 | at as u128;
-            let key = Key { target, place, kind: Kind::Update, columns, binds: binds.len() };
-            let lower = || lower_level(direct, row, level, binds);
-            let database = &mut self.running.writing.database;
-            database.run(Asked::Kept(key), lower, binds.iter()).await?;
-        }
         let mut kept = 0;
         for (at, cleared) in all_cleared.iter().enumerate() {
             let columns = 1 << 62 | at as u128;
@@ -536,17 +547,6 @@ pub(in super::super) fn lower_kept(
     let cleared = cleared.of_redraw(redraw);
     let key = (&row.key, key_scalar(row)?);
     lower::redraw::keep_by(Settings::of(direct), (&cleared, redraw), key, binds)
-}
-
-/// The statement that locks a row that goes, or those that go along with it, against those who would refer to them.
-pub(in super::super) fn lower_level(
-    direct: &Direct,
-    row: &DirectRow,
-    level: &Level,
-    binds: &[Value],
-) -> Result<lower::Statement, Fault> {
-    let (of, key) = ((&*row.table, level), (&row.key, key_scalar(row)?));
-    cleared::hold_by(Settings::of(direct), of, key, binds)
 }
 
 fn key_scalar(row: &DirectRow) -> Result<operation::Scalar, Fault> {

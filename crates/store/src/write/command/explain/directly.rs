@@ -1,21 +1,20 @@
 //! What a direct command sends, and what an `Idempotency-Key` adds to a command.
 
 use operation::{
-    BROKER, Carried, Course, Dialect, Direct, Fault, Finding, Form, How, Ident, Place, Program,
-    Step, Value,
+    BROKER, Carried, Course, Dialect, Direct, DirectRow, Fault, Finding, Form, How, Ident, Place,
+    Program, Step, Value,
 };
 
 use super::super::super::{Many, Place as Written};
 use super::super::direct::{
-    Doing, Worded, answers_more, found_keys, insisted, lower_answer, lower_made, lower_told,
-    lower_total, statement,
+    Doing, Worded, answers_more, found_keys, gone_of, insisted, lower_answer, lower_made,
+    lower_told, lower_total, statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
 use super::writes::Clears;
 use super::{Does, Purpose, Sent, Times, Trip};
 use crate::lower::{self, Settings, Under, ill_formed, receipt};
-use crate::postgres::value::type_name;
 
 /// A row of which only the database knows all: where it is made, how, and whether in a loop.
 type Made = (Place, usize, bool);
@@ -294,21 +293,22 @@ impl Walk<'_> {
         Ok(Some(Sent::plain(text)))
     }
 
-    /// What locks the rows of which something is told.
+    /// What locks all rows, and what goes along with those that go.
     fn held(&self, direct: &Direct) -> Result<Vec<Sent>, Fault> {
-        let mut tables: Vec<_> =
-            direct.rows.iter().filter(|row| !row.made).map(|row| &row.table).collect();
-        tables.sort_by_key(|table| table.rank);
-        tables.dedup_by_key(|table| table.id);
-        let held = tables.into_iter().map(|table| {
-            let lock = lock_of(self.program, table, true);
+        let rows = direct.rows.iter().filter(|row| !row.made);
+        let tables = |of: &mut dyn Iterator<Item = &DirectRow>| {
+            let mut tables: Vec<_> = of.map(|row| row.table.clone()).collect();
+            tables.sort_by_key(|table| table.rank);
+            tables.dedup_by_key(|table| table.id);
+            tables
+        };
+        let named = tables(&mut rows.clone()).into_iter().map(|table| {
             let of_table = direct.rows.iter().filter(|row| row.table.id == table.id);
-            let found: Vec<usize> = of_table.filter_map(|row| row.found).collect();
-            let found = (Settings::of(direct), &*found);
-            let text = lower::held(table, lock, found, type_name)?.text;
-            Ok(Sent { entity: Some(table.entity.clone()), lock, ..Sent::plain(text) })
+            let found = of_table.filter_map(|row| row.found).collect();
+            (table, found)
         });
-        held.collect()
+        let named = named.collect();
+        self.held_in_order(named, &gone_of(direct, Vec::new()), (Settings::of(direct), true))
     }
 
     /// What makes rows of which only the database knows all.

@@ -5,14 +5,13 @@ use operation::{
 };
 
 use super::super::direct::{
-    Doing, Worded, answers_more, insisted, lower_cleared, lower_kept, lower_level, lower_made,
+    Doing, Worded, answers_more, gone_of, insisted, lower_cleared, lower_kept, lower_made,
     lower_told, site_lock, statement,
 };
 use super::super::lock_of;
 use super::walk::Walk;
 use super::{Does, Purpose, Sent, Times, Trip};
 use crate::lower::{self, Settings, Under};
-use crate::postgres::value::type_name;
 
 /// What the steps send.
 struct Sending<'w, 's> {
@@ -102,13 +101,10 @@ impl Sending<'_, '_> {
         let mut tables: Vec<_> = known.map(|row| &row.table).chain(found).collect();
         tables.sort_by_key(|table| table.rank);
         tables.dedup_by_key(|table| table.id);
-        for table in tables {
-            let lock = lock_of(self.program, table, true);
-            let sites = direct.sites_of(table.id);
-            let text = lower::held(table, lock, (settings, &sites), type_name)?.text;
-            let entity = Some(table.entity.clone());
-            self.statements.push(Sent { entity, lock, ..Sent::plain(text) });
-        }
+        let named = tables.into_iter().map(|table| (table.clone(), direct.sites_of(table.id)));
+        let gone = gone_of(direct, Vec::new());
+        let held = self.walk.held_in_order(named.collect(), &gone, (settings, true))?;
+        self.statements.extend(held);
         for table in &direct.counted {
             let text = lower::drawn::draw(table)?.text;
             self.statements.push(Sent { entity: Some(table.entity.clone()), ..Sent::plain(text) });
@@ -185,11 +181,6 @@ impl Sending<'_, '_> {
                     }
                     let name = std::slice::from_ref(&of.table.name);
                     let cleared = self.walk.cleared(name);
-                    let all: Vec<_> = cleared.iter().map(|(cleared, _)| cleared.clone()).collect();
-                    for level in lower::cleared::levels(&all) {
-                        let text = lower_level(self.direct, of, &level, &self.binds)?.text;
-                        self.send_that(Does::HoldsWhatGoes, text);
-                    }
                     for (at, (cleared, _)) in cleared.iter().enumerate() {
                         self.send(lower_cleared(self.direct, of, (cleared, at), &self.binds)?.text);
                         for redraw in &cleared.redraws {

@@ -1,5 +1,6 @@
 //! A program, walked as it is run.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,8 +9,8 @@ use operation::{
     Step, Table, TableId, Value,
 };
 
-use super::super::lock_of;
 use super::foreseen::{Foreseen, Known, Level, Pace, Seen, Wish, later, next};
+use super::loads::Holds;
 use super::writes::Writes;
 use super::{Purpose, Sent, Times, Trip};
 use crate::lower::{self, Nested, ill_formed};
@@ -25,7 +26,7 @@ pub(super) struct Walk<'p> {
     pace: Pace,
     binds: Vec<Known>,
     /// Rows that are foreseen; then those that are here.
-    wishes: BTreeMap<Wish, Foreseen>,
+    pub wishes: BTreeMap<Wish, Foreseen>,
     /// Ways to the keys of roots that this program makes.
     pub made: BTreeSet<String>,
     /// The tables of those roots.
@@ -39,6 +40,12 @@ pub(super) struct Walk<'p> {
     /// How often what is walked over happens.
     pub times: Times,
     pub writes: Writes,
+    /// The rank of the last table of which rows are locked.
+    pub locked: Cell<Option<u32>>,
+    /// Tables of which rows are foreseen to go, and after how many loads that is known.
+    pub going: Vec<(Arc<Table>, usize)>,
+    /// Tables of which rows go that nothing foresees.
+    pub going_late: Vec<Arc<Table>>,
     /// Whether a row is answered that is not here.
     answers_other: bool,
     /// Whether what is walked over is another command's body.
@@ -74,6 +81,9 @@ impl<'p> Walk<'p> {
             pending: Vec::new(),
             times: Times::Once,
             writes: Writes::default(),
+            locked: Cell::new(None),
+            going: Vec::new(),
+            going_late: Vec::new(),
             answers_other: false,
             nested: false,
             come_to: 0,
@@ -100,10 +110,10 @@ impl<'p> Walk<'p> {
         self.steps(&program.body)?;
         let all = self.wishes.values().flat_map(|it| [it.surely, it.perhaps]).flatten();
         for level in 0..all.max().map_or(0, |last| last + 1) {
-            self.load_all(Purpose::Load, !program.deep, |of| of.at(level))?;
+            self.load_all(Purpose::Load, (!program.deep, level), |of| of.at(level))?;
         }
         if program.deep {
-            self.load_all(Purpose::Lock, true, |_| Some(Times::Once))?;
+            self.load_all(Purpose::Lock, (true, usize::MAX), |_| Some(Times::Once))?;
         }
         Ok(())
     }
@@ -168,13 +178,13 @@ impl<'p> Walk<'p> {
         let mut statements = Vec::with_capacity(passing.len());
         for id in passing.into_keys() {
             let table = self.table_of(id)?;
-            statements.push(self.load(table, table.own_key(), false)?);
+            statements.push(self.load(table, table.own_key(), Holds::Not)?);
         }
         self.ask(Purpose::Load, times.min(Times::AtMostOnce), statements);
         Ok(())
     }
 
-    fn ask(&mut self, purpose: Purpose, times: Times, mut statements: Vec<Sent>) {
+    pub(super) fn ask(&mut self, purpose: Purpose, times: Times, mut statements: Vec<Sent>) {
         let mut all = std::mem::take(&mut self.pending);
         all.append(&mut statements);
         if self.dialect == Dialect::Sqlite
@@ -187,48 +197,7 @@ impl<'p> Walk<'p> {
         self.trips.push(Trip { purpose, times, statements: all });
     }
 
-    fn load_all(
-        &mut self,
-        purpose: Purpose,
-        held: bool,
-        wanted: impl Fn(Foreseen) -> Option<Times>,
-    ) -> Result<(), Fault> {
-        let mut loads: Vec<(&Arc<Table>, usize)> = Vec::new();
-        let mut times = None::<Times>;
-        for ((id, column, _), foreseen) in &self.wishes {
-            let Some(of) = wanted(*foreseen) else { continue };
-            times = Some(times.map_or(of, |times| times.min(of)));
-            let table = self.table_of(*id)?;
-            if !loads.iter().any(|(known, _)| known.id == *id) {
-                loads.push((table, *column));
-            }
-        }
-        let Some(times) = times else { return Ok(()) };
-        // As execution sorts them: in this order they are locked.
-        loads.sort_by_key(|(table, _)| (table.root.is_some(), table.rank));
-        let statements: Result<Vec<Sent>, Fault> =
-            loads.iter().map(|(table, column)| self.load(table, *column, held)).collect();
-        self.ask(purpose, times, statements?);
-        Ok(())
-    }
-
-    fn load(&self, table: &Table, column: usize, held: bool) -> Result<Sent, Fault> {
-        let mut sent = match self.dialect {
-            Dialect::Postgres => {
-                let lock = lock_of(self.program, table, held);
-                let text = lower::rows_among(table, column, lock, type_name)?.text;
-                Sent { lock, ..Sent::plain(text) }
-            }
-            Dialect::Sqlite => {
-                let text = lower::row_by(Dialect::Sqlite, table, &[column], false)?.text;
-                Sent { each_row: true, ..Sent::plain(text) }
-            }
-        };
-        sent.entity = Some(table.entity.clone());
-        Ok(sent)
-    }
-
-    fn table_of(&self, id: TableId) -> Result<&'p Arc<Table>, Fault> {
+    pub(super) fn table_of(&self, id: TableId) -> Result<&'p Arc<Table>, Fault> {
         let found = self.tables.iter().find(|table| table.id == id);
         found.ok_or_else(|| ill_formed("no such table"))
     }
@@ -254,7 +223,7 @@ impl<'p> Walk<'p> {
                 let named = (table.id, column, "named".to_owned());
                 let is_named = level == Some(0) && self.wishes.contains_key(&named);
                 if !is_named && self.wishes.insert(wish, Foreseen::default()).is_none() {
-                    let sent = self.load(table, column, true)?;
+                    let sent = self.load(table, column, Holds::Now)?;
                     match self.dialect {
                         Dialect::Sqlite => self.ask(Purpose::Load, Times::Once, vec![sent]),
                         Dialect::Postgres => {
@@ -492,7 +461,7 @@ impl<'p> Walk<'p> {
                 new.iter().map(|(id, column, _)| (*id, *column)).collect::<BTreeSet<_>>()
             {
                 let table = self.table_of(id)?;
-                loads.push(self.load(table, column, true)?);
+                loads.push(self.load(table, column, Holds::Now)?);
             }
             self.ask(Purpose::Load, self.times, loads);
             self.wishes.extend(new.into_iter().map(|wish| (wish, Foreseen::default())));
@@ -650,6 +619,13 @@ impl<'p> Walk<'p> {
             for part in target.iter().flat_map(|target| &target.target.parts) {
                 let column = part.table.root.ok_or_else(|| ill_formed("a part without a root"))?;
                 self.want(&part.table, column, &way, level)?;
+            }
+            match (&self.pace, level) {
+                (Pace::Foresee, Some(level)) => {
+                    self.going.push((root_table.clone(), level.max(self.come_to)));
+                }
+                (Pace::Run, None) => self.going_late.push(root_table.clone()),
+                _ => {}
             }
         } else if matches!(self.pace, Pace::Run) {
             let around = self.root_way(key);

@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use operation::{BROKER, Dialect, Fault, Ident, Inputs, OnDelete, Place, Program, Scalar, Table};
+use operation::{
+    BROKER, Dialect, Fault, Ident, Inputs, OnDelete, Place, Program, Scalar, Table, Value,
+};
 
 use super::walk::{Walk, due};
 use super::{Does, Sent, Times};
 use crate::lower::cleared::{self, Cleared, Keys};
-use crate::lower::{exchange, outbox, redraw};
-use crate::write::{self, Many, References};
+use crate::lower::{Settings, exchange, outbox, redraw};
+use crate::write::{self, Gone, Many, References};
 
 /// What is written, gathered step by step.
 #[derive(Debug, Default)]
@@ -304,17 +306,14 @@ impl Walk<'_> {
         let Clears { before, after, redrawn, rules } = &mut clears;
         let all = self.cleared(&names);
         if self.dialect == Dialect::Postgres {
-            let all: Vec<Cleared> = all.iter().map(|(cleared, _)| cleared.clone()).collect();
-            for (gone, through) in cleared::levels(&all) {
-                let Some((table, _)) = of.get(gone) else { continue };
-                let hold = |most: bool| {
-                    let keys: Vec<_> = keys(most).into_iter().skip(gone).take(1).collect();
-                    cleared::hold(table, &(0, through.clone()), Keys { gone: &keys, but: None })
-                };
-                let (text, one) = (hold(true)?.text, hold(false)?.text);
-                let of_one = (one != text).then_some(one);
-                before.push(Sent { of_one, ..Sent::that(Does::HoldsWhatGoes, text) });
-            }
+            let mut late = self.going_late.clone();
+            late.sort_by_key(|table| table.rank);
+            late.dedup_by_key(|table| table.id);
+            let gone = Gone::of(late.iter().map(|table| (table.clone(), Value::Null)));
+            let late = late.into_iter().map(|table| (table, Vec::new())).collect();
+            let order = self.held_in_order(late, &gone, (Settings::default(), false))?;
+            let leads = order.iter().any(|sent| sent.does == Some(Does::HoldsAlong));
+            before.extend(order.into_iter().filter(|_| leads));
         }
         for (at, (cleared, entity)) in all.iter().enumerate() {
             for redraw in &cleared.redraws {
