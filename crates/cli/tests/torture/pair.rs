@@ -84,14 +84,14 @@ fn what_a_killed_server_has_taken_the_other_does() {
     });
     verify_heard(&project);
     let passed = killed.elapsed();
-    // Its lease, and some time for a machine that does much else.
-    assert!(passed < LEASE * 2, "what was left took {passed:?}");
+    // Its lease, and some time for the work itself on a machine that does much else.
+    assert!(passed < LEASE + Duration::from_secs(10), "what was left took {passed:?}");
     assert!(taken > 0, "it had taken nothing");
     let events = number("SELECT count(*) FROM mimar_event");
     let placed = placed.into_inner();
     assert!(events >= placed && placed > CUSTOMERS, "{placed} orders, and {events} events");
     let before = number("SELECT count(*) FROM tick");
-    let deadline = killed + LEASE * 2;
+    let deadline = killed + LEASE + Duration::from_secs(10);
     while number("SELECT count(*) FROM tick") == before {
         assert!(Instant::now() < deadline, "the job does not go on");
         thread::sleep(Duration::from_millis(200));
