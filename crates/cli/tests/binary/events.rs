@@ -1,7 +1,7 @@
 //! `mimar events`, beside a server that runs over the same database.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::Stdio;
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::process::{Ended, Project, Server, ask, end, mimar, run};
@@ -101,6 +101,30 @@ impl Shop {
         ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Follows the events that are meant; it has begun when this returns.
+    fn follow(&self, wanted: &[&str]) -> (Child, BufReader<ChildStdout>) {
+        let mut tail = mimar()
+            .args(["events", "tail", "--json", "--project", self.project.path()])
+            .args(["--database", &self.database])
+            .args(wanted)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut begun = String::new();
+        BufReader::new(tail.stderr.take().unwrap()).read_line(&mut begun).unwrap();
+        assert!(begun.starts_with("following"), "{begun}");
+        let lines = BufReader::new(tail.stdout.take().unwrap());
+        (tail, lines)
+    }
+
+    /// The next event of those.
+    fn next(&self, (_, lines): &mut (Child, BufReader<ChildStdout>)) -> serde_json::Value {
+        let mut line = String::new();
+        lines.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    }
+
     /// A figure of `/metrics`.
     fn figure(&self, name: &str) -> f64 {
         let metrics = self.server.get("/metrics", None).body;
@@ -138,24 +162,25 @@ fn events_are_listed_followed_and_replayed() {
         assert!(plain.out.ends_with("  {\"text\":\"paid\"}\n"), "{}", plain.out);
         assert_eq!(plain.out.lines().count(), 1);
 
-        let mut tail = mimar()
-            .args(["events", "tail", "--type", "OrderPaid", "--json", "--project"])
-            .args([shop.project.path(), "--database", &shop.database])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
         // It shows what is published after it has begun, and says when that is.
-        let mut begun = String::new();
-        BufReader::new(tail.stderr.take().unwrap()).read_line(&mut begun).unwrap();
-        assert!(begun.starts_with("following"), "{begun}");
+        let mut by_type = shop.follow(&["--type", "OrderPaid"]);
+        let mut by_key = shop.follow(&["--key", "2"]);
+        let mut by_time = shop.follow(&["--since", "1h"]);
+        let before = shop.next(&mut by_time);
+        assert_eq!((&before["id"], &before["subject"]), (&paid["id"], &"1".into()));
         shop.pay(2);
-        let mut line = String::new();
-        BufReader::new(tail.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        tail.kill().unwrap();
-        tail.wait().unwrap();
-        let followed: serde_json::Value = serde_json::from_str(&line).unwrap();
-        assert_eq!(followed["subject"], "2");
+        for tail in [&mut by_type, &mut by_key] {
+            let followed = shop.next(tail);
+            assert_eq!((&followed["type"], &followed["subject"]), (&paid["type"], &"2".into()));
+        }
+        // All of the last hour, and then what comes.
+        let noticed = "web-shop.sales.Noticed.v1";
+        let types = [0; 3].map(|_| shop.next(&mut by_time)["type"].clone());
+        assert_eq!(types, [noticed, paid["type"].as_str().unwrap(), noticed]);
+        for mut tail in [by_type, by_key, by_time] {
+            tail.0.kill().unwrap();
+            tail.0.wait().unwrap();
+        }
         until("it is packed", || shop.packed(2) == "2");
 
         let none = shop.told(&["list", "--json", "--key", "1", "--since", "2000-01-01T00:00:00Z"]);
@@ -173,10 +198,17 @@ fn events_are_listed_followed_and_replayed() {
         let replayed = shop.events(&["replay", "--since", "1h", "--yes"]);
         assert!(replayed.err.contains("4 events, 2 tasks"), "{}", replayed.err);
         until("both are packed again", || shop.packed(1) == "4" && shop.packed(2) == "3");
+        // Of one type nobody hears; of one key and type one does.
+        let replayed = shop.events(&["replay", "--type", "Noticed", "--yes"]);
+        assert!(replayed.err.contains("2 events, 0 tasks"), "{}", replayed.err);
+        let replayed = shop.events(&["replay", "--type", "OrderPaid", "--key", "2", "--yes"]);
+        assert!(replayed.err.contains("1 event, 1 task"), "{}", replayed.err);
+        until("the second is packed again", || shop.packed(2) == "4");
+        assert_eq!(shop.packed(1), "4");
         let nothing = shop.events(&["replay"]);
         assert_eq!(nothing.code, 2, "{}", nothing.err);
         assert_eq!(shop.figure("mimar_events_total"), 4.0);
-        assert_eq!(shop.figure("mimar_tasks_done_total"), 5.0);
+        assert_eq!(shop.figure("mimar_tasks_done_total"), 6.0);
     }
 }
 
