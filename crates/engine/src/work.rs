@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
-use operation::{ARRIVED, Chore, Dialect, Fault, Settled, Task, Write};
+use operation::{ARRIVED, Chore, Dialect, Fault, Receipt, Settled, Task, Write};
 use store::Queue;
 
 use crate::run::microseconds_now;
@@ -210,7 +210,17 @@ impl Engine {
     /// # Errors
     /// Those of the store.
     pub async fn chore(&self, chore: Chore) -> Result<Option<bytes::Bytes>, Fault> {
-        Ok(self.store.write(Box::new(Write::Chore(chore)), None).await?.json)
+        Ok(self.chore_once(chore, None).await?.0)
+    }
+
+    /// The same of what may be asked for again; what it answered, and whether that was before.
+    pub(crate) async fn chore_once(
+        &self,
+        chore: Chore,
+        receipt: Option<Box<Receipt>>,
+    ) -> Result<(Option<bytes::Bytes>, bool), Fault> {
+        let written = self.store.write(Box::new(Write::Chore(chore)), receipt).await?;
+        Ok((written.json, written.replayed))
     }
 
     /// Forgets events that are old, from behind a number on; where to go on next time. What a delivery or the broker waits for stays,

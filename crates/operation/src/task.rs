@@ -110,7 +110,11 @@ pub enum Chore {
         events: Vec<(Published, Vec<Box<str>>)>,
         /// Now.
         now: i64,
+        /// What is answered.
+        said: Box<str>,
     },
+    /// Does nothing: only what was answered before under its receipt is looked for. Otherwise it is not found.
+    Nothing,
     /// Publishes an event that came in, unless it has come in before: whether it has not is the answer.
     Receive {
         /// The event; its identifier derives from what its sender calls it.

@@ -15,6 +15,7 @@ mod page;
 mod peer;
 mod problem;
 mod query;
+mod receipt;
 mod replay;
 mod reply;
 mod surface;

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on says so")]
 
 mod events;
+mod keys;
 mod support;
 
 use std::fmt::Write as _;

@@ -208,7 +208,7 @@ fn replay(arguments: &EventsReplay) -> Result<(), Failure> {
     }
     let now = now();
     each(&desk, &filter, arguments.limit, (to, last), |events| {
-        desk.chore(Chore::Replay { events, now }).map(drop)
+        desk.chore(Chore::Replay { events, now, said: "".into() }).map(drop)
     })?;
     desk.store.close();
     screen::note(&match to {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, capitalised, header, limit, words};
+use super::{Operation, capitalised, header, limit, shared_parameter, words};
 use crate::contract::{Contract, EventType, Webhook};
 use crate::{CloudEvent, asyncapi, event, schema};
 
@@ -57,15 +57,20 @@ fn hook(contract: &Contract, webhook: &Webhook) -> Value {
         "parameters": [
             header("webhook-id", "By which it is told that it has come before."),
             header("webhook-timestamp", "When it was sent, in seconds since 1970-01-01T00:00:00Z; five minutes away at most."),
-            header("webhook-signature", "`v1,` and the base64 of an HMAC-SHA256; several with spaces between them.")
+            header("webhook-signature", "`v1,` and the base64 of an HMAC-SHA256; several with spaces between them."),
+            shared_parameter("IdempotencyKey")
         ],
         "requestBody": {"required": true, "content": {
             "application/json": {"schema": schema}, CloudEvent::MEDIA_TYPE: {"schema": schema}
         }},
         "responses": {
-            "204": {"description": "It is kept, and so is what it asks for."},
+            "204": {
+                "description": "It is kept, and so is what it asks for.",
+                "headers": {"Idempotency-Replayed": super::header("Idempotency-Replayed")}
+            },
             "400": problem("BadRequest"),
             "401": problem("Unauthenticated"),
+            "409": problem("Conflict"),
             "413": problem("ContentTooLarge"),
             "415": problem("UnsupportedMediaType"),
             "422": problem("Unprocessable"),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Operation, event, header, limit};
+use super::{Operation, event, header, limit, shared_parameter};
 use crate::contract::{Contract, EventType, PAGE, PAGE_MAXIMUM};
 
 /// The events that somebody may have heard once more.
@@ -49,12 +49,16 @@ fn replay(contract: &Contract) -> Value {
         "schema": {"type": "integer", "format": "int64", "minimum": 0}
     });
     let limit = limit(PAGE_MAXIMUM, PAGE_MAXIMUM);
-    operation.set("parameters", json!([kind, key, since, after, until, limit]));
+    let once = shared_parameter("IdempotencyKey");
+    operation.set("parameters", json!([kind, key, since, after, until, limit, once]));
     operation.answer(
         "202",
         json!({
             "description": "They will be heard. Without a `Link` there are no more.",
-            "headers": {"Link": header("Link")},
+            "headers": {
+                "Link": header("Link"),
+                "Idempotency-Replayed": header("Idempotency-Replayed")
+            },
             "content": {"application/json": {"schema": {
                 "type": "object",
                 "properties": {
@@ -65,6 +69,8 @@ fn replay(contract: &Contract) -> Value {
             }}}
         }),
     );
+    // Under the key of a request that is not done yet.
+    operation.problem("409");
     operation.problem("422");
     operation.finish()
 }
@@ -111,10 +117,13 @@ fn list(contract: &Contract) -> Value {
 fn retry(contract: &Contract) -> Value {
     let docs = "It is tried again as if it had never failed.";
     let mut operation = operation(contract, "retry_dead_event", "Retry a dead letter", docs);
-    operation.answer("202", json!({"description": "It will be tried."}));
+    operation.set("parameters", json!([shared_parameter("IdempotencyKey")]));
+    let replayed = json!({"Idempotency-Replayed": header("Idempotency-Replayed")});
+    operation.answer("202", json!({"description": "It will be tried.", "headers": replayed}));
     operation.problem("404");
-    // A message of which nothing could be read.
+    // A message of which nothing could be read, or the key of a request that is not done yet.
     operation.problem("409");
+    operation.problem("422");
     operation.finish()
 }
 

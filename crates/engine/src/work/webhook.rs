@@ -30,7 +30,7 @@ use crate::run::microseconds_now;
 use crate::{Engine, Loaded};
 
 pub use address::{Kind, kind};
-pub use inbound::Arrival;
+pub use inbound::{Arrival, Taken};
 pub use request::{Outcome, Parcel, deliver};
 pub use signature::{Secret, signatures, verifies};
 pub use target::{Target, TargetFault};

@@ -127,7 +127,7 @@ impl Place {
         let filter = EventFilter { limit: 10_000, ..EventFilter::default() };
         let events = self.world.runtime.block_on(self.world.store.events(&filter)).unwrap();
         let events = events.into_iter().map(|event| (event.event, vec![BROKER.into()]));
-        let replay = Chore::Replay { events: events.collect(), now: now() };
+        let replay = Chore::Replay { events: events.collect(), now: now(), said: "".into() };
         self.world.runtime.block_on(self.world.engine.chore(replay)).unwrap();
     }
 }

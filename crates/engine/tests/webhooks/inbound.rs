@@ -1,6 +1,6 @@
 //! Events that come in.
 
-use engine::webhook::{Arrival, Secret, signatures};
+use engine::webhook::{Arrival, Secret, Taken, signatures};
 use operation::{Fault, Hook};
 
 use crate::{BOTH, Scene, now};
@@ -54,7 +54,8 @@ impl<'s> Sender<'s> {
 
     fn receive(&self, arrival: &Arrival<'_>) -> Result<bool, Fault> {
         let world = &self.scene.world;
-        world.runtime.block_on(world.engine.receive(&world.loaded, arrival))
+        let taken = world.runtime.block_on(world.engine.receive(&world.loaded, arrival.clone()))?;
+        Ok(taken == Taken::New)
     }
 
     fn send_at(
@@ -73,6 +74,7 @@ impl<'s> Sender<'s> {
             signature: Some(&signature),
             kind,
             body: body.as_bytes(),
+            receipt: None,
         })
     }
 
@@ -167,6 +169,7 @@ fn what_nobody_known_has_signed_is_refused() {
             signature: Some("v1,AAAA"),
             kind: None,
             body: b"{}",
+            receipt: None,
         };
         unsigned(sender.receive(&bare), "in seconds");
         unsigned(sender.receive(&Arrival { signature: None, ..bare }), "must be signed");

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use contract::{CommandRoute, Resource};
@@ -21,10 +21,10 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use operation::{Fault, FaultCode, Receipt, Tree, Violation};
 use plan::{Caller, Intent, List, Source};
-use sha2::{Digest as _, Sha256};
 
 use super::problem::Refusal;
 use super::query::{self, Parameters};
+use super::receipt::{self, IDEMPOTENCY_KEY, Sender};
 use super::reply::{self, Keep, Reply};
 use super::surface::{Endpoint, Place, Surface, Verb};
 use super::{Door, event, fixed, hook, negotiate, replay, tag, text, trace};
@@ -81,13 +81,6 @@ pub(crate) fn refuse(door: &Door, peer: IpAddr, head: &Parts, refusal: &Refusal)
     }
     reply::problem(refusal, &trace_id)
 }
-
-/// Names a request, so that it is done once.
-pub(crate) static IDEMPOTENCY_KEY: http::HeaderName =
-    http::HeaderName::from_static("idempotency-key");
-
-/// Says that a request was done before, and is answered as it was then.
-const REPLAYED: http::HeaderName = http::HeaderName::from_static("idempotency-replayed");
 
 /// How long a refused caller may go on sending what nobody reads.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -380,42 +373,10 @@ impl Exchange<'_> {
         if self.plain {
             return Ok(None);
         }
-        let mut keys = self.head.headers.get_all(&IDEMPOTENCY_KEY).iter();
-        let Some(key) = keys.next() else { return Ok(None) };
-        let refused =
-            |detail: &str| Refusal::Header { name: "Idempotency-Key", detail: detail.to_owned() };
-        if verb != Verb::Post {
-            return Err(refused("is for POST; let a change depend on `If-Match`"));
+        if verb != Verb::Post && self.head.headers.contains_key(&IDEMPOTENCY_KEY) {
+            return Err(receipt::refused("is for POST; let a change depend on `If-Match`"));
         }
-        let key = key.as_bytes();
-        let bare = key.strip_prefix(b"\"").and_then(|key| key.strip_suffix(b"\"")).unwrap_or(key);
-        let plain = bare.iter().all(|byte| byte.is_ascii_graphic() && !b"\"\\".contains(byte));
-        if keys.next().is_some() || !plain || !(1..=255).contains(&bare.len()) {
-            return Err(refused(
-                "must be one text of 1 to 255 visible ASCII characters, such as a UUID",
-            ));
-        }
-        let Caller { roles, subject, authenticated } = self.caller;
-        let who = format!("{roles:?} {subject:?} {authenticated} ");
-        let path = self.head.uri.path();
-        let target = self.head.uri.path_and_query().map_or("", |target| target.as_str());
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Ok(Some(Box::new(Receipt {
-            key: Sha256::new()
-                .chain_update(who)
-                .chain_update(path)
-                .chain_update(b"\n")
-                .chain_update(bare)
-                .finalize()
-                .into(),
-            request: Sha256::new()
-                .chain_update(target)
-                .chain_update(b"\n")
-                .chain_update(body)
-                .finalize()
-                .into(),
-            now: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-        })))
+        receipt::of(self.head, &Sender::Caller(self.caller), body)
     }
 
     async fn delete(&self, place: Place<'_>) -> Result<Reply, Refusal> {
@@ -587,9 +548,7 @@ impl Exchange<'_> {
                 if let Ok(location) = HeaderValue::try_from(location) {
                     reply.headers_mut().insert(LOCATION, location);
                 }
-                if replayed {
-                    reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-                }
+                receipt::mark(&mut reply, replayed);
                 Ok(reply)
             }
             Outcome::Changed { version, json: Some(json), composite } => {
@@ -689,9 +648,7 @@ fn done(json: Option<Bytes>, replayed: bool) -> Reply {
         Some(json) => reply::body(StatusCode::OK, reply::JSON, json, Keep::Never),
         None => reply::empty(StatusCode::NO_CONTENT, Keep::Never),
     };
-    if replayed {
-        reply.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
+    receipt::mark(&mut reply, replayed);
     reply
 }
 
@@ -722,6 +679,7 @@ pub(crate) fn panicked(door: &Door) -> Reply {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::receipt::REPLAYED;
 
     #[test]
     fn a_command_answers_once_and_says_when_it_answers_again() {

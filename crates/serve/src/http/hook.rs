@@ -1,7 +1,7 @@
 //! Webhooks that take events in.
 
 use contract::{CloudEvent, Webhook};
-use engine::webhook::Arrival;
+use engine::webhook::{Arrival, Taken};
 use http::header::{ALLOW, CONTENT_ENCODING};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
@@ -9,6 +9,7 @@ use hyper::body::Incoming;
 use operation::Fault;
 
 use super::problem::Refusal;
+use super::receipt::{self, Sender};
 use super::reply::{self, Keep, Reply};
 use super::surface::Surface;
 use super::{Door, answer, negotiate};
@@ -47,9 +48,14 @@ pub(crate) async fn answer(
         signature: header("webhook-signature"),
         kind: header("ce-type"),
         body: &body,
+        receipt: receipt::of(head, &Sender::Webhook(&webhook.name), &body)?,
     };
-    match door.engine.receive(&surface.loaded, &arrival).await {
-        Ok(_) => Ok(reply::empty(StatusCode::NO_CONTENT, Keep::Never)),
+    match door.engine.receive(&surface.loaded, arrival).await {
+        Ok(taken) => {
+            let mut reply = reply::empty(StatusCode::NO_CONTENT, Keep::Never);
+            receipt::mark(&mut reply, taken == Taken::Again);
+            Ok(reply)
+        }
         // It is signed and whole: what is wrong is what it says.
         Err(Fault::Invalid(violations)) => Err(Refusal::Content(violations)),
         Err(fault) => Err(fault.into()),

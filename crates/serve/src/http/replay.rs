@@ -10,10 +10,10 @@ use operation::{Fault, FaultCode, Scalar, Value, Violation};
 use plan::Caller;
 use serde_json::json;
 
-use super::answer::IDEMPOTENCY_KEY;
 use super::event::{PAGE, bounded, wanted};
 use super::problem::Refusal;
 use super::query::{self, EventsAsked, Parameters};
+use super::receipt::{self, IDEMPOTENCY_KEY, Sender};
 use super::reply::{self, Keep, Reply};
 use super::surface::Surface;
 use super::{Door, negotiate};
@@ -53,10 +53,6 @@ pub(crate) async fn answer(
     let parameters = Parameters::parse(head.uri.query(), &mut found);
     match what {
         Replaying::Events => {
-            if head.headers.contains_key(&IDEMPOTENCY_KEY) {
-                let detail = "is not taken here: events that are replayed twice are heard twice";
-                return Err(Refusal::Header { name: "Idempotency-Key", detail: detail.to_owned() });
-            }
             let asked = parameters.events(true, &mut found);
             let limit = bounded(&asked, PAGE.1, &mut found);
             let wanted = open(surface, caller, &asked, found)?;
@@ -71,14 +67,19 @@ pub(crate) async fn answer(
                 Some(until) => until,
                 None => engine.last_event().await?,
             };
-            let replayed = engine.replay(&surface.loaded, &wanted, (after, until), limit).await?;
+            let receipt = receipt::of(head, &Sender::Caller(caller), b"")?;
+            let place = (after, until);
+            let (replayed, again) =
+                engine.replay(&surface.loaded, &wanted, place, limit, receipt).await?;
             tracing::info!(events = replayed.events, tasks = replayed.tasks, "events are replayed");
             let said = json!({"events": replayed.events, "tasks": replayed.tasks});
             let mut reply = body_of(StatusCode::ACCEPTED, &said);
             if let Some(after) = replayed.after {
-                let place = [("after", after.to_string()), ("until", until.to_string())];
+                let until = replayed.until.to_string();
+                let place = [("after", after.to_string()), ("until", until)];
                 link(head, &place, &mut reply);
             }
+            receipt::mark(&mut reply, again);
             Ok(reply)
         }
         Replaying::Dead => {
@@ -106,14 +107,20 @@ pub(crate) async fn answer(
             let names = open(surface, caller, &EventsAsked::default(), found)?.names;
             // What is no number is no task's.
             let number = number.parse::<i64>().map_err(|_| Fault::NotFound)?;
-            let status = if matches!(what, Replaying::Drop(_)) {
+            if matches!(what, Replaying::Drop(_)) {
+                if head.headers.contains_key(&IDEMPOTENCY_KEY) {
+                    return Err(receipt::refused(
+                        "is for POST; what is dropped twice is not found",
+                    ));
+                }
                 door.engine.drop_dead(names, number).await?;
-                StatusCode::NO_CONTENT
-            } else {
-                door.engine.retry_dead(names, number).await?;
-                StatusCode::ACCEPTED
-            };
-            Ok(reply::empty(status, Keep::Never))
+                return Ok(reply::empty(StatusCode::NO_CONTENT, Keep::Never));
+            }
+            let receipt = receipt::of(head, &Sender::Caller(caller), b"")?;
+            let again = door.engine.retry_dead(names, number, receipt).await?;
+            let mut reply = reply::empty(StatusCode::ACCEPTED, Keep::Never);
+            receipt::mark(&mut reply, again);
+            Ok(reply)
         }
     }
 }

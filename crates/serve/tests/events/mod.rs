@@ -178,7 +178,15 @@ fn dead_letters_are_seen_to_by_whom_the_model_lets() {
 
         let number = |at: usize| dead[at]["number"].to_string();
         let retry = format!("/v1/events/dead/{}/retry", number(0));
-        assert_eq!(ask("POST", &retry).status, 202);
+        let once = |key: &str| {
+            let headers = [server.bearer("manager", "somebody"), format!("Idempotency-Key: {key}")];
+            server.ask("POST", &retry, &headers, b"")
+        };
+        let first = once("one");
+        assert_eq!((first.status, first.header("idempotency-replayed")), (202, None));
+        let again = once("one");
+        assert_eq!((again.status, again.header("idempotency-replayed")), (202, Some("true")));
+        assert_eq!(once("two").status, 404, "it is not dead any more");
         assert_eq!(ask("POST", &retry).status, 404, "it is not dead any more");
         let drop = format!("/v1/events/dead/{}", number(1));
         assert_eq!(ask("DELETE", &drop).status, 204);
@@ -332,7 +340,28 @@ fn events_are_replayed_by_whom_the_model_lets() {
             assert_eq!(answer.status, 400, "{}", answer.text());
             assert!(answer.text().contains(says), "{}", answer.text());
         };
-        refused(&["Idempotency-Key: a"], "", "heard twice");
+        refused(
+            &["Idempotency-Key: a b"],
+            "",
+            "must be one text of 1 to 255 visible ASCII characters",
+        );
+        // Under a key they are heard once more once, however often that is asked for.
+        let before = waiting();
+        let target = "/v1/events/replay?limit=2";
+        let first = ask(target, &["Idempotency-Key: k"], "");
+        assert_eq!((said(&first), first.header("idempotency-replayed")), ((2, 4), None));
+        let again = ask(target, &["Idempotency-Key: k"], "");
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.header("idempotency-replayed"), Some("true"));
+        assert_eq!(next(&again), next(&first));
+        assert_eq!(waiting(), before + 4);
+        let other = ask("/v1/events/replay?limit=1", &["Idempotency-Key: k"], "");
+        assert!(other.status == 422 && other.text().contains("idempotency_key_reused"));
+        // Another's key is another one.
+        let bearer = server.bearer("manager", "somebody else");
+        let others = server.ask("POST", target, &[bearer, "Idempotency-Key: k".to_owned()], b"");
+        assert_eq!(said(&others), (2, 4));
+        assert_eq!(waiting(), before + 8);
         refused(&["Content-Type: application/json"], "{}", "this takes no body");
     }
 }
@@ -438,19 +467,21 @@ fn streams_are_bounded_and_end_with_the_server() {
 fn events_come_in_through_a_webhook() {
     let server = Server::with(Settings { body_bytes: 1_000, ..Settings::default() });
     let secret = server.sender("payments_in");
-    let send = |id: &str, media_type: &str, body: &str| {
+    let send_once = |id: &str, media_type: &str, body: &str, key: Option<&str>| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
         let now = i64::try_from(now.as_secs()).unwrap();
         let signature =
             engine::webhook::signatures(std::slice::from_ref(&secret), id, now, body.as_bytes());
-        let headers = [
+        let mut headers = vec![
             format!("Content-Type: {media_type}"),
             format!("webhook-id: {id}"),
             format!("webhook-timestamp: {now}"),
             format!("webhook-signature: {signature}"),
         ];
+        headers.extend(key.map(|key| format!("Idempotency-Key: {key}")));
         server.ask("POST", "/hooks/payments_in", &headers, body.as_bytes())
     };
+    let send = |id: &str, media_type: &str, body: &str| send_once(id, media_type, body, None);
     let json = "application/json";
     let cloud = "application/cloudevents+json; charset=utf-8";
     let event = r#"{"specversion":"1.0","id":"1","source":"/b","type":"Paid","data":{"number":2}}"#;
@@ -467,6 +498,13 @@ fn events_come_in_through_a_webhook() {
         let answer = send(id, media_type, body);
         assert_eq!(answer.status, status, "{id}: {}", answer.text());
     }
+    // Under a key, it is known by that as well.
+    let first = send_once("a", json, r#"{"number":1}"#, Some("one"));
+    assert_eq!((first.status, first.header("idempotency-replayed")), (204, None));
+    let again = send_once("a", json, r#"{"number":1}"#, Some("one"));
+    assert_eq!((again.status, again.header("idempotency-replayed")), (204, Some("true")));
+    let other = send_once("l", json, r#"{"number":4}"#, Some("one"));
+    assert!(other.status == 422 && other.text().contains("idempotency_key_reused"));
     let unsigned = server.ask(
         "POST",
         "/hooks/payments_in",

@@ -30,6 +30,8 @@ fn usual() -> Settings {
 /// A running server.
 pub struct Server {
     pub address: SocketAddr,
+    /// Where its database is, over PostgreSQL.
+    pub url: Option<String>,
     engine: Arc<Engine>,
     store: Store,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
@@ -61,13 +63,15 @@ impl Server {
         let model = Valid::new(model, &diagnostics).unwrap_or_else(|| panic!("{diagnostics:?}"));
         let schema = schema::derive(&model, dialect);
         let options = Options::default();
+        let mut url = None;
         let (store, ddl) = match dialect {
             Dialect::Sqlite => {
                 let store = Store::open(&folder.path().join("shop.db"), options).unwrap();
                 (store, schema::ddl::sqlite(&schema))
             }
             Dialect::Postgres => {
-                let store = Store::connect(&testbed::postgres().database(), options).unwrap();
+                let database = url.insert(testbed::postgres().database());
+                let store = Store::connect(database, options).unwrap();
                 (store, schema::ddl::postgres(&schema))
             }
         };
@@ -94,7 +98,8 @@ impl Server {
             });
         });
         let address = address.recv().unwrap();
-        Self { address, engine, store, stop: Some(stop), thread: Some(thread), _folder: folder }
+        let (stop, thread) = (Some(stop), Some(thread));
+        Self { address, url, engine, store, stop, thread, _folder: folder }
     }
 
     /// One server for many requests.
@@ -232,6 +237,12 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A header, by its name in small letters.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
     fn read(bytes: &[u8]) -> Self {
         let bytes = bytes.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(bytes);
         let end = bytes

@@ -294,11 +294,13 @@ impl<D: Database> Writing<'_, D> {
                     self.database.run(asked(Kind::Select, 14), lower, [&value].into_iter()).await?;
                 json.extend_from_slice(rows.len().to_string().as_bytes());
             }
-            Chore::Replay { events, now } => {
+            Chore::Nothing => return Err(Fault::NotFound.into()),
+            Chore::Replay { events, now, said } => {
                 let asking = events.iter().flat_map(|(event, by)| {
                     by.iter().map(|target| Asking::to_hear(event, target, *now))
                 });
                 self.publish(&[], &[], &asking.collect::<Vec<_>>()).await?;
+                json.extend_from_slice(said.as_bytes());
             }
             Chore::Receive { event, by } => {
                 if D::DIALECT == Dialect::Postgres

@@ -1,6 +1,6 @@
 //! What partners send to us: verified as [Standard Webhooks](https://www.standardwebhooks.com) has it, and published once.
 
-use operation::{Chore, Fault};
+use operation::{Chore, Fault, Receipt};
 use sha2::{Digest as _, Sha256};
 
 use super::signature::{Secret, verifies};
@@ -14,7 +14,7 @@ const TOLERANCE: i64 = 300;
 const ID: usize = 255;
 
 /// What has come in.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Arrival<'a> {
     /// Through which webhook.
     pub webhook: &'a str,
@@ -28,16 +28,29 @@ pub struct Arrival<'a> {
     pub kind: Option<&'a str>,
     /// The body, as it is.
     pub body: &'a [u8],
+    /// By which it is known if it is sent again, besides its identifier.
+    pub receipt: Option<Box<Receipt>>,
+}
+
+/// What has become of something that came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It is new, and kept.
+    New,
+    /// It has come in before under its identifier.
+    Known,
+    /// The same request has been answered before.
+    Again,
 }
 
 impl Engine {
-    /// Takes in an event, and answers when it and the tasks of those who hear it are kept. Whether it is new: what has come in before
-    /// under its identifier, as long as events are kept, is not done again.
+    /// Takes in an event, and answers when it and the tasks of those who hear it are kept. What has come in before under its identifier, as
+    /// long as events are kept, is not done again.
     ///
     /// # Errors
     /// [`Fault::Unauthenticated`] where nobody known has signed it, or not now; [`Fault::Invalid`] where it is not what the model
     /// says; those of the store.
-    pub async fn receive(&self, loaded: &Loaded, arrival: &Arrival<'_>) -> Result<bool, Fault> {
+    pub async fn receive(&self, loaded: &Loaded, arrival: Arrival<'_>) -> Result<Taken, Fault> {
         let now = microseconds_now();
         let refused = |why: &str| Fault::Unauthenticated(why.to_owned());
         let (Some(id), Some(timestamp), Some(signature)) =
@@ -68,12 +81,15 @@ impl Engine {
         let id = identifier(arrival.webhook, id);
         let (event, by) = loaded.plan.received(arrival.webhook, arrival.kind, &tree, id, now)?;
         let wakes = !by.is_empty();
-        let told = self.chore(Chore::Receive { event, by }).await?;
+        let (told, again) = self.chore_once(Chore::Receive { event, by }, arrival.receipt).await?;
+        if again {
+            return Ok(Taken::Again);
+        }
         let is_new = told.is_some_and(|told| &*told == b"true");
         if is_new && wakes {
             self.bell.notify_one();
         }
-        Ok(is_new)
+        Ok(if is_new { Taken::New } else { Taken::Known })
     }
 }
 
