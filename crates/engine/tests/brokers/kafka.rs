@@ -16,12 +16,12 @@ use crate::world::On;
 
 const PARTITIONS: i32 = 3;
 
-struct Server {
+pub struct Server {
     cluster: MockCluster<'static, DefaultProducerContext>,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self { cluster: MockCluster::new(1).unwrap() }
     }
 
@@ -105,13 +105,6 @@ impl Peer for Server {
 fn everything_arrives() {
     for on in [On::Sqlite, On::Postgres] {
         scene::everything_arrives(&Server::start(), on);
-    }
-}
-
-#[test]
-fn what_a_broker_misses() {
-    for on in [On::Sqlite, On::Postgres] {
-        scene::what_a_broker_misses(&mut Server::start(), on, Duration::ZERO);
     }
 }
 

@@ -13,13 +13,13 @@ use crate::peer::{Peer, SAID, Seen};
 use crate::scene::{self, LISTEN, Place, TALK, all, lines, until};
 use crate::world::{On, World};
 
-struct Server {
+pub struct Server {
     nats: Nats,
     runtime: Runtime,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self { nats: Nats::start(), runtime: Runtime::new().unwrap() }
     }
 
@@ -96,17 +96,6 @@ fn everything_arrives() {
     for on in [On::Sqlite, On::Postgres] {
         scene::everything_arrives(&Server::start(), on);
     }
-}
-
-#[test]
-fn what_a_broker_misses() {
-    // One after the other these would take long, and neither does much.
-    std::thread::scope(|scope| {
-        for on in [On::Sqlite, On::Postgres] {
-            let away = Duration::from_secs(30);
-            scope.spawn(move || scene::what_a_broker_misses(&mut Server::start(), on, away));
-        }
-    });
 }
 
 #[test]

@@ -17,13 +17,13 @@ use crate::peer::{Peer, SAID, Seen};
 use crate::scene::{self, Place, TALK, until};
 use crate::world::On;
 
-struct Server {
+pub struct Server {
     rabbitmq: RabbitMq,
     runtime: Runtime,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self { rabbitmq: RabbitMq::start(), runtime: Runtime::new().unwrap() }
     }
 
@@ -141,13 +141,6 @@ impl Peer for Server {
 fn everything_arrives() {
     for on in [On::Sqlite, On::Postgres] {
         scene::everything_arrives(&Server::start(), on);
-    }
-}
-
-#[test]
-fn what_a_broker_misses() {
-    for on in [On::Sqlite, On::Postgres] {
-        scene::what_a_broker_misses(&mut Server::start(), on, Duration::ZERO);
     }
 }
 
