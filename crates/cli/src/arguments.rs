@@ -352,6 +352,9 @@ pub(crate) struct ServeOptions {
     /// Let webhooks send to private networks, to this machine and over http://; otherwise only https:// to public addresses.
     #[arg(long, env = "MIMAR_WEBHOOKS_TO_PRIVATE")]
     pub(crate) webhooks_to_private: bool,
+    /// For how long events are kept, to be looked at and replayed, such as 36h or 30d: an hour to ten years.
+    #[arg(long, value_name = "TIME", default_value = "7d", env = "MIMAR_KEEP_EVENTS", value_parser = keeping)]
+    pub(crate) keep_events: std::time::Duration,
     /// A file with the secret of HS256 tokens; a change is followed within a second.
     #[arg(long, value_name = "FILE", env = "MIMAR_JWT_SECRET_FILE")]
     pub(crate) jwt_secret_file: Option<PathBuf>,
@@ -674,6 +677,15 @@ pub(crate) struct Token {
 pub(crate) struct Completions {
     /// Which shell.
     pub(crate) shell: Shell,
+}
+
+fn keeping(text: &str) -> Result<std::time::Duration, String> {
+    let kept = lifetime(text)?;
+    let (hour, years) = (3_600, 3_650 * 86_400);
+    if (hour..=years).contains(&kept.as_secs()) {
+        return Ok(kept);
+    }
+    Err("must be 1h to 3650d".to_owned())
 }
 
 fn lifetime(text: &str) -> Result<std::time::Duration, String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use engine::{Engine, exchange, webhook};
+use engine::{Engine, Terms, exchange, webhook};
 use serve::http::{Origins, Settings};
 use store::{Store, Workers};
 use tokio::net::TcpListener;
@@ -27,6 +27,8 @@ pub(crate) enum Mode {
         origins: Vec<String>,
         /// Whether webhooks may send to private networks.
         to_private: bool,
+        /// For how long events are kept.
+        keep_events: Duration,
     },
 }
 
@@ -126,9 +128,11 @@ pub(crate) async fn serve(
     exchanging: Option<exchange::Settings>,
     threads: &Threads,
 ) -> Result<(), Failure> {
-    let (origins, to_private) = match mode {
-        Mode::Development => (Origins::Any, true),
-        Mode::Production { origins, to_private } => (Origins::Listed(origins), to_private),
+    let (origins, to_private, terms) = match mode {
+        Mode::Development => (Origins::Any, true, Terms::default()),
+        Mode::Production { origins, to_private, keep_events: kept } => {
+            (Origins::Listed(origins), to_private, Terms { kept, ..Terms::default() })
+        }
     };
     let worker = Arc::clone(&engine);
     let worker = tokio::spawn(async move {
@@ -138,7 +142,7 @@ pub(crate) async fn serve(
                 worker.exchange(settings).await;
             }
         };
-        tokio::join!(worker.work(), worker.send(&sending), exchanging)
+        tokio::join!(worker.work_with(terms), worker.send(&sending), exchanging)
     });
     let settings = Settings { origins, drain_time: DRAIN, ..Settings::default() };
     let outcome = serve::http::serve_on(

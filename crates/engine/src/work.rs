@@ -34,7 +34,7 @@ const REST: Duration = Duration::from_secs(1);
 /// For how long it is known how many tasks there are.
 const FRESH: Duration = Duration::from_secs(5);
 
-/// Events are kept for so long, in microseconds: a week.
+/// Deliveries that are over, and what is remembered of events that came in, are kept for so long, in microseconds: a week.
 const KEPT: i64 = 7 * 24 * 3_600 * 1_000_000;
 
 /// How many deliveries are forgotten at once.
@@ -43,7 +43,7 @@ const FORGOTTEN: u64 = 1_000;
 /// How often a thousand events are looked at in a row for old ones.
 const FORGETTING: u32 = 500;
 
-/// How often old events are looked for.
+/// How often old events are looked for, at least.
 const TIDY: Duration = Duration::from_secs(60);
 
 /// What the worker of a process has come to since its start.
@@ -78,12 +78,15 @@ pub struct Terms {
     pub tries: u32,
     /// The wait after the first failure: 250 ms. It doubles with each, and grows by up to a half at random.
     pub first_wait: Duration,
+    /// For how long events are kept, to be looked at and heard again: a week. What a delivery or the broker waits for stays.
+    pub kept: Duration,
 }
 
 impl Default for Terms {
     fn default() -> Self {
         let (lease, first_wait) = (Duration::from_secs(30), Duration::from_millis(250));
-        Self { lease, tries: 12, first_wait }
+        let kept = Duration::from_secs(7 * 24 * 3_600);
+        Self { lease, tries: 12, first_wait, kept }
     }
 }
 
@@ -139,9 +142,9 @@ impl Engine {
                 Ok(_) => {}
                 Err(_) => tokio::time::sleep(REST).await,
             }
-            if tidied.elapsed() > TIDY {
+            if tidied.elapsed() > TIDY.min(terms.kept) {
                 tidied = Instant::now();
-                let before = microseconds_now().saturating_sub(KEPT);
+                let before = microseconds_now().saturating_sub(microseconds(terms.kept));
                 forgotten = self.forget_events(before, forgotten).await;
             }
             let wait = tokio::time::timeout(LOOK, rung);

@@ -6,7 +6,7 @@ use super::DataPlace;
 
 /// Look at events and at what has come of them.
 ///
-/// Events that commands publish are kept for a week. Works on the database itself, also while servers run over it.
+/// Events that commands publish are kept for a week, or as long as `mimar serve --keep-events` says. Works on the database itself, also while servers run over it.
 #[derive(Debug, Subcommand)]
 pub(crate) enum EventsCommand {
     List(EventsList),

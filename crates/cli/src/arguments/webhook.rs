@@ -99,7 +99,7 @@ pub(crate) struct WebhookDeliveries {
     pub(crate) form: WebhookForm,
 }
 
-/// Send again what has happened since; events are kept for a week.
+/// Send again what has happened since; events are kept for a week, or as long as `mimar serve --keep-events` says.
 ///
 /// What was delivered is delivered once more, with the same `webhook-id`; what waits already is not sent twice.
 #[derive(Debug, Args)]

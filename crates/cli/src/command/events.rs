@@ -130,7 +130,7 @@ fn list(arguments: &EventsList) -> Result<(), Failure> {
         screen::note(if arguments.wanted.since.is_some() {
             "no such event was published since then"
         } else {
-            "no such event was published in the last week"
+            "no such event is kept: they are for a week, or as long as `mimar serve --keep-events` says"
         });
     }
     desk.store.close();

@@ -156,7 +156,8 @@ pub(crate) fn serve(
         runtime.spawn(keep_following(computing, read_from, called, follows, is_ending.clone()));
     }
     let (origins, to_private) = (arguments.origins.clone(), arguments.webhooks_to_private);
-    let mode = server::Mode::Production { origins, to_private };
+    let keep_events = arguments.keep_events;
+    let mode = server::Mode::Production { origins, to_private, keep_events };
     let exchanging = broker.map(exchange::settings);
     let served = runtime.block_on(server::serve(listener, engine, mode, exchanging, &threads));
     is_ending.store(true, Ordering::Release);

@@ -128,7 +128,7 @@ pub(super) fn schemas(contract: &Contract, schemas: &mut Map<String, Value>) {
 fn list(contract: &Contract) -> Value {
     let tag = readable(contract).next().map_or(0, |event| event.tag);
     let grant = contract.events_grant();
-    let docs = "What was published in the last week, in the order in which it was: in pages, or, where \
+    let docs = "What was published and is kept, for a week unless the server is told otherwise, in the order in which it was: in pages, or, where \
                 `text/event-stream` is accepted, as it happens. An event may come twice, and has the same `id` then.";
     let mut operation = Operation::described(contract, tag, &grant, Some(docs.to_owned()), None);
     let [kind, key, since, after] = filters(readable(contract));

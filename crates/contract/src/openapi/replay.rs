@@ -39,7 +39,7 @@ fn operation(contract: &Contract, id: &str, summary: &str, docs: &str) -> Operat
 
 fn replay(contract: &Contract) -> Value {
     let docs = "Whoever hears these events hears them once more: commands that run on them, workflows, webhooks. In the order in \
-                which they were published; events of the last week are kept. A page at a time: its `Link` leads on to what was \
+                which they were published; events are kept for a week, unless the server is told otherwise. A page at a time: its `Link` leads on to what was \
                 published before the first page was asked for.";
     let mut operation = operation(contract, "replay_events", "Replay events", docs);
     let [kind, key, since, after] = event::filters(replayable(contract));

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use engine::Terms;
 use operation::Chore;
-use store::Options;
+use store::{EventFilter, Options};
 
 use crate::world::{On, World, now};
 
@@ -83,7 +83,7 @@ fn heard(world: &World, line: usize, number: usize) -> bool {
 /// Terms on which little is waited for.
 fn hurried() -> Terms {
     let (lease, first_wait) = (Duration::from_secs(2), Duration::from_millis(20));
-    Terms { lease, tries: 4, first_wait }
+    Terms { lease, tries: 4, first_wait, ..Terms::default() }
 }
 
 /// A worker, until it is told to rest.
@@ -216,6 +216,26 @@ fn what_takes_too_long_is_parked() {
     assert_eq!(parked(&world)[0].error.as_deref(), Some("unavailable: the database took too long"));
     drop(held);
     dismiss(&world, worker);
+}
+
+/// Events are kept as long as it is said, and what they have brought about stays.
+#[test]
+fn events_are_kept_for_a_set_time() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = lines(on, 1);
+        let events = || {
+            let all = EventFilter { limit: 9, ..EventFilter::default() };
+            world.runtime.block_on(world.store.events(&all)).unwrap().len()
+        };
+        world.ask("run user say/1");
+        assert_eq!(events(), 1, "{on:?}");
+        let terms = Terms { kept: Duration::from_millis(300), ..hurried() };
+        let worker = employ(&world, terms);
+        until("it is heard", || heard(&world, 1, 1));
+        until("it is forgotten", || events() == 0);
+        dismiss(&world, worker);
+        assert!(heard(&world, 1, 1), "{on:?}");
+    }
 }
 
 /// Two processes on one database, of which one is killed with what it has taken.
