@@ -436,6 +436,42 @@ fn a_job_runs_once_per_period() {
     assert!(ran <= whole, "{ran} runs in {whole} s");
 }
 
+/// A run that takes longer than the period is not joined by the next one, of whichever process.
+#[test]
+fn a_job_does_not_run_beside_itself() {
+    let world = World::new(On::Postgres, CLOCK);
+    let other = world.beside();
+    world.ask(r#"add user Tick {"id":1}"#);
+    let (url, began) = (world.url.clone().unwrap(), Instant::now());
+    let database = url.rsplit('/').next().unwrap();
+    let held = testbed::Postgres::hold(&url, "BEGIN; SELECT FROM tick FOR UPDATE;");
+    let workers = (employ(&world, Terms::default()), employ(&other, Terms::default()));
+    let running = || -> u32 {
+        let waiting = "SELECT count(*) FROM pg_stat_activity \
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        testbed::postgres().psql(database, waiting).trim().parse().unwrap()
+    };
+    until("it runs", || running() > 0);
+    let held_since = Instant::now();
+    while held_since.elapsed() < Duration::from_millis(3_300) {
+        assert_eq!(running(), 1);
+        thread::sleep(Duration::from_millis(50));
+    }
+    drop(held);
+    let ticks = || -> u64 {
+        let told = world.ask("read user Tick 1");
+        let count = told.split_once(r#""count":"#).unwrap().1;
+        count.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+    };
+    until("it goes on", || ticks() >= 3);
+    dismiss(&world, workers.0);
+    dismiss(&other, workers.1);
+    let (ran, whole) = (ticks(), began.elapsed().as_secs());
+    assert!(ran <= whole - 2, "{ran} runs in {whole} s, of which one took three");
+    let failed = world.engine.work_figures().failed + other.engine.work_figures().failed;
+    assert_eq!(failed, 0);
+}
+
 /// A model whose jobs count their runs, each in a row of its own.
 fn clocks(every: &str) -> String {
     let job = |at: usize, catch_up: &str| {
