@@ -409,3 +409,33 @@ impl Loaded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Twice as long each time, and up to a half more, another time for each; parked after the twelfth, within half an hour.
+    #[test]
+    fn what_fails_is_tried_again_later_each_time() {
+        let terms = Terms::default();
+        let mut whole = 0;
+        for failures in 0..i64::from(terms.tries) - 1 {
+            let task = |number| Task {
+                number,
+                target: String::new(),
+                arguments: String::new(),
+                lane: None,
+                due: 0,
+                failures,
+                until: 0,
+            };
+            let doubled = 250_000 << failures;
+            let waits: Vec<i64> = (0..64).map(|number| again(&task(number), 0, terms)).collect();
+            let fits = |wait: &i64| (doubled..doubled + doubled / 2).contains(wait);
+            assert!(waits.iter().all(fits), "{failures}: {waits:?}");
+            assert!(waits.iter().any(|wait| *wait != waits[0]), "{failures}: all alike");
+            whole += waits.iter().max().copied().unwrap_or_default();
+        }
+        assert!((450_000_000..1_800_000_000).contains(&whole), "{whole}");
+    }
+}

@@ -60,6 +60,28 @@ fn a_command_touches_so_many_rows_at_most() {
     }
 }
 
+/// Where nobody else could write meanwhile, a command has so much time in all.
+#[test]
+fn a_command_takes_so_long_at_most() {
+    let options = Options { deadline: Duration::from_millis(50), ..Options::default() };
+    let world = World::with(On::Sqlite, MODEL, options);
+    let caller = world.caller("user");
+    let stock = |from, count| {
+        world.run(&caller, "stock", &format!("{{\"items\":{}}}", numbers(from, count)), None)
+    };
+    // Each of them is short, and all together are not.
+    for from in (1..6_000).step_by(20) {
+        stock(from, 20).unwrap();
+    }
+    let began = std::time::Instant::now();
+    let given_up = world.run(&caller, "see", "", None);
+    let Err(Fault::Unavailable { reason, .. }) = given_up else { panic!("{given_up:?}") };
+    assert!(reason.contains("too long"), "{reason}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!(world.ask("read user Item 1").contains(r#""seen":0}"#));
+    stock(6_001, 1).unwrap();
+}
+
 #[test]
 fn loops_take_so_many_turns_at_most() {
     for on in [On::Sqlite, On::Postgres] {

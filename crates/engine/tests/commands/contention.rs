@@ -202,6 +202,34 @@ fn what_goes_waits_in_no_circle() {
     }
 }
 
+/// A command that others stand in the way of each time is given up in the end, and the caller is told to come back.
+#[test]
+fn what_is_tried_again_is_bounded() {
+    for loads in [false, true] {
+        let mut world = World::new(On::Postgres, GOING);
+        world.loads = loads;
+        world.ask(r#"run user make {"id":1}"#);
+        let database = world.url.as_deref().unwrap().rsplit('/').next().unwrap().to_owned();
+        let psql = |sql: &str| testbed::postgres().psql(&database, sql);
+        // What a sequence has counted is not taken back.
+        psql(
+            "CREATE SEQUENCE tries; \
+             CREATE FUNCTION meet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+               PERFORM nextval('tries'); RAISE EXCEPTION 'somebody was first' USING ERRCODE = '40001'; END $$; \
+             CREATE TRIGGER meet BEFORE UPDATE ON root FOR EACH ROW EXECUTE FUNCTION meet()",
+        );
+        let began = std::time::Instant::now();
+        let caller = world.caller("user");
+        let told = world.run(&caller, "bound/1", r#"{"root":1}"#, None);
+        assert!(matches!(&told, Err(fault) if fault.is_passing()), "{told:?}");
+        assert_eq!(psql("SELECT last_value FROM tries").trim(), "8", "loaded: {loads}");
+        // Longer each time, and not for long.
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+        psql("DROP TRIGGER meet ON root");
+        assert_eq!(world.run(&caller, "bound/1", r#"{"root":1}"#, None), Ok("done".to_owned()));
+    }
+}
+
 /// Rows go with each other in a circle that is entered at either end, and rows are found when others are locked already.
 const TANGLED: &str = "\
 app Tangled { version 1  roles user  surface rest }

@@ -616,3 +616,23 @@ fn jitter(tries: u32) -> Duration {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     Duration::from_micros(200 + (bits >> 33) % (1_000 << tries.min(6)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stood_in_each_others_way_wait_longer_each_time_and_not_alike() {
+        for tries in 1..TRIES {
+            let most = Duration::from_micros(200 + (1_000 << tries.min(6)));
+            let waits: Vec<Duration> = (0..64).map(|_| jitter(tries)).collect();
+            assert!(waits.iter().all(|wait| (Duration::from_micros(200)..most).contains(wait)));
+            let longest = waits.iter().max().copied().unwrap_or_default();
+            assert!(longest > most / 2, "{tries}: {longest:?}");
+            let mut others = waits.clone();
+            others.sort_unstable();
+            others.dedup();
+            assert!(others.len() > 32, "{tries}: {} of 64", others.len());
+        }
+    }
+}
