@@ -107,6 +107,47 @@ fn an_endpoint_that_hangs_delays_no_other() {
     }
 }
 
+/// However endpoints fail, all at once: each keeps its schedule, and one that answers gets all in the meantime.
+#[test]
+fn endpoints_that_fail_delay_no_other() {
+    for on in BOTH {
+        let over = Arc::new(AtomicBool::new(false));
+        let hang = Answer::Hang(Arc::clone(&over));
+        let asking = |code| Answer::Status(code, "retry-after: 3600\r\n".to_owned());
+        let elsewhere = Answer::Status(308, "location: https://example.org/\r\n".to_owned());
+        let kinds = [status(500), asking(503), asking(429), elsewhere, status(410), hang];
+        let failing = kinds.map(|kind| Partner::new(move |_, _| kind.clone()));
+        let healthy = Partner::new(|_, _| status(200));
+        let mut settings = hasty(1);
+        settings.whole = Duration::from_secs(600);
+        let scene = Scene::new(on, settings);
+        let others = failing.each_ref().map(|partner| scene.endpoint(&partner.url()).0);
+        let (fast, _) = scene.endpoint(&healthy.url());
+        for topic in 0..20 {
+            scene.say(topic, 1);
+        }
+        until("the others arrive", || scene.count(fast, "delivered") == 20);
+        let gone = others[4];
+        until("one is known to be gone", || scene.told(gone)["enabled"] == false);
+        for (at, (partner, id)) in failing.iter().zip(others).enumerate() {
+            assert_eq!(scene.count(id, "delivered"), 0, "{on:?}");
+            let received = partner.received();
+            assert!(!received.is_empty(), "{on:?}: {at}");
+            for (nth, again) in received.iter().enumerate() {
+                let id = again.header("webhook-id");
+                let mut before = received[..nth].iter().filter(|it| it.header("webhook-id") == id);
+                let waited = before.next_back().map(|before| again.at - before.at);
+                let soon = waited.is_some_and(|waited| waited < Duration::from_secs(5));
+                assert!(!soon, "{on:?}: {at} is asked again after {waited:?}");
+            }
+            // Who asks for an hour, is gone or gives no answer is not asked for more than was on its way.
+            let rests = at != 0 && at != 3;
+            assert!(!rests || received.len() <= 4, "{on:?}: {at}: {}", received.len());
+        }
+        over.store(true, Ordering::SeqCst);
+    }
+}
+
 #[test]
 fn a_redirection_is_a_failure() {
     for on in BOTH {
@@ -154,9 +195,9 @@ fn an_endpoint_that_is_gone_is_disabled() {
 /// Of whatever key: it is the endpoint that has asked for time.
 #[test]
 fn retry_after_is_kept() {
-    for on in BOTH {
-        let partner = Partner::new(|_, before| match before {
-            0 => Answer::Status(429, "retry-after: 2\r\n".to_owned()),
+    for (on, code) in BOTH.into_iter().flat_map(|on| [(on, 429), (on, 503)]) {
+        let partner = Partner::new(move |_, before| match before {
+            0 => Answer::Status(code, "retry-after: 2\r\n".to_owned()),
             _ => status(200),
         });
         let scene = Scene::new(on, hasty(1_000));
