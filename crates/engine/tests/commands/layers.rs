@@ -66,6 +66,7 @@ fn what_layers_send_is_told_of() {
             sell_each: 1, told 1 to 1
             sell_like: 4, told 4 to 4
             sell_marked: 1, told 1 to 1
+            sell_named: 1, told 1 to 1
             shift: 1, told 1 to 1
             tier: 1, told 1 to 1
             weigh: 1, told 1 to 1
@@ -80,7 +81,7 @@ fn ask(dice: &mut Dice) -> String {
     let n = dice.of(&["-3", "0", "1", "3", "4", "6", "9", "40", "700", "99999"]);
     let price = dice.of(&["0.00", "0.55", "3.10", "12.34", "49.99", "180.00"]);
     let three = format!("[{first},{second},{third}]");
-    match dice.below(101) {
+    match dice.below(103) {
         0 => format!(r#"run user pass {{"n":{n}}}"#),
         1 => format!(r#"run user pass_quick {{"n":{n}}}"#),
         2 | 3 => format!(r#"run user pass_behind/{first} {{"n":{n}}}"#),
@@ -165,6 +166,9 @@ fn ask(dice: &mut Dice) -> String {
         }
         94 | 95 => format!(r#"run user sell_dear/{first} {{"n":{n}}}"#),
         92 => format!(r#"run user sell_like/{first} {{"n":{n}}}"#),
+        100 | 101 => {
+            format!(r#"run user sell_named/{first} {{"prices":[{second},{n}],"n":{third}}}"#)
+        }
         91 => format!(r#"run user sell_marked/{first} {{"prices":[{second},{n}],"n":{third}}}"#),
         85 => format!(r#"add user Leaf {{"id":{first},"note":{second}}}"#),
         86 | 87 => {

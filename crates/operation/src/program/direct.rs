@@ -275,6 +275,8 @@ pub enum How {
     Known,
     /// Nothing: statements do it.
     Stated,
+    /// A name is given to this, over rows that are kept.
+    WorkedOut(Expression),
     /// A row changes, or goes.
     Changed {
         /// Which.

@@ -150,3 +150,10 @@ impl<'p> Forming<'p> {
         })
     }
 }
+
+/// Whether it is folded over parts.
+pub(super) fn folds(value: &Expression) -> bool {
+    let mut folds = false;
+    value.visit(&mut |e| folds |= matches!(e, Expression::Aggregate { .. }));
+    folds
+}

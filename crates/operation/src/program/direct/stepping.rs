@@ -12,6 +12,7 @@ use super::flat::{LARGEST, rows_of};
 use super::forming::{Forming, Holds, Row, ends, returns};
 use super::obstacle::Reason;
 use super::rule::{nodes, unless_false};
+use super::shadowed;
 use super::{Course, EachPart, Finding, Found, How, InnerParts, Site};
 use crate::program::{Creation, Fill, Form, Program, Step, any_step};
 use crate::{
@@ -147,6 +148,14 @@ impl<'p> Forming<'p> {
     /// How a step is carried out.
     pub(super) fn step_by_step(&mut self, step: &'p Step) -> Result<Course, Reason> {
         match step {
+            // What is folded over parts that are made here is known where it is asked for, whatever changes behind that.
+            Step::Let { bind, value }
+                if !self.knows(value)
+                    && let Some(folded) = self.over_made(value).filter(shadowed::folds) =>
+            {
+                self.hold(*bind, Holds::Given(Expression::Bind(*bind)))?;
+                Ok(self.course(How::WorkedOut(folded)))
+            }
             Step::If { condition, then, otherwise } => {
                 let (decided, known) = (self.decided(condition), self.decided.clone());
                 let decides = match (self.knows(condition), &decided) {

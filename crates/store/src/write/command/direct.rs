@@ -277,6 +277,10 @@ impl<D: Database> Stating<'_, '_, D> {
         self.look(course)?;
         match (&course.how, step) {
             (How::Known, step) => return self.running.step(step).await,
+            (How::WorkedOut(value), Step::Let { bind, .. }) => {
+                let value = self.running.value(value, None).await?;
+                self.running.fill(*bind, value);
+            }
             (How::Stated, Step::Return(_)) => return Ok(Flow::Returned(None)),
             (How::Stated, _) => {}
             (How::Answers(row), _) => return self.answer_at_step(Some(*row), 0),

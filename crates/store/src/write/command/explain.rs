@@ -242,6 +242,7 @@ pub fn explain(
         Ok::<_, Fault>(walk)
     };
     let trips = join(walked()?.end()?);
+    let loads = trips.iter().any(|trip| !matches!(trip.purpose, Purpose::Write | Purpose::Commit));
     let on_postgres = dialect == Dialect::Postgres;
     let explanation = Explanation {
         dialect,
@@ -249,7 +250,8 @@ pub fn explain(
         when_refused: Vec::new(),
         when_named_twice: Vec::new(),
         in_steps: false,
-        loaded_since: loaded_since(program).filter(|_| on_postgres),
+        // Where none is, nothing is loaded whatever it does.
+        loaded_since: loaded_since(program).filter(|_| on_postgres && loads),
         serializable: on_postgres && program.scans,
         found_first: on_postgres && program.deep,
         shares: on_postgres && together::may_share(program),
