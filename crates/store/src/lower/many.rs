@@ -67,6 +67,9 @@ pub(crate) fn rows_among(
         let own = table.columns.get(table.own_key()).ok_or_else(|| ill_formed("no key"))?;
         lowering.sql.push(" AND ").ident(&own.name).push(" = ANY(");
         ahead::locked(&mut lowering.sql, table, own.scalar);
+        if let Some(native) = own.native_type() {
+            lowering.sql.push("::").ident(native).push("[]");
+        }
         lowering.sql.push(")");
     }
     by_key(&mut lowering, table)?;
