@@ -99,6 +99,13 @@ fn everything_arrives() {
 }
 
 #[test]
+fn a_commit_wakes_the_relay() {
+    for on in [On::Sqlite, On::Postgres] {
+        scene::a_commit_wakes_the_relay(&Server::start(), on);
+    }
+}
+
+#[test]
 fn what_cannot_be_read() {
     for on in [On::Sqlite, On::Postgres] {
         scene::what_cannot_be_read(&Server::start(), on);

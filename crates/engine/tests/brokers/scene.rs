@@ -73,10 +73,15 @@ impl Place {
 
     /// Works, and speaks with a broker.
     pub fn open(&mut self, url: &str) {
+        self.open_with(url, |settings| settings.lease = Duration::from_secs(3));
+    }
+
+    /// The same, on other terms.
+    pub fn open_with(&mut self, url: &str, set: impl FnOnce(&mut Settings)) {
         let notices = Arc::clone(&self.notices);
         let mut settings =
             Settings::new(url.parse().unwrap(), move |notice| notices.lock().push(notice.clone()));
-        settings.lease = Duration::from_secs(3);
+        set(&mut settings);
         let engine = Arc::clone(&self.world.engine);
         self.workers.push(self.world.runtime.spawn(async move { engine.work().await }));
         let engine = Arc::clone(&self.world.engine);
@@ -203,6 +208,22 @@ pub fn everything_arrives(peer: &dyn Peer, on: On) {
         assert!(key.as_ref().is_none_or(|key| *key == topic), "{key:?} {topic}");
         assert_eq!(data.as_object().unwrap().len(), 2);
     }
+}
+
+/// What is committed goes out at once: here nobody looks by itself for what is there.
+pub fn a_commit_wakes_the_relay(peer: &dyn Peer, on: On) {
+    let long = Duration::from_secs(3_600);
+    peer.prepare(SAID);
+    let mut talk = Place::new(on, TALK);
+    // By the engine, as servers do.
+    talk.world.coded = true;
+    talk.open_with(&peer.url(), |settings| (settings.lease, settings.look) = (long, long));
+    until("connected", || talk.has_been_told(|notice| matches!(notice, Notice::Connected(_))));
+    for line in 1..=5 {
+        talk.say(1, line);
+        until("it is sent", || talk.waiting() == 0);
+    }
+    assert_eq!(lines(&peer.seen(SAID)), all(1, 5));
 }
 
 /// A broker that is away, at least for so long, loses nothing and holds nobody up; one that has lost its data gets it again.
