@@ -467,7 +467,8 @@ fn a_job_does_not_run_beside_itself() {
     dismiss(&world, workers.0);
     dismiss(&other, workers.1);
     let (ran, whole) = (ticks(), began.elapsed().as_secs());
-    assert!(ran <= whole - 2, "{ran} runs in {whole} s, of which one took three");
+    // What was missed meanwhile is made up for by one run.
+    assert!(ran < whole, "{ran} runs in {whole} s, of which one took three");
     let failed = world.engine.work_figures().failed + other.engine.work_figures().failed;
     assert_eq!(failed, 0);
 }
