@@ -1,11 +1,8 @@
 //! The order in which tasks are taken, and how events are forgotten.
 
-use std::sync::atomic::Ordering;
-
 use engine::{Follow, Wanted};
 use operation::{Chore, Settled, Task};
 
-use crate::contention::at_once;
 use crate::world::{NOW, On, World, now};
 
 const MODEL: &str = "\
@@ -78,69 +75,6 @@ fn a_task_that_is_tried_again_stays_before_those_behind_it() {
         let again = take(&world, later + 2, 1);
         assert_eq!(again.first().map(|task| task.number), Some(number), "{on:?}");
     }
-}
-
-/// What another process takes or settles at this moment is not waited for, and what comes behind it is not taken before it.
-#[test]
-fn what_others_hold_is_skipped_and_its_lane_with_it() {
-    let world = World::new(On::Postgres, MODEL);
-    for topic in [1, 1, 2] {
-        world.ask(&format!(r#"run user say {{"topic":{topic}}}"#));
-    }
-    let url = world.url.as_deref().unwrap();
-    let first = "SELECT FROM mimar.task ORDER BY number LIMIT 1 FOR UPDATE";
-    let held = testbed::Postgres::hold(url, &format!("BEGIN; {first};"));
-    let later = now() + 60_000_000;
-    let taken = |tasks: Vec<Task>| -> Vec<String> {
-        tasks.iter().map(|task| task.arguments.clone()).collect()
-    };
-    let began = std::time::Instant::now();
-    assert_eq!(taken(take(&world, later, 9)), [r#"{"topic":2}"#]);
-    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
-    drop(held);
-    assert_eq!(taken(take(&world, later + 1, 9)), [r#"{"topic":1}"#, r#"{"topic":1}"#]);
-}
-
-/// However many take at once: each task is taken by one, and of a lane nothing is before what stands before it has ended.
-#[test]
-fn many_take_at_once() {
-    let world = World::new(On::Postgres, MODEL);
-    for turn in 0..120 {
-        world.ask(&format!(r#"run user say {{"topic":{}}}"#, turn % 7));
-    }
-    let until = now() + 600_000_000;
-    // What is under way, by lane; and how many have ended.
-    let under_way = parking_lot::Mutex::new(std::collections::HashMap::new());
-    let ended = std::sync::atomic::AtomicUsize::new(0);
-    let began = std::time::Instant::now();
-    at_once(6, |thread| {
-        while ended.load(Ordering::Relaxed) < 120 {
-            assert!(began.elapsed() < std::time::Duration::from_secs(60), "not all are taken");
-            let take = Chore::Take { now: now() + 60_000_000, until, most: 3 };
-            let json = world.runtime.block_on(world.engine.chore(take)).unwrap().unwrap();
-            let tasks: Vec<Task> = serde_json::from_slice(&json).unwrap();
-            {
-                let mut under_way = under_way.lock();
-                for task in &tasks {
-                    let (by, last) = under_way.entry(task.lane.clone()).or_insert((None, 0));
-                    assert!(by.is_none_or(|by| by == thread), "{task:?} is taken by two");
-                    assert!(*last < task.number, "{task:?} is taken behind {last}");
-                    (*by, *last) = (Some(thread), task.number);
-                }
-            }
-            for task in tasks {
-                let settled = Settled { number: task.number, until };
-                let park =
-                    Chore::Fail { task: settled, due: 0, parked: true, error: "done".into() };
-                let is_last = under_way.lock()[&task.lane].1 == task.number;
-                if is_last {
-                    under_way.lock().get_mut(&task.lane).unwrap().0 = None;
-                }
-                world.runtime.block_on(world.engine.chore(park)).unwrap();
-                ended.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    });
 }
 
 /// A change of tables takes its time, and holds a lock all the while that is not theirs.

@@ -4,6 +4,9 @@
 /// Held while what is in the schema `mimar` changes: two servers may start at once.
 pub(crate) const DEFINITIONS: i64 = 0x6d69_6d61_7200;
 
+/// Held by who takes tasks.
+pub(crate) const TASKS: i64 = 0x6d69_6d61_7201;
+
 /// Held by who takes deliveries.
 pub(crate) const DELIVERIES: i64 = 0x6d69_6d61_7202;
 
@@ -11,7 +14,7 @@ pub(crate) const DELIVERIES: i64 = 0x6d69_6d61_7202;
 pub(crate) const MIGRATION: i64 = 0x6d69_6d61_7203;
 
 const _: () = {
-    let all = [DEFINITIONS, DELIVERIES, MIGRATION];
+    let all = [DEFINITIONS, TASKS, DELIVERIES, MIGRATION];
     let mut at = 1;
     while at < all.len() {
         assert!(all[at - 1] < all[at], "two locks have one number");

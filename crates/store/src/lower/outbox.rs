@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use operation::{ARRIVED, Column, Dialect, Fault, Ident, Scalar, Sql, Table, TableId};
 
 use super::expression::Lowering;
-use super::{Settings, Statement, Under};
+use super::{Settings, Statement, Under, advisory};
 
 /// The tables, and their indexes, for a database that has none.
 pub(crate) const SQLITE: &str = "\
@@ -157,31 +157,36 @@ pub(crate) fn lock_keys(settings: Settings<'_>, found: &[usize]) -> Result<State
 /// what stands behind it, and of a lane that is longer than what is taken at once the first must be among them.
 pub(crate) fn take(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 3, &[]);
-    let postgres = dialect == Dialect::Postgres;
-    if postgres {
-        lowering.sql.push("WITH free AS (");
-        free_tasks(&mut lowering);
-        lowering.sql.push(" FOR UPDATE SKIP LOCKED) ");
-    }
     lowering.sql.push("UPDATE ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" SET taken_until = ");
     lowering.bind(1, Scalar::Int);
-    if postgres {
-        // Of an `IN` with a limit that it does not know it expects so many rows that it reads the whole queue. What another process takes or
-        // settles at this moment is skipped, and what comes behind it in its lane is left for the next time.
-        lowering.sql.push(" WHERE number = ANY (ARRAY(SELECT f.number FROM free AS f WHERE NOT EXISTS (SELECT 1 FROM ");
-        tasks(&mut lowering.sql);
-        lowering.sql.push(
-            " AS b WHERE b.lane = f.lane AND b.number < f.number AND NOT b.parked \
-             AND b.number <> ALL (ARRAY(SELECT number FROM free)))))",
-        );
-    } else {
-        lowering.sql.push(" WHERE number IN (SELECT number FROM (");
-        free_tasks(&mut lowering);
-        lowering.sql.push("))");
+    lowering.sql.push(match dialect {
+        Dialect::Sqlite => " WHERE number IN (",
+        // Of an `IN` with a limit that it does not know it expects so many rows that it reads the whole queue.
+        Dialect::Postgres => " WHERE number = ANY (ARRAY(",
+    });
+    lowering.sql.push("SELECT t.number FROM ");
+    tasks(&mut lowering.sql);
+    lowering.sql.push(" AS t WHERE NOT t.parked AND t.due <= ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" AND (t.taken_until IS NULL OR t.taken_until < ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(") AND NOT EXISTS (SELECT 1 FROM ");
+    tasks(&mut lowering.sql);
+    lowering
+        .sql
+        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(" OR b.taken_until >= ");
+    lowering.bind(0, Scalar::Int);
+    lowering.sql.push(")) ORDER BY t.priority DESC, t.number LIMIT ");
+    lowering.bind(2, Scalar::Int);
+    if dialect == Dialect::Postgres {
+        // What is being settled although its time has run out is waited for: left out, the next of its lane would be taken.
+        lowering.sql.push(" FOR UPDATE)");
     }
-    lowering.sql.push(" RETURNING number, target, arguments, failures, lane, due");
+    lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
     lowering.finish(vec![
         Scalar::Int,
         Scalar::Text,
@@ -552,25 +557,11 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
     lowering.finish(vec![Scalar::Int])
 }
 
-/// Writes the numbers and lanes of the tasks that are due and that nobody has taken, as many as may be taken: the first of each lane, and what
-/// follows it.
-fn free_tasks(lowering: &mut Lowering<'_>) {
-    lowering.sql.push("SELECT t.number, t.lane FROM ");
-    tasks(&mut lowering.sql);
-    lowering.sql.push(" AS t WHERE NOT t.parked AND t.due <= ");
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" AND (t.taken_until IS NULL OR t.taken_until < ");
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(") AND NOT EXISTS (SELECT 1 FROM ");
-    tasks(&mut lowering.sql);
-    lowering
-        .sql
-        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > ");
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" OR b.taken_until >= ");
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(")) ORDER BY t.priority DESC, t.number LIMIT ");
-    lowering.bind(2, Scalar::Int);
+/// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.
+pub(crate) fn takers() -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
+    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(advisory::TASKS).push(")");
+    lowering.finish(Vec::new())
 }
 
 fn of_taker(lowering: &mut Lowering<'_>, first: usize) {

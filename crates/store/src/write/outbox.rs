@@ -206,6 +206,10 @@ impl<D: Database> Writing<'_, D> {
         let mut json = Vec::new();
         match chore {
             Chore::Take { now, until, most } => {
+                if D::DIALECT == Dialect::Postgres {
+                    let lower = || Ok(outbox::takers());
+                    self.database.run(asked(Kind::Update, 4), lower, [].into_iter()).await?;
+                }
                 let values = [Value::Int(*now), Value::Int(*until), Value::Int(*most)];
                 let lower = || Ok(outbox::take(D::DIALECT));
                 let mut rows =
