@@ -332,3 +332,20 @@ fn change() -> impl Strategy<Value = Change> {
         prop::sample::select(above.to_vec()).prop_map(Change::Above),
     ]
 }
+
+/// The key is declared again with the other fields, and so is found again what it takes from one of them.
+#[test]
+fn a_key_that_is_what_a_field_is() {
+    let key = "key sku: String(3..40)";
+    let product = SHOP.find(key).unwrap_or(0);
+    let behind = SHOP[product..].find("\n\n").unwrap_or(0);
+    let fields: Vec<&str> = SHOP[product..product + behind].lines().skip(1).collect();
+    for gone in fields {
+        let mut shop = shop();
+        for (old, new) in [(key, "key sku: Product.state"), (gone, "")] {
+            let text = shop.text();
+            assert!(text.contains(old), "{old}");
+            shop.edit(&text.replacen(old, new, 1));
+        }
+    }
+}

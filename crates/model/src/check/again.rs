@@ -101,7 +101,8 @@ impl Checked {
         match touched {
             Touched::Behind => {}
             Touched::Inside(_) => self.forget_uses(before, &[]),
-            Touched::Fields(..) => self.forget_uses(before, &[NodeKind::Field]),
+            // The key is declared anew with the other fields: what it is may be what one of them is.
+            Touched::Fields(..) => self.forget_uses(before, &[NodeKind::Field, NodeKind::Key]),
         }
         self.shift(edited.damage.shift);
         let node = only(edited.new, &edited.damage.new_nodes)?;
