@@ -1,8 +1,13 @@
 //! The order in which tasks are taken, and how events are forgotten.
 
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
 use engine::{Follow, Wanted};
 use operation::{Chore, Settled, Task};
 
+use crate::contention::at_once;
 use crate::world::{NOW, On, World, now};
 
 const MODEL: &str = "\
@@ -77,6 +82,126 @@ fn a_task_that_is_tried_again_stays_before_those_behind_it() {
     }
 }
 
+/// Both kinds of tasks: what is said of a topic has its lane, what is asked for later has none.
+const BOTH: &str = "\
+app Talk { version 1  roles user  surface rest }
+
+entity Line { key id: Int = auto  topic: Int  allow read to user }
+
+event Said by topic { topic: Int  allow read to user }
+
+command say(topic: Int) { allow user  emit Said { topic } }
+
+command hear(topic: Int) { allow system  create Line { topic } }
+
+command ask(topic: Int) { allow user  run hear(topic) later }
+
+on Said run hear(topic)
+";
+
+/// The topics of tasks.
+fn topics_of(tasks: &[Task]) -> Vec<u32> {
+    let topic = |task: &Task| {
+        let digits = task.arguments.chars().filter(char::is_ascii_digit).collect::<String>();
+        digits.parse().unwrap()
+    };
+    tasks.iter().map(topic).collect()
+}
+
+/// What another process takes or settles at this moment is not waited for where nothing stands behind it.
+#[test]
+fn what_others_hold_is_skipped() {
+    let world = World::new(On::Postgres, BOTH);
+    for topic in 1..=3 {
+        world.ask(&format!(r#"run user ask {{"topic":{topic}}}"#));
+    }
+    let url = world.url.as_deref().unwrap();
+    let first = "SELECT FROM mimar.task ORDER BY number LIMIT 1 FOR UPDATE";
+    let held = testbed::Postgres::hold(url, &format!("BEGIN; {first};"));
+    let (later, began) = (now() + 60_000_000, Instant::now());
+    assert_eq!(topics_of(&take(&world, later, 9)), [2, 3]);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    drop(held);
+    assert_eq!(topics_of(&take(&world, later, 9)), [1]);
+}
+
+/// Neither what has a lane nor what has none waits for the end of the other, however much of that there is.
+#[test]
+fn lanes_and_what_has_none_take_turns() {
+    for on in [On::Sqlite, On::Postgres] {
+        let world = World::new(on, BOTH);
+        for topic in 1..=40 {
+            let what = if topic <= 30 { "ask" } else { "say" };
+            world.ask(&format!(r#"run user {what} {{"topic":{topic}}}"#));
+        }
+        let later = now() + 60_000_000;
+        // How many were taken that have none, and that have one.
+        let takes = |times: i64, most: i64| {
+            let tasks = (0..times).flat_map(|at| take(&world, later + at, most));
+            tasks.fold((0, 0), |(loose, laned), task| match task.lane {
+                None => (loose + 1, laned),
+                Some(_) => (loose, laned + 1),
+            })
+        };
+        // One place is given to the one and to the other; what the one leaves of its half is the other's. SQLite has one worker, and takes in
+        // the order in which they were asked for.
+        let expected = match on {
+            On::Sqlite => [(10, 0), (6, 0), (14, 10)],
+            _ => [(5, 5), (3, 3), (22, 2)],
+        };
+        assert_eq!([takes(1, 10), takes(6, 1), takes(1, 24)], expected, "{on:?}");
+    }
+}
+
+/// However many take at once: each task is taken by one, and of a lane nothing is before what stands before it has ended.
+#[test]
+fn many_take_at_once() {
+    const TASKS: usize = 160;
+    let world = World::new(On::Postgres, BOTH);
+    for turn in 0..TASKS {
+        let what = ["say", "ask"][turn % 4 / 3];
+        world.ask(&format!(r#"run user {what} {{"topic":{}}}"#, turn % 7));
+    }
+    let until = now() + 600_000_000;
+    // Of each lane, who has it and what was taken of it last; and which tasks were taken.
+    let under_way = parking_lot::Mutex::new((HashMap::new(), Vec::new()));
+    let ended = AtomicUsize::new(0);
+    let began = Instant::now();
+    at_once(6, |thread| {
+        while ended.load(Ordering::Relaxed) < TASKS {
+            assert!(began.elapsed() < Duration::from_secs(60), "not all are taken");
+            let take = Chore::Take { now: now() + 60_000_000, until, most: 3 };
+            let json = world.runtime.block_on(world.engine.chore(take)).unwrap().unwrap();
+            let tasks: Vec<Task> = serde_json::from_slice(&json).unwrap();
+            {
+                let (lanes, taken) = &mut *under_way.lock();
+                for task in &tasks {
+                    assert!(!taken.contains(&task.number), "{task:?} is taken by two");
+                    taken.push(task.number);
+                    let Some(lane) = &task.lane else { continue };
+                    let (by, last) = lanes.entry(lane.clone()).or_insert((None, 0));
+                    assert!(by.is_none_or(|by| by == thread), "{task:?}: its lane is another's");
+                    assert!(*last < task.number, "{task:?} is taken behind {last}");
+                    (*by, *last) = (Some(thread), task.number);
+                }
+            }
+            for task in tasks {
+                let settled = Settled { number: task.number, until };
+                let park =
+                    Chore::Fail { task: settled, due: 0, parked: true, error: "done".into() };
+                if let Some(lane) = &task.lane {
+                    let lanes = &mut under_way.lock().0;
+                    let (by, last) = lanes.get_mut(lane).unwrap();
+                    *by = by.filter(|_| *last != task.number);
+                }
+                world.runtime.block_on(world.engine.chore(park)).unwrap();
+                ended.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    assert_eq!(under_way.lock().1.len(), TASKS);
+}
+
 /// A change of tables takes its time, and holds a lock all the while that is not theirs.
 #[test]
 fn tasks_are_taken_while_tables_change() {
@@ -84,9 +209,9 @@ fn tasks_are_taken_while_tables_change() {
     let migrator = world.store.migrator().unwrap();
     assert!(migrator.is_some());
     world.ask(r#"run user say {"topic":1}"#);
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     assert_eq!(take(&world, now() + 60_000_000, 1).len(), 1);
-    assert!(began.elapsed() < std::time::Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
     drop(migrator);
 }
 

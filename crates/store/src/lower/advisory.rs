@@ -4,7 +4,7 @@
 /// Held while what is in the schema `mimar` changes: two servers may start at once.
 pub(crate) const DEFINITIONS: i64 = 0x6d69_6d61_7200;
 
-/// Held by who takes tasks.
+/// Held by who takes tasks of lanes.
 pub(crate) const TASKS: i64 = 0x6d69_6d61_7201;
 
 /// Held by who takes deliveries.

@@ -154,14 +154,51 @@ pub(crate) fn lock_keys(settings: Settings<'_>, found: &[usize]) -> Result<State
 
 /// Takes tasks that are due; binds: now, until when, the most. Of one lane they are taken in their order, and only where
 /// none before them is somebody else's or waits. By number, not by when they were due: what has failed is due later than
-/// what stands behind it, and of a lane that is longer than what is taken at once the first must be among them.
+/// what stands behind it, and of a lane that is longer than what is taken at once the first must be among them. On PostgreSQL only of
+/// those that have a lane, and by one process at a time (see [`take_loose`]).
 pub(crate) fn take(dialect: Dialect) -> Statement {
     let mut lowering = Lowering::new(dialect, 3, &[]);
+    let of_lanes = match dialect {
+        Dialect::Sqlite => Of::All,
+        Dialect::Postgres => Of::Lanes,
+    };
+    take_of(&mut lowering, of_lanes);
+    lowering.finish(TAKEN.to_vec())
+}
+
+/// Takes tasks that are due and have no lane, on PostgreSQL; binds: now, until when, the most. What another takes or settles at the same time
+/// is skipped. `turn`: waits behind that until nobody else takes of lanes, since who does must see what others have taken; a row of nothing
+/// but nulls comes then where none was taken.
+pub(crate) fn take_loose(turn: bool) -> Statement {
+    let mut lowering = Lowering::new(Dialect::Postgres, 3, &[]);
+    lowering.sql.push(if turn { "WITH taken AS (" } else { "" });
+    take_of(&mut lowering, Of::Loose);
+    if turn {
+        lowering.sql.push(") SELECT t.* FROM (SELECT pg_advisory_xact_lock(");
+        lowering.sql.integer(advisory::TASKS).push(")) AS turn LEFT JOIN taken AS t ON true");
+    }
+    lowering.finish(TAKEN.to_vec())
+}
+
+/// What is told of a task that was taken: number, target, arguments, failures, lane, when it was due.
+const TAKEN: [Scalar; 6] =
+    [Scalar::Int, Scalar::Text, Scalar::Json, Scalar::Int, Scalar::Text, Scalar::Int];
+
+/// Which tasks are taken.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    All,
+    Lanes,
+    /// Those without a lane.
+    Loose,
+}
+
+fn take_of(lowering: &mut Lowering<'_>, of: Of) {
     lowering.sql.push("UPDATE ");
     tasks(&mut lowering.sql);
     lowering.sql.push(" SET taken_until = ");
     lowering.bind(1, Scalar::Int);
-    lowering.sql.push(match dialect {
+    lowering.sql.push(match lowering.sql.dialect() {
         Dialect::Sqlite => " WHERE number IN (",
         // Of an `IN` with a limit that it does not know it expects so many rows that it reads the whole queue.
         Dialect::Postgres => " WHERE number = ANY (ARRAY(",
@@ -172,29 +209,31 @@ pub(crate) fn take(dialect: Dialect) -> Statement {
     lowering.bind(0, Scalar::Int);
     lowering.sql.push(" AND (t.taken_until IS NULL OR t.taken_until < ");
     lowering.bind(0, Scalar::Int);
-    lowering.sql.push(") AND NOT EXISTS (SELECT 1 FROM ");
-    tasks(&mut lowering.sql);
-    lowering
-        .sql
-        .push(" AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > ");
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(" OR b.taken_until >= ");
-    lowering.bind(0, Scalar::Int);
-    lowering.sql.push(")) ORDER BY t.priority DESC, t.number LIMIT ");
-    lowering.bind(2, Scalar::Int);
-    if dialect == Dialect::Postgres {
-        // What is being settled although its time has run out is waited for: left out, the next of its lane would be taken.
-        lowering.sql.push(" FOR UPDATE)");
+    lowering.sql.push(match of {
+        Of::All => ")",
+        Of::Lanes => ") AND t.lane IS NOT NULL",
+        Of::Loose => ") AND t.lane IS NULL",
+    });
+    if of != Of::Loose {
+        lowering.sql.push(" AND NOT EXISTS (SELECT 1 FROM ");
+        tasks(&mut lowering.sql);
+        lowering.sql.push(
+            " AS b WHERE b.lane = t.lane AND b.number < t.number AND NOT b.parked AND (b.due > ",
+        );
+        lowering.bind(0, Scalar::Int);
+        lowering.sql.push(" OR b.taken_until >= ");
+        lowering.bind(0, Scalar::Int);
+        lowering.sql.push("))");
     }
-    lowering.sql.push(") RETURNING number, target, arguments, failures, lane, due");
-    lowering.finish(vec![
-        Scalar::Int,
-        Scalar::Text,
-        Scalar::Json,
-        Scalar::Int,
-        Scalar::Text,
-        Scalar::Int,
-    ])
+    lowering.sql.push(" ORDER BY t.priority DESC, t.number LIMIT ");
+    lowering.bind(2, Scalar::Int);
+    lowering.sql.push(match of {
+        Of::All => ")",
+        // What is being settled although its time has run out is waited for: left out, the next of its lane would be taken.
+        Of::Lanes => " FOR UPDATE))",
+        Of::Loose => " FOR UPDATE SKIP LOCKED))",
+    });
+    lowering.sql.push(" RETURNING number, target, arguments, failures, lane, due");
 }
 
 /// Ends a task; binds: number, until when it was taken. Answers its number, if it was still so.
@@ -555,13 +594,6 @@ pub(crate) fn forget(dialect: Dialect) -> Statement {
     });
     lowering.sql.push(") RETURNING number");
     lowering.finish(vec![Scalar::Int])
-}
-
-/// Waits, on PostgreSQL, until nobody else takes tasks: who takes must see what others have taken.
-pub(crate) fn takers() -> Statement {
-    let mut lowering = Lowering::new(Dialect::Postgres, 0, &[]);
-    lowering.sql.push("SELECT pg_advisory_xact_lock(").integer(advisory::TASKS).push(")");
-    lowering.finish(Vec::new())
 }
 
 fn of_taker(lowering: &mut Lowering<'_>, first: usize) {

@@ -45,7 +45,9 @@ CREATE TABLE IF NOT EXISTS mimar.task (
   parked boolean NOT NULL DEFAULT false,
   error text
 );
-CREATE INDEX IF NOT EXISTS task_due ON mimar.task (priority DESC, number, due) WHERE NOT parked;
+DROP INDEX IF EXISTS mimar.task_due;
+CREATE INDEX IF NOT EXISTS task_due_loose ON mimar.task (priority DESC, number, due) WHERE NOT parked AND lane IS NULL;
+CREATE INDEX IF NOT EXISTS task_due_in_lane ON mimar.task (priority DESC, number, due) WHERE NOT parked AND lane IS NOT NULL;
 CREATE INDEX IF NOT EXISTS task_lane ON mimar.task (lane, number) WHERE lane IS NOT NULL;
 COMMENT ON TABLE mimar.task IS 'What is still to be done; moments are microseconds since 1970.';
 

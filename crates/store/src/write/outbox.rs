@@ -202,19 +202,45 @@ impl<D: Database> Writing<'_, D> {
         })
     }
 
+    /// Takes tasks, in the order of their numbers.
+    async fn take(&mut self, now: i64, until: i64, most: i64) -> Result<Vec<Vec<Value>>, Failure> {
+        let values = |most: usize| {
+            [
+                Value::Int(now),
+                Value::Int(until),
+                Value::Int(i64::try_from(most).unwrap_or(i64::MAX)),
+            ]
+        };
+        let most = usize::try_from(most).unwrap_or(0);
+        let mut rows = Vec::new();
+        // Half the room is kept for lanes, and of one place now and then all: neither kind waits for the other to have nothing.
+        let kept = (most + usize::from(now % 2 == 0)) / 2;
+        let is_apart = D::DIALECT == Dialect::Postgres;
+        if is_apart {
+            let lower = || Ok(outbox::take_loose(true));
+            let values = values(most - kept);
+            rows = self.database.run(asked(Kind::Select, 4), lower, values.iter()).await?;
+            rows.retain(|row| row.first().is_some_and(|number| !number.is_null()));
+        }
+        let loose = rows.len();
+        let lower = || Ok(outbox::take(D::DIALECT));
+        let left = values(most - loose);
+        rows.extend(self.database.run(asked(Kind::Select, 5), lower, left.iter()).await?);
+        // What lanes have left of their half.
+        if is_apart && loose == most - kept && rows.len() < most {
+            let lower = || Ok(outbox::take_loose(false));
+            let left = values(most - rows.len());
+            rows.extend(self.database.run(asked(Kind::Select, 18), lower, left.iter()).await?);
+        }
+        rows.sort_by_key(|row| row.first().and_then(Value::as_int));
+        Ok(rows)
+    }
+
     async fn work(&mut self, chore: &Chore) -> Result<Bytes, Failure> {
         let mut json = Vec::new();
         match chore {
             Chore::Take { now, until, most } => {
-                if D::DIALECT == Dialect::Postgres {
-                    let lower = || Ok(outbox::takers());
-                    self.database.run(asked(Kind::Update, 4), lower, [].into_iter()).await?;
-                }
-                let values = [Value::Int(*now), Value::Int(*until), Value::Int(*most)];
-                let lower = || Ok(outbox::take(D::DIALECT));
-                let mut rows =
-                    self.database.run(asked(Kind::Select, 5), lower, values.iter()).await?;
-                rows.sort_by_key(|row| row.first().and_then(Value::as_int));
+                let rows = self.take(*now, *until, *most).await?;
                 json.push(b'[');
                 for (at, row) in rows.iter().enumerate() {
                     json.extend_from_slice(if at > 0 { b",{" } else { b"{" });
