@@ -52,6 +52,27 @@ fn check(text: &str, expect: &Expect) {
     check_files(&[text], expect);
 }
 
+/// What expressions read as something else can be asked for under no name: said where it is declared, not where it is meant.
+#[test]
+fn no_value_is_called_what_expressions_read_otherwise() {
+    check(
+        "entity Line { key id: Int }
+command say(when: Int, now: Int, caller: Int, update: Int) {
+  allow customer
+  let not = update
+  create Line { id: update }
+}
+query some(in: Int) -> Line { allow customer  where .id == 1  page 20 }",
+        &expect![[r#"
+            E0207 2 `when`: `when` is a word of expressions: nothing in them can ask for what is called so
+            E0207 2 `now`: `now` is a value of its own, in every expression
+            E0207 2 `caller`: `caller` is the one who asks, in every expression
+            E0207 4 `not`: `not` is a word of expressions: nothing in them can ask for what is called so
+            E0207 7 `in`: `in` is a word of expressions: nothing in them can ask for what is called so
+        "#]],
+    );
+}
+
 #[test]
 fn one_fault_does_not_bring_others() {
     check(

@@ -11,6 +11,7 @@ use super::modifier::{
     column_names, deprecation, former_names, modifiers, pattern, stored_table, word_of,
 };
 use super::names::{Reach, find_entity};
+use super::scope::can_be_asked_for;
 use super::type_expr::{self, Known, Place, Resolved};
 use crate::{
     Bounds, EntityId, EntityKind, Field, FieldId, OnDelete, PartOf, RecordId, ServiceId, Type,
@@ -666,16 +667,7 @@ pub(crate) fn parameters<'a>(
             cx.twice("the parameter", name.text(), first, name.span());
             continue;
         }
-        if name.text() == "caller" {
-            cx.report(
-                Diagnostic::error(
-                    "E0207",
-                    name.span(),
-                    "`caller` is the one who asks, in every expression",
-                )
-                .help("call the parameter something else"),
-            );
-        }
+        can_be_asked_for(cx, name);
         let place = Place { service, owner, member: name.text() };
         let mut ty =
             view.type_expr().map_or(Type::Unknown, |ty| type_expr::resolve_now(cx, place, ty));

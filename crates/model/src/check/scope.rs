@@ -1,6 +1,7 @@
 //! What an expression may see where it stands.
 
-use syntax::Span;
+use syntax::ast::Name;
+use syntax::{Diagnostic, Span};
 
 use super::context::Context;
 use crate::{EntityId, FieldId, Grantee, Parameter, RoleId, ServiceId, Type};
@@ -140,6 +141,24 @@ impl Scope {
         self.locals.push(Local { name, span, ty, optional, number });
         number
     }
+}
+
+/// Says where an expression would take a name for something else than the value that is declared under it.
+pub(crate) fn can_be_asked_for(cx: &mut Context<'_>, name: Name<'_>) {
+    let word = name.text();
+    let message = match word {
+        "caller" => "`caller` is the one who asks, in every expression".to_owned(),
+        "true" | "false" | "null" | "now" => {
+            format!("`{word}` is a value of its own, in every expression")
+        }
+        "and" | "or" | "not" | "in" | "if" | "then" | "else" | "when" => {
+            format!(
+                "`{word}` is a word of expressions: nothing in them can ask for what is called so"
+            )
+        }
+        _ => return,
+    };
+    cx.report(Diagnostic::error("E0207", name.span(), message).help("call it something else"));
 }
 
 /// Who asks where these are admitted.

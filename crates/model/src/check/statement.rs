@@ -8,7 +8,7 @@ use super::declare::path_text;
 use super::expression::{What, assigned, condition, fits, infer};
 use super::function::root_row;
 use super::names::{Declared, Reach, Space, find, find_entity, wrong_kind};
-use super::scope::{LocalType, Scope};
+use super::scope::{LocalType, Scope, can_be_asked_for};
 use super::write::{create, emit, filled, row, update};
 use crate::{
     Binding, Bound, Expression, ExternalCall, FieldId, Invocation, Runnable, Source, Statement,
@@ -186,15 +186,8 @@ fn declare<'a>(
         .or_else(|| scope.parameter(text).map(|position| scope.parameters[position].span));
     if let Some(first) = known {
         cx.twice("the name", text, first, name.span());
-    } else if text == "caller" {
-        cx.report(
-            Diagnostic::error(
-                "E0207",
-                name.span(),
-                "`caller` is the one who asks, in every expression",
-            )
-            .help("call it something else"),
-        );
+    } else {
+        can_be_asked_for(cx, name);
     }
     if cx.notes == Notes::Uses {
         let value = match &ty {
